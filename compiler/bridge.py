@@ -1,0 +1,58 @@
+"""The bridge: the one interface through which a frontend asks what must be known from outside.
+
+Lowering is pure but for these questions; the runtime's `bridge` room answers them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import frozen
+
+from pybuild.compiler.graph import Edge
+from pybuild.compiler.ops import Platform
+from pybuild.lang.diagnostics import Diagnostic
+
+
+@frozen
+class ResolvedImage:
+    """An image's config as found. `ref` is the reference to put into the graph: canonical name, tag and,
+    where known, `@digest` of the manifest or index the name leads to. `config` is the raw config JSON."""
+
+    ref: str
+    digest: str
+    config: bytes
+
+
+@frozen
+class FileStat:
+    path: str
+    mode: int
+    size: int
+    linkname: str = ""
+
+    @property
+    def is_dir(self) -> bool:
+        return self.mode & 0o170000 == 0o040000
+
+
+class Bridge(Protocol):
+    """Answers a frontend's questions. Every method may raise `UserError`."""
+
+    def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
+        """The config of image `ref` (`docker-image://` without the scheme) for a platform."""
+
+    def resolve_layout(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
+        """The same for an image of a named OCI layout: the text after `oci-layout://`."""
+
+    def read_file(self, edge: Edge, path: str) -> bytes:
+        """The bytes of a file in a solved state. Raises `FileNotFoundError`."""
+
+    def stat(self, edge: Edge, path: str) -> FileStat:
+        """Raises `FileNotFoundError`."""
+
+    def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
+        """Entries of a directory in a solved state, ordered by name. Raises `FileNotFoundError`."""
+
+    def warn(self, warning: Diagnostic) -> None:
+        """Show a warning with the build's messages."""

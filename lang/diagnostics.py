@@ -1,0 +1,178 @@
+"""What is said to a user about a build: facts, places in the source, and what to do.
+
+Every error a user can cause is a `UserError` that carries a `Diagnostic`; the front door renders it.
+
+    UserError                exit code 1: the build, a test or a check failed
+    ├── SourceError          exit code 2: a build file or an input of it is wrong
+    ├── UsageError           exit code 2: a command line or a configuration file is wrong
+    └── Cancelled            exit code 130
+
+Rooms below derive their own (`RegistryError`, `StepFailed`, …) and keep data, not prose, in them.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pybuild.lang.source import Span
+
+
+class Label:
+    """A place in a source and what is said about it. The primary one is the cause."""
+
+    __slots__ = ("primary", "span", "text")
+
+    def __init__(self, span: Span, text: str = "", *, primary: bool = True) -> None:
+        self.span = span
+        self.text = text
+        self.primary = primary
+
+
+class Diagnostic:
+    """One message: a title that states the fact, labelled places, notes and help.
+
+    `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines.
+    """
+
+    __slots__ = ("code", "labels", "level", "notes", "title")
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        labels: Sequence[Label] = (),
+        notes: Iterable[tuple[str, str]] = (),
+        code: str | None = None,
+        level: str = "error",
+    ) -> None:
+        self.title = title
+        self.labels = tuple(labels)
+        self.notes = tuple(notes)
+        self.code = code
+        self.level = level
+
+    def with_note(self, word: str, text: str) -> Diagnostic:
+        return Diagnostic(
+            self.title,
+            labels=self.labels,
+            notes=(*self.notes, (word, text)),
+            code=self.code,
+            level=self.level,
+        )
+
+
+class UserError(Exception):
+    """An error shown to a user. `str(error)` is the title alone."""
+
+    exit_code = 1
+
+    def __init__(self, diagnostic: Diagnostic | str, *, help: str | None = None) -> None:
+        if isinstance(diagnostic, str):
+            diagnostic = Diagnostic(diagnostic)
+        if help is not None:
+            diagnostic = diagnostic.with_note("help", help)
+        super().__init__(diagnostic.title)
+        self.diagnostic = diagnostic
+
+
+class SourceError(UserError):
+    exit_code = 2
+
+
+class UsageError(UserError):
+    exit_code = 2
+
+
+class Cancelled(UserError):
+    exit_code = 130
+
+    def __init__(self, title: str = "cancelled") -> None:
+        super().__init__(title)
+
+
+def source_error(
+    title: str, span: Span, label: str = "", *, help: str | None = None, note: str | None = None
+) -> SourceError:
+    """The common shape: one fact at one place, perhaps with a note and a help line."""
+    notes = [(word, text) for word, text in (("note", note), ("help", help)) if text]
+    return SourceError(Diagnostic(title, labels=[Label(span, label)], notes=notes))
+
+
+def render(diagnostic: Diagnostic) -> str:
+    """The diagnostic as text: title, place, source frame with carets, notes. ASCII frames, no colour."""
+    code = f"[{diagnostic.code}]" if diagnostic.code else ""
+    out = [f"{diagnostic.level}{code}: {diagnostic.title}"]
+    labels = diagnostic.labels
+    width = max((len(str(label.span.end_line)) for label in labels), default=0)
+    gutter = " " * width
+    if labels:
+        cause = next((label for label in labels if label.primary), labels[0])
+        out.append(f"{gutter}--> {cause.span.place}")
+        out.append(f"{gutter} |")
+        out.extend(_frame(labels, cause.span.source.name, width))
+    if labels and diagnostic.notes:
+        out.append(f"{gutter} |")
+    for word, text in diagnostic.notes:
+        first, *rest = text.split("\n")
+        out.append(f"{gutter} = {word}: {first}")
+        out.extend(f"{gutter}     {line}" if line else "" for line in rest)
+    return "\n".join(out)
+
+
+def _frame(labels: Sequence[Label], name: str, width: int) -> list[str]:
+    out: list[str] = []
+    previous = 0
+    for label in sorted(labels, key=lambda label: (label.span.source.name != name, label.span.line)):
+        span = label.span
+        last = span.end_line - 1 if span.end_line > span.line and span.end_column <= 1 else span.end_line
+        last = min(last, span.line + 9)
+        if previous and span.line > previous + 1:
+            out.append("...")
+        for number in range(max(span.line, previous + 1) if previous >= span.line else span.line, last + 1):
+            out.append(f"{number:>{width}} | {span.source.line(number)}".expandtabs(1).rstrip())
+            previous = number
+        if last == span.line:
+            text = span.source.line(span.line)
+            before = display_width(text[: span.column - 1].expandtabs(1))
+            end = span.end_column if span.end_line == span.line else len(text) + 1
+            marked = max(1, display_width(text[span.column - 1 : end - 1].expandtabs(1)))
+            mark = ("^" if label.primary else "-") * marked
+            out.append(f"{' ' * width} | {' ' * before}{mark} {label.text}".rstrip())
+        elif label.text:
+            out.append(f"{' ' * width} | {'^' if label.primary else '-'} {label.text}")
+    return out
+
+
+def display_width(text: str) -> int:
+    """Terminal cells that `text` takes: wide East Asian characters count two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def suggest(word: str, names: Iterable[str]) -> str | None:
+    """The nearest of `names` within a Damerau-Levenshtein distance of max(1, len/3); None if none is."""
+    limit = max(1, len(word) // 3)
+    scored = [(_distance(word.lower(), name.lower(), limit), name) for name in names]
+    near = sorted((score, name) for score, name in scored if score <= limit and name != word)
+    return near[0][1] if near else None
+
+
+def _distance(a: str, b: str, limit: int) -> int:
+    if abs(len(a) - len(b)) > limit:
+        return limit + 1
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        current = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(row[j] + 1, current[j - 1] + 1, row[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            current.append(cost)
+        before, row = row, current
+    return row[-1]

@@ -1,0 +1,184 @@
+"""Typed instructions: what a Dockerfile says after parsing, before any word is expanded.
+
+The types follow BuildKit's `frontend/dockerfile/instructions`. Words still hold `$NAME`; the lowering expands
+them. `text` is the instruction as BuildKit records it (`node.Original`: continuation lines joined, comments
+dropped, heredoc bodies left out), from which history entries and vertex names are made.
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from pybuild.lang.source import Source, Span
+
+
+@frozen
+class Heredoc:
+    """A `<<NAME` body. `expand` is false when the name was quoted; `chomp` is `<<-` (leading tabs dropped)."""
+
+    name: str
+    content: str
+    expand: bool = True
+    chomp: bool = False
+    file_descriptor: int = 0
+
+
+@frozen
+class CommandLine:
+    """The words of RUN, CMD, ENTRYPOINT or a health check: exec form as given, or one string for the shell."""
+
+    args: tuple[str, ...]
+    shell: bool
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+@frozen
+class Instruction:
+    span: Span = field(eq=False, repr=False)
+    text: str
+
+
+@frozen
+class KeyValue:
+    """`key=value` of ENV or LABEL; `legacy` is the form `ENV key value`."""
+
+    key: str
+    value: str
+    legacy: bool = False
+
+
+@frozen
+class Arg:
+    """One name an ARG declares; `value` None means no default. `comment` is its doc comment."""
+
+    key: str
+    value: str | None = None
+    comment: str = ""
+
+
+@frozen
+class ArgInstruction(Instruction):
+    args: tuple[Arg, ...]
+
+
+@frozen
+class EnvInstruction(Instruction):
+    env: tuple[KeyValue, ...]
+
+
+@frozen
+class LabelInstruction(Instruction):
+    labels: tuple[KeyValue, ...]
+
+
+@frozen
+class RunInstruction(Instruction):
+    command: CommandLine
+    network: str = ""
+    security: str = ""
+
+
+@frozen
+class CopyInstruction(Instruction):
+    """COPY. `sources` are paths; `heredocs` become files named by their delimiters, after the paths."""
+
+    sources: tuple[str, ...]
+    dest: str
+    heredocs: tuple[Heredoc, ...] = ()
+    from_stage: str = ""
+    chown: str = ""
+    chmod: str = ""
+
+
+@frozen
+class AddInstruction(Instruction):
+    sources: tuple[str, ...]
+    dest: str
+    heredocs: tuple[Heredoc, ...] = ()
+    chown: str = ""
+    chmod: str = ""
+
+
+@frozen
+class WorkdirInstruction(Instruction):
+    path: str
+
+
+@frozen
+class UserInstruction(Instruction):
+    user: str
+
+
+@frozen
+class ExposeInstruction(Instruction):
+    ports: tuple[str, ...]
+
+
+@frozen
+class VolumeInstruction(Instruction):
+    volumes: tuple[str, ...]
+
+
+@frozen
+class CmdInstruction(Instruction):
+    command: CommandLine
+
+
+@frozen
+class EntrypointInstruction(Instruction):
+    command: CommandLine
+
+
+@frozen
+class HealthcheckInstruction(Instruction):
+    """`test` is the config's `Test` (`("NONE",)`, `("CMD", …)`, `("CMD-SHELL", …)`); durations in nanoseconds."""
+
+    test: tuple[str, ...]
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+@frozen
+class ShellInstruction(Instruction):
+    shell: tuple[str, ...]
+
+
+@frozen
+class StopSignalInstruction(Instruction):
+    signal: str
+
+
+@frozen
+class OnbuildInstruction(Instruction):
+    """`expression` is the triggered instruction's text, as stored in the image config."""
+
+    expression: str
+
+
+@frozen
+class MaintainerInstruction(Instruction):
+    maintainer: str
+
+
+@frozen
+class Stage:
+    """A FROM and the instructions below it. `name` is lower case, empty when the stage has none."""
+
+    span: Span = field(eq=False, repr=False)
+    text: str
+    base: str
+    name: str = ""
+    platform: str = ""
+    comment: str = ""
+    commands: tuple[Instruction, ...] = ()
+
+
+@frozen
+class Dockerfile:
+    source: Source = field(eq=False, repr=False)
+    meta_args: tuple[ArgInstruction, ...]
+    stages: tuple[Stage, ...]
+    escape: str = "\\"
