@@ -1,0 +1,174 @@
+"""Content-addressed blobs: files named by their sha256, written once, verified when they enter."""
+
+from __future__ import annotations
+
+import errno
+import os
+from hashlib import sha256
+
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content.locks import Lock, wait_lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHUNK = 1 << 20
+
+
+class BlobError(UserError):
+    """A blob is not what its name says."""
+
+
+class DigestMismatch(BlobError):
+    def __init__(self, what: str, wanted: str, found: str) -> None:
+        super().__init__(
+            f"{what} has the wrong digest: expected {wanted}, got {found}",
+            help="the content was damaged or changed on its way; nothing was kept, try again",
+        )
+        self.wanted, self.found = wanted, found
+
+
+class Blobs:
+    """The `blobs/` directory of a store; its layout is that of an OCI image layout.
+
+    A blob is visible under its digest only when complete, verified and synced.
+    """
+
+    __slots__ = ("_ingest", "root")
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.join(root, "blobs", "sha256")
+        self._ingest = os.path.join(root, "ingest")
+
+    def path(self, digest: str) -> str:
+        """Where blob `digest` is or would be. Raises BlobError for a digest that is not `sha256:` + 64 hex."""
+        algorithm, _, value = digest.partition(":")
+        if algorithm != "sha256" or len(value) != 64 or not set(value) <= set("0123456789abcdef"):
+            raise BlobError(f"unsupported digest {digest!r}", help="only sha256 digests are supported")
+        return os.path.join(self.root, value)
+
+    def has(self, digest: str) -> bool:
+        return os.path.exists(self.path(digest))
+
+    def size(self, digest: str) -> int:
+        """Bytes of the blob. Raises FileNotFoundError."""
+        return os.stat(self.path(digest)).st_size
+
+    def read(self, digest: str) -> bytes:
+        """The whole blob, for small ones (manifests, configs). Raises FileNotFoundError."""
+        with open(self.path(digest), "rb") as file:
+            return file.read()
+
+    def put(self, data: bytes) -> str:
+        """Store `data`; its digest. Idempotent."""
+        digest = "sha256:" + sha256(data).hexdigest()
+        if not self.has(digest):
+            with self.writer() as writer:
+                writer.write(data)
+                writer.commit(digest)
+        return digest
+
+    def writer(
+        self,
+        *,
+        resume: str | None = None,
+        on_wait: Callable[[str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> BlobWriter:
+        """A writer for one blob. With `resume` (the expected digest) what an interrupted transfer of that blob
+        left is taken up at `writer.offset`, and a second process waits until the first one is done."""
+        os.makedirs(self._ingest, mode=0o700, exist_ok=True)
+        if resume is None:
+            return BlobWriter(self, _unique(self._ingest), None)
+        name = os.path.basename(self.path(resume))
+        lock = wait_lock(os.path.join(self._ingest, name + ".lock"), on_wait=on_wait, cancelled=cancelled)
+        if lock is None:
+            from pybuild.lang.diagnostics import Cancelled
+
+            raise Cancelled
+        return BlobWriter(self, os.path.join(self._ingest, name + ".part"), lock)
+
+
+class BlobWriter:
+    """Writes one blob beside the store and renames it into place by `commit`.
+
+    Leaving the context without a commit drops the bytes, except those of a resumable transfer.
+    """
+
+    __slots__ = ("_blobs", "_fd", "_hash", "_lock", "_path", "offset")
+
+    def __init__(self, blobs: Blobs, path: str, lock: Lock | None) -> None:
+        self._blobs = blobs
+        self._path = path
+        self._lock = lock
+        self._hash = sha256()
+        self.offset = 0
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        while lock is not None and (data := os.read(self._fd, CHUNK)):
+            self._hash.update(data)
+            self.offset += len(data)
+
+    def write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        self._hash.update(view)
+        while view:
+            written = os.write(self._fd, view)
+            self.offset += written
+            view = view[written:]
+
+    def restart(self) -> None:
+        """Drop what was written: the other side does not resume."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._hash = sha256()
+        self.offset = 0
+
+    def commit(self, digest: str | None = None, *, what: str = "blob") -> tuple[str, int]:
+        """Make the blob visible; (digest, size). Raises DigestMismatch and forgets the bytes when `digest`
+        is given and differs."""
+        found = "sha256:" + self._hash.hexdigest()
+        if digest is not None and digest != found:
+            self.restart()
+            raise DigestMismatch(what, digest, found)
+        os.fsync(self._fd)
+        os.makedirs(self._blobs.root, mode=0o700, exist_ok=True)
+        os.rename(self._path, self._blobs.path(found))
+        sync_directory(self._blobs.root)
+        size = self.offset
+        self._path = ""
+        self.close()
+        return found, size
+
+    def close(self) -> None:
+        """Idempotent."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+            if self._path and (self._lock is None or self.offset == 0):
+                os.unlink(self._path)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.remove()
+
+    def __enter__(self) -> BlobWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def sync_directory(path: str) -> None:
+    """Make renames inside `path` last; a file system that cannot sync a directory is let be."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(fd)
+
+
+def _unique(directory: str) -> str:
+    return os.path.join(directory, os.urandom(12).hex() + ".tmp")

@@ -1,0 +1,66 @@
+"""The record database's tables. `VERSION` is raised whenever they change; a store of a newer one is refused."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS snapshot (
+    id       INTEGER PRIMARY KEY,
+    parent   INTEGER REFERENCES snapshot(id),
+    kind     TEXT NOT NULL,              -- snapshotter that made it
+    boot     TEXT NOT NULL,              -- boot it was made in
+    synced   INTEGER NOT NULL DEFAULT 0, -- 1 once a syncfs came after it
+    depth    INTEGER NOT NULL,
+    identity TEXT                        -- digest(parent's identity, content of the diff), once computed
+);
+CREATE INDEX IF NOT EXISTS snapshot_identity ON snapshot(identity) WHERE identity IS NOT NULL;
+CREATE INDEX IF NOT EXISTS snapshot_parent ON snapshot(parent);
+CREATE TABLE IF NOT EXISTS record (
+    key      TEXT PRIMARY KEY,           -- cache key
+    op       TEXT NOT NULL,              -- key of the op without its inputs
+    result   TEXT NOT NULL,              -- JSON: one entry an output
+    reason   TEXT NOT NULL DEFAULT '',   -- JSON: the key's components, to explain a later miss
+    created  REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS record_op ON record(op);
+CREATE TABLE IF NOT EXISTS layer (
+    snapshot    INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE,
+    variant     TEXT NOT NULL,           -- compression, level, timestamps: all that changes the bytes
+    diff_id     TEXT NOT NULL,
+    digest      TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    media_type  TEXT NOT NULL,
+    compressor  TEXT NOT NULL,           -- name and version
+    PRIMARY KEY (snapshot, variant)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS chain (
+    chain_id TEXT PRIMARY KEY,           -- OCI chain ID of an unpacked image's layers
+    snapshot INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS image (
+    name       TEXT PRIMARY KEY,         -- canonical reference
+    digest     TEXT NOT NULL,
+    size       INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    created    REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS resolved (
+    ref      TEXT PRIMARY KEY,           -- canonical reference of a pulled tag
+    digest   TEXT NOT NULL,              -- manifest or index it led to
+    media_type TEXT NOT NULL,
+    size     INTEGER NOT NULL,
+    checked  REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blob_source (
+    digest TEXT NOT NULL,                -- a blob of the content store
+    source TEXT NOT NULL,                -- registry/repository that has it: cross-repository mounts
+    PRIMARY KEY (digest, source)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lease (
+    owner TEXT NOT NULL,                 -- name of the owner's work directory, alive while its lock is held
+    kind  TEXT NOT NULL,                 -- blob, snapshot
+    ref   TEXT NOT NULL,
+    PRIMARY KEY (owner, kind, ref)
+) WITHOUT ROWID;
+"""

@@ -1,0 +1,270 @@
+"""The store: one directory per user that holds blobs, snapshots and the record database.
+
+    store.json          schema version and who wrote it
+    in-use.lock         held shared by every process that works here, exclusively by a structural change
+    records-v1.sqlite   tables of `schema.py`
+    blobs/ ingest/      content (`blobs.py`)
+    snapshots/          committed snapshots (`runtime.snapshots`)
+    work/NAME/          what one process makes before it commits; NAME.lock is held while the process lives
+    locks/              one file a cache key being computed
+
+Every write is a rename or a transaction. What a dead process left in `work/` is swept by `sweep`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content.blobs import Blobs
+from pybuild.runtime.content.locks import Lock, holder, try_lock, wait_lock
+from pybuild.runtime.content.schema import TABLES, VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+REMOTE_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "fuse.sshfs", "fuse.glusterfs"}
+)
+
+
+class StoreError(UserError):
+    """The store can't be used."""
+
+
+def default_root() -> str:
+    """`PYBUILD_ROOT`, else /var/lib/pybuild for root, else $XDG_DATA_HOME/pybuild (~/.local/share/pybuild)."""
+    root = os.environ.get("PYBUILD_ROOT")
+    if root:
+        return os.path.abspath(root)
+    if os.geteuid() == 0 and os.environ.get("PYBUILD_ROOTLESS") is None:
+        return "/var/lib/pybuild"
+    data = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.path.join(data, "pybuild")
+
+
+def boot_id() -> str:
+    """The kernel's random name of this boot."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+class Store:
+    """An open store. Thread-safe; one object a process. Close it, or the process's end does."""
+
+    __slots__ = ("_db", "_guard", "_in_use", "_work", "_work_lock", "blobs", "boot", "root")
+
+    def __init__(self, root: str, in_use: Lock, db: sqlite3.Connection) -> None:
+        self.root = root
+        self.blobs = Blobs(root)
+        self.boot = boot_id()
+        self._in_use = in_use
+        self._db = db
+        self._guard = threading.RLock()
+        self._work: str | None = None
+        self._work_lock: Lock | None = None
+
+    @classmethod
+    def open(
+        cls, root: str, *, exclusive: bool = False, on_wait: Callable[[str], None] | None = None
+    ) -> Store:
+        """Open or make the store at `root`, waiting while another process changes its structure.
+
+        With `exclusive` no other process works in it meanwhile. Raises StoreError: no permission, a remote
+        file system, a store written by a newer version.
+        """
+        try:
+            os.makedirs(os.path.join(root, "locks"), mode=0o700, exist_ok=True)
+            for name in ("work", "snapshots", "ingest", os.path.join("blobs", "sha256")):
+                os.makedirs(os.path.join(root, name), mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the store {root}: {error.strerror}",
+                help="set PYBUILD_ROOT to a directory you can write",
+            ) from None
+        _check_file_system(root)
+        _check_schema(root)
+        in_use = wait_lock(os.path.join(root, "in-use.lock"), shared=not exclusive, on_wait=on_wait)
+        assert in_use is not None
+        return cls(root, in_use, _connect(os.path.join(root, f"records-v{VERSION}.sqlite")))
+
+    def transaction(self) -> Transaction:
+        """A write transaction: `with store.transaction() as db`. Commits at the end, rolls back on error."""
+        return Transaction(self._db, self._guard)
+
+    def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """All rows of one reading statement."""
+        with self._guard:
+            return self._db.execute(sql, values).fetchall()
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.root, *parts)
+
+    @property
+    def work(self) -> str:
+        """This process's own directory in `work/`, made on first use; it goes with the process."""
+        with self._guard:
+            if self._work is None:
+                name = os.urandom(8).hex()
+                self._work_lock = try_lock(self.path("work", name + ".lock"))
+                self._work = self.path("work", name)
+                os.mkdir(self._work, 0o700)
+            return self._work
+
+    def lease(self, kind: str, ref: str) -> None:
+        """Keep blob or snapshot `ref` while this process lives."""
+        owner = os.path.basename(self.work)
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO lease VALUES (?, ?, ?)", (owner, kind, ref))
+
+    def lock(
+        self,
+        name: str,
+        *,
+        on_wait: Callable[[str], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Lock | None:
+        """The lock named `name` (safe in a file name) among all processes; None when cancelled."""
+        return wait_lock(self.path("locks", name), on_wait=on_wait, cancelled=cancelled)
+
+    def sweep(self, remove: Callable[[str], None]) -> list[str]:
+        """Delete what dead processes left: their work directories (by `remove`, which must cope with foreign
+        owners and mounts), their leases, half-written blobs. Names of the swept directories."""
+        swept = []
+        for name in self._dead():
+            directory = self.path("work", name)
+            if os.path.lexists(directory):
+                remove(directory)
+            with self.transaction() as db:
+                db.execute("DELETE FROM lease WHERE owner = ?", (name,))
+            swept.append(name)
+        return swept
+
+    def _dead(self) -> Iterator[str]:
+        for entry in sorted(os.listdir(self.path("work"))):
+            if not entry.endswith(".lock"):
+                continue
+            lock = try_lock(self.path("work", entry))
+            if lock is not None:
+                yield entry.removesuffix(".lock")
+                lock.remove()
+
+    def close(self) -> None:
+        """Idempotent. The work directory must be empty or is left to a later sweep."""
+        with self._guard:
+            if self._work is not None and self._work_lock is not None:
+                try:
+                    os.rmdir(self._work)
+                except OSError:
+                    self._work_lock.release()
+                else:
+                    with self.transaction() as db:
+                        db.execute("DELETE FROM lease WHERE owner = ?", (os.path.basename(self._work),))
+                    self._work_lock.remove()
+                self._work = self._work_lock = None
+            self._db.close()
+            self._in_use.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Transaction:
+    """One write transaction on the shared connection, alone among the process's threads."""
+
+    __slots__ = ("_db", "_guard")
+
+    def __init__(self, db: sqlite3.Connection, guard: threading.RLock) -> None:
+        self._db = db
+        self._guard = guard
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._guard.acquire()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._guard.release()
+            raise
+        return self._db
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        finally:
+            self._guard.release()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA foreign_keys=ON")
+    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+    return db
+
+
+def _check_schema(root: str) -> None:
+    path = os.path.join(root, "store.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        from pybuild import __version__
+
+        temporary = f"{path}.{os.urandom(6).hex()}"
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(f'{{"schema": {VERSION}, "written_by": "{__version__}"}}\n')
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+        return
+    import json
+
+    try:
+        found = json.loads(text)
+        schema, writer = int(found["schema"]), str(found["written_by"])
+    except (ValueError, KeyError, TypeError):
+        raise StoreError(
+            f"{path} is damaged", help=f"move {root} away, or set PYBUILD_ROOT to another directory"
+        ) from None
+    if schema > VERSION:
+        raise StoreError(
+            f"the store {root} was written by pybuild {writer} (schema {schema}); this version reads {VERSION}",
+            help="use that version or a newer one, or set PYBUILD_ROOT to another directory",
+        )
+
+
+def _check_file_system(root: str) -> None:
+    kind = file_system(root)
+    if kind in REMOTE_FILE_SYSTEMS:
+        raise StoreError(
+            f"the store {root} is on {kind}, which supports neither its locks nor overlay mounts",
+            help="set PYBUILD_ROOT to a directory on a local file system",
+        )
+
+
+def file_system(path: str) -> str:
+    """Type of the file system that holds `path` (`ext4`, `nfs4`), by the longest mount point above it."""
+    path = os.path.realpath(path)
+    best, kind = -1, ""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            fields, _, rest = line.partition(" - ")
+            point = fields.split(" ")[4].replace("\\040", " ")
+            inside = path == point or path.startswith(point.rstrip("/") + "/")
+            if inside and len(point) >= best:
+                best, kind = len(point), rest.split(" ", 1)[0]
+    return kind
+
+
+__all__ = ["Store", "StoreError", "Transaction", "boot_id", "default_root", "file_system", "holder"]
