@@ -61,12 +61,16 @@ class Edge:
 
 @frozen(slots=False, eq=False)
 class Vertex:
-    """An op with its inputs. Two vertices are equal when their digests are."""
+    """An op with its inputs. Two vertices are equal when their digests are.
+
+    `constraints` are worker filters; BuildKit's client always writes the message, so () is that empty
+    message and None its absence: two identities.
+    """
 
     op: Op
     inputs: tuple[Edge, ...] = ()
     platform: Platform | None = None
-    constraints: tuple[str, ...] = ()
+    constraints: tuple[str, ...] | None = ()
     metadata: Metadata = field(default=Metadata(), repr=False)
 
     @cached_property

@@ -7,6 +7,8 @@ dropped, heredoc bodies left out), from which history entries and vertex names a
 
 from __future__ import annotations
 
+import re
+
 from attrs import field, frozen
 
 from pybuild.lang.source import Source, Span
@@ -14,7 +16,13 @@ from pybuild.lang.source import Source, Span
 
 @frozen
 class Heredoc:
-    """A `<<NAME` body. `expand` is false when the name was quoted; `chomp` is `<<-` (leading tabs dropped)."""
+    """A `<<NAME` body. `expand` is false when the name was quoted; `chomp` is `<<-` (leading tabs dropped).
+
+    `content` is what stands between the opening line and the terminator, with its line ends. In RUN it is as
+    written, tabs too, because the shell may have to read it again; in COPY and ADD the tabs of `<<-` are gone. In
+    COPY and ADD, and only when `expand` is false, it may hold bytes that aren't UTF-8, as surrogate escapes: encode
+    it with `errors="surrogateescape"`.
+    """
 
     name: str
     content: str
@@ -22,10 +30,18 @@ class Heredoc:
     chomp: bool = False
     file_descriptor: int = 0
 
+    @property
+    def body(self) -> str:
+        """The content as a file or a shell gets it: without the leading tabs of `<<-`."""
+        return re.sub(r"(?m)^\t+", "", self.content) if self.chomp else self.content
+
 
 @frozen
 class CommandLine:
-    """The words of RUN, CMD, ENTRYPOINT or a health check: exec form as given, or one string for the shell."""
+    """The words of RUN, CMD, ENTRYPOINT or a health check: exec form as given, or one string for the shell.
+
+    Exec form may be empty (`CMD []`); shell form always has its one string, which is empty for a bare `CMD`.
+    """
 
     args: tuple[str, ...]
     shell: bool
@@ -178,7 +194,10 @@ class Stage:
 
 @frozen
 class Dockerfile:
+    """A parsed file: at least one stage. `escape` and `check` are the values of these directives."""
+
     source: Source = field(eq=False, repr=False)
     meta_args: tuple[ArgInstruction, ...]
     stages: tuple[Stage, ...]
     escape: str = "\\"
+    check: str = ""

@@ -1,7 +1,7 @@
 """What the solver knows of its domain: opaque vertices and results, and a delegate that answers for them.
 
-Terms (BuildKit's): a *vertex* is an op with inputs; an *edge* is one output of a vertex; a vertex's *cache key*
-is its identity across solves, its *digest* the identity within one.
+Terms (BuildKit's): a *vertex* is an op with inputs; an *edge* is one output of a vertex; a vertex's *cache
+key* is its identity across solves, its *digest* the identity within one.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ class Input(Generic[V]):
 
 
 class Delegate(Protocol[V, R]):
-    """Everything the solver asks. Methods may be called from several threads at once, except as noted.
+    """Everything the solver asks. Methods may be called from several threads at once.
 
-    A result R stands for one output of a vertex. All keys and digests are opaque strings.
+    A result R stands for one output of a vertex. Keys and digests are opaque strings.
     """
 
     def digest(self, vertex: V) -> str:
@@ -87,47 +87,56 @@ class Delegate(Protocol[V, R]):
     def inputs(self, vertex: V) -> Sequence[Input[V]]:
         """Cheap, pure."""
 
-    def ignore_cache(self, vertex: V) -> bool:
-        """True: never looked up (`--no-cache`), waits for no other process; its result takes over the key."""
+    def recorded(self, vertex: V) -> bool:
+        """False for a vertex without inputs whose result is a view of something outside (a local directory):
+        it is run at each solve, never looked up or saved; only its users' keys ask its `op_key`."""
 
-    def op_key(self, vertex: V, cancellation: Cancellation) -> str:
-        """Key of the op without its inputs, semantics version included. For a source this is what it resolves
-        to (manifest digest, commit, content digest of the filtered tree) and may do I/O; it is asked lazily."""
+    def ignore_cache(self, vertex: V) -> bool:
+        """True: never looked up (`--no-cache`); the result takes over the key."""
+
+    def limited(self, vertex: V) -> bool:
+        """Whether a run of the vertex counts against the solver's parallelism."""
 
     def known(self, vertex: V) -> bool:
-        """Whether any record exists whose op could be this vertex's. False lets the solver skip every lookup
-        and digest for it. Must not do the I/O that `op_key` may do; a source answers True."""
+        """Whether any record of this op exists. False lets the solver skip each lookup and digest for it, so
+        it must not cost what `op_key` may cost."""
 
-    def lookup(self, key: str) -> Sequence[R] | None:
-        """The usable results recorded under a cache key (all outputs), leased for this process; else None."""
+    def op_key(self, vertex: V, cancellation: Cancellation) -> str:
+        """Key of the op without its inputs, semantics version included. For a source: what it resolves to
+        (manifest digest, content digest of the filtered tree), which may need I/O."""
 
-    def content_key(self, vertex: V, index: int, result: R, cancellation: Cancellation) -> str:
-        """Digest of what the op reads of input number `index` (just the selected paths, or the identity of the
-        whole state). May replace nothing and write nothing but its own caches."""
+    def lookup(self, vertex: V, key: str) -> Sequence[R] | None:
+        """The usable results recorded under a cache key, leased for this process. A short database read."""
 
-    def adopt(self, result: R) -> R:
-        """The earliest result with the same content identity as `result`, or `result` itself. Asked only where
-        a record of a consumer could match (early cutoff)."""
+    def find(
+        self, vertex: V, key: str, inputs: Sequence[R], cancellation: Cancellation
+    ) -> Sequence[R] | None:
+        """The second lookup: the results of an earlier run of this op whose inputs had the same content in
+        all that the op reads of them. A hit is recorded under `key` too."""
+
+    def adopt(self, result: R, cancellation: Cancellation) -> R:
+        """The earliest result with the same content as `result`, or `result`. Asked for the input of a vertex
+        that has records and missed: an unchanged output stops the rebuild there (early cutoff)."""
 
     def run(self, vertex: V, inputs: Sequence[R], cancellation: Cancellation) -> Sequence[R]:
         """Execute; one result an output. Raises UserError on failure, Cancelled when cancelled."""
 
-    def save(self, vertex: V, keys: Sequence[str], results: Sequence[R]) -> None:
-        """Record `results` under every one of `keys`, replacing what was there. One transaction."""
+    def save(self, vertex: V, key: str, inputs: Sequence[R], results: Sequence[R]) -> None:
+        """Record `results` under `key`, replacing what was there. One transaction."""
 
-    def job(self, vertex: V, key: str | None, cancellation: Cancellation) -> AbstractContextManager[None]:
-        """Single flight across processes: held around the second lookup and `run`. `key` is the cache key when
-        known, else the delegate derives a name from the definition. Waiting is cancellable (Cancelled)."""
+    def job(self, vertex: V, key: str | None, cancellation: Cancellation) -> AbstractContextManager[object]:
+        """Single flight across processes, held around a last lookup and `run`. `key` is None while the op has
+        no records; the delegate then derives a name from the definition. Entering waits, cancellably."""
 
 
-class Observer(Protocol[V]):
-    """Told what happens to vertices; called from any thread. The default does nothing."""
+class Observer(Generic[V]):
+    """Hears what happens to vertices, from any thread. Every method does nothing here."""
 
     def started(self, vertex: V) -> None:
-        """Work on the vertex began (lookup misses, it will run)."""
+        """The vertex was not found and runs."""
 
     def completed(self, vertex: V, cached: bool, error: BaseException | None) -> None:
-        """Exactly once for each vertex that was needed; without `started` when it was cached."""
+        """Once for every vertex whose result was wanted; without `started` when it was cached."""
 
-    def missed(self, vertex: V, components: dict[str, str]) -> None:
-        """A vertex with earlier records of its op missed; the key's components by name."""
+    def missed(self, vertex: V, key: str) -> None:
+        """A vertex with earlier records of its op was found under no key."""

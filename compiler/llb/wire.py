@@ -1,0 +1,271 @@
+"""Protobuf's wire format: the few primitives that LLB needs, written and read by hand.
+
+Writing is canonical: fields in the order the caller gives, zero values left out, repeated numbers packed.
+Reading accepts what any protobuf reader accepts and turns everything else into `DefinitionError`.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+MAX_SIZE = 64 << 20
+"""Bytes of one definition; gRPC messages between BuildKit's parts are limited to 16 MiB."""
+
+VARINT, FIXED64, BYTES, GROUP, GROUP_END, FIXED32 = range(6)
+
+
+class DefinitionError(UserError):
+    """Bytes that are no LLB definition, or a graph that can't be written as one."""
+
+
+# Writing
+
+
+def varint(value: int) -> bytes:
+    """A base-128 number; a negative one as the 64-bit two's complement, ten bytes."""
+    if 0 <= value < 128:
+        return bytes((value,))
+    if not -(1 << 63) <= value < 1 << 64:
+        raise DefinitionError(f"the number {value} does not fit into 64 bits")
+    value &= (1 << 64) - 1
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def number(field: int, value: int) -> bytes:
+    """A number or truth value; nothing when it is zero."""
+    return varint(field << 3) + varint(value) if value else b""
+
+
+def present_number(field: int, value: int) -> bytes:
+    """A number written even when it is zero: a member of a oneof, a key or value of a map entry."""
+    return varint(field << 3) + varint(value)
+
+
+def block(field: int, data: bytes) -> bytes:
+    """A length-delimited field, written even when empty: a message, an element of a repeated field."""
+    return varint(field << 3 | BYTES) + varint(len(data)) + data
+
+
+def utf8(value: str) -> bytes:
+    """The bytes of a string; protobuf strings are UTF-8 only."""
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise DefinitionError(
+            f"the text {value!r} is not valid Unicode",
+            help="LLB holds text as UTF-8; names in another encoding can't be part of a definition",
+        ) from None
+
+
+def text(field: int, value: str) -> bytes:
+    """A string; nothing when it is empty."""
+    return block(field, utf8(value)) if value else b""
+
+
+def data(field: int, value: bytes) -> bytes:
+    """Bytes; nothing when empty."""
+    return block(field, value) if value else b""
+
+
+def texts(field: int, values: Iterable[str]) -> bytes:
+    """A repeated string; empty elements are kept."""
+    return b"".join(block(field, utf8(value)) for value in values)
+
+
+def packed(field: int, values: Iterable[int]) -> bytes:
+    """A repeated number in one length-delimited field; nothing when there is none."""
+    body = b"".join(map(varint, values))
+    return block(field, body) if body else b""
+
+
+def mapping(field: int, items: Mapping[str, T], write: Callable[[T], bytes]) -> bytes:
+    """A map with string keys, entries ordered by the key's bytes; `write` gives field 2 of an entry."""
+    entries = sorted((utf8(key), value) for key, value in items.items()) if len(items) > 1 else None
+    if entries is None:
+        entries = [(utf8(key), value) for key, value in items.items()]
+    return b"".join(block(field, block(1, key) + write(value)) for key, value in entries)
+
+
+# Reading
+
+
+def fields(message: str, payload: bytes) -> Iterator[tuple[int, int, int | bytes]]:
+    """Field number, wire type and value of each field in order; groups are skipped.
+
+    `message` names the message in errors. Raises `DefinitionError` for truncated or malformed input.
+    """
+    at, end = 0, len(payload)
+    while at < end:
+        tag, at = _varint(message, payload, at)
+        field, wire = tag >> 3, tag & 7
+        if not 0 < field < 1 << 29:
+            raise DefinitionError(f"{message}: {field} is no field number")
+        if wire == VARINT:
+            value, at = _varint(message, payload, at)
+            yield field, wire, value
+            continue
+        if wire == BYTES:
+            size, at = _varint(message, payload, at)
+        elif wire in (FIXED64, FIXED32):
+            size = 8 if wire == FIXED64 else 4
+        else:
+            raise DefinitionError(f"{message}: field {field} has the wire type {wire}, which LLB never uses")
+        if size > end - at:
+            raise DefinitionError(
+                f"{message}: field {field} is cut off: {size} bytes announced, {end - at} left"
+            )
+        yield field, wire, payload[at : at + size]
+        at += size
+
+
+def _varint(message: str, payload: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(payload):
+            raise DefinitionError(f"{message}: a number is cut off at byte {at}")
+        byte = payload[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            if value >= 1 << 64:
+                break
+            return value, at
+    raise DefinitionError(f"{message}: a number at byte {at} is longer than 64 bits")
+
+
+class Message:
+    """The fields of one message, read by number and type.
+
+    Reading follows protobuf: the last of several scalars counts, several occurrences of a singular message
+    are one message in pieces, repeated numbers may be packed or not. `known` are the field numbers there
+    are; with `strict` any other is refused, since dropping it would change the identity of what is read.
+    """
+
+    __slots__ = ("_found", "name")
+
+    def __init__(self, name: str, payload: bytes, known: Iterable[int], *, strict: bool = True) -> None:
+        self.name = name
+        self._found: dict[int, list[tuple[int, int | bytes]]] = {}
+        known = frozenset(known)
+        for field, wire, value in fields(name, payload):
+            if field not in known:
+                if strict:
+                    raise DefinitionError(
+                        f"{name}: unknown field {field}",
+                        help="the definition was made by a later client; "
+                        "dropping the field would change what the step is, so it is refused",
+                    )
+                continue
+            self._found.setdefault(field, []).append((wire, value))
+
+    def __contains__(self, field: int) -> bool:
+        return field in self._found
+
+    def _last(self, field: int, wire: int) -> int | bytes | None:
+        values = self._found.get(field)
+        if values is None:
+            return None
+        for found, _ in values:
+            if found != wire:
+                raise self._wrong(field, found)
+        return values[-1][1]
+
+    def _wrong(self, field: int, wire: int) -> DefinitionError:
+        return DefinitionError(f"{self.name}: field {field} has the wrong wire type {wire}")
+
+    def _all(self, field: int) -> Iterator[bytes]:
+        for wire, value in self._found.get(field, ()):
+            if not isinstance(value, bytes) or wire != BYTES:
+                raise self._wrong(field, wire)
+            yield value
+
+    def _unsigned(self, field: int) -> int:
+        value = self._last(field, VARINT)
+        return value if isinstance(value, int) else 0
+
+    def int64(self, field: int) -> int:
+        return signed64(self._unsigned(field))
+
+    def uint64(self, field: int) -> int:
+        return self._unsigned(field)
+
+    def int32(self, field: int) -> int:
+        return signed32(self._unsigned(field))
+
+    def uint32(self, field: int) -> int:
+        return self._unsigned(field) & 0xFFFFFFFF
+
+    def boolean(self, field: int) -> bool:
+        return self._unsigned(field) != 0
+
+    def data(self, field: int) -> bytes:
+        value = self._last(field, BYTES)
+        return value if isinstance(value, bytes) else b""
+
+    def text(self, field: int) -> str:
+        return self._text(field, self.data(field))
+
+    def texts(self, field: int) -> tuple[str, ...]:
+        return tuple(self._text(field, value) for value in self._all(field))
+
+    def _text(self, field: int, value: bytes) -> str:
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise DefinitionError(f"{self.name}: field {field} is not valid UTF-8") from None
+
+    def message(self, field: int) -> bytes | None:
+        """The payload of a singular message, None when absent."""
+        return b"".join(self._all(field)) if field in self._found else None
+
+    def messages(self, field: int) -> list[bytes]:
+        """The payloads of a repeated message."""
+        return list(self._all(field))
+
+    def int64s(self, field: int) -> tuple[int, ...]:
+        return tuple(map(signed64, self._numbers(field)))
+
+    def int32s(self, field: int) -> tuple[int, ...]:
+        return tuple(map(signed32, self._numbers(field)))
+
+    def _numbers(self, field: int) -> Iterator[int]:
+        for wire, value in self._found.get(field, ()):
+            if isinstance(value, int):
+                yield value
+            elif wire == BYTES:
+                at = 0
+                while at < len(value):
+                    item, at = _varint(self.name, value, at)
+                    yield item
+            else:
+                raise self._wrong(field, wire)
+
+    def mapping(self, field: int, read: Callable[[Message], T], *, strict: bool = True) -> dict[str, T]:
+        """A map with string keys; `read` takes the value from field 2 of an entry."""
+        out = {}
+        for entry in self._all(field):
+            item = Message(f"{self.name} entry of field {field}", entry, (1, 2), strict=strict)
+            out[item.text(1)] = read(item)
+        return out
+
+
+def signed64(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
+
+
+def signed32(value: int) -> int:
+    """The low 32 bits of a number with their sign, as every protobuf reader takes an int32."""
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value

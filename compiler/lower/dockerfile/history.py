@@ -1,0 +1,77 @@
+"""Texts of history entries: Go's `%q`, `%v` and durations, and the strings BuildKit makes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pybuild.compiler.image import Healthcheck
+
+_SHORT = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+
+
+def quote(text: str) -> str:
+    """Go's `%q` of a string."""
+    return '"' + "".join(_quoted(char) for char in text) + '"'
+
+
+def _quoted(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    if char.isprintable():
+        return char
+    if char in _SHORT:
+        return _SHORT[char]
+    code = ord(char)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def quoted_list(words: Iterable[str]) -> str:
+    """Go's `%q` of a slice of strings."""
+    return "[" + " ".join(quote(word) for word in words) + "]"
+
+
+def plain_list(words: Iterable[str]) -> str:
+    """Go's `%v` of a slice of strings."""
+    return "[" + " ".join(words) + "]"
+
+
+def duration(nanoseconds: int) -> str:
+    """Go's text of a duration: `1h0m30s`, `1.5s`, `2ms`, `0s`."""
+    if nanoseconds < 0:
+        return "-" + duration(-nanoseconds)
+    for unit, size in (("ns", 1), ("µs", 1_000), ("ms", 1_000_000)):
+        if 0 < nanoseconds < size * 1_000:
+            return _decimal(nanoseconds, size) + unit
+    minutes, rest = divmod(nanoseconds, 60_000_000_000)
+    hours, minutes = divmod(minutes, 60)
+    out = f"{hours}h" if hours else ""
+    out += f"{minutes}m" if hours or minutes else ""
+    return out + _decimal(rest, 1_000_000_000) + "s"
+
+
+def _decimal(value: int, size: int) -> str:
+    whole, fraction = divmod(value, size)
+    digits = str(fraction).zfill(len(str(size)) - 1).rstrip("0") if fraction else ""
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
+def healthcheck(check: Healthcheck) -> str:
+    """Go's `%+v` of the config's health check."""
+    return (
+        f"HEALTHCHECK {{Test:{plain_list(check.test)} Interval:{duration(check.interval)} "
+        f"Timeout:{duration(check.timeout)} StartPeriod:{duration(check.start_period)} "
+        f"StartInterval:{duration(check.start_interval)} Retries:{check.retries}}}"
+    )
+
+
+def run(
+    args: Sequence[str], build_args: Iterable[tuple[str, str | None]], environment: Mapping[str, str]
+) -> str:
+    """`RUN |2 A=1 B=2 /bin/sh -c make`: the arguments in scope with their values, then the command."""
+    values: dict[str, str] = {}
+    for name, value in build_args:
+        values[name] = environment.get(name, value or "")
+    words = [f"|{len(values)}", *(f"{name}={value}" for name, value in values.items())] if values else []
+    return "RUN " + " ".join((*words, *args))

@@ -1,0 +1,76 @@
+"""What a build asks of the lowering, and what it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from pybuild.compiler.frozenmap import FrozenMap
+from pybuild.compiler.graph import Edge
+from pybuild.compiler.image import Image
+from pybuild.compiler.ops import HostIP, Platform, Ulimit
+
+
+def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
+    return FrozenMap(items)
+
+
+@frozen
+class LowerOptions:
+    """Options of one build for one platform.
+
+    `target_platform` None takes the build platform, and the image keeps the platform of its base.
+    `build_platforms` are those steps can run on, the first one the machine's own; empty means that one.
+    `contexts` maps names to `docker-image://REF`, `oci-layout://NAME[:TAG][@DIGEST]` or `local:NAME`.
+    `excludes` are the patterns of the main context's .dockerignore. `no_cache_filter` holds stage names.
+    `shm_size` in bytes. `source_date_epoch` in seconds; it counts as a build argument of that name.
+    """
+
+    target: str | None = None
+    build_args: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
+    labels: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
+    target_platform: Platform | None = None
+    build_platforms: tuple[Platform, ...] = ()
+    contexts: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
+    context_local_name: str = "context"
+    no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
+    network_default: str = "default"
+    add_hosts: tuple[HostIP, ...] = ()
+    ulimits: tuple[Ulimit, ...] = ()
+    shm_size: int = 0
+    cgroup_parent: str = ""
+    image_resolve_mode: str = "default"
+    hostname: str = ""
+    source_date_epoch: int | None = None
+    excludes: tuple[str, ...] = ()
+    multi_platform: bool = False
+
+
+@frozen
+class UsedArg:
+    """A build argument the target depends on: its value, None when it has none, and its doc comment."""
+
+    name: str
+    value: str | None
+    comment: str = ""
+
+
+@frozen
+class Lowered:
+    """A lowered target. `edge` None is the empty file system.
+
+    `base_config` is the raw config of the image the target is built on, None without one; `epoch` the
+    SOURCE_DATE_EPOCH in force, in seconds. `stage_names` are those progress shows, in order of the file.
+    `args` are the arguments in scope of the target, for outlines. `ignore_cache`: the target's steps run anew.
+    """
+
+    edge: Edge | None
+    image: Image
+    platform: Platform
+    stage_names: tuple[str, ...] = ()
+    base_config: bytes | None = None
+    epoch: int | None = None
+    args: tuple[UsedArg, ...] = ()
+    ignore_cache: bool = False

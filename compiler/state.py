@@ -1,0 +1,477 @@
+"""Building graphs fluently: a `State` is a file system to be made, with what commands on it inherit.
+
+    base = State.image("alpine:3.20")
+    context = State.local("context", include=["src"])
+    built = base.dir("/src").file(copy(context, "src", "."))
+    done = built.run(["make"], mounts=[cache("/root/.cache", "make")])
+    edge = done.edge
+
+States never change; every method returns another. Each makes exactly the vertices that BuildKit's Go client
+(client/llb) makes for the same calls, so their digests are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from pybuild.compiler.file_actions import (
+    Actions,
+    Bound,
+    Owner,
+    absolute,
+    copy,
+    file_op,
+    mkdir,
+    mkfile,
+    rm,
+    symlink,
+)
+from pybuild.compiler.frozenmap import FrozenMap, frozen_map
+from pybuild.compiler.graph import Edge
+from pybuild.compiler.mounts import (
+    AnyMount,
+    FileMount,
+    SecretMount,
+    SSHMount,
+    bind,
+    cache,
+    number_mounts,
+    number_ssh,
+    secret,
+    ssh,
+    tmpfs,
+)
+from pybuild.compiler.ops import (
+    EMPTY,
+    BuildOp,
+    CDIDevice,
+    DiffOp,
+    ExecOp,
+    HostIP,
+    MergeOp,
+    Meta,
+    NetMode,
+    Platform,
+    ProxyEnv,
+    SecurityMode,
+    SourceOp,
+    Ulimit,
+)
+from pybuild.compiler.options import DEFAULT, Options, default_platform, normalize_platform
+from pybuild.compiler.sources import (
+    git_source,
+    http_source,
+    image_source,
+    local_source,
+    oci_layout_source,
+    platform_specific,
+)
+from pybuild.lang.diagnostics import UserError
+
+__all__ = [
+    "Actions",
+    "AnyMount",
+    "Bound",
+    "ExecState",
+    "FileMount",
+    "Options",
+    "Owner",
+    "SSHMount",
+    "SecretMount",
+    "State",
+    "bind",
+    "cache",
+    "copy",
+    "default_platform",
+    "diff",
+    "merge",
+    "mkdir",
+    "mkfile",
+    "normalize_platform",
+    "rm",
+    "secret",
+    "ssh",
+    "symlink",
+    "tmpfs",
+]
+
+
+@frozen
+class State:
+    """Output `edge` of a vertex (None: the empty file system) and what commands run on it inherit.
+
+    `environment` is ordered by the last assignment of each name. `platform` None means
+    `default_platform()` where an op carries one.
+    """
+
+    edge: Edge | None = None
+    cwd: str = "/"
+    environment: tuple[tuple[str, str], ...] = ()
+    user_name: str = ""
+    host_name: str = ""
+    platform: Platform | None = None
+    network_mode: NetMode = NetMode.UNSET
+    security_mode: SecurityMode = SecurityMode.SANDBOX
+    extra_hosts: tuple[HostIP, ...] = ()
+    ulimits: tuple[Ulimit, ...] = ()
+    cgroup_parent: str = ""
+    valid_exit_codes: tuple[int, ...] = ()
+
+    # Sources
+
+    @staticmethod
+    def scratch() -> State:
+        """The empty file system."""
+        return State()
+
+    @staticmethod
+    def image(
+        ref: str,
+        *,
+        resolve_mode: str = "",
+        record_type: str = "",
+        layer_limit: int | None = None,
+        checksum: str = "",
+        options: Options = DEFAULT,
+    ) -> State:
+        """An image of a registry; `ref` is completed as Docker does (`docker.io/library/`, `:latest`).
+
+        `resolve_mode` is "" (none written), `default`, `pull` or `local`. The image's own config is not
+        looked at: the state starts with directory `/` and no environment. Raises `UserError` for a bad
+        reference.
+        """
+        op, caps = image_source(ref, resolve_mode, record_type, layer_limit, checksum)
+        return State.source(op, caps=caps, options=options)
+
+    @staticmethod
+    def local(
+        name: str,
+        *,
+        include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        follow_paths: Iterable[str] = (),
+        shared_key: str = "",
+        session: str = "",
+        unique: str = "",
+        differ: str = "",
+        metadata_only: bool = False,
+        metadata_exceptions: Iterable[str] = (),
+        options: Options = DEFAULT,
+    ) -> State:
+        """Directory `name` of the client.
+
+        `shared_key` is `local.sharedkeyhint`, `differ` is "", `none` or `metadata`. BuildKit's client sets
+        `unique` to a random word in each build that names no session; here it is left out when empty.
+        """
+        op, caps = local_source(
+            name,
+            include=include,
+            exclude=exclude,
+            follow_paths=follow_paths,
+            shared_key=shared_key,
+            session=session,
+            unique=unique,
+            differ=differ,
+            metadata_only=metadata_only,
+            metadata_exceptions=metadata_exceptions,
+        )
+        return State.source(op, caps=caps, options=options)
+
+    @staticmethod
+    def oci_layout(
+        ref: str,
+        *,
+        session: str = "",
+        store: str = "",
+        layer_limit: int | None = None,
+        options: Options = DEFAULT,
+    ) -> State:
+        """An image of an OCI layout; `ref` is written as given (`name@sha256:…` or `name:tag@sha256:…`)."""
+        op, caps = oci_layout_source(ref, session, store, layer_limit)
+        return State.source(op, caps=caps, options=options)
+
+    @staticmethod
+    def http(
+        url: str,
+        *,
+        checksum: str = "",
+        filename: str = "",
+        mode: int | None = None,
+        uid: int = 0,
+        gid: int = 0,
+        auth_header_secret: str = "",
+        headers: Mapping[str, str] | None = None,
+        options: Options = DEFAULT,
+    ) -> State:
+        """A file at an `http://` or `https://` address. `headers` may hold `accept` and `user-agent`."""
+        op, caps = http_source(
+            url,
+            checksum=checksum,
+            filename=filename,
+            mode=mode,
+            uid=uid,
+            gid=gid,
+            auth_header_secret=auth_header_secret,
+            headers=headers,
+        )
+        return State.source(op, caps=caps, options=options)
+
+    @staticmethod
+    def git(
+        remote: str,
+        ref: str = "",
+        *,
+        subdir: str = "",
+        keep_git_dir: bool = False,
+        checksum: str = "",
+        skip_submodules: bool = False,
+        mtime: str = "",
+        auth_token_secret: str | None = None,
+        auth_header_secret: str | None = None,
+        known_ssh_hosts: str = "",
+        ssh_socket: str = "",
+        options: Options = DEFAULT,
+    ) -> State:
+        """A repository at a branch, tag or commit, `remote` in any form git knows.
+
+        The secrets' names default to `GIT_AUTH_TOKEN` and `GIT_AUTH_HEADER`; "" names none. Host keys are
+        those given: no network is asked. Raises `UserError` for an address of no known form.
+        """
+        op, caps = git_source(
+            remote,
+            ref,
+            subdir=subdir,
+            keep_git_dir=keep_git_dir,
+            checksum=checksum,
+            skip_submodules=skip_submodules,
+            mtime=mtime,
+            auth_token_secret=auth_token_secret,
+            auth_header_secret=auth_header_secret,
+            known_ssh_hosts=known_ssh_hosts,
+            ssh_socket=ssh_socket,
+        )
+        return State.source(op, caps=caps, options=options)
+
+    @staticmethod
+    def source(op: SourceOp, *, caps: Iterable[str] = (), options: Options = DEFAULT) -> State:
+        """Any source; only images and OCI layouts carry a platform."""
+        platform = (options.platform or default_platform()) if platform_specific(op.identifier) else None
+        vertex = options.vertex(op, platform=platform, caps=caps)
+        return State(Edge(vertex), platform=_normalized(options.platform))
+
+    # What commands inherit
+
+    def dir(self, path: str) -> State:
+        """The working directory; a relative path is taken from the one before."""
+        return evolve(self, cwd=path if path.startswith("/") else absolute(self.cwd, path))
+
+    def env(self, name: str, value: str) -> State:
+        """Sets a variable; one set again moves to the end."""
+        kept = tuple(pair for pair in self.environment if pair[0] != name)
+        return evolve(self, environment=(*kept, (name, value)))
+
+    def unset_env(self, name: str) -> State:
+        return evolve(self, environment=tuple(pair for pair in self.environment if pair[0] != name))
+
+    def get_env(self, name: str) -> str | None:
+        return dict(self.environment).get(name)
+
+    def user(self, name: str) -> State:
+        """User and perhaps group (`user[:group]`, names or numbers) of commands."""
+        return evolve(self, user_name=name)
+
+    def hostname(self, name: str) -> State:
+        return evolve(self, host_name=name)
+
+    def on_platform(self, platform: Platform | None) -> State:
+        """The platform of later ops that carry one."""
+        return evolve(self, platform=_normalized(platform))
+
+    def network(self, mode: NetMode) -> State:
+        return evolve(self, network_mode=mode)
+
+    def security(self, mode: SecurityMode) -> State:
+        return evolve(self, security_mode=mode)
+
+    def add_host(self, host: str, ip: str) -> State:
+        """A line of the commands' /etc/hosts."""
+        return evolve(self, extra_hosts=(*self.extra_hosts, HostIP(host, ip)))
+
+    def add_ulimit(self, name: str, soft: int, hard: int) -> State:
+        return evolve(self, ulimits=(*self.ulimits, Ulimit(name, soft, hard)))
+
+    def in_cgroup(self, parent: str) -> State:
+        return evolve(self, cgroup_parent=parent)
+
+    def with_valid_exit_codes(self, codes: Iterable[int]) -> State:
+        """Exit codes that count as success; none means 0 alone."""
+        return evolve(self, valid_exit_codes=tuple(codes))
+
+    def at(self, edge: Edge | None) -> State:
+        """Another file system with what this state's commands inherit."""
+        return State(edge, **{name: getattr(self, name) for name in _INHERITED})
+
+    # Ops
+
+    def run(
+        self,
+        args: Sequence[str] = (),
+        *,
+        shell: str | None = None,
+        mounts: Iterable[AnyMount] = (),
+        readonly_root: bool = False,
+        network: NetMode | None = None,
+        security: SecurityMode | None = None,
+        proxy: ProxyEnv | None = None,
+        devices: Iterable[CDIDevice] = (),
+        options: Options = DEFAULT,
+    ) -> ExecState:
+        """Runs a command on this file system; the returned state is what it leaves.
+
+        `args` is the argument vector; a string is split as a shell would split words. `shell` runs
+        `/bin/sh -c` instead. `mounts` come from `bind`, `cache`, `tmpfs`, `secret` and `ssh`; what is left
+        in a bind mount is `.mount(target)` of the returned state. `network` and `security` None take the
+        state's. Raises `UserError` when there is no command.
+        """
+        mounts = tuple(mounts)
+        arguments = _arguments(args, shell)
+        root = FileMount("/", self.edge, readonly=readonly_root)
+        numbered = number_mounts(root, mounts)
+        op = ExecOp(
+            meta=self._meta(arguments, mounts, proxy),
+            mounts=numbered.mounts,
+            network=self.network_mode if network is None else network,
+            security=self.security_mode if security is None else security,
+            secret_env=numbered.secret_env,
+            cdi_devices=tuple(devices),
+        )
+        platform = options.platform or self.platform or default_platform()
+        caps = numbered.caps | _exec_caps(op)
+        vertex = options.vertex(op, numbered.inputs, platform=platform, caps=caps)
+        edges: Any = {
+            mount.target: Edge(vertex, numbered.outputs[mount.target]) if mount.has_output else mount.edge
+            for mount in (root, *(mount for mount in mounts if isinstance(mount, FileMount)))
+            if mount.has_output or mount.readonly
+        }
+        after = self.at(edges["/"])
+        if options.platform is not None:
+            after = after.on_platform(options.platform)
+        return ExecState(**{name: getattr(after, name) for name in ("edge", *_INHERITED)}, edges=edges)
+
+    def _meta(self, arguments: tuple[str, ...], mounts: Sequence[AnyMount], proxy: ProxyEnv | None) -> Meta:
+        environment = dict(self.environment)
+        sockets = number_ssh(mounts)
+        if sockets:
+            environment.setdefault("SSH_AUTH_SOCK", sockets[0].target)
+        return Meta(
+            args=arguments,
+            env=tuple(f"{name}={value}" for name, value in environment.items()),
+            cwd=self.cwd,
+            user=self.user_name,
+            proxy_env=proxy,
+            extra_hosts=self.extra_hosts,
+            hostname=self.host_name,
+            ulimit=self.ulimits,
+            cgroup_parent=self.cgroup_parent,
+            remove_mount_stubs_recursive=True,
+            valid_exit_codes=self.valid_exit_codes,
+        )
+
+    def file(self, actions: Actions, *, options: Options = DEFAULT) -> State:
+        """Applies a chain of `copy`, `mkfile`, `mkdir`, `rm` and `symlink` as one file op."""
+        op, inputs, caps = file_op(actions, self)
+        return self.at(Edge(options.vertex(op, inputs, caps=caps)))
+
+    def build(self, *, filename: str = "", options: Options = DEFAULT) -> State:
+        """Solves the definition in file `filename` of this file system ("": `buildkit.llb.definition`)."""
+        if self.edge is None:
+            raise UserError("a nested build has no definition", help="build it on a state that holds one")
+        inputs: Any = {"buildkit.llb.definition": 0}
+        attrs: Any = {"llbbuild.filename": filename} if filename else {}
+        op = BuildOp(builder=EMPTY, inputs=inputs, attrs=attrs)
+        platform = options.platform or default_platform()
+        caps = ("source.buildop.llbfilename",)
+        return self.at(Edge(options.vertex(op, (self.edge,), platform=platform, caps=caps)))
+
+    def apply(self, *changes: Callable[[State], State]) -> State:
+        """This state through each of `changes` in turn."""
+        state = self
+        for change in changes:
+            state = change(state)
+        return state
+
+
+_INHERITED = tuple(name for name in State.__annotations__ if name != "edge")
+
+
+@frozen
+class ExecState(State):
+    """What a command leaves: its root as the state itself, its other mounts by target."""
+
+    edges: Mapping[str, Edge | None] = field(factory=FrozenMap, converter=frozen_map)
+
+    def mount(self, target: str) -> State:
+        """What was left in the mount at `target`. Raises `UserError` if nothing is kept of it."""
+        if target not in self.edges:
+            raise UserError(
+                f"no output of the mount at {target}",
+                help="cache, tmpfs, secret and ssh mounts and mounts with output=False keep nothing",
+            )
+        return State(self.edges[target], platform=self.platform)
+
+
+def merge(states: Iterable[State], *, options: Options = DEFAULT) -> State:
+    """The states' file systems laid over one another, the last on top. Empty ones are left out."""
+    kept = [state for state in states if state.edge is not None]
+    if not kept:
+        return State.scratch()
+    if len(kept) == 1:
+        return kept[0]
+    inputs = [state.edge for state in kept if state.edge is not None]
+    op = MergeOp(tuple(range(len(inputs))))
+    return State(Edge(options.vertex(op, inputs, caps=("mergeop",))))
+
+
+def diff(lower: State, upper: State, *, options: Options = DEFAULT) -> State:
+    """What has to be laid over `lower` to get `upper`; `upper` itself when `lower` is empty."""
+    if lower.edge is None:
+        return upper if upper.edge is not None else State.scratch()
+    if upper.edge is None:
+        op, inputs = DiffOp(0, EMPTY), [lower.edge]
+    else:
+        op, inputs = DiffOp(0, 1), [lower.edge, upper.edge]
+    return lower.at(Edge(options.vertex(op, inputs, caps=("diffop",))))
+
+
+def _normalized(platform: Platform | None) -> Platform | None:
+    return normalize_platform(platform) if platform is not None else None
+
+
+def _arguments(args: Sequence[str], shell: str | None) -> tuple[str, ...]:
+    if shell is not None:
+        if args:
+            raise UserError("a command is given twice", help="give either `args` or `shell`")
+        return ("/bin/sh", "-c", shell)
+    if isinstance(args, str):
+        from shlex import split
+
+        args = split(args)
+    if not args:
+        raise UserError("a command has no arguments", help="name the program to run")
+    return tuple(args)
+
+
+def _exec_caps(op: ExecOp) -> set[str]:
+    caps = {"exec.meta.base", "exec.meta.setsdefaultpath"}
+    needs = {
+        "exec.meta.network": op.network is not NetMode.UNSET,
+        "exec.meta.security": op.security is not SecurityMode.SANDBOX,
+        "exec.meta.proxyenv": op.meta.proxy_env is not None,
+        "exec.meta.ulimit": bool(op.meta.ulimit),
+        "exec.validexitcode": bool(op.meta.valid_exit_codes),
+        "exec.meta.cdi": bool(op.cdi_devices),
+    }
+    return caps | {cap for cap, needed in needs.items() if needed}

@@ -1,0 +1,43 @@
+"""Character classes of the Dockerfile grammar, as BuildKit's parser takes them.
+
+Python's own idea of white space is wider (it holds the separators U+001C to U+001F), so each rule names its set.
+"""
+
+from __future__ import annotations
+
+# Unicode White_Space: what leads and trails a line, and what ends a word.
+SPACES = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+# What stands between an instruction's name and its arguments, and between plain arguments.
+SEPARATORS = "\t\v\f\r "
+# What may stand around the name and the `=` of a directive.
+BLANKS = "\t\n\f\r "
+
+BYTE_ORDER_MARK = "\ufeff"
+REPLACEMENT = "\ufffd"
+
+
+def is_comment(line: str) -> bool:
+    return line.lstrip(SPACES).startswith("#")
+
+
+def invalid_at(text: str) -> int:
+    """The index of the first character that stands for bytes which aren't UTF-8 (a lone surrogate); -1 if none."""
+    if text.isascii():
+        return -1
+    return next((index for index, char in enumerate(text) if "\ud800" <= char <= "\udfff"), -1)
+
+
+def replace_invalid(text: str) -> str:
+    """`text` with U+FFFD for each byte that isn't UTF-8."""
+    if invalid_at(text) < 0:
+        return text
+    return "".join(REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
+
+
+def printable(text: str, limit: int = 60) -> str:
+    """`text` as it may stand in a message: one line, no control characters, at most `limit` characters."""
+    shown = text if len(text) <= limit else text[: limit - 3] + "..."
+    return shown if shown.isprintable() else ascii(shown)[1:-1]

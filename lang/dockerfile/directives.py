@@ -1,0 +1,45 @@
+"""Parser directives: `# name=value` lines before anything else in a file.
+
+The rules are BuildKit's (`frontend/dockerfile/parser/directives.go`): only `check`, `escape` and `syntax` are
+directives, names are case-insensitive, and the first line that isn't one ends them, be it empty, an ordinary
+comment or a directive of another name.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.dockerfile.characters import BLANKS, SPACES
+
+NAMES = frozenset({"check", "escape", "syntax"})
+
+
+class Directive:
+    """One directive; `start` and `end` are the columns of its value in the line, from 0, the end exclusive."""
+
+    __slots__ = ("end", "name", "start", "value")
+
+    def __init__(self, name: str, value: str, start: int, end: int) -> None:
+        self.name = name
+        self.value = value
+        self.start = start
+        self.end = end
+
+
+def read_directive(line: str, comment: str = "#") -> Directive | None:
+    """The directive that `line` (without its end) holds, None if it holds none. `comment` opens the line."""
+    if not line.startswith(comment):
+        return None
+    body = line[len(comment) :].lstrip(SPACES)
+    before, equals, after = body.partition("=")
+    name = before.rstrip(BLANKS)
+    if not equals or not (name.isascii() and name.isalnum() and name[0].isalpha()):
+        return None
+    if name.lower() not in NAMES:
+        return None
+    value = after.strip(BLANKS)
+    start = len(line) - len(after.lstrip(BLANKS))
+    if not value:
+        # A value has at least one character: of nothing but blanks, the last is the value.
+        value, start = after[-1:], len(line) - 1
+    if not value:
+        return None
+    return Directive(name.lower(), value, start, start + len(value))

@@ -1,0 +1,60 @@
+"""Physical lines joined into the logical line of one instruction."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from pybuild.lang.source import Source, Span
+
+
+class LogicalLine:
+    """An instruction's text with its continuation lines joined, which knows where each character came from."""
+
+    __slots__ = ("_columns", "_numbers", "_starts", "source", "text")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.text = ""
+        self._starts: list[int] = []
+        self._numbers: list[int] = []
+        self._columns: list[int] = []
+
+    def append(self, piece: str, number: int, column: int) -> None:
+        """Add `piece`, which stands on line `number` (from 1) at `column` (from 0)."""
+        self._starts.append(len(self.text))
+        self._numbers.append(number)
+        self._columns.append(column)
+        self.text += piece
+
+    def span(self, start: int, end: int) -> Span:
+        """The place of `text[start:end]`; at least one column wide."""
+        line, column = self._place(start)
+        end_line, end_column = self._place(max(start, end - 1))
+        return Span(self.source, line, column + 1, end_line, end_column + 2)
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        piece = max(0, bisect_right(self._starts, offset) - 1)
+        return self._numbers[piece], self._columns[piece] + offset - self._starts[piece]
+
+    @property
+    def number(self) -> int:
+        """The number of the first physical line."""
+        return self._numbers[0]
+
+
+def physical_lines(text: str) -> list[str]:
+    """The lines of `text` with their ends; only a line feed ends a line."""
+    *full, rest = text.split("\n")
+    lines = [line + "\n" for line in full]
+    return [*lines, rest] if rest else lines
+
+
+def trim_continuation(line: str, escape: str) -> tuple[str, bool]:
+    """`line` without a continuation at its end, and whether there was one.
+
+    A continuation is one escape character, perhaps with blanks after it; two in a row are none.
+    """
+    body = line.rstrip(" \t")
+    if body.endswith(escape) and not body.endswith(escape * 2):
+        return body[:-1], True
+    return line, False

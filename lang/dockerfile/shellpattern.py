@@ -1,0 +1,106 @@
+r"""Patterns of `${NAME#pattern}` and its relatives, as BuildKit's Dockerfile frontend reads them.
+
+`*` matches any text and `?` any character, neither of them a line feed. There are no bracket expressions.
+`\*`, `\?` and `\\` are the characters themselves; `\}` and `\/` are what follows the backslash (they had to be
+written so inside the braces); a backslash before anything else is an error, whatever the escape character of
+the file is.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable
+
+_STAR = "*"
+_ANY = "?"
+
+
+def trim_prefix(pattern: str, value: str, *, longest: bool) -> str:
+    """`value` without its shortest or longest beginning that matches. Raises `ValueError`."""
+    found = _compile(_tokens(pattern), longest).match(value)
+    return value[found.end() :] if found else value
+
+
+def trim_suffix(pattern: str, value: str, *, longest: bool) -> str:
+    """`value` without its shortest or longest end that matches. Raises `ValueError`."""
+    found = _compile(reversed(_tokens(pattern)), longest).match(value[::-1])
+    return value[: len(value) - found.end()] if found else value
+
+
+def replace(pattern: str, replacement: str, value: str, *, every: bool) -> str:
+    """`value` with the first longest match replaced, or every one from left to right. Raises `ValueError`.
+
+    Only where every match is replaced, `$0` in the replacement is the matched text, `$` with another name
+    nothing, and `$$` a dollar: the frontend leaves that to Go's regular expressions. An empty match is
+    replaced too, unless it touches the end of the match before it.
+    """
+    found = _compile(_tokens(pattern), longest=True)
+    if not every:
+        first = found.search(value)
+        return value[: first.start()] + replacement + value[first.end() :] if first else value
+    out: list[str] = []
+    done = 0
+    for match in found.finditer(value):
+        out.append(value[done : match.start()])
+        if match.end() > done or match.start() == 0:
+            out.append(_filled_in(replacement, match.group()))
+        done = match.end()
+    out.append(value[done:])
+    return "".join(out)
+
+
+def _filled_in(template: str, matched: str) -> str:
+    if "$" not in template:
+        return template
+    import re
+
+    def reference(found: re.Match[str]) -> str:
+        name = found[1] or found[2] or found[3]
+        return "$" if name == "$" else matched if name == "0" else ""
+
+    return re.sub(r"\$(?:(\$)|(\w+)|\{(\w+)\})", reference, template)
+
+
+def _tokens(pattern: str) -> list[str]:
+    """The pattern's parts: `_STAR`, `_ANY`, or a backslash and a character that stands for itself."""
+    tokens: list[str] = []
+    pos = 0
+    while pos < len(pattern):
+        ch = pattern[pos]
+        pos += 1
+        if ch == "\\":
+            following = pattern[pos : pos + 1]
+            if following and following in "}/":
+                continue
+            if not following or following not in "*?\\":
+                raise ValueError(f"invalid escape '\\{following}'")
+            tokens.append("\\" + following)
+            pos += 1
+        else:
+            tokens.append(ch if ch in (_STAR, _ANY) else "\\" + ch)
+    return tokens
+
+
+def _compile(tokens: Iterable[str], longest: bool) -> re.Pattern[str]:
+    """A regular expression whose match at a place is the shortest or the longest one there.
+
+    The text between two stars may be taken at its first occurrence for good (an atomic group): whatever
+    matches after a later one matches after the first, so nothing is tried twice. Only the last star decides
+    the length.
+    """
+    import re
+
+    chunks = [""]
+    for token in tokens:
+        if token == _STAR:
+            chunks.append("")
+        else:
+            chunks[-1] += "." if token == _ANY else re.escape(token[1])
+    head, *middle = chunks
+    if not middle:
+        return re.compile(head)
+    last = middle.pop()
+    inner = "".join(f"(?>.*?{chunk})" for chunk in middle)
+    return re.compile(f"{head}{inner}.*{'' if longest else '?'}{last}")

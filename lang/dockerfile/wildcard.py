@@ -1,0 +1,138 @@
+r"""Wildcards of COPY and ADD sources: the rules of Go's `filepath.Match`, on slash separated paths.
+
+`*` matches any text and `?` any character, neither of them a slash. `[a-z0-9]` matches one character of those
+listed, `[^…]` one of the others, and both may match a slash. A backslash makes the next character plain, also
+inside brackets. There is no `**` here. A pattern matches the whole name or nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+STAR = "*"
+"""The token of a star; every other token is a regular expression for one character."""
+
+_compiled: dict[str, Callable[[str], object]] = {}
+
+
+def match(pattern: str, name: str) -> bool:
+    """Whether `name` matches. Raises `ValueError` for a malformed pattern, whatever the name is."""
+    matches = _compiled.get(pattern)
+    if matches is None:
+        import re
+
+        matches = re.compile(expression(tokens(pattern)), re.DOTALL).fullmatch
+        if len(_compiled) > 500:
+            _compiled.clear()
+        _compiled[pattern] = matches
+    return matches(name) is not None
+
+
+def has_wildcard(text: str) -> bool:
+    """Whether `text` holds a `*`, `?` or `[` that no backslash makes plain."""
+    pos = 0
+    while pos < len(text):
+        ch = text[pos]
+        if ch in "*?[":
+            return True
+        pos += 2 if ch == "\\" else 1
+    return False
+
+
+def check(pattern: str) -> None:
+    """Raises `ValueError` if the pattern is malformed."""
+    tokens(pattern)
+
+
+def tokens(pattern: str) -> list[str]:
+    """The pattern as tokens for `expression`. Raises `ValueError`."""
+    out: list[str] = []
+    pos = 0
+    while pos < len(pattern):
+        ch = pattern[pos]
+        pos += 1
+        if ch == "*":
+            out.append(STAR)
+        elif ch == "?":
+            out.append("[^/]")
+        elif ch == "[":
+            token, pos = _brackets(pattern, pos)
+            out.append(token)
+        elif ch == "\\":
+            if pos == len(pattern):
+                raise ValueError("a backslash at the end makes nothing plain")
+            out.append(_literal(pattern[pos]))
+            pos += 1
+        else:
+            out.append(_literal(ch))
+    return out
+
+
+def crosses(token: str) -> bool:
+    """Whether a token's character may be a slash without being the plain slash."""
+    if not token.startswith("["):
+        return False
+    import re
+
+    return re.match(token, "/") is not None
+
+
+def expression(parts: Sequence[str], *, star: str = "[^/]*") -> str:
+    """Tokens as one regular expression for a full match with `re.DOTALL`; it has no numbered groups.
+
+    The text between two stars is taken at its first occurrence for good (an atomic group), so that a pattern
+    of many stars takes no more than the product of the two lengths. That is right while no character class
+    can match the slash that ends a star's reach; with one, all ways are tried.
+    """
+    chunks = [""]
+    for part in parts:
+        if part == STAR:
+            chunks.append("")
+        else:
+            chunks[-1] += part
+    head, *middle = chunks
+    if not middle:
+        return head
+    last = middle.pop()
+    if any(map(crosses, parts)):
+        return star.join(chunks)
+    return head + "".join(f"(?>{star}?{chunk})" for chunk in middle if chunk) + star + last
+
+
+def _brackets(pattern: str, pos: int) -> tuple[str, int]:
+    """The class that opens before `pos`, as a regular expression, and the place behind it."""
+    negated = pattern.startswith("^", pos)
+    pos += negated
+    ranges: list[str] = []
+    count = 0
+    while not (count and pattern.startswith("]", pos)):
+        low, pos = _bound(pattern, pos)
+        high = low
+        if pattern.startswith("-", pos):
+            high, pos = _bound(pattern, pos + 1)
+        if low <= high:
+            ranges.append(_literal(low) if low == high else f"{_literal(low)}-{_literal(high)}")
+        count += 1
+    if not ranges:
+        return (r"[\s\S]" if negated else "(?!)"), pos + 1
+    return f"[{'^' if negated else ''}{''.join(ranges)}]", pos + 1
+
+
+def _bound(pattern: str, pos: int) -> tuple[str, int]:
+    """One end of a range, and the place behind it."""
+    ch = pattern[pos : pos + 1]
+    if ch == "\\":
+        pos += 1
+        ch = pattern[pos : pos + 1]
+    elif ch and ch in "-]":
+        raise ValueError(f"'{ch}' inside brackets needs a backslash before it")
+    if not ch or pos + 1 == len(pattern):
+        raise ValueError("brackets are not closed")
+    return ch, pos + 1
+
+
+def _literal(ch: str) -> str:
+    return "\\" + ch if ch.isascii() and not ch.isalnum() else ch
+

@@ -1,0 +1,345 @@
+"""Layer tar writer: a snapshot's changes as the archive that containerd's differ makes of them.
+
+Headers are ustar; what a ustar field cannot hold goes into a PAX extended header before it, under the rules of
+Go's archive/tar in PAX format, so that equal trees give the diff ID BuildKit gives: modification times cut to
+whole seconds, no user or group names, `.wh.` entries with mode and time zero, directories with a trailing slash.
+Beyond containerd, `user.*` attributes are kept as well as `security.capability`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from zlib import adler32
+
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pybuild.runtime.snapshots.types import Change
+
+    Sink = Callable[[bytes], object]
+
+BLOCK = 512
+BATCH = 1 << 20
+"""Bytes gathered before the sink is called; a larger file is passed on in pieces of this size."""
+
+WHITEOUT = b".wh."
+OPAQUE = b".wh..wh..opq"
+
+_ZEROS = bytes(BLOCK)
+_TAIL = b"ustar\x0000" + bytes(64) + b"0000000\x000000000\x00" + bytes(167)
+_DEVICE_TAIL = b"ustar\x0000%b%07o\x00%07o\x00%b"
+_PLAIN_TAIL = b"ustar\x0000" + bytes(247)
+_FIELDS = b"%07o\x00%07o\x00%07o\x00%011o\x00%011o\x00        %b"
+_NO_LINK = bytes(100)
+_PADDING = tuple(bytes(-size % BLOCK) for size in range(BLOCK))
+
+_MAX_ID = 1 << 21
+_MAX_SIZE = 1 << 33
+
+_TYPES = {
+    stat.S_IFREG: b"0",
+    stat.S_IFLNK: b"2",
+    stat.S_IFCHR: b"3",
+    stat.S_IFBLK: b"4",
+    stat.S_IFDIR: b"5",
+    stat.S_IFIFO: b"6",
+}
+
+
+class LayerReadError(UserError):
+    """A file of a snapshot could not be read as its record says."""
+
+
+def write_layer(changes: Iterable[Change], sink: Sink, *, clamp: int | None = None) -> int:
+    """Write `changes` as a layer archive to `sink`, in pieces of any size; the number of entries written.
+
+    The same changes give the same bytes. With `clamp` (seconds since the epoch) later modification times become
+    that time. Sockets and the root directory itself are left out. Raises LayerReadError when a file vanishes or
+    is shorter than its size, and whatever `sink` raises.
+    """
+    return LayerWriter(sink, clamp).write(changes)
+
+
+class LayerWriter:
+    """The state of one archive: what waits to be passed on, and the inodes seen."""
+
+    __slots__ = ("_clamp", "_inodes", "_parts", "_sink", "_size")
+
+    def __init__(self, sink: Sink, clamp: int | None = None) -> None:
+        self._sink = sink
+        self._clamp = clamp
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._inodes: dict[tuple[int, int], bytes] = {}
+
+    def write(self, changes: Iterable[Change]) -> int:
+        """Write every change and the end of the archive; the number of entries written."""
+        count = 0
+        for change in changes:
+            if not change.path:
+                continue
+            if change.kind == "add":
+                assert change.real is not None and change.stat is not None
+                count += self.add(change.path, change.real, change.stat)
+            elif change.kind == "delete":
+                parent, slash, name = change.path.rpartition(b"/")
+                self._append(header(parent + slash + WHITEOUT + name))
+                count += 1
+            else:
+                self._append(header(change.path + b"/" + OPAQUE))
+                count += 1
+        self._append(_ZEROS + _ZEROS)
+        self._flush()
+        return count
+
+    def add(self, path: bytes, real: bytes, found: os.stat_result) -> bool:
+        """Write one entry under `path`; False for a socket, which a layer cannot hold."""
+        mode = found.st_mode
+        kind = _TYPES.get(mode & 0o170000)
+        if kind is None:
+            return False
+        link = b""
+        size = 0
+        device = None
+        if kind == b"0":
+            size = found.st_size
+        elif kind == b"5":
+            path += b"/"
+        elif kind == b"2":
+            link = _target(real)
+        elif kind != b"6":
+            device = (os.major(found.st_rdev), os.minor(found.st_rdev))
+        if found.st_nlink > 1 and kind != b"5":
+            inode = (found.st_dev, found.st_ino)
+            first = self._inodes.get(inode)
+            if first is None:
+                self._inodes[inode] = path
+            else:
+                kind, link, size, device = b"1", first, 0, None
+        mtime = found.st_mtime_ns // 1_000_000_000
+        if self._clamp is not None and mtime > self._clamp:
+            mtime = self._clamp
+        names = _names(real, follow=kind != b"2")
+        attributes = _attributes(real, names) if names else None
+        head = header(
+            path, kind, mode & 0o7777, found.st_uid, found.st_gid, size, mtime, link, device, attributes
+        )
+        if size:
+            self._file(real, head, size)
+        else:
+            self._append(head)
+        return True
+
+    def _append(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._sink(b"".join(self._parts))
+            self._parts = []
+            self._size = 0
+
+    def _file(self, real: bytes, head: bytes, size: int) -> None:
+        try:
+            fd = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise _unreadable(real, error) from None
+        try:
+            if size <= BATCH:
+                data = os.read(fd, size)
+                if len(data) == size:
+                    self._parts += (head, data, _PADDING[size % BLOCK])
+                    self._size += BLOCK + size
+                    if self._size >= BATCH:
+                        self._flush()
+                    return
+                os.lseek(fd, 0, os.SEEK_SET)
+            self._append(head)
+            self._large(fd, real, size)
+        except OSError as error:
+            raise _unreadable(real, error) from None
+        finally:
+            os.close(fd)
+
+    def _large(self, fd: int, real: bytes, size: int) -> None:
+        left = size
+        while left:
+            hole = _hole(fd, size - left, left)
+            if hole:
+                for start in range(0, hole, BATCH):
+                    self._append(bytes(min(BATCH, hole - start)))
+                left -= hole
+                os.lseek(fd, size - left, os.SEEK_SET)
+                continue
+            data = os.read(fd, min(left, BATCH))
+            if not data:
+                raise LayerReadError(
+                    f"{os.fsdecode(real)} ended {left} bytes early while its layer was written",
+                    help="something outside pybuild changed the store, or its disk is damaged",
+                )
+            left -= len(data)
+            self._append(data)
+        self._append(_PADDING[size % BLOCK])
+
+
+def header(
+    name: bytes,
+    kind: bytes = b"0",
+    mode: int = 0,
+    uid: int = 0,
+    gid: int = 0,
+    size: int = 0,
+    mtime: int = 0,
+    link: bytes = b"",
+    device: tuple[int, int] | None = None,
+    attributes: dict[bytes, bytes] | None = None,
+) -> bytes:
+    """One entry's header: a ustar block, after a PAX extended header where a value does not fit it.
+
+    `kind` is the type flag; `mtime` in seconds; `device` major and minor numbers; `attributes` extended
+    attributes by full name.
+    """
+    extended = b""
+    if (
+        attributes
+        or len(name) > 100
+        or len(link) > 100
+        or uid >= _MAX_ID
+        or gid >= _MAX_ID
+        or size >= _MAX_SIZE
+        or not 0 <= mtime < _MAX_SIZE
+        or not name.isascii()
+        or not link.isascii()
+    ):
+        records = _records(name, uid, gid, size, mtime, link, attributes)
+        extended = _extended(name, records)
+        name, link = _ascii(name), _ascii(link)
+        uid = 0 if uid >= _MAX_ID else uid
+        gid = 0 if gid >= _MAX_ID else gid
+        size = 0 if size >= _MAX_SIZE else size
+        mtime = mtime if 0 <= mtime < _MAX_SIZE else 0
+    tail = _TAIL if device is None else _DEVICE_TAIL % (bytes(64), *device, bytes(167))
+    block = name.ljust(100, b"\0") + _FIELDS % (mode, uid, gid, size, mtime, kind)
+    block += (link.ljust(100, b"\0") if link else _NO_LINK) + tail
+    return b"%b%b%06o\x00 %b" % (extended, block[:148], (adler32(block) & 0xFFFF) - 1, block[156:])
+
+
+# The checksum is the sum of the block's bytes, which the low half of Adler-32 is (plus one) below 65521. All
+# text in the block is ASCII and at most 330 bytes are set, so the sum stays under 330 * 127.
+
+
+def _ascii(text: bytes) -> bytes:
+    """The ASCII bytes of `text`, at most 100; a cut never leaves a trailing slash."""
+    if not text.isascii():
+        text = bytes(byte for byte in text if byte < 0x80)
+    if len(text) > 100:
+        cut = text[:100]
+        text = cut.rstrip(b"/") if cut.endswith(b"/") else cut
+    return text
+
+
+def _records(
+    name: bytes,
+    uid: int,
+    gid: int,
+    size: int,
+    mtime: int,
+    link: bytes,
+    attributes: dict[bytes, bytes] | None,
+) -> bytes:
+    records = {b"SCHILY.xattr." + key: value for key, value in (attributes or {}).items()}
+    if len(name) > 100 or not name.isascii():
+        records[b"path"] = name
+    if len(link) > 100 or not link.isascii():
+        records[b"linkpath"] = link
+    if uid >= _MAX_ID:
+        records[b"uid"] = b"%d" % uid
+    if gid >= _MAX_ID:
+        records[b"gid"] = b"%d" % gid
+    if size >= _MAX_SIZE:
+        records[b"size"] = b"%d" % size
+    if not 0 <= mtime < _MAX_SIZE:
+        records[b"mtime"] = b"%d" % mtime
+    return b"".join(_record(key, records[key]) for key in sorted(records))
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    """`LENGTH KEY=VALUE\\n`, LENGTH counting the record with its own digits."""
+    rest = len(key) + len(value) + 3
+    length = rest + len(str(rest))
+    length = rest + len(str(length))
+    return b"%d %b=%b\n" % (length, key, value)
+
+
+def _extended(name: bytes, records: bytes) -> bytes:
+    parent, _, base = name.rstrip(b"/").rpartition(b"/")
+    if name.endswith(b"/"):
+        parent, base = name.rstrip(b"/"), b""
+    title = b"/".join(part for part in (parent, b"PaxHeaders.0", base) if part)
+    block = _ascii_title(title).ljust(100, b"\0")
+    block += _FIELDS % (0, 0, 0, len(records), 0, b"x") + _NO_LINK + _PLAIN_TAIL
+    sealed = b"%b%06o\x00 %b" % (block[:148], (adler32(block) & 0xFFFF) - 1, block[156:])
+    return sealed + records + _PADDING[len(records) % BLOCK]
+
+
+def _ascii_title(title: bytes) -> bytes:
+    if not title.isascii():
+        title = bytes(byte for byte in title if byte < 0x80)
+    return title[:100].rstrip(b"/")
+
+
+def _target(real: bytes) -> bytes:
+    try:
+        return os.readlink(real)
+    except OSError as error:
+        raise _unreadable(real, error) from None
+
+
+def _names(real: bytes, *, follow: bool) -> list[str]:
+    try:
+        return os.listxattr(real, follow_symlinks=follow)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return []
+        raise _unreadable(real, error) from None
+
+
+def _attributes(real: bytes, names: list[str]) -> dict[bytes, bytes]:
+    """The extended attributes a layer keeps: file capabilities and `user.*`, except overlay's own marks."""
+    found = {}
+    for name in names:
+        if name == "security.capability" or (
+            name.startswith("user.") and not name.startswith("user.overlay.")
+        ):
+            found[os.fsencode(name)] = os.getxattr(real, name, follow_symlinks=False)
+    return found
+
+
+def _hole(fd: int, position: int, left: int) -> int:
+    """Bytes of the hole at `position`, 0 where there is data; leaves the offset at `position`."""
+    if left <= BATCH:
+        return 0
+    try:
+        data = os.lseek(fd, position, os.SEEK_DATA)
+    except OSError as error:
+        whole = error.errno == errno.ENXIO and os.fstat(fd).st_size >= position + left
+        os.lseek(fd, position, os.SEEK_SET)
+        return left if whole else 0
+    if data > position:
+        os.lseek(fd, position, os.SEEK_SET)
+    return min(data - position, left)
+
+
+def _unreadable(real: bytes, error: OSError) -> LayerReadError:
+    return LayerReadError(
+        f"cannot read {os.fsdecode(real)} for its layer: {error.strerror}",
+        help="something outside pybuild changed the store, or its disk is damaged",
+    )
