@@ -8,10 +8,14 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pybuild.compiler.frozenmap import FrozenMap, frozen_map
+from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge, LinuxResources, Metadata, ProgressGroup, Vertex
 from pybuild.compiler.ops import Op, Platform
 from pybuild.lang.source import Span
+
+
+def _texts(items: Mapping[str, str]) -> FrozenMap[str]:
+    return FrozenMap(items)
 
 
 @frozen
@@ -25,7 +29,7 @@ class Options:
     platform: Platform | None = None
     require: tuple[str, ...] = ()
     name: str = ""
-    description: Mapping[str, str] = field(factory=FrozenMap, converter=frozen_map)
+    description: Mapping[str, str] = field(factory=FrozenMap, converter=_texts)
     ignore_cache: bool = False
     export_cache: bool | None = None
     progress_group: ProgressGroup | None = None

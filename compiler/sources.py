@@ -169,8 +169,8 @@ def git_source(
     return _made(identifier, attrs, caps)
 
 
-_URL = re.compile(r"(?P<scheme>https?|ssh|git)://(?:(?P<user>[^@/]*)@)?(?P<host>[^/?#]+)(?P<path>[^?#]*)")
-_SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^#?]+)")
+_URL = re.compile(r"(?P<scheme>https?|ssh|git)://(?:(?P<user>[^@/]*)@)?(?P<host>[^/?#@\s]+)(?P<path>/[^?#\s]+)")
+_SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^#?\s]+)")
 
 
 def git_remote(remote: str) -> tuple[str, str, str, bool]:
@@ -178,7 +178,7 @@ def git_remote(remote: str) -> tuple[str, str, str, bool]:
 
     `host/path` without a scheme is https. The host keeps its port, not its user. Raises `UserError`.
     """
-    for text in (remote, "https://" + remote):
+    for text in (remote,) if "://" in remote else (remote, "https://" + remote):
         if match := _URL.fullmatch(text):
             return text, match["host"], match["path"], match["scheme"] == "ssh"
         if "://" not in text and "@" in text and (match := _SCP.fullmatch(text)):

@@ -29,7 +29,7 @@ from pybuild.compiler.file_actions import (
     rm,
     symlink,
 )
-from pybuild.compiler.frozenmap import FrozenMap, frozen_map
+from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.mounts import (
     AnyMount,
@@ -351,7 +351,7 @@ class State:
         platform = options.platform or self.platform or default_platform()
         caps = numbered.caps | _exec_caps(op)
         vertex = options.vertex(op, numbered.inputs, platform=platform, caps=caps)
-        edges: Any = {
+        edges = {
             mount.target: Edge(vertex, numbered.outputs[mount.target]) if mount.has_output else mount.edge
             for mount in (root, *(mount for mount in mounts if isinstance(mount, FileMount)))
             if mount.has_output or mount.readonly
@@ -407,11 +407,15 @@ class State:
 _INHERITED = tuple(name for name in State.__annotations__ if name != "edge")
 
 
+def _edges(items: Mapping[str, Edge | None]) -> FrozenMap[Edge | None]:
+    return FrozenMap(items)
+
+
 @frozen
 class ExecState(State):
     """What a command leaves: its root as the state itself, its other mounts by target."""
 
-    edges: Mapping[str, Edge | None] = field(factory=FrozenMap, converter=frozen_map)
+    edges: Mapping[str, Edge | None] = field(factory=FrozenMap, converter=_edges)
 
     def mount(self, target: str) -> State:
         """What was left in the mount at `target`. Raises `UserError` if nothing is kept of it."""

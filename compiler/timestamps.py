@@ -32,7 +32,10 @@ def parse_time(text: str) -> Time:
     offset = 0
     if found[9]:
         offset = (int(found[10]) * 60 + int(found[11])) * (-1 if found[9] == "-" else 1)
-    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError as error:
+        raise ValueError(f"not an RFC 3339 time: {text!r}: {error}") from None
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     seconds = since.days * 86_400 + since.seconds - offset * 60
     return Time(seconds * NANOSECONDS + fraction, offset)

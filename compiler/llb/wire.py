@@ -10,7 +10,7 @@ from pybuild.lang.diagnostics import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -32,8 +32,6 @@ def varint(value: int) -> bytes:
     """A base-128 number; a negative one as the 64-bit two's complement, ten bytes."""
     if 0 <= value < 128:
         return bytes((value,))
-    if not -(1 << 63) <= value < 1 << 64:
-        raise DefinitionError(f"the number {value} does not fit into 64 bits")
     value &= (1 << 64) - 1
     out = bytearray()
     while value > 127:
@@ -44,8 +42,31 @@ def varint(value: int) -> bytes:
 
 
 def number(field: int, value: int) -> bytes:
-    """A number or truth value; nothing when it is zero."""
+    """An int64, enum or truth value; nothing when it is zero."""
+    if not value:
+        return b""
+    _check(value, -(1 << 63), 1 << 63, "64 bits with a sign")
+    return varint(field << 3) + varint(value)
+
+
+def int32(field: int, value: int) -> bytes:
+    _check(value, -(1 << 31), 1 << 31, "32 bits with a sign")
     return varint(field << 3) + varint(value) if value else b""
+
+
+def uint32(field: int, value: int) -> bytes:
+    _check(value, 0, 1 << 32, "32 bits without a sign")
+    return varint(field << 3) + varint(value) if value else b""
+
+
+def uint64(field: int, value: int) -> bytes:
+    _check(value, 0, 1 << 64, "64 bits without a sign")
+    return varint(field << 3) + varint(value) if value else b""
+
+
+def _check(value: int, low: int, end: int, kind: str) -> None:
+    if not low <= value < end:
+        raise DefinitionError(f"the number {value} does not fit into {kind}")
 
 
 def present_number(field: int, value: int) -> bytes:
@@ -84,8 +105,10 @@ def texts(field: int, values: Iterable[str]) -> bytes:
     return b"".join(block(field, utf8(value)) for value in values)
 
 
-def packed(field: int, values: Iterable[int]) -> bytes:
-    """A repeated number in one length-delimited field; nothing when there is none."""
+def packed(field: int, values: Sequence[int], *, bits: int = 64) -> bytes:
+    """A repeated int64 or int32 in one length-delimited field; nothing when there is none."""
+    for value in values:
+        _check(value, -(1 << (bits - 1)), 1 << (bits - 1), f"{bits} bits with a sign")
     body = b"".join(map(varint, values))
     return block(field, body) if body else b""
 

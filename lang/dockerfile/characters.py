@@ -1,6 +1,7 @@
 """Character classes of the Dockerfile grammar, as BuildKit's parser takes them.
 
-Python's own idea of white space is wider (it holds the separators U+001C to U+001F), so each rule names its set.
+Python's own idea of white space is wider (it holds the separators U+001C to U+001F), so each rule names its
+set.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def is_comment(line: str) -> bool:
 
 
 def invalid_at(text: str) -> int:
-    """The index of the first character that stands for bytes which aren't UTF-8 (a lone surrogate); -1 if none."""
+    """The index of the first lone surrogate, which stands for a byte that isn't UTF-8; -1 if none."""
     if text.isascii():
         return -1
     return next((index for index, char in enumerate(text) if "\ud800" <= char <= "\udfff"), -1)
@@ -38,6 +39,8 @@ def replace_invalid(text: str) -> str:
 
 
 def printable(text: str, limit: int = 60) -> str:
-    """`text` as it may stand in a message: one line, no control characters, at most `limit` characters."""
+    """`text` as it may stand in a message: visible, no control characters, at most `limit` characters."""
+    if not text.strip():
+        return f"{text!r}"
     shown = text if len(text) <= limit else text[: limit - 3] + "..."
     return shown if shown.isprintable() else ascii(shown)[1:-1]

@@ -13,7 +13,7 @@ NAMES = frozenset({"check", "escape", "syntax"})
 
 
 class Directive:
-    """One directive; `start` and `end` are the columns of its value in the line, from 0, the end exclusive."""
+    """One directive; `start` and `end` are the columns of its value, from 0, the end exclusive."""
 
     __slots__ = ("end", "name", "start", "value")
 

@@ -1,7 +1,7 @@
-r"""Which files of a context `.dockerignore` leaves out, by the rules BuildKit takes from moby/patternmatcher.
+r"""Which files of a context `.dockerignore` leaves out, by the rules of moby/patternmatcher, as in BuildKit.
 
-These are not gitignore's rules. A pattern is matched against the whole path from the context's root; `*`, `?`,
-`[…]` and backslashes mean what they mean to Go's `filepath.Match` (see `wildcard`), and
+These are not gitignore's rules. A pattern is matched against the whole path from the context's root; `*`,
+`?`, `[…]` and backslashes mean what they mean to Go's `filepath.Match` (see `wildcard`), and
 
     **/x  a/**/x    any directories, or none, before `x`
     a/**            everything inside `a`, not `a` itself
@@ -9,8 +9,11 @@ These are not gitignore's rules. A pattern is matched against the whole path fro
     ax**            what begins with `ax`: the same as `ax*`
     !pattern        an exception: what matches is kept
 
-A pattern that matches a directory matches all that is below it. The last pattern that matches decides. So a
-file below an ignored directory can be kept by a later exception.
+The last pattern that matches decides. A pattern that matches a directory matches all that is below it too, if
+it made a difference there: an exception for a directory that is kept anyway, or a pattern for one that is
+ignored already, says nothing about its contents (`*/tmp` and `!a` leave `a/tmp` ignored). A file below an
+ignored directory can be kept by a later exception; the directories above it are then kept too, which is the
+walker's business.
 
 A matcher is an automaton over path components that is built while it is used: the state of a directory knows
 which patterns can still match inside it, so a file costs one look-up among those only, and a directory in
@@ -19,18 +22,22 @@ which no exception can match need not be read.
 
 from __future__ import annotations
 
+from posixpath import normpath
+
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceError
 from pybuild.lang.dockerfile import wildcard
+from pybuild.lang.dockerfile.characters import BYTE_ORDER_MARK, SPACES, printable
 from pybuild.lang.source import Source, Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MANY = "**"
+MANY = "/**"
 """A step that takes any number of directories, none too. Other steps take one component."""
-REST = "***"
-"""A last step that takes everything below."""
+REST = "/***"
+"""A last step that takes any number of components, at least one."""
+_SLASH = "\\/"
 
 
 class PatternError(SourceError, ValueError):
@@ -41,9 +48,10 @@ class Pattern:
     """One pattern: `steps` over path components, or one regular expression over the whole path.
 
     A step is `MANY`, `REST`, a literal component (`literal` is true at its place), or a regular expression.
+    Steps from number `final` on may be the last one to match.
     """
 
-    __slots__ = ("exception", "literal", "path", "steps")
+    __slots__ = ("exception", "final", "literal", "path", "steps")
 
     def __init__(self, text: str) -> None:
         self.exception = text.startswith("!")
@@ -51,30 +59,31 @@ class Pattern:
         self.literal: list[bool] = []
         self.path: str | None = None
         _compile(self, text[1:] if self.exception else text)
+        self.final = len(self.steps) - 1
+        if text.endswith("**") and self.steps[-1:] not in ([], [REST]):
+            self.steps.append(REST)
+            self.literal.append(False)
 
 
 def read_patterns(text: str, name: str = ".dockerignore") -> list[str]:
-    """The patterns of an ignore file's text, cleaned. Raises `PatternError` with the file's name and the line.
+    """The patterns of an ignore file's text, cleaned. Raises `PatternError` with the file's name and line.
 
     A line that starts with `#` is a comment, a byte-order mark at the start is skipped. White space around a
     pattern and after `!` is dropped, as are leading slashes; `.` and `..` are resolved.
     """
     source = Source(name, text)
     out = []
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        pattern = line.strip()
-        if not pattern or line.startswith("#"):
+    for number, line in enumerate(text.removeprefix(BYTE_ORDER_MARK).split("\n"), 1):
+        written = line.strip(SPACES)
+        if not written or line.startswith("#"):
             continue
-        mark = "!" if pattern.startswith("!") else ""
-        pattern = pattern.removeprefix("!").strip()
+        mark = "!" if written.startswith("!") else ""
         try:
-            pattern = mark + _root_relative(pattern)
-            _checked(pattern)
+            out.append(_normal(mark + _root_relative(written.removeprefix("!").strip(SPACES))))
         except ValueError as error:
-            column = source.line(number).find(line.strip()) + 1
-            span = Span(source, number, column, number, column + len(line.strip()))
-            raise _pattern_error(line.strip(), str(error), span) from None
-        out.append(pattern)
+            column = source.line(number).find(written) + 1
+            span = Span(source, number, column, number, column + len(written))
+            raise _pattern_error(written, str(error), span) from None
     return out
 
 
@@ -86,15 +95,12 @@ class Matcher:
     def __init__(self, patterns: Iterable[str]) -> None:
         self.patterns: list[Pattern] = []
         for text in patterns:
-            text = text.strip()
-            if not text:
+            if not text.strip(SPACES):
                 continue
             try:
-                text = _cleaned(text)
-                _checked(text)
+                self.patterns.append(Pattern(_normal(text)))
             except ValueError as error:
                 raise _pattern_error(text, str(error), None) from None
-            self.patterns.append(Pattern(text))
         self.exceptions = [pattern.exception for pattern in self.patterns]
         self._levels: dict[frozenset[tuple[int, int]], _Level] = {}
         self._loose = _loose(self.patterns)
@@ -139,7 +145,7 @@ class Matcher:
 class State:
     """A directory on the way down: `ignored` says whether it is itself ignored."""
 
-    __slots__ = ("_find", "_last", "_level", "_matcher", "_prefix", "_verdict", "ignored")
+    __slots__ = ("_find", "_last", "_level", "_matcher", "_prefix", "ignored")
 
     def __init__(self, matcher: Matcher, prefix: str, last: int, level: _Level) -> None:
         self._matcher = matcher
@@ -159,7 +165,7 @@ class State:
     def enter(self, name: str) -> State:
         """The state of the directory `name` in this one."""
         matcher = self._matcher
-        last = self._decide(name)
+        last = self._inherited(name)
         onward = self._level.onward(name, last)
         prefix = f"{self._prefix}{name}/" if matcher._loose else ""
         return State(matcher, prefix, last, matcher._level(onward))
@@ -177,7 +183,7 @@ class State:
         return self.ignored and not self.exceptions_below
 
     def _decide(self, name: str) -> int:
-        """The number of the last pattern that matches `name` in here or a directory above it; -1: none."""
+        """The number of the pattern that decides about `name` in here; -1 if none does."""
         last = self._last
         if self._find is not None:
             last = max(last, self._find(name))
@@ -186,6 +192,19 @@ class State:
                 break
             if matches(self._prefix + name):
                 return index
+        return last
+
+    def _inherited(self, name: str) -> int:
+        """The number of the pattern that decides what is in the directory `name` unless another matches there.
+
+        It is the last one that changed the verdict on the directory.
+        """
+        hits = self._level.ends(name)
+        hits += [index for index, matches in self._matcher._loose if matches(self._prefix + name)]
+        last, ignored = self._last, self.ignored
+        for index in sorted(hits):
+            if index > last and self._matcher.exceptions[index] == ignored:
+                last, ignored = index, not ignored
         return last
 
 
@@ -211,11 +230,22 @@ class _Level:
             if index <= last:
                 break
             pattern = self._patterns[index]
-            if pattern.steps[step] == MANY:
+            if pattern.steps[step] in (MANY, REST):
                 out.append((index, step))
             elif step + 1 < len(pattern.steps) and _component_matches(pattern, step, name):
                 out.append((index, step + 1))
         return out
+
+    def ends(self, name: str) -> list[int]:
+        """The patterns that end at `name`."""
+        if self.find is None:
+            return []
+        patterns = self._patterns
+        return [
+            index
+            for index, step in self._positions
+            if step >= patterns[index].final and _component_matches(patterns[index], step, name)
+        ]
 
     def _finder(self) -> Callable[[str], int] | None:
         floor = -1
@@ -223,7 +253,7 @@ class _Level:
         wild: list[tuple[int, str]] = []
         for index, step in self._positions:
             pattern = self._patterns[index]
-            if step + 1 < len(pattern.steps):
+            if step < pattern.final:
                 continue
             if pattern.steps[step] == REST:
                 floor = index
@@ -253,6 +283,8 @@ class _Level:
 def _component_matches(pattern: Pattern, step: int, name: str) -> bool:
     if pattern.literal[step]:
         return pattern.steps[step] == name
+    if pattern.steps[step] == REST:
+        return True
     import re
 
     return re.compile(pattern.steps[step], re.DOTALL).fullmatch(name) is not None
@@ -275,10 +307,89 @@ def _compile(pattern: Pattern, text: str) -> None:
     Steps can't where a class may match a slash, and where `**` follows something in its component without
     ending the pattern: there it also matches nothing, taking a slash after it along (`a**/b` matches `ab`).
     """
-    pieces = text.split("**")
-    parts = [wildcard.tokens(piece) for piece in _unescaped(pieces)]
-    plain_end = len(parts) == 2 and not parts[0] and not any(ch in text[2:] for ch in "*?[]\\")
-    if any(wildcard.crosses(token) for part in parts for token in part):
-        pattern.path = _path_expression(parts)
+    items = _items(wildcard.tokens(text))
+    if any(map(wildcard.crosses, items)):
+        pattern.path = _path_expression(items)
         return
-    raise NotImplementedError(plain_end)
+    component: list[str] = []
+    for number, item in enumerate(items):
+        if item == _SLASH:
+            _add_component(pattern, component)
+            component = []
+        elif item != MANY:
+            component.append(item)
+        elif number + 1 == len(items):
+            component.append(wildcard.STAR if component else REST)
+        elif component:
+            pattern.path = _path_expression(items)
+            return
+        else:
+            pattern.steps.append(MANY)
+            pattern.literal.append(False)
+            if number == 0 and text[2] != "/" and not any(ch in "*?[]\\" for ch in text[2:]):
+                component.append(wildcard.STAR)
+    _add_component(pattern, component)
+
+
+def _items(tokens: list[str]) -> list[str]:
+    """The tokens with `MANY` for two stars and a slash behind them."""
+    items: list[str] = []
+    pos = 0
+    while pos < len(tokens):
+        if tokens[pos : pos + 2] == [wildcard.STAR, wildcard.STAR]:
+            items.append(MANY)
+            pos += 3 if tokens[pos + 2 : pos + 3] == [_SLASH] else 2
+        else:
+            items.append(tokens[pos])
+            pos += 1
+    return items
+
+
+def _add_component(pattern: Pattern, component: list[str]) -> None:
+    if component == [REST]:
+        pattern.steps.append(REST)
+        pattern.literal.append(False)
+        return
+    literal = all(item != wildcard.STAR and not item.startswith(("[", "(")) for item in component)
+    text = "".join(item[-1] for item in component)
+    pattern.steps.append(text if literal else wildcard.expression(component, star=".*"))
+    pattern.literal.append(literal)
+
+
+def _path_expression(items: list[str]) -> str:
+    special = {MANY: "(?:.*/)?", wildcard.STAR: "[^/]*"}
+    body = "".join(special.get(item, item) for item in items[:-1])
+    return body + (".*" if items[-1] == MANY else special.get(items[-1], items[-1]))
+
+
+def _root_relative(text: str) -> str:
+    text = _cleaned(text) if text else ""
+    return text[1:] if len(text) > 1 and text.startswith("/") else text
+
+
+def _cleaned(text: str) -> str:
+    """The shortest path of the same meaning, as Go's `filepath.Clean` gives it."""
+    clean = normpath(text)
+    return clean[1:] if clean.startswith("//") else clean
+
+
+def _normal(text: str) -> str:
+    """The pattern as it is matched. Raises `ValueError`."""
+    text = _cleaned(text.strip(SPACES))
+    if text == "!":
+        raise ValueError("there is no pattern after the '!'")
+    wildcard.check(text.removeprefix("!"))
+    return text
+
+
+def _pattern_error(text: str, reason: str, span: Span | None) -> PatternError:
+    return PatternError(
+        Diagnostic(
+            f"bad ignore pattern '{printable(text)}'",
+            labels=[Label(span, reason)] if span else (),
+            notes=[
+                *([] if span else [("note", reason)]),
+                ("help", "a backslash makes '*', '?', '[' and '\\' plain characters"),
+            ],
+        )
+    )

@@ -19,9 +19,9 @@ class Heredoc:
     """A `<<NAME` body. `expand` is false when the name was quoted; `chomp` is `<<-` (leading tabs dropped).
 
     `content` is what stands between the opening line and the terminator, with its line ends. In RUN it is as
-    written, tabs too, because the shell may have to read it again; in COPY and ADD the tabs of `<<-` are gone. In
-    COPY and ADD, and only when `expand` is false, it may hold bytes that aren't UTF-8, as surrogate escapes: encode
-    it with `errors="surrogateescape"`.
+    written, tabs too, because the shell may have to read it again; in COPY and ADD the tabs of `<<-` are
+    gone. There, and only when `expand` is false, it may hold bytes that aren't UTF-8, as surrogate escapes:
+    encode it with `errors="surrogateescape"`.
     """
 
     name: str
@@ -147,7 +147,7 @@ class EntrypointInstruction(Instruction):
 
 @frozen
 class HealthcheckInstruction(Instruction):
-    """`test` is the config's `Test` (`("NONE",)`, `("CMD", …)`, `("CMD-SHELL", …)`); durations in nanoseconds."""
+    """`test` is the config's `Test` (`("NONE",)`, `("CMD", …)`, `("CMD-SHELL", …)`); times in nanoseconds."""
 
     test: tuple[str, ...]
     interval: int = 0

@@ -8,7 +8,7 @@ from pybuild.lang.source import Source, Span
 
 
 class LogicalLine:
-    """An instruction's text with its continuation lines joined, which knows where each character came from."""
+    """An instruction's text with its continuation lines joined, and where each character came from."""
 
     __slots__ = ("_columns", "_numbers", "_starts", "source", "text")
 

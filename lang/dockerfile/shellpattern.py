@@ -1,9 +1,9 @@
 r"""Patterns of `${NAME#pattern}` and its relatives, as BuildKit's Dockerfile frontend reads them.
 
 `*` matches any text and `?` any character, neither of them a line feed. There are no bracket expressions.
-`\*`, `\?` and `\\` are the characters themselves; `\}` and `\/` are what follows the backslash (they had to be
-written so inside the braces); a backslash before anything else is an error, whatever the escape character of
-the file is.
+`\*`, `\?` and `\\` are the characters themselves; `\}` and `\/` are what follows the backslash (they had to
+be written so inside the braces); a backslash before anything else is an error, whatever the escape character
+of the file is.
 """
 
 from __future__ import annotations

@@ -135,4 +135,3 @@ def _bound(pattern: str, pos: int) -> tuple[str, int]:
 
 def _literal(ch: str) -> str:
     return "\\" + ch if ch.isascii() and not ch.isalnum() else ch
-

@@ -18,6 +18,7 @@ keeps the character after it. Patterns: see `shellpattern`.
 from __future__ import annotations
 
 from pybuild.lang.dockerfile import shellpattern
+from pybuild.lang.dockerfile.characters import SPACES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class _Splitter:
 
     def split(self, text: str) -> None:
         for ch in text:
-            if not _is_space(ch):
+            if ch not in SPACES:
                 self._current.append(ch)
             elif self._current:
                 self._flush()
@@ -172,6 +173,7 @@ class _Reader:
     def _single_quoted(self) -> str:
         end = self._text.find("'", self._pos)
         if end < 0:
+            self._pos = len(self._text)
             raise WordError("unexpected end of statement while looking for matching single-quote")
         inner = self._text[self._pos : end]
         self._pos = end + 1
@@ -314,8 +316,3 @@ class _Reader:
         value = self._env.get(name)
         (self.unmatched if value is None else self.matched).add(name)
         return value
-
-
-def _is_space(ch: str) -> bool:
-    """Unicode white space; the separators U+001C to U+001F, which Python counts too, are none."""
-    return ch.isspace() and not "\x1c" <= ch <= "\x1f"

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS snapshot (
     boot     TEXT NOT NULL,              -- boot it was made in
     synced   INTEGER NOT NULL DEFAULT 0, -- 1 once a syncfs came after it
     depth    INTEGER NOT NULL,
+    created  INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)),
     identity TEXT                        -- digest(parent's identity, content of the diff), once computed
 );
 CREATE INDEX IF NOT EXISTS snapshot_identity ON snapshot(identity) WHERE identity IS NOT NULL;
@@ -19,11 +20,12 @@ CREATE INDEX IF NOT EXISTS snapshot_parent ON snapshot(parent);
 CREATE TABLE IF NOT EXISTS record (
     key      TEXT PRIMARY KEY,           -- cache key
     op       TEXT NOT NULL,              -- key of the op without its inputs
-    result   TEXT NOT NULL,              -- JSON: one entry an output
-    reason   TEXT NOT NULL DEFAULT '',   -- JSON: the key's components, to explain a later miss
+    results  TEXT NOT NULL,              -- snapshots, one an output: "12,-,14"; - is the empty root
+    inputs   TEXT NOT NULL,              -- snapshots it ran on, alike; ? is a view of something outside
+    content  TEXT,                       -- digest of what it read of them, once computed
     created  REAL NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS record_op ON record(op);
+CREATE INDEX IF NOT EXISTS record_op ON record(op, content);
 CREATE TABLE IF NOT EXISTS layer (
     snapshot    INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE,
     variant     TEXT NOT NULL,           -- compression, level, timestamps: all that changes the bytes

@@ -65,8 +65,8 @@ CONTAINERD_NAME = "io.containerd.image.name"
 class Descriptor:
     """One piece of an image: a manifest, an index, a config or a layer. Never changed once made.
 
-    `platform` is the JSON object of an index entry (`{"architecture": …, "os": …, "variant": …}`). `diff_id` is
-    the digest of a layer's uncompressed bytes where it is known; it is no part of the JSON form.
+    `platform` is the JSON object of an index entry (`{"architecture": …, "os": …, "variant": …}`). `diff_id`
+    is the digest of a layer's uncompressed bytes where it is known; it is no part of the JSON form.
     """
 
     __slots__ = ("annotations", "diff_id", "digest", "media_type", "platform", "size", "urls")

@@ -1,9 +1,9 @@
 """Layer tar writer: a snapshot's changes as the archive that containerd's differ makes of them.
 
-Headers are ustar; what a ustar field cannot hold goes into a PAX extended header before it, under the rules of
-Go's archive/tar in PAX format, so that equal trees give the diff ID BuildKit gives: modification times cut to
-whole seconds, no user or group names, `.wh.` entries with mode and time zero, directories with a trailing slash.
-Beyond containerd, `user.*` attributes are kept as well as `security.capability`.
+Headers are ustar; what a ustar field cannot hold goes into a PAX extended header before it, under the rules
+of Go's archive/tar in PAX format, so that equal trees give the diff ID BuildKit gives: modification times cut
+to whole seconds, no user or group names, `.wh.` entries with mode and time zero, directories with a trailing
+slash. Beyond containerd, `user.*` attributes are kept as well as `security.capability`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pybuild.runtime.snapshots.types import Change
+    from pybuild.runtime.snapshots.types import Change, Tree
 
     Sink = Callable[[bytes], object]
 
@@ -55,47 +55,75 @@ class LayerReadError(UserError):
     """A file of a snapshot could not be read as its record says."""
 
 
-def write_layer(changes: Iterable[Change], sink: Sink, *, clamp: int | None = None) -> int:
+def write_layer(
+    changes: Iterable[Change], sink: Sink, *, clamp: int | None = None, parents: Tree | None = None
+) -> int:
     """Write `changes` as a layer archive to `sink`, in pieces of any size; the number of entries written.
 
-    The same changes give the same bytes. With `clamp` (seconds since the epoch) later modification times become
-    that time. Sockets and the root directory itself are left out. Raises LayerReadError when a file vanishes or
-    is shorter than its size, and whatever `sink` raises.
+    The same changes give the same bytes. With `clamp` (seconds since the epoch) later modification times
+    become that time. `parents` is the state the changes lead to: a directory that only leads to a change is
+    taken from there, for readers give a directory the layer does not name other attributes. Sockets and the
+    root directory itself are left out. Raises LayerReadError when a file vanishes or is shorter than its
+    size, and whatever `sink` raises.
     """
-    return LayerWriter(sink, clamp).write(changes)
+    return LayerWriter(sink, clamp, parents).write(changes)
 
 
 class LayerWriter:
-    """The state of one archive: what waits to be passed on, and the inodes seen."""
+    """The state of one archive: what waits to be passed on, the directories written and the inodes seen."""
 
-    __slots__ = ("_clamp", "_inodes", "_parts", "_sink", "_size")
+    __slots__ = ("_clamp", "_directories", "_inodes", "_parents", "_parts", "_sink", "_size")
 
-    def __init__(self, sink: Sink, clamp: int | None = None) -> None:
+    def __init__(self, sink: Sink, clamp: int | None = None, parents: Tree | None = None) -> None:
         self._sink = sink
         self._clamp = clamp
+        self._parents = parents
         self._parts: list[bytes] = []
         self._size = 0
         self._inodes: dict[tuple[int, int], bytes] = {}
+        self._directories = {b""}
 
     def write(self, changes: Iterable[Change]) -> int:
         """Write every change and the end of the archive; the number of entries written."""
         count = 0
+        directories = self._directories
         for change in changes:
-            if not change.path:
+            path = change.path
+            if not path:
                 continue
+            parent, slash, name = path.rpartition(b"/")
+            if parent not in directories:
+                count += self._lead(parent)
             if change.kind == "add":
-                assert change.real is not None and change.stat is not None
-                count += self.add(change.path, change.real, change.stat)
+                assert change.real is not None
+                assert change.stat is not None
+                if stat.S_ISDIR(change.stat.st_mode):
+                    directories.add(path)
+                count += self.add(path, change.real, change.stat)
             elif change.kind == "delete":
-                parent, slash, name = change.path.rpartition(b"/")
                 self._append(header(parent + slash + WHITEOUT + name))
                 count += 1
             else:
-                self._append(header(change.path + b"/" + OPAQUE))
+                self._append(header(path + b"/" + OPAQUE))
                 count += 1
+        self.finish()
+        return count
+
+    def finish(self) -> None:
+        """Write the end of the archive and pass everything on."""
         self._append(_ZEROS + _ZEROS)
         self._flush()
-        return count
+
+    def _lead(self, path: bytes) -> int:
+        """Write directory `path` and those above it that are not written yet; how many."""
+        if path in self._directories:
+            return 0
+        self._directories.add(path)
+        count = self._lead(path.rpartition(b"/")[0])
+        node = self._parents.lstat(path) if self._parents is not None else None
+        if node is None or not stat.S_ISDIR(node.stat.st_mode):
+            return count
+        return count + self.add(path, node.real, node.stat)
 
     def add(self, path: bytes, real: bytes, found: os.stat_result) -> bool:
         """Write one entry under `path`; False for a socket, which a layer cannot hold."""

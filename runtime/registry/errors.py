@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+IN_CONFIG = "under [registries] in config.toml"
+
+
 class RegistryError(UserError):
-    """`status` is the HTTP status that led here, 0 where there was none."""
+    """`status` is the HTTP status that led here, 0 where there was none; `transient` tells that the same
+    request may succeed when sent again."""
+
+    transient = False
 
     def __init__(
         self, title: str, *, notes: Iterable[tuple[str, str]] = (), help: str | None = None, status: int = 0
@@ -86,14 +92,21 @@ def unauthorized(
         if action == "pull":
             help += f"; registries also answer so when {repository} does not exist: check the name"
     else:
-        title = f"{host} refused the credentials of {user or 'the configured account'} to {action} {repository}"
-        help = f"log in again with `docker login{login_host(host)}`, with an account that may {action} {repository}"
+        title = (
+            f"{host} refused the credentials of {user or 'the configured account'} to {action} {repository}"
+        )
+        help = f"log in again with `docker login{login_host(host)}`, with an account that may {action} it"
     return AccessDenied(title, notes=[("registry", detail), ("note", problem)], help=help, status=401)
 
 
-def forbidden(
-    host: str, repository: str, action: str, *, user: str | None, detail: str = ""
-) -> AccessDenied:
+def clear_text_login(host: str, realm: str) -> AccessDenied:
+    return AccessDenied(
+        f"{host} asks for the login to be sent unencrypted to {shown_url(realm)}",
+        help=f"nothing was sent; set `insecure = true` for {host} {IN_CONFIG} to allow it",
+    )
+
+
+def forbidden(host: str, repository: str, action: str, *, user: str | None, detail: str = "") -> AccessDenied:
     """403: the registry knows who asks and says no."""
     who = "anonymous access" if user is None else user or "the configured account"
     return AccessDenied(
@@ -131,12 +144,15 @@ def blob_missing(host: str, repository: str, digest: str) -> NotFound:
     )
 
 
-def too_many_requests(host: str, seconds: float | None, *, anonymous: bool, detail: str = "") -> TooManyRequests:
+def too_many_requests(
+    host: str, seconds: float | None, *, anonymous: bool, detail: str = ""
+) -> TooManyRequests:
     wait = f"try again in {seconds:.0f} s" if seconds else "try again later"
     return TooManyRequests(
         f"{host} limits how often it may be asked, and the limit is reached",
         notes=[("registry", detail)],
-        help=wait + (f", or log in with `docker login{login_host(host)}` for a higher limit" if anonymous else ""),
+        help=wait
+        + (f", or log in with `docker login{login_host(host)}` for a higher limit" if anonymous else ""),
         status=429,
     )
 
@@ -179,7 +195,7 @@ def too_many_redirects(host: str, url: str) -> ServerFailure:
 def bad_redirect(host: str, location: str) -> ServerFailure:
     return ServerFailure(
         f"{host} redirects from HTTPS to {shown_url(location) or 'nowhere'}",
-        help=f"set `insecure = true` for {host} under [registries] in config.toml if that is meant to be",
+        help=f"set `insecure = true` for {host} {IN_CONFIG} if that is meant to be",
     )
 
 
@@ -195,9 +211,7 @@ def unknown_host(host: str) -> Unreachable:
 
 
 def refused(host: str) -> Unreachable:
-    return unreachable(
-        host, "connection refused", help="check the port, and that the registry is running"
-    )
+    return unreachable(host, "connection refused", help="check the port, and that the registry is running")
 
 
 def silent(host: str, seconds: float) -> Unreachable:
@@ -210,13 +224,13 @@ def tls_failure(host: str, reason: str, *, plain: bool) -> Unreachable:
         return unreachable(
             host,
             "it does not speak TLS",
-            help=f"if it is a plain HTTP registry, set `http = true` for {host} under [registries] in config.toml",
+            help=f"if it is a plain HTTP registry, set `http = true` for {host} {IN_CONFIG}",
         )
     return unreachable(
         host,
         f"its certificate was not accepted ({reason})",
         help=f"put its CA certificate into /etc/docker/certs.d/{host}/ca.crt or name it in SSL_CERT_FILE, "
-        f"or set `insecure = true` for {host} under [registries] in config.toml",
+        f"or set `insecure = true` for {host} {IN_CONFIG}",
     )
 
 
@@ -235,6 +249,13 @@ def too_long(host: str, what: str, limit: int) -> BadContent:
     return BadContent(
         f"{what} from {host} is longer than {limit} bytes",
         help="the registry sends something else than the image describes; nothing was kept",
+    )
+
+
+def wrong_size(host: str, what: str, wanted: int, found: int) -> BadContent:
+    return BadContent(
+        f"{what} on {host} has {found} bytes, but the image describes {wanted}",
+        help="the registry's copy is damaged: push the image again",
     )
 
 
@@ -260,6 +281,24 @@ def not_an_image(what: str, media_type: str) -> BadContent:
         f"{what} is an artifact, not an image",
         notes=[("config type", media_type)],
         help="only images with a root file system can be built on; check the name",
+    )
+
+
+def unsupported_layer(what: str, digest: str, media_type: str) -> BadContent:
+    if media_type.endswith("+encrypted"):
+        title, help = f"{what} has an encrypted layer", "encrypted images are not supported: decrypt it first"
+    else:
+        title = f"{what} has a layer of an unsupported type"
+        help = "layers are tar archives: uncompressed, gzip or zstd"
+    return BadContent(title, notes=[("layer", digest), ("media type", media_type or "(none)")], help=help)
+
+
+def foreign_layer(what: str, digest: str, urls: Iterable[str], reason: str) -> BadContent:
+    listed = "\n".join(shown_url(url) for url in urls) or "(none)"
+    return BadContent(
+        f"{what} has a layer that registries may not distribute, and it could not be had elsewhere: {reason}",
+        notes=[("layer", digest), ("addresses", listed)],
+        help="such layers come from the addresses in the image; if they are gone, use another image",
     )
 
 
@@ -289,7 +328,9 @@ def read_only(host: str, repository: str) -> ServerFailure:
 
 
 def bad_config_file(path: str, problem: str) -> BadRegistryConfig:
-    return BadRegistryConfig(f"cannot read credentials from {path}: {problem}", help="repair or remove the file")
+    return BadRegistryConfig(
+        f"cannot read credentials from {path}: {problem}", help="repair or remove the file"
+    )
 
 
 def bad_proxy(variable: str, problem: str) -> BadRegistryConfig:

@@ -42,8 +42,8 @@ class RegistryConfig:
 class Endpoint:
     """One address that serves a registry's repositories.
 
-    `domain` is the registry a reference names, `host` (`HOST[:PORT]`) who answers for it, `prefix` what stands
-    before the repository's path. `schemes` are tried in order until one answers.
+    `domain` is the registry a reference names, `host` (`HOST[:PORT]`) who answers for it, `prefix` what
+    stands before the repository's path. `schemes` are tried in order until one answers.
     """
 
     __slots__ = ("config", "domain", "host", "prefix", "schemes")
@@ -76,16 +76,14 @@ class Hosts:
     __slots__ = ("_configs",)
 
     def __init__(self, configs: Iterable[RegistryConfig] = ()) -> None:
-        self._configs = {config.host: config for config in configs}
+        self._configs = {_address(config.host): config for config in configs}
 
     def config(self, host: str) -> RegistryConfig:
-        return self._configs.get(host) or RegistryConfig(host)
+        return self._configs.get(_address(host)) or RegistryConfig(host)
 
     def origin(self, domain: str) -> Endpoint:
         """The registry itself: where images are pushed."""
-        host = _address(domain)
-        config = self._configs.get(domain) or self.config(host)
-        return Endpoint(domain, host, config)
+        return Endpoint(domain, _address(domain), self.config(domain))
 
     def endpoints(self, domain: str) -> list[Endpoint]:
         """Who may be asked for images of `domain`: its mirrors in order, then the registry itself."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import Protocol
 else:
@@ -51,7 +51,7 @@ class Tree(Protocol):
     def lstat(self, path: bytes) -> Node | None:
         """The entry at a path whose parent components are followed, the last one not; None if absent."""
 
-    def list(self, path: bytes) -> list[Node]:
+    def list(self, path: bytes) -> Sequence[Node]:
         """Entries of the directory at the already resolved `path`, ordered by name."""
 
     def walk(self, path: bytes) -> Iterator[Node]:

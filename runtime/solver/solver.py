@@ -9,13 +9,15 @@ For a wanted vertex, in this order:
     by the content of what it reads (early cutoff, and changes outside the paths that a copy selects).
  4. With the job's lock held among processes it is looked up once more, then run, then saved.
 
-A *flight* is one vertex being solved; it is shared by all clients that want it and ends when it is done, fails,
-or its last client leaves. A client that fails leaves its flights; what nobody else wants is cancelled.
+A *flight* is one vertex being solved; it is shared by all clients that want it and ends when it is done, when
+it fails, or when its last client leaves. A client that fails leaves its flights; what nobody else wants is
+cancelled.
 """
 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from hashlib import sha256
 
 from pybuild.lang.diagnostics import Cancelled
@@ -24,7 +26,7 @@ from pybuild.runtime.solver.types import Cancellation, Input, Observer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Generic, TypeVar
 
     from pybuild.runtime.solver.loop import Body
@@ -211,10 +213,9 @@ class Solver(Generic[V, R]):
         if known and (found := (yield from self._lookup(flight))) is not None:
             return found
         inputs = yield from self._inputs(flight, adopt=known)
-        key = (yield from self._key(flight)) if known else None
+        key: str | None = (yield from self._key(flight)) if known else None
         if key is not None:
-            found = yield Call(lambda: delegate.find(vertex, key, inputs, stop))
-            if found is not None:
+            if (found := (yield Call(partial(delegate.find, vertex, key, inputs, stop)))) is not None:
                 return found
             self._observer.missed(vertex, key)
         job = delegate.job(vertex, key, stop)
@@ -224,7 +225,7 @@ class Solver(Generic[V, R]):
                 return found
             results = yield from self._run(flight, inputs)
             key = yield from self._key(flight)
-            yield Call(lambda: delegate.save(vertex, key, inputs, results))
+            yield Call(partial(delegate.save, vertex, key, inputs, results))
             return results
         finally:
             job.__exit__(None, None, None)
@@ -246,7 +247,7 @@ class Solver(Generic[V, R]):
             if adopt and part.ran and edge.index not in part.adopted:
                 result = part.task.value[edge.index]
                 part.adopted[edge.index] = yield Call(
-                    lambda result=result: self._delegate.adopt(result, flight.cancellation)  # type: ignore[misc]
+                    partial(self._delegate.adopt, result, flight.cancellation)
                 )
             results.append(part.adopted.get(edge.index, part.task.value[edge.index]))
         return results
@@ -260,7 +261,7 @@ class Solver(Generic[V, R]):
             flight.check()
             flight.ran = True
             self._observer.started(vertex)
-            return (yield Call(lambda: delegate.run(vertex, inputs, stop)))
+            return (yield Call(partial(delegate.run, vertex, inputs, stop)))
         finally:
             if limited:
                 self._slots.release()
@@ -286,6 +287,6 @@ class Solver(Generic[V, R]):
         edges = self._delegate.inputs(vertex)
         tasks = [self._key_task(edge.vertex, cancellation) for edge in edges]
         keys = yield All(tasks)
-        call: Callable[[], str] = lambda: self._delegate.op_key(vertex, cancellation)  # noqa: E731
+        call = partial(self._delegate.op_key, vertex, cancellation)
         own = call() if edges else (yield Call(call))
         return combine_keys(own, [(key, edge.index) for key, edge in zip(keys, edges, strict=True)])

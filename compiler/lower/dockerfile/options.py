@@ -63,7 +63,8 @@ class Lowered:
 
     `base_config` is the raw config of the image the target is built on, None without one; `epoch` the
     SOURCE_DATE_EPOCH in force, in seconds. `stage_names` are those progress shows, in order of the file.
-    `args` are the arguments in scope of the target, for outlines. `ignore_cache`: the target's steps run anew.
+    `args` are the arguments in scope of the target, for outlines. With `ignore_cache` its steps run
+    anew.
     """
 
     edge: Edge | None

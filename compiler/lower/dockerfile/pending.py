@@ -1,8 +1,8 @@
 """Parts of the graph that are made last.
 
-What is read of a build context is the union of the paths that all stages take from it, and a vertex's identity
-holds its inputs'. So lowering makes `Pending` file systems; `settle` makes their vertices, inputs first, when
-every stage is lowered.
+What is read of a build context is the union of the paths that all stages take from it, and a vertex's
+identity holds its inputs'. So lowering makes `Pending` file systems; `settle` makes their vertices, inputs
+first, when every stage is lowered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ class Pending:
         self._edge: Edge | None = None
 
     def finish(self) -> None:
-        self._edge = self.make([None if pending is None else pending._edge for pending in self.inputs])
+        edge = self.make([None if pending is None else pending._edge for pending in self.inputs])
+        if edge is not None:
+            # A digest is made from the inputs' digests: taken in this order, no chain is too long for it.
+            _ = edge.vertex.digest
+        self._edge = edge
         self.settled = True
 
     @property

@@ -1,0 +1,141 @@
+"""What a stage starts from: an image, a named context, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from pybuild.compiler import image, platforms, reference
+from pybuild.compiler.image import Image
+from pybuild.compiler.lower.dockerfile.contexts import Loaded, pinned
+from pybuild.compiler.lower.dockerfile.lowering import Lowering
+from pybuild.compiler.lower.dockerfile.names import step_name
+from pybuild.compiler.lower.dockerfile.pending import settled
+from pybuild.compiler.lower.dockerfile.stages import StageState
+from pybuild.compiler.ops import Platform
+from pybuild.compiler.options import Options
+from pybuild.compiler.state import State
+from pybuild.lang.diagnostics import Diagnostic, Label, UserError, suggest
+
+SCRATCH = "scratch"
+_COMMON_IMAGES = ("alpine", "busybox", "centos", "debian", "fedora", "golang", "ubuntu")
+
+
+def resolve_base(lowering: Lowering, state: StageState) -> None:
+    """Gives a stage without a base stage its files, config and platform. Raises `UserError`s at its FROM."""
+    state.resolved = True
+    state.dispatched = state.dispatched or state.unregistered
+    if state.base_name == SCRATCH and state.named_context is None:
+        state.platform = lowering.platforms.target
+        state.image = image.empty(state.platform)
+        return
+    try:
+        _resolve(lowering, state)
+    except UserError as error:
+        raise _placed(error, lowering, state) from None
+
+
+def _resolve(lowering: Lowering, state: StageState) -> None:
+    platform = state.platform or lowering.platforms.target
+    origin = state.base_name
+    state.base_name = reference.parse(origin).canonical
+    context = state.named_context
+    if context is not None:
+        state.dispatched = True
+        _take_override(state, context.load(lowering.bridge, lambda: state.paths))
+        return
+    context = lowering.contexts.find(state.base_name, platform)
+    if context is not None:
+        _take_context(state, context.load(lowering.bridge, lambda: state.paths), platform)
+        return
+    _take_image(lowering, state, origin, platform)
+
+
+def _take_override(state: StageState, loaded: Loaded) -> None:
+    """A context that bears the stage's own name stands for the whole stage."""
+    state.files = loaded.files
+    state.files_have_platform = loaded.image is not None
+    if loaded.image is not None:
+        state.image = loaded.image
+        if loaded.image.architecture and loaded.image.os:
+            state.platform = loaded.image.platform
+
+
+def _take_context(state: StageState, loaded: Loaded, platform: Platform) -> None:
+    state.files = loaded.files
+    state.files_have_platform = True
+    state.image = loaded.image if loaded.image is not None else image.empty(platform)
+    state.base_config = loaded.config
+    state.platform = platform
+
+
+def _take_image(lowering: Lowering, state: StageState, origin: str, platform: Platform) -> None:
+    shown = platforms.format_all(platform) + " " if lowering.options.multi_platform else ""
+    log_name = f"[{shown}internal] load metadata for {state.base_name}"
+    found = lowering.bridge.resolve_image(state.base_name, platform, log_name=log_name)
+    config = image.parse(found.config)
+    state.base_config = found.config
+    if state.platform is None and lowering.platforms.implicit:
+        platform = _detect(config, platform, lowering.platforms.build)
+    state.image = evolve(config, created=None)
+    state.platform = platform
+    state.base_name = pinned(found)
+    if not config.diff_ids and all(entry.empty_layer for entry in config.history):
+        return
+    name = step_name(
+        state,
+        "FROM " + state.base_name,
+        platform=platform if lowering.options.multi_platform else None,
+        environment={},
+    )
+    mode = lowering.options.image_resolve_mode
+    options = Options(
+        platform=platform,
+        name=name,
+        description={"com.docker.dockerfile.v1.command": state.stage.text},
+        spans=(state.stage.span,),
+    )
+    files = State.image(state.base_name, resolve_mode="" if mode == "default" else mode, options=options)
+    state.files = settled(files.edge)
+    state.files_have_platform = True
+    _check_platform(lowering, state, origin, platform, config)
+
+
+def _detect(config: Image, target: Platform, supported: Sequence[Platform]) -> Platform:
+    """The platform of an image that offers no choice, where steps can run on it."""
+    wanted = (config.os, config.architecture)
+    for platform in (target, *supported):
+        if (platform.os, platform.architecture) == wanted:
+            return platform
+    return target
+
+
+def _check_platform(
+    lowering: Lowering, state: StageState, origin: str, expected: Platform, config: Image
+) -> None:
+    if (expected.os, expected.architecture) == (config.os, config.architecture):
+        return
+    wanted = platforms.format_all(platforms.normalize(expected))
+    found = platforms.format_all(platforms.normalize(config.platform))
+    title = f'Base image {origin} was pulled with platform "{found}", expected "{wanted}" for current build'
+    lowering.warn(title, state.stage.span, code="InvalidBaseImagePlatform")
+
+
+def _placed(error: UserError, lowering: Lowering, state: StageState) -> UserError:
+    """The same error, pointing at the instruction that needs the image, with a name that may be meant."""
+    diagnostic = error.diagnostic
+    if not diagnostic.labels:
+        label = Label(state.stage.span, "needed here")
+        diagnostic = Diagnostic(
+            diagnostic.title,
+            labels=[label],
+            notes=diagnostic.notes,
+            code=diagnostic.code,
+            level=diagnostic.level,
+        )
+    near = suggest(state.stage.base, [*lowering.stages.names(), *_COMMON_IMAGES])
+    if near:
+        diagnostic = diagnostic.with_note("help", f"did you mean {near}?")
+    error.diagnostic = diagnostic
+    return error

@@ -1,0 +1,187 @@
+"""Build contexts: the main one, and named ones that replace images and stages."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+
+from attrs import evolve, frozen
+
+from pybuild.compiler import image, platforms, reference
+from pybuild.compiler.bridge import Bridge, ResolvedImage
+from pybuild.compiler.graph import Edge
+from pybuild.compiler.image import Image
+from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending, settled
+from pybuild.compiler.ops import Platform
+from pybuild.compiler.options import Options
+from pybuild.compiler.state import State
+from pybuild.lang.diagnostics import UsageError
+from pybuild.lang.dockerfile.ignore import read_patterns
+
+IGNORE_FILE = ".dockerignore"
+_KINDS = "docker-image://REF, oci-layout://NAME@DIGEST or local:NAME"
+
+
+@frozen
+class Loaded:
+    """What a named context holds. `image` None: files alone; `files` None: the empty file system."""
+
+    files: Pending | None
+    image: Image | None = None
+    config: bytes | None = None
+
+
+@frozen
+class NamedContext:
+    """A named context as it was found: `key` is the name it was given under, perhaps with a platform."""
+
+    key: str
+    source: str
+    platform: Platform | None
+    resolve_mode: str
+
+    def load(self, bridge: Bridge, paths: Callable[[], Iterable[str]]) -> Loaded:
+        """Resolves the context. `paths` are asked when everything is lowered: those used of a directory.
+
+        Raises `UsageError` for a specification of no known form.
+        """
+        kind, colon, rest = self.source.partition(":")
+        load = _LOADERS.get(kind)
+        if not colon or load is None:
+            raise UsageError(
+                f"unsupported source of the build context {self.key}: {self.source}",
+                help=f"write {self.key}={_KINDS}",
+            )
+        return load(self, rest, bridge, paths)
+
+
+class NamedContexts:
+    """Look-up by name. Names are image references: `x`, `x:latest` and `docker.io/library/x` are one."""
+
+    def __init__(self, contexts: Mapping[str, str], resolve_mode: str, target: Platform) -> None:
+        self._sources = {_context_key(name): source for name, source in contexts.items()}
+        self._resolve_mode = resolve_mode
+        self._target = target
+
+    def find(self, name: str, platform: Platform | None) -> NamedContext | None:
+        """The context called `name` for a platform (None: the target's), else the one for any."""
+        if name.lower() in ("scratch", "context") or not self._sources:
+            return None
+        platform = platform or self._target
+        short = familiar(name)
+        for key in (f"{short}::{platforms.format_all(platforms.normalize(platform))}", short):
+            if key in self._sources:
+                return NamedContext(key, self._sources[key], platform, self._resolve_mode)
+        return None
+
+
+def _context_key(name: str) -> str:
+    bare, separator, platform = name.partition("::")
+    return familiar(bare) + separator + platform
+
+
+def familiar(name: str) -> str:
+    """A reference as users write it: without Docker Hub's name, `library/` and `:latest`."""
+    return reference.parse(name).familiar.removesuffix(":latest")
+
+
+def main_context(name: str, excludes: Iterable[str], paths: Callable[[], Iterable[str]]) -> Pending:
+    """The directory a build is given; `paths` are asked when everything is lowered."""
+
+    def make(inputs: Inputs) -> Edge | None:
+        return State.local(
+            name,
+            exclude=excludes,
+            follow_paths=follow_paths(paths()),
+            shared_key=name,
+            options=Options(name="[internal] load build context"),
+        ).edge
+
+    return Pending(make)
+
+
+def follow_paths(paths: Iterable[str]) -> list[str]:
+    """The paths to read of a context, relative to it; none means all of it."""
+    wanted = set(paths)
+    if "/" in wanted:
+        return []
+    return sorted(path.lstrip("/") for path in wanted)
+
+
+def used_path(source: str) -> str:
+    """A source path of COPY or ADD as a path from the context's root."""
+    path = posixpath.normpath("/" + source)
+    return path[1:] if path.startswith("//") else path
+
+
+def _load_image(
+    context: NamedContext, rest: str, bridge: Bridge, paths: Callable[[], Iterable[str]]
+) -> Loaded:
+    ref = rest.removeprefix("//")
+    if ref == "scratch":
+        return Loaded(None)
+    platform = context.platform or platforms.default()
+    log_name = f"[context {context.key}] load metadata for {ref}"
+    found = bridge.resolve_image(reference.parse(ref).canonical, platform, log_name=log_name)
+    options = Options(platform=platform, name=f"[context {context.key}] {ref}")
+    files = State.image(pinned(found), options=options)
+    return _with_config(files, found)
+
+
+def pinned(found: ResolvedImage) -> str:
+    """The reference of a resolved image with its digest."""
+    if not found.digest:
+        return found.ref
+    return f"{found.ref.partition('@')[0]}@{found.digest}"
+
+
+def _with_config(files: State, found: ResolvedImage) -> Loaded:
+    config = evolve(image.parse(found.config), created=None)
+    return Loaded(settled(files.edge), config, found.config)
+
+
+def _load_layout(
+    context: NamedContext, rest: str, bridge: Bridge, paths: Callable[[], Iterable[str]]
+) -> Loaded:
+    platform = context.platform or platforms.default()
+    ref = rest.removeprefix("//")
+    log_name = f"[context {context.key}] load metadata for {ref}"
+    found = bridge.resolve_layout(ref, platform, log_name=log_name)
+    options = Options(platform=platform, name=f"[context {context.key}] OCI load from client")
+    return _with_config(State.oci_layout(pinned(found), options=options), found)
+
+
+def _load_local(
+    context: NamedContext, rest: str, bridge: Bridge, paths: Callable[[], Iterable[str]]
+) -> Loaded:
+    excludes = _ignore_patterns(context, rest, bridge)
+
+    def make(inputs: Inputs) -> Edge | None:
+        return State.local(
+            rest,
+            exclude=excludes,
+            follow_paths=follow_paths(paths()),
+            shared_key=f"context:{context.key}-",
+            options=Options(name=f"[context {context.key}] load from client"),
+        ).edge
+
+    return Loaded(Pending(make))
+
+
+def _ignore_patterns(context: NamedContext, name: str, bridge: Bridge) -> list[str]:
+    edge = State.local(
+        name,
+        follow_paths=[IGNORE_FILE],
+        shared_key=f"context:{context.key}-{IGNORE_FILE}",
+        differ="none",
+        options=Options(name=f"[context {context.key}] load {IGNORE_FILE}"),
+    ).edge
+    assert edge is not None
+    try:
+        data = bridge.read_file(edge, IGNORE_FILE)
+    except FileNotFoundError:
+        return []
+    return read_patterns(data.decode(errors="surrogateescape"), IGNORE_FILE)
+
+
+_LOADERS = {"docker-image": _load_image, "oci-layout": _load_layout, "local": _load_local}

@@ -1,0 +1,62 @@
+"""The table of instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pybuild.compiler.lower.dockerfile import metadata
+from pybuild.compiler.lower.dockerfile.copy import add_files, copy_files
+from pybuild.compiler.lower.dockerfile.lowering import Lowering
+from pybuild.compiler.lower.dockerfile.run import run
+from pybuild.compiler.lower.dockerfile.stages import Command, StageState
+from pybuild.compiler.lower.dockerfile.workdir import workdir
+from pybuild.lang.dockerfile.instructions import (
+    AddInstruction,
+    ArgInstruction,
+    CmdInstruction,
+    CopyInstruction,
+    EntrypointInstruction,
+    EnvInstruction,
+    ExposeInstruction,
+    HealthcheckInstruction,
+    Instruction,
+    LabelInstruction,
+    MaintainerInstruction,
+    OnbuildInstruction,
+    RunInstruction,
+    ShellInstruction,
+    StopSignalInstruction,
+    UserInstruction,
+    VolumeInstruction,
+    WorkdirInstruction,
+)
+
+INSTRUCTIONS: dict[type[Instruction], Callable[[Lowering, StageState, Any], None]] = {
+    AddInstruction: add_files,
+    ArgInstruction: metadata.arg,
+    CmdInstruction: metadata.cmd,
+    EntrypointInstruction: metadata.entrypoint,
+    EnvInstruction: metadata.env,
+    ExposeInstruction: metadata.expose,
+    HealthcheckInstruction: metadata.healthcheck,
+    LabelInstruction: metadata.label,
+    MaintainerInstruction: metadata.maintainer,
+    OnbuildInstruction: metadata.onbuild,
+    RunInstruction: run,
+    ShellInstruction: metadata.shell,
+    StopSignalInstruction: metadata.stop_signal,
+    UserInstruction: metadata.user,
+    VolumeInstruction: metadata.volume,
+    WorkdirInstruction: workdir,
+}
+
+
+def dispatch(lowering: Lowering, stage: StageState, command: Command) -> None:
+    """Applies one instruction to its stage. Raises `SourceError`."""
+    stage.in_onbuild = command.onbuild
+    instruction = command.instruction
+    if isinstance(instruction, CopyInstruction):
+        copy_files(lowering, stage, instruction, command.source)
+    else:
+        INSTRUCTIONS[type(instruction)](lowering, stage, instruction)

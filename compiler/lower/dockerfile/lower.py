@@ -1,0 +1,257 @@
+"""From a parsed Dockerfile to the graph of one target.
+
+1. Every FROM becomes a stage: base and platform expanded, names bound to the stages above.
+2. Every `--from` is bound to a stage or an image; circles are refused.
+3. The stages the target needs get their bases; triggers of the bases come before their own instructions, and
+   may need more stages.
+4. The instructions of those stages are applied, in order of the file.
+5. What is read of the contexts is known: the vertices are made.
+
+The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb`.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from pybuild.compiler import platforms
+from pybuild.compiler.bridge import Bridge
+from pybuild.compiler.image import DEFAULT_PATH
+from pybuild.compiler.lower.dockerfile.arguments import unused_warning
+from pybuild.compiler.lower.dockerfile.bases import SCRATCH, resolve_base
+from pybuild.compiler.lower.dockerfile.dispatch import dispatch
+from pybuild.compiler.lower.dockerfile.lowering import Lowering
+from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
+from pybuild.compiler.lower.dockerfile.pending import settle
+from pybuild.compiler.lower.dockerfile.stages import (
+    STEPS,
+    Command,
+    StageState,
+    check_cycles,
+    reachable,
+)
+from pybuild.compiler.lower.dockerfile.workdir import set_directory
+from pybuild.compiler.ops import Platform
+from pybuild.lang.diagnostics import source_error, suggest
+from pybuild.lang.dockerfile.instructions import (
+    CopyInstruction,
+    Dockerfile,
+    Instruction,
+    OnbuildInstruction,
+    Stage,
+)
+from pybuild.lang.dockerfile.parse import parse_onbuild
+
+
+def lower(dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> Lowered:
+    """The target's graph and image config.
+
+    Nothing is resolved that the target doesn't need. Raises `SourceError` at the instruction at fault,
+    `UsageError` for an option, and whatever the bridge raises.
+    """
+    lowering = Lowering(dockerfile, options, bridge)
+    for number, stage in enumerate(dockerfile.stages):
+        _add_stage(lowering, number, stage)
+    target = _target(lowering)
+    _bind_commands(lowering)
+    needed = _resolve(lowering, target)
+    for state in lowering.stages.all:
+        if state in needed and not state.dispatched:
+            _dispatch_stage(lowering, state)
+    target.paths.add("/")
+    warning = unused_warning(dockerfile, lowering.build_args, _declared_by_triggers(lowering))
+    if warning is not None:
+        bridge.warn(warning)
+    return _finish(lowering, target)
+
+
+def _add_stage(lowering: Lowering, number: int, stage: Stage) -> None:
+    base = lowering.words.expand(stage.base, lowering.global_args, stage.span)
+    if not base.result:
+        raise source_error(
+            f"base name ({stage.base}) should not be blank",
+            stage.span,
+            help=_suggestion(base.unmatched, lowering) or "give the variable a value with ARG before FROM",
+        )
+    state = StageState(stage, base.result, title=stage.name or f"stage-{number}")
+    used = set(base.matched)
+    if stage.platform:
+        state.platform, matched = _stage_platform(lowering, stage)
+        used |= matched
+    lowering.stages.add(state)
+    if stage.name:
+        state.named_context = lowering.contexts.find(stage.name, state.platform)
+    if state.named_context is not None:
+        state.base = None
+        return
+    for name in sorted(used):
+        declared = lowering.declared_args.get(name)
+        if declared is not None:
+            state.args[name] = declared
+    state.steps = sum(isinstance(command, STEPS) for command in stage.commands)
+    state.steps += state.base_name != SCRATCH and state.base is None
+    state.ignore_cache = lowering.no_cache(stage.name)
+
+
+def _stage_platform(lowering: Lowering, stage: Stage) -> tuple[Platform, set[str]]:
+    found = lowering.words.expand(stage.platform, lowering.global_args, stage.span)
+    help = _suggestion(found.unmatched, lowering)
+    if not found.result:
+        raise source_error(f"empty platform value from expression {stage.platform}", stage.span, help=help)
+    try:
+        return platforms.parse_specifier(found.result), found.matched
+    except platforms.BadPlatform as error:
+        raise source_error(
+            f"failed to parse platform {stage.platform}: {error}", stage.span, help=help
+        ) from None
+
+
+def _suggestion(unmatched: set[str], lowering: Lowering) -> str | None:
+    near = (suggest(name, lowering.global_args) for name in sorted(unmatched))
+    found = next((name for name in near if name), None)
+    return f"did you mean {found}?" if found else None
+
+
+def _target(lowering: Lowering) -> StageState:
+    name = lowering.options.target
+    stages = lowering.stages
+    if not name:
+        return stages.all[-1]
+    found = stages.named(name)
+    if found is None and name.isascii() and name.isdigit() and int(name) < len(stages.all):
+        found = stages.all[int(name)]
+    if found is None:
+        near = suggest(name, stages.names())
+        names = ", ".join(stages.names())
+        raise source_error(
+            f'target stage "{name}" could not be found',
+            lowering.dockerfile.stages[-1].span,
+            help=f"did you mean {near}?" if near else f"the stages are {names}",
+        )
+    return found
+
+
+def _bind_commands(lowering: Lowering) -> None:
+    for state in lowering.stages.registered():
+        state.commands = [_bind(lowering, state, instruction) for instruction in state.stage.commands]
+    check_cycles(lowering.stages.all)
+    if len(lowering.stages.all) == 1:
+        lowering.stages.all[0].title = ""
+
+
+def _bind(
+    lowering: Lowering, state: StageState, instruction: Instruction, *, onbuild: bool = False
+) -> Command:
+    if not isinstance(instruction, CopyInstruction) or not instruction.from_stage:
+        return Command(instruction, onbuild=onbuild)
+    name = instruction.from_stage
+    if lowering.words.one(name, {}, instruction.span) != name:
+        raise source_error(
+            "variable expansion is not supported for --from",
+            instruction.span,
+            help="name a stage with FROM $VARIABLE AS name, an ARG before the first FROM giving the variable",
+        )
+    source = lowering.stages.find(name, instruction.span)
+    if source is None:
+        image = Stage(instruction.span, "", base=name)
+        source = StageState(image, name, unregistered=True)
+        lowering.stages.add(source)
+    state.dependencies[source] = instruction
+    return Command(instruction, source, onbuild)
+
+
+def _resolve(lowering: Lowering, target: StageState) -> set[StageState]:
+    """Resolves the bases of all that `target` needs and puts their triggers first; returns what is needed."""
+    while True:
+        needed = set(reachable(target))
+        for state in lowering.stages.all:
+            if state in needed and state.base is None and not state.resolved:
+                resolve_base(lowering, state)
+        grown = [
+            _add_triggers(lowering, state)
+            for state in list(lowering.stages.all)
+            if state in needed and not state.onbuild_done
+        ]
+        if not any(grown):
+            return needed
+
+
+def _add_triggers(lowering: Lowering, state: StageState) -> bool:
+    """Puts the base's triggers before the stage's commands; whether they name other stages or images."""
+    state.onbuild_done = True
+    if state.base is not None:
+        texts = [
+            command.instruction.expression
+            for command in state.base.commands
+            if isinstance(command.instruction, OnbuildInstruction)
+        ]
+    else:
+        texts = list(state.image.config.on_build)
+        state.image = state.image.with_config(on_build=())
+    if state.dispatched or not texts:
+        return False
+    triggers = []
+    for text in texts:
+        instruction = parse_onbuild(text, f"ONBUILD of {state.stage.base}")
+        triggers.append(_bind(lowering, state, instruction, onbuild=True))
+    state.commands = [*triggers, *state.commands]
+    state.steps += len(triggers)
+    return any(command.source is not None for command in triggers)
+
+
+def _dispatch_stage(lowering: Lowering, state: StageState) -> None:
+    state.inherit()
+    state.dispatched = True
+    state.platform = state.platform or lowering.platforms.target
+    if state.platform.os == "windows":
+        raise source_error(
+            "Windows images are not supported", state.stage.span, help="build for a Linux platform"
+        )
+    config = state.image.config
+    if not any(entry.partition("=")[0] == "PATH" for entry in config.env):
+        config = config.with_env("PATH", DEFAULT_PATH)
+        state.image = evolve(state.image, config=config)
+    for entry in config.env:
+        name, _, value = entry.partition("=")
+        state.set_variable(name, value)
+    if config.working_dir:
+        set_directory(state, config.working_dir)
+    if config.user:
+        state.user = config.user
+    for command in state.commands:
+        dispatch(lowering, state, command)
+    lowering.context_paths |= state.context_paths
+
+
+def _declared_by_triggers(lowering: Lowering) -> set[str]:
+    """Arguments that stages got from ONBUILD triggers."""
+    return {name for state in lowering.stages.all for name, _ in state.build_args}
+
+
+def _finish(lowering: Lowering, target: StageState) -> Lowered:
+    image = target.image
+    if lowering.options.labels:
+        image = image.with_config(labels={**image.config.labels, **lowering.options.labels})
+    wanted = lowering.platforms.target
+    if not lowering.platforms.implicit:
+        same = (wanted.os, wanted.architecture) == (image.os, image.architecture)
+        image = image.with_platform(
+            Platform(
+                architecture=wanted.architecture,
+                os=wanted.os,
+                variant=wanted.variant if wanted.variant or not same else image.variant,
+                os_version=wanted.os_version if wanted.os_version or not same else image.os_version,
+                os_features=wanted.os_features or image.os_features,
+            )
+        )
+    image = image.with_platform(platforms.normalize(image.platform))
+    return Lowered(
+        edge=settle(target.files),
+        image=image,
+        platform=target.platform or wanted,
+        stage_names=tuple(state.title for state in lowering.stages.registered()),
+        base_config=target.base_config,
+        epoch=lowering.epoch,
+        args=tuple(target.args.values()),
+        ignore_cache=target.ignore_cache,
+    )

@@ -1,0 +1,70 @@
+"""What every part of one lowering shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pybuild.compiler.bridge import Bridge
+from pybuild.compiler.lower.dockerfile.arguments import (
+    Platforms,
+    effective_build_args,
+    global_args,
+    platform_args,
+    proxy_env,
+    source_date_epoch,
+)
+from pybuild.compiler.lower.dockerfile.contexts import NamedContexts, main_context
+from pybuild.compiler.lower.dockerfile.options import LowerOptions
+from pybuild.compiler.lower.dockerfile.stages import Stages
+from pybuild.compiler.lower.dockerfile.words import Words
+from pybuild.compiler.timestamps import NANOSECONDS, format_seconds
+from pybuild.lang.diagnostics import Diagnostic, Label
+from pybuild.lang.dockerfile.ignore import Matcher
+from pybuild.lang.dockerfile.instructions import Dockerfile
+from pybuild.lang.source import Span
+
+
+class Lowering:
+    """One file lowered for one platform."""
+
+    def __init__(self, dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> None:
+        self.dockerfile = dockerfile
+        self.options = options
+        self.bridge = bridge
+        self.words = Words(dockerfile.escape)
+        self.platforms = Platforms.of(options)
+        self.build_args = effective_build_args(options)
+        target = options.target or dockerfile.stages[-1].name
+        predefined = platform_args(self.platforms, self.build_args, target)
+        self.global_args, self.declared_args = global_args(
+            predefined, dockerfile.meta_args, self.build_args, self.words
+        )
+        self.epoch = source_date_epoch(self.build_args, self.global_args)
+        self.proxy = proxy_env(self.build_args)
+        self.contexts = NamedContexts(options.contexts, options.image_resolve_mode, self.platforms.target)
+        self.stages = Stages()
+        self.context_paths: set[str] = set()
+        self.context = main_context(options.context_local_name, options.excludes, self._context_paths)
+        self.ignored = Matcher(options.excludes)
+
+    @property
+    def created(self) -> str | None:
+        """The time of history entries; None leaves it to the export."""
+        return None if self.epoch is None else format_seconds(self.epoch)
+
+    @property
+    def timestamp(self) -> int | None:
+        """The time that files made by the build get, in nanoseconds; None: the time they are made."""
+        return None if self.epoch is None else self.epoch * NANOSECONDS
+
+    def no_cache(self, stage_name: str) -> bool:
+        names = self.options.no_cache_filter
+        return self.options.no_cache or stage_name.lower() in (name.lower() for name in names)
+
+    def warn(self, title: str, span: Span, *, code: str, help: str | None = None) -> None:
+        notes = [("help", help)] if help else []
+        warning = Diagnostic(title, labels=[Label(span)], notes=notes, code=code, level="warning")
+        self.bridge.warn(warning)
+
+    def _context_paths(self) -> Iterable[str]:
+        return self.context_paths

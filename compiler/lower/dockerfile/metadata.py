@@ -1,0 +1,181 @@
+"""Instructions that change the config and what later commands inherit, but no files."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from pybuild.compiler.image import Healthcheck
+from pybuild.compiler.lower.dockerfile import history
+from pybuild.compiler.lower.dockerfile.arguments import NOT_IN_ENVIRONMENT
+from pybuild.compiler.lower.dockerfile.expose import ports
+from pybuild.compiler.lower.dockerfile.lowering import Lowering
+from pybuild.compiler.lower.dockerfile.options import UsedArg
+from pybuild.compiler.lower.dockerfile.signals import is_signal, known_signals
+from pybuild.compiler.lower.dockerfile.stages import StageState
+from pybuild.lang.diagnostics import source_error, suggest
+from pybuild.lang.dockerfile.instructions import (
+    Arg,
+    ArgInstruction,
+    CmdInstruction,
+    CommandLine,
+    EntrypointInstruction,
+    EnvInstruction,
+    ExposeInstruction,
+    HealthcheckInstruction,
+    LabelInstruction,
+    MaintainerInstruction,
+    OnbuildInstruction,
+    ShellInstruction,
+    StopSignalInstruction,
+    UserInstruction,
+    VolumeInstruction,
+)
+
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+
+def record(lowering: Lowering, stage: StageState, created_by: str, *, layer: bool = False) -> None:
+    """Appends to the image's history."""
+    stage.image = stage.image.with_history(created_by, layer=layer, created=lowering.created)
+
+
+def with_shell(stage: StageState, command: CommandLine) -> tuple[str, ...]:
+    """The words that run a command line: as they are in exec form, else by the stage's shell."""
+    if not command.shell:
+        return command.args
+    return (*(stage.image.config.shell or DEFAULT_SHELL), " ".join(command.args))
+
+
+def env(lowering: Lowering, stage: StageState, instruction: EnvInstruction) -> None:
+    """Every value is expanded with the variables as they were before the instruction."""
+    before = dict(stage.environment)
+    message = "ENV"
+    for pair in instruction.env:
+        key = lowering.words.one(pair.key, before, instruction.span)
+        value = lowering.words.one(pair.value, before, instruction.span)
+        message += f" {key}={value}"
+        stage.set_variable(key, value)
+        stage.image = evolve(stage.image, config=stage.image.config.with_env(key, value))
+    record(lowering, stage, message)
+
+
+def label(lowering: Lowering, stage: StageState, instruction: LabelInstruction) -> None:
+    message = "LABEL"
+    labels = dict(stage.image.config.labels)
+    for pair in instruction.labels:
+        key = lowering.words.one(pair.key, stage.environment, instruction.span)
+        labels[key] = lowering.words.one(pair.value, stage.environment, instruction.span)
+        message += f" {key}={labels[key]}"
+    stage.image = stage.image.with_config(labels=labels)
+    record(lowering, stage, message)
+
+
+def arg(lowering: Lowering, stage: StageState, instruction: ArgInstruction) -> None:
+    """A value given to the build wins, then the default, then global scope."""
+    shown = []
+    for declared in instruction.args:
+        value = _arg_value(lowering, stage, declared, instruction)
+        if value is not None and declared.key not in NOT_IN_ENVIRONMENT:
+            stage.set_variable(declared.key, value)
+        stage.build_args.append((declared.key, value))
+        stage.args[declared.key] = UsedArg(declared.key, value, _comment(lowering, declared))
+        shown.append(declared.key if value is None else f"{declared.key}={value}")
+    record(lowering, stage, "ARG " + " ".join(shown))
+
+
+def _arg_value(
+    lowering: Lowering, stage: StageState, declared: Arg, instruction: ArgInstruction
+) -> str | None:
+    if declared.key in lowering.build_args:
+        return lowering.build_args[declared.key]
+    if declared.value is not None:
+        return lowering.words.one(declared.value, stage.environment, instruction.span)
+    return lowering.global_args.get(declared.key)
+
+
+def _comment(lowering: Lowering, declared: Arg) -> str:
+    outer = lowering.declared_args.get(declared.key)
+    return declared.comment or (outer.comment if outer is not None else "")
+
+
+def cmd(lowering: Lowering, stage: StageState, instruction: CmdInstruction) -> None:
+    args = with_shell(stage, instruction.command)
+    stage.image = stage.image.with_config(cmd=args, args_escaped=True)
+    stage.cmd_is_set = True
+    record(lowering, stage, "CMD " + history.quoted_list(args))
+
+
+def entrypoint(lowering: Lowering, stage: StageState, instruction: EntrypointInstruction) -> None:
+    """Drops a command that comes from the base, which was meant for another entry point."""
+    args = with_shell(stage, instruction.command)
+    stage.image = stage.image.with_config(entrypoint=args)
+    if not stage.cmd_is_set:
+        stage.image = stage.image.with_config(cmd=())
+    record(lowering, stage, "ENTRYPOINT " + history.quoted_list(args))
+
+
+def healthcheck(lowering: Lowering, stage: StageState, instruction: HealthcheckInstruction) -> None:
+    check = Healthcheck(
+        test=instruction.test,
+        interval=instruction.interval,
+        timeout=instruction.timeout,
+        start_period=instruction.start_period,
+        start_interval=instruction.start_interval,
+        retries=instruction.retries,
+    )
+    stage.image = stage.image.with_config(healthcheck=check)
+    record(lowering, stage, history.healthcheck(check))
+
+
+def user(lowering: Lowering, stage: StageState, instruction: UserInstruction) -> None:
+    stage.user = lowering.words.one(instruction.user, stage.environment, instruction.span)
+    stage.image = stage.image.with_config(user=stage.user)
+    record(lowering, stage, f"USER {stage.user}")
+
+
+def volume(lowering: Lowering, stage: StageState, instruction: VolumeInstruction) -> None:
+    volumes = [lowering.words.one(text, stage.environment, instruction.span) for text in instruction.volumes]
+    if not all(volumes):
+        raise source_error(
+            "VOLUME specified can not be an empty string",
+            instruction.span,
+            help="a variable in it may be unset",
+        )
+    stage.image = stage.image.with_config(volumes=stage.image.config.volumes | set(volumes))
+    record(lowering, stage, "VOLUME " + history.plain_list(volumes))
+
+
+def expose(lowering: Lowering, stage: StageState, instruction: ExposeInstruction) -> None:
+    texts = lowering.words.many(instruction.ports, stage.environment, instruction.span)
+    found = ports(texts, instruction.span)
+    stage.image = stage.image.with_config(exposed_ports=stage.image.config.exposed_ports | set(found))
+    record(lowering, stage, "EXPOSE " + history.plain_list(found))
+
+
+def stop_signal(lowering: Lowering, stage: StageState, instruction: StopSignalInstruction) -> None:
+    signal = lowering.words.one(instruction.signal, stage.environment, instruction.span)
+    if not is_signal(signal):
+        near = suggest(signal.upper().removeprefix("SIG"), sorted(known_signals()))
+        raise source_error(
+            f"invalid signal: {signal}",
+            instruction.span,
+            help=f"did you mean SIG{near}?" if near else "give a name such as SIGTERM, or a number above 0",
+        )
+    stage.image = stage.image.with_config(stop_signal=signal)
+    record(lowering, stage, f"STOPSIGNAL {signal}")
+
+
+def shell(lowering: Lowering, stage: StageState, instruction: ShellInstruction) -> None:
+    stage.image = stage.image.with_config(shell=instruction.shell)
+    record(lowering, stage, "SHELL " + history.plain_list(instruction.shell))
+
+
+def onbuild(lowering: Lowering, stage: StageState, instruction: OnbuildInstruction) -> None:
+    """Leaves a trigger and no history."""
+    triggers = (*stage.image.config.on_build, instruction.expression)
+    stage.image = stage.image.with_config(on_build=triggers)
+
+
+def maintainer(lowering: Lowering, stage: StageState, instruction: MaintainerInstruction) -> None:
+    stage.image = evolve(stage.image, author=instruction.maintainer)
+    record(lowering, stage, f"MAINTAINER {instruction.maintainer}")

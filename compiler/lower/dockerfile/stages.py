@@ -1,0 +1,208 @@
+"""Stages while they are lowered: what each one holds, how they depend on each other, which are needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from attrs import evolve, frozen
+
+from pybuild.compiler.image import Image
+from pybuild.compiler.lower.dockerfile.contexts import NamedContext
+from pybuild.compiler.lower.dockerfile.options import UsedArg
+from pybuild.compiler.lower.dockerfile.pending import Pending
+from pybuild.compiler.ops import Platform
+from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, source_error
+from pybuild.lang.dockerfile.instructions import (
+    AddInstruction,
+    CopyInstruction,
+    Instruction,
+    RunInstruction,
+    Stage,
+    WorkdirInstruction,
+)
+from pybuild.lang.source import Span
+
+STEPS = (AddInstruction, CopyInstruction, RunInstruction, WorkdirInstruction)
+"""Instructions that progress counts."""
+
+
+@frozen(eq=False)
+class Command:
+    """An instruction of a stage, what its `--from` names, and whether an ONBUILD of the base wrote it."""
+
+    instruction: Instruction
+    source: StageState | None = None
+    onbuild: bool = False
+
+
+class StageState:
+    """A stage being lowered, or an image that only a `COPY --from` names (`unregistered`).
+
+    `title` is the name progress shows. `environment` is what commands see (ARG and ENV, ordered by last
+    assignment). `context_paths` are the paths taken from the main context; `paths` those that are used of
+    this stage's own file system, one set for a stage and all that are built on it.
+    """
+
+    def __init__(self, stage: Stage, base_name: str, *, title: str = "", unregistered: bool = False) -> None:
+        self.stage = stage
+        self.base_name = base_name
+        self.title = title
+        self.unregistered = unregistered
+        self.base: StageState | None = None
+        self.named_context: NamedContext | None = None
+        self.dependencies: dict[StageState, Instruction] = {}
+        self.commands: list[Command] = []
+
+        self.files: Pending | None = None
+        self.files_have_platform = False
+        self.image = Image()
+        self.base_config: bytes | None = None
+        self.platform: Platform | None = None
+        self.environment: dict[str, str] = {}
+        self.cwd = "/"
+        self.user = ""
+
+        self.build_args: list[tuple[str, str | None]] = []
+        self.args: dict[str, UsedArg] = {}
+        self.context_paths: set[str] = set()
+        self.paths: set[str] = set()
+        self.ignore_cache = False
+        self.cmd_is_set = False
+
+        self.step = 0
+        self.steps = 0
+        self.in_onbuild = False
+        self.resolved = False
+        self.dispatched = False
+        self.onbuild_done = False
+
+    def inherit(self) -> None:
+        """Takes over what the stage this one is built on has become; its triggers stay behind."""
+        base = self.base
+        if base is None:
+            return
+        self.files = base.files
+        self.files_have_platform = base.files_have_platform
+        self.platform = base.platform
+        self.image = evolve(base.image, config=evolve(base.image.config, on_build=()))
+        self.base_config = base.base_config
+        self.environment = dict(base.environment)
+        self.cwd = base.cwd
+        self.user = base.user
+        self.paths = base.paths
+        self.build_args = list(base.build_args)
+        self.args = {**base.args, **self.args}
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Sets a variable of the commands; one set again moves to the end."""
+        self.environment.pop(name, None)
+        self.environment[name] = value
+
+
+class Stages:
+    """All stages of a file in order, then the images that `COPY --from` names. Names ignore case."""
+
+    def __init__(self) -> None:
+        self.all: list[StageState] = []
+        self._by_name: dict[str, StageState] = {}
+
+    def add(self, state: StageState) -> None:
+        """Appends a stage; its base is the last stage before it that has the base's name."""
+        self.all.append(state)
+        state.base = self._by_name.get(state.base_name)
+        if state.stage.name:
+            self._by_name[state.stage.name.lower()] = state
+
+    def named(self, name: str) -> StageState | None:
+        return self._by_name.get(name.lower())
+
+    def names(self) -> list[str]:
+        return [state.title for state in self.all if state.title]
+
+    def find(self, name: str, span: Span) -> StageState | None:
+        """The stage that `--from=name` means, a name or a number; None if it must be an image."""
+        if re.fullmatch(r"[+-]?[0-9]+", name):
+            number = int(name)
+            if not 0 <= number < len(self.all):
+                raise source_error(
+                    f"invalid stage index {number}",
+                    span,
+                    "no such stage",
+                    help=f"stages count from 0; this file has {_count(self.registered())}",
+                )
+            return self.all[number]
+        return self.named(name)
+
+    def registered(self) -> list[StageState]:
+        return [state for state in self.all if not state.unregistered]
+
+
+def _count(stages: Sequence[StageState]) -> str:
+    return "1 stage" if len(stages) == 1 else f"{len(stages)} stages"
+
+
+def reachable(target: StageState) -> list[StageState]:
+    """`target` and all it needs, each once."""
+    seen: dict[StageState, None] = {}
+    stack = [target]
+    while stack:
+        state = stack.pop()
+        if state in seen:
+            continue
+        seen[state] = None
+        stack.extend(_needs(state))
+    return list(seen)
+
+
+def _needs(state: StageState) -> Iterator[StageState]:
+    yield from state.dependencies
+    if state.base is not None:
+        yield state.base
+
+
+def check_cycles(states: Iterable[StageState]) -> None:
+    """Raises `SourceError` when stages copy from each other in a circle."""
+    done: set[StageState] = set()
+    for state in states:
+        circle = _find_circle(state, done)
+        if circle:
+            raise _cycle(state, circle)
+
+
+def _find_circle(start: StageState, done: set[StageState]) -> list[Instruction]:
+    """The instructions that lead from `start` into a circle, empty if none do; skips what is in `done`."""
+    if start in done:
+        return []
+    done.add(start)
+    path = {start: iter(start.dependencies.items())}
+    through: list[Instruction] = []
+    while path:
+        state, rest = next(reversed(path.items()))
+        step = next(rest, None)
+        if step is None:
+            del path[state]
+            del through[-1:]
+            continue
+        needed, instruction = step
+        if needed in path:
+            return [*through, instruction]
+        if needed not in done:
+            done.add(needed)
+            path[needed] = iter(needed.dependencies.items())
+            through.append(instruction)
+    return []
+
+
+def _cycle(state: StageState, instructions: Sequence[Instruction]) -> SourceError:
+    labels = [
+        Label(instruction.span, "needs the other" if number else "", primary=number == 0)
+        for number, instruction in enumerate(instructions)
+    ]
+    return SourceError(
+        Diagnostic(
+            f"circular dependency detected on stage: {state.title}",
+            labels=labels,
+            notes=[("help", "a stage can only copy from stages above it that don't need it themselves")],
+        )
+    )

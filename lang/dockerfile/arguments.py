@@ -1,0 +1,162 @@
+"""How the text behind an instruction's name is cut into flags and words.
+
+Words keep their quotes and escapes: those are read when variables are expanded. Each word knows its offsets
+in the logical line. The rules are those of BuildKit's `parser/line_parsers.go` and `parser/split_command.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pybuild.lang.dockerfile.characters import SEPARATORS, SPACES, replace_invalid
+from pybuild.lang.dockerfile.strictjson import read_json
+
+
+class Word(NamedTuple):
+    """A word and the half-open range of offsets it was read from."""
+
+    text: str
+    start: int
+    end: int
+
+    def strip(self) -> Word:
+        """The word without white space at its ends."""
+        start = self.start + len(self.text) - len(self.text.lstrip(SPACES))
+        text = self.text.strip(SPACES)
+        return Word(text, start, start + len(text))
+
+
+class NotStrings(Exception):
+    """A JSON array that holds something other than strings."""
+
+
+def split_once(word: Word) -> tuple[Word, Word | None]:
+    """What stands before the first run of separators, and what after it (None when there is none)."""
+    text = word.text
+    cut = next((index for index, char in enumerate(text) if char in SEPARATORS), None)
+    if cut is None:
+        return word, None
+    rest = text[cut:].lstrip(SEPARATORS)
+    return Word(text[:cut], word.start, word.start + cut), Word(rest, word.end - len(rest), word.end)
+
+
+def split_plain(rest: Word) -> list[Word]:
+    """Words between separators; quotes mean nothing."""
+    words: list[Word] = []
+    tail: Word | None = rest if rest.text else None
+    while tail is not None:
+        word, tail = split_once(tail)
+        words.append(word)
+    return words
+
+
+def split_quoted(rest: Word, escape: str) -> list[Word]:
+    """Words between white space, where quotes and the escape character hide it."""
+    words: list[Word] = []
+    end = len(rest.text)
+    position = 0
+    while position < end:
+        if rest.text[position] in SPACES:
+            position += 1
+            continue
+        start = position
+        text, position, quoted = _quoted_word(rest.text, position, escape)
+        if text or quoted:
+            words.append(Word(text, rest.start + start, rest.start + position))
+    return words
+
+
+def _quoted_word(text: str, position: int, escape: str) -> tuple[str, int, bool]:
+    """The word at `position`, where it ends, and whether a quote was seen in it."""
+    out: list[str] = []
+    quote = ""
+    quoted = False
+    while position < len(text):
+        char = text[position]
+        if not quote and char in SPACES:
+            break
+        if char == escape and quote != "'":
+            # An escape character at the very end is dropped.
+            if position + 1 < len(text):
+                out.append(text[position : position + 2])
+            position += 2
+            continue
+        if char == quote:
+            quote = ""
+        elif not quote and char in "'\"":
+            quote, quoted = char, True
+        out.append(char)
+        position += 1
+    return "".join(out), min(position, len(text)), quoted
+
+
+def take_flags(rest: Word, escape: str) -> tuple[list[Word], Word]:
+    """The leading `--flag` words, quotes and escapes resolved, and what follows them.
+
+    A bare `--` ends the flags and is dropped.
+    """
+    text = rest.text
+    flags: list[Word] = []
+    position = 0
+    while True:
+        position = len(text) - len(text[position:].lstrip(SPACES))
+        if not text.startswith("--", position):
+            return flags, Word(text[position:], rest.start + position, rest.end)
+        start = position
+        flag, position = _flag_word(text, position, escape)
+        if flag == "--":
+            return flags, Word(text[position:], rest.start + position, rest.end)
+        flags.append(Word(flag, rest.start + start, rest.start + position))
+
+
+def _flag_word(text: str, position: int, escape: str) -> tuple[str, int]:
+    out: list[str] = []
+    quote = ""
+    while position < len(text):
+        char = text[position]
+        if char == escape:
+            out.append(text[position + 1 : position + 2])
+            position += 2
+            continue
+        if quote:
+            if char == quote:
+                quote = ""
+            else:
+                out.append(char)
+        elif char in SPACES:
+            break
+        elif char in "'\"":
+            quote = char
+        else:
+            out.append(char)
+        position += 1
+    return "".join(out), min(position, len(text))
+
+
+def json_words(rest: Word) -> list[Word] | None:
+    """The strings of a JSON array, None if `rest` isn't one. Raises NotStrings.
+
+    Every word spans the whole array.
+    """
+    if not rest.text.startswith("["):
+        return None
+    try:
+        values = read_json(rest.text)
+    except ValueError:
+        return None
+    assert isinstance(values, list)
+    if not all(isinstance(value, str) for value in values):
+        raise NotStrings
+    return [Word(replace_invalid(value), rest.start, rest.end) for value in values]
+
+
+def pairs(words: list[Word]) -> Iterator[tuple[Word, Word, Word | None]]:
+    """Each word with the part before its first `=` and the part after it (None when it has no `=`)."""
+    for word in words:
+        key, equals, value = word.text.partition("=")
+        if equals:
+            start = min(word.start + len(key) + 1, word.end)
+            yield word, Word(key, word.start, start - 1), Word(value, start, word.end)
+        else:
+            yield word, word, None

@@ -1,0 +1,101 @@
+"""Dockerfile text to typed instructions.
+
+    decode            bytes -> Source
+    parse             Source -> Dockerfile
+    parse_onbuild     a trigger stored in an image -> Instruction
+
+Nothing here expands variables, looks at files or knows what a stage is built on. Every error is a
+`SourceError` that points at the words which cause it. The grammar is that of BuildKit's Dockerfile frontend,
+stable channel 1.26.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from pybuild.lang.diagnostics import Diagnostic, SourceError, source_error
+from pybuild.lang.dockerfile.characters import BYTE_ORDER_MARK
+from pybuild.lang.dockerfile.instructions import ArgInstruction, Dockerfile, Instruction, Stage
+from pybuild.lang.dockerfile.nodes import Node
+from pybuild.lang.dockerfile.parse_instructions import parse_instruction
+from pybuild.lang.dockerfile.reader import Warn, read_nodes
+from pybuild.lang.source import Source, Span
+
+
+def decode(name: str, data: bytes) -> Source:
+    """The text of a Dockerfile under the name a user knows it by.
+
+    A UTF-8 byte-order mark is dropped and line ends stay as they are. Bytes that aren't UTF-8 become
+    surrogate escapes; `parse` decides what they mean where they stand. Raises SourceError for UTF-16.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SourceError(
+            Diagnostic(f"{name} is encoded in UTF-16", notes=[("help", "save it in the UTF-8 encoding")])
+        )
+    return Source(name, data.decode("utf-8", "surrogateescape").removeprefix(BYTE_ORDER_MARK))
+
+
+def parse(source: Source, warn: Warn | None = None) -> Dockerfile:
+    """The instructions of `source`, which has at least one stage. Raises SourceError.
+
+    `warn` is called with a diagnostic of level `warning` for each thing that works but is likely a mistake.
+    """
+    warn = warn or _ignore
+    tree = read_nodes(source, warn)
+    if not tree.nodes:
+        what = "has no instructions" if source.text.strip() else "is empty"
+        raise source_error(f"{source.name} {what}", Span(source, 1, 1, 1, 2), help="begin it with FROM image")
+    meta_args: list[ArgInstruction] = []
+    stages: list[Stage] = []
+    commands: list[Instruction] = []
+    above: Node | None = None
+    for node in tree.nodes:
+        parsed = parse_instruction(node, warn, above)
+        above = node
+        if isinstance(parsed, Stage):
+            _finish(stages, commands)
+            stages.append(parsed)
+        elif stages:
+            commands.append(parsed)
+        elif isinstance(parsed, ArgInstruction):
+            meta_args.append(parsed)
+        else:
+            raise node.error(
+                f"{node.keyword} stands before the first FROM",
+                help="only ARG may stand there: begin a stage with FROM image",
+            )
+    if not stages:
+        raise tree.nodes[-1].error(f"{source.name} has no FROM", help="add FROM image below the last ARG")
+    _finish(stages, commands)
+    return Dockerfile(source, tuple(meta_args), tuple(stages), escape=tree.escape, check=tree.check)
+
+
+def _finish(stages: list[Stage], commands: list[Instruction]) -> None:
+    """Give the last stage its commands."""
+    if commands:
+        stages[-1] = evolve(stages[-1], commands=tuple(commands))
+        commands.clear()
+
+
+def parse_onbuild(expression: str, source_name: str, warn: Warn | None = None) -> Instruction:
+    """The instruction that an ONBUILD of a base image holds. Raises SourceError.
+
+    Spans point into a source of its own, called `source_name`. The escape character is the backslash unless
+    the expression has a directive of its own.
+    """
+    warn = warn or _ignore
+    source = Source(source_name, expression)
+    nodes = read_nodes(source, warn).nodes
+    if len(nodes) != 1:
+        raise source_error(
+            f"an ONBUILD trigger holds one instruction, not {len(nodes)}",
+            nodes[1].place() if nodes else Span(source, 1, 1, 1, 2),
+        )
+    parsed = parse_instruction(nodes[0], warn)
+    if isinstance(parsed, Stage):
+        raise nodes[0].error("FROM cannot be the trigger of an ONBUILD")
+    return parsed
+
+
+def _ignore(diagnostic: Diagnostic) -> None:
+    """Drop a warning."""

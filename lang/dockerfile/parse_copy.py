@@ -1,0 +1,68 @@
+"""COPY and ADD: paths, heredocs and a destination.
+
+The reference is BuildKit's `frontend/dockerfile/instructions/parse.go`.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from pybuild.lang.dockerfile.flags import read_flags
+from pybuild.lang.dockerfile.heredocs import is_heredoc, parse_heredoc
+from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction, Heredoc
+from pybuild.lang.dockerfile.nodes import Node
+from pybuild.lang.dockerfile.reader import Warn
+
+
+def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
+    """The source paths, the destination and the heredocs of COPY or ADD."""
+    if len(node.words) < 2:
+        raise node.error(
+            f"{node.keyword} requires at least two arguments, the last of which is the destination",
+            node.rest if node.words else None,
+        )
+    *sources, dest = node.words
+    if is_heredoc(dest.text):
+        raise node.error(f"the destination of {node.keyword} cannot be a heredoc", dest)
+    bodies = {heredoc.name: heredoc.content for heredoc in node.heredocs}
+    paths: list[str] = []
+    heredocs: list[Heredoc] = []
+    for source in sources:
+        heredoc = parse_heredoc(source.text)
+        if heredoc is None:
+            paths.append(source.text)
+        else:
+            heredoc = evolve(heredoc, content=bodies.get(heredoc.name, ""))
+            heredocs.append(evolve(heredoc, content=heredoc.body))
+    return tuple(paths), dest.text, tuple(heredocs)
+
+
+def parse_copy(node: Node, warn: Warn) -> CopyInstruction:
+    sources, dest, heredocs = _files(node)
+    flags = read_flags(node, ("from", "chown", "chmod"))
+    values = {name: word.text for name, word in flags.items()}
+    return CopyInstruction(
+        node.span,
+        node.text,
+        sources,
+        dest,
+        heredocs,
+        from_stage=values.get("from", ""),
+        chown=values.get("chown", ""),
+        chmod=values.get("chmod", ""),
+    )
+
+
+def parse_add(node: Node, warn: Warn) -> AddInstruction:
+    sources, dest, heredocs = _files(node)
+    flags = read_flags(node, ("chown", "chmod"))
+    values = {name: word.text for name, word in flags.items()}
+    return AddInstruction(
+        node.span,
+        node.text,
+        sources,
+        dest,
+        heredocs,
+        chown=values.get("chown", ""),
+        chmod=values.get("chmod", ""),
+    )

@@ -1,0 +1,191 @@
+"""A Dockerfile's lines as nodes, one for each instruction.
+
+1. Directives and comments are read off line by line; comments are kept for the instruction below them.
+2. Continuation lines are joined. Comment lines between them vanish, empty ones too (with a warning).
+3. The joined line is cut into words (`nodes`).
+4. For RUN, COPY and ADD the bodies of heredocs are taken from the lines that follow.
+
+The reference is BuildKit's `frontend/dockerfile/parser/parser.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve
+
+from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, source_error
+from pybuild.lang.dockerfile.arguments import Word
+from pybuild.lang.dockerfile.characters import (
+    BYTE_ORDER_MARK,
+    SPACES,
+    invalid_at,
+    is_comment,
+    printable,
+    replace_invalid,
+)
+from pybuild.lang.dockerfile.directives import read_directive
+from pybuild.lang.dockerfile.heredocs import heredocs_of
+from pybuild.lang.dockerfile.instructions import Heredoc
+from pybuild.lang.dockerfile.lines import LogicalLine, physical_lines, trim_continuation
+from pybuild.lang.dockerfile.nodes import Node, new_node, not_utf8
+from pybuild.lang.dockerfile.words import WordError
+from pybuild.lang.source import Source, Span
+
+Warn = Callable[[Diagnostic], None]
+
+HEREDOC_INSTRUCTIONS = frozenset({"add", "copy", "run"})
+
+
+class Tree:
+    """The nodes of a file in order, and its directives."""
+
+    __slots__ = ("check", "escape", "nodes")
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.escape = "\\"
+        self.check = ""
+
+
+def read_nodes(source: Source, warn: Warn) -> Tree:
+    """The nodes of `source`. Raises SourceError."""
+    return _Reader(source, warn).read()
+
+
+class _Reader:
+    def __init__(self, source: Source, warn: Warn) -> None:
+        self.source = source
+        self.warn = warn
+        self.lines = physical_lines(source.text)
+        self.number = 0
+        self.tree = Tree()
+        self.comments: list[str] = []
+        self.seen: dict[str, Span] | None = {}
+
+    def read(self) -> Tree:
+        while (raw := self.take()) is not None:
+            mark = len(BYTE_ORDER_MARK) if self.number == 1 and raw.startswith(BYTE_ORDER_MARK) else 0
+            raw = raw[mark:]
+            if is_comment(raw):
+                self.comment(raw)
+            line = raw.rstrip("\r\n").lstrip(SPACES)
+            column = mark + len(raw.rstrip("\r\n")) - len(line)
+            self.directive(line, column)
+            if line and not line.startswith("#"):
+                self.instruction(line, column)
+        return self.tree
+
+    def take(self) -> str | None:
+        if self.number == len(self.lines):
+            return None
+        self.number += 1
+        return self.lines[self.number - 1]
+
+    def comment(self, raw: str) -> None:
+        text = raw[1:].strip(SPACES)
+        if text:
+            self.comments.append(text)
+        else:
+            self.comments = []
+
+    def directive(self, line: str, column: int) -> None:
+        """Read `line` as a directive, if it still may be one."""
+        if self.seen is None:
+            return
+        directive = read_directive(line)
+        if directive is None:
+            self.seen = None
+            return
+        span = Span(
+            self.source, self.number, column + directive.start + 1, self.number, column + directive.end + 1
+        )
+        if directive.name in self.seen:
+            raise SourceError(
+                Diagnostic(
+                    f"the {directive.name} directive is given twice",
+                    labels=[Label(span), Label(self.seen[directive.name], "first given here", primary=False)],
+                    notes=[("help", "remove one of the two")],
+                )
+            )
+        self.seen[directive.name] = span
+        self.comments.pop()
+        if directive.name == "escape":
+            if directive.value not in ("\\", "`"):
+                raise source_error(
+                    f"{printable(directive.value)} cannot be the escape character",
+                    span,
+                    help="it is \\ (the default) or `",
+                )
+            self.tree.escape = directive.value
+        elif directive.name == "check":
+            self.tree.check = directive.value
+
+    def instruction(self, line: str, column: int) -> None:
+        """Read the instruction that starts with `line`, with its continuations and heredoc bodies."""
+        joined = self.join(line, column)
+        node = new_node(joined, Word(joined.text, 0, len(joined.text)), self.tree.escape, self.number)
+        node.comments, self.comments = self.comments, []
+        target = node.child or node
+        if target.name.text.lower() in HEREDOC_INSTRUCTIONS and not target.json:
+            try:
+                opened = heredocs_of(replace_invalid(joined.text))
+            except WordError as error:
+                raise node.error(f"bad heredoc: {error}", node.rest) from None
+            node.heredocs = [self.heredoc(node, heredoc) for heredoc in opened]
+            node.end_line = self.number
+        self.tree.nodes.append(node)
+
+    def join(self, line: str, column: int) -> LogicalLine:
+        joined = LogicalLine(self.source)
+        piece, more = trim_continuation(line, self.tree.escape)
+        joined.append(piece, self.number, column)
+        empty: Span | None = None
+        while more and (raw := self.take()) is not None:
+            if is_comment(raw):
+                continue
+            line = raw.rstrip("\r\n")
+            if not line.strip(SPACES):
+                empty = empty or Span(self.source, self.number, 1, self.number, max(len(line), 1) + 1)
+                continue
+            piece, more = trim_continuation(line, self.tree.escape)
+            joined.append(piece, self.number, 0)
+        if empty is not None:
+            self.warn(
+                Diagnostic(
+                    "empty line inside a continued instruction",
+                    labels=[Label(empty)],
+                    notes=[("help", "remove it, or make it a comment with #")],
+                    code="NoEmptyContinuation",
+                    level="warning",
+                )
+            )
+        return joined
+
+    def heredoc(self, node: Node, heredoc: Heredoc) -> Heredoc:
+        """`heredoc` with the lines up to its terminator."""
+        content: list[str] = []
+        while (raw := self.take()) is not None:
+            line = raw.rstrip("\r\n")
+            if (line.lstrip("\t") if heredoc.chomp else line) == heredoc.name:
+                return evolve(heredoc, content=self.body(node, heredoc, "".join(content), len(content)))
+            content.append(raw)
+        found = node.line.text.find(heredoc.name, node.line.text.find("<<"))
+        word = Word("", found, found + len(heredoc.name)) if found >= 0 else node.rest
+        raise node.error(
+            f"unterminated heredoc {printable(heredoc.name)}",
+            word,
+            help=f"end it with a line that holds only {printable(heredoc.name)}",
+        )
+
+    def body(self, node: Node, heredoc: Heredoc, content: str, length: int) -> str:
+        """`content` as the instruction may hold it, where bytes in it aren't UTF-8."""
+        keyword = node.name.text.lower()
+        bad = invalid_at(content)
+        if bad < 0 or (keyword in ("add", "copy") and not heredoc.expand):
+            return content
+        if keyword != "run":
+            return replace_invalid(content)
+        before = content[:bad].split("\n")
+        number, column = self.number - length - 1 + len(before), len(before[-1])
+        raise not_utf8(Span(self.source, number, column + 1, number, column + 2))

@@ -1,0 +1,184 @@
+"""Which frontend a build file asks for.
+
+    detect_syntax     bytes -> Syntax | None    the `# syntax=` line
+    choose            reference -> Frontend     what the reference names
+    refused           the error for a frontend that can't be used
+
+The first of these that a file has selects its frontend: a `# syntax=` directive, a `// syntax=` directive,
+the `syntax` member of a file that is one JSON object. A byte-order mark and a `#!` line are skipped first.
+Directives stand before any other line and start in the first column. This is BuildKit's
+`parser.DetectSyntax`.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import UsageError, UserError, source_error
+from pybuild.lang.dockerfile.directives import Directive, read_directive
+from pybuild.lang.dockerfile.strictjson import read_json
+from pybuild.lang.source import Source, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+DOCKERFILE: Final = "dockerfile"  # the Dockerfile frontend, stable channel
+DOCKERFILE_EXTENDED: Final = "dockerfile-extended"  # the Dockerfile frontend with extensions of pybuild
+LANGUAGE: Final = "language"  # a `.pybuild` file
+PYTHON: Final = "python"  # a Python module
+DOCKERFILE_IMAGE: Final = (
+    "dockerfile-image"  # an image of the Dockerfile frontend: another channel, or pinned
+)
+IMAGE: Final = "image"  # any other image that is a frontend
+
+_HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "registry.hub.docker.com/")
+_DOCKERFILE_REPOSITORIES = ("docker/dockerfile", "docker/dockerfile-upstream")
+
+
+class Syntax:
+    """The frontend a file asks for.
+
+    `reference` is its name; `command_line` is the whole value, of which the reference is the first word.
+    `line` and the columns (from 1, the end exclusive) are those of the value.
+    """
+
+    __slots__ = ("column", "command_line", "end_column", "line", "reference")
+
+    def __init__(self, command_line: str, line: int, column: int, end_column: int) -> None:
+        self.reference = command_line.partition(" ")[0]
+        self.command_line = command_line
+        self.line = line
+        self.column = column
+        self.end_column = end_column
+
+    def span(self, source: Source) -> Span:
+        """The place of the value in the source the bytes were decoded to."""
+        return Span(source, self.line, self.column, self.line, self.end_column)
+
+    def __repr__(self) -> str:
+        return f"Syntax({self.command_line!r}, line {self.line})"
+
+
+class Frontend:
+    """What a reference names. `builtin` says that this version of pybuild has that frontend in itself."""
+
+    __slots__ = ("kind", "reference")
+
+    def __init__(self, kind: str, reference: str | None) -> None:
+        self.kind = kind
+        self.reference = reference
+
+    @property
+    def builtin(self) -> bool:
+        return self.kind == DOCKERFILE
+
+    def __repr__(self) -> str:
+        return f"Frontend({self.kind!r}, {self.reference!r})"
+
+
+def detect_syntax(data: bytes) -> Syntax | None:
+    """The frontend that the file asks for, None if it doesn't ask. Never raises."""
+    text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    first = 1
+    if text.startswith("#!"):
+        text = text.partition("\n")[2]
+        first = 2
+    for comment in ("#", "//"):
+        found = _from_directives(text, comment, first)
+        if found is not None:
+            return found
+    return _from_json(text, first)
+
+
+def _from_directives(text: str, comment: str, first: int) -> Syntax | None:
+    seen: set[str] = set()
+    start = 0
+    number = first
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        directive: Directive | None = read_directive(text[start:end].removesuffix("\r"), comment)
+        if directive is None or directive.name in seen:
+            return None
+        if directive.name == "syntax":
+            return Syntax(directive.value, number, directive.start + 1, directive.end + 1)
+        seen.add(directive.name)
+        start = end + 1
+        number += 1
+    return None
+
+
+def _from_json(text: str, first: int) -> Syntax | None:
+    if not text.lstrip(" \t\r\n").startswith("{"):
+        return None
+    try:
+        members = read_json(text)
+    except ValueError:
+        return None
+    value = members.get("syntax") if isinstance(members, dict) else None
+    if not isinstance(value, str):
+        return None
+    lines = text.split("\n")
+    found = next((index for index, line in enumerate(lines) if '"syntax"' in line), 0)
+    column = max(lines[found].find(f'"{value}"'), 0)
+    return Syntax(value, first + found, column + 1, column + len(value) + 3)
+
+
+def choose(reference: str | None) -> Frontend:
+    """What `reference` names; without one it is the Dockerfile frontend. Never raises."""
+    if reference is None:
+        return Frontend(DOCKERFILE, None)
+    name, _, digest = reference.partition("@")
+    name, tag = _split_tag(name)
+    hub = next((host for host in _HUB if name.startswith(host)), "")
+    name = name[len(hub) :]
+    if name in _DOCKERFILE_REPOSITORIES:
+        stable = name == "docker/dockerfile" and not digest and _stable(tag)
+        return Frontend(DOCKERFILE if stable else DOCKERFILE_IMAGE, reference)
+    if not hub and not digest and _number(tag):
+        own = {"pybuild/dockerfile": DOCKERFILE_EXTENDED, "pybuild": LANGUAGE, "python": PYTHON}
+        return Frontend(own.get(name, IMAGE), reference)
+    return Frontend(IMAGE, reference)
+
+
+def _split_tag(name: str) -> tuple[str, str]:
+    """A reference's name and its tag (`latest` when it has none); a port is no tag."""
+    before, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:
+        return name, "latest"
+    return before, tag
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def _stable(tag: str) -> bool:
+    """Whether a tag of docker/dockerfile is of the stable channel: `latest`, `1`, `1.7`, `1.7.0`."""
+    numbers = tag.split(".")
+    return tag == "latest" or (len(numbers) <= 3 and numbers[0] == "1" and all(map(_number, numbers)))
+
+
+_DESCRIPTIONS = {
+    DOCKERFILE: "the built-in Dockerfile frontend",
+    DOCKERFILE_EXTENDED: "the Dockerfile frontend with pybuild's extensions",
+    LANGUAGE: "the pybuild language",
+    PYTHON: "Python build modules",
+    DOCKERFILE_IMAGE: "a Dockerfile frontend run from its image",
+    IMAGE: "a frontend run from its image",
+}
+
+
+def refused(frontend: Frontend, syntax: Syntax | None = None, source: Source | None = None) -> UserError:
+    """The error for a frontend that this version of pybuild can't use.
+
+    It points at the `syntax` line when that is given with its source; without them, the reference came from
+    the command line.
+    """
+    reference = frontend.reference or ""
+    shown = reference if reference.isprintable() and reference else ascii(reference)
+    title = f"the frontend {shown} is not supported by this version of pybuild"
+    accepted = "docker/dockerfile:1 (or a version like 1.7 or 1.7.0, or latest)"
+    what = _DESCRIPTIONS.get(frontend.kind, "")
+    if syntax is None or source is None:
+        return UsageError(title, help=f"{what} cannot run here: use {accepted}")
+    return source_error(title, syntax.span(source), what, help=f"remove the syntax line, or use {accepted}")

@@ -1,0 +1,156 @@
+"""Records of what was run: cache keys to snapshots, in the store's database.
+
+A record is found by its key, or by its op and the content of what the op read. The content digest of a record
+is computed when a later build first asks for it, so a first build pays for none.
+"""
+
+from __future__ import annotations
+
+import time
+from hashlib import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.types import Snapshotter
+
+    Ids = Sequence[int | None]
+
+SIBLINGS = 64
+"""At most this many other children of a snapshot's parent are compared with it by `earliest`."""
+
+
+class Record:
+    """A row: the snapshots it ran on and made. An input of -1 was a view of something outside."""
+
+    __slots__ = ("inputs", "key", "results")
+
+    def __init__(self, key: str, inputs: str, results: str) -> None:
+        self.key = key
+        self.inputs = [-1 if part == "?" else _id(part) for part in inputs.split(",") if part]
+        self.results = [_id(part) for part in results.split(",") if part]
+
+
+class Records:
+    __slots__ = ("_snapshotter", "_store")
+
+    def __init__(self, store: Store, snapshotter: Snapshotter) -> None:
+        self._store = store
+        self._snapshotter = snapshotter
+
+    def known(self, op: str) -> bool:
+        """Whether the op has any record."""
+        return bool(self._store.query("SELECT 1 FROM record WHERE op = ? LIMIT 1", op))
+
+    def lookup(self, key: str) -> list[int | None] | None:
+        """The snapshots recorded under `key`, if every one is there and trusted; leased."""
+        rows = self._store.query("SELECT key, inputs, results FROM record WHERE key = ?", key)
+        return self._usable(Record(*map(str, rows[0]))) if rows else None
+
+    def find(self, op: str, content: str, digest: Callable[[Record], str | None]) -> list[int | None] | None:
+        """The snapshots of a record of `op` that read `content`. `digest` computes what a record read (None:
+        it can't be told any more) for those of which that is not known."""
+        rows = self._store.query(
+            "SELECT key, inputs, results FROM record WHERE op = ? AND content IS NULL", op
+        )
+        for record in (Record(*map(str, row)) for row in rows):
+            if self._usable(record) is None:
+                continue
+            found = digest(record)
+            with self._store.transaction() as db:
+                db.execute("UPDATE record SET content = ? WHERE key = ?", (found or "", record.key))
+        rows = self._store.query(
+            "SELECT key, inputs, results FROM record WHERE op = ? AND content = ? ORDER BY created",
+            op,
+            content,
+        )
+        for row in rows:
+            usable = self._usable(Record(*map(str, row)))
+            if usable is not None:
+                return usable
+        return None
+
+    def save(
+        self, key: str, op: str, inputs: Sequence[int | None], results: Ids, content: str | None
+    ) -> None:
+        """Record, replacing what was under `key`."""
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
+                (key, op, _text(results), _text(inputs), content, time.time()),
+            )
+
+    def replace(self, snapshot: int, earlier: int) -> None:
+        """Let every record that leads to `snapshot` lead to `earlier`."""
+        pattern = f"%,{snapshot},%"
+        rows = self._store.query(
+            "SELECT key, results FROM record WHERE ',' || results || ',' LIKE ?", pattern
+        )
+        with self._store.transaction() as db:
+            for key, results in rows:
+                parts = [str(earlier) if part == str(snapshot) else part for part in str(results).split(",")]
+                db.execute("UPDATE record SET results = ? WHERE key = ?", (",".join(parts), key))
+
+    def earliest(self, snapshot: int) -> int:
+        """The earliest trusted snapshot with the same parent and the same content, perhaps itself.
+
+        Digests are computed only for those whose diffs list the same entries.
+        """
+        rows = self._store.query(
+            "SELECT other.id FROM snapshot AS one JOIN snapshot AS other ON other.parent IS one.parent "
+            "WHERE one.id = ? AND other.id < one.id AND other.kind = one.kind ORDER BY other.id DESC LIMIT ?",
+            snapshot,
+            SIBLINGS,
+        )
+        snapshotter = self._snapshotter
+        alike = [
+            other
+            for other in (int(str(row[0])) for row in rows)
+            if snapshotter.trusted(other) and _same_shape(snapshotter, snapshot, other)
+        ]
+        if not alike:
+            return snapshot
+        identity = snapshotter.identity(snapshot)
+        return min((other for other in alike if snapshotter.identity(other) == identity), default=snapshot)
+
+    def _usable(self, record: Record) -> list[int | None] | None:
+        for snapshot in record.results:
+            if snapshot is not None and not self._snapshotter.trusted(snapshot):
+                return None
+        return record.results
+
+
+def digest_of(*parts: str) -> str:
+    """A key made of parts, each of any text."""
+    state = sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogateescape")
+        state.update(b"%d:" % len(data))
+        state.update(data)
+    return "sha256:" + state.hexdigest()
+
+
+def _same_shape(snapshotter: Snapshotter, one: int, other: int) -> bool:
+    """Whether two diffs list the same entries: kinds, paths, modes, owners, sizes."""
+    from itertools import zip_longest
+
+    for a, b in zip_longest(snapshotter.changes(one), snapshotter.changes(other)):
+        if a is None or b is None or a.kind != b.kind or a.path != b.path:
+            return False
+        if a.stat is not None and b.stat is not None:
+            x, y = a.stat, b.stat
+            if (x.st_mode, x.st_uid, x.st_gid, x.st_rdev) != (y.st_mode, y.st_uid, y.st_gid, y.st_rdev):
+                return False
+            if x.st_mode & 0o170000 == 0o100000 and x.st_size != y.st_size:
+                return False
+    return True
+
+
+def _id(text: str) -> int | None:
+    return None if text == "-" else int(text)
+
+
+def _text(ids: Ids) -> str:
+    return ",".join("-" if one is None else "?" if one < 0 else str(one) for one in ids)

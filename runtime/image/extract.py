@@ -1,0 +1,432 @@
+"""Unpacking of archives into a directory, which nothing in the archive can lead out of.
+
+Plan, for each entry:
+1. Its name is cleaned: empty and `.` parts dropped, `..` taken back lexically, never above the root.
+2. The parent is found part by part with `lstat`; a symlink on the way is expanded inside the root, a missing
+   part is made. Found parents are kept; taking away a directory or a symlink forgets them.
+3. What is at its place goes first, unless both are directories.
+4. It is made with O_EXCL relative to the root's descriptor; owner, mode, attributes and time are set in this
+   order, for directories mode and time when everything is done.
+
+A `Layering` adds what a layer means beyond that: whiteouts, opaque directories, and which entries are its
+own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.image.decompression import ArchiveError
+from pybuild.runtime.image.tarreader import (
+    CHARACTER,
+    DEVICE,
+    DIRECTORY,
+    FIFO,
+    FILE,
+    LINK,
+    SYMLINK,
+    Entry,
+    TarReader,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.runtime.image.decompression import Pull
+    from pybuild.runtime.image.layering import Layering
+
+MAX_LINKS = 40
+MAX_ID = (1 << 32) - 2
+SPARSE_FROM = 1 << 20
+"""Files of at least this many bytes get holes where a whole piece is zero."""
+
+_ZEROS = bytes(1 << 20)
+_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOOK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class ExtractError(UserError):
+    """An entry can't be unpacked: `entry` is its name."""
+
+    def __init__(self, archive: str, entry: bytes, reason: str, help: str) -> None:
+        super().__init__(f"cannot unpack {os.fsdecode(entry)!r} of {archive}: {reason}", help=help)
+        self.entry = entry
+
+
+class Extracted:
+    """What was unpacked: `entries` counts, `size` bytes of files, `skipped` what this process may not make
+    (device nodes in a user namespace, attributes that the file system has no place for) as (name, reason)."""
+
+    __slots__ = ("entries", "size", "skipped")
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self.size = 0
+        self.skipped: list[tuple[bytes, str]] = []
+
+
+def extract(
+    pull: Pull,
+    root: bytes,
+    *,
+    owners: bool = True,
+    archive: str = "archive",
+    layering: Layering | None = None,
+) -> Extracted:
+    """Unpack the archive that `pull` gives into directory `root`, and read the stream to its end.
+
+    `owners` false leaves owners as the process makes them. Without `layering` names that begin with `.wh.`
+    are names like others. Raises ArchiveError for a damaged archive and ExtractError naming the entry; what
+    was unpacked before stays.
+    """
+    extractor = Extractor(root, owners=owners, archive=archive, layering=layering)
+    try:
+        reader = TarReader(pull, archive)
+        extractor.run(reader)
+        reader.drain()
+    finally:
+        extractor.close()
+    return extractor.done
+
+
+class Extractor:
+    """The unpacking of one archive. Paths are relative to the root, real (no symlink in them), without
+    slashes at the ends."""
+
+    def __init__(
+        self, root: bytes, *, owners: bool = True, archive: str = "archive", layering: Layering | None = None
+    ) -> None:
+        self.root = root
+        self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.done = Extracted()
+        self._owners = owners
+        self._archive = archive
+        self._layering = layering
+        self._parents: dict[bytes, bytes] = {b"": b""}
+        self._directories: dict[bytes, Entry] = {}
+        if layering is not None:
+            layering.begin(self)
+
+    def close(self) -> None:
+        """Idempotent."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def run(self, reader: TarReader) -> None:
+        """Unpack every entry, then finish directories."""
+        for entry in reader:
+            try:
+                self._place(entry, reader)
+            except OSError as error:
+                raise self._failure(entry, error) from None
+        for path, entry in reversed(self._directories.items()):
+            try:
+                self._finish_directory(path, entry)
+            except OSError as error:
+                raise self._failure(entry, error) from None
+        if self._layering is not None:
+            self._layering.end(self._directories)
+
+    def _place(self, entry: Entry, reader: TarReader) -> None:
+        if b"\0" in entry.name or b"\0" in entry.link:
+            raise self._refuse(entry, "its name or its link's target has a zero byte")
+        parts = clean(entry.name)
+        if not parts:
+            return
+        if not (0 <= entry.uid <= MAX_ID and 0 <= entry.gid <= MAX_ID):
+            raise self._refuse(entry, f"owner {entry.uid}:{entry.gid} is out of range")
+        name = parts.pop()
+        parent = self._parent(parts, entry)
+        layering = self._layering
+        if layering is not None and name.startswith(b".wh."):
+            if not layering.mark(parent, name):
+                raise self._refuse(entry, "a whiteout without a name")
+            return
+        path = parent + b"/" + name if parent else name
+        if entry.kind == LINK and self._link(entry, path):
+            pass
+        elif entry.kind == DIRECTORY:
+            self._directory(entry, path)
+        elif entry.kind != LINK:
+            self._make(entry, path, reader)
+        self.done.entries += 1
+        if layering is not None:
+            layering.made(path)
+
+    # Finding places.
+
+    def _parent(self, parts: list[bytes], entry: Entry) -> bytes:
+        """The real path of the directory that `parts` lead to, made where missing."""
+        key = b"/".join(parts)
+        known = self._parents.get(key)
+        if known is None:
+            known = self._parents[key] = self._walk(parts, entry)
+        return known
+
+    def _walk(self, parts: list[bytes], entry: Entry) -> bytes:
+        at = b""
+        rest = parts[::-1]
+        links = 0
+        while rest:
+            part = rest.pop()
+            if part == b"..":
+                at = at.rpartition(b"/")[0]
+                continue
+            path = at + b"/" + part if at else part
+            found = self.lstat(path)
+            if found is not None and not stat.S_ISDIR(found.st_mode):
+                if self._layering is not None and self._layering.below(path, found):
+                    self.remove(path)
+                    found = None
+                elif stat.S_ISLNK(found.st_mode):
+                    links += 1
+                    if links > MAX_LINKS:
+                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                    target = os.readlink(path, dir_fd=self.fd)
+                    if target.startswith(b"/"):
+                        at = b""
+                    rest += [step for step in target.split(b"/") if step not in (b"", b".")][::-1]
+                    continue
+                else:
+                    raise self._refuse(entry, f"{os.fsdecode(path)!r} is not a directory")
+            if found is None:
+                os.mkdir(path, 0o755, dir_fd=self.fd)
+                os.chmod(path, 0o755, dir_fd=self.fd)
+                if self._layering is not None:
+                    self._layering.implied(path)
+            elif self._layering is not None:
+                self._layering.entered(path, found)
+            at = path
+        return at
+
+    def lstat(self, path: bytes) -> os.stat_result | None:
+        """What is at a real path; None when nothing is."""
+        try:
+            return os.stat(path or b".", dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def remove(self, path: bytes) -> None:
+        """Take away what is at `path`, with everything in it."""
+        found = self.lstat(path)
+        if found is None:
+            return
+        if stat.S_ISDIR(found.st_mode):
+            self._remove_tree(path)
+            inside = path + b"/"
+            for known in [p for p in self._directories if p == path or p.startswith(inside)]:
+                del self._directories[known]
+        else:
+            os.unlink(path, dir_fd=self.fd)
+        if stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode):
+            self._parents = {b"": b""}
+        if self._layering is not None:
+            self._layering.removed(path)
+
+    def _remove_tree(self, path: bytes) -> None:
+        stack = [path]
+        while stack:
+            directory = stack[-1]
+            below = []
+            for entry in self.names(directory):
+                inner = directory + b"/" + entry
+                found = os.stat(inner, dir_fd=self.fd, follow_symlinks=False)
+                if stat.S_ISDIR(found.st_mode):
+                    below.append(inner)
+                else:
+                    os.unlink(inner, dir_fd=self.fd)
+            stack += below
+            if not below:
+                os.rmdir(stack.pop(), dir_fd=self.fd)
+
+    def names(self, path: bytes) -> list[bytes]:
+        """Names in the directory at a real path, in byte order."""
+        fd = os.open(path or b".", _LOOK, dir_fd=self.fd)
+        try:
+            return sorted(os.fsencode(name) for name in os.listdir(fd))
+        finally:
+            os.close(fd)
+
+    # Making entries.
+
+    def _directory(self, entry: Entry, path: bytes) -> None:
+        try:
+            os.mkdir(path, 0o700, dir_fd=self.fd)
+        except FileExistsError:
+            found = self.lstat(path)
+            if found is None or not stat.S_ISDIR(found.st_mode):
+                self.remove(path)
+                os.mkdir(path, 0o700, dir_fd=self.fd)
+        if self._owners:
+            os.chown(path, entry.uid, entry.gid, dir_fd=self.fd, follow_symlinks=False)
+        self._directories.pop(path, None)
+        self._directories[path] = entry
+
+    def _finish_directory(self, path: bytes, entry: Entry) -> None:
+        fd = os.open(path, _LOOK, dir_fd=self.fd)
+        try:
+            os.fchmod(fd, entry.mode & 0o7777)
+            if entry.attributes:
+                self._attributes(entry, fd)
+            os.utime(fd, ns=(entry.mtime, entry.mtime))
+        finally:
+            os.close(fd)
+
+    def _make(self, entry: Entry, path: bytes, reader: TarReader) -> None:
+        try:
+            self._create(entry, path, reader)
+        except FileExistsError:
+            self.remove(path)
+            self._create(entry, path, reader)
+
+    def _create(self, entry: Entry, path: bytes, reader: TarReader) -> None:
+        kind = entry.kind
+        if kind == FILE:
+            fd = os.open(path, _MAKE, 0o600, dir_fd=self.fd)
+            try:
+                self._content(entry, fd, reader)
+                if self._owners:
+                    os.fchown(fd, entry.uid, entry.gid)
+                os.fchmod(fd, entry.mode & 0o7777)
+                if entry.attributes:
+                    self._attributes(entry, fd)
+                os.utime(fd, ns=(entry.mtime, entry.mtime))
+            finally:
+                os.close(fd)
+            return
+        if kind == SYMLINK:
+            os.symlink(entry.link, path, dir_fd=self.fd)
+        elif kind == FIFO:
+            os.mkfifo(path, 0o600, dir_fd=self.fd)
+        elif not self._device(entry, path):
+            return
+        if self._owners:
+            os.chown(path, entry.uid, entry.gid, dir_fd=self.fd, follow_symlinks=False)
+        if kind != SYMLINK:
+            os.chmod(path, entry.mode & 0o7777, dir_fd=self.fd)
+        if entry.attributes:
+            self._attributes(entry, b"/proc/self/fd/%d/%b" % (self.fd, path))
+        os.utime(path, ns=(entry.mtime, entry.mtime), dir_fd=self.fd, follow_symlinks=False)
+
+    def _content(self, entry: Entry, fd: int, reader: TarReader) -> None:
+        if entry.sparse is not None:
+            self._sparse(entry, fd, reader)
+            return
+        holes = entry.size >= SPARSE_FROM
+        while piece := reader.piece():
+            if holes and piece == _ZEROS[: len(piece)]:
+                os.lseek(fd, len(piece), os.SEEK_CUR)
+            else:
+                _write(fd, piece)
+        if holes:
+            os.ftruncate(fd, entry.size)
+        self.done.size += entry.size
+
+    def _sparse(self, entry: Entry, fd: int, reader: TarReader) -> None:
+        assert entry.sparse is not None
+        for offset, length in entry.sparse:
+            os.lseek(fd, offset, os.SEEK_SET)
+            while length:
+                piece = reader.piece(min(length, len(_ZEROS)))
+                _write(fd, piece)
+                length -= len(piece)
+        os.ftruncate(fd, entry.real_size)
+        self.done.size += entry.size
+
+    def _device(self, entry: Entry, path: bytes) -> bool:
+        assert entry.kind in (CHARACTER, DEVICE)
+        kind = stat.S_IFCHR if entry.kind == CHARACTER else stat.S_IFBLK
+        major, minor = entry.device
+        if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
+            raise self._refuse(entry, f"device number {major}:{minor} is out of range")
+        if self._layering is not None and kind == stat.S_IFCHR and (major, minor) == (0, 0):
+            self.done.skipped.append((entry.name, "a device 0:0 means a deletion in a snapshot"))
+            return False
+        try:
+            os.mknod(path, 0o600 | kind, os.makedev(major, minor), dir_fd=self.fd)
+        except PermissionError:
+            self.done.skipped.append((entry.name, "this user may not make device nodes"))
+            return False
+        return True
+
+    def _link(self, entry: Entry, path: bytes) -> bool:
+        """Make a hard link; it has its file's owner, mode and times. Always true."""
+        parts = clean(entry.link)
+        if not parts:
+            raise self._refuse(entry, "a hard link without a target")
+        name = parts.pop()
+        parent = self._parent(parts, entry)
+        target = parent + b"/" + name if parent else name
+        if target == path:
+            if self.lstat(path) is None:
+                raise self._refuse(entry, "a hard link to itself")
+            return True
+        found = self.lstat(target)
+        if found is None or (self._layering is not None and self._layering.below(target, found)):
+            raise self._refuse(entry, f"its target {os.fsdecode(entry.link)!r} is not in the archive")
+        if stat.S_ISDIR(found.st_mode):
+            raise self._refuse(entry, f"its target {os.fsdecode(entry.link)!r} is a directory")
+        if self.lstat(path) is not None:
+            if target.startswith(path + b"/"):
+                raise self._refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
+            self.remove(path)
+        os.link(target, path, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        return True
+
+    def _attributes(self, entry: Entry, where: int | bytes) -> None:
+        """Set extended attributes, overlay's own excepted: they would change what the snapshot means."""
+        for key, value in (entry.attributes or {}).items():
+            if key.startswith((b"trusted.overlay.", b"user.overlay.")) or b"\0" in key:
+                continue
+            try:
+                os.setxattr(where, key, value, follow_symlinks=isinstance(where, int))
+            except OSError as error:
+                if error.errno == errno.ENOTSUP or (
+                    error.errno == errno.EPERM and not key.startswith(b"security.capability")
+                ):
+                    reason = f"attribute {os.fsdecode(key)}: {error.strerror}"
+                    self.done.skipped.append((entry.name, reason))
+                    continue
+                raise
+
+    def _refuse(self, entry: Entry, reason: str) -> ExtractError:
+        return ExtractError(self._archive, entry.name, reason, "make the archive anew without this entry")
+
+    def _failure(self, entry: Entry, error: OSError) -> ExtractError:
+        help = "check the disk and the permissions of the target directory"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            help = "free some space on the disk that holds the target"
+        elif error.errno == errno.EINVAL and self._owners:
+            help = (
+                f"its owner {entry.uid}:{entry.gid} may lie outside the ids this user can give: add a wider "
+                "range to /etc/subuid and /etc/subgid"
+            )
+        elif error.errno == errno.EPERM and self._owners and os.geteuid() != 0:
+            help = "an ordinary user can't give files away: unpack as root or in a user namespace"
+        return ExtractError(self._archive, entry.name, error.strerror or str(error), help)
+
+
+def clean(name: bytes) -> list[bytes]:
+    """The parts of a member's name: no empty ones, no `.`, and no `..` left."""
+    if b"//" not in name and b"." not in name:
+        return name.strip(b"/").split(b"/") if name.strip(b"/") else []
+    parts: list[bytes] = []
+    for part in name.split(b"/"):
+        if part == b"..":
+            del parts[-1:]
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return parts
+
+
+def _write(fd: int, data: bytes | memoryview) -> None:
+    written = os.write(fd, data)
+    while written < len(data):
+        data = memoryview(data)[written:]
+        written = os.write(fd, data)
+
+
+__all__ = ["ArchiveError", "ExtractError", "Extracted", "Extractor", "clean", "extract"]

@@ -1,0 +1,238 @@
+"""What an archive means as a layer over a parent, in either form a snapshotter keeps.
+
+Whiteouts and opaque marks speak of the parent only, wherever they stand in the archive (OCI image
+specification, layer.md); what the layer itself brings stays. Only the layer's own directories and symlinks
+lead its paths: a name whose parent is no directory of the layer gets one, with the attributes the parent's
+directory of that path has, as BuildKit's differ-to-upper unpacking does.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from typing import Protocol
+
+    from pybuild.runtime.image.extract import Extractor
+    from pybuild.runtime.snapshots.types import Active, Node, Snapshotter
+else:
+    Protocol = object
+
+OPAQUE = b".wh..wh..opq"
+
+
+class Layering(Protocol):
+    """Told by an extractor what it does; paths are real and relative to the snapshot's root."""
+
+    def begin(self, extractor: Extractor) -> None: ...
+
+    def mark(self, parent: bytes, name: bytes) -> bool:
+        """Apply the whiteout or opaque mark `name` (`.wh.…`) in directory `parent`; False if it names
+        nothing."""
+
+    def below(self, path: bytes, found: os.stat_result) -> bool:
+        """Whether what is at `path` is the parent's, not this layer's."""
+
+    def made(self, path: bytes) -> None:
+        """An entry of the archive is at `path`."""
+
+    def implied(self, path: bytes) -> None:
+        """A directory was made at `path` because an entry lies in it."""
+
+    def entered(self, path: bytes, found: os.stat_result) -> None:
+        """A path leads through the directory at `path`, whose state is `found`."""
+
+    def removed(self, path: bytes) -> None:
+        """What was at `path` was taken away."""
+
+    def end(self, explicit: Container[bytes]) -> None:
+        """Everything is unpacked; the archive had entries for the directories in `explicit`."""
+
+
+def layering(snapshotter: Snapshotter, active: Active) -> Layering:
+    """The layering for the form in which `snapshotter` keeps `active`."""
+    return PlainLayering() if snapshotter.plain else OverlayLayering(snapshotter, active)
+
+
+class OverlayLayering:
+    """Into an upper directory: whatever is there is the layer's own."""
+
+    def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
+        self._snapshotter = snapshotter
+        self._active = active
+        self._below = snapshotter.tree(active.parent)
+        self._whiteouts: set[bytes] = set()
+        self._opaque: set[bytes] = set()
+        self._times: dict[bytes, int] = {}
+
+    def begin(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+
+    def mark(self, parent: bytes, name: bytes) -> bool:
+        if name == OPAQUE:
+            self._hide_below(parent)
+            return True
+        hidden = name[4:]
+        if hidden.startswith(b".wh."):
+            return True  # AUFS's own records
+        if hidden in (b"", b".", b".."):
+            return False
+        path = parent + b"/" + hidden if parent else hidden
+        found = self._extractor.lstat(path)
+        if found is None:
+            self._snapshotter.whiteout(self._active, path)
+            self._whiteouts.add(path)
+        elif stat.S_ISDIR(found.st_mode):
+            self._hide_below(path)
+        return True
+
+    def below(self, path: bytes, found: os.stat_result) -> bool:
+        return path in self._whiteouts
+
+    def made(self, path: bytes) -> None:
+        if path in self._whiteouts:
+            self._whiteouts.discard(path)
+            found = self._extractor.lstat(path)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                self._hide_below(path)
+
+    def implied(self, path: bytes) -> None:
+        if path in self._whiteouts:
+            self._whiteouts.discard(path)
+            self._hide_below(path)
+            return
+        node = self._visible(path)
+        if node is not None:
+            inner = b"/proc/self/fd/%d/%b" % (self._extractor.fd, path)
+            copy_attributes(node, inner)
+            self._times[path] = node.stat.st_mtime_ns
+
+    def entered(self, path: bytes, found: os.stat_result) -> None:
+        pass
+
+    def removed(self, path: bytes) -> None:
+        inside = path + b"/"
+        for known in [p for p in self._times if p == path or p.startswith(inside)]:
+            del self._times[known]
+        self._opaque = {p for p in self._opaque if p != path and not p.startswith(inside)}
+
+    def end(self, explicit: Container[bytes]) -> None:
+        if b"" in self._opaque:
+            self._hide_root()
+        for path, mtime in reversed(self._times.items()):
+            if path not in explicit:
+                os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
+
+    def _hide_below(self, path: bytes) -> None:
+        if path not in self._opaque:
+            self._opaque.add(path)
+            if path:
+                self._snapshotter.set_opaque(self._active, path)
+
+    def _hide_root(self) -> None:
+        """The root of an overlay has no opaque mark: hide each of the parent's entries instead."""
+        for node in self._below.list(b""):
+            found = self._extractor.lstat(node.path)
+            if found is None:
+                self._snapshotter.whiteout(self._active, node.path)
+            elif stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(node.stat.st_mode):
+                self._hide_below(node.path)
+
+    def _visible(self, path: bytes) -> Node | None:
+        """The parent's directory at exactly `path`, if no mark of this layer hides it."""
+        parts = path.split(b"/")
+        if any(b"/".join(parts[:count]) in self._opaque for count in range(len(parts))):
+            return None
+        node = self._below.lstat(path)
+        if node is None or node.path != path or not stat.S_ISDIR(node.stat.st_mode):
+            return None
+        return node
+
+
+class PlainLayering:
+    """Into a directory that holds the parent's whole tree: what this layer made is remembered."""
+
+    def __init__(self) -> None:
+        self._made: set[bytes] = set()
+        self._times: dict[bytes, int] = {}
+
+    def begin(self, extractor: Extractor) -> None:
+        self._extractor = extractor
+
+    def mark(self, parent: bytes, name: bytes) -> bool:
+        if name == OPAQUE:
+            self._prune(parent)
+            return True
+        hidden = name[4:]
+        if hidden.startswith(b".wh."):
+            return True  # AUFS's own records
+        if hidden in (b"", b".", b".."):
+            return False
+        path = parent + b"/" + hidden if parent else hidden
+        if path in self._made:
+            self._prune(path)
+        else:
+            self._remember(parent)
+            self._extractor.remove(path)
+        return True
+
+    def below(self, path: bytes, found: os.stat_result) -> bool:
+        return path not in self._made
+
+    def made(self, path: bytes) -> None:
+        self._made.add(path)
+
+    def implied(self, path: bytes) -> None:
+        self._made.add(path)
+
+    def entered(self, path: bytes, found: os.stat_result) -> None:
+        if path not in self._made:
+            self._made.add(path)
+            self._times.setdefault(path, found.st_mtime_ns)
+
+    def removed(self, path: bytes) -> None:
+        inside = path + b"/"
+        self._made = {p for p in self._made if p != path and not p.startswith(inside)}
+        for known in [p for p in self._times if p == path or p.startswith(inside)]:
+            del self._times[known]
+
+    def end(self, explicit: Container[bytes]) -> None:
+        for path, mtime in reversed(self._times.items()):
+            if path not in explicit:
+                os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
+
+    def _remember(self, path: bytes) -> None:
+        found = self._extractor.lstat(path)
+        if path and found is not None:
+            self._times.setdefault(path, found.st_mtime_ns)
+
+    def _prune(self, path: bytes) -> None:
+        """Take away everything in the directory at `path` that the layer did not make."""
+        found = self._extractor.lstat(path)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            return
+        for name in self._extractor.names(path):
+            inner = path + b"/" + name if path else name
+            if inner in self._made:
+                self._prune(inner)
+            else:
+                self._extractor.remove(inner)
+
+
+def copy_attributes(node: Node, target: bytes) -> None:
+    """Give directory `target` the owner, mode and extended attributes of `node`, overlay's own excepted."""
+    os.chown(target, node.stat.st_uid, node.stat.st_gid)
+    os.chmod(target, stat.S_IMODE(node.stat.st_mode))
+    try:
+        names = os.listxattr(node.real)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return
+        raise
+    for name in names:
+        if not name.startswith(("trusted.overlay.", "user.overlay.", "system.")):
+            os.setxattr(target, name, os.getxattr(node.real, name))

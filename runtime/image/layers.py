@@ -1,0 +1,345 @@
+"""Layers of snapshots: one snapshot's diff as one blob, made once and recorded.
+
+A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`, `zstd-3@1700000000`
+(compression, `@` the time later modification times are cut to). Variant `source` is the blob an image was
+pulled as: it is what an export of an unchanged base uses, whatever compression is asked for, and no timestamp
+in it is rewritten. Variant `tar` records the uncompressed archive's digest and size, whose blob need not
+exist.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import sha256
+
+from pybuild.runtime.content.blobs import DigestMismatch
+from pybuild.runtime.image.compression import Compression, Compressor
+from pybuild.runtime.image.descriptor import OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, Descriptor
+from pybuild.runtime.image.tarwriter import write_layer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.types import Snapshotter
+
+SOURCE = "source"
+TAR = "tar"
+
+MEDIA_TYPES = {"gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD, "uncompressed": OCI_LAYER}
+
+
+class Layers:
+    """The layers of a store's snapshots. Thread-safe: a layer wanted twice at once, by threads or processes,
+    is made once."""
+
+    def __init__(self, store: Store, snapshotter: Snapshotter, *, threads: int | None = None) -> None:
+        """`threads` compress one layer (default: one a CPU); the bytes do not depend on it."""
+        from threading import Lock
+
+        self._store = store
+        self._snapshotter = snapshotter
+        self._threads = threads
+        self._guard = Lock()
+        self._busy: dict[str, threading.Lock] = {}
+
+    def layers(
+        self,
+        snapshot: int | None,
+        compression: Compression,
+        *,
+        clamp: int | None = None,
+        force: bool = False,
+        done: Callable[[Descriptor], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Descriptor]:
+        """The layers of a state from the base up, each with its `diff_id`; those missing are made in
+        parallel.
+
+        `done` hears of each, from any thread. Raises what `layer` raises.
+        """
+        from pybuild.runtime.image.parallel import run_all
+
+        def job(number: int) -> Callable[[], Descriptor]:
+            def make() -> Descriptor:
+                made = self.layer(number, compression, clamp=clamp, force=force, cancelled=cancelled)
+                if done is not None:
+                    done(made)
+                return made
+
+            return make
+
+        chain = self._snapshotter.chain(snapshot)
+        found = {number: self._recorded(number, compression, clamp, force) for number in chain}
+        missing = [number for number in chain if found[number] is None]
+        made = dict(zip(missing, run_all([job(number) for number in missing]), strict=True))
+        layers = [found[number] or made[number] for number in chain]
+        for descriptor in layers:
+            self._store.lease("blob", descriptor.digest)
+        return layers
+
+    def layer(
+        self,
+        snapshot: int,
+        compression: Compression,
+        *,
+        clamp: int | None = None,
+        force: bool = False,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Descriptor:
+        """The layer of one snapshot in OCI media types, with its `diff_id`; its blob is in the store, leased.
+
+        A pulled layer is used as it is, with `force` converted unless its compression is the one asked for.
+        Raises LayerReadError, Cancelled, OSError (disk full).
+        """
+        found = self._recorded(snapshot, compression, clamp, force)
+        if found is None:
+            with self._alone(f"layer-{snapshot}-{_variant(compression, clamp)}", cancelled):
+                found = self._recorded(snapshot, compression, clamp, force)
+                if found is None:
+                    found = self._make(snapshot, compression, clamp, cancelled)
+        self._store.lease("blob", found.digest)
+        return found
+
+    def chain(self, snapshot: int | None) -> list[int]:
+        """The snapshots whose layers `layers` gives, in the same order."""
+        return self._snapshotter.chain(snapshot)
+
+    def diff_ids(self, snapshot: int | None, *, clamp: int | None = None) -> list[str]:
+        """The diff IDs of a state from the base up, without making blobs."""
+        from pybuild.runtime.image.parallel import run_all
+
+        chain = self._snapshotter.chain(snapshot)
+        return run_all([partial(self.diff_id, number, clamp=clamp) for number in chain])
+
+    def diff_id(self, snapshot: int, *, clamp: int | None = None) -> str:
+        """The digest of a snapshot's uncompressed layer: recorded, or computed and recorded."""
+        suffix = _suffix(clamp)
+        for variant, row in self._rows(snapshot).items():
+            if variant == SOURCE or variant.partition("@")[2] == suffix[1:]:
+                return row.diff_id
+        with self._alone(f"layer-{snapshot}-{TAR}{suffix}", None):
+            tar = sha256()
+            size = 0
+
+            def sink(data: bytes) -> None:
+                nonlocal size
+                tar.update(data)
+                size += len(data)
+
+            self._write(snapshot, sink, clamp, None)
+            diff_id = "sha256:" + tar.hexdigest()
+            self._record(
+                snapshot, TAR + suffix, Descriptor(OCI_LAYER, diff_id, size, diff_id=diff_id), "none"
+            )
+        return diff_id
+
+    def is_empty(self, snapshot: int) -> bool:
+        """Whether the snapshot changed nothing. Such a layer is exported all the same, as BuildKit does."""
+        return next(iter(self._snapshotter.changes(snapshot)), None) is None
+
+    def record_source(self, snapshot: int, descriptor: Descriptor) -> None:
+        """`snapshot` was unpacked from the pulled layer `descriptor`, whose `diff_id` is known."""
+        self._record(snapshot, SOURCE, descriptor, "")
+
+    def _recorded(
+        self, snapshot: int, compression: Compression, clamp: int | None, force: bool
+    ) -> Descriptor | None:
+        """The layer if its blob is in the store."""
+        rows = self._rows(snapshot)
+        source = rows.get(SOURCE)
+        names = [_variant(compression, None if source is not None else clamp)]
+        if source is not None and (not force or source.media_type == MEDIA_TYPES[compression.name]):
+            names.insert(0, SOURCE)
+        for name in names:
+            row = rows.get(name)
+            if row is not None and self._store.blobs.has(row.digest):
+                return row
+        return None
+
+    def _make(
+        self,
+        snapshot: int,
+        compression: Compression,
+        clamp: int | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> Descriptor:
+        """Make the blob: from the pulled one if there is one, so that the diff ID stays, else from the
+        files."""
+        source = self._rows(snapshot).get(SOURCE)
+        pulled = source is not None and self._store.blobs.has(source.digest)
+        with self._store.blobs.writer() as writer:
+            tar = _Hash()
+            with tar, Compressor(compression, writer.write, threads=self._threads) as compressor:
+
+                def sink(data: bytes) -> None:
+                    tar.update(data)
+                    compressor.write(data)
+
+                if source is not None and pulled:
+                    self._reread(source, sink, cancelled)
+                else:
+                    self._write(snapshot, sink, None if source is not None else clamp, cancelled)
+                compressor.close()
+                diff_id = tar.digest()
+            if source is not None and pulled and diff_id != source.diff_id:
+                raise DigestMismatch(f"layer {source.digest}, uncompressed,", source.diff_id, diff_id)
+            digest, size = writer.commit()
+        made = Descriptor(MEDIA_TYPES[compression.name], digest, size, diff_id=diff_id)
+        self._store.lease("blob", digest)
+        variant = _variant(compression, None if source is not None else clamp)
+        self._record(snapshot, variant, made, compression.compressor)
+        return made
+
+    def _write(
+        self,
+        snapshot: int,
+        sink: Callable[[bytes], None],
+        clamp: int | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        changes = self._snapshotter.changes(snapshot)
+        write_layer(
+            changes,
+            _cancellable(sink, cancelled),
+            clamp=clamp,
+            parents=self._snapshotter.tree(snapshot),
+        )
+
+    def _reread(
+        self, source: Descriptor, sink: Callable[[bytes], None], cancelled: Callable[[], bool] | None
+    ) -> None:
+        from pybuild.runtime.image.decompression import pull_decompressed
+
+        sink = _cancellable(sink, cancelled)
+        with open(self._store.blobs.path(source.digest), "rb") as file:
+            pull = pull_decompressed(file, name=f"layer {source.digest}")
+            while piece := pull():
+                sink(piece)
+
+    def _rows(self, snapshot: int) -> dict[str, Descriptor]:
+        rows = self._store.query(
+            "SELECT variant, diff_id, digest, size, media_type FROM layer WHERE snapshot = ?", snapshot
+        )
+        return {
+            str(variant): Descriptor(str(media_type), str(digest), int(str(size)), diff_id=str(diff_id))
+            for variant, diff_id, digest, size, media_type in rows
+        }
+
+    def _record(self, snapshot: int, variant: str, layer: Descriptor, compressor: str) -> None:
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO layer VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (snapshot, variant, layer.diff_id, layer.digest, layer.size, layer.media_type, compressor),
+            )
+
+    def _alone(self, name: str, cancelled: Callable[[], bool] | None) -> AbstractContextManager[None]:
+        from contextlib import contextmanager
+
+        @contextmanager
+        def hold() -> Iterator[None]:
+            from threading import Lock
+
+            from pybuild.lang.diagnostics import Cancelled
+
+            with self._guard:
+                mine = self._busy.setdefault(name, Lock())
+            with mine:
+                lock = self._store.lock(name, cancelled=cancelled)
+                if lock is None:
+                    raise Cancelled
+                try:
+                    yield
+                finally:
+                    lock.remove()
+
+        return hold()
+
+
+class _Hash:
+    """sha256 of pieces, in a thread from the second piece on; at most a few pieces wait."""
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+        self._first: bytes | None = None
+        self._thread: threading.Thread | None = None
+
+    def update(self, data: bytes) -> None:
+        if self._thread is None:
+            if self._first is None:
+                self._first = data
+                return
+            self._start()
+        self._room.acquire()
+        self._pieces.put(data)
+
+    def digest(self) -> str:
+        """Waits for what was put in."""
+        if self._thread is None:
+            self._hash.update(self._first or b"")
+            self._first = b""
+        self._stop()
+        return "sha256:" + self._hash.hexdigest()
+
+    def _start(self) -> None:
+        from queue import SimpleQueue
+        from threading import Semaphore, Thread
+
+        self._room = Semaphore(8)
+        self._pieces: SimpleQueue[bytes] = SimpleQueue()
+        self._hash.update(self._first or b"")
+        self._thread = Thread(target=self._run, name="diff-id", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while piece := self._pieces.get():
+            self._hash.update(piece)
+            self._room.release()
+
+    def _stop(self) -> None:
+        if self._thread is not None:
+            self._pieces.put(b"")
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> _Hash:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+
+def _variant(compression: Compression, clamp: int | None) -> str:
+    return compression.variant + _suffix(clamp)
+
+
+def _suffix(clamp: int | None) -> str:
+    return "" if clamp is None else f"@{clamp}"
+
+
+def _cancellable(
+    sink: Callable[[bytes], None], cancelled: Callable[[], bool] | None
+) -> Callable[[bytes], None]:
+    if cancelled is None:
+        return sink
+
+    def checked(data: bytes) -> None:
+        if cancelled():
+            from pybuild.lang.diagnostics import Cancelled
+
+            raise Cancelled
+        sink(data)
+
+    return checked
+
+
+def chain_ids(diff_ids: Sequence[str]) -> list[str]:
+    """The OCI chain ID at each layer: its diff ID at the base, else the digest of the chain ID below and the
+    diff ID, a space between (image specification, config.md)."""
+    out: list[str] = []
+    for diff_id in diff_ids:
+        out.append("sha256:" + sha256(f"{out[-1]} {diff_id}".encode()).hexdigest() if out else diff_id)
+    return out

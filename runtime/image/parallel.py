@@ -1,0 +1,49 @@
+"""Independent jobs on a few threads."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+def run_all(jobs: Sequence[Callable[[], T]], *, threads: int | None = None) -> list[T]:
+    """The results of all `jobs` in their order, at most `threads` (default: one a CPU) at a time.
+
+    After a failure no further job starts; the failure of the earliest failed job is raised once those under
+    way have ended.
+    """
+    limit = min(len(jobs), threads or len(os.sched_getaffinity(0)))
+    if limit <= 1:
+        return [job() for job in jobs]
+    from threading import Thread
+
+    results: list[T | None] = [None] * len(jobs)
+    failures: dict[int, BaseException] = {}
+    pending = iter(enumerate(jobs))
+
+    def work() -> None:
+        for number, job in pending:
+            try:
+                results[number] = job()
+            except BaseException as error:
+                failures[number] = error
+            if failures:
+                return
+
+    others = [Thread(target=work, name=f"job-{number}", daemon=True) for number in range(limit - 1)]
+    for thread in others:
+        thread.start()
+    try:
+        work()
+    finally:
+        for thread in others:
+            thread.join()
+    if failures:
+        raise failures[min(failures)]
+    return results  # type: ignore[return-value]

@@ -1,0 +1,148 @@
+"""From an image's layers to a snapshot: each layer over the one below, those already unpacked reused.
+
+Table `chain` names the snapshot of each chain ID. A layer is decompressed, hashed and written out at the same
+time; it is committed when its uncompressed bytes have the digest that the image's config gives.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from pybuild.lang.diagnostics import Cancelled
+from pybuild.runtime.content.blobs import DigestMismatch
+from pybuild.runtime.image.layers import SOURCE, chain_ids
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.image.descriptor import Descriptor
+    from pybuild.runtime.progress.observer import Tracked
+    from pybuild.runtime.snapshots.types import Snapshotter
+
+
+def unpack(
+    store: Store,
+    snapshotter: Snapshotter,
+    layers: Sequence[Descriptor],
+    *,
+    wait_blob: Callable[[Descriptor], None] | None = None,
+    tracked: Tracked | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> int | None:
+    """The snapshot of `layers` (from the base up, each with its `diff_id`); None for no layers.
+
+    `wait_blob` is called before a layer is read and returns when its blob is in the store, so that the layers
+    above are still on their way meanwhile. One process unpacks a chain at a time, the others wait for it.
+    `notice` hears what could not be unpacked as it is (device nodes in a user namespace).
+
+    Raises ArchiveError, ExtractError, DigestMismatch (nothing is kept of that layer), Cancelled.
+    """
+    ids = chain_ids([layer.diff_id for layer in layers])
+    snapshot: int | None = None
+    start = 0
+    for number in range(len(ids), 0, -1):
+        snapshot = known(store, snapshotter, ids[number - 1])
+        if snapshot is not None:
+            start = number
+            break
+    for number, below in enumerate(snapshotter.chain(snapshot)[:start] if start else []):
+        _record_source(store, below, layers[number])
+    for layer, chain_id in zip(layers[start:], ids[start:], strict=True):
+        lock = store.lock("unpack-" + chain_id[7:], cancelled=cancelled)
+        if lock is None:
+            raise Cancelled
+        try:
+            made = known(store, snapshotter, chain_id)
+            if made is None:
+                if wait_blob is not None:
+                    wait_blob(layer)
+                made = _unpack_one(store, snapshotter, layer, snapshot, tracked, cancelled, notice)
+                with store.transaction() as db:
+                    db.execute("INSERT OR REPLACE INTO chain VALUES (?, ?)", (chain_id, made))
+            _record_source(store, made, layer)
+            snapshot = made
+        finally:
+            lock.remove()
+    if snapshot is not None:
+        store.lease("snapshot", str(snapshot))
+    return snapshot
+
+
+def known(store: Store, snapshotter: Snapshotter, chain_id: str) -> int | None:
+    """The trusted snapshot of a chain ID."""
+    for (snapshot,) in store.query("SELECT snapshot FROM chain WHERE chain_id = ?", chain_id):
+        number = int(str(snapshot))
+        if snapshotter.trusted(number):
+            return number
+    return None
+
+
+def _unpack_one(
+    store: Store,
+    snapshotter: Snapshotter,
+    layer: Descriptor,
+    parent: int | None,
+    tracked: Tracked | None,
+    cancelled: Callable[[], bool] | None,
+    notice: Callable[[str], None] | None,
+) -> int:
+    from pybuild.runtime.image.decompression import Ahead, pull_decompressed
+    from pybuild.runtime.image.extract import extract
+    from pybuild.runtime.image.layering import layering
+
+    name = f"layer {layer.digest}"
+    hashed = sha256()
+    active = snapshotter.prepare(parent)
+    try:
+        with open(store.blobs.path(layer.digest), "rb", buffering=0) as file:
+
+            def read(size: int) -> bytes:
+                if cancelled is not None and cancelled():
+                    raise Cancelled
+                if tracked is not None:
+                    tracked.progress(f"extracting {layer.digest}", file.tell(), layer.size)
+                return file.read(size)
+
+            with Ahead(pull_decompressed(_Counted(read), name=name), hashed.update) as pull:
+                done = extract(pull, active.upper, archive=name, layering=layering(snapshotter, active))
+        diff_id = "sha256:" + hashed.hexdigest()
+        if layer.diff_id and diff_id != layer.diff_id:
+            raise DigestMismatch(f"{name}, uncompressed,", layer.diff_id, diff_id)
+        made = active.commit()
+    finally:
+        active.abort()
+    if tracked is not None:
+        tracked.progress(f"extracting {layer.digest}", layer.size, layer.size, done=True)
+    if notice is not None and done.skipped:
+        notice(_skipped(name, done.skipped))
+    return made
+
+
+class _Counted:
+    """A reading function as a file."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self.read = read
+
+
+def _skipped(name: str, skipped: Sequence[tuple[bytes, str]]) -> str:
+    import os
+
+    first, reason = skipped[0]
+    more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    return f"{name}: left out {os.fsdecode(first)!r}{more}: {reason}"
+
+
+def _record_source(store: Store, snapshot: int, layer: Descriptor) -> None:
+    """Note which blob the snapshot's layer was pulled as, so that an export of it gives that blob."""
+    row = (snapshot, SOURCE, layer.diff_id, layer.digest, layer.size, layer.media_type, "")
+    found = store.query("SELECT * FROM layer WHERE snapshot = ? AND variant = ?", snapshot, SOURCE)
+    if found == [row]:
+        return
+    with store.transaction() as db:
+        db.execute("INSERT OR REPLACE INTO layer VALUES (?, ?, ?, ?, ?, ?, ?)", row)

@@ -1,0 +1,46 @@
+"""When a copy between snapshots may be a hard link.
+
+Both sides are committed and never written again, and owner, mode, times and attributes stay the same. Within one
+mounted chain no inode may get two names that the build did not link itself, else `tar`, `cp -a` or `rsync -H` in
+a step would take them for one file. So a file is linked only if it has no other name anywhere (`st_nlink` 1) and
+its own layer is not in the target's chain, or if the target's chain is empty; and each inode once an op.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.runtime.snapshots.types import Node
+
+
+class Linking:
+    """Decides for one snapshot being made. `chain` holds the layer directories of its parents; `possible` is
+    false for snapshotters whose files are written in place, and for sources outside the store."""
+
+    def __init__(self, chain: Sequence[bytes], *, possible: bool) -> None:
+        self._chain = tuple(directory.rstrip(b"/") + b"/" for directory in chain)
+        self._possible = possible
+        self._used: set[tuple[int, int]] = set()
+
+    def link(self, node: Node, target: bytes) -> bool:
+        """Link `target` to the file if that is allowed; whether it was done."""
+        if not self._possible:
+            return False
+        if self._chain and (node.stat.st_nlink > 1 or node.real.startswith(self._chain)):
+            return False
+        inode = (node.stat.st_dev, node.stat.st_ino)
+        if inode in self._used:
+            return False
+        try:
+            os.link(node.real, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in (errno.EMLINK, errno.EXDEV, errno.EPERM):
+                return False
+            raise
+        self._used.add(inode)
+        return True

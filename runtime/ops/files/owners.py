@@ -1,0 +1,66 @@
+"""Owners and modes of what file actions make."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pybuild.compiler.ops import ChownOpt, NamedUser
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybuild.runtime.snapshots.types import Tree
+
+
+def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tuple[int, int] | None:
+    """(uid, gid), by the passwd and group files of the inputs that `owner` names; None without an owner.
+
+    As in BuildKit a named user brings its own group, unless a group is given too; an absent half is 0.
+    """
+    if owner is None:
+        return None
+    uid, gid = 0, 0
+    if isinstance(owner.user, NamedUser):
+        row = _row(tree_of(owner.user.input), b"etc/passwd", owner.user.name, fields=4)
+        if row is None:
+            raise _unknown("user", owner.user.name, "/etc/passwd")
+        uid, gid = row
+    elif owner.user is not None:
+        uid = gid = owner.user
+    if isinstance(owner.group, NamedUser):
+        row = _row(tree_of(owner.group.input), b"etc/group", owner.group.name, fields=3)
+        if row is None:
+            raise _unknown("group", owner.group.name, "/etc/group")
+        gid = row[0]
+    elif owner.group is not None:
+        gid = owner.group
+    return uid, gid
+
+
+def _row(tree: Tree, path: bytes, name: str, *, fields: int) -> tuple[int, int] | None:
+    """The ids in the line of `name`: fields 3 and 4 of passwd, field 3 of group."""
+    try:
+        node = tree.resolve(path).node
+    except OSError:
+        return None
+    if node is None or not stat.S_ISREG(node.stat.st_mode):
+        return None
+    with open(node.real, "rb") as file:
+        for line in file:
+            parts = line.rstrip(b"\n").split(b":")
+            if parts[0] == os.fsencode(name) and len(parts) >= fields:
+                try:
+                    return int(parts[2]), int(parts[3]) if fields == 4 else 0
+                except ValueError:
+                    continue
+    return None
+
+
+def _unknown(kind: str, name: str, path: str) -> UserError:
+    return UserError(
+        f"unknown {kind} {name!r}: no such entry in {path} of the image",
+        help=f"add the {kind} in an earlier step, or give its number",
+    )

@@ -1,0 +1,160 @@
+"""Writes into a snapshot being made, directly in its upper directory, as one would through its mount.
+
+Directories get their times at the end (`finish`), when nothing is written into them any more; those of the parent
+keep theirs, so what a copy leaves behind does not depend on when it ran.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.snapshots.contents import attributes
+from pybuild.runtime.snapshots.upper import copy_up_directory, hide, make_opaque_directory, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
+
+Owner = tuple[int, int]
+
+
+class Writer:
+    """Paths are resolved ones; `owner` None means root."""
+
+    def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
+        self._snapshotter = snapshotter
+        self._active = active
+        self._times: dict[bytes, int] = {}
+        self._fresh: dict[bytes, bool] = {}
+        self._umask = _umask()
+        self.tree: Tree = snapshotter.active_tree(active)
+
+    def real(self, path: bytes) -> bytes:
+        return self._active.upper + b"/" + path if path else self._active.upper
+
+    def enter(self, path: bytes) -> bool:
+        """Make directory `path`, which exists in the state, ready for entries. True when nothing of the
+        parent's can be in it, so that its entries need no look at what is there."""
+        fresh = self._fresh.get(path)
+        if fresh is None:
+            copy_up_directory(self._snapshotter, self._active, path)
+            found = os.lstat(self.real(path))
+            self._times.setdefault(path, found.st_mtime_ns)
+            fresh = self._fresh[path] = False
+        return fresh
+
+    def mkdir(self, path: bytes, mode: int, owner: Owner | None, mtime: int | None) -> None:
+        """Make a directory where nothing is; its parent exists."""
+        if self.enter(path.rpartition(b"/")[0]):
+            real = self.real(path)
+            os.mkdir(real)
+        else:
+            real = make_opaque_directory(self._snapshotter, self._active, path)
+        self.set_owner(real, owner)
+        os.chmod(real, mode & 0o7777)
+        self._fresh[path] = True
+        if mtime is not None:
+            self._times[path] = mtime
+
+    def make_parents(self, path: bytes, owner: Owner | None, mtime: int | None, mode: int = 0o755) -> bytes:
+        """Make the directory at `path`, and those above it, where they are missing, symlinks walked; its
+        resolved path. Raises UserError when something else stands in the way."""
+        here = b""
+        for part in path.split(b"/"):
+            if part in (b"", b"."):
+                continue
+            where = self.tree.resolve(here + b"/" + part)
+            if where.node is None:
+                if where.path.rpartition(b"/")[0] != here:
+                    self.make_parents(where.path.rpartition(b"/")[0], owner, mtime, mode)
+                self.mkdir(where.path, mode, owner, mtime)
+            elif not stat.S_ISDIR(where.node.stat.st_mode):
+                raise not_a_directory(where.path)
+            here = where.path
+        return here
+
+    def make_room(self, path: bytes, *, directories: bool = False) -> None:
+        """Have nothing at `path`, whose directory exists, so that something can be made there. A directory
+        goes only with `directories`; else it is a UserError."""
+        if self.enter(path.rpartition(b"/")[0]):
+            return
+        node = self.tree.lstat(path)
+        if node is not None and stat.S_ISDIR(node.stat.st_mode):
+            if not directories:
+                raise UserError(
+                    f"cannot replace the directory /{os.fsdecode(path)} with a file",
+                    help="remove the directory in an earlier step, or copy to another place",
+                )
+            self._forget(path)
+        replace(self._snapshotter, self._active, path)
+
+    def remove(self, path: bytes) -> None:
+        """Remove the entry at `path` with all below it."""
+        self.enter(path.rpartition(b"/")[0])
+        hide(self._snapshotter, self._active, path)
+        self._forget(path)
+
+    def create(self, path: bytes, mode: int) -> int:
+        """A descriptor of a file made at `path`, where nothing is."""
+        mode &= 0o7777
+        fd = os.open(
+            self.real(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode
+        )
+        if mode & self._umask:
+            os.fchmod(fd, mode)
+        return fd
+
+    def set_owner(self, real: bytes, owner: Owner | None) -> None:
+        if owner is not None and owner != (0, 0):
+            os.chown(real, *owner, follow_symlinks=False)
+
+    def copy_attributes(self, source: bytes, real: bytes) -> None:
+        for name, value in attributes(source):
+            try:
+                os.setxattr(real, name, value, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.ENOTSUP, errno.EPERM):
+                    raise
+
+    def set_time(self, path: bytes, mtime: int) -> None:
+        """The time of a directory, set when all is written."""
+        self._times[path] = mtime
+
+    def finish(self) -> None:
+        for path in sorted(self._times, reverse=True):
+            mtime = self._times[path]
+            os.utime(self.real(path), ns=(mtime, mtime), follow_symlinks=False)
+        self._times.clear()
+
+    def reset(self) -> None:
+        """The state was changed by other hands: forget what is known of its directories."""
+        self._fresh.clear()
+
+    def _forget(self, path: bytes) -> None:
+        below = path + b"/"
+        for known in [one for one in self._fresh if one == path or one.startswith(below)]:
+            del self._fresh[known]
+        for known in [one for one in self._times if one == path or one.startswith(below)]:
+            del self._times[known]
+
+
+def not_a_directory(path: bytes) -> UserError:
+    return UserError(
+        f"/{os.fsdecode(path)} is not a directory", help="copy to another place, or remove it first"
+    )
+
+
+def mtime_of(node: Node, timestamp: int) -> int:
+    """Nanoseconds: the op's own timestamp, else the source's."""
+    return node.stat.st_mtime_ns if timestamp == -1 else timestamp
+
+
+def _umask() -> int:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return 0o777

@@ -1,0 +1,190 @@
+"""The solver's delegate: LLB vertices, executed by handlers, recorded in the store."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from pybuild.compiler.ops import ExecOp, FileOp, Op, SourceOp
+from pybuild.lang.diagnostics import Cancelled, Diagnostic, Label, UserError
+from pybuild.runtime.cache.records import Record, Records, digest_of
+from pybuild.runtime.ops.results import Snapshot
+from pybuild.runtime.solver.types import Input
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.ops.handlers import Handler
+    from pybuild.runtime.ops.results import Result
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+
+class UnsupportedOp(UserError):
+    """The graph holds an op that this runtime does not execute."""
+
+    def __init__(self, vertex: Vertex, kind: str) -> None:
+        labels = [Label(span) for span in vertex.metadata.spans[:1]]
+        super().__init__(
+            Diagnostic(f"this version does not execute LLB ops of kind `{kind}`", labels=labels),
+            help="`pybuild graph --format llb` prints the graph for BuildKit's `buildctl build`",
+        )
+
+
+class Operations:
+    """Answers the solver for vertices. `sources` are handlers by URL scheme."""
+
+    def __init__(
+        self,
+        store: Store,
+        records: Records,
+        sources: Mapping[str, Handler],
+        exec_handler: Handler,
+        file_handler: Handler,
+        observer: Observer,
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._sources = sources
+        self._kinds: Mapping[type[Op], Handler] = {ExecOp: exec_handler, FileOp: file_handler}
+        self._observer = observer
+        self._op_keys: dict[str, str] = {}
+
+    def handler(self, vertex: Vertex) -> Handler:
+        """Raises UnsupportedOp."""
+        op = vertex.op
+        if isinstance(op, SourceOp):
+            scheme = op.identifier.partition("://")[0]
+            if scheme not in self._sources:
+                raise UnsupportedOp(vertex, f"source {scheme}://")
+            return self._sources[scheme]
+        handler = self._kinds.get(type(op))
+        if handler is None:
+            raise UnsupportedOp(vertex, type(op).__name__.removesuffix("Op").lower())
+        return handler
+
+    # What the solver asks, see `solver.types.Delegate`
+
+    def digest(self, vertex: Vertex) -> str:
+        return vertex.digest
+
+    def inputs(self, vertex: Vertex) -> Sequence[Input[Vertex]]:
+        return [Input(edge.vertex, edge.index) for edge in vertex.inputs]
+
+    def recorded(self, vertex: Vertex) -> bool:
+        return self.handler(vertex).recorded
+
+    def ignore_cache(self, vertex: Vertex) -> bool:
+        return vertex.metadata.ignore_cache
+
+    def limited(self, vertex: Vertex) -> bool:
+        return self.handler(vertex).limited
+
+    def known(self, vertex: Vertex) -> bool:
+        from pybuild.runtime.solver.types import Cancellation
+
+        if not self.handler(vertex).pure_key:
+            return True
+        return self._records.known(self.op_key(vertex, Cancellation()))
+
+    def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
+        key = self._op_keys.get(vertex.digest)
+        if key is None:
+            key = self._op_keys[vertex.digest] = self.handler(vertex).op_key(vertex, cancellation)
+        return key
+
+    def lookup(self, vertex: Vertex, key: str) -> Sequence[Result] | None:
+        return self._found(self._records.lookup(key))
+
+    def find(
+        self, vertex: Vertex, key: str, inputs: Sequence[Result], cancellation: Cancellation
+    ) -> Sequence[Result] | None:
+        if not vertex.inputs:
+            return None
+        op = self.op_key(vertex, cancellation)
+        content = self._content(vertex, inputs, cancellation)
+
+        def digest(record: Record) -> str | None:
+            if any(one == -1 for one in record.inputs) or len(record.inputs) != len(inputs):
+                return None
+            return self._content(vertex, [Snapshot(one) for one in record.inputs], cancellation)
+
+        found = self._records.find(op, content, digest)
+        if found is not None:
+            self._records.save(key, op, _ids(inputs), found, content)
+        return self._found(found)
+
+    def adopt(self, result: Result, cancellation: Cancellation) -> Result:
+        if not isinstance(result, Snapshot) or result.id is None:
+            return result
+        earlier = self._records.earliest(result.id)
+        if earlier == result.id:
+            return result
+        self._records.replace(result.id, earlier)
+        self._store.lease("snapshot", str(earlier))
+        return Snapshot(earlier)
+
+    def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
+        if cancellation():
+            raise Cancelled
+        return self.handler(vertex).run(vertex, inputs, cancellation)
+
+    def save(self, vertex: Vertex, key: str, inputs: Sequence[Result], results: Sequence[Result]) -> None:
+        from pybuild.runtime.solver.types import Cancellation
+
+        content = None
+        if any(not isinstance(one, Snapshot) for one in inputs):
+            content = self._content(vertex, inputs, Cancellation())
+        op = self.op_key(vertex, Cancellation())
+        self._records.save(key, op, _ids(inputs), [one for one in _ids(results) if one != -1], content)
+
+    @contextmanager
+    def job(self, vertex: Vertex, key: str | None, cancellation: Cancellation) -> Iterator[None]:
+        if self.ignore_cache(vertex):
+            yield
+            return
+
+        def waiting(holder: str) -> None:
+            self._observer.notice(f"waiting for {holder}, which runs {vertex.name or vertex.digest}")
+
+        name = (key or self._definition(vertex)).partition(":")[2]
+        lock = self._store.lock(name, on_wait=waiting, cancelled=cancellation)
+        if lock is None:
+            raise Cancelled
+        try:
+            yield
+        finally:
+            lock.remove()
+
+    # Parts
+
+    def _definition(self, vertex: Vertex) -> str:
+        """A name for the job of an op without records: its definition and the directories beneath it."""
+        from pybuild.compiler.graph import Edge, walk
+
+        outside = [self.handler(below).outside(below) for below in walk([Edge(vertex)])]
+        return digest_of("definition", vertex.digest, *outside)
+
+    def _content(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> str:
+        handler = self.handler(vertex)
+        parts = []
+        for index, result in enumerate(inputs):
+            part = handler.content(vertex, index, result, cancellation)
+            if part is None:
+                part = f"snapshot {result.id}" if isinstance(result, Snapshot) else result.tree.digest()
+            parts.append(part)
+        return digest_of("content", *parts)
+
+    def _found(self, ids: Sequence[int | None] | None) -> Sequence[Result] | None:
+        if ids is None:
+            return None
+        for one in ids:
+            if one is not None:
+                self._store.lease("snapshot", str(one))
+        return [Snapshot(one) for one in ids]
+
+
+def _ids(results: Sequence[Result]) -> list[int | None]:
+    return [result.id if isinstance(result, Snapshot) else -1 for result in results]

@@ -1,0 +1,261 @@
+"""Authorization: challenges of registries, and tokens from the servers they name.
+
+Rules: the distribution project's token and OAuth2 specifications (distribution.github.io, spec/auth), RFC
+9110 section 11 for the challenge's grammar. A scope is `repository:NAME:ACTIONS`.
+"""
+
+from __future__ import annotations
+
+from pybuild.runtime.registry import errors
+from pybuild.runtime.registry.credentials import Credential, Credentials, Lookup
+from pybuild.runtime.registry.hosts import Endpoint, is_loopback
+from pybuild.runtime.registry.transport import Transport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+CLIENT_ID = "pybuild"
+SHORTEST_LIFE = 60.0
+"""Seconds a token lasts at least, whatever its server says (the specification's default)."""
+MARGIN = 10.0
+"""Seconds before its end at which a token is no longer used."""
+LONGEST_ANSWER = 1 << 20
+
+
+class Challenge:
+    """One challenge of a WWW-Authenticate header; `scheme` and the parameters' names are lower case."""
+
+    __slots__ = ("parameters", "scheme")
+
+    def __init__(self, scheme: str, parameters: dict[str, str]) -> None:
+        self.scheme = scheme
+        self.parameters = parameters
+
+
+def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
+    """The challenges in WWW-Authenticate headers; what is malformed is skipped."""
+    out: list[Challenge] = []
+    for header in headers:
+        for word, name, value in _tokens(header):
+            if word:
+                out.append(Challenge(word.lower(), {}))
+            elif out:
+                out[-1].parameters.setdefault(name.lower(), value)
+    return out
+
+
+def _tokens(header: str) -> Iterable[tuple[str, str, str]]:
+    """(scheme, "", "") or ("", name, value) for each piece of a header."""
+    import re
+
+    pattern = re.compile(
+        r"""\s*,?\s*(?:
+            ([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))
+          | ([\w!#$%&'*+.^`|~-]+)(?=\s|,|$)
+        )""",
+        re.VERBOSE,
+    )
+    position = 0
+    while match := pattern.match(header, position):
+        name, quoted, bare, scheme = match.groups()
+        if scheme:
+            yield scheme, "", ""
+        else:
+            value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
+            yield "", name, value
+        if match.end() == position:
+            return
+        position = match.end()
+
+
+def repository_scope(repository: str, action: str) -> str:
+    """`action` is `pull` or `push`; pushing needs both rights."""
+    return f"repository:{repository}:{'pull' if action == 'pull' else 'pull,push'}"
+
+
+def merge_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Scopes with the actions of each resource united, in order of resource."""
+    merged: dict[str, set[str]] = {}
+    for scope in scopes:
+        resource, colon, actions = scope.rpartition(":")
+        if colon:
+            merged.setdefault(resource, set()).update(filter(None, actions.split(",")))
+    return tuple(f"{name}:{','.join(sorted(actions))}" for name, actions in sorted(merged.items()))
+
+
+class Authorizer:
+    """The Authorization headers for one endpoint. Thread-safe; tokens are shared until they end."""
+
+    def __init__(self, endpoint: Endpoint, credentials: Credentials, transport: Transport) -> None:
+        from threading import Lock
+
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._transport = transport
+        self._challenge: Challenge | None = None
+        self._extra: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._tokens: dict[tuple[str, ...], tuple[str, float]] = {}
+        self._lock = Lock()
+
+    def lookup(self, repository: str) -> Lookup:
+        domain = self._endpoint.host if self._endpoint.is_mirror else self._endpoint.domain
+        return self._credentials.find(domain, repository)
+
+    def header(
+        self, repository: str, action: str, scopes: Sequence[str], cancelled: Callable[[], bool] | None = None
+    ) -> str | None:
+        """What to send along; None while the registry has not asked for anything."""
+        with self._lock:
+            if self._challenge is None:
+                return None
+            return self._authorize(repository, action, scopes, cancelled)
+
+    def answer(
+        self,
+        challenges: list[Challenge],
+        used: str | None,
+        repository: str,
+        action: str,
+        scopes: Sequence[str],
+        cancelled: Callable[[], bool] | None = None,
+    ) -> str | None:
+        """The header for a second try after a 401, or None when there is nothing to answer with. A token that
+        was refused is not used again."""
+        chosen = _choose(challenges)
+        if chosen is None:
+            return None
+        with self._lock:
+            if used is not None:
+                self._tokens = {k: v for k, v in self._tokens.items() if f"Bearer {v[0]}" != used}
+            self._challenge = chosen
+            asked = merge_scopes(chosen.parameters.get("scope", "").split())
+            if asked:
+                self._extra[tuple(scopes)] = asked
+            return self._authorize(repository, action, scopes, cancelled)
+
+    def _authorize(
+        self, repository: str, action: str, scopes: Sequence[str], cancelled: Callable[[], bool] | None
+    ) -> str | None:
+        assert self._challenge is not None
+        found = self.lookup(repository)
+        if self._challenge.scheme == "basic":
+            credential = found.credential
+            return credential.basic() if credential is not None and credential.secret else None
+        if found.credential is not None and found.credential.bearer:
+            return f"Bearer {found.credential.bearer}"
+        wanted = merge_scopes([*scopes, *self._extra.get(tuple(scopes), ())])
+        token = self._cached(wanted)
+        if token is None:
+            request = _TokenRequest(self._endpoint, self._transport, self._challenge, found, cancelled)
+            token, life = request.fetch(wanted, repository, action)
+            from time import monotonic
+
+            self._tokens[wanted] = (token, monotonic() + max(life, SHORTEST_LIFE) - MARGIN)
+        return f"Bearer {token}"
+
+    def _cached(self, wanted: tuple[str, ...]) -> str | None:
+        from time import monotonic
+
+        moment = monotonic()
+        for scopes, (token, end) in self._tokens.items():
+            if end > moment and merge_scopes([*scopes, *wanted]) == scopes:
+                return token
+        return None
+
+
+class _TokenRequest:
+    """One exchange with a token server."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        transport: Transport,
+        challenge: Challenge,
+        found: Lookup,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.transport = transport
+        self.found = found
+        self.cancelled = cancelled
+        self.realm = challenge.parameters.get("realm", "")
+        self.service = challenge.parameters.get("service", "")
+
+    def fetch(self, scopes: tuple[str, ...], repository: str, action: str) -> tuple[str, float]:
+        """(token, seconds it lasts). Raises AccessDenied when refused, and what `Transport.request` does."""
+        from urllib.parse import urlencode, urlsplit
+
+        credential = self.found.credential
+        self._check_realm(credential)
+        fields = [("client_id", CLIENT_ID)]
+        if self.service:
+            fields.append(("service", self.service))
+        if credential is not None and credential.refresh:
+            fields += [("grant_type", "refresh_token"), ("refresh_token", credential.refresh)]
+            fields.append(("scope", " ".join(scopes)))
+            form = urlencode(fields).encode()
+            headers = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(form))}
+            response = self.transport.request(
+                "POST", self.realm, headers, lambda: [form], cancelled=self.cancelled
+            )
+        else:
+            headers = {}
+            if credential is not None:
+                headers["Authorization"] = credential.basic()
+                fields.append(("account", credential.user))
+            fields += [("scope", scope) for scope in scopes]
+            joint = "&" if urlsplit(self.realm).query else "?"
+            url = f"{self.realm}{joint}{urlencode(fields)}"
+            response = self.transport.request("GET", url, headers, cancelled=self.cancelled)
+        with response:
+            return self._read(response.status, response.read(LONGEST_ANSWER, "a token"), repository, action)
+
+    def _read(self, status: int, body: bytes, repository: str, action: str) -> tuple[str, float]:
+        import json
+
+        from pybuild.runtime.registry.details import error_detail
+
+        host = self.endpoint.domain
+        credential = self.found.credential
+        if status in (400, 401, 403):
+            user = None if credential is None else credential.user
+            raise errors.unauthorized(
+                host, repository, action, user=user, detail=error_detail(body), problem=self.found.problem
+            )
+        if status == 429:
+            raise errors.too_many_requests(host, None, anonymous=credential is None)
+        if status != 200:
+            raise errors.server_failure(host, self.realm, status, detail=error_detail(body))
+        try:
+            answer = json.loads(body)
+            token = answer.get("token") or answer.get("access_token")
+            life = float(answer.get("expires_in") or 0)
+        except (ValueError, AttributeError, TypeError):
+            token, life = None, 0.0
+        if not isinstance(token, str) or not token or not token.isprintable():
+            raise errors.not_a_registry(host, self.realm, "no token")
+        return token, life
+
+    def _check_realm(self, credential: Credential | None) -> None:
+        """Credentials never leave in clear text for a registry that itself speaks TLS."""
+        from urllib.parse import urlsplit
+
+        host = self.endpoint.domain
+        parts = urlsplit(self.realm)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise errors.not_a_registry(host, self.realm, "a token server without an address")
+        trusted = (
+            "http" in self.endpoint.schemes or self.endpoint.config.insecure or is_loopback(parts.netloc)
+        )
+        if credential is not None and parts.scheme == "http" and not trusted:
+            raise errors.clear_text_login(host, self.realm)
+
+
+def _choose(challenges: list[Challenge]) -> Challenge | None:
+    """Bearer before Basic; others are not known."""
+    for scheme in ("bearer", "basic"):
+        for challenge in challenges:
+            if challenge.scheme == scheme and (scheme == "basic" or challenge.parameters.get("realm")):
+                return challenge
+    return None

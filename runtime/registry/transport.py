@@ -1,0 +1,358 @@
+"""HTTP for registries, on urllib3: connection pools, TLS, proxies, redirects, retries.
+
+A request is tried again when its connection breaks, and on 429 and 5xx, at most `ATTEMPTS` times with growing
+pauses; `Retry-After` is obeyed up to `LONGEST_WAIT`. An Authorization header never follows a redirect to
+another origin. Everything that fails is a `RegistryError`; urllib3's own exceptions, which may hold URLs with
+signatures, never leave this file.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.runtime.registry import errors
+from pybuild.runtime.registry.errors import RegistryError, Unreachable
+from pybuild.runtime.registry.hosts import Hosts, is_loopback
+from pybuild.runtime.registry.proxy import Proxy, proxy_for
+from pybuild.runtime.registry.tls import certificate_directories, tls_context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import urllib3
+
+ATTEMPTS = 5
+LONGEST_WAIT = 60.0
+REDIRECTS = 10
+CONNECT_SECONDS = 20.0
+READ_SECONDS = 60.0
+CHUNK = 128 << 10
+DRAINED = 64 << 10
+"""Bytes of an unwanted body worth reading to keep a connection."""
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class Response:
+    """An answer whose body is still to be read. Close it, or read it to the end."""
+
+    __slots__ = ("_raw", "headers", "host", "status", "url")
+
+    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str, url: str) -> None:
+        self._raw = raw
+        self.host = host
+        self.url = url
+        self.status = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+
+    def challenges(self) -> list[str]:
+        """Every WWW-Authenticate header."""
+        return list(self._raw.headers.getlist("WWW-Authenticate"))
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it comes, not decoded. Raises Unreachable when it breaks off."""
+        try:
+            with _translated(self.host):
+                while data := self._raw.read(CHUNK, decode_content=False):
+                    yield data
+        finally:
+            self.close()
+
+    def read(self, limit: int, what: str) -> bytes:
+        """The whole body. Raises BadContent beyond `limit` bytes, Unreachable when it breaks off."""
+        out = bytearray()
+        for data in self.chunks():
+            out += data
+            if len(out) > limit:
+                raise errors.too_long(self.host, what, limit)
+        return bytes(out)
+
+    def close(self) -> None:
+        """Idempotent. A long unread body costs the connection."""
+        left = getattr(self._raw, "length_remaining", None)
+        if left is not None and 0 < left <= DRAINED:
+            self._raw.drain_conn()
+        if self._raw.closed:
+            self._raw.release_conn()
+        else:
+            self._raw.close()
+
+    def __enter__(self) -> Response:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _translated:
+    """Turns urllib3's exceptions into ours."""
+
+    __slots__ = ("host",)
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, (RegistryError, GeneratorExit)):
+            return
+        import urllib3.exceptions
+
+        if isinstance(error, (urllib3.exceptions.HTTPError, OSError)):
+            raise _explain(error, self.host) from None
+
+
+class Transport:
+    """Connection pools shared by everything a process asks of registries. Thread-safe. Close it."""
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        *,
+        environ: Mapping[str, str] | None = None,
+        certificates: Sequence[str] | None = None,
+        first_pause: float = 0.3,
+    ) -> None:
+        from threading import Lock
+
+        self.hosts = hosts
+        self._environ = os.environ if environ is None else environ
+        self._certificates = certificate_directories() if certificates is None else certificates
+        self._first_pause = first_pause
+        self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
+        self._lock = Lock()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Callable[[], Iterable[bytes]] | None = None,
+        *,
+        attempts: int = ATTEMPTS,
+        read_seconds: float = READ_SECONDS,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Response:
+        """The final answer: no redirect, and no status of `RETRIED` unless every attempt gave one.
+
+        `body` makes the body anew for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled.
+        """
+        for attempt in range(1, attempts + 1):
+            pause = self._first_pause * 2 ** (attempt - 1) * _jitter()
+            try:
+                response = self._follow(method, url, headers, body, read_seconds)
+            except Unreachable as error:
+                if attempt == attempts or not error.transient:
+                    raise
+            else:
+                asked = retry_after(response.headers)
+                too_long = asked is not None and asked > LONGEST_WAIT
+                if response.status not in RETRIED or attempt == attempts or too_long:
+                    return response
+                response.close()
+                pause = pause if asked is None else max(asked, 0.01)
+            wait(pause, cancelled)
+        raise AssertionError("unreachable")
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Callable[[], Iterable[bytes]] | None,
+        read_seconds: float,
+    ) -> Response:
+        from urllib.parse import urljoin, urlsplit
+
+        first = url
+        for _ in range(REDIRECTS):
+            response = self._exchange(method, url, headers, body, read_seconds)
+            location = response.headers.get("Location")
+            follows = (301, 302, 303, 307, 308) if method in ("GET", "HEAD") else (307, 308)
+            if response.status not in follows or not location:
+                return response
+            response.close()
+            target = urljoin(url, location)
+            old, new = urlsplit(url), urlsplit(target)
+            if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+                headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
+                self._check_downgrade(old.netloc, old.scheme, target)
+            url = target
+        raise errors.too_many_redirects(urlsplit(first).netloc, first)
+
+    def _check_downgrade(self, host: str, scheme: str, target: str) -> None:
+        if target.startswith("https://"):
+            return
+        trusted = self.hosts.config(host).insecure or is_loopback(host)
+        if not target.startswith("http://") or (scheme == "https" and not trusted):
+            raise errors.bad_redirect(host, target)
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Callable[[], Iterable[bytes]] | None,
+        read_seconds: float,
+    ) -> Response:
+        from urllib.parse import urlsplit
+
+        import urllib3
+
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        pool = self._pool(parts.scheme, host)
+        with _translated(host):
+            raw = pool.request(
+                method,
+                url,
+                headers={"User-Agent": "pybuild", "Accept-Encoding": "identity", **headers},
+                body=body() if body is not None else None,
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+            )
+        return Response(raw, host, url)
+
+    def _pool(self, scheme: str, host: str) -> urllib3.PoolManager:
+        with self._lock:
+            key = (scheme, host)
+            if key not in self._pools:
+                self._pools[key] = self._make_pool(scheme, host, proxy_for(scheme, host, self._environ))
+            return self._pools[key]
+
+    def _make_pool(self, scheme: str, host: str, proxy: Proxy | None) -> urllib3.PoolManager:
+        import urllib3
+
+        settings: dict[str, object] = {"num_pools": 2, "maxsize": 8}
+        if scheme == "https":
+            endpoint = self.hosts.origin(host)
+            verify = endpoint.checks_certificates
+            if not verify:
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            settings["ssl_context"] = tls_context(
+                host, endpoint.config, verify=verify, directories=self._certificates
+            )
+            settings["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
+            settings["assert_hostname"] = None if verify else False
+        if proxy is None:
+            return urllib3.PoolManager(**settings)  # type: ignore[arg-type]
+        login = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
+        return urllib3.ProxyManager(proxy.url, proxy_headers=login, **settings)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.clear()
+            self._pools.clear()
+
+
+def wait(seconds: float, cancelled: Callable[[], bool] | None) -> None:
+    """Sleep. Raises Cancelled as soon as `cancelled` answers true."""
+    from time import monotonic, sleep
+
+    end = monotonic() + seconds
+    while True:
+        check(cancelled)
+        left = end - monotonic()
+        if left <= 0:
+            return
+        sleep(min(left, 0.1))
+
+
+def check(cancelled: Callable[[], bool] | None) -> None:
+    if cancelled is not None and cancelled():
+        from pybuild.lang.diagnostics import Cancelled
+
+        raise Cancelled
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a Retry-After header (a number or a date) asks for."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    if value.isdecimal():
+        return float(value)
+    from email.utils import parsedate_to_datetime
+    from time import time
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except ValueError:
+        return None
+
+
+def _jitter() -> float:
+    from random import random
+
+    return 0.75 + random() / 2
+
+
+def _explain(error: BaseException, host: str) -> RegistryError:
+    from socket import EAI_AGAIN, gaierror
+
+    from urllib3 import exceptions as http
+
+    if isinstance(error, http.NameResolutionError):
+        cause = error.__cause__ or error.__context__
+        again = isinstance(cause, gaierror) and cause.errno == EAI_AGAIN
+        return _transient(errors.unknown_host(host), again)
+    if isinstance(error, http.ProxyError):
+        return errors.unreachable(
+            host, f"the proxy failed ({_reason(error)})", help="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+        )
+    if isinstance(error, http.ConnectTimeoutError):
+        if isinstance(error, http.NewConnectionError):
+            return _no_connection(error, host)
+        return errors.silent(host, CONNECT_SECONDS)
+    if isinstance(error, http.ReadTimeoutError):
+        return _transient(errors.silent(host, READ_SECONDS))
+    if isinstance(error, http.NewConnectionError):
+        return _no_connection(error, host)
+    if isinstance(error, http.SSLError):
+        text = str(error)
+        plain = any(
+            word in text for word in ("WRONG_VERSION", "HTTP_REQUEST", "RECORD_LAYER", "UNKNOWN_PROTO")
+        )
+        return errors.tls_failure(host, _reason(error), plain=plain)
+    return _transient(errors.connection_lost(host, _reason(error)))
+
+
+def _no_connection(error: BaseException, host: str) -> RegistryError:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, ConnectionRefusedError):
+        return errors.refused(host)
+    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no route to it"
+    return errors.unreachable(host, reason)
+
+
+def _transient(error: RegistryError, transient: bool = True) -> RegistryError:
+    error.transient = transient
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in a few words, without URLs and addresses of objects."""
+    inner: BaseException = error
+    while inner.args and isinstance(inner.args[-1], BaseException):
+        inner = inner.args[-1]
+    original = getattr(error, "original_error", None)
+    if isinstance(original, BaseException):
+        inner = original
+    verify = getattr(inner, "verify_message", "")
+    if verify:
+        return str(verify)
+    if isinstance(inner, OSError) and inner.strerror and not inner.strerror.startswith("["):
+        return inner.strerror
+    text = str(inner).partition("] ")[2] if str(inner).startswith("[") else str(inner)
+    text = text.partition(" (_ssl.c")[0]
+    return type(inner).__name__ if not text or "://" in text or " at 0x" in text else text[:120]

@@ -1,0 +1,257 @@
+"""Uploads of blobs: mounted from another repository if the registry allows, else sent whole, else in chunks.
+
+A failed upload begins anew (registries differ in what a half one is worth), except that a chunked one asks
+the registry how far it came and continues there. Chunks are for what whole uploads founder on: proxies with
+a size limit (413) and lines that break.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.runtime.registry import errors
+from pybuild.runtime.registry.errors import AccessDenied, RegistryError, Unreachable
+from pybuild.runtime.registry.transport import (
+    ATTEMPTS,
+    CHUNK,
+    LONGEST_WAIT,
+    RETRIED,
+    check,
+    retry_after,
+    wait,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pybuild.runtime.registry.client import Repository
+    from pybuild.runtime.registry.transport import Response
+
+CHUNK_SIZE = 16 << 20
+"""Bytes of one chunk of a chunked upload, unless the registry asks for more."""
+COMMIT_SECONDS = 300.0
+"""How long a registry may take to digest what it got."""
+FIRST_PAUSE = 0.3
+
+
+def upload(
+    repository: Repository,
+    digest: str,
+    path: str,
+    *,
+    mount_from: str = "",
+    report: Callable[[int], None] | None = None,
+) -> bool:
+    """Bring the blob in file `path` into `repository`. True when it was mounted from `mount_from` (a
+    repository of the same registry) and no byte was sent. Idempotent.
+
+    Raises RegistryError, Cancelled, FileNotFoundError.
+    """
+    with repository.session.slots:
+        return _Upload(repository, digest, path, report).run(mount_from)
+
+
+def mount(repository: Repository, digest: str, mount_from: str) -> bool:
+    """Try to mount the blob alone; a session begun in its place is dropped."""
+    upload = _Upload(repository, digest, "", None)
+    location = upload.begin(mount_from)
+    if location:
+        upload.abandon(location)
+    return not location
+
+
+class _Upload:
+    def __init__(
+        self, repository: Repository, digest: str, path: str, report: Callable[[int], None] | None
+    ) -> None:
+        self.repository = repository
+        self.digest = digest
+        self.path = path
+        self.size = os.stat(path).st_size if path else 0
+        self.report = report
+        self.chunked = False
+        self.chunk_size = CHUNK_SIZE
+
+    def run(self, mount_from: str) -> bool:
+        failure: RegistryError | None = None
+        for attempt in range(1, ATTEMPTS + 1):
+            pause = FIRST_PAUSE * 2 ** (attempt - 1)
+            try:
+                location = self.begin(mount_from if attempt == 1 else "")
+                if not location:
+                    return True
+                response = self._send_chunks(location) if self.chunked else self._send(location, 0, self.size)
+            except Unreachable as error:
+                if not error.transient:
+                    raise
+                failure, self.chunked = error, attempt > 1
+            else:
+                status, asked = response.status, retry_after(response.headers)
+                if status in (200, 201, 204):
+                    response.close()
+                    return False
+                failure = self.repository.session.failure(response, self.repository.name, "push")
+                if status == 413 and not self.chunked:
+                    self.chunked = True
+                    continue
+                if status not in RETRIED and status != 416:
+                    raise self._refused(failure)
+                pause = min(asked, LONGEST_WAIT) if asked is not None else pause
+            if attempt < ATTEMPTS:
+                wait(pause, self.repository.cancelled)
+        assert failure is not None
+        raise failure
+
+    def _refused(self, failure: RegistryError) -> RegistryError:
+        if isinstance(failure, AccessDenied):
+            return failure
+        detail = dict(failure.diagnostic.notes).get("registry", "") or str(failure)
+        return errors.upload_refused(self.repository.host, self.repository.name, self.digest, detail)
+
+    def begin(self, mount_from: str) -> str:
+        """The location to send the blob to, or empty when it was mounted."""
+        query = ""
+        if mount_from:
+            from urllib.parse import quote
+
+            query = f"?mount={quote(self.digest)}&from={quote(mount_from, safe='')}"
+        try:
+            response = self._request(
+                "POST", f"/v2/{self.repository.path}/blobs/uploads/{query}", also_pulls=mount_from
+            )
+        except AccessDenied:
+            if mount_from:
+                # The login may push here but not read there: no mount, but an upload.
+                return self.begin("")
+            raise
+        if mount_from and response.status not in (201, 202):
+            response.close()
+            return self.begin("")
+        if response.status == 201:
+            response.close()
+            return ""
+        if response.status == 405:
+            response.close()
+            raise errors.read_only(self.repository.host, self.repository.name)
+        if response.status != 202 or not response.headers.get("Location"):
+            raise self.repository.session.failure(response, self.repository.name, "push")
+        with response:
+            least = response.headers.get("OCI-Chunk-Min-Length", "")
+            if least.isdecimal():
+                self.chunk_size = max(CHUNK_SIZE, int(least))
+            return self._location(response)
+
+    def abandon(self, location: str) -> None:
+        try:
+            self._request("DELETE", location, attempts=1).close()
+        except RegistryError:
+            pass  # The registry drops idle sessions itself.
+
+    def _location(self, response: Response) -> str:
+        """A Location header as an absolute URL. Registries behind a proxy may think they speak plain HTTP:
+        for the endpoint's own host its scheme is kept."""
+        from urllib.parse import urljoin, urlsplit
+
+        origin = self.repository.session.origin(self.repository.cancelled)
+        location = urljoin(response.url, response.headers.get("Location", ""))
+        parts = urlsplit(location)
+        if parts.netloc == self.repository.session.endpoint.host:
+            return origin + location.partition("://")[2].removeprefix(parts.netloc)
+        if origin.startswith("https://") and parts.scheme != "https":
+            raise errors.bad_redirect(self.repository.host, location)
+        return location
+
+    def _send(self, location: str, start: int, end: int, *, finish: bool = True) -> Response:
+        """Send bytes [start, end) and, with `finish`, complete the upload."""
+        from urllib.parse import quote
+
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(end - start)}
+        url = location
+        if finish:
+            url += f"{'&' if '?' in location else '?'}digest={quote(self.digest)}"
+        else:
+            headers["Content-Range"] = f"{start}-{end - 1}"
+        return self._request(
+            "PUT" if finish else "PATCH",
+            url,
+            headers=headers,
+            body=lambda: self._bytes(start, end),
+            attempts=1,
+            read_seconds=COMMIT_SECONDS,
+        )
+
+    def _send_chunks(self, location: str) -> Response:
+        """PATCH by PATCH, taken up where the registry says a broken one ended; the answer to the final PUT,
+        or the first refusal."""
+        offset = failures = 0
+        while offset < self.size:
+            end = min(offset + self.chunk_size, self.size)
+            try:
+                response = self._send(location, offset, end, finish=False)
+                if response.status in RETRIED:
+                    raise self.repository.session.failure(response, self.repository.name, "push")
+                if response.status not in (200, 201, 202, 204):
+                    return response
+                with response:
+                    if response.headers.get("Location"):
+                        location = self._location(response)
+                offset, failures = end, 0
+            except (Unreachable, errors.ServerFailure):
+                failures += 1
+                if failures >= ATTEMPTS:
+                    raise
+                wait(FIRST_PAUSE * 2 ** (failures - 1), self.repository.cancelled)
+                location, offset = self._status(location)
+        return self._send(location, self.size, self.size)
+
+    def _status(self, location: str) -> tuple[str, int]:
+        """(location, bytes the registry has of a chunked upload)."""
+        response = self._request("GET", location)
+        if response.status != 204:
+            raise self.repository.session.failure(response, self.repository.name, "push")
+        with response:
+            last = response.headers.get("Range", "").removeprefix("bytes=").rpartition("-")[2]
+            if response.headers.get("Location"):
+                location = self._location(response)
+        # `0-0` is what registries say of an empty upload; a single byte is then sent once more.
+        return location, int(last) + 1 if last.isdecimal() and int(last) > 0 else 0
+
+    def _bytes(self, start: int, end: int) -> Iterator[bytes]:
+        with open(self.path, "rb") as file:
+            file.seek(start)
+            while start < end:
+                check(self.repository.cancelled)
+                data = file.read(min(CHUNK, end - start))
+                if not data:
+                    return
+                yield data
+                start += len(data)
+                if self.report is not None:
+                    self.report(start)
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: Callable[[], Iterator[bytes]] | None = None,
+        also_pulls: str = "",
+        attempts: int = ATTEMPTS,
+        read_seconds: float = 60.0,
+    ) -> Response:
+        if body is None and method in ("POST", "PUT", "PATCH"):
+            headers = {**(headers or {}), "Content-Length": "0"}
+        return self.repository.session.request(
+            method,
+            url,
+            self.repository.path,
+            "push",
+            headers=headers,
+            body=body,
+            also_pulls=also_pulls,
+            attempts=attempts,
+            read_seconds=read_seconds,
+            cancelled=self.repository.cancelled,
+        )

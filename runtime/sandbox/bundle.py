@@ -1,0 +1,114 @@
+"""One step's bundle: the directory with its `config.json`, and everything made for it and removed after it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pybuild.runtime.sandbox import files, spec
+from pybuild.runtime.sandbox.errors import NotStarted
+from pybuild.runtime.sandbox.rootpath import make_directories, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pybuild.runtime.sandbox.executor import Sandbox
+    from pybuild.runtime.sandbox.network import Network
+    from pybuild.runtime.sandbox.step import Step
+
+_NOT_FOUND = 127
+_NOT_EXECUTABLE = 126
+
+
+class Bundle:
+    """What the runtime is given for one step. `prepare`, run, then `clean`, whatever happened."""
+
+    __slots__ = ("_limits", "_network", "_points", "_sandbox", "_step", "group", "id", "log", "path")
+
+    def __init__(
+        self, sandbox: Sandbox, step: Step, id: str, network: Network, limits: Mapping[str, object]
+    ) -> None:
+        self._sandbox = sandbox
+        self._step = step
+        self._network = network
+        self._limits = limits
+        self._points = files.MountPoints(step.rootfs, recursive=step.meta.remove_mount_stubs_recursive)
+        self.id = id
+        self.path = os.path.join(sandbox.directory, id)
+        self.log = os.path.join(self.path, "log")
+        self.group = sandbox.cgroups.path(sandbox.name, id, step.meta.cgroup_parent)
+
+    @property
+    def limited_memory(self) -> bool:
+        return "memory" in self._limits
+
+    def prepare(self) -> None:
+        """Write the bundle; make the mount points and the working directory in the root. Raises NotStarted."""
+        step, sandbox = self._step, self._sandbox
+        around = spec.Surroundings(
+            hosts=sandbox.shared_file(files.hosts_file(step.meta.hostname, step.meta.extra_hosts)),
+            resolv_conf=sandbox.shared_file(self._network.resolv_conf),
+            netns=self._network.path,
+            cgroup=self.group if sandbox.cgroups.usable else None,
+            rootless=sandbox.rootless,
+            unified=sandbox.cgroups.unified,
+        )
+        text = spec.configuration(step, around, self._limits)
+        os.mkdir(self.path, 0o700)
+        with open(os.path.join(self.path, "config.json"), "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            self._points.prepare(spec.mounts(step, around))
+            self._make_working_directory()
+        except OSError as error:
+            where = os.fsdecode(error.filename or b"").removeprefix(os.fsdecode(step.rootfs))
+            raise NotStarted(f"preparing {where or '/'} in its root: {error.strerror}") from None
+
+    def _make_working_directory(self) -> None:
+        root = self._step.rootfs.rstrip(b"/")
+        path = resolve(root, self._step.meta.cwd or "/")
+        if not os.path.lexists(path):
+            make_directories(path, root, self._step.identity.uid, self._step.identity.gid)
+
+    def failure(self) -> int | None:
+        """The exit code a shell has for a program that can't be executed, if the runtime's log says so (its
+        message has gone to stderr); None when the log holds no error. Raises NotStarted for any other."""
+        message = _last_error(self.log)
+        if message is None:
+            return None
+        lower = message.lower()
+        program = self._step.meta.args[0] if self._step.meta.args else ""
+        if "executable file" in lower and "not found" in lower:
+            return _NOT_FOUND
+        if "exec" in lower and program in message:
+            return _NOT_FOUND if "no such file" in lower else _NOT_EXECUTABLE
+        raise NotStarted(message)
+
+    def clean(self) -> None:
+        """Remove everything made for the step but its results. Idempotent."""
+        state = os.path.join(self._sandbox.directory, "state", self.id)
+        if os.path.lexists(state):
+            # The runtime was killed, or failed half way: what it removes after a run is still there.
+            self._sandbox.cgroups.remove(self.group)
+            files.remove_tree(state)
+        else:
+            self._sandbox.cgroups.tidy(self.group)
+        self._points.clean()
+        files.remove_tree(self.path)
+
+
+def _last_error(log: str) -> str | None:
+    try:
+        with open(log, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return line
+        if record.get("level") in ("error", "fatal"):
+            return str(record.get("msg", line))
+    return None

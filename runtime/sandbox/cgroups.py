@@ -1,0 +1,171 @@
+"""Control groups of steps: where they go, what can be enforced, and their removal.
+
+A step's group is `/pybuild-<work directory's name>/<step>` in every hierarchy (version 1) or the one (version 2).
+The runtime makes and removes it. What a killed build leaves, the runner removes as it ends, or else a later build,
+which finds it by the name. Builds share no group, so none is removed while another one is about to use it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from pybuild.runtime.sandbox.errors import LimitError
+from pybuild.runtime.sandbox.files import remove_tree
+from pybuild.runtime.sandbox.namespaces import UNIFIED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pybuild.runtime.sandbox.step import Step
+
+PREFIX = "pybuild-"
+_REMOVAL_SECONDS = 1.0
+
+
+class Cgroups:
+    """The hierarchies this process may use. `usable` false: steps run without a group of their own."""
+
+    __slots__ = ("_cover", "_roots", "reason", "unified", "usable")
+
+    def __init__(self, roots: Sequence[tuple[str, frozenset[str]]], unified: bool, reason: str = "") -> None:
+        self._roots = tuple(roots)
+        self.unified = unified
+        self.usable = bool(roots)
+        self._cover = UNIFIED if roots and not unified and os.path.ismount(UNIFIED) else None
+        self.reason = reason
+
+    @classmethod
+    def detect(cls, *, rootless: bool, mountinfo: str = "/proc/thread-self/mountinfo") -> Cgroups:
+        """Look at what is mounted. An ordinary user has no groups to delegate from here."""
+        if rootless:
+            return cls((), False, "an ordinary user can't make control groups")
+        first, second = _hierarchies(mountinfo)
+        roots = first or second
+        if not roots:
+            return cls((), False, "no control groups are mounted")
+        if not all(os.access(path, os.W_OK) for path, _ in roots):
+            return cls((), False, "the control groups are mounted read-only")
+        return cls(roots, not first)
+
+    def path(self, work: str, step: str, parent: str = "") -> str:
+        """The step's group, absolute within the hierarchies."""
+        above = [part for part in parent.split("/") if part not in ("", ".", "..")]
+        return "/".join(["", *above, PREFIX + work, step]).rstrip("/")
+
+    def directories(self, group: str) -> list[str]:
+        """Where the group is, in every hierarchy."""
+        return [path + group for path, _ in self._roots]
+
+    def limits(self, step: Step) -> dict[str, object]:
+        """The step's limits as an OCI `linux.resources` object. Raises LimitError for one that can't be kept."""
+        asked = step.resources
+        found: dict[str, object] = {}
+        memory: dict[str, object] = {}
+        cpu: dict[str, object] = {}
+        if asked is not None:
+            memory = {"limit": asked.memory, "swap": asked.memory_swap}
+            cpu = {
+                "shares": asked.cpu_shares,
+                "period": asked.cpu_period,
+                "quota": asked.cpu_quota,
+                "cpus": asked.cpuset_cpus,
+                "mems": asked.cpuset_mems,
+            }
+        for controller, values in (("memory", memory), ("cpu", cpu), ("pids", {"limit": step.pids})):
+            given = {name: value for name, value in values.items() if value}
+            if given:
+                self._require(controller)
+                found[controller] = given
+        if asked is not None and (asked.cpuset_cpus or asked.cpuset_mems):
+            self._require("cpuset")
+        return found
+
+    def _require(self, controller: str) -> None:
+        if not self.usable:
+            raise LimitError(
+                f"a {controller} limit on a step can't be enforced here: {self.reason}",
+                help="build as root, or drop the limit",
+            )
+        if not any(controller in controllers for _, controllers in self._roots):
+            raise LimitError(
+                f"a {controller} limit on a step can't be enforced here: the kernel offers no such controller",
+                help="drop the limit",
+            )
+
+    def out_of_memory_kills(self, group: str) -> int:
+        """How many processes of the group the kernel killed for want of memory; 0 when nothing tells."""
+        name = "memory.events" if self.unified else "memory.oom_control"
+        for path, controllers in self._roots:
+            if "memory" in controllers:
+                try:
+                    with open(f"{path}{group}/{name}", encoding="ascii") as file:
+                        words = dict(line.split() for line in file)
+                except (OSError, ValueError):
+                    return 0
+                return int(words.get("oom_kill", 0))
+        return 0
+
+    def remove(self, group: str) -> None:
+        """Remove a group and those below it from every hierarchy; it must have no living process, and one that
+        is just dying is waited for. Absent ones are no error."""
+        for directory in self.directories(group):
+            remove_group(directory)
+        self.tidy(group)
+
+    def tidy(self, group: str) -> None:
+        """Remove what crun wrote for the group where a hybrid host's version 2 part is covered."""
+        if self._cover is not None:
+            remove_tree(self._cover + group)
+
+    def leftovers(self, works: Iterable[str]) -> list[str]:
+        """Groups of the builds whose work directories had these names."""
+        names = {PREFIX + work for work in works}
+        found: set[str] = set()
+        for path, _ in self._roots:
+            found.update(name for name in os.listdir(path) if name in names)
+        return [f"/{name}" for name in sorted(found)]
+
+
+def _hierarchies(mountinfo: str) -> tuple[list[tuple[str, frozenset[str]]], list[tuple[str, frozenset[str]]]]:
+    """Mounted hierarchies of version 1 and of version 2: mount point and controllers."""
+    first, second = [], []
+    with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            left, _, right = line.partition(" - ")
+            point = left.split(" ")[4].replace("\\040", " ")
+            kind, _, options = right.split(" ", 2)
+            if kind == "cgroup":
+                first.append((point, frozenset(options.strip().split(","))))
+            elif kind == "cgroup2" and point == "/sys/fs/cgroup":
+                second.append((point, _controllers(point)))
+    return first, second
+
+
+def _controllers(point: str) -> frozenset[str]:
+    try:
+        with open(f"{point}/cgroup.controllers", encoding="ascii") as file:
+            return frozenset(file.read().split())
+    except OSError:
+        return frozenset()
+
+
+def remove_group(directory: str) -> None:
+    """Remove one control group and those below it, waiting a moment for processes that are just dying."""
+    try:
+        below = [entry.path for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return
+    for child in below:
+        remove_group(child)
+    end = time.monotonic() + _REMOVAL_SECONDS
+    while True:
+        try:
+            os.rmdir(directory)
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > end:
+                return
+        time.sleep(0.002)

@@ -1,0 +1,155 @@
+"""Files that a step sees but that don't belong to it: /etc/hosts, /etc/resolv.conf, and mount points.
+
+A mount needs something to be mounted on. What the root lacks is made before the step and removed after it, if
+it is still empty, so that it never gets into a layer; directories above it keep their times. With `recursive`
+the directories made above a mount point go too (BuildKit's `remove_mount_stubs_recursive`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pybuild.runtime.sandbox.rootpath import resolve
+from pybuild.runtime.sandbox.spec import HOSTNAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pybuild.compiler.ops import HostIP
+
+HOST_RESOLV_CONF = "/etc/resolv.conf"
+_RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
+"""What systemd-resolved asks itself; /etc/resolv.conf names only its loopback address."""
+
+_PUBLIC_RESOLVERS = ("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844")
+
+
+def hosts_file(hostname: str, extra: Iterable[HostIP]) -> str:
+    """Text of /etc/hosts."""
+    lines = [f"127.0.0.1\tlocalhost {hostname or HOSTNAME}", "::1\tlocalhost ip6-localhost ip6-loopback"]
+    lines += [f"{entry.ip}\t{entry.host}" for entry in extra]
+    return "\n".join(lines) + "\n"
+
+
+def resolv_conf(text: str, forwarder: str | None = None) -> str:
+    """The host's resolv.conf for a step in a network of its own.
+
+    Resolvers on the host's loopback can't be reached from there and are left out. If none remains, the
+    `forwarder` address (which the network's tool answers in the host's name) is used, or else public ones.
+    """
+    kept, servers, local = [], 0, False
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] == ["nameserver"] and len(words) > 1:
+            if _loopback(words[1]):
+                local = True
+                continue
+            servers += 1
+        if line[:1] not in ("#", ";") and words:
+            kept.append(line)
+    if not servers:
+        names = (forwarder,) if forwarder and local else _PUBLIC_RESOLVERS
+        kept = [*(f"nameserver {name}" for name in names), *kept]
+    return "\n".join(kept) + "\n"
+
+
+def read_host_resolv_conf() -> str:
+    """The host's resolver configuration; "" if it has none."""
+    for path in (HOST_RESOLV_CONF, _RESOLVED_CONF):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except OSError:
+            continue
+    return ""
+
+
+def _loopback(address: str) -> bool:
+    return address.startswith("127.") or address.partition("%")[0] in ("::1", "0:0:0:0:0:0:0:1")
+
+
+class MountPoints:
+    """Mount points of one step in the root `rootfs`: `prepare` before it, `clean` after it."""
+
+    __slots__ = ("_made", "_recursive", "_root")
+
+    def __init__(self, rootfs: bytes, *, recursive: bool = False) -> None:
+        self._root = rootfs.rstrip(b"/")
+        self._recursive = recursive
+        self._made: list[bytes] = []
+
+    def prepare(self, mounts: Sequence[dict[str, object]]) -> None:
+        """Make what is missing for the OCI `mounts`, which are in the order they will be mounted. A mount point
+        inside an earlier mount is the runtime's to make. Raises OSError when something is in the way."""
+        covered: list[bytes] = []
+        for mount in mounts:
+            path = resolve(self._root, str(mount["destination"]))
+            if path == self._root:
+                continue
+            if not any(path.startswith(above + b"/") for above in covered):
+                source = str(mount["source"])
+                self._make(path, file=mount["type"] == "bind" and not os.path.isdir(source))
+            covered.append(path)
+
+    def _make(self, path: bytes, *, file: bool) -> None:
+        missing = []
+        above = path
+        while not os.path.lexists(above):
+            missing.append(above)
+            above = os.path.dirname(above)
+        if not missing:
+            return
+        times = _times(above)
+        for directory in reversed(missing[1:]):
+            os.mkdir(directory, 0o755)
+            os.chmod(directory, 0o755)
+        if file:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        else:
+            os.mkdir(path, 0o755)
+        self._made += missing if self._recursive else missing[:1]
+        if self._recursive or len(missing) == 1:
+            os.utime(above, ns=times)
+
+    def clean(self) -> None:
+        """Remove what `prepare` made and the step left empty. Idempotent."""
+        made, self._made = self._made, []
+        for path in sorted(made, key=len, reverse=True):
+            try:
+                self._remove(path)
+            except OSError:
+                # The step removed it, filled it, or put something else there: it is the step's result.
+                continue
+
+    def _remove(self, path: bytes) -> None:
+        found = os.lstat(path)
+        above = os.path.dirname(path)
+        times = _times(above)
+        if stat.S_ISDIR(found.st_mode):
+            os.rmdir(path)
+        elif found.st_size == 0 and stat.S_ISREG(found.st_mode):
+            os.unlink(path)
+        else:
+            return
+        os.utime(above, ns=times)
+
+
+def _times(path: bytes) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_atime_ns, found.st_mtime_ns
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory of the sandbox's own, which nothing is mounted in. Absent ones are no error."""
+    try:
+        entries = list(os.scandir(path))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            remove_tree(entry.path)
+        else:
+            os.unlink(entry.path)
+    os.rmdir(path)

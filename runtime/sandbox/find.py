@@ -1,0 +1,85 @@
+"""Finding an OCI runtime: crun first, runc second, `PYBUILD_RUNTIME` before both."""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.runtime.sandbox.errors import SandboxError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RUNTIMES = ("crun", "runc")
+_MORE_PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/bin", "/bin")
+
+_INSTALLERS = {
+    "debian": "apt-get install -y {}",
+    "ubuntu": "apt-get install -y {}",
+    "fedora": "dnf install -y {}",
+    "rhel": "dnf install -y {}",
+    "centos": "dnf install -y {}",
+    "alpine": "apk add {}",
+    "arch": "pacman -S --noconfirm {}",
+    "suse": "zypper install -y {}",
+    "opensuse": "zypper install -y {}",
+}
+
+_OTHER_NAMES = {
+    "uidmap": {"dnf": "shadow-utils", "apk": "shadow-subids", "pacman": "shadow", "zypper": "shadow"},
+}
+"""Packages that a package manager has under another name than Debian's."""
+
+
+def find_runtime() -> str:
+    """Path of the OCI runtime. Raises SandboxError with the command that installs one."""
+    asked = os.environ.get("PYBUILD_RUNTIME")
+    for name in (asked,) if asked else RUNTIMES:
+        path = find_program(name)
+        if path is not None:
+            return path
+    if asked:
+        raise SandboxError(
+            f"PYBUILD_RUNTIME names {asked}, which is no program here",
+            help="give the path of crun or runc, or unset it",
+        )
+    raise SandboxError(
+        "no OCI runtime found: running steps needs crun (or runc)",
+        help=f"install it: {install_command('crun')}",
+    )
+
+
+def find_program(name: str) -> str | None:
+    """Path of an executable: `name` itself if it has a slash, else searched on PATH and where system programs
+    lie that an ordinary user's PATH lacks."""
+    if "/" in name:
+        return os.path.abspath(name) if os.access(name, os.X_OK) else None
+    for directory in (*os.environ.get("PATH", os.defpath).split(os.pathsep), *_MORE_PLACES):
+        path = os.path.join(directory or ".", name)
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            return os.path.abspath(path)
+    return None
+
+
+def install_command(package: str, release: str = "/etc/os-release") -> str:
+    """The shell command that installs a package (by Debian's name) on this distribution, known by its
+    os-release file."""
+    about = _release(release)
+    for family in (about.get("ID", ""), *about.get("ID_LIKE", "").split()):
+        command = _INSTALLERS.get(family.partition("-")[0])
+        if command is not None:
+            named = _OTHER_NAMES.get(package, {}).get(command.partition(" ")[0], package)
+            return ("" if os.getuid() == 0 else "sudo ") + command.format(named)
+    return f"with the system's package manager, package {package}"
+
+
+def _release(path: str) -> Mapping[str, str]:
+    found = {}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                name, _, value = line.strip().partition("=")
+                found[name] = value.strip("\"'")
+    except OSError:
+        pass
+    return found

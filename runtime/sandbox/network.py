@@ -1,0 +1,264 @@
+"""Networks of steps: made ahead of need, one running step each, reused by later ones.
+
+A private network is a namespace with a tap device, served by pasta (or slirp4netns) outside: the step reaches
+what this machine reaches, under addresses of its own, and nothing on this machine's loopback. Making one takes
+about 50 ms, so a pool keeps them.
+
+Reuse is sound: a step leaves nothing in its network. Its processes, and with them its sockets (listening ones and
+abstract Unix ones too), end with its pid namespace before the runtime reports the end; interfaces, addresses,
+routes and filters need CAP_NET_ADMIN, which it lacks, and network sysctls are read-only. A step that has the
+capability spoils its network, which is then thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from pybuild.compiler.ops import NetMode
+from pybuild.runtime.sandbox.errors import SandboxError
+from pybuild.runtime.sandbox.files import read_host_resolv_conf, resolv_conf
+from pybuild.runtime.sandbox.find import find_program, install_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybuild.runtime.sandbox.runner import Child, Runner
+
+ADDRESS = "10.177.83.2"
+GATEWAY = "10.177.83.1"
+RESOLVER = "10.177.83.3"
+_PREFIX = "24"
+"""The step's network. Any private range does; this one is unlikely to be the host's own."""
+
+ADDRESS6 = "fd17:b1d:83::2"
+GATEWAY6 = "fd17:b1d:83::1"
+
+_TUN = "/dev/net/tun"
+_START_SECONDS = 10.0
+
+
+class Network:
+    """What one step is connected to. `path` as in `spec.Surroundings.netns`; `resolv_conf` is the text of the
+    step's file."""
+
+    __slots__ = ("_tool", "path", "resolv_conf")
+
+    def __init__(self, path: str | None, resolv_conf: str, tool: Child | None = None) -> None:
+        self.path = path
+        self.resolv_conf = resolv_conf
+        self._tool = tool
+
+    @property
+    def pooled(self) -> bool:
+        return self._tool is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the tool that serves it still runs."""
+        return self._tool is not None and self._tool.wait(0) is None
+
+    def end(self) -> None:
+        if self._tool is not None:
+            self._tool.kill()
+            self._tool.wait()
+            self._tool.close()
+
+
+class NetworkPool:
+    """Hands out networks. Thread-safe. `directory` is for its own files.
+
+    Without pasta and slirp4netns, or where they fail, the default network is the host's: `notice` is told once
+    why; with `isolate` it is an error instead.
+    """
+
+    def __init__(
+        self, runner: Runner, directory: str, *, notice: Callable[[str], None], isolate: bool = False
+    ) -> None:
+        self._runner = runner
+        self._directory = directory
+        self._notice = notice
+        self._isolate = isolate
+        self._changed = threading.Condition()
+        self._idle: list[Network] = []
+        self._starting = 0
+        self._waiting = 0
+        self._count = 0
+        self._refusal: str | None = None
+        self._told = False
+        self._closed = False
+        self._host_conf = read_host_resolv_conf()
+        self._private_conf = resolv_conf(self._host_conf, RESOLVER)
+
+    def prefetch(self, count: int = 1) -> None:
+        """Begin to make networks in the background until `count` are idle or on their way."""
+        with self._changed:
+            missing = count - len(self._idle) - self._starting
+            if self._closed or self._refusal is not None or missing <= 0:
+                return
+            self._starting += missing
+        for _ in range(missing):
+            threading.Thread(target=self._start, name="network", daemon=True).start()
+
+    def take(self, mode: NetMode) -> Network:
+        """A network for a step; give it back. Raises SandboxError when a private one is demanded and can't be
+        made."""
+        if mode == NetMode.HOST:
+            return Network(None, self._host_conf or self._private_conf)
+        if mode == NetMode.NONE:
+            return Network("", self._private_conf)
+        return self._take_private() or self._host_instead()
+
+    def give_back(self, network: Network, *, reusable: bool) -> None:
+        """The step has ended. Not `reusable`: it could have changed the network."""
+        if not network.pooled:
+            return
+        with self._changed:
+            if reusable and not self._closed and network.alive:
+                self._idle.append(network)
+                self._changed.notify()
+                return
+        self._end(network)
+
+    def close(self) -> None:
+        """End every idle network, after those being made. Idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._starting == 0)
+            idle, self._idle = self._idle, []
+        for network in idle:
+            self._end(network)
+
+    def _take_private(self) -> Network | None:
+        with self._changed:
+            while True:
+                while self._idle:
+                    network = self._idle.pop()
+                    if network.alive:
+                        return network
+                    self._end(network)
+                if self._refusal is not None:
+                    return None
+                if self._waiting >= self._starting:
+                    self._starting += 1
+                    threading.Thread(target=self._start, name="network", daemon=True).start()
+                self._waiting += 1
+                self._changed.wait()
+                self._waiting -= 1
+
+    def _start(self) -> None:
+        network, refusal = None, None
+        try:
+            network = self._make()
+        except (OSError, SandboxError) as error:
+            refusal = str(error)
+        with self._changed:
+            self._starting -= 1
+            if network is not None:
+                self._idle.append(network)
+            else:
+                self._refusal = refusal or "unknown"
+            self._changed.notify_all()
+
+    def _host_instead(self) -> Network:
+        with self._changed:
+            reason, told, self._told = self._refusal or "", self._told, True
+        if self._isolate:
+            raise SandboxError(
+                f"no private network for the step: {reason}",
+                help="install pasta, or allow the host's network (network.isolate = false)",
+            )
+        if not told:
+            self._notice(f"steps use the host's network: {reason}")
+        return Network(None, self._host_conf or self._private_conf)
+
+    def _make(self) -> Network:
+        with self._changed:
+            self._count += 1
+            name = str(self._count)
+        path = os.path.join(self._directory, f"net-{name}")
+        command = _tool(path)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._runner.make_netns(path)
+        try:
+            tool = self._serve(command)
+        except BaseException:
+            self._drop(path)
+            raise
+        return Network(path, self._private_conf, tool)
+
+    def _serve(self, command: list[str]) -> Child:
+        """Start the tool and wait until the network works. Both tools write to a descriptor they are given
+        (standard input here) when they are ready."""
+        ready_read, ready_write = os.pipe()
+        log_read, log_write = os.pipe()
+        null = os.open(os.devnull, os.O_RDWR)
+        try:
+            tool = self._runner.spawn(
+                command, env={"PATH": os.defpath}, stdin=ready_write, stdout=null, stderr=log_write
+            )
+            os.close(ready_write)
+            os.close(log_write)
+            ready_write = log_write = -1
+            if _wait(ready_read):
+                return tool
+            tool.kill()
+            tool.wait()
+            tool.close()
+            reason = os.read(log_read, 4096).decode("utf-8", "replace").strip()
+            name = os.path.basename(command[0])
+            raise SandboxError(f"{name} failed: {reason.splitlines()[-1] if reason else 'no answer'}")
+        finally:
+            for fd in (ready_read, ready_write, log_read, log_write, null):
+                if fd >= 0:
+                    os.close(fd)
+
+    def _end(self, network: Network) -> None:
+        network.end()
+        if network.path:
+            self._drop(network.path)
+
+    def _drop(self, path: str) -> None:
+        self._runner.drop_netns(path)
+        os.unlink(path)
+
+
+def _wait(ready: int) -> bool:
+    """Whether the tool said that it is ready; false when it ended or took too long."""
+    import select
+
+    poll = select.poll()
+    poll.register(ready, select.POLLIN)
+    return bool(poll.poll(_START_SECONDS * 1000)) and bool(os.read(ready, 16))
+
+
+def _tool(netns: str) -> list[str]:
+    """The command that serves the namespace at `netns`. Raises SandboxError when none can."""
+    for name, command in (("pasta", _pasta), ("slirp4netns", _slirp)):
+        program = find_program(name)
+        if program is not None:
+            if os.path.exists(_TUN) and not os.access(_TUN, os.R_OK | os.W_OK):
+                raise SandboxError(f"{name} can't open {_TUN} (as root: chmod 666 {_TUN})")
+            return command(program, netns)
+    raise SandboxError(f"neither pasta nor slirp4netns is installed ({install_command('passt')})")
+
+
+def _pasta(program: str, netns: str) -> list[str]:
+    """pasta keeps the uid it has (root's, else it could not enter the namespace) but gives up every capability
+    and confines itself to namespaces of its own. It forwards no port, in either direction."""
+    return [
+        *(program, "--foreground", "--quiet", "--config-net", "--netns", netns, "--runas", "0:0"),
+        *("--address", ADDRESS, "--netmask", _PREFIX, "--gateway", GATEWAY),
+        *("--address", ADDRESS6, "--gateway", GATEWAY6),
+        *("--dns-forward", RESOLVER, "--no-map-gw", "--ns-ifname", "eth0"),
+        *("-t", "none", "-u", "none", "-T", "none", "-U", "none"),
+        *("--pid", "/proc/self/fd/0"),
+    ]
+
+
+def _slirp(program: str, netns: str) -> list[str]:
+    return [
+        *(program, "--netns-type=path", "--configure", "--mtu=65520", "--disable-host-loopback"),
+        *(f"--cidr={GATEWAY.rpartition('.')[0]}.0/{_PREFIX}", "--ready-fd=0", netns, "eth0"),
+    ]

@@ -1,0 +1,48 @@
+"""Paths inside a mounted root, resolved so that no symlink leads outside of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+_MAX_LINKS = 40
+
+
+def resolve(root: bytes, path: str) -> bytes:
+    """Where `path` leads inside `root`, as a path on this machine. Components that don't exist are kept as
+    they are. Raises OSError(ELOOP) after 40 links. Nothing may change the root meanwhile."""
+    base = root.rstrip(b"/")
+    found: list[bytes] = []
+    pending = os.fsencode(path).split(b"/")[::-1]
+    links = 0
+    while pending:
+        name = pending.pop()
+        if name in (b"", b"."):
+            continue
+        if name == b"..":
+            del found[-1:]
+            continue
+        try:
+            target = os.readlink(b"/".join((base, *found, name)))
+        except OSError:
+            found.append(name)
+            continue
+        links += 1
+        if links > _MAX_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        if target.startswith(b"/"):
+            found.clear()
+        pending += target.split(b"/")[::-1]
+    return b"/".join((base, *found))
+
+
+def make_directories(path: bytes, root: bytes, uid: int, gid: int, mode: int = 0o755) -> None:
+    """Make the resolved `path` below `root` and what is missing above it, new ones owned by `uid` and `gid`."""
+    missing = []
+    while len(path) > len(root) and not os.path.lexists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for directory in reversed(missing):
+        os.mkdir(directory, mode)
+        os.chmod(directory, mode)
+        os.chown(directory, uid, gid)

@@ -1,0 +1,92 @@
+"""What is to run: a step with its root file system, mounts, identity and limits."""
+
+from __future__ import annotations
+
+from pybuild.compiler.ops import Meta, NetMode, SecurityMode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.compiler.graph import LinuxResources
+    from pybuild.runtime.sandbox.users import Identity
+
+DEFAULT_SHM_SIZE = 64 << 20
+
+
+class StepMount:
+    """A file system at `dest` (absolute, in the step's root): the directory or file `source` bound there, or,
+    without a source, a tmpfs of `size` bytes (0: the kernel's default, half of the memory).
+
+    `options` are further mount options as the OCI runtime spec has them ("mode=1777", "noexec").
+    """
+
+    __slots__ = ("dest", "options", "readonly", "size", "source")
+
+    def __init__(
+        self,
+        dest: str,
+        source: str | None = None,
+        *,
+        size: int = 0,
+        readonly: bool = False,
+        options: Sequence[str] = (),
+    ) -> None:
+        self.dest = dest
+        self.source = source
+        self.size = size
+        self.readonly = readonly
+        self.options = tuple(options)
+
+
+class Step:
+    """One process to run in `rootfs`, the path of a mounted root.
+
+    `secret_env` holds `NAME=value` strings that come after every other variable; `shm_size` is in bytes;
+    `pids` 0 means no limit of its own. `readonly` forbids writes to the root.
+    """
+
+    __slots__ = (
+        "identity",
+        "meta",
+        "mounts",
+        "network",
+        "pids",
+        "readonly",
+        "resources",
+        "rootfs",
+        "secret_env",
+        "security",
+        "shm_size",
+    )
+
+    def __init__(
+        self,
+        rootfs: bytes,
+        meta: Meta,
+        identity: Identity,
+        *,
+        mounts: Sequence[StepMount] = (),
+        network: NetMode = NetMode.UNSET,
+        security: SecurityMode = SecurityMode.SANDBOX,
+        secret_env: Sequence[str] = (),
+        resources: LinuxResources | None = None,
+        pids: int = 0,
+        shm_size: int = DEFAULT_SHM_SIZE,
+        readonly: bool = False,
+    ) -> None:
+        self.rootfs = rootfs
+        self.meta = meta
+        self.identity = identity
+        self.mounts = tuple(mounts)
+        self.network = network
+        self.security = security
+        self.secret_env = tuple(secret_env)
+        self.resources = resources
+        self.pids = pids
+        self.shm_size = shm_size or DEFAULT_SHM_SIZE
+        self.readonly = readonly
+
+    @property
+    def insecure(self) -> bool:
+        return self.security == SecurityMode.INSECURE

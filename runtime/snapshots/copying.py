@@ -1,0 +1,164 @@
+"""Plain snapshots: every one a whole tree, for file systems on which nothing can be mounted in layers."""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
+from pybuild.runtime.snapshots.differences import tree_changes
+from pybuild.runtime.snapshots.rows import Rows
+from pybuild.runtime.snapshots.tree import DirectoryTree
+from pybuild.runtime.snapshots.types import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.mounts import Mounted
+    from pybuild.runtime.snapshots.types import Active, Change
+
+COPIED = b"copied"
+"""File of a snapshot: the file system's times (ns) before and after the parent was copied."""
+
+
+class CopySnapshotter:
+    """Snapshots as whole trees. A file of one is never a hard link of another's: steps write in place."""
+
+    name = "copy"
+    plain = True
+
+    __slots__ = ("rows",)
+
+    def __init__(self, store: Store) -> None:
+        self.rows = Rows(store, self.name)
+
+    def prepare(self, parent: int | None) -> CopyActive:
+        """A copy of `parent` to be changed. Raises SnapshotError when there is no such parent."""
+        from pybuild.runtime.snapshots.copies import copy_tree
+
+        self.rows.chain(parent)
+        room = self.rows.room()
+        os.mkdir(room)
+        upper = room + b"/fs"
+        os.mkdir(upper)
+        os.chmod(upper, 0o755)
+        if parent is not None:
+            begin = _file_system_time(room)
+            copy_tree(self.tree(parent), upper)
+            end = _file_system_time(room)
+            while _file_system_time(room) <= end:
+                pass  # whatever is written from here on has a later time
+            with open(room + b"/" + COPIED, "w", encoding="ascii") as file:
+                file.write(f"{begin} {end}")
+        return CopyActive(self, parent, room)
+
+    def whiteout(self, active: Active, path: bytes) -> None:
+        raise NotImplementedError("a plain snapshot has no whiteouts: delete the entry")
+
+    def set_opaque(self, active: Active, path: bytes) -> None:
+        raise NotImplementedError("a plain snapshot has no opaque marks: delete the entries")
+
+    def tree(self, snapshot: int | None) -> DirectoryTree:
+        return DirectoryTree(self.rows.empty() if snapshot is None else self._root(snapshot))
+
+    def active_tree(self, active: Active) -> DirectoryTree:
+        return DirectoryTree(active.upper)
+
+    def mount(self, snapshot: int | None) -> Mounted:
+        """The tree mounted read-only; where nothing may be mounted, the tree itself, not to be written."""
+        from pybuild.runtime.snapshots.mounts import Mounted, bind
+
+        root = self.rows.empty() if snapshot is None else self._root(snapshot)
+        self.rows.chain(snapshot)
+        target = self.rows.room()
+        os.mkdir(target)
+        try:
+            bind(root, target, readonly=True)
+        except PermissionError:
+            os.rmdir(target)
+            return Mounted(root, mounted=False)
+        return Mounted(target, after=[lambda: os.rmdir(target)])
+
+    def changes(self, snapshot: int) -> Iterator[Change]:
+        return self._changes(snapshot, times=True)
+
+    def chain(self, snapshot: int | None) -> list[int]:
+        return self.rows.chain(snapshot)
+
+    def identity(self, snapshot: int | None) -> str:
+        value = empty_identity()
+        for each in self.rows.chain(snapshot):
+            known = self.rows.identity(each)
+            if known is None:
+                root = self._root(each)
+                known = diff_identity(
+                    value, Node(b"", root, os.lstat(root)), self._changes(each, times=False)
+                )
+                self.rows.keep_identity(each, known)
+            value = known
+        return value
+
+    def by_identity(self, identity: str) -> int | None:
+        return self.rows.by_identity(identity)
+
+    def trusted(self, snapshot: int) -> bool:
+        return self.rows.trusted(snapshot)
+
+    def remove(self, snapshots: Iterable[int]) -> list[int]:
+        return self.rows.remove(snapshots)
+
+    def sync_old(self) -> int:
+        from pybuild.runtime.snapshots.rows import sync_old
+
+        return sync_old(self.rows.store)
+
+    def _root(self, snapshot: int) -> bytes:
+        return self.rows.directory(snapshot) + b"/fs"
+
+    def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
+        parent = self.rows.parent(snapshot)
+        copied: tuple[int, int] | None = None
+        if parent is not None:
+            with open(self.rows.directory(snapshot) + b"/" + COPIED, encoding="ascii") as file:
+                begin, end = file.read().split()
+            copied = int(begin), int(end)
+        return tree_changes(self.tree(parent), self.tree(snapshot), copied, times=times)
+
+
+class CopyActive:
+    """A whole tree being changed."""
+
+    __slots__ = ("_owner", "_room", "parent", "upper")
+
+    def __init__(self, owner: CopySnapshotter, parent: int | None, room: bytes) -> None:
+        self._owner = owner
+        self._room = room
+        self.parent = parent
+        self.upper = room + b"/fs"
+
+    def mount(self) -> AbstractContextManager[bytes]:
+        """The tree itself: there is nothing to mount."""
+        from pybuild.runtime.snapshots.mounts import Mounted
+
+        return Mounted(self.upper, mounted=False)
+
+    def commit(self) -> int:
+        return self._owner.rows.add(self.parent, self._room)
+
+    def abort(self) -> None:
+        from pybuild.runtime.snapshots.removal import remove_tree
+
+        remove_tree(self._room)
+
+
+def _file_system_time(directory: bytes) -> int:
+    """What the file system's clock says: the change time of a file just written, ns."""
+    fd = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, b"0")
+        os.fchmod(fd, 0o644)
+        return os.fstat(fd).st_ctime_ns
+    finally:
+        os.close(fd)

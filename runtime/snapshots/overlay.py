@@ -1,0 +1,249 @@
+"""Overlay snapshots: a diff directory over a chain of parents, mounted by the kernel."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pybuild.lang.diagnostics import Diagnostic
+from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
+from pybuild.runtime.snapshots.differences import overlay_changes
+from pybuild.runtime.snapshots.flatten import mountable
+from pybuild.runtime.snapshots.rows import Rows, SnapshotError
+from pybuild.runtime.snapshots.tree import LayeredTree
+from pybuild.runtime.snapshots.types import Node
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.mounts import Mounted, Overlay
+    from pybuild.runtime.snapshots.types import Active, Change
+
+TRUSTED, USER = "trusted.overlay.opaque", "user.overlay.opaque"
+KEPT_TREES = 64
+
+
+class OverlaySnapshotter:
+    """Snapshots as overlay layers. `userxattr`: marks are `user.*` attributes, for a user namespace; the two
+    forms are different kinds, because the kernel reads only one of them in a mount."""
+
+    plain = False
+
+    __slots__ = ("_trees", "name", "opaque", "rows", "userxattr")
+
+    def __init__(self, store: Store, *, userxattr: bool = False, name: str = "") -> None:
+        self.name = name or ("overlay-user" if userxattr else "overlay")
+        self.rows = Rows(store, self.name)
+        self.userxattr = userxattr
+        self.opaque = USER if userxattr else TRUSTED
+        self._trees: dict[int | None, LayeredTree] = {}
+
+    def prepare(self, parent: int | None) -> OverlayActive:
+        """A snapshot to be made over `parent`. Raises SnapshotError when there is no such parent."""
+        from pybuild.runtime.snapshots.copies import copy_metadata
+
+        chain = self.rows.chain(parent)
+        room = self.rows.room()
+        os.mkdir(room)
+        upper = room + b"/fs"
+        os.mkdir(upper)
+        os.chmod(upper, 0o755)
+        if chain:
+            root = self._layer(chain[-1])
+            copy_metadata(root, os.lstat(root), upper)
+        return OverlayActive(self, parent, room, [self._layer(each) for each in reversed(chain)])
+
+    def whiteout(self, active: Active, path: bytes) -> None:
+        """Hide `path` of the parent; its directory is in `active.upper`. Nothing is left where the parent
+        shows nothing there: the kernel lists a whiteout that hides nothing."""
+        from pybuild.runtime.snapshots.upper import hides_something
+
+        if hides_something(self, active, path):
+            os.mknod(active.upper + b"/" + path, 0o020000, 0)
+
+    def set_opaque(self, active: Active, path: bytes) -> None:
+        assert isinstance(active, OverlayActive)
+        os.setxattr(active.upper + b"/" + path, self.opaque, b"y", follow_symlinks=False)
+        active.forget(path)
+
+    def tree(self, snapshot: int | None) -> LayeredTree:
+        tree = self._trees.get(snapshot)
+        if tree is None:
+            layers = [self._layer(each) for each in reversed(self.rows.chain(snapshot))]
+            tree = LayeredTree(layers or [self.rows.empty()], self.opaque)
+            if len(self._trees) >= KEPT_TREES:
+                self._trees.clear()
+            self._trees[snapshot] = tree
+        return tree
+
+    def active_tree(self, active: Active) -> LayeredTree:
+        assert isinstance(active, OverlayActive)
+        return LayeredTree([active.upper, *active.lower], self.opaque, frozen=False)
+
+    def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
+        return self._mounted(self.rows.chain(snapshot), None)
+
+    def changes(self, snapshot: int) -> Iterator[Change]:
+        return self._changes(snapshot, times=True)
+
+    def chain(self, snapshot: int | None) -> list[int]:
+        return self.rows.chain(snapshot)
+
+    def identity(self, snapshot: int | None) -> str:
+        # Without recursion: a chain may be longer than the interpreter's stack.
+        value = empty_identity()
+        pending: list[int] = []
+        while snapshot is not None:
+            known = self.rows.identity(snapshot)
+            if known is not None:
+                value = known
+                break
+            pending.append(snapshot)
+            snapshot = self.rows.parent(snapshot)
+        for each in reversed(pending):
+            root = self._layer(each)
+            value = diff_identity(value, Node(b"", root, os.lstat(root)), self._changes(each, times=False))
+            self.rows.keep_identity(each, value)
+        return value
+
+    def by_identity(self, identity: str) -> int | None:
+        return self.rows.by_identity(identity)
+
+    def trusted(self, snapshot: int) -> bool:
+        return self.rows.trusted(snapshot)
+
+    def remove(self, snapshots: Iterable[int]) -> list[int]:
+        removed = self.rows.remove(snapshots)
+        self._trees.clear()
+        return removed
+
+    def sync_old(self) -> int:
+        from pybuild.runtime.snapshots.rows import sync_old
+
+        return sync_old(self.rows.store)
+
+    def _layer(self, snapshot: int) -> bytes:
+        return self.rows.directory(snapshot) + b"/fs"
+
+    def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
+        parent = self.rows.parent(snapshot)
+        below = None if parent is None else self.tree(parent)
+        return overlay_changes(self._layer(snapshot), below, self.opaque, times=times)
+
+    def _mounted(self, chain: list[int], active: OverlayActive | None) -> Mounted:
+        """The state of `chain`, with the upper directory of `active` on top if there is one."""
+        from pybuild.runtime.snapshots.mounts import Mounted, Overlay
+        from pybuild.runtime.snapshots.removal import remove_tree
+
+        lower = mountable(self.rows, chain, self._limit(chain), self.opaque)
+        if active is None or not lower:
+            lower.append(self.rows.empty())  # an overlay has two directories at least
+        place = self.rows.room()
+        target, work = place + b"/merged", place + b"/work"
+        for directory in (place, target, work):
+            os.mkdir(directory)
+        after = [lambda: remove_tree(place)]
+        if active is None:
+            plan = Overlay(self._base, lower, userxattr=self.userxattr)
+        else:
+            plan = Overlay(self._base, lower, active.upper, work, userxattr=self.userxattr, volatile=True)
+            after.append(active.left)
+        try:
+            after.insert(0, self.attach(plan, target))
+        except OSError as failure:
+            remove_tree(place)
+            raise _mount_refused(self, len(lower), failure) from failure
+        if active is not None:
+            active.entered()
+        return Mounted(target, writable=active is not None, after=after)
+
+    def attach(self, plan: Overlay, target: bytes) -> Callable[[], None]:
+        """Mount `plan` at `target`; what is to be done once it is unmounted. Raises OSError."""
+        from pybuild.runtime.snapshots.mounts import overlay
+
+        overlay(plan, target)
+        return _nothing
+
+    @property
+    def _base(self) -> bytes:
+        return os.fsencode(self.rows.store.path("snapshots"))
+
+    def _limit(self, chain: list[int]) -> int:
+        """Lower directories one mount takes, one kept for the empty directory."""
+        from pybuild.runtime.snapshots import mounts
+
+        if len(chain) <= 64 or mounts.takes_layers_one_by_one():
+            return mounts.LOWER_LIMIT - 1
+        # By mount(2): `NUMBER/fs:` each, beside the rest of the options.
+        rest = 512 + 2 * len(self.rows.store.work)
+        return min(mounts.LOWER_LIMIT - 1, (mounts.OPTIONS_LIMIT - rest) // (len(str(max(chain))) + 4))
+
+
+def _nothing() -> None:
+    pass
+
+
+def _mount_refused(snapshotter: OverlaySnapshotter, layers: int, failure: OSError) -> SnapshotError:
+    from pybuild.runtime.snapshots.choose import forget
+
+    forget(snapshotter.rows.store)
+    notes = [
+        ("with", failure.strerror or str(failure)),
+        ("help", "run the build again, or set PYBUILD_SNAPSHOTTER=copy to build without mounting layers"),
+    ]
+    title = f"cannot mount {layers} layers with the snapshotter {snapshotter.name}"
+    return SnapshotError(Diagnostic(title, notes=notes))
+
+
+class OverlayActive:
+    """An upper directory being filled. `lower` are the layers beneath it, top first.
+
+    `known` is what `upper.py` has found out about directories: by path, the lower directories that show
+    through."""
+
+    __slots__ = ("_mounts", "_owner", "_room", "known", "lower", "parent", "upper")
+
+    def __init__(
+        self, owner: OverlaySnapshotter, parent: int | None, room: bytes, lower: list[bytes]
+    ) -> None:
+        self._owner = owner
+        self._room = room
+        self._mounts = 0
+        self.parent = parent
+        self.upper = room + b"/fs"
+        self.lower = tuple(lower)
+        self.known: dict[bytes, tuple[bytes, ...]] = {}
+
+    def mount(self) -> AbstractContextManager[bytes]:
+        """The merged root, writable. Raises SnapshotError; leaving raises OSError(EBUSY) when something still
+        uses it, and the snapshot must be aborted then."""
+        return self._owner._mounted(self._owner.chain(self.parent), self)
+
+    def entered(self) -> None:
+        self._mounts += 1
+
+    def left(self) -> None:
+        self._mounts -= 1
+        self.known.clear()
+
+    def forget(self, path: bytes) -> None:
+        """Drop what is known of directory `path` and those below it."""
+        if not path:
+            self.known.clear()
+            return
+        below = path + b"/"
+        for each in [each for each in self.known if each == path or each.startswith(below)]:
+            del self.known[each]
+
+    def commit(self) -> int:
+        if self._mounts:
+            raise OSError(errno.EBUSY, "a mounted snapshot can't be committed", os.fsdecode(self.upper))
+        return self._owner.rows.add(self.parent, self._room)
+
+    def abort(self) -> None:
+        from pybuild.runtime.snapshots.removal import remove_tree
+
+        remove_tree(self._room)

@@ -1,0 +1,241 @@
+"""The committed snapshots of one kind: rows of the record database beside directories `snapshots/ID`.
+
+    snapshots/ID/fs           the diff, or the whole tree of a plain snapshot
+    snapshots/ID/flat-BOOT    the whole state, where a chain got too long to be mounted (`flatten.py`)
+    snapshots/empty           an empty directory
+
+A directory gets its name inside the transaction that adds its row, so while a process holds the database's
+write lock every directory without a row is an orphan. A number is never given twice."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pybuild.runtime.content.store import Store
+
+REMOVED = "removed"
+"""Kind of the row that stands for the highest number ever given when its snapshot is gone."""
+
+
+class SnapshotError(UserError):
+    """A snapshot can't be made, found or mounted."""
+
+
+class Rows:
+    """What the database knows about the snapshots of `kind`. Thread-safe."""
+
+    __slots__ = ("_parents", "_trusted", "kind", "store")
+
+    def __init__(self, store: Store, kind: str) -> None:
+        self.store = store
+        self.kind = kind
+        self._parents: dict[int, int | None] = {}
+        self._trusted: set[int] = set()
+
+    def directory(self, snapshot: int) -> bytes:
+        """Where the files of a snapshot lie."""
+        return os.fsencode(self.store.path("snapshots", str(snapshot)))
+
+    def empty(self) -> bytes:
+        """A directory with nothing in it, mode 0755."""
+        path = os.fsencode(self.store.path("snapshots", "empty"))
+        if not os.path.isdir(path):
+            temporary = os.fsencode(os.path.join(self.store.work, os.urandom(8).hex()))
+            os.mkdir(temporary)
+            os.chmod(temporary, 0o755)
+            try:
+                os.rename(temporary, path)
+            except OSError as failure:
+                if failure.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                os.rmdir(temporary)
+        return path
+
+    def room(self) -> bytes:
+        """A fresh name in this process's work directory."""
+        return os.fsencode(os.path.join(self.store.work, os.urandom(8).hex()))
+
+    def parent(self, snapshot: int) -> int | None:
+        """Raises SnapshotError when there is no such snapshot of this kind."""
+        if snapshot not in self._parents:
+            rows = self.store.query("SELECT parent, kind FROM snapshot WHERE id = ?", snapshot)
+            if not rows or rows[0][1] != self.kind:
+                raise SnapshotError(
+                    f"snapshot {snapshot} is not in the store",
+                    help="it was pruned or made by another snapshotter; run the build again",
+                )
+            self._parents[snapshot] = _number(rows[0][0])
+        return self._parents[snapshot]
+
+    def chain(self, snapshot: int | None) -> list[int]:
+        """The snapshot and its ancestors, the oldest first."""
+        out: list[int] = []
+        while snapshot is not None:
+            out.append(snapshot)
+            snapshot = self.parent(snapshot)
+        out.reverse()
+        return out
+
+    def trusted(self, snapshot: int) -> bool:
+        """Whether the snapshot and its ancestors are of this kind, have their files, and were made in this
+        boot or synced since."""
+        seen: list[int] = []
+        at: int | None = snapshot
+        while at is not None and at not in self._trusted:
+            rows = self.store.query("SELECT parent, kind, boot, synced FROM snapshot WHERE id = ?", at)
+            if not rows:
+                return False
+            parent, kind, boot, synced = rows[0]
+            if kind != self.kind or not (boot == self.store.boot or synced):
+                return False
+            if not os.path.isdir(os.path.join(self.directory(at), b"fs")):
+                return False
+            seen.append(at)
+            at = _number(parent)
+        self._trusted.update(seen)
+        return True
+
+    def add(self, parent: int | None, made: bytes) -> int:
+        """Make directory `made`, which holds `fs`, a snapshot; its number. After a crash it is there whole or
+        is an orphan that nothing refers to."""
+        with self.store.transaction() as db:
+            depth = 1
+            if parent is not None:
+                row = db.execute("SELECT depth FROM snapshot WHERE id = ? AND kind = ?", (parent, self.kind))
+                found = row.fetchone()
+                if found is None:
+                    raise SnapshotError(f"snapshot {parent} was removed while a step ran on it")
+                depth = found[0] + 1
+            snapshot = db.execute(
+                "INSERT INTO snapshot (parent, kind, boot, depth) VALUES (?, ?, ?, ?)",
+                (parent, self.kind, self.store.boot, depth),
+            ).lastrowid
+            assert snapshot is not None
+            target = self.directory(snapshot)
+            try:
+                os.rename(made, target)
+            except OSError as failure:
+                if failure.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                os.rename(target, self.room())  # of a commit that died before its row was there
+                os.rename(made, target)
+        self._parents[snapshot] = parent
+        return snapshot
+
+    def identity(self, snapshot: int) -> str | None:
+        """The kept identity, None if it was never computed."""
+        rows = self.store.query("SELECT identity FROM snapshot WHERE id = ?", snapshot)
+        return str(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def keep_identity(self, snapshot: int, identity: str) -> None:
+        with self.store.transaction() as db:
+            db.execute("UPDATE snapshot SET identity = ? WHERE id = ?", (identity, snapshot))
+
+    def by_identity(self, identity: str) -> int | None:
+        """The earliest trusted snapshot with that identity."""
+        rows = self.store.query(
+            "SELECT id FROM snapshot WHERE identity = ? AND kind = ? ORDER BY id", identity, self.kind
+        )
+        for (found,) in rows:
+            snapshot = _number(found)
+            if snapshot is not None and self.trusted(snapshot):
+                return snapshot
+        return None
+
+    def remove(self, snapshots: Iterable[int]) -> list[int]:
+        """Delete snapshots; those removed. One that is leased or that a snapshot which stays is based on
+        stays, and so do its ancestors."""
+        wanted = set(snapshots)
+        removed: list[int] = []
+        with self.store.transaction() as db:
+            leased = {int(row[0]) for row in db.execute("SELECT ref FROM lease WHERE kind = 'snapshot'")}
+            highest = db.execute("SELECT max(id) FROM snapshot").fetchone()[0]
+            for snapshot in self._deepest_first(wanted - leased):
+                if db.execute("SELECT 1 FROM snapshot WHERE parent = ?", (snapshot,)).fetchone() is None:
+                    db.execute("DELETE FROM snapshot WHERE id = ?", (snapshot,))
+                    removed.append(snapshot)
+            if highest in removed:
+                db.execute("DELETE FROM snapshot WHERE kind = ?", (REMOVED,))
+                db.execute(
+                    "INSERT INTO snapshot (id, kind, boot, depth) VALUES (?, ?, '', 0)", (highest, REMOVED)
+                )
+        self._trusted.difference_update(removed)
+        for snapshot in removed:
+            self._parents.pop(snapshot, None)
+        _discard(self, [self.directory(snapshot) for snapshot in removed])
+        return removed
+
+    def _deepest_first(self, snapshots: set[int]) -> list[int]:
+        rows = self.store.query(
+            "SELECT id FROM snapshot WHERE kind = ? ORDER BY depth DESC, id DESC", self.kind
+        )
+        return [number for (found,) in rows if (number := _number(found)) in snapshots and number is not None]
+
+
+def sync_old(store: Store) -> int:
+    """Sync the store's file system, then trust the snapshots that were there before beyond this boot; their
+    number. Raises OSError when the file system reports a lost write, and trusts nothing then."""
+    waiting = store.query(
+        "SELECT max(id), count(*) FROM snapshot WHERE boot = ? AND synced = 0 AND kind != ?",
+        store.boot,
+        REMOVED,
+    )
+    newest, number = waiting[0]
+    if not number or newest is None:
+        return 0
+    from pybuild.runtime.snapshots.mounts import sync_file_system
+
+    sync_file_system(os.fsencode(store.path("snapshots")))
+    with store.transaction() as db:
+        done = db.execute(
+            "UPDATE snapshot SET synced = 1 WHERE boot = ? AND synced = 0 AND id <= ?", (store.boot, newest)
+        )
+        return done.rowcount
+
+
+def sweep_orphans(store: Store) -> list[int]:
+    """Delete snapshot directories that no row belongs to; their numbers. Safe beside commits of other
+    processes."""
+    rows = Rows(store, "")
+    orphans: list[int] = []
+    taken: list[bytes] = []
+    with store.transaction() as db:
+        known = {
+            int(row[0])
+            for row in db.execute("SELECT id FROM snapshot WHERE kind != ?", (REMOVED,)).fetchall()
+        }
+        for name in os.listdir(store.path("snapshots")):
+            if name.isdecimal() and int(name) not in known:
+                aside = rows.room()
+                try:
+                    os.rename(rows.directory(int(name)), aside)
+                except FileNotFoundError:
+                    continue  # its remover was faster
+                orphans.append(int(name))
+                taken.append(aside)
+    _discard(rows, taken)
+    return sorted(orphans)
+
+
+def _discard(rows: Rows, directories: list[bytes]) -> None:
+    from pybuild.runtime.snapshots.removal import remove_tree
+
+    for directory in directories:
+        aside = rows.room()
+        try:
+            os.rename(directory, aside)
+        except FileNotFoundError:
+            continue  # a sweep was faster
+        remove_tree(aside)
+
+
+def _number(value: object) -> int | None:
+    assert value is None or isinstance(value, int)
+    return value

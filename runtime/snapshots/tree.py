@@ -1,0 +1,277 @@
+"""Reading file system states without mounting them.
+
+`LayeredTree` merges layer directories as the kernel's overlay does, `DirectoryTree` reads one directory as it
+is. A merged directory is the tuple of the layer directories that make it up, top first (a *stack*): names are
+looked for from its top down, a whiteout or anything that is no directory ends a merge, an opaque mark ends it
+beneath."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from hashlib import sha256
+
+from pybuild.runtime.snapshots.types import Node, Resolution
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LINK_LIMIT = 40
+"""Symlinks walked in one resolution, as in the kernel."""
+
+CHUNK = 1 << 20
+_SETTLED_NS = 100_000_000
+_CACHED_FILES = 200_000
+_digests: dict[tuple[int, int, int, int, int], bytes] = {}
+
+Stack = tuple[bytes, ...]
+Nodes = list[Node]
+Merged = list[tuple[Node, Stack]]
+
+
+def file_digest(real: bytes, found: os.stat_result) -> bytes:
+    """sha256 of the regular file `real`, whose lstat is `found`.
+
+    Kept for the process by device, inode, size and both times, unless the file changed so recently that
+    another change could fall into the same tick of the file system's clock."""
+    key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    known = _digests.get(key)
+    if known is not None:
+        return known
+    value = sha256()
+    fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        while data := os.read(fd, CHUNK):
+            value.update(data)
+    finally:
+        os.close(fd)
+    digest = value.digest()
+    if abs(time.time_ns() - found.st_ctime_ns) > _SETTLED_NS:
+        if len(_digests) >= _CACHED_FILES:
+            _digests.clear()
+        _digests[key] = digest
+    return digest
+
+
+def is_whiteout(found: os.stat_result) -> bool:
+    """Whether an entry of a layer hides what lies beneath: a character device 0/0."""
+    return found.st_rdev == 0 and stat.S_ISCHR(found.st_mode)
+
+
+def is_opaque(directory: bytes, attribute: str) -> bool:
+    """Whether a layer's directory hides the ones beneath it."""
+    try:
+        return os.getxattr(directory, attribute, follow_symlinks=False) == b"y"
+    except OSError as failure:
+        if failure.errno in (errno.ENODATA, errno.ENOTSUP):
+            return False
+        raise
+
+
+class LayeredTree:
+    """The state made by layer directories, the top one first; at least one.
+
+    `opaque` is the attribute of opaque marks. With `frozen` the layers never change, and what was found out
+    about their directories is kept. Thread-safe when frozen."""
+
+    __slots__ = ("_opaque", "_stacks", "layers")
+
+    _whiteouts = True
+
+    def __init__(self, layers: Sequence[bytes], opaque: str, *, frozen: bool = True) -> None:
+        self.layers = tuple(layers)
+        self._opaque = opaque
+        self._stacks: dict[bytes, Stack] | None = {} if frozen else None
+
+    # The contract of Tree.
+
+    def resolve(self, path: bytes, *, follow_last: bool = True) -> Resolution:
+        trail = [self._root()]
+        names: list[bytes] = []
+        links: list[Node] = []
+        pending = _parts(path)
+        while pending:
+            name = pending.pop()
+            node, stack = trail[-1]
+            if node is not None and not stat.S_ISDIR(node.stat.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(path))
+            if name == b"..":
+                if names:
+                    trail.pop()
+                    names.pop()
+                continue
+            found, below = self._step(names, node, stack, name)
+            if found is not None and stat.S_ISLNK(found.stat.st_mode) and (pending or follow_last):
+                links.append(found)
+                if len(links) > LINK_LIMIT:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
+                target = os.readlink(found.real)
+                if target.startswith(b"/"):
+                    del trail[1:], names[:]
+                pending += _parts(target)
+                continue
+            trail.append((found, below))
+            names.append(name)
+        return Resolution(b"/".join(names), trail[-1][0], tuple(links))
+
+    def lstat(self, path: bytes) -> Node | None:
+        try:
+            return self.resolve(path, follow_last=False).node
+        except NotADirectoryError:
+            return None
+
+    def list(self, path: bytes) -> Nodes:
+        return [node for node, _ in self.entries(path, self.stack(path))]
+
+    def walk(self, path: bytes) -> Iterator[Node]:
+        pending = [iter(self.entries(path, self.stack(path)))]
+        while pending:
+            for node, below in pending[-1]:
+                yield node
+                if below:
+                    pending.append(iter(self.entries(node.path, below)))
+                    break
+            else:
+                pending.pop()
+
+    def file_digest(self, node: Node) -> bytes:
+        return file_digest(node.real, node.stat)
+
+    # Merged directories, for what reads layers side by side.
+
+    def stack(self, path: bytes) -> Stack:
+        """The directory at the resolved `path`. Raises FileNotFoundError, NotADirectoryError."""
+        stack = self.layers
+        here = b""
+        for name in path.split(b"/") if path else ():
+            here = here + b"/" + name if here else name
+            found = self.find(stack, name)
+            if found is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(path))
+            if not stat.S_ISDIR(found[1].st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(path))
+            stack = self.descend(stack, name, found[2], here)
+        return stack
+
+    def find(self, stack: Stack, name: bytes) -> tuple[bytes, os.stat_result, int] | None:
+        """Entry `name` of a merged directory: where it lies, its lstat, the index of its layer in the
+        stack."""
+        for index, directory in enumerate(stack):
+            real = directory + b"/" + name
+            try:
+                found = os.lstat(real)
+            except FileNotFoundError:
+                continue
+            if self._whiteouts and is_whiteout(found):
+                return None
+            return real, found, index
+        return None
+
+    def descend(self, stack: Stack, name: bytes, index: int, path: bytes) -> Stack:
+        """The merged directory `name` of `stack`, whose top is in layer `index`; `path` is its own."""
+        if index == len(stack) - 1:
+            return (stack[index] + b"/" + name,)
+        if self._stacks is not None and (known := self._stacks.get(path)) is not None:
+            return known
+        found = [stack[index] + b"/" + name]
+        for directory in stack[index + 1 :]:
+            real = directory + b"/" + name
+            try:
+                mode = os.lstat(real).st_mode
+            except FileNotFoundError:
+                continue
+            if not stat.S_ISDIR(mode) or is_opaque(found[-1], self._opaque):
+                break
+            found.append(real)
+        below = tuple(found)
+        if self._stacks is not None:
+            self._stacks[path] = below
+        return below
+
+    def entries(self, path: bytes, stack: Stack) -> Merged:
+        """The content of a merged directory, ordered by name: each with its own stack if it is a
+        directory."""
+        prefix = path + b"/" if path else b""
+        if len(stack) == 1:
+            return self._single(prefix, stack[0])
+        merged: dict[bytes, _Merge] = {}
+        for directory in stack:
+            with os.scandir(directory) as scan:
+                for entry in scan:
+                    known = merged.get(entry.name)
+                    if known is None:
+                        merged[entry.name] = _Merge(entry)
+                    elif known.open:
+                        known.open = entry.is_dir(follow_symlinks=False) and not is_opaque(
+                            known.reals[-1], self._opaque
+                        )
+                        if known.open:
+                            known.reals.append(entry.path)
+        out = []
+        for name in sorted(merged):
+            merge = merged[name]
+            if not is_whiteout(merge.stat):
+                below = tuple(merge.reals) if stat.S_ISDIR(merge.stat.st_mode) else ()
+                out.append((Node(prefix + name, merge.reals[0], merge.stat), below))
+        return out
+
+    def _single(self, prefix: bytes, directory: bytes) -> Merged:
+        found: Merged = []
+        with os.scandir(directory) as scan:
+            for entry in scan:
+                status = entry.stat(follow_symlinks=False)
+                if status.st_rdev == 0 and self._whiteouts and stat.S_ISCHR(status.st_mode):
+                    continue
+                real = entry.path
+                below = (real,) if stat.S_ISDIR(status.st_mode) else ()
+                found.append((Node(prefix + entry.name, real, status), below))
+        found.sort(key=_by_path)
+        return found
+
+    def _root(self) -> tuple[Node | None, Stack]:
+        return Node(b"", self.layers[0], os.lstat(self.layers[0])), self.layers
+
+    def _step(
+        self, names: Sequence[bytes], node: Node | None, stack: Stack, name: bytes
+    ) -> tuple[Node | None, Stack]:
+        found = self.find(stack, name) if node is not None else None
+        if found is None:
+            return None, ()
+        path = b"/".join((*names, name))
+        below = self.descend(stack, name, found[2], path) if stat.S_ISDIR(found[1].st_mode) else ()
+        return Node(path, found[0], found[1]), below
+
+
+class DirectoryTree(LayeredTree):
+    """The state in one directory: every entry is what it is, character device 0/0 included."""
+
+    __slots__ = ()
+
+    _whiteouts = False
+
+    def __init__(self, root: bytes) -> None:
+        super().__init__((root,), "", frozen=False)
+
+
+class _Merge:
+    """An entry of a merged directory while layers are read from the top down; `open` while lower directories
+    of that name still join it."""
+
+    __slots__ = ("open", "reals", "stat")
+
+    def __init__(self, entry: os.DirEntry[bytes]) -> None:
+        self.stat = entry.stat(follow_symlinks=False)
+        self.reals = [entry.path]
+        self.open = stat.S_ISDIR(self.stat.st_mode)
+
+
+def _parts(path: bytes) -> list[bytes]:
+    """Components of a path, the first one last, without empty ones and dots."""
+    return [part for part in reversed(path.split(b"/")) if part not in (b"", b".")]
+
+
+def _by_path(pair: tuple[Node, Stack]) -> bytes:
+    return pair[0].path

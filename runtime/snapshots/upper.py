@@ -1,0 +1,205 @@
+"""Writing a snapshot being made without mounting it: what the kernel's overlay does on copy-up, removal and
+mkdir.
+
+Paths are resolved ones: every component but the last is a directory of the merged state, never a symlink
+(that is a NotADirectoryError, so nothing outside is touched). Below a directory that these functions return,
+files, links and new directories may be made directly; a directory that the parent may have too is made and
+removed only here. One thread at a time writes one snapshot, and none while it is mounted. Works for every
+snapshotter: for a plain one the upper directory is the state."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pybuild.runtime.snapshots.overlay import OverlayActive, OverlaySnapshotter
+from pybuild.runtime.snapshots.tree import is_opaque, is_whiteout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.runtime.snapshots.tree import Stack
+    from pybuild.runtime.snapshots.types import Active, Snapshotter
+
+
+def copy_up_directory(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
+    """Have directory `path` of the merged state in `active.upper`, with its mode, owner, attributes and times
+    and everything the parent has in it still showing; where it lies there. Idempotent, and the times of the
+    directories above stay. Raises FileNotFoundError, NotADirectoryError."""
+    lower = _shown(snapshotter, active, path)
+    real = _join(active.upper, path)
+    if snapshotter.plain or os.path.lexists(real):
+        return real
+    _copy_up_from(snapshotter, active, path, lower[0])
+    return real
+
+
+def copy_up(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
+    """Have any entry of the merged state in `active.upper`, to be changed there; where it lies. As in the
+    kernel, a file's other names keep the old content. Raises FileNotFoundError, NotADirectoryError."""
+    here, name = _split(path)
+    lower = _shown(snapshotter, active, here)
+    real = _join(active.upper, path)
+    found = _lstat(real)
+    if found is not None:
+        if not snapshotter.plain and is_whiteout(found):
+            raise _error(errno.ENOENT, path)
+        return real
+    below = _beneath(snapshotter, active, lower, name)
+    if below is None:
+        raise _error(errno.ENOENT, path)
+    _copy_up_from(snapshotter, active, path, below)
+    return real
+
+
+def hide(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
+    """Remove whatever `path` is in the merged state, with everything below it; whether there was
+    something."""
+    here, name = _split(path)
+    try:
+        lower = _shown(snapshotter, active, here)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    found = _lstat(_join(active.upper, path))
+    if found is not None and not snapshotter.plain and is_whiteout(found):
+        return False
+    below = _beneath(snapshotter, active, lower, name)
+    if found is not None:
+        _remove(active, path, found)
+    if below is not None:
+        os.mknod(_join(copy_up_directory(snapshotter, active, here), name), stat.S_IFCHR, 0)
+    return found is not None or below is not None
+
+
+def replace(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
+    """Make room for something that is no directory: whatever `path` is in the merged state goes, and the
+    caller creates the returned path in `active.upper`, which is absent and whose directory is there. Raises
+    FileNotFoundError and NotADirectoryError for the directory that is to hold it."""
+    here, name = _split(path)
+    real = _join(copy_up_directory(snapshotter, active, here), name)
+    found = _lstat(real)
+    if found is not None:
+        _remove(active, path, found)
+    return real
+
+
+def make_opaque_directory(snapshotter: Snapshotter, active: Active, path: bytes, mode: int = 0o755) -> bytes:
+    """Make `path` an empty directory of the merged state, in place of whatever is there; where it lies."""
+    here, name = _split(path)
+    real = replace(snapshotter, active, path)
+    os.mkdir(real)
+    os.chmod(real, mode)
+    below = _beneath(snapshotter, active, _shown(snapshotter, active, here), name)
+    if below is not None and stat.S_ISDIR(os.lstat(below).st_mode):
+        assert isinstance(snapshotter, OverlaySnapshotter)
+        snapshotter.set_opaque(active, path)
+    return real
+
+
+def make_directory(snapshotter: Snapshotter, active: Active, path: bytes, mode: int = 0o755) -> bytes:
+    """`path` as a directory to write in: the merged state's own if it is one, else an empty one of that mode
+    in place of whatever is there; where it lies."""
+    try:
+        return copy_up_directory(snapshotter, active, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return make_opaque_directory(snapshotter, active, path, mode)
+
+
+def hides_something(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
+    """Whether the parent has an entry at `path` that shows, or would if `active.upper` had none there."""
+    here, name = _split(path)
+    return _beneath(snapshotter, active, _shown(snapshotter, active, here), name) is not None
+
+
+def _shown(snapshotter: Snapshotter, active: Active, path: bytes) -> Stack:
+    """The lower directories that show through at directory `path` of the merged state, top first."""
+    if snapshotter.plain:
+        at = active.upper
+        for name in path.split(b"/") if path else ():
+            at = at + b"/" + name
+            if not stat.S_ISDIR(os.lstat(at).st_mode):
+                raise _error(errno.ENOTDIR, path)
+        return ()
+    assert isinstance(active, OverlayActive)
+    assert isinstance(snapshotter, OverlaySnapshotter)
+    if not path:
+        return active.lower
+    known = active.known.get(path)
+    if known is None:
+        known = active.known[path] = _showing(snapshotter, active, path)
+    return known
+
+
+def _showing(snapshotter: OverlaySnapshotter, active: OverlayActive, path: bytes) -> Stack:
+    here, name = _split(path)
+    lower = _shown(snapshotter, active, here)
+    real = _join(active.upper, path)
+    found = _lstat(real)
+    if found is not None:
+        if is_whiteout(found):
+            raise _error(errno.ENOENT, path)
+        if not stat.S_ISDIR(found.st_mode):
+            raise _error(errno.ENOTDIR, path)
+        if not lower or is_opaque(real, snapshotter.opaque):
+            return ()
+    tree = snapshotter.tree(active.parent)
+    below = tree.find(lower, name) if lower else None
+    if below is not None and stat.S_ISDIR(below[1].st_mode):
+        return tree.descend(lower, name, below[2], path)
+    if found is not None:
+        return ()
+    raise _error(errno.ENOENT if below is None else errno.ENOTDIR, path)
+
+
+def _beneath(snapshotter: Snapshotter, active: Active, lower: Stack, name: bytes) -> bytes | None:
+    """Where entry `name` of the lower directories lies, None if they show none."""
+    if not lower:
+        return None
+    assert isinstance(snapshotter, OverlaySnapshotter)
+    found = snapshotter.tree(active.parent).find(lower, name)
+    return None if found is None else found[0]
+
+
+def _copy_up_from(snapshotter: Snapshotter, active: Active, path: bytes, real: bytes) -> None:
+    from pybuild.runtime.snapshots.copies import copy_entry
+
+    here, name = _split(path)
+    directory = copy_up_directory(snapshotter, active, here)
+    times = os.lstat(directory)
+    copy_entry(real, os.lstat(real), _join(directory, name))
+    os.utime(directory, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _remove(active: Active, path: bytes, found: os.stat_result) -> None:
+    real = _join(active.upper, path)
+    if not stat.S_ISDIR(found.st_mode):
+        os.unlink(real)
+        return
+    from pybuild.runtime.snapshots.removal import remove_tree
+
+    if isinstance(active, OverlayActive):
+        active.forget(path)
+    remove_tree(real)
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    """Directory and name. Raises ValueError for the root, which is never replaced."""
+    here, _, name = path.rpartition(b"/")
+    if not name or name in (b".", b".."):
+        raise ValueError(f"not a path below the root: {path!r}")
+    return here, name
+
+
+def _join(directory: bytes, path: bytes) -> bytes:
+    return directory + b"/" + path if path else directory
+
+
+def _lstat(path: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _error(number: int, path: bytes) -> OSError:
+    return OSError(number, os.strerror(number), os.fsdecode(path))

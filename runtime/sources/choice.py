@@ -1,0 +1,189 @@
+"""Choosing an image's manifest: from an index (perhaps of indexes) the one that serves a platform best."""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.runtime.image.descriptor import COMPRESSIONS, CONFIGS, INDEXES, MANIFESTS
+from pybuild.runtime.image.manifest import (
+    LONGEST_CONFIG,
+    LONGEST_MANIFEST,
+    Index,
+    Manifest,
+    config_platform,
+    diff_ids,
+    image_content,
+    parse,
+)
+from pybuild.runtime.registry import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pybuild.compiler.ops import Platform
+    from pybuild.runtime.image.descriptor import Descriptor, ImageContent
+
+    Read = Callable[[Descriptor], bytes]
+
+DEEPEST = 4
+"""Indexes within indexes that are followed."""
+ATTESTATION = "vnd.docker.reference.type"
+"""Annotation of BuildKit's index entries that describe an image rather than are one."""
+
+
+class NoSuchPlatform(UserError):
+    """An index without a manifest for the platform. `offered` are the platforms it has."""
+
+    def __init__(self, what: str, wanted: str, offered: list[str]) -> None:
+        listed = ", ".join(offered) or "none"
+        super().__init__(
+            Diagnostic(f"{what} is not available for {wanted}", notes=[("offered", listed)]),
+            help="choose one of the offered platforms with --platform, or another image"
+            if offered
+            else "choose another image",
+        )
+        self.offered = offered
+
+
+class Chosen:
+    """A platform's manifest, and the bytes of its config."""
+
+    __slots__ = ("config", "descriptor", "manifest")
+
+    def __init__(self, descriptor: Descriptor, manifest: Manifest, config: bytes) -> None:
+        self.descriptor = descriptor
+        self.manifest = manifest
+        self.config = config
+
+    def content(self, what: str) -> ImageContent:
+        """The image's layers. Raises BadContent: manifest and config disagree, layers that are no layers."""
+        try:
+            content = image_content(self.descriptor.digest, self.manifest, self.config)
+        except ValueError as error:
+            raise errors.bad_manifest(what, str(error)) from None
+        for layer in content.layers:
+            if layer.media_type not in COMPRESSIONS:
+                raise errors.unsupported_layer(what, layer.digest, layer.media_type)
+        return content
+
+
+class _Candidate:
+    __slots__ = ("depth", "descriptor", "platform")
+
+    def __init__(self, descriptor: Descriptor, platform: Platform, depth: int) -> None:
+        self.descriptor = descriptor
+        self.platform = platform
+        self.depth = depth
+
+
+def choose(root: Descriptor, read: Read, platform: Platform, what: str) -> Chosen:
+    """The manifest for `platform` under `root`, which names a manifest or an index. A manifest that `root`
+    itself names is taken whatever its platform, as BuildKit does.
+
+    `read` gives the bytes of manifests and configs. Raises NoSuchPlatform, BadContent, and what `read` raises.
+    """
+    return _choose(root, read, platform, what, 0)
+
+
+def choose_entry(entries: Iterable[Descriptor], read: Read, platform: Platform, what: str) -> Chosen:
+    """The same for the entries of an index."""
+    return _choose_entry(entries, read, platform, what, 0)
+
+
+def _choose(root: Descriptor, read: Read, platform: Platform, what: str, depth: int) -> Chosen:
+    found = read_manifest(root, read, what)
+    if isinstance(found, Manifest):
+        return Chosen(root, found, _read_config(found, read, what))
+    return _choose_entry(found.manifests, read, platform, what, depth)
+
+
+def _choose_entry(
+    entries: Iterable[Descriptor], read: Read, platform: Platform, what: str, depth: int
+) -> Chosen:
+    from pybuild.compiler.platforms import best, format
+
+    stated, unstated = _sort(entries, depth)
+    number = best(platform, [candidate.platform for candidate in stated], strict=bool(unstated))
+    if number is None and unstated:
+        for entry in unstated:
+            stated.extend(_expand(entry, read, what, depth))
+        number = best(platform, [candidate.platform for candidate in stated])
+    if number is None:
+        offered = sorted({format(candidate.platform) for candidate in stated})
+        raise NoSuchPlatform(what, format(platform), offered)
+    candidate = stated[number]
+    return _choose(candidate.descriptor, read, platform, what, candidate.depth + 1)
+
+
+def _sort(entries: Iterable[Descriptor], depth: int) -> tuple[list[_Candidate], list[Descriptor]]:
+    """Entries that state their platform, and those that must be read to know it; artifacts are left out."""
+    stated, unstated = [], []
+    for entry in entries:
+        if ATTESTATION in entry.annotations or entry.media_type not in MANIFESTS | INDEXES:
+            continue
+        if entry.platform is None:
+            unstated.append(entry)
+        elif entry.platform.get("os") != "unknown":
+            stated.append(_Candidate(entry, platform_of(entry.platform), depth))
+    return stated, unstated
+
+
+def _expand(entry: Descriptor, read: Read, what: str, depth: int) -> list[_Candidate]:
+    """What stands behind an entry without a platform: its config's platform, or a nested index's entries."""
+    found = read_manifest(entry, read, what)
+    if isinstance(found, Manifest):
+        if found.config.media_type not in CONFIGS:
+            return []
+        config = _read_config(found, read, what)
+        return [_Candidate(entry, platform_of(config_platform(config)), depth)]
+    if depth >= DEEPEST:
+        raise errors.bad_manifest(what, f"it nests indexes more than {DEEPEST} deep")
+    stated, unstated = _sort(found.manifests, depth + 1)
+    for nested in unstated:
+        stated.extend(_expand(nested, read, what, depth + 1))
+    return stated
+
+
+def platform_of(value: object) -> Platform:
+    """The platform in an index entry or a config: fields that are no strings count as absent."""
+    from pybuild.compiler.ops import Platform
+
+    def text(name: str) -> str:
+        found = value.get(name) if isinstance(value, dict) else None
+        return found if isinstance(found, str) else ""
+
+    features = value.get("os.features") if isinstance(value, dict) else None
+    return Platform(
+        architecture=text("architecture"),
+        os=text("os"),
+        variant=text("variant"),
+        os_version=text("os.version"),
+        os_features=tuple(f for f in features if isinstance(f, str)) if isinstance(features, list) else (),
+    )
+
+
+def read_manifest(descriptor: Descriptor, read: Read, what: str) -> Manifest | Index:
+    """The parsed manifest or index. Raises BadContent."""
+    if descriptor.size > LONGEST_MANIFEST:
+        raise errors.bad_manifest(what, f"it is longer than {LONGEST_MANIFEST} bytes")
+    try:
+        found = parse(read(descriptor), descriptor.media_type)
+    except ValueError as error:
+        raise errors.bad_manifest(what, str(error)) from None
+    if isinstance(found, str):
+        raise errors.unsupported_manifest(what, found)
+    return found
+
+
+def _read_config(manifest: Manifest, read: Read, what: str) -> bytes:
+    known = manifest.config.media_type in CONFIGS
+    if manifest.config.size > LONGEST_CONFIG:
+        raise errors.bad_manifest(what, f"its config is longer than {LONGEST_CONFIG} bytes")
+    config = read(manifest.config)
+    try:
+        diff_ids(config)
+    except ValueError as error:
+        if known:
+            raise errors.bad_manifest(what, str(error)) from None
+        raise errors.not_an_image(what, manifest.config.media_type) from None
+    return config

@@ -1,0 +1,46 @@
+"""What is asked of one build: the command line, with the defaults of `pybuild.toml` filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+
+@frozen
+class BuildRequest:
+    """A build as the user put it; nothing is looked up or checked against the world.
+
+    `context` is a directory, or `-` for standard input. `file` None means by name in the context, `-` standard
+    input. `build_args` with the value None take the variable of that name from the environment. `outputs` are
+    texts of `--output`. `parallelism` 0 leaves it to the machine.
+    """
+
+    context: str = "."
+    file: str | None = None
+    target: str | None = None
+    tags: tuple[str, ...] = ()
+    build_args: tuple[tuple[str, str | None], ...] = ()
+    build_contexts: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    push: bool = False
+    load: bool = False
+    no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
+    pull: bool = False
+    progress: str = "auto"
+    quiet: bool = False
+    metadata_file: str | None = None
+    iidfile: str | None = None
+    allow: tuple[str, ...] = ()
+    network: str = "default"
+    add_hosts: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    shm_size: int = 0
+    cgroup_parent: str = ""
+    parallelism: int = 0
+    isolate_network: bool = False
+    registries: Mapping[str, Mapping[str, object]] = field(factory=dict)
