@@ -18,7 +18,7 @@ from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge, LinuxResources, Metadata, ProgressGroup, Vertex
 from pybuild.compiler.llb.decode import decode_op, received_vertex
 from pybuild.compiler.llb.encode import encode_op, unique_vertices
-from pybuild.compiler.llb.wire import DefinitionError
+from pybuild.compiler.llb.wire import DefinitionError, shown
 from pybuild.lang.source import Source, Span
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _metadata_json(metadata: Metadata, sources: list[Source]) -> dict[str, Any]:
     if metadata.ignore_cache:
         out["ignore_cache"] = True
     if metadata.description:
-        out["description"] = dict(metadata.description)
+        out["description"] = {key: _shown(value) for key, value in metadata.description.items()}
     if metadata.export_cache is not None:
         out["export_cache"] = metadata.export_cache
     if metadata.caps:
@@ -156,8 +156,12 @@ def _source_json(source: Source) -> dict[str, str]:
         source.text.encode()
     except UnicodeEncodeError:
         data = source.text.encode("utf-8", "surrogateescape")
-        return {"name": source.name, "data": base64.b64encode(data).decode()}
-    return {"name": source.name, "text": source.text}
+        return {"name": _shown(source.name), "data": base64.b64encode(data).decode()}
+    return {"name": _shown(source.name), "text": source.text}
+
+
+def _shown(text: str) -> str:
+    return shown(text).decode()
 
 
 def _edge_json(edge: Edge) -> dict[str, Any]:

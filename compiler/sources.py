@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pybuild.compiler import reference
 from pybuild.compiler.ops import SourceOp
 from pybuild.lang.diagnostics import UserError
 
@@ -28,7 +29,7 @@ def image_source(
     ref: str, resolve_mode: str, record_type: str, layer_limit: int | None, checksum: str
 ) -> Made:
     return _made(
-        "docker-image://" + complete_reference(ref),
+        "docker-image://" + reference.parse(ref).canonical,
         {
             "image.resolvemode": resolve_mode,
             "image.recordtype": record_type,
@@ -169,7 +170,9 @@ def git_source(
     return _made(identifier, attrs, caps)
 
 
-_URL = re.compile(r"(?P<scheme>https?|ssh|git)://(?:(?P<user>[^@/]*)@)?(?P<host>[^/?#@\s]+)(?P<path>/[^?#\s]+)")
+_URL = re.compile(
+    r"(?P<scheme>https?|ssh|git)://(?:(?P<user>[^@/]*)@)?(?P<host>[^/?#@\s]+)(?P<path>/[^?#\s]+)"
+)
 _SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^#?\s]+)")
 
 
@@ -200,48 +203,3 @@ def json_list(words: Iterable[str]) -> str:
 
 
 _GO_ESCAPED = re.compile("[<>&\u2028\u2029]")
-
-_DOMAIN = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
-    r"|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
-)
-_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
-
-
-def complete_reference(ref: str) -> str:
-    """`ref` with registry, `library/` and tag filled in as Docker does: `docker.io/library/NAME:latest`.
-
-    A reference with a digest gets no tag. Raises `UserError` for one that breaks the grammar.
-    """
-    name, at, digest = ref.partition("@")
-    colon = name.rfind(":")
-    tag = ""
-    if colon > name.rfind("/"):
-        name, tag = name[:colon], name[colon + 1 :]
-        if not _TAG.fullmatch(tag):
-            raise _bad_reference(ref, f"{tag!r} is no tag")
-    domain, slash, path = name.partition("/")
-    if not slash or not ("." in domain or ":" in domain or domain == "localhost" or domain != domain.lower()):
-        domain, path = "docker.io", name
-    if domain == "index.docker.io":
-        domain = "docker.io"
-    if domain == "docker.io" and "/" not in path:
-        path = "library/" + path
-    if path != path.lower():
-        raise _bad_reference(ref, "the name of a repository is in lower case")
-    if not _DOMAIN.fullmatch(domain) or not _PATH.fullmatch(path):
-        raise _bad_reference(ref, f"{domain}/{path} is no name of a repository")
-    if at and not _DIGEST.fullmatch(digest):
-        raise _bad_reference(ref, f"{digest!r} is no digest")
-    if not tag and not at:
-        tag = "latest"
-    return f"{domain}/{path}" + (f":{tag}" if tag else "") + (f"@{digest}" if at else "")
-
-
-def _bad_reference(ref: str, why: str) -> UserError:
-    return UserError(
-        f"invalid image reference {ref!r}: {why}",
-        help="write [REGISTRY/]NAME[:TAG][@sha256:DIGEST], for example docker.io/library/alpine:3.20",
-    )

@@ -17,6 +17,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from pybuild.compiler.exec_process import arguments, exec_caps, process
 from pybuild.compiler.file_actions import (
     Actions,
     Bound,
@@ -39,7 +40,6 @@ from pybuild.compiler.mounts import (
     bind,
     cache,
     number_mounts,
-    number_ssh,
     secret,
     ssh,
     tmpfs,
@@ -52,7 +52,6 @@ from pybuild.compiler.ops import (
     ExecOp,
     HostIP,
     MergeOp,
-    Meta,
     NetMode,
     Platform,
     ProxyEnv,
@@ -60,7 +59,9 @@ from pybuild.compiler.ops import (
     SourceOp,
     Ulimit,
 )
-from pybuild.compiler.options import DEFAULT, Options, default_platform, normalize_platform
+from pybuild.compiler.options import DEFAULT, Options
+from pybuild.compiler.platforms import default as default_platform
+from pybuild.compiler.platforms import normalize as normalize_platform
 from pybuild.compiler.sources import (
     git_source,
     http_source,
@@ -85,12 +86,10 @@ __all__ = [
     "bind",
     "cache",
     "copy",
-    "default_platform",
     "diff",
     "merge",
     "mkdir",
     "mkfile",
-    "normalize_platform",
     "rm",
     "secret",
     "ssh",
@@ -104,7 +103,7 @@ class State:
     """Output `edge` of a vertex (None: the empty file system) and what commands run on it inherit.
 
     `environment` is ordered by the last assignment of each name. `platform` None means
-    `default_platform()` where an op carries one.
+    this machine's (`platforms.default`) where an op carries one.
     """
 
     edge: Edge | None = None
@@ -337,11 +336,10 @@ class State:
         state's. Raises `UserError` when there is no command.
         """
         mounts = tuple(mounts)
-        arguments = _arguments(args, shell)
         root = FileMount("/", self.edge, readonly=readonly_root)
         numbered = number_mounts(root, mounts)
         op = ExecOp(
-            meta=self._meta(arguments, mounts, proxy),
+            meta=process(self, arguments(args, shell), mounts, proxy),
             mounts=numbered.mounts,
             network=self.network_mode if network is None else network,
             security=self.security_mode if security is None else security,
@@ -349,7 +347,7 @@ class State:
             cdi_devices=tuple(devices),
         )
         platform = options.platform or self.platform or default_platform()
-        caps = numbered.caps | _exec_caps(op)
+        caps = numbered.caps | exec_caps(op)
         vertex = options.vertex(op, numbered.inputs, platform=platform, caps=caps)
         edges = {
             mount.target: Edge(vertex, numbered.outputs[mount.target]) if mount.has_output else mount.edge
@@ -360,25 +358,6 @@ class State:
         if options.platform is not None:
             after = after.on_platform(options.platform)
         return ExecState(**{name: getattr(after, name) for name in ("edge", *_INHERITED)}, edges=edges)
-
-    def _meta(self, arguments: tuple[str, ...], mounts: Sequence[AnyMount], proxy: ProxyEnv | None) -> Meta:
-        environment = dict(self.environment)
-        sockets = number_ssh(mounts)
-        if sockets:
-            environment.setdefault("SSH_AUTH_SOCK", sockets[0].target)
-        return Meta(
-            args=arguments,
-            env=tuple(f"{name}={value}" for name, value in environment.items()),
-            cwd=self.cwd,
-            user=self.user_name,
-            proxy_env=proxy,
-            extra_hosts=self.extra_hosts,
-            hostname=self.host_name,
-            ulimit=self.ulimits,
-            cgroup_parent=self.cgroup_parent,
-            remove_mount_stubs_recursive=True,
-            valid_exit_codes=self.valid_exit_codes,
-        )
 
     def file(self, actions: Actions, *, options: Options = DEFAULT) -> State:
         """Applies a chain of `copy`, `mkfile`, `mkdir`, `rm` and `symlink` as one file op."""
@@ -452,30 +431,3 @@ def diff(lower: State, upper: State, *, options: Options = DEFAULT) -> State:
 
 def _normalized(platform: Platform | None) -> Platform | None:
     return normalize_platform(platform) if platform is not None else None
-
-
-def _arguments(args: Sequence[str], shell: str | None) -> tuple[str, ...]:
-    if shell is not None:
-        if args:
-            raise UserError("a command is given twice", help="give either `args` or `shell`")
-        return ("/bin/sh", "-c", shell)
-    if isinstance(args, str):
-        from shlex import split
-
-        args = split(args)
-    if not args:
-        raise UserError("a command has no arguments", help="name the program to run")
-    return tuple(args)
-
-
-def _exec_caps(op: ExecOp) -> set[str]:
-    caps = {"exec.meta.base", "exec.meta.setsdefaultpath"}
-    needs = {
-        "exec.meta.network": op.network is not NetMode.UNSET,
-        "exec.meta.security": op.security is not SecurityMode.SANDBOX,
-        "exec.meta.proxyenv": op.meta.proxy_env is not None,
-        "exec.meta.ulimit": bool(op.meta.ulimit),
-        "exec.validexitcode": bool(op.meta.valid_exit_codes),
-        "exec.meta.cdi": bool(op.cdi_devices),
-    }
-    return caps | {cap for cap, needed in needs.items() if needed}

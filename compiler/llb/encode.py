@@ -13,7 +13,7 @@ from typing import Any
 from pybuild.compiler.graph import Edge, LinuxResources, Metadata, ProgressGroup, Vertex
 from pybuild.compiler.llb.encode_ops import OPS
 from pybuild.compiler.llb.sourcemap import encode_source
-from pybuild.compiler.llb.wire import block, mapping, number, present_number, text, texts, uint64, utf8
+from pybuild.compiler.llb.wire import block, mapping, number, present_number, shown, text, texts, uint64
 from pybuild.compiler.ops import Platform
 
 
@@ -71,7 +71,7 @@ def unique_vertices(edge: Edge) -> list[Vertex]:
 def encode_metadata(metadata: Metadata) -> bytes:
     """`pb.OpMetadata` bytes; spans are not in them but in the definition's source map."""
     out = number(1, metadata.ignore_cache)
-    out += mapping(2, metadata.description, lambda value: block(2, utf8(value)))
+    out += mapping(2, metadata.description, lambda value: block(2, shown(value)))
     if metadata.export_cache is not None:
         out += block(4, number(1, metadata.export_cache))
     out += mapping(5, metadata.caps, lambda value: present_number(2, value))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from pybuild.compiler.llb.wire import DefinitionError, Message, block, data, mapping, number, text
+from pybuild.compiler.llb.wire import DefinitionError, Message, block, data, mapping, number, shown, text
 from pybuild.lang.source import Source, Span
 
 _LANGUAGES = {".pybuild": "pybuild", ".py": "Python"}
@@ -39,7 +39,7 @@ def encode_source_info(source: Source) -> bytes:
     suffix = source.name[source.name.rfind(".") :] if "." in source.name else ""
     content = source.text.encode("utf-8", "surrogateescape")
     language = _LANGUAGES.get(suffix, "Dockerfile")
-    return text(1, source.name) + data(2, content) + text(4, language)
+    return data(1, shown(source.name)) + data(2, content) + text(4, language)
 
 
 def encode_range(span: Span) -> bytes:

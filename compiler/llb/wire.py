@@ -90,6 +90,11 @@ def utf8(value: str) -> bytes:
         ) from None
 
 
+def shown(value: str) -> bytes:
+    """Text outside identity, for people to read: what is not valid Unicode becomes a question mark."""
+    return value.encode("utf-8", "replace")
+
+
 def text(field: int, value: str) -> bytes:
     """A string; nothing when it is empty."""
     return block(field, utf8(value)) if value else b""

@@ -58,11 +58,8 @@ class Pattern:
         self.steps: list[str] = []
         self.literal: list[bool] = []
         self.path: str | None = None
+        self.final = 0
         _compile(self, text[1:] if self.exception else text)
-        self.final = len(self.steps) - 1
-        if text.endswith("**") and self.steps[-1:] not in ([], [REST]):
-            self.steps.append(REST)
-            self.literal.append(False)
 
 
 def read_patterns(text: str, name: str = ".dockerignore") -> list[str]:
@@ -329,6 +326,9 @@ def _compile(pattern: Pattern, text: str) -> None:
             if number == 0 and text[2] != "/" and not any(ch in "*?[]\\" for ch in text[2:]):
                 component.append(wildcard.STAR)
     _add_component(pattern, component)
+    pattern.final = len(pattern.steps) - 1
+    if items[-1] == MANY and component != [REST]:
+        _add_component(pattern, [REST])
 
 
 def _items(tokens: list[str]) -> list[str]:

@@ -29,6 +29,10 @@ class Annotations:
         """Whether a place is used that Docker's media types do not have."""
         return any(place != "manifest" for place, _, _ in self._values)
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        return tuple(sorted(self._values.items()))
+
     def manifest(self, platform: Mapping[str, object]) -> dict[str, str]:
         return self._for("manifest", platform)
 

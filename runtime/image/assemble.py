@@ -90,12 +90,18 @@ class ImageOptions:
         self.oci = oci or (annotations is not None and annotations.need_oci)
         self.annotations = annotations
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for options that give equal images of equal results."""
+        annotations = self.annotations.identity if self.annotations is not None else ()
+        return self.compression, self.force, self.epoch, self.rewrite, self.oci, annotations
+
 
 class Image:
-    """What was assembled: the `target` (a manifest, or an index of `manifests`), and the config of the first
-    manifest. `configs` and `layers` belong to `manifests`, one each."""
+    """What was assembled: the `target` (a manifest, or an index of `manifests`). `configs`, `layers` and
+    `platforms` (JSON objects) belong to `manifests`, one each."""
 
-    __slots__ = ("configs", "created", "layers", "manifests", "target")
+    __slots__ = ("configs", "created", "layers", "manifests", "platforms", "target")
 
     def __init__(
         self,
@@ -103,14 +109,21 @@ class Image:
         manifests: Sequence[Descriptor],
         configs: Sequence[Descriptor],
         layers: Sequence[Sequence[Descriptor]],
+        platforms: Sequence[dict[str, object]],
         created: str,
     ) -> None:
         self.target = target
         self.manifests = tuple(manifests)
         self.configs = tuple(configs)
         self.layers = tuple(tuple(each) for each in layers)
+        self.platforms = tuple(platforms)
         self.created = created
         """When the image was made, RFC 3339 in whole seconds; empty when its config does not say."""
+
+    @property
+    def platform(self) -> dict[str, object]:
+        """The platform of the first manifest."""
+        return self.platforms[0]
 
     @property
     def blobs(self) -> list[Descriptor]:
@@ -155,8 +168,11 @@ def assemble(
             tracked.progress(f"exporting config {config.digest}", 0, 0, done=True)
         if len(manifests) > 1:
             tracked.progress(f"exporting manifest list {target.digest}", 0, 0, done=True)
-    created = max(part[3] for part in parts)
-    return Image(target, manifests, [part[1] for part in parts], [part[2] for part in parts], created)
+    created = max(_created(part[3]) for part in parts)
+    platforms = [config_platform(part[3]) for part in parts]
+    return Image(
+        target, manifests, [part[1] for part in parts], [part[2] for part in parts], platforms, created
+    )
 
 
 def _manifest(
@@ -166,8 +182,8 @@ def _manifest(
     made: Sequence[Descriptor],
     options: ImageOptions,
     listed: bool,
-) -> tuple[Descriptor, Descriptor, list[Descriptor], str]:
-    """Write config and manifest; their descriptors, the layers as listed there, the time of creation."""
+) -> tuple[Descriptor, Descriptor, list[Descriptor], bytes]:
+    """Write config and manifest; their descriptors, the layers as listed there, the config."""
     config = _config(layers, result, made, options)
     platform = config_platform(config)
     types = _OCI_LAYERS if options.oci else _DOCKER_LAYERS
@@ -192,7 +208,7 @@ def _manifest(
     described = Descriptor(
         media_type, found.digest, found.size, annotations, platform if listed or annotations else None
     )
-    return described, config_descriptor, listed_layers, _created(config)
+    return described, config_descriptor, listed_layers, config
 
 
 def _config(layers: Layers, result: Result, made: Sequence[Descriptor], options: ImageOptions) -> bytes:

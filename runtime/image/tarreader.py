@@ -31,9 +31,9 @@ _REGULAR = frozenset({b"0", b"\0", b"7", b"S"})
 _WITHOUT_DATA = frozenset({LINK, SYMLINK, CHARACTER, DEVICE, DIRECTORY, FIFO})
 _XATTR = b"SCHILY.xattr."
 _MAX_TIME = 1 << 62
-_END_AT = (7, 15, 23, 35, 47)
-_ENDS = bytes(len(_END_AT))
-"""Where the numeric fields of a header end, counted from its mode, and what most writers end them with."""
+
+_ENDS = bytes(5)
+"""What most writers end the five numeric fields from the mode on with."""
 
 
 class Entry:
@@ -234,7 +234,9 @@ class TarReader:
         entry = Entry(kind, name)
         number = self._number
         fields = block[100:148]
-        if fields.translate(None, b"01234567") == _ENDS and not any(fields[at] for at in _END_AT):
+        if fields.translate(None, b"01234567") == _ENDS and not (
+            fields[7] | fields[15] | fields[23] | fields[35] | fields[47]
+        ):
             entry.mode = int(fields[:7], 8)
             entry.uid = int(fields[8:15], 8)
             entry.gid = int(fields[16:23], 8)

@@ -31,6 +31,7 @@ WHITEOUT = b".wh."
 OPAQUE = b".wh..wh..opq"
 
 _ZEROS = bytes(BLOCK)
+_HOLE = bytes(BATCH)
 _TAIL = b"ustar\x0000" + bytes(64) + b"0000000\x000000000\x00" + bytes(167)
 _DEVICE_TAIL = b"ustar\x0000%b%07o\x00%07o\x00%b"
 _PLAIN_TAIL = b"ustar\x0000" + bytes(247)
@@ -72,11 +73,15 @@ def write_layer(
 class LayerWriter:
     """The state of one archive: what waits to be passed on, the directories written and the inodes seen."""
 
-    __slots__ = ("_clamp", "_directories", "_inodes", "_parents", "_parts", "_sink", "_size")
+    __slots__ = ("_clamp", "_directories", "_fixed", "_inodes", "_parents", "_parts", "_sink", "_size")
 
-    def __init__(self, sink: Sink, clamp: int | None = None, parents: Tree | None = None) -> None:
+    def __init__(
+        self, sink: Sink, clamp: int | None = None, parents: Tree | None = None, *, fixed: bool = False
+    ) -> None:
+        """With `fixed` every modification time becomes `clamp`, earlier ones too."""
         self._sink = sink
         self._clamp = clamp
+        self._fixed = fixed
         self._parents = parents
         self._parts: list[bytes] = []
         self._size = 0
@@ -108,6 +113,10 @@ class LayerWriter:
                 count += 1
         self.finish()
         return count
+
+    def directory(self, path: bytes, *, mtime: int) -> None:
+        """Write a directory that is nowhere on disk: root's, mode 0755."""
+        self._append(header(path + b"/", b"5", 0o755, mtime=mtime))
 
     def finish(self) -> None:
         """Write the end of the archive and pass everything on."""
@@ -150,7 +159,7 @@ class LayerWriter:
             else:
                 kind, link, size, device = b"1", first, 0, None
         mtime = found.st_mtime_ns // 1_000_000_000
-        if self._clamp is not None and mtime > self._clamp:
+        if self._clamp is not None and (mtime > self._clamp or self._fixed):
             mtime = self._clamp
         names = _names(real, follow=kind != b"2")
         attributes = _attributes(real, names) if names else None
@@ -171,7 +180,7 @@ class LayerWriter:
 
     def _flush(self) -> None:
         if self._parts:
-            self._sink(b"".join(self._parts))
+            self._sink(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
             self._parts = []
             self._size = 0
 
@@ -203,7 +212,7 @@ class LayerWriter:
             hole = _hole(fd, size - left, left)
             if hole:
                 for start in range(0, hole, BATCH):
-                    self._append(bytes(min(BATCH, hole - start)))
+                    self._append(_HOLE[: hole - start])
                 left -= hole
                 os.lseek(fd, size - left, os.SEEK_SET)
                 continue

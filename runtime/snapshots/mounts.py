@@ -35,6 +35,7 @@ BUSY_SECONDS = 2.0
 
 # Numbers of the system calls added since Linux 5.2, which are the same on every architecture.
 _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 429, 430, 431, 432
+_OPENAT2, _RESOLVE_IN_ROOT = 437, 16
 _SET_FLAG, _SET_STRING, _CREATE = 0, 1, 6
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 _AT_FDCWD = -100
@@ -328,3 +329,14 @@ def _check(result: int, path: bytes) -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fsdecode(path) or None)
     return result
+
+
+def open_in_root(root: bytes, path: bytes, flags: int) -> int:
+    """openat2(2) of `path` with `root` as its root, for every symlink and `..` in it. Raises OSError, with
+    ENOSYS before Linux 5.6."""
+    directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
+        return _check(_libc.syscall(_OPENAT2, directory, path, ctypes.byref(how), ctypes.c_size_t(24)), path)
+    finally:
+        os.close(directory)

@@ -84,6 +84,8 @@ class OverlaySnapshotter:
         return LayeredTree([active.upper, *active.lower], self.opaque, frozen=False)
 
     def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
+        if snapshot is None:
+            return self._mounted_empty()
         return self._mounted(self.rows.chain(snapshot), None)
 
     def changes(self, snapshot: int) -> Iterator[Change]:
@@ -147,9 +149,9 @@ class OverlaySnapshotter:
             os.mkdir(directory)
         after = [lambda: remove_tree(place)]
         if active is None:
-            plan = Overlay(self._base, lower, userxattr=self.userxattr)
+            plan = Overlay(self.rows.base, lower, userxattr=self.userxattr)
         else:
-            plan = Overlay(self._base, lower, active.upper, work, userxattr=self.userxattr, volatile=True)
+            plan = Overlay(self.rows.base, lower, active.upper, work, userxattr=self.userxattr, volatile=True)
             after.append(active.left)
         try:
             after.insert(0, self.attach(plan, target))
@@ -160,16 +162,20 @@ class OverlaySnapshotter:
             active.entered()
         return Mounted(target, writable=active is not None, after=after)
 
+    def _mounted_empty(self) -> Mounted:
+        from pybuild.runtime.snapshots.mounts import Mounted, bind
+
+        target = self.rows.room()
+        os.mkdir(target)
+        bind(self.rows.empty(), target, readonly=True)
+        return Mounted(target, after=[lambda: os.rmdir(target)])
+
     def attach(self, plan: Overlay, target: bytes) -> Callable[[], None]:
         """Mount `plan` at `target`; what is to be done once it is unmounted. Raises OSError."""
         from pybuild.runtime.snapshots.mounts import overlay
 
         overlay(plan, target)
         return _nothing
-
-    @property
-    def _base(self) -> bytes:
-        return os.fsencode(self.rows.store.path("snapshots"))
 
     def _limit(self, chain: list[int]) -> int:
         """Lower directories one mount takes, one kept for the empty directory."""

@@ -31,21 +31,22 @@ class SnapshotError(UserError):
 class Rows:
     """What the database knows about the snapshots of `kind`. Thread-safe."""
 
-    __slots__ = ("_parents", "_trusted", "kind", "store")
+    __slots__ = ("_parents", "_trusted", "base", "kind", "store")
 
     def __init__(self, store: Store, kind: str) -> None:
         self.store = store
+        self.base = os.fsencode(store.path("snapshots"))
         self.kind = kind
         self._parents: dict[int, int | None] = {}
         self._trusted: set[int] = set()
 
     def directory(self, snapshot: int) -> bytes:
         """Where the files of a snapshot lie."""
-        return os.fsencode(self.store.path("snapshots", str(snapshot)))
+        return b"%b/%d" % (self.base, snapshot)
 
     def empty(self) -> bytes:
         """A directory with nothing in it, mode 0755."""
-        path = os.fsencode(self.store.path("snapshots", "empty"))
+        path = self.base + b"/empty"
         if not os.path.isdir(path):
             temporary = os.fsencode(os.path.join(self.store.work, os.urandom(8).hex()))
             os.mkdir(temporary)

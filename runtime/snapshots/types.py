@@ -10,7 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import Protocol
 else:
@@ -138,3 +138,9 @@ class Snapshotter(Protocol):
 
     def trusted(self, snapshot: int) -> bool:
         """Whether the snapshot and its ancestors are there and were made in this boot or synced since."""
+
+    def sync_old(self) -> int:
+        """Sync the store's file system, and trust what was committed before beyond this boot; how many."""
+
+    def remove(self, snapshots: Iterable[int]) -> Sequence[int]:
+        """Delete snapshots that nothing needs: no lease, no other snapshot on top. Those deleted."""

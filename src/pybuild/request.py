@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import field, frozen
 
@@ -43,4 +44,4 @@ class BuildRequest:
     cgroup_parent: str = ""
     parallelism: int = 0
     isolate_network: bool = False
-    registries: Mapping[str, Mapping[str, object]] = field(factory=dict)
+    registries: Mapping[str, Mapping[str, Any]] = field(factory=dict)

@@ -175,6 +175,16 @@ def test_a_source_that_is_not_utf8() -> None:
     assert from_json(obj).vertex.metadata.spans[0].source.text == source.text
 
 
+def test_names_that_are_not_unicode_are_shown_as_far_as_they_are() -> None:
+    source = Source("D\udcff", "x")
+    description: Any = {"llb.customname": "a\udc80"}
+    record = Metadata(spans=(Span(source, 1, 1, 1, 2),), description=description)
+    edge = Edge(Vertex(ops.SourceOp("s"), metadata=record))
+    for back in (loads(dumps(edge)), decode_definition(encode_definition(edge))):
+        assert back.vertex.metadata.name == "a?"
+        assert back.vertex.metadata.spans[0].source.name == "D?"
+
+
 def change(path: str, value: object) -> dict[str, Any]:
     obj: Any = copy.deepcopy(to_json(example()))
     *steps, last = path.split(".")

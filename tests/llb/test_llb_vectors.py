@@ -30,6 +30,7 @@ def named(digest: str) -> Vertex:
     return vertex
 
 
+IMAGE_ATTRS: Any = {"image.resolvemode": "pull", "b": ""}
 INPUTS: Any = {"b": 0, "a": 1}
 ATTRS: Any = {"k": "v"}
 A, B = Edge(named("a")), Edge(named("b"), 2)
@@ -37,7 +38,7 @@ A, B = Edge(named("a")), Edge(named("b"), 2)
 OPS: dict[str, tuple[Vertex, str]] = {
     "image source": (
         Vertex(
-            ops.SourceOp("docker-image://x", {"image.resolvemode": "pull", "b": ""}),
+            ops.SourceOp("docker-image://x", IMAGE_ATTRS),
             (),
             ops.Platform("amd64", "linux"),
         ),

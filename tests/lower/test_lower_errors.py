@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from lower.world import NoSuchImage, World, image_config, lowered
 
@@ -182,6 +184,12 @@ def test_bad_triggers_of_a_base(trigger: str, title: str) -> None:
 def test_epoch_must_be_a_number() -> None:
     with pytest.raises(UsageError, match="invalid SOURCE_DATE_EPOCH: yesterday"):
         lowered("FROM base", build_args={"SOURCE_DATE_EPOCH": "yesterday"})
+
+
+@pytest.mark.parametrize("options", [{"network_default": "bridge"}, {"image_resolve_mode": "never"}])
+def test_options_of_other_kinds(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="unsupported value of"):
+        lowered("FROM base", **options)
 
 
 def test_nothing_is_asked_of_stages_that_are_not_needed() -> None:

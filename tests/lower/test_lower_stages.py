@@ -37,10 +37,11 @@ def test_stages_that_are_not_needed_resolve_nothing() -> None:
     assert resolved(world) == [BASE]
 
 
-def test_an_image_named_twice_is_resolved_for_each_stage_that_needs_it() -> None:
+def test_an_image_named_twice_is_resolved_once_for_a_platform() -> None:
     world = World()
-    lowered("FROM base AS a\nFROM base\nCOPY --from=a x y\nCOPY --from=base x y\n", world)
-    assert resolved(world) == [BASE] * 3
+    text = "FROM base AS a\nFROM --platform=arm64 base AS b\nFROM base\nCOPY --from=a x y\nCOPY --from=base x y\n"
+    lowered(text + "COPY --from=b x y\n", world)
+    assert world.resolved == [(BASE, "amd64"), (BASE, "arm64")]
 
 
 @pytest.mark.parametrize(

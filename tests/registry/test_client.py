@@ -340,7 +340,7 @@ def test_redirects_without_end(behaving: Registry, client: Client) -> None:
 
 
 def test_nobody_listens(client: Client) -> None:
-    with pytest.raises(errors.Unreachable, match="cannot connect to 127.0.0.1:1: connection refused"):
+    with pytest.raises(errors.Unreachable, match=r"cannot connect to 127.0.0.1:1: connection refused"):
         client.repository("127.0.0.1:1", "app").resolve("v1")
 
 

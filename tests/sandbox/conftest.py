@@ -10,6 +10,7 @@ import os
 import pickle
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -33,6 +34,8 @@ APPLETS = (
 PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\n"
 GROUP = "root:x:0:\napp:x:1001:\nwheel:x:10:root,app\naudio:x:63:app\nother:x:70:\n"
 USER = "pybuild-test"
+LIFE = 30
+"""Seconds after which a child that hangs is killed, and its steps with it."""
 
 # What is imported lazily must be there before a child becomes a user who can't read the interpreter's files.
 LOADED = (subids, runner_process, pwd, subprocess)
@@ -126,6 +129,7 @@ def in_child(work: Callable[[], Any], uid: int = 0) -> Any:
 
 
 def child_life(work: Callable[[], Any], uid: int, write: int) -> None:
+    signal.alarm(LIFE)
     try:
         become(uid)
         answer = pickle.dumps((True, work()))

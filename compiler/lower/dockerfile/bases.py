@@ -73,8 +73,7 @@ def _take_context(state: StageState, loaded: Loaded, platform: Platform) -> None
 def _take_image(lowering: Lowering, state: StageState, origin: str, platform: Platform) -> None:
     shown = platforms.format_all(platform) + " " if lowering.options.multi_platform else ""
     log_name = f"[{shown}internal] load metadata for {state.base_name}"
-    found = lowering.bridge.resolve_image(state.base_name, platform, log_name=log_name)
-    config = image.parse(found.config)
+    found, config = lowering.resolve_image(state.base_name, platform, log_name)
     state.base_config = found.config
     if state.platform is None and lowering.platforms.implicit:
         platform = _detect(config, platform, lowering.platforms.build)

@@ -192,7 +192,7 @@ def _add_triggers(lowering: Lowering, state: StageState) -> bool:
         return False
     triggers = []
     for text in texts:
-        instruction = parse_onbuild(text, f"ONBUILD of {state.stage.base}")
+        instruction = parse_onbuild(text, f"ONBUILD of {state.stage.base}", lowering.bridge.warn)
         triggers.append(_bind(lowering, state, instruction, onbuild=True))
     state.commands = [*triggers, *state.commands]
     state.steps += len(triggers)

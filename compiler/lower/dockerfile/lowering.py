@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pybuild.compiler.bridge import Bridge
+from pybuild.compiler.bridge import Bridge, ResolvedImage
+from pybuild.compiler.image import Image
+from pybuild.compiler.image import parse as parse_image
 from pybuild.compiler.lower.dockerfile.arguments import (
     Platforms,
     effective_build_args,
@@ -17,11 +19,28 @@ from pybuild.compiler.lower.dockerfile.contexts import NamedContexts, main_conte
 from pybuild.compiler.lower.dockerfile.options import LowerOptions
 from pybuild.compiler.lower.dockerfile.stages import Stages
 from pybuild.compiler.lower.dockerfile.words import Words
+from pybuild.compiler.ops import Platform
 from pybuild.compiler.timestamps import NANOSECONDS, format_seconds
-from pybuild.lang.diagnostics import Diagnostic, Label
+from pybuild.lang.diagnostics import Diagnostic, Label, UsageError, suggest
 from pybuild.lang.dockerfile.ignore import Matcher
 from pybuild.lang.dockerfile.instructions import Dockerfile
 from pybuild.lang.source import Span
+
+_CHOICES = {
+    "network_default": ("default", "none", "host"),
+    "image_resolve_mode": ("default", "pull", "local"),
+}
+
+
+def _check(options: LowerOptions) -> None:
+    for name, choices in _CHOICES.items():
+        value = getattr(options, name)
+        if value not in choices:
+            near = suggest(value, choices)
+            raise UsageError(
+                f"unsupported value of {name.replace('_', ' ')}: {value}",
+                help=f"did you mean {near}?" if near else f"give one of {', '.join(choices)}",
+            )
 
 
 class Lowering:
@@ -29,6 +48,7 @@ class Lowering:
 
     def __init__(self, dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> None:
         self.dockerfile = dockerfile
+        _check(options)
         self.options = options
         self.bridge = bridge
         self.words = Words(dockerfile.escape)
@@ -46,6 +66,15 @@ class Lowering:
         self.context_paths: set[str] = set()
         self.context = main_context(options.context_local_name, options.excludes, self._context_paths)
         self.ignored = Matcher(options.excludes)
+        self._images: dict[tuple[str, Platform], tuple[ResolvedImage, Image]] = {}
+
+    def resolve_image(self, ref: str, platform: Platform, log_name: str) -> tuple[ResolvedImage, Image]:
+        """An image and its config; each is asked for once."""
+        key = ref, platform
+        if key not in self._images:
+            found = self.bridge.resolve_image(ref, platform, log_name=log_name)
+            self._images[key] = found, parse_image(found.config)
+        return self._images[key]
 
     @property
     def created(self) -> str | None:

@@ -24,6 +24,7 @@ class LowerOptions:
     `build_platforms` are those steps can run on, the first one the machine's own; empty means that one.
     `contexts` maps names to `docker-image://REF`, `oci-layout://NAME[:TAG][@DIGEST]` or `local:NAME`.
     `excludes` are the patterns of the main context's .dockerignore. `no_cache_filter` holds stage names.
+    `network_default` is `default`, `none` or `host`, `image_resolve_mode` is `default`, `pull` or `local`.
     `shm_size` in bytes. `source_date_epoch` in seconds; it counts as a build argument of that name.
     """
 

@@ -1,0 +1,296 @@
+"""The engine: an open store with everything that solving needs, put together.
+
+Opening it moves the process into the build's namespaces, so it is done in the main thread, before any other
+thread exists, and once a process.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from time import time
+
+from pybuild.compiler.graph import walk
+from pybuild.runtime.cache.records import Records
+from pybuild.runtime.content.store import Store
+from pybuild.runtime.images import Images
+from pybuild.runtime.ops.operations import Operations
+from pybuild.runtime.ops.results import View
+from pybuild.runtime.ops.sources import ImageHandler, LocalHandler, patterns
+from pybuild.runtime.progress.observer import Observer, VertexEvent
+from pybuild.runtime.solver.solver import Solver
+from pybuild.runtime.solver.types import Cancellation, Input
+from pybuild.runtime.solver.types import Observer as SolverObserver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pybuild.compiler.graph import Edge, Vertex
+    from pybuild.compiler.ops import SourceOp
+    from pybuild.runtime.image.layers import Layers
+    from pybuild.runtime.ops.handlers import Handler
+    from pybuild.runtime.ops.results import Result
+    from pybuild.runtime.registry.hosts import Hosts
+    from pybuild.runtime.sandbox.executor import Sandbox
+    from pybuild.runtime.sandbox.network import NetworkPool
+    from pybuild.runtime.sandbox.runner import Runner
+    from pybuild.runtime.snapshots.types import Tree
+    from pybuild.runtime.sources.local import LocalTree
+
+SYNC_AFTER = 60
+"""Seconds after which the kernel has written a snapshot's files by itself, so that a syncfs costs little."""
+
+
+class EngineOptions:
+    """How to build. `directories` are what the graph's local names stand for, `named` what its OCI
+    layout names stand for (`oci-layout://PATH…`, `docker-archive:PATH…`);
+    `allow` holds granted entitlements; `parallelism` 0 leaves it to the machine."""
+
+    __slots__ = ("allow", "directories", "hosts", "isolate", "named", "parallelism", "pull", "root")
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        directories: Mapping[str, bytes] | None = None,
+        named: Mapping[str, str] | None = None,
+        pull: bool = False,
+        allow: frozenset[str] = frozenset(),
+        isolate: bool = False,
+        parallelism: int = 0,
+        hosts: Hosts | None = None,
+    ) -> None:
+        self.root = root
+        self.directories = dict(directories or {})
+        self.named = dict(named or {})
+        self.pull = pull
+        self.allow = allow
+        self.isolate = isolate
+        self.parallelism = parallelism
+        self.hosts = hosts
+
+
+class Engine:
+    """Solves edges and hands out trees and layers. Close it; threads end with it."""
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        observer: Observer,
+        cancellation: Cancellation,
+        *,
+        enter: bool = True,
+    ) -> None:
+        """Without `enter` the process stays in its namespaces, and nothing can be mounted or run."""
+        from pybuild.runtime.ops.exec import ExecHandler
+        from pybuild.runtime.ops.files.handler import FileHandler
+        from pybuild.runtime.sandbox import namespaces
+        from pybuild.runtime.sandbox.runner import Runner
+        from pybuild.runtime.snapshots.choose import choose
+
+        self.options = options
+        self.observer = observer
+        self.cancellation = cancellation
+        os.makedirs(options.root, mode=0o700, exist_ok=True)
+        self._runner: Runner | None = None
+        if enter:
+            namespaces.enter(options.root)
+            self._runner = Runner.start()
+        self.store = Store.open(options.root, on_wait=lambda who: observer.notice(f"waiting for {who}"))
+        self.snapshotter = choose(self.store)
+        self._sandbox: Sandbox | None = None
+        self._networks: NetworkPool | None = None
+        self._layers: Layers | None = None
+        self._guard = threading.RLock()
+        self._announcer = _Announcer(observer)
+        self._sweep()
+        files = FileHandler(self.snapshotter)
+        self._local = LocalHandler(options.directories, self._local_tree)
+        self.images = Images(
+            self.store,
+            self.snapshotter,
+            observer,
+            named=options.named,
+            hosts=options.hosts,
+            pull=options.pull,
+        )
+        image = ImageHandler(self.images.image_content, self.images.unpack)
+        layout = ImageHandler(self.images.named_content, self.images.unpack)
+        steps = ExecHandler(
+            self.snapshotter,
+            self.sandbox,
+            observer,
+            files.materialize,
+            allow_insecure="security.insecure" in options.allow,
+            allow_host_network="network.host" in options.allow,
+        )
+        sources: dict[str, Handler] = {
+            "docker-image": image,
+            "oci-layout": layout,
+            "local": self._local,
+        }
+        self.operations = Operations(
+            self.store, Records(self.store, self.snapshotter), sources, steps, files, observer
+        )
+        parallelism = options.parallelism or max(16, 4 * len(os.sched_getaffinity(0)))
+        self._solver: Solver[Vertex, Result] = Solver(
+            self.operations, observer=self._announcer, max_parallelism=parallelism
+        )
+
+    # Solving
+
+    def solve(self, edges: Sequence[Edge]) -> list[Result]:
+        """The results of `edges`. Raises UserError, Cancelled."""
+        results = self._solver.solve([Input(edge.vertex, edge.index) for edge in edges], self.cancellation)
+        self._announcer.rest(edges)
+        return results
+
+    def tree(self, result: Result) -> Tree:
+        return result.tree if isinstance(result, View) else self.snapshotter.tree(result.id)
+
+    def snapshot(self, result: Result) -> int | None:
+        """The snapshot of a result; a view is copied into one."""
+        from pybuild.runtime.ops.files.handler import FileHandler
+
+        if isinstance(result, View):
+            result = FileHandler(self.snapshotter).materialize(result, self.cancellation)
+        return result.id
+
+    @property
+    def layers(self) -> Layers:
+        from pybuild.runtime.image.layers import Layers
+
+        if self._layers is None:
+            self._layers = Layers(self.store, self.snapshotter)
+        return self._layers
+
+    def made(self, snapshot: int) -> tuple[str | None, str]:
+        """When a snapshot was made, RFC 3339."""
+        from pybuild.compiler.timestamps import format_seconds
+
+        rows = self.store.query("SELECT created FROM snapshot WHERE id = ?", snapshot)
+        return (format_seconds(int(str(rows[0][0]))), "") if rows else (None, "")
+
+    def sandbox(self) -> Sandbox:
+        """Made when the first step runs. Raises SandboxError when there is no OCI runtime."""
+        from pybuild.runtime.sandbox.executor import Sandbox
+        from pybuild.runtime.sandbox.find import find_runtime
+
+        with self._guard:
+            if self._sandbox is None:
+                assert self._runner is not None
+                self._sandbox = Sandbox(self.store.work, self._runner, self.networks(), find_runtime())
+            return self._sandbox
+
+    def networks(self) -> NetworkPool:
+        from pybuild.runtime.sandbox.network import NetworkPool
+
+        with self._guard:
+            if self._networks is None:
+                assert self._runner is not None
+                directory = os.path.join(self.store.work, "networks")
+                os.mkdir(directory, 0o700)
+                self._networks = NetworkPool(
+                    self._runner,
+                    directory,
+                    notice=self.observer.notice,
+                    isolate=self.options.isolate,
+                )
+            return self._networks
+
+    # Parts
+
+    def _local_tree(self, name: str, op: SourceOp) -> LocalTree:
+        from pybuild.lang.dockerfile.ignore import Matcher
+        from pybuild.runtime.sources.local import LocalTree
+        from pybuild.runtime.sources.statcache import StatCache
+
+        root = self.options.directories[name]
+        excludes = patterns(op, "local.excludepatterns")
+        return LocalTree(
+            root,
+            StatCache(self.store.path("stat"), root),
+            ignored=Matcher(excludes) if excludes else None,
+            selected=[os.fsencode(path) for path in patterns(op, "local.followpaths")],
+        )
+
+    def _sweep(self) -> None:
+        """Remove what dead builds left, and let old snapshots outlast this boot."""
+        from pybuild.runtime.snapshots.removal import remove_tree
+
+        dead = self.store.sweep(remove_tree)
+        if dead:
+            from pybuild.runtime.snapshots.rows import sweep_orphans
+
+            sweep_orphans(self.store)
+            self.sandbox().sweep(dead)
+        rows = self.store.query(
+            "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1",
+            self.store.boot,
+            int(time()) - SYNC_AFTER,
+        )
+        if rows:
+            threading.Thread(target=self.snapshotter.sync_old, name="sync", daemon=True).start()
+
+    def close(self) -> None:
+        """Idempotent. Saves the stat caches and ends what was started."""
+        for tree in self._local.trees():
+            tree.save()
+        self._solver.close()
+        if self._sandbox is not None:
+            self._sandbox.close()
+        if self._networks is not None:
+            self._networks.close()
+        self.images.close()
+        if self._runner is not None:
+            self._runner.close()
+        self.store.close()
+
+
+class _Announcer(SolverObserver["Vertex"]):
+    """Turns what the solver does into progress events."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._started: dict[str, float] = {}
+        self._completed: set[str] = set()
+
+    def rest(self, edges: Sequence[Edge]) -> None:
+        """All is solved: what lies beneath a hit was not looked at, and counts as cached."""
+        for vertex in walk(edges):
+            if vertex.digest not in self._completed:
+                self.completed(vertex, True, None)
+
+    def started(self, vertex: Vertex) -> None:
+        when = self._started[vertex.digest] = time()
+        self._observer.vertex(_event(vertex, started=when))
+
+    def completed(self, vertex: Vertex, cached: bool, error: BaseException | None) -> None:
+        when = time()
+        self._completed.add(vertex.digest)
+        text = "" if error is None else str(error) or type(error).__name__
+        started = self._started.get(vertex.digest, when)
+        if error is None or vertex.digest in self._started:
+            self._observer.vertex(_event(vertex, started=started, completed=when, cached=cached, error=text))
+
+
+def _event(
+    vertex: Vertex,
+    *,
+    started: float | None = None,
+    completed: float | None = None,
+    cached: bool = False,
+    error: str = "",
+) -> VertexEvent:
+    group = vertex.metadata.progress_group
+    return VertexEvent(
+        vertex.digest,
+        vertex.name or vertex.digest,
+        [edge.vertex.digest for edge in vertex.inputs],
+        started=started,
+        completed=completed,
+        cached=cached,
+        error=error,
+        group=group.id if group is not None else "",
+    )

@@ -1,0 +1,105 @@
+"""What an export is given: the results of a build and the means to make an image of them, once for all
+outputs."""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    from pybuild.compiler.reference import Reference
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.export.output import Output
+    from pybuild.runtime.image.annotations import Annotations
+    from pybuild.runtime.image.assemble import Image, Result
+    from pybuild.runtime.image.layers import Layers
+    from pybuild.runtime.progress.observer import Observer, Tracked
+    from pybuild.runtime.snapshots.types import Snapshotter
+
+    class Push(Protocol):
+        def __call__(
+            self, image: Image, name: Reference, *, insecure: bool, by_digest: bool, tracked: Tracked
+        ) -> None:
+            """Bring every blob of `image` and its manifests to the registry of `name`, and tag it unless
+            `by_digest`. Raises RegistryError."""
+else:
+    Protocol = object
+
+
+class Build:
+    """The outcome of a build, ready to be exported.
+
+    `results` has one entry a platform; `tags` are the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH;
+    `annotations` those of `--annotation`; `push` brings an image to a registry. Images are assembled once for
+    each set of options, so several outputs share layers, config and manifest.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        snapshotter: Snapshotter,
+        layers: Layers,
+        results: Sequence[Result],
+        observer: Observer,
+        *,
+        tags: Sequence[str] = (),
+        epoch: int | None = None,
+        annotations: Annotations | None = None,
+        push: Push | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        self.store = store
+        self.snapshotter = snapshotter
+        self.layers = layers
+        self.results = tuple(results)
+        self.observer = observer
+        self.tags = tuple(tags)
+        self.epoch = epoch
+        self.annotations = annotations
+        self.push = push
+        self.cancelled = cancelled
+        self._images: dict[tuple[object, ...], Image] = {}
+
+    def image(self, output: Output, tracked: Tracked) -> Image:
+        """The image that `output` asks for."""
+        from pybuild.runtime.image.assemble import assemble
+
+        options = output.image_options(epoch=self.epoch, annotations=self.annotations)
+        key = options.identity
+        image = self._images.get(key)
+        if image is None:
+            image = assemble(
+                self.store, self.layers, self.results, options, tracked=tracked, cancelled=self.cancelled
+            )
+            self._images[key] = image
+        return image
+
+    def names(self, output: Output) -> list[Reference]:
+        """The names of the image: the output's own, else the tags of the build. Raises InvalidReference, or
+        UsageError for a name with a digest."""
+        from pybuild.compiler.reference import parse
+
+        names = []
+        for text in output.names or self.tags:
+            name = parse(text)
+            if name.digest is not None:
+                raise UsageError(f"image name {text!r} has a digest", help="leave out everything from '@'")
+            names.append(name if name.tag else name.with_tag("latest"))
+        return names
+
+
+def metadata(image: Image, names: Sequence[Reference]) -> dict[str, object]:
+    """What `--metadata-file` says of an exported image, under buildx's keys."""
+    found: dict[str, object] = {
+        "containerimage.config.digest": image.configs[0].digest,
+        "containerimage.descriptor": image.target.to_json(),
+        "containerimage.digest": image.target.digest,
+    }
+    if len(image.manifests) > 1:
+        del found["containerimage.config.digest"]
+    if names:
+        found["image.name"] = ",".join(name.canonical for name in names)
+    return found

@@ -1,0 +1,213 @@
+"""`type=local`: the files of the result, written into a directory.
+
+Files belong to the user who builds, as with buildx; modes, times, links and attributes are the result's.
+Files of the directory that the result does not have are left alone; each file that it has is replaced by a
+rename.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pybuild.lang.diagnostics import Cancelled
+from pybuild.runtime.export.build import Build
+from pybuild.runtime.export.destination import ExportError, failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.runtime.export.output import Output
+    from pybuild.runtime.image.assemble import Result
+    from pybuild.runtime.progress.observer import Tracked
+    from pybuild.runtime.snapshots.types import Node, Tree
+
+
+def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
+    """Write the files. Raises ExportError."""
+    epoch = output.epoch(build.epoch)
+    for prefix, result in subdirectories(output, build):
+        writer = _Writer(os.path.join(os.fsencode(output.dest), prefix), epoch, build)
+        writer.run(build.snapshotter.tree(result.snapshot))
+        if writer.skipped:
+            build.observer.notice(
+                f"{output.dest}: left out {os.fsdecode(writer.skipped[0])!r}"
+                + (f" and {len(writer.skipped) - 1} more" if len(writer.skipped) > 1 else "")
+                + ": this user may not make device nodes"
+            )
+    tracked.progress("copying files", 0, 0, done=True)
+    return {}
+
+
+def subdirectories(output: Output, build: Build) -> list[tuple[bytes, Result]]:
+    """Where each result's files go: `linux_amd64` and so on for several platforms (`platform-split=false`:
+    none; `true`: also for one)."""
+    split = output.flag("platform-split", len(build.results) > 1)
+    return [(_directory(result) if split else b"", result) for result in build.results]
+
+
+def _directory(result: Result) -> bytes:
+    from pybuild.runtime.image.manifest import config_platform
+
+    platform = config_platform(result.config)
+    names = ("os", "architecture", "variant")
+    return "_".join(str(platform[name]) for name in names if platform.get(name)).encode()
+
+
+class _Writer:
+    """The writing of one tree into one directory."""
+
+    def __init__(self, root: bytes, epoch: int | None, build: Build) -> None:
+        self._root = root
+        self._time = None if epoch is None else epoch * 1_000_000_000
+        self._cancelled = build.cancelled
+        self._links: dict[tuple[int, int], bytes] = {}
+        self._directories: list[tuple[bytes, Node]] = []
+        self.skipped: list[bytes] = []
+
+    def run(self, tree: Tree) -> None:
+        target = self._root
+        try:
+            os.makedirs(self._root, exist_ok=True)
+            for node in tree.walk(b""):
+                if self._cancelled is not None and self._cancelled():
+                    raise Cancelled
+                target = os.path.join(self._root, node.path)
+                self._write(node, target)
+            for target, node in reversed(self._directories):
+                self._attributes(node, target)
+                os.chmod(target, stat.S_IMODE(node.stat.st_mode))
+                self._times(node, target)
+        except OSError as error:
+            raise failure(os.fsdecode(target), error) from None
+
+    def _write(self, node: Node, target: bytes) -> None:
+        kind = stat.S_IFMT(node.stat.st_mode)
+        if kind == stat.S_IFDIR:
+            self._directory(node, target)
+            return
+        if kind == stat.S_IFSOCK:
+            return
+        inode = (node.stat.st_dev, node.stat.st_ino)
+        first = self._links.get(inode) if node.stat.st_nlink > 1 else None
+        temporary = os.path.join(os.path.dirname(target), b".pybuild-" + os.urandom(6).hex().encode())
+        try:
+            if first is not None:
+                os.link(first, temporary, follow_symlinks=False)
+            elif not self._make(node, kind, temporary):
+                return
+            self._replace(temporary, target)
+            temporary = b""
+        finally:
+            if temporary and os.path.lexists(temporary):
+                os.unlink(temporary)
+        if node.stat.st_nlink > 1:
+            self._links.setdefault(inode, target)
+
+    def _replace(self, temporary: bytes, target: bytes) -> None:
+        try:
+            os.rename(temporary, target)
+        except OSError as error:
+            if error.errno != errno.EISDIR:
+                raise
+            try:
+                os.rmdir(target)
+            except OSError:
+                raise ExportError(
+                    f"{os.fsdecode(target)} is a directory with files in it, where the result has a file",
+                    help="remove the directory, or choose another destination",
+                ) from None
+            os.rename(temporary, target)
+
+    def _directory(self, node: Node, target: bytes) -> None:
+        try:
+            os.mkdir(target, 0o700)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.lstat(target).st_mode):
+                os.unlink(target)
+                os.mkdir(target, 0o700)
+        self._directories.append((target, node))
+
+    def _make(self, node: Node, kind: int, target: bytes) -> bool:
+        mode = stat.S_IMODE(node.stat.st_mode)
+        if kind == stat.S_IFLNK:
+            os.symlink(os.readlink(node.real), target)
+        elif kind == stat.S_IFREG:
+            _copy(node, target)
+        elif kind == stat.S_IFIFO:
+            os.mkfifo(target, 0o600)
+        else:
+            try:
+                os.mknod(target, kind | 0o600, node.stat.st_rdev)
+            except PermissionError:
+                self.skipped.append(node.path)
+                return False
+        if kind != stat.S_IFLNK:
+            self._attributes(node, target)
+            os.chmod(target, mode)
+        self._times(node, target)
+        return True
+
+    def _times(self, node: Node, target: bytes) -> None:
+        time = node.stat.st_mtime_ns if self._time is None else self._time
+        os.utime(target, ns=(time, time), follow_symlinks=False)
+
+    def _attributes(self, node: Node, target: bytes) -> None:
+        """Copy `user.*` attributes and file capabilities as far as this user and the file system allow."""
+        try:
+            names = os.listxattr(node.real, follow_symlinks=False)
+        except OSError as error:
+            if error.errno == errno.ENOTSUP:
+                return
+            raise
+        for name in names:
+            kept = name == "security.capability" or name.startswith("user.")
+            if not kept or name.startswith("user.overlay."):
+                continue
+            try:
+                os.setxattr(target, name, os.getxattr(node.real, name, follow_symlinks=False))
+            except OSError as error:
+                if error.errno not in (errno.ENOTSUP, errno.EPERM):
+                    raise
+
+
+def _copy(node: Node, target: bytes) -> None:
+    """Copy a regular file's bytes into the new file `target`, holes as holes."""
+    source = os.open(node.real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            size = node.stat.st_size
+            if node.stat.st_blocks * 512 < size:
+                _copy_segments(source, fd, size)
+            else:
+                _copy_range(source, fd, size)
+        finally:
+            os.close(fd)
+    finally:
+        os.close(source)
+
+
+def _copy_range(source: int, fd: int, left: int) -> None:
+    while left:
+        sent = os.sendfile(fd, source, None, min(left, 1 << 30))
+        if not sent:
+            raise OSError(errno.EIO, "the file ended early")
+        left -= sent
+
+
+def _copy_segments(source: int, fd: int, size: int) -> None:
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(source, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            break
+        end = os.lseek(source, at, os.SEEK_HOLE)
+        os.lseek(source, at, os.SEEK_SET)
+        os.lseek(fd, at, os.SEEK_SET)
+        _copy_range(source, fd, end - at)
+        at = end
+    os.ftruncate(fd, size)

@@ -1,0 +1,194 @@
+"""Images as sources: found by name, their layers fetched and unpacked when something needs the files."""
+
+from __future__ import annotations
+
+import threading
+
+from pybuild.compiler.ops import SourceOp
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.image.unpack import unpack
+from pybuild.runtime.progress.observer import Tracked
+from pybuild.runtime.registry.transfer import Transfer
+from pybuild.runtime.sources.image import ImageSource
+from pybuild.runtime.sources.resolve import ImageResolver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pybuild.compiler.graph import Vertex
+    from pybuild.compiler.ops import Platform
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.image.descriptor import Descriptor, ImageContent
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.registry.client import Client
+    from pybuild.runtime.registry.hosts import Hosts
+    from pybuild.runtime.snapshots.types import Snapshotter
+    from pybuild.runtime.solver.types import Cancellation
+    from pybuild.runtime.sources.archive import ArchiveSource
+    from pybuild.runtime.sources.layout import LayoutSource
+    from pybuild.runtime.sources.resolve import Resolved
+
+
+class Images:
+    """Answers for images of registries, and of layouts by the names the build gave them. Thread-safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        snapshotter: Snapshotter,
+        observer: Observer,
+        *,
+        named: Mapping[str, str],
+        hosts: Hosts | None,
+        pull: bool,
+    ) -> None:
+        self._store = store
+        self._snapshotter = snapshotter
+        self._observer = observer
+        self._named = named
+        self._archives: ArchiveSource | None = None
+        self._open_layouts: LayoutSource | None = None
+        self._hosts = hosts
+        self._guard = threading.Lock()
+        self._made: Client | None = None
+        self._resolver = ImageResolver(store, self.client, pull=pull)
+        self._source = ImageSource(store, self._resolver, self.client)
+
+    def client(self) -> Client:
+        """The registry client, made when the network is first needed."""
+        from pybuild.runtime.registry.client import Client
+
+        with self._guard:
+            if self._made is None:
+                self._made = Client(self._hosts)
+            return self._made
+
+    def resolve_image(self, ref: str, platform: Platform, cancellation: Cancellation) -> Resolved:
+        return self._resolver.resolve(ref, platform, cancelled=cancellation, on_wait=self._waiting)
+
+    def image_content(self, ref: str, platform: Platform, cancellation: Cancellation) -> ImageContent:
+        return self.resolve_image(ref, platform, cancellation).content()
+
+    def resolve_named(self, name: str, platform: Platform, cancellation: Cancellation) -> Resolved:
+        """The image of a layout or archive, by the name the build gave it. Raises UserError."""
+        transfer = Transfer(None, cancellation, self._waiting)
+        kind, place = self._place(name)
+        if kind == "docker-archive":
+            return self._docker_archives.resolve(place, platform, transfer)
+        return self._layouts.resolve(place, platform, transfer)
+
+    def named_content(self, ref: str, platform: Platform, cancellation: Cancellation) -> ImageContent:
+        return self.resolve_named(ref.partition("@")[0], platform, cancellation).content()
+
+    def unpack(self, content: ImageContent, vertex: Vertex, cancellation: Cancellation) -> int | None:
+        """The snapshot of an image; fetching and unpacking overlap."""
+        tracked = Tracked(self._observer, vertex.name, vertex.digest)
+        assert isinstance(vertex.op, SourceOp)
+        ref = vertex.op.identifier
+        with _Arrival(self._store, lambda: self._fetch(ref, content, tracked, cancellation)) as arrival:
+            return unpack(
+                self._store,
+                self._snapshotter,
+                content.layers,
+                wait_blob=arrival.wait,
+                tracked=tracked,
+                cancelled=cancellation,
+                notice=self._observer.notice,
+            )
+
+    def _fetch(self, ref: str, content: ImageContent, tracked: Tracked, cancellation: Cancellation) -> None:
+        scheme, _, name = ref.partition("://")
+        transfer = Transfer(tracked, cancellation, self._waiting)
+        if scheme == "oci-layout":
+            self._fetch_named(name.partition("@")[0], content, transfer)
+        else:
+            self._source.fetch(name, content.layers, transfer)
+
+    def _fetch_named(self, name: str, content: ImageContent, transfer: Transfer) -> None:
+        kind, place = self._place(name)
+        if kind == "docker-archive":
+            from pybuild.runtime.sources.archive import parse_archive_name
+
+            self._docker_archives.fetch(parse_archive_name(place).path, content.layers, transfer)
+        else:
+            from pybuild.runtime.sources.layout import parse_layout_name
+
+            self._layouts.fetch(parse_layout_name(place).path, content.layers, transfer)
+
+    def _place(self, name: str) -> tuple[str, str]:
+        """Kind and place of a named image."""
+        found = self._named.get(name)
+        if found is None:
+            raise UserError(
+                f"the graph names an OCI layout {name!r} that was not given",
+                help=f"give it with --build-context {name}=oci-layout://PATH",
+            )
+        kind, _, place = found.partition(":")
+        return kind, place.removeprefix("//")
+
+    @property
+    def _layouts(self) -> LayoutSource:
+        from pybuild.runtime.sources.layout import LayoutSource
+
+        with self._guard:
+            if self._open_layouts is None:
+                self._open_layouts = LayoutSource(self._store)
+            return self._open_layouts
+
+    @property
+    def _docker_archives(self) -> ArchiveSource:
+        from pybuild.runtime.sources.archive import ArchiveSource
+
+        with self._guard:
+            if self._archives is None:
+                self._archives = ArchiveSource(self._store)
+            return self._archives
+
+    def _waiting(self, holder: str) -> None:
+        self._observer.notice(f"waiting for {holder}, which fetches a layer of the same image")
+
+    def close(self) -> None:
+        """Idempotent."""
+        for opened in (self._made, self._open_layouts, self._archives):
+            if opened is not None:
+                opened.close()
+
+
+class _Arrival:
+    """Blobs being fetched in a thread of their own; `wait` returns when one is there."""
+
+    def __init__(self, store: Store, fetch: Callable[[], None]) -> None:
+        self._store = store
+        self._fetch = fetch
+        self._error: BaseException | None = None
+        self._done = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def wait(self, blob: Descriptor) -> None:
+        """Raises what the fetch raised."""
+        if self._store.blobs.has(blob.digest):
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="fetch", daemon=True)
+            self._thread.start()
+        while not self._store.blobs.has(blob.digest):
+            if self._done.wait(0.01):
+                break
+        if self._error is not None and not self._store.blobs.has(blob.digest):
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._fetch()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()
+
+    def __enter__(self) -> _Arrival:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._thread.join()

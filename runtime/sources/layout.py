@@ -1,0 +1,260 @@
+"""Images in OCI image layouts (image-layout.md of the OCI image specification): directories and tar archives.
+
+Blobs are copied into the store and verified on the way. They are never linked: a file that its owner later
+changes in place must not change under the store.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.runtime.image.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, is_digest
+from pybuild.runtime.image.manifest import LONGEST_MANIFEST, decode
+from pybuild.runtime.registry.transfer import Transfer, fetch_blobs, read_blob
+from pybuild.runtime.sources.choice import choose, choose_entry
+from pybuild.runtime.sources.place import open_place
+from pybuild.runtime.sources.resolve import Resolved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pybuild.compiler.ops import Platform
+    from pybuild.runtime.content.blobs import BlobWriter
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.sources.place import Archive, Directory
+
+
+class LayoutError(UserError):
+    """A layout that is none, or does not have the image asked for."""
+
+
+def not_a_layout(path: str, problem: str) -> LayoutError:
+    return LayoutError(
+        f"{path} is not an OCI image layout: {problem}",
+        help="a layout has the files oci-layout and index.json; `docker save` archives are docker-archive:PATH",
+    )
+
+
+def tag_not_found(path: str, tag: str, tags: Sequence[str]) -> LayoutError:
+    diagnostic = Diagnostic(
+        f"the layout {path} has no image {tag}", notes=[("tags", ", ".join(tags) or "none")]
+    )
+    return LayoutError(diagnostic, help=f"name one of them: {path}:TAG" if tags else f"name {path} alone")
+
+
+def ambiguous(path: str, tags: Sequence[str]) -> LayoutError:
+    diagnostic = Diagnostic(
+        f"the layout {path} has several images", notes=[("tags", ", ".join(tags) or "none")]
+    )
+    return LayoutError(diagnostic, help=f"name one: {path}:TAG or {path}@sha256:…")
+
+
+def blob_missing(path: str, digest: str) -> LayoutError:
+    return LayoutError(f"the layout {path} lacks the blob {digest}", help="it is incomplete: make it again")
+
+
+class LayoutName:
+    """What stands after `oci-layout://`: `PATH[:TAG][@DIGEST]`."""
+
+    __slots__ = ("digest", "path", "tag")
+
+    def __init__(self, path: str, tag: str = "", digest: str = "") -> None:
+        self.path = path
+        self.tag = tag
+        self.digest = digest
+
+
+def parse_layout_name(text: str) -> LayoutName:
+    """A path with colons is taken whole if it exists. Raises LayoutError."""
+    path, at, digest = text.rpartition("@")
+    if not at or not digest.startswith("sha"):
+        path, digest = text, ""
+    elif not is_digest(digest):
+        raise LayoutError(f"'{digest}' is not a sha256 digest", help="write PATH@sha256:… with 64 digits")
+    tag = ""
+    if not os.path.exists(path):
+        head, colon, tail = path.rpartition(":")
+        if colon and head and "/" not in tail:
+            path, tag = head, tail
+    if not path:
+        raise LayoutError("a layout needs a path", help="write oci-layout://PATH[:TAG][@DIGEST]")
+    return LayoutName(path, tag, digest)
+
+
+class Layout:
+    """An open layout. It is a provider of its blobs. Close it."""
+
+    __slots__ = ("_place", "path")
+
+    def __init__(self, path: str, place: Directory | Archive) -> None:
+        self.path = path
+        self._place = place
+        marker = self._json("oci-layout")
+        version = marker.get("imageLayoutVersion")
+        if not isinstance(version, str) or not version.startswith("1."):
+            raise not_a_layout(path, f"its version is {version!r}, not 1.x")
+
+    @property
+    def entries(self) -> list[Descriptor]:
+        """The entries of index.json, read anew each time. Raises LayoutError."""
+        found = self._json("index.json").get("manifests")
+        if not isinstance(found, list):
+            raise not_a_layout(self.path, "its index.json lists no manifests")
+        try:
+            return [Descriptor.from_json(entry) for entry in found]
+        except ValueError as error:
+            raise not_a_layout(self.path, f"in its index.json {error}") from None
+
+    def _json(self, name: str) -> dict[str, object]:
+        try:
+            with self._place.open(name) as piece:
+                return decode(piece.read(LONGEST_MANIFEST, f"{self.path}: {name}"))
+        except FileNotFoundError:
+            raise not_a_layout(self.path, f"it has no {name}") from None
+        except ValueError as error:
+            raise not_a_layout(self.path, f"{name}: {error}") from None
+
+    def fetch(self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None]) -> None:
+        """Raises LayoutError for a blob that is missing or has another size than described."""
+        try:
+            piece = self._place.open(_blob_name(descriptor.digest))
+        except FileNotFoundError:
+            raise blob_missing(self.path, descriptor.digest) from None
+        with piece:
+            if piece.size != descriptor.size:
+                raise LayoutError(
+                    f"the blob {descriptor.digest} of {self.path} has {piece.size} bytes, "
+                    f"but the image describes {descriptor.size}",
+                    help="it is damaged: make the layout again",
+                )
+            if writer.offset > piece.size:
+                writer.restart()
+            piece.copy(writer, report)
+
+    def find(self, name: LayoutName) -> list[Descriptor]:
+        """The entries that `name` selects: one, or one for each platform of an image. Raises LayoutError."""
+        entries = self.entries
+        if name.digest:
+            return [self._by_digest(entries, name.digest)]
+        if name.tag:
+            found = [entry for entry in entries if name.tag in _tags(entry)]
+            if not found:
+                raise tag_not_found(self.path, name.tag, self.tags(entries))
+        else:
+            found = entries if len(entries) == 1 else [e for e in entries if "latest" in _tags(e)] or entries
+        found = list({entry.digest: entry for entry in found}.values())
+        if not found:
+            raise not_a_layout(self.path, "its index.json is empty")
+        platforms = [repr(sorted((entry.platform or {}).items(), key=repr)) for entry in found]
+        alike = len({tuple(_tags(entry)) for entry in found}) == 1
+        if len(found) > 1 and not (
+            alike and all(e.platform for e in found) and len(set(platforms)) == len(found)
+        ):
+            raise ambiguous(self.path, self.tags(found))
+        return found
+
+    def _by_digest(self, entries: list[Descriptor], digest: str) -> Descriptor:
+        for entry in entries:
+            if entry.digest == digest:
+                return entry
+        try:
+            with self._place.open(_blob_name(digest)) as piece:
+                return Descriptor("", digest, piece.size)
+        except FileNotFoundError:
+            raise blob_missing(self.path, digest) from None
+
+    def tags(self, entries: list[Descriptor]) -> list[str]:
+        return sorted({_tags(entry)[0] for entry in entries if _tags(entry)})
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._place.close()
+
+
+def _blob_name(digest: str) -> str:
+    algorithm, _, value = digest.partition(":")
+    return f"blobs/{algorithm}/{value}"
+
+
+def _tags(entry: Descriptor) -> list[str]:
+    """The names an entry answers to, its annotated one first: `v1`, `docker.io/library/app:v1`."""
+    out = []
+    for annotation in (REF_NAME, CONTAINERD_NAME):
+        name = entry.annotations.get(annotation, "")
+        if name and name not in out:
+            out.append(name)
+    for name in list(out):
+        tag = name.rpartition(":")[2]
+        if "/" in name and "/" not in tag and tag not in out:
+            out.append(tag)
+    return out
+
+
+def resolve_in_layout(
+    store: Store, layout: Layout, name: LayoutName, platform: Platform, transfer: Transfer
+) -> Resolved:
+    """The image that `name` selects for `platform`; its manifest and config are in the store afterwards.
+
+    Raises LayoutError, NoSuchPlatform, DigestMismatch, BadContent.
+    """
+
+    def read(descriptor: Descriptor) -> bytes:
+        return read_blob(store, layout, descriptor, transfer)
+
+    found, what = layout.find(name), f"{name.path}{':' + name.tag if name.tag else ''}"
+    if len(found) == 1:
+        chosen = choose(found[0], read, platform, what)
+        digest = found[0].digest
+    else:
+        chosen = choose_entry(found, read, platform, what)
+        digest = chosen.descriptor.digest
+    return Resolved(f"{name.path}@{digest}", digest, chosen)
+
+
+class LayoutSource:
+    """The layouts a build names. Thread-safe. Close it."""
+
+    def __init__(self, store: Store) -> None:
+        from threading import Lock
+
+        self._store = store
+        self._open: dict[str, Layout] = {}
+        self._lock = Lock()
+
+    def resolve(
+        self, name: LayoutName | str, platform: Platform, transfer: Transfer | None = None
+    ) -> Resolved:
+        """As `resolve_in_layout`; a text is `PATH[:TAG][@DIGEST]`."""
+        name = parse_layout_name(name) if isinstance(name, str) else name
+        return resolve_in_layout(self._store, self.layout(name.path), name, platform, transfer or Transfer())
+
+    def fetch(self, path: str, layers: Sequence[Descriptor], transfer: Transfer | None = None) -> None:
+        """Have the layers' blobs in the store, leased for this process. Raises LayoutError, DigestMismatch."""
+        missing = [layer for layer in layers if not self._store.blobs.has(layer.digest)]
+        if missing:
+            fetch_blobs(self._store, self.layout(path), layers, transfer or Transfer())
+        else:
+            for layer in layers:
+                self._store.lease("blob", layer.digest)
+
+    def layout(self, path: str) -> Layout:
+        with self._lock:
+            found = self._open.get(path)
+            if found is None:
+                place = open_place(path, self._store)
+                try:
+                    found = Layout(path, place)
+                except BaseException:
+                    place.close()
+                    raise
+                self._open[path] = found
+            return found
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._lock:
+            for layout in self._open.values():
+                layout.close()
+            self._open.clear()

@@ -1,0 +1,200 @@
+"""What a build reads: the Dockerfile, its ignore file, the main context and the named ones."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from pybuild.lang.diagnostics import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STDIN = "-"
+DOCKERFILES = ("Dockerfile", "Containerfile")
+OTHER_KINDS = {"build.pybuild": "the pybuild language", "build.py": "Python build modules"}
+LARGEST_FILE = 16 << 20
+"""Bytes of a Dockerfile; a larger one is something else."""
+
+
+class Inputs:
+    """The files of one build. `directory` None is a context given as an archive on standard input, whose bytes
+    are `archive`; `dockerfile` is the Dockerfile's text, `name` what the user calls it. `consulted` lists every
+    path that was read or looked for."""
+
+    __slots__ = ("archive", "consulted", "directory", "dockerfile", "ignore", "ignore_name", "name")
+
+    def __init__(self) -> None:
+        self.directory: str | None = None
+        self.archive: bytes | None = None
+        self.dockerfile = b""
+        self.name = ""
+        self.ignore = b""
+        self.ignore_name = ".dockerignore"
+        self.consulted: list[str] = []
+
+    def read(self, path: str) -> bytes | None:
+        """The file's bytes; None if it is not there."""
+        self.consulted.append(path)
+        try:
+            with open(path, "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) and path != "/dev/stdin":
+                    raise UsageError(f"{path} is not a regular file")
+                data = file.read(LARGEST_FILE + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except IsADirectoryError:
+            raise UsageError(f"{path} is a directory", help="name the Dockerfile with -f") from None
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        if len(data) > LARGEST_FILE:
+            raise UsageError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: it is no Dockerfile")
+        return data
+
+
+def read_inputs(context: str, file: str | None) -> Inputs:
+    """Find and read what a build of `context` with `-f file` needs. Raises UsageError."""
+    inputs = Inputs()
+    if context == STDIN:
+        if file == STDIN:
+            raise UsageError("standard input cannot be both the context and the Dockerfile")
+        _from_stdin(inputs, file)
+        return inputs
+    if not os.path.isdir(context):
+        what = "is not a directory" if os.path.exists(context) else "does not exist"
+        raise UsageError(
+            f"the context {context} {what}", help="give the directory that holds the files to copy"
+        )
+    inputs.directory = os.path.abspath(context)
+    if file == STDIN:
+        inputs.dockerfile, inputs.name = _stdin(), "Dockerfile"
+    else:
+        path = file if file is not None else _default_file(inputs, context)
+        found = inputs.read(path)
+        if found is None:
+            raise UsageError(f"the Dockerfile {path} does not exist", help="name it with -f")
+        inputs.dockerfile, inputs.name = found, path
+    _read_ignore(inputs, None if file == STDIN else inputs.name)
+    return inputs
+
+
+def _from_stdin(inputs: Inputs, file: str | None) -> None:
+    from pybuild.runtime.image.decompression import detect_compression
+
+    data = _stdin()
+    if detect_compression(data[:6]) == "none" and data[257:262] != b"ustar":
+        if file is not None:
+            raise UsageError(
+                "standard input is no archive, so it is the Dockerfile, and -f names another",
+                help="leave out -f, or give a context directory",
+            )
+        inputs.dockerfile, inputs.name = data, "Dockerfile"
+        return
+    inputs.archive = data
+    inputs.name = file or "Dockerfile"
+
+
+def complete(inputs: Inputs, directory: str, file: str | None) -> None:
+    """The archive on standard input was unpacked into `directory`: read the Dockerfile from there."""
+    from pybuild.runtime.snapshots.tree import DirectoryTree
+
+    tree = DirectoryTree(os.fsencode(directory))
+    names = (file,) if file is not None else DOCKERFILES
+    for name in names:
+        node = tree.resolve(os.fsencode(name)).node
+        if node is not None and stat.S_ISREG(node.stat.st_mode):
+            with open(node.real, "rb") as found:
+                inputs.dockerfile, inputs.name = found.read(), name
+            break
+    else:
+        raise UsageError(f"the archive on standard input has no {names[0]}", help="name it with -f")
+    inputs.directory = directory
+    _read_ignore(inputs, os.path.join(directory, inputs.name))
+
+
+def _default_file(inputs: Inputs, context: str) -> str:
+    kinds: dict[str, str] = {}
+    for name in (*DOCKERFILES, *OTHER_KINDS):
+        path = os.path.join(context, name)
+        inputs.consulted.append(path)
+        if os.path.lexists(path) and (name != "build.py" or _is_module(inputs, path)):
+            kinds.setdefault(OTHER_KINDS.get(name, "Dockerfile"), path)
+    if len(kinds) > 1:
+        listed = ", ".join(os.path.basename(path) for path in kinds.values())
+        raise UsageError(f"{context} has more than one build file: {listed}", help="choose one with -f")
+    if not kinds:
+        raise UsageError(f"{context} has no Dockerfile", help="name it with -f, or give another directory")
+    ((kind, path),) = kinds.items()
+    if kind != "Dockerfile":
+        raise UsageError(f"{path}: {kind} are not supported by this version of pybuild")
+    return path
+
+
+def _is_module(inputs: Inputs, path: str) -> bool:
+    data = inputs.read(path) or b""
+    return any(line.startswith(b"# syntax=python:") for line in data.split(b"\n", 5)[:5])
+
+
+def _read_ignore(inputs: Inputs, dockerfile: str | None) -> None:
+    """`<name>.dockerignore` beside the Dockerfile, else `.dockerignore` in the context."""
+    assert inputs.directory is not None
+    candidates = [os.path.join(inputs.directory, ".dockerignore")]
+    if dockerfile is not None:
+        candidates.insert(0, dockerfile + ".dockerignore")
+    for path in candidates:
+        found = inputs.read(path)
+        if found is not None:
+            inputs.ignore, inputs.ignore_name = found, path
+            return
+
+
+def _stdin() -> bytes:
+    return sys.stdin.buffer.read()
+
+
+def local_name(name: str) -> str:
+    """The local source name of a named context."""
+    return f"context:{name}"
+
+
+class NamedContexts:
+    """`--build-context` values sorted by kind: `directories` and `images` are what the graph's local names and
+    layout names stand for, `sources` what the lowering is told, `hosts` the commands of host file systems."""
+
+    __slots__ = ("directories", "hosts", "images", "sources")
+
+    def __init__(self, contexts: Iterable[tuple[str, str]]) -> None:
+        self.directories: dict[str, bytes] = {}
+        self.images: dict[str, str] = {}
+        self.hosts: dict[str, tuple[str, ...]] = {}
+        self.sources: dict[str, str] = {}
+        for name, value in contexts:
+            self._add(name, value)
+
+    def _add(self, name: str, value: str) -> None:
+        scheme = value.partition(":")[0]
+        if value.startswith("docker-image://"):
+            self.sources[name] = value
+        elif value.startswith(("oci-layout://", "docker-archive:")):
+            self.images[name] = value
+            self.sources[name] = f"oci-layout://{name}"
+        elif value.startswith("host:"):
+            commands = tuple(part.strip() for part in value[5:].split(",") if part.strip())
+            if not commands:
+                raise UsageError(f"the build context {name} names no command: {value}", help="host:sh,cat,ls")
+            self.hosts[name] = commands
+            self.sources[name] = f"oci-layout://{name}"
+        elif (scheme in ("http", "https", "git", "ssh", "target") and ":" in value) or value.startswith(
+            "git@"
+        ):
+            raise UsageError(f"the build context {name}={value} is not supported by this version of pybuild")
+        elif os.path.isdir(value):
+            self.directories[local_name(name)] = os.fsencode(os.path.abspath(value))
+            self.sources[name] = f"local:{local_name(name)}"
+        else:
+            raise UsageError(
+                f"the build context {name}={value} does not exist",
+                help="give a directory, docker-image://REF, oci-layout://PATH, docker-archive:PATH or host:COMMANDS",
+            )

@@ -1,0 +1,151 @@
+"""The same as an ordinary user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from sandbox.conftest import USER, Box, Stage, in_child, needs_root
+
+from pybuild.compiler.graph import LinuxResources
+from pybuild.compiler.ops import NetMode
+from pybuild.lang.diagnostics import Cancelled, render
+from pybuild.runtime.sandbox import namespaces, subids
+from pybuild.runtime.sandbox.errors import LimitError, SandboxError
+from pybuild.runtime.sandbox.users import Identity
+from pybuild.runtime.solver.types import Cancellation
+
+pytestmark = [pytest.mark.root, pytest.mark.crun, pytest.mark.user]
+
+
+def test_a_step_of_an_ordinary_user(user_box: Box) -> None:
+    def look(stage: Stage) -> str:
+        assert namespaces.rootless()
+        return stage.sh("id -u; cat /proc/self/status; echo $$; touch /tmp/root; echo x >/proc/sys/kernel/panic").out
+
+    out = user_box.inside(look)
+    assert "CapEff:\t00000000a80425fb" in out
+    assert "Seccomp:\t2" in out
+    assert out.startswith("0\n")
+    assert out.endswith("\n1\n")
+    assert (user_box.rootfs / "tmp" / "root").stat().st_uid == user_box.uid
+
+
+def test_other_ids_are_sub_ids(user_box: Box) -> None:
+    identity = Identity(1000, 1001, (10, 63))
+    result = user_box.inside(lambda stage: stage.sh("id; touch /tmp/app", identity=identity))
+    assert result.out == "uid=1000(app) gid=1001(app) groups=10(wheel),63(audio)\n"
+    start = subids._granted("/etc/subuid", (USER, str(user_box.uid)))[0][0]
+    assert (user_box.rootfs / "tmp" / "app").stat().st_uid == start + 999
+
+
+@pytest.mark.parametrize("network", [NetMode.UNSET, NetMode.NONE, NetMode.HOST])
+def test_networks(user_box: Box, network: NetMode) -> None:
+    """A private one only where the user may open /dev/net/tun; else the reason is told."""
+    script = "readlink /proc/self/ns/net; ls /sys >/dev/null && cat /etc/hosts | head -n 1"
+    result, notices = user_box.inside(lambda stage: (stage.sh(script, network=network), stage.notices))
+    space, hosts = result.out.splitlines()
+    same = space == os.readlink("/proc/self/ns/net")
+    assert same == (network == NetMode.HOST or bool(notices))
+    assert hosts == "127.0.0.1\tlocalhost buildkitsandbox"
+
+
+def test_limits_are_refused(user_box: Box) -> None:
+    with pytest.raises(LimitError, match="ordinary user"):
+        user_box.inside(lambda stage: stage.run("true", resources=LinuxResources(memory=1 << 20)))
+
+
+def test_cancellation(user_box: Box) -> None:
+    def cancelled(stage: Stage) -> float:
+        import threading
+
+        cancellation = Cancellation()
+        threading.Timer(0.3, cancellation.cancel).start()
+        begin = time.monotonic()
+        with pytest.raises(Cancelled):
+            stage.sh("(setsid sleep 1234567 &); sleep 1234567", cancellation=cancellation)
+        return time.monotonic() - begin
+
+    assert user_box.inside(cancelled) < 0.8
+    assert subprocess.run(["pgrep", "-f", "sleep 123456[7]"], capture_output=True, check=False).stdout == b""
+
+
+def test_no_sub_ids(ordinary_user: int, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "subuid").write_text("someone:100000:65536\nelse:300000:65536\n")
+    (tmp_path / "subgid").write_text("someone:100000:65536\n")
+    with pytest.raises(SandboxError) as caught:
+        subids.maps(ordinary_user, ordinary_user, str(tmp_path)) if False else subids.maps(64321, 64321, str(tmp_path))
+    text = render(caught.value.diagnostic)
+    assert "user 64321 has no sub-ids" in text
+    assert text.count("64321:365536:65536") == 2
+    assert f"{tmp_path}/subuid" in text
+    assert f"{tmp_path}/subgid" in text
+
+
+def test_too_few_sub_ids(tmp_path: Path) -> None:
+    for name in ("subuid", "subgid"):
+        (tmp_path / name).write_text("64321:100000:1000\n")
+    with pytest.raises(SandboxError, match="too few sub-ids"):
+        subids.maps(64321, 64321, str(tmp_path))
+
+
+def test_ranges_are_joined_and_may_stand_under_the_number(tmp_path: Path) -> None:
+    (tmp_path / "subuid").write_text("# comment\nroot:100000:40000\n0:200000:40000\nbad line\n")
+    (tmp_path / "subgid").write_text("root:5:70000\n")
+    made = subids.maps(0, 7, str(tmp_path))
+    assert made.uids == [(0, 1), (100000, 40000), (200000, 40000)]
+    assert made.gids == [(7, 1), (5, 70000)]
+
+
+def test_missing_newuidmap_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subids, "find_program", lambda name: None)
+    with pytest.raises(SandboxError, match="newuidmap is missing") as caught:
+        subids.maps(0, 0)
+    assert "uidmap" in render(caught.value.diagnostic) or "shadow" in render(caught.value.diagnostic)
+
+
+def test_forbidden_user_namespaces_name_the_setting(user_box: Box) -> None:
+    """The limit is set in a namespace that the test makes, so that nothing else on the machine is concerned."""
+    needs_root()
+
+    def enter() -> None:
+        from pybuild.runtime.sandbox import libc
+        from sandbox.conftest import become
+
+        libc.unshare(libc.CLONE_NEWUSER)
+        child = os.fork()
+        if child == 0:
+            # Only a process of the parent namespace may write a map of more than one id.
+            os._exit(0)
+        os.waitpid(child, 0)
+        become(0)
+
+    del enter
+    before = Path("/proc/sys/user/max_user_namespaces").read_text()
+    real = namespaces._sysctl
+
+    def limited(name: str) -> str | None:
+        return "0" if name == "user.max_user_namespaces" else real(name)
+
+    error = OSError(28, "No space left on device")
+
+    def refused() -> str:
+        namespaces._sysctl = limited
+        return render(namespaces._refused(error).diagnostic)
+
+    text = in_child(refused, user_box.uid)
+    assert "user.max_user_namespaces = 0" in text
+    assert "sysctl -w user.max_user_namespaces=65536" in text
+    assert Path("/proc/sys/user/max_user_namespaces").read_text() == before
+
+
+def test_apparmor_restriction_is_named(monkeypatch: pytest.MonkeyPatch, user_box: Box) -> None:
+    settings = {"kernel.apparmor_restrict_unprivileged_userns": "1", "user.max_user_namespaces": "1000"}
+    monkeypatch.setattr(namespaces, "_sysctl", settings.get)
+    text = in_child(lambda: render(namespaces._refused(OSError(13, "Permission denied")).diagnostic), user_box.uid)
+    assert "kernel.apparmor_restrict_unprivileged_userns = 1" in text
+    assert "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0" in text

@@ -1,0 +1,223 @@
+"""Trees: resolution inside the root, merging, order."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pybuild.runtime.snapshots.tree import DirectoryTree, LayeredTree, file_digest
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret").write_text("secret")
+    root = tmp_path / "root"
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "a" / "b" / "file").write_text("file")
+    (root / "secret").write_text("inside")
+    return root
+
+
+def tree_of(root: Path) -> DirectoryTree:
+    return DirectoryTree(os.fsencode(root))
+
+
+def test_links_are_walked_inside_the_root(root: Path) -> None:
+    (root / "absolute").symlink_to("/a/b")
+    (root / "a" / "up").symlink_to("../../../../secret")
+    (root / "a" / "out").symlink_to(root.parent / "outside" / "secret")
+    (root / "chain").symlink_to("absolute/../up")
+    tree = tree_of(root)
+    found = tree.resolve(b"absolute/file")
+    assert (found.path, [link.path for link in found.links]) == (b"a/b/file", [b"absolute"])
+    assert found.node is not None
+    assert stat.S_ISREG(found.node.stat.st_mode)
+    assert tree.resolve(b"a/up").path == b"secret"
+    outside = tree.resolve(b"a/out")
+    assert outside.node is None
+    assert outside.path == os.fsencode(root.parent / "outside" / "secret").lstrip(b"/")
+    chain = tree.resolve(b"chain")
+    assert chain.path == b"secret"
+    assert [link.path for link in chain.links] == [b"chain", b"absolute", b"a/up"]
+    assert tree.resolve(b"../../..").path == b""
+    assert tree.resolve(b"").node is not None
+
+
+def test_the_last_link_may_be_the_entry(root: Path) -> None:
+    (root / "link").symlink_to("a")
+    tree = tree_of(root)
+    found = tree.resolve(b"link", follow_last=False)
+    assert found.node is not None
+    assert stat.S_ISLNK(found.node.stat.st_mode)
+    assert found.links == ()
+    inside = tree.lstat(b"link/b")
+    assert inside is not None
+    assert inside.path == b"a/b"
+
+
+def test_what_is_absent_has_a_path(root: Path) -> None:
+    (root / "link").symlink_to("a/none")
+    found = tree_of(root).resolve(b"link/x/../y")
+    assert (found.path, found.node) == (b"a/none/y", None)
+    assert tree_of(root).lstat(b"none/x") is None
+    assert tree_of(root).lstat(b"secret/x") is None
+
+
+def test_loops_and_files_on_the_way(root: Path) -> None:
+    (root / "one").symlink_to("two")
+    (root / "two").symlink_to("one")
+    with pytest.raises(OSError, match="symbolic links") as loop:
+        tree_of(root).resolve(b"one")
+    assert loop.value.errno == errno.ELOOP
+    with pytest.raises(NotADirectoryError):
+        tree_of(root).resolve(b"secret/x")
+    for number in range(41):
+        (root / f"l{number}").symlink_to(f"l{number + 1}")
+    (root / "l40").unlink()
+    (root / "l40").write_text("")
+    assert len(tree_of(root).resolve(b"l0").links) == 40
+    (root / "m").symlink_to("l0")
+    with pytest.raises(OSError, match="symbolic links"):
+        tree_of(root).resolve(b"m")
+
+
+TARGETS = st.lists(st.sampled_from([b"..", b".", b"a", b"b", b"c", b""]), min_size=1, max_size=4).map(
+    b"/".join
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from([b"a", b"b", b"c", b"d/a", b"d/b"]), TARGETS, max_size=5), TARGETS)
+def test_resolution_agrees_with_the_kernel(links: dict[bytes, bytes], path: bytes) -> None:
+    """What `openat2(RESOLVE_IN_ROOT)` opens is what is resolved."""
+    import tempfile
+
+    from pybuild.runtime.snapshots import mounts
+
+    with tempfile.TemporaryDirectory() as name:
+        root = os.fsencode(name)
+        os.mkdir(root + b"/d")
+        for link, target in links.items():
+            if target:
+                os.symlink(target, root + b"/" + link)
+        try:
+            opened = mounts.open_in_root(root, path or b".", os.O_PATH)
+        except OSError as failure:
+            if failure.errno == errno.ENOSYS:
+                pytest.skip("the kernel has no openat2")
+            expected = None
+        else:
+            expected = os.fstat(opened).st_ino
+            os.close(opened)
+        try:
+            found = DirectoryTree(root).resolve(path).node
+        except OSError:
+            found = None
+        if expected is None and found is not None:
+            # What is absent has no `..` for the kernel; here the path is gone on with.
+            assert b".." in b"".join([path, *links.values()])
+        else:
+            assert (None if found is None else found.stat.st_ino) == expected
+
+
+def layer(root: Path, name: str, *paths: str) -> bytes:
+    for path in paths:
+        target = root / name / path
+        if path.endswith("/"):
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(name)
+    return os.fsencode(root / name)
+
+
+def walked(tree: LayeredTree) -> list[tuple[bytes, bytes]]:
+    return [(node.path, node.real.split(b"/")[-node.path.count(b"/") - 2]) for node in tree.walk(b"")]
+
+
+@pytest.mark.root
+def test_layers_merge_as_overlay_does(tmp_path: Path) -> None:
+    low = layer(tmp_path, "low", "d/a", "d/b", "e/x", "f", "g/y", "h/z")
+    middle = layer(tmp_path, "middle", "d/b", "d/c", "e/w", "f/inside", "h2/")
+    top = layer(tmp_path, "top", "d/", "e/v", "g")
+    os.mknod(middle + b"/d/a", stat.S_IFCHR, 0)
+    os.mknod(top + b"/h", stat.S_IFCHR, 0)
+    os.setxattr(middle + b"/e", "trusted.overlay.opaque", b"y")
+    tree = LayeredTree([top, middle, low], "trusted.overlay.opaque")
+    assert walked(tree) == [
+        (b"d", b"top"),
+        (b"d/b", b"middle"),
+        (b"d/c", b"middle"),
+        (b"e", b"top"),
+        (b"e/v", b"top"),
+        (b"e/w", b"middle"),
+        (b"f", b"middle"),
+        (b"f/inside", b"middle"),
+        (b"g", b"top"),
+        (b"h2", b"middle"),
+    ]
+    for node in tree.walk(b""):
+        found = tree.lstat(node.path)
+        assert found is not None
+        assert found.real == node.real
+    assert tree.lstat(b"h") is None
+    assert tree.lstat(b"d/a") is None
+    assert tree.lstat(b"e/x") is None
+    assert [node.path for node in tree.list(b"d")] == [b"d/b", b"d/c"]
+    with pytest.raises(NotADirectoryError):
+        tree.list(b"g")
+    with pytest.raises(FileNotFoundError):
+        tree.list(b"h")
+    other_marks = LayeredTree([top, middle, low], "user.overlay.opaque")
+    assert other_marks.lstat(b"e/x") is not None
+
+
+@pytest.mark.root
+def test_a_device_0_0_is_itself_in_a_plain_tree(tmp_path: Path) -> None:
+    os.mknod(tmp_path / "device", stat.S_IFCHR, 0)
+    assert [node.path for node in tree_of(tmp_path).walk(b"")] == [b"device"]
+
+
+def test_order_and_names_of_any_bytes(tmp_path: Path) -> None:
+    names = [b"\xff\xfe", b"a", b"a-b", b"a\nb", b"\xc3\xa9", b"A"]
+    for name in names:
+        os.mkdir(os.path.join(os.fsencode(tmp_path), name))
+        os.mkdir(os.path.join(os.fsencode(tmp_path), name, b"x"))
+    paths = [node.path for node in tree_of(tmp_path).walk(b"")]
+    assert paths == [path for name in sorted(names) for path in (name, name + b"/x")]
+
+
+def test_a_digest_is_kept_only_while_nothing_can_have_changed(tmp_path: Path) -> None:
+    file = os.fsencode(tmp_path / "file")
+
+    def digest(content: bytes) -> bytes:
+        with open(file, "wb") as out:
+            out.write(content)
+        os.utime(file, ns=(0, 0))
+        return file_digest(file, os.lstat(file))
+
+    assert len({digest(b"one"), digest(b"two"), digest(b"ten")}) == 3
+    before = os.lstat(file)
+    time.sleep(0.12)
+    kept = file_digest(file, before)
+    os.rename(file, file + b"2")
+    assert file_digest(file, before) == kept  # not read again
+
+
+def test_many_files_are_walked_quickly(tmp_path: Path) -> None:
+    for directory in range(8):
+        (tmp_path / str(directory)).mkdir()
+        for number in range(500):
+            os.symlink("x", tmp_path / str(directory) / str(number))
+    tree = LayeredTree([os.fsencode(tmp_path)], "user.overlay.opaque")
+    began = time.process_time()
+    assert sum(1 for _ in tree.walk(b"")) == 4_008
+    assert time.process_time() - began < 0.2
