@@ -18,6 +18,7 @@ from pybuild.runtime.ops.operations import Operations
 from pybuild.runtime.ops.results import View
 from pybuild.runtime.ops.sources import ImageHandler, LocalHandler, patterns
 from pybuild.runtime.progress.observer import Observer, VertexEvent
+from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.solver.solver import Solver
 from pybuild.runtime.solver.types import Cancellation, Input
 from pybuild.runtime.solver.types import Observer as SolverObserver
@@ -217,8 +218,6 @@ class Engine:
 
     def _sweep(self) -> None:
         """Remove what dead builds left, and let old snapshots outlast this boot."""
-        from pybuild.runtime.snapshots.removal import remove_tree
-
         dead = self.store.sweep(remove_tree)
         if dead:
             from pybuild.runtime.snapshots.rows import sweep_orphans
@@ -245,6 +244,7 @@ class Engine:
         self.images.close()
         if self._runner is not None:
             self._runner.close()
+        self.store.clear(remove_tree)
         self.store.close()
 
 

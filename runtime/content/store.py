@@ -7,6 +7,9 @@
     snapshots/          committed snapshots (`runtime.snapshots`)
     work/NAME/          what one process makes before it commits; NAME.lock is held while the process lives
     locks/              one file a cache key being computed
+    stat/               digests of local files (`runtime.sources.statcache`)
+    generation          changes when something said outside of the database may hold no longer
+    invocations/        records of whole builds (`pybuild.cached`)
 
 Every write is a rename or a transaction. What a dead process left in `work/` is swept by `sweep`.
 """
@@ -121,6 +124,22 @@ class Store:
         with self.transaction() as db:
             db.execute("INSERT OR IGNORE INTO lease VALUES (?, ?, ?)", (owner, kind, ref))
 
+    def generation(self) -> str:
+        """Changes with every `bump`; "" at first."""
+        try:
+            with open(self.path("generation"), encoding="ascii") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def bump(self) -> None:
+        """A name in the store means something else now, or content was deleted: what was remembered of the
+        store outside of its database (invocation records) holds no longer."""
+        temporary = self.path("generation." + os.urandom(6).hex())
+        with open(temporary, "w", encoding="ascii") as file:
+            file.write(os.urandom(16).hex())
+        os.rename(temporary, self.path("generation"))
+
     def lock(
         self,
         name: str,
@@ -153,8 +172,15 @@ class Store:
                 yield entry.removesuffix(".lock")
                 lock.remove()
 
+    def clear(self, remove: Callable[[str], None]) -> None:
+        """Delete what this process has in its work directory (by `remove`, as in `sweep`)."""
+        with self._guard:
+            if self._work is not None:
+                for name in os.listdir(self._work):
+                    remove(os.path.join(self._work, name))
+
     def close(self) -> None:
-        """Idempotent. The work directory must be empty or is left to a later sweep."""
+        """Idempotent. A work directory that is not empty is left to a later sweep."""
         with self._guard:
             if self._work is not None and self._work_lock is not None:
                 try:

@@ -250,8 +250,9 @@ class Transport:
     def close(self) -> None:
         """Idempotent."""
         with self._lock:
-            for pool in self._pools.values():
-                pool.clear()
+            for manager in self._pools.values():
+                for key in manager.pools.keys():
+                    manager.pools[key].close()
             self._pools.clear()
 
 

@@ -27,8 +27,8 @@ def walk_changes(root: bytes) -> Iterator[Change]:
 
 
 def describe(root: str | bytes, *, times: bool = True) -> dict[bytes, tuple[object, ...]]:
-    """Everything a tree consists of, by path: kind and mode, owner, time in seconds, content or target, device,
-    attributes, and the first name of its inode."""
+    """Everything a tree consists of, by path: kind and mode, owner, time in seconds, content or target,
+    device, attributes, and the first name of its inode."""
     top = os.fsencode(root)
     out: dict[bytes, tuple[object, ...]] = {}
     inodes: dict[tuple[int, int], bytes] = {}

@@ -31,7 +31,15 @@ def members(data: bytes) -> list[tarfile.TarInfo]:
 
 
 def fake_stat(mode: int, **fields: int) -> os.stat_result:
-    names = {"st_mode": mode, "st_ino": 1, "st_dev": 1, "st_nlink": 1, "st_mtime_ns": 0, "st_rdev": 0, **fields}
+    names = {
+        "st_mode": mode,
+        "st_ino": 1,
+        "st_dev": 1,
+        "st_nlink": 1,
+        "st_mtime_ns": 0,
+        "st_rdev": 0,
+        **fields,
+    }
     base = [names.get(name, 0) for name in ("st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid")]
     size = names.get("st_size", 0)
     extra = {"st_mtime_ns": names["st_mtime_ns"], "st_rdev": names["st_rdev"]}
@@ -277,7 +285,8 @@ names = st.lists(
     mtime=st.integers(-(2**40), 2**40),
     mode=st.integers(0, 0o7777),
     attributes=st.dictionaries(
-        st.binary(min_size=1, max_size=30).filter(lambda key: not set(key) & {0, 10, 61}), st.binary(max_size=60)
+        st.binary(min_size=1, max_size=30).filter(lambda key: not set(key) & {0, 10, 61}),
+        st.binary(max_size=60),
     ),
 )
 def test_any_header_reads_back(

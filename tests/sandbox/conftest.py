@@ -6,6 +6,7 @@ Namespaces are entered by a process for good, so every test that runs steps does
 
 from __future__ import annotations
 
+import codecs
 import os
 import pickle
 import pwd
@@ -38,7 +39,7 @@ LIFE = 30
 """Seconds after which a child that hangs is killed, and its steps with it."""
 
 # What is imported lazily must be there before a child becomes a user who can't read the interpreter's files.
-LOADED = (subids, runner_process, pwd, subprocess)
+LOADED = (subids, runner_process, pwd, subprocess, codecs.lookup("ascii"))
 
 
 class Result:

@@ -9,8 +9,11 @@ import pytest
 from sandbox.conftest import Box, Result, Stage
 
 from pybuild.compiler.graph import LinuxResources
+from pybuild.compiler.ops import Meta
 from pybuild.runtime.sandbox.cgroups import Cgroups
 from pybuild.runtime.sandbox.errors import LimitError
+from pybuild.runtime.sandbox.step import Step
+from pybuild.runtime.sandbox.users import Identity
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -27,7 +30,9 @@ def test_memory(any_box: Box) -> None:
     assert killed.out_of_memory
     assert killed.code != 0
     assert (fed.code, fed.out, fed.out_of_memory) == (0, "ate\n", False)
-    assert not any(any_box.name in name for top in Path("/sys/fs/cgroup").iterdir() for name in os.listdir(top))
+    assert not any(
+        any_box.name in name for top in Path("/sys/fs/cgroup").iterdir() for name in os.listdir(top)
+    )
 
 
 def test_processes(any_box: Box) -> None:
@@ -39,7 +44,9 @@ def test_processes(any_box: Box) -> None:
 
 def test_cpu_and_group_parent(box: Box) -> None:
     resources = LinuxResources(cpu_period=100_000, cpu_quota=20_000, cpuset_cpus="0")
-    script = "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null; cat /proc/self/cgroup"
+    script = (
+        "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null; cat /proc/self/cgroup"
+    )
     result = box.inside(lambda stage: stage.sh(script, resources=resources, cgroup_parent="parent-test"))
     assert "20000" in result.out.split("\n")[0]
     for top in Path("/sys/fs/cgroup").iterdir():
@@ -60,7 +67,9 @@ def test_what_cannot_be_enforced_is_refused(
     box: Box, monkeypatch: pytest.MonkeyPatch, resources: LinuxResources | None, pids: int, word: str
 ) -> None:
     monkeypatch.setattr(
-        Cgroups, "detect", classmethod(lambda cls, *, rootless: cls((), False, "no control groups are mounted"))
+        Cgroups,
+        "detect",
+        classmethod(lambda cls, *, rootless: cls((), False, "no control groups are mounted")),
     )
 
     def both(stage: Stage) -> int:
@@ -74,10 +83,6 @@ def test_what_cannot_be_enforced_is_refused(
 
 
 def test_a_controller_the_kernel_lacks_is_refused() -> None:
-    from pybuild.compiler.ops import Meta
-    from pybuild.runtime.sandbox.step import Step
-    from pybuild.runtime.sandbox.users import Identity
-
     step = Step(b"/", Meta(), Identity(), pids=3)
     with pytest.raises(LimitError, match="offers no such controller"):
         Cgroups([("/x", frozenset({"memory"}))], unified=True).limits(step)

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sandbox.conftest import Box, Stage
+from sandbox.conftest import Box, Stage, make_root
 
-from pybuild.compiler.ops import NetMode
+from pybuild.compiler.ops import NetMode, SecurityMode
 from pybuild.runtime.sandbox import network
 from pybuild.runtime.sandbox.errors import SandboxError
 
@@ -31,7 +31,10 @@ def outer_address() -> str:
 @pytest.fixture
 def servers() -> Iterator[dict[str, int]]:
     """Ports of two servers that say where they listen: one on loopback, one on another address."""
-    sockets = {"loopback": socket.create_server(("127.0.0.1", 0)), "outer": socket.create_server((outer_address(), 0))}
+    sockets = {
+        "loopback": socket.create_server(("127.0.0.1", 0)),
+        "outer": socket.create_server((outer_address(), 0)),
+    }
     for name, server in sockets.items():
         threading.Thread(target=serve, args=(server, name), daemon=True).start()
     yield {name: server.getsockname()[1] for name, server in sockets.items()}
@@ -55,7 +58,9 @@ def ask(host: str, port: int) -> str:
 
 
 @needs_pasta
-def test_the_default_network_reaches_out_but_not_the_hosts_loopback(box: Box, servers: dict[str, int]) -> None:
+def test_the_default_network_reaches_out_but_not_the_hosts_loopback(
+    box: Box, servers: dict[str, int]
+) -> None:
     outer = outer_address()
     script = (
         ask(outer, servers["outer"])
@@ -81,8 +86,6 @@ def test_no_network_has_loopback_only(any_box: Box) -> None:
 
 @needs_pasta
 def test_two_running_steps_never_share_and_later_ones_reuse(box: Box) -> None:
-    from sandbox.conftest import make_root
-
     other = os.fsencode(make_root(box.directory / "other"))
 
     def three(stage: Stage) -> list[str]:
@@ -103,7 +106,9 @@ def test_two_running_steps_never_share_and_later_ones_reuse(box: Box) -> None:
 @needs_pasta
 def test_nothing_of_the_former_step_is_in_a_reused_network(box: Box) -> None:
     def two(stage: Stage) -> tuple[str, str, str]:
-        listening = "nc -l -p 7777 >/dev/null & (setsid nc -l -p 7778 >/dev/null &); sleep 0.2; netstat -ltn; "
+        listening = (
+            "nc -l -p 7777 >/dev/null & (setsid nc -l -p 7778 >/dev/null &); sleep 0.2; netstat -ltn; "
+        )
         first = stage.sh(listening + "readlink /proc/self/ns/net", network=NetMode.UNSET).out
         second = stage.sh("netstat -ltnx; ip -o addr; ip -o route", network=NetMode.UNSET).out
         return first, second, stage.sh("readlink /proc/self/ns/net", network=NetMode.UNSET).out
@@ -118,8 +123,6 @@ def test_nothing_of_the_former_step_is_in_a_reused_network(box: Box) -> None:
 
 @needs_pasta
 def test_an_insecure_step_spoils_its_network(box: Box) -> None:
-    from pybuild.compiler.ops import SecurityMode
-
     def two(stage: Stage) -> list[str]:
         script = "readlink /proc/self/ns/net"
         insecure = stage.sh(script, network=NetMode.UNSET, security=SecurityMode.INSECURE)
@@ -146,7 +149,6 @@ def test_a_prefetched_network_is_there_at_once_and_a_dead_one_is_not_used(box: B
 
     first, second, third = box.inside(take)
     assert first != second == third
-
 
 
 def test_without_a_tool_the_hosts_network_is_used_and_said_once(

@@ -79,13 +79,18 @@ def test_own_namespaces(box: Box) -> None:
 
 
 def test_devices_outside_the_default_ones_cannot_be_opened(box: Box) -> None:
-    script = "mknod /tmp/disk b 254 0 && cat /tmp/disk | head -c 1; mknod /tmp/null c 1 3 && echo x >/tmp/null"
+    script = (
+        "mknod /tmp/disk b 254 0 && cat /tmp/disk | head -c 1; mknod /tmp/null c 1 3 && echo x >/tmp/null"
+    )
     result = box.inside(lambda stage: stage.sh(script))
     assert result.code == 0
     assert "Operation not permitted" in result.err
 
 
-@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$; exit 4", 4), ("sh -c 'kill -6 $$'; exit $?", 134)])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("exit 0", 0), ("exit 3", 3), ("kill -9 $$; exit 4", 4), ("sh -c 'kill -6 $$'; exit $?", 134)],
+)
 def test_exit_codes(any_box: Box, script: str, code: int) -> None:
     """The kernel gives a pid namespace's first process no signal it doesn't handle, SIGKILL from within too."""
     assert any_box.inside(lambda stage: stage.sh(script)).code == code
@@ -184,15 +189,21 @@ def test_environment(any_box: Box) -> None:
         "HOME=/root",
     }
     assert set(given.splitlines()) == {"PATH=/bin", "HOME=/h", "A=1", "S=x y"}
-    assert {"HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "no_proxy=localhost"} < set(proxied.splitlines())
+    assert {"HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "no_proxy=localhost"} < set(
+        proxied.splitlines()
+    )
 
 
 def test_user_and_supplementary_groups(any_box: Box) -> None:
     identity = Identity(1000, 1001, (10, 63), "/home/app")
     result = any_box.inside(
-        lambda stage: stage.sh("id; echo $HOME; echo to-out >/dev/stdout; cat /proc/self/status", identity=identity)
+        lambda stage: stage.sh(
+            "id; echo $HOME; echo to-out >/dev/stdout; cat /proc/self/status", identity=identity
+        )
     )
-    assert result.out.startswith("uid=1000(app) gid=1001(app) groups=10(wheel),63(audio)\n/home/app\nto-out\n")
+    assert result.out.startswith(
+        "uid=1000(app) gid=1001(app) groups=10(wheel),63(audio)\n/home/app\nto-out\n"
+    )
     assert "CapEff:\t0000000000000000" in result.out
 
 
@@ -320,7 +331,9 @@ def test_insecure_mode(any_box: Box) -> None:
     assert "Seccomp:\t0" in result.out
     assert "mounted\n/dev/loop0" in result.out
     effective = next(line for line in result.out.splitlines() if line.startswith("CapEff"))
-    bounding = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapBnd"))
+    bounding = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapBnd")
+    )
     assert effective.split()[1] == bounding.split()[1]
 
 
@@ -331,13 +344,17 @@ def test_nothing_is_left_after_a_run(any_box: Box) -> None:
         directory = Path(stage.sandbox.directory)
         found = [str(path) for path in directory.rglob("*") if not path.name.startswith("file-")]
         groups = [path for top in Path("/sys/fs/cgroup").iterdir() for path in top.glob("pybuild-*/*/")]
-        mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if stage.box.name in line]
+        mounts = [
+            line for line in Path("/proc/self/mountinfo").read_text().splitlines() if stage.box.name in line
+        ]
         return [*found, *[str(group) for group in groups if stage.box.name in str(group)], *mounts]
 
     found = any_box.inside(leftovers)
     assert [path for path in found if not path.endswith("/state") and "/state/." not in path] == []
     assert not list((any_box.directory / "store" / "work" / any_box.name).iterdir())
-    assert not any(any_box.name in name for top in Path("/sys/fs/cgroup").iterdir() for name in os.listdir(top))
+    assert not any(
+        any_box.name in name for top in Path("/sys/fs/cgroup").iterdir() for name in os.listdir(top)
+    )
 
 
 def test_many_steps_at_once(box: Box) -> None:

@@ -125,8 +125,8 @@ def test_times_do_not_count(tmp_path: Path, store: Store) -> None:
     for stamp in (1, 2):
         active = snapshotter.prepare(None)
         base(active.upper)
-        for path in (b"/dir/file", b"/dir"):
-            os.utime(active.upper + path, ns=(stamp, stamp))
+        for below in (b"/dir/file", b"/dir"):
+            os.utime(active.upper + below, ns=(stamp, stamp))
         identities.add(snapshotter.identity(active.commit()))
     assert len(identities) == 1
 

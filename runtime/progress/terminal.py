@@ -1,0 +1,32 @@
+"""What may be sent to a terminal: text without control sequences of its own."""
+
+from __future__ import annotations
+
+import re
+
+_SEQUENCE = re.compile(
+    r"""
+    \x1b \[ [0-?]* [ -/]* [@-~]             # CSI: colours, cursor movement
+  | \x1b [PX^_\]] .*? (?: \x1b\\ | \x07 )   # strings: window titles, links
+  | \x1b [ -/]* [0-~]                       # the two-character ones
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
+_CONTROLS.update({code: None for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))})
+
+
+def printable(text: str) -> str:
+    """`text` without escape sequences, control characters and overrides of writing direction; tabs and line
+    ends stay. What a program printed can't move the cursor, set the title or hide other text."""
+    if "\x1b" in text:
+        text = _SEQUENCE.sub("", text)
+    return text.translate(_CONTROLS)
+
+
+def last_state(line: str) -> str:
+    """What a terminal shows of a line that a program overwrote with carriage returns."""
+    if "\r" not in line:
+        return line
+    parts = [part for part in line.split("\r") if part]
+    return parts[-1] if parts else ""
