@@ -168,6 +168,7 @@ def assemble(
             tracked.progress(f"exporting config {config.digest}", 0, 0, done=True)
         if len(manifests) > 1:
             tracked.progress(f"exporting manifest list {target.digest}", 0, 0, done=True)
+    layers.keep([target.digest, *(blob.digest for part in parts for blob in part[:2])])
     created = max(_created(part[3]) for part in parts)
     platforms = [config_platform(part[3]) for part in parts]
     return Image(
@@ -240,7 +241,6 @@ def _index(store: Store, manifests: Sequence[Descriptor], options: ImageOptions)
 
 def _put(store: Store, media_type: str, data: bytes) -> Descriptor:
     digest = store.blobs.put(data)
-    store.lease("blob", digest)
     return Descriptor(media_type, digest, len(data))
 
 

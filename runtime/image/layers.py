@@ -45,6 +45,7 @@ class Layers:
         self._threads = threads
         self._guard = Lock()
         self._busy: dict[str, threading.Lock] = {}
+        self._kept: set[str] = set()
 
     def layers(
         self,
@@ -77,9 +78,22 @@ class Layers:
         missing = [number for number in chain if found[number] is None]
         made = dict(zip(missing, run_all([job(number) for number in missing]), strict=True))
         layers = [found[number] or made[number] for number in chain]
-        for descriptor in layers:
-            self._store.lease("blob", descriptor.digest)
+        self.keep([descriptor.digest for descriptor in layers])
         return layers
+
+    def keep(self, digests: Sequence[str]) -> None:
+        """Lease blobs for this process, in one transaction; free for those it has leased this way before."""
+        import os
+
+        missing = [digest for digest in digests if digest not in self._kept]
+        if missing:
+            owner = os.path.basename(self._store.work)
+            with self._store.transaction() as db:
+                db.executemany(
+                    "INSERT OR IGNORE INTO lease VALUES (?, 'blob', ?)",
+                    [(owner, digest) for digest in missing],
+                )
+            self._kept.update(missing)
 
     def layer(
         self,
@@ -101,7 +115,7 @@ class Layers:
                 found = self._recorded(snapshot, compression, clamp, force)
                 if found is None:
                     found = self._make(snapshot, compression, clamp, cancelled)
-        self._store.lease("blob", found.digest)
+        self.keep([found.digest])
         return found
 
     def chain(self, snapshot: int | None) -> list[int]:
@@ -189,7 +203,7 @@ class Layers:
                 raise DigestMismatch(f"layer {source.digest}, uncompressed,", source.diff_id, diff_id)
             digest, size = writer.commit()
         made = Descriptor(MEDIA_TYPES[compression.name], digest, size, diff_id=diff_id)
-        self._store.lease("blob", digest)
+        self.keep([digest])
         variant = _variant(compression, None if source is not None else clamp)
         self._record(snapshot, variant, made, compression.compressor)
         return made

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pybuild.runtime.image.decompression import Pull
+    from pybuild.runtime.image.decompression import Pull, Readable
 
 BLOCK = 512
 MAX_EXTENDED = 8 << 20
@@ -30,7 +30,7 @@ _ZERO = bytes(BLOCK)
 _REGULAR = frozenset({b"0", b"\0", b"7", b"S"})
 _WITHOUT_DATA = frozenset({LINK, SYMLINK, CHARACTER, DEVICE, DIRECTORY, FIFO})
 _XATTR = b"SCHILY.xattr."
-_MAX_TIME = 1 << 62
+_MAX_TIME = (1 << 53) * 1_000_000_000
 
 _ENDS = bytes(5)
 """What most writers end the five numeric fields from the mode on with."""
@@ -443,6 +443,17 @@ class TarReader:
 
     def _cut(self) -> ArchiveError:
         return ArchiveError(f"{self.archive} is cut short", help="transfer it again, or make it anew")
+
+
+def is_archive(source: int | Readable) -> bool:
+    """Whether a file is a tar archive, compressed or not, that has an entry; reads a little of it from where
+    it stands."""
+    from pybuild.runtime.image.decompression import pull_decompressed
+
+    try:
+        return next(iter(TarReader(pull_decompressed(source))), None) is not None
+    except ArchiveError:
+        return False
 
 
 def _check_sum(reader: TarReader, block: bytes) -> None:

@@ -62,7 +62,9 @@ def unpack(
                 made = _unpack_one(store, snapshotter, layer, snapshot, tracked, cancelled, notice)
                 with store.transaction() as db:
                     db.execute("INSERT OR REPLACE INTO chain VALUES (?, ?)", (chain_id, made))
-            _record_source(store, made, layer)
+                    db.execute(_SOURCE, _source_row(made, layer))
+            else:
+                _record_source(store, made, layer)
             snapshot = made
         finally:
             lock.remove()
@@ -138,11 +140,17 @@ def _skipped(name: str, skipped: Sequence[tuple[bytes, str]]) -> str:
     return f"{name}: left out {os.fsdecode(first)!r}{more}: {reason}"
 
 
+_SOURCE = "INSERT OR REPLACE INTO layer VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+def _source_row(snapshot: int, layer: Descriptor) -> tuple[object, ...]:
+    return snapshot, SOURCE, layer.diff_id, layer.digest, layer.size, layer.media_type, ""
+
+
 def _record_source(store: Store, snapshot: int, layer: Descriptor) -> None:
     """Note which blob the snapshot's layer was pulled as, so that an export of it gives that blob."""
-    row = (snapshot, SOURCE, layer.diff_id, layer.digest, layer.size, layer.media_type, "")
+    row = _source_row(snapshot, layer)
     found = store.query("SELECT * FROM layer WHERE snapshot = ? AND variant = ?", snapshot, SOURCE)
-    if found == [row]:
-        return
-    with store.transaction() as db:
-        db.execute("INSERT OR REPLACE INTO layer VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    if found != [row]:
+        with store.transaction() as db:
+            db.execute(_SOURCE, row)

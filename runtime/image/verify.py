@@ -179,7 +179,7 @@ class _Check:
                 if problem:
                     self.add(where, problem)
                 blob.drain()
-        except (OSError, EOFError, ValueError) as error:
+        except _damage() as error:
             self.add(where, f"can't be read: {getattr(error, 'strerror', None) or error}")
             return ""
         if blob.digest() != layer.digest:
@@ -249,6 +249,18 @@ def _decompressed(file: Any, kind: str) -> Any:
             from backports import zstd
         return zstd.ZstdFile(file, "rb")
     return file
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What reading and decompressing raise."""
+    import sys
+    import zlib
+
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return OSError, EOFError, ValueError, zlib.error, zstd.ZstdError
 
 
 def _read_archive(tar: _Hashed) -> str:

@@ -86,7 +86,7 @@ class Tracked:
     """One vertex of the runtime's own work (`[internal] load .dockerignore`, `exporting to image`):
     announced when made, started on entering, completed on leaving, with the error if one passes through."""
 
-    __slots__ = ("_observer", "digest", "name", "started")
+    __slots__ = ("_begun", "_observer", "digest", "name", "started")
 
     def __init__(self, observer: Observer, name: str, digest: str | None = None) -> None:
         from hashlib import sha256
@@ -95,6 +95,7 @@ class Tracked:
         self.name = name
         self.digest = digest or "sha256:" + sha256(name.encode()).hexdigest()
         self.started = 0.0
+        self._begun: dict[str, float] = {}
 
     def __enter__(self) -> Tracked:
         from time import time
@@ -114,7 +115,7 @@ class Tracked:
                 current=current,
                 total=total,
                 timestamp=when,
-                started=self.started,
+                started=self._begun.setdefault(id, when),
                 completed=when if done else None,
             )
         )

@@ -13,7 +13,7 @@ _SEQUENCE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
-_CONTROLS.update({code: None for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))})
+_CONTROLS.update(dict.fromkeys((*range(8234, 8239), *range(8294, 8298))))
 
 
 def printable(text: str) -> str:

@@ -74,7 +74,8 @@ class Session:
         cancelled: Callable[[], bool] | None = None,
     ) -> Response:
         """The answer to a request made with the rights of `action` on `repository` (and of pulling from
-        `also_pulls`). `url` is absolute or a path of this endpoint. A login goes to the endpoint alone.
+        `also_pulls`). `url` is absolute or a path of this endpoint. A login goes to the endpoint alone, and
+        only its own challenges are answered, not those of hosts it redirects to.
 
         Raises AccessDenied when no login helps, TooManyRequests, and what `Transport.request` raises; other
         statuses are the caller's.
@@ -87,26 +88,45 @@ class Session:
             scopes.append(repository_scope(also_pulls, "pull"))
         merged = merge_scopes(scopes)
         header = self.authorizer.header(repository, action, merged, cancelled) if own else None
-        for tries in (1, 2):
+
+        def send(authorization: str | None) -> Response:
             sent = dict(headers or {})
-            if header is not None:
-                sent["Authorization"] = header
-            response = self.transport.request(
+            if authorization is not None:
+                sent["Authorization"] = authorization
+            return self.transport.request(
                 method, target, sent, body, attempts=attempts, read_seconds=read_seconds, cancelled=cancelled
             )
-            if response.status != 401 or not own:
-                break
-            if tries == 1:
-                challenges = parse_challenges(response.challenges())
-                answer = self.authorizer.answer(challenges, header, repository, action, merged, cancelled)
-                if answer is not None:
-                    response.close()
-                    header = answer
-                    continue
-            raise self.failure(response, repository, action)
-        if response.status in (403, 429):
+
+        response = send(header)
+        own = own and response.host == self.endpoint.host
+        if response.status == 401 and own:
+            answer = self._answer(response, header, repository, action, merged, cancelled)
+            if answer is not None:
+                response = send(answer)
+        if response.status == 429 or (response.status in (401, 403) and own):
             raise self.failure(response, repository, action)
         return response
+
+    def _answer(
+        self,
+        response: Response,
+        used: str | None,
+        repository: str,
+        action: str,
+        scopes: tuple[str, ...],
+        cancelled: Callable[[], bool] | None,
+    ) -> str | None:
+        """The Authorization header for a second try, and the first response closed; None, and the response
+        left, when there is nothing to answer with."""
+        challenges = parse_challenges(response.challenges())
+        try:
+            answer = self.authorizer.answer(challenges, used, repository, action, scopes, cancelled)
+        except BaseException:
+            response.close()
+            raise
+        if answer is not None:
+            response.close()
+        return answer
 
     def failure(
         self, response: Response, repository: str, action: str, *, manifest: str = ""
@@ -120,6 +140,8 @@ class Session:
                 body = b""
         status, host = response.status, self.shown_host
         detail = error_detail(body)
+        if response.host != self.endpoint.host and status < 500 and status != 429:
+            return errors.unexpected_status(response.host, response.url, status, detail=detail)
         found = self.authorizer.lookup(repository)
         user = None if found.credential is None else found.credential.user
         if status == 401:

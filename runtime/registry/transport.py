@@ -36,10 +36,11 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 class Response:
     """An answer whose body is still to be read. Close it, or read it to the end."""
 
-    __slots__ = ("_raw", "headers", "host", "status", "url")
+    __slots__ = ("_raw", "_seconds", "headers", "host", "status", "url")
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str, url: str) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str, url: str, seconds: float) -> None:
         self._raw = raw
+        self._seconds = seconds
         self.host = host
         self.url = url
         self.status = raw.status
@@ -56,7 +57,7 @@ class Response:
     def chunks(self) -> Iterator[bytes]:
         """The body as it comes, not decoded. Raises Unreachable when it breaks off."""
         try:
-            with _translated(self.host):
+            with _translated(self.host, self._seconds):
                 while data := self._raw.read(CHUNK, decode_content=False):
                     yield data
         finally:
@@ -91,10 +92,11 @@ class Response:
 class _translated:
     """Turns urllib3's exceptions into ours."""
 
-    __slots__ = ("host",)
+    __slots__ = ("host", "seconds")
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, seconds: float) -> None:
         self.host = host
+        self.seconds = seconds
 
     def __enter__(self) -> None:
         return None
@@ -105,7 +107,7 @@ class _translated:
         import urllib3.exceptions
 
         if isinstance(error, (urllib3.exceptions.HTTPError, OSError)):
-            raise _explain(error, self.host) from None
+            raise _explain(error, self.host, self.seconds) from None
 
 
 class Transport:
@@ -208,7 +210,7 @@ class Transport:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         pool = self._pool(parts.scheme, host)
-        with _translated(host):
+        with _translated(host, read_seconds):
             raw = pool.request(
                 method,
                 url,
@@ -219,7 +221,7 @@ class Transport:
                 retries=False,
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
             )
-        return Response(raw, host, url)
+        return Response(raw, host, url, read_seconds)
 
     def _pool(self, scheme: str, host: str) -> urllib3.PoolManager:
         with self._lock:
@@ -251,7 +253,7 @@ class Transport:
         """Idempotent."""
         with self._lock:
             for manager in self._pools.values():
-                for key in manager.pools.keys():
+                for key in list(manager.pools.keys()):
                     manager.pools[key].close()
             self._pools.clear()
 
@@ -298,7 +300,7 @@ def _jitter() -> float:
     return 0.75 + random() / 2
 
 
-def _explain(error: BaseException, host: str) -> RegistryError:
+def _explain(error: BaseException, host: str, seconds: float) -> RegistryError:
     from socket import EAI_AGAIN, gaierror
 
     from urllib3 import exceptions as http
@@ -316,7 +318,7 @@ def _explain(error: BaseException, host: str) -> RegistryError:
             return _no_connection(error, host)
         return errors.silent(host, CONNECT_SECONDS)
     if isinstance(error, http.ReadTimeoutError):
-        return _transient(errors.silent(host, READ_SECONDS))
+        return _transient(errors.silent(host, seconds))
     if isinstance(error, http.NewConnectionError):
         return _no_connection(error, host)
     if isinstance(error, http.SSLError):

@@ -37,7 +37,7 @@ class Bundle:
         self.id = id
         self.path = os.path.join(sandbox.directory, id)
         self.log = os.path.join(self.path, "log")
-        self.group = sandbox.cgroups.path(sandbox.name, id, step.meta.cgroup_parent)
+        self.group = f"{sandbox.own_group(step.meta.cgroup_parent)}/{id}"
 
     @property
     def limited_memory(self) -> bool:

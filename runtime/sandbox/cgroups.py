@@ -43,12 +43,12 @@ class Cgroups:
         if rootless:
             return cls((), False, "an ordinary user can't make control groups")
         first, second = _hierarchies(mountinfo)
-        roots = first or second
+        roots = second or first
         if not roots:
             return cls((), False, "no control groups are mounted")
         if not all(os.access(path, os.W_OK) for path, _ in roots):
             return cls((), False, "the control groups are mounted read-only")
-        return cls(roots, not first)
+        return cls(roots, bool(second))
 
     def path(self, work: str, step: str, parent: str = "") -> str:
         """The step's group, absolute within the hierarchies."""

@@ -12,7 +12,7 @@ import select
 import threading
 
 from pybuild.lang.diagnostics import Cancelled
-from pybuild.runtime.sandbox import files
+from pybuild.runtime.sandbox import libc
 from pybuild.runtime.sandbox.bundle import Bundle
 from pybuild.runtime.sandbox.cgroups import Cgroups
 from pybuild.runtime.sandbox.namespaces import rootless
@@ -42,7 +42,8 @@ class ExitCode(int):
 class Sandbox:
     """Runs steps with one runtime. Thread-safe: many steps at once.
 
-    Its files are in `work`, this process's own directory in the store; `close` it before that is removed.
+    Its files are in `work`, this process's own directory in the store; `close` it before that is removed. The
+    process must be in the build's mount namespace (`namespaces.enter`).
     """
 
     def __init__(self, work: str, runner: Runner, networks: NetworkPool, runtime: str) -> None:
@@ -56,8 +57,12 @@ class Sandbox:
         self._count = 0
         self._files: dict[str, str] = {}
         self._null = os.open(os.devnull, os.O_RDWR)
-        os.makedirs(os.path.join(self.directory, "state"), 0o700, exist_ok=True)
-        runner.own_groups(self.cgroups.directories(self.cgroups.path(self.name, "")))
+        os.makedirs(self.directory, 0o700, exist_ok=True)
+        # In memory: made and removed for every step, worth nothing after the build, gone with its namespace.
+        flags = libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
+        libc.mount("tmpfs", self.directory, "tmpfs", flags, "mode=700")
+        os.mkdir(os.path.join(self.directory, "state"), 0o700)
+        self._groups: set[str] = set()
         self._command = [runtime, "--root", os.path.join(self.directory, "state"), "--log-format", "json"]
         if os.path.basename(runtime).startswith("crun"):
             self._command.append("--cgroup-manager=" + ("cgroupfs" if self.cgroups.usable else "disabled"))
@@ -85,10 +90,10 @@ class Sandbox:
             bundle.prepare()
             return self._run(bundle, on_output, cancellation)
         finally:
-            bundle.clean()
-            # A container's end is the end of its pid namespace, so no process or socket is left in the network;
-            # only a step with network administration rights could have changed the network itself.
-            self.networks.give_back(network, reusable=not step.insecure)
+            try:
+                bundle.clean()
+            finally:
+                self.networks.give_back(network, reusable=not step.insecure)
 
     def _run(
         self, bundle: Bundle, on_output: Callable[[int, bytes], None], cancellation: Cancellation
@@ -160,6 +165,15 @@ class Sandbox:
                 self._files[text] = path
             return path
 
+    def own_group(self, parent: str) -> str:
+        """This build's control group below `parent`, removed when the build ends, however it does."""
+        group = self.cgroups.path(self.name, "", parent)
+        with self._guard:
+            if group not in self._groups:
+                self._groups.add(group)
+                self._runner.own_groups(self.cgroups.directories(group))
+        return group
+
     def sweep(self, dead: Iterable[str]) -> None:
         """Remove the control groups of dead builds, by the names of their work directories (what `Store.sweep`
         returns; it removes the directories themselves, and their mounts and processes went with them)."""
@@ -167,10 +181,12 @@ class Sandbox:
             self.cgroups.remove(group)
 
     def close(self) -> None:
-        """Remove this build's group and files. No step may be running."""
+        """Remove this build's groups and files. No step may be running."""
         os.close(self._null)
-        self.cgroups.remove(self.cgroups.path(self.name, ""))
-        files.remove_tree(self.directory)
+        for group in self._groups:
+            self.cgroups.remove(group)
+        libc.umount(self.directory, libc.MNT_DETACH)
+        os.rmdir(self.directory)
 
 
 def _stream(outputs: dict[int, int], on_output: Callable[[int, bytes], None]) -> None:

@@ -70,7 +70,8 @@ class NetworkPool:
     """Hands out networks. Thread-safe. `directory` is for its own files.
 
     Without pasta and slirp4netns, or where they fail, the default network is the host's: `notice` is told once
-    why; with `isolate` it is an error instead.
+    why; with `isolate` it is an error instead, and so it is once a private one has been made: no build runs some
+    steps isolated and others not.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class NetworkPool:
         self._waiting = 0
         self._count = 0
         self._refusal: str | None = None
+        self._worked = False
         self._told = False
         self._closed = False
         self._host_conf = read_host_resolv_conf()
@@ -157,6 +159,7 @@ class NetworkPool:
             self._starting -= 1
             if network is not None:
                 self._idle.append(network)
+                self._worked = True
             else:
                 self._refusal = refusal or "unknown"
             self._changed.notify_all()
@@ -164,7 +167,7 @@ class NetworkPool:
     def _host_instead(self) -> Network:
         with self._changed:
             reason, told, self._told = self._refusal or "", self._told, True
-        if self._isolate:
+        if self._isolate or self._worked:
             raise SandboxError(
                 f"no private network for the step: {reason}",
                 help="install pasta, or allow the host's network (network.isolate = false)",

@@ -109,12 +109,13 @@ class Runner:
         is refused."""
         if threading.active_count() != 1:
             raise RuntimeError("the runner must be started before any thread")
+        # Before the fork, so that both sides have what they share loaded once.
+        from pybuild.runtime.sandbox import runner_process
+
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         main = os.getpid()
         pid = os.fork()
         if pid == 0:
-            from pybuild.runtime.sandbox import runner_process
-
             runner_process.run(theirs.fileno(), main)
         theirs.close()
         failure = ours.recv(4096)

@@ -39,12 +39,12 @@ def choose(store: Store) -> Snapshotter:
     circumstances = _circumstances(store, nested)
     remembered, then = _remembered(store)
     if not may_mount():
-        return _made(store, wanted or remembered or KINDS[0], nested or os.geteuid() != 0)
+        return _made(store, wanted or remembered or KINDS[0], userxattr=True)
     if remembered is not None and then == circumstances and wanted in (None, remembered):
-        return _made(store, remembered, nested)
+        return _made(store, remembered, userxattr=nested)
     reasons: list[tuple[str, str]] = []
     for kind in KINDS if wanted is None else (wanted,):
-        snapshotter = _made(store, kind, nested)
+        snapshotter = _made(store, kind, userxattr=nested)
         failure = _tried(store, snapshotter)
         if failure is None:
             if wanted is None:
@@ -73,7 +73,7 @@ def may_mount() -> bool:
     return bool(int(_status().get("CapEff", "0"), 16) & _CAP_SYS_ADMIN)
 
 
-def _made(store: Store, kind: str, userxattr: bool) -> Snapshotter:
+def _made(store: Store, kind: str, *, userxattr: bool) -> Snapshotter:
     if kind == "overlay":
         return OverlaySnapshotter(store, userxattr=userxattr)
     if kind == "fuse-overlayfs":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
 from pybuild.runtime.snapshots.differences import tree_changes
-from pybuild.runtime.snapshots.rows import Rows
+from pybuild.runtime.snapshots.rows import Rows, files_missing
 from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.snapshots.types import Node
 
@@ -45,12 +46,16 @@ class CopySnapshotter:
         os.mkdir(upper)
         os.chmod(upper, 0o755)
         if parent is not None:
-            begin = _file_system_time(room)
-            copy_tree(self.tree(parent), upper)
-            end = _file_system_time(room)
-            while _file_system_time(room) <= end:
-                pass  # whatever is written from here on has a later time
-            with open(room + b"/" + COPIED, "w", encoding="ascii") as file:
+            clock = room + b"/" + COPIED
+            begin = _file_system_time(clock)
+            try:
+                copy_tree(self.tree(parent), upper)
+            except FileNotFoundError as failure:
+                raise files_missing(parent) from failure
+            end = _file_system_time(clock)
+            while _file_system_time(clock) <= end:
+                time.sleep(0.001)  # whatever is written from here on has a later time
+            with open(clock, "w", encoding="ascii") as file:
                 file.write(f"{begin} {end}")
         return CopyActive(self, parent, room)
 
@@ -153,12 +158,11 @@ class CopyActive:
         remove_tree(self._room)
 
 
-def _file_system_time(directory: bytes) -> int:
-    """What the file system's clock says: the change time of a file just written, ns."""
-    fd = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+def _file_system_time(path: bytes) -> int:
+    """What the file system's clock says: the change time of `path` just written, ns."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, b"0")
-        os.fchmod(fd, 0o644)
         return os.fstat(fd).st_ctime_ns
     finally:
         os.close(fd)

@@ -7,10 +7,8 @@ import os
 
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
-from pybuild.runtime.snapshots.differences import overlay_changes
-from pybuild.runtime.snapshots.flatten import mountable
-from pybuild.runtime.snapshots.rows import Rows, SnapshotError
-from pybuild.runtime.snapshots.tree import LayeredTree
+from pybuild.runtime.snapshots.rows import Rows, SnapshotError, files_missing
+from pybuild.runtime.snapshots.tree import ActiveTree, LayeredTree
 from pybuild.runtime.snapshots.types import Node
 
 TYPE_CHECKING = False
@@ -53,7 +51,10 @@ class OverlaySnapshotter:
         os.chmod(upper, 0o755)
         if chain:
             root = self._layer(chain[-1])
-            copy_metadata(root, os.lstat(root), upper)
+            try:
+                copy_metadata(root, os.lstat(root), upper)
+            except FileNotFoundError as failure:
+                raise files_missing(chain[-1]) from failure
         return OverlayActive(self, parent, room, [self._layer(each) for each in reversed(chain)])
 
     def whiteout(self, active: Active, path: bytes) -> None:
@@ -81,7 +82,7 @@ class OverlaySnapshotter:
 
     def active_tree(self, active: Active) -> LayeredTree:
         assert isinstance(active, OverlayActive)
-        return LayeredTree([active.upper, *active.lower], self.opaque, frozen=False)
+        return ActiveTree(active.upper, self.tree(active.parent), active.lower, self.opaque)
 
     def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
         if snapshot is None:
@@ -131,12 +132,15 @@ class OverlaySnapshotter:
         return self.rows.directory(snapshot) + b"/fs"
 
     def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
+        from pybuild.runtime.snapshots.differences import overlay_changes
+
         parent = self.rows.parent(snapshot)
         below = None if parent is None else self.tree(parent)
         return overlay_changes(self._layer(snapshot), below, self.opaque, times=times)
 
     def _mounted(self, chain: list[int], active: OverlayActive | None) -> Mounted:
         """The state of `chain`, with the upper directory of `active` on top if there is one."""
+        from pybuild.runtime.snapshots.flatten import mountable
         from pybuild.runtime.snapshots.mounts import Mounted, Overlay
         from pybuild.runtime.snapshots.removal import remove_tree
 

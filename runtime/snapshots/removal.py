@@ -33,12 +33,12 @@ def remove_tree(path: str | bytes) -> None:
         return
     parent = os.open(os.path.dirname(path) or b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        remove_entry(parent, os.path.basename(path), found, mounts=_mounts_below(path), path=path)
+        _remove_entry(parent, os.path.basename(path), found, mounts=_mounts_below(path), path=path)
     finally:
         os.close(parent)
 
 
-def remove_entry(
+def _remove_entry(
     parent: int, name: bytes, found: os.stat_result, *, mounts: Iterable[bytes] = (), path: bytes = b""
 ) -> None:
     """Delete entry `name`, whose lstat is `found`, of the directory open at `parent`. `mounts` are the mount

@@ -28,6 +28,13 @@ class SnapshotError(UserError):
     """A snapshot can't be made, found or mounted."""
 
 
+def files_missing(snapshot: int) -> SnapshotError:
+    return SnapshotError(
+        f"the files of snapshot {snapshot} are gone from the store",
+        help="something outside deleted them; run the build again with --no-cache, or remove the store",
+    )
+
+
 class Rows:
     """What the database knows about the snapshots of `kind`. Thread-safe."""
 

@@ -256,6 +256,31 @@ class DirectoryTree(LayeredTree):
         super().__init__((root,), "", frozen=False)
 
 
+class ActiveTree(LayeredTree):
+    """The state of an upper directory that is being written over the layers `lower` of the frozen tree
+    `below`."""
+
+    __slots__ = ("_below",)
+
+    def __init__(self, upper: bytes, below: LayeredTree, lower: Sequence[bytes], opaque: str) -> None:
+        super().__init__((upper, *lower), opaque, frozen=False)
+        self._below = below
+
+    def descend(self, stack: Stack, name: bytes, index: int, path: bytes) -> Stack:
+        # The lower part of a stack is the stack that the tree below has at that path, or nothing.
+        upper = self.layers[0]
+        if not (stack[0] == upper or stack[0].startswith(upper + b"/")):
+            return self._below.descend(stack, name, index, path)
+        lower = stack[1:]
+        if index:
+            return self._below.descend(lower, name, index - 1, path)
+        real = stack[0] + b"/" + name
+        found = self._below.find(lower, name) if lower else None
+        if found is None or not stat.S_ISDIR(found[1].st_mode) or is_opaque(real, self._opaque):
+            return (real,)
+        return (real, *self._below.descend(lower, name, found[2], path))
+
+
 class _Merge:
     """An entry of a merged directory while layers are read from the top down; `open` while lower directories
     of that name still join it."""

@@ -16,6 +16,8 @@ from pybuild.runtime.snapshots.tree import is_opaque, is_whiteout
 def _change(merged: bytes) -> None:
     os.unlink(merged + b"/file")
     os.unlink(merged + b"/directory/inside")
+    if os.listdir(merged) != [b"directory"] or os.listdir(merged + b"/directory"):
+        raise OSError(0, "removed files are still listed: the file system has no entry types (d_type)")
     os.rmdir(merged + b"/directory")
     os.mkdir(merged + b"/directory")
 

@@ -91,7 +91,10 @@ class HostTree:
     # What the machine does not decide
 
     def directory(self, path: str, mode: int = 0o755) -> str:
-        """Make `path` and what leads to it directories, through the tree's own symlinks; its real path."""
+        """Make `path` and what leads to it directories, through the tree's own symlinks; its real path.
+
+        One that is there gains the permissions of `mode` and loses none.
+        """
         real = ""
         left = [part for part in reversed(path.split("/")) if part]
         for _ in range(MOST_LINKS * 64):
@@ -110,6 +113,8 @@ class HostTree:
                 continue
             if entry is None:
                 self.entries[step] = Entry(DIRECTORY, 0o755 if left else mode)
+            elif not left:
+                entry.mode |= mode
             real = step
         return real
 

@@ -14,7 +14,9 @@ class BuildRequest:
 
     `context` is a directory, or `-` for standard input. `file` None means by name in the context, `-` standard
     input. `build_args` with the value None take the variable of that name from the environment. `outputs` are
-    texts of `--output`. `parallelism` 0 leaves it to the machine.
+    texts of `--output`. `parallelism` 0 leaves it to the machine. `registries` maps hosts to the arguments of
+    `RegistryConfig`. `consulted` are the absolute paths of all configuration files that were looked for, those
+    that do not exist too.
     """
 
     context: str = "."
@@ -45,3 +47,4 @@ class BuildRequest:
     parallelism: int = 0
     isolate_network: bool = False
     registries: Mapping[str, Mapping[str, Any]] = field(factory=dict)
+    consulted: tuple[str, ...] = ()

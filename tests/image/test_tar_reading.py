@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import random
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image.room import describe, walk_changes
+
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.image.decompression import ArchiveError, open_decompressed, pull_decompressed
 from pybuild.runtime.image.extract import Extracted, ExtractError, clean, extract
-from pybuild.runtime.image.tarreader import TarReader
+from pybuild.runtime.image.tarreader import TarReader, is_archive
 from pybuild.runtime.image.tarwriter import header, write_layer
 
 ROOT = os.geteuid() == 0
@@ -118,6 +121,7 @@ def test_what_tarfile_wrote(tmp_path: Path, form: int) -> None:
     if form == tarfile.USTAR_FORMAT:
         os.unlink(tmp_path / "a" / "dangling")
         os.unlink(tmp_path / "a" / ("long" * 40) / ("name" * 50))
+        os.rmdir(tmp_path / "a" / ("long" * 40))
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=form) as tar:
         tar.add(tmp_path / "a", ".")
@@ -132,8 +136,8 @@ def test_what_gnu_tar_wrote(tmp_path: Path, form: str) -> None:
     if form in ("v7", "ustar"):
         os.unlink(tmp_path / "a" / "dangling")
         os.unlink(tmp_path / "a" / ("long" * 40) / ("name" * 50))
+        os.rmdir(tmp_path / "a" / ("long" * 40))
         if form == "v7":
-            os.rmdir(tmp_path / "a" / ("long" * 40))
             os.unlink(tmp_path / "a" / "pipe")
     os.utime(tmp_path / "a", (1, 1))
     run = subprocess.run(["tar", "-c", f"--format={form}", "-C", "a", "."], cwd=tmp_path, capture_output=True)
@@ -228,10 +232,8 @@ def test_names_stay_inside(inside: Path, name: bytes) -> None:
 @pytest.mark.parametrize("target", [b"../outside", b"/", b"../../../../../../..", b"../outside/canary"])
 def test_planted_symlinks_stay_inside(inside: Path, target: bytes) -> None:
     data = archive((b"2", b"l", target), (b"0", b"l/canary", b"evil"), (b"0", b"l/new/x", b"evil"))
-    try:
+    with contextlib.suppress(ExtractError):
         unpack(data, inside)
-    except ExtractError as error:
-        assert b"l/" in error.entry
     assert untouched(inside)
 
 
@@ -407,6 +409,7 @@ def test_clean() -> None:
 
 def test_entries_are_what_tarfile_reads(tmp_path: Path) -> None:
     build_tree(tmp_path / "a")
+    os.utime(tmp_path / "a", (5, 5))
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         tar.add(tmp_path / "a", "top")
@@ -433,7 +436,7 @@ def compressors() -> dict[str, Callable[[bytes], bytes]]:
         "gzip": gzip.compress,
         "bzip2": bz2.compress,
         "xz": lzma.compress,
-        "zstd": zstd.compress,
+        "zstd": lambda data: zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1}),
         "none": bytes,
     }
 
@@ -462,6 +465,52 @@ def test_a_bomb_comes_in_small_pieces() -> None:
     pull = pull_decompressed(io.BytesIO(gzip.compress(bytes(200 << 20), 9)))
     sizes = [len(pull()) for _ in range(20)]
     assert max(sizes) <= 1 << 20
+
+
+def test_is_archive() -> None:
+    import gzip
+
+    data = archive((b"0", b"f", b"x"))
+    for good in (data, gzip.compress(data), data + b"junk"):
+        assert is_archive(io.BytesIO(good))
+    for bad in (b"", bytes(1024), b"text" * 1000, gzip.compress(b"text" * 1000), data[:300]):
+        assert not is_archive(io.BytesIO(bad))
+
+
+def as_user(root: str, data: bytes) -> list[str]:
+    """What is said when user 1234 unpacks `data` without owners, then with them."""
+    os.setgroups([])
+    os.setresgid(1234, 1234, 1234)
+    os.setresuid(1234, 1234, 1234)
+    done = extract(io.BytesIO(data).read, os.fsencode(root), owners=False)
+    try:
+        extract(io.BytesIO(data).read, os.fsencode(root))
+    except ExtractError as error:
+        return [repr(done.skipped), str(error.diagnostic.notes)]
+    return [repr(done.skipped)]
+
+
+@pytest.mark.root
+def test_an_ordinary_user() -> None:
+    """Without `owners` everything but device nodes can be unpacked; with them the error says what to do."""
+    data = header(b"f", b"0", 0o4755, 5, 6) + header(b"null", b"3", 0o666, device=(1, 3)) + bytes(1024)
+    with tempfile.TemporaryDirectory() as root:
+        os.chmod(root, 0o777)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(write, "\n".join(as_user(root, data)).encode())
+            finally:
+                os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as file:
+            said = file.read()
+        os.waitpid(child, 0)
+        assert "device nodes" in said
+        assert "user namespace" in said
+        found = os.stat(os.path.join(root, "f"))
+        assert (found.st_uid, found.st_mode & 0o7777) == (1234, 0o4755)
 
 
 def test_an_empty_stream_is_an_empty_archive(inside: Path) -> None:

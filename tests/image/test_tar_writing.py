@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image.room import walk_changes
+
 from pybuild.runtime.image.tarwriter import LayerReadError, header, write_layer
 from pybuild.runtime.snapshots.types import Change, Node
 

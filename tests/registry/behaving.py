@@ -10,11 +10,13 @@ import base64
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -39,7 +41,7 @@ Rule = Callable[["Handler"], bool]
 class Registry:
     """`blobs` and `manifests` by repository; `credentials` (user, password) makes it ask for tokens or Basic."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
         self.blobs: dict[str, dict[str, bytes]] = {}
         self.manifests: dict[str, dict[str, tuple[str, bytes]]] = {}
         self.uploads: dict[str, bytearray] = {}
@@ -54,6 +56,12 @@ class Registry:
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"registry": self}))
         self.server.daemon_threads = True
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
         self.thread.start()
 
@@ -78,7 +86,7 @@ class Registry:
         table[tag] = table[digest_of(data)] = (media_type, data)
         return digest_of(data)
 
-    def once(self, method: str, pattern: str, answer: Callable[[Handler], None], times: int = 1) -> None:
+    def once(self, method: str, pattern: str, answer: Callable[[Handler], object], times: int = 1) -> None:
         """Answer the next `times` requests that match by `answer`."""
         left = [times]
 
@@ -111,8 +119,8 @@ class Handler(BaseHTTPRequestHandler):
             self._body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         return self._body
 
-    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
-        """`headers` by name with `_` for `-`."""
+    def reply(self, status: int, body: bytes = b"", **headers: str) -> bool:
+        """`headers` by name with `_` for `-`. True: the request is answered."""
         self.body()
         self.send_response(status)
         for name, value in headers.items():
@@ -122,10 +130,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+        return True
 
-    def error(self, status: int, code: str, message: str = "", **headers: str) -> None:
+    def error(self, status: int, code: str, message: str = "", **headers: str) -> bool:
         body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
-        self.reply(status, body, Content_Type="application/json", **headers)
+        return self.reply(status, body, Content_Type="application/json", **headers)
 
     def reset(self) -> None:
         """Break the connection as a dying machine does."""
@@ -133,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 
-    def serve(self) -> None:
+    def serve(self) -> object:
         self._body = None
         parts = urlsplit(self.path)
         query = parse_qs(parts.query, keep_blank_values=True)
@@ -142,18 +151,18 @@ class Handler(BaseHTTPRequestHandler):
             self.registry.requests.append(Recorded(self.command, parts.path, query, headers))
         for rule in self.registry.rules:
             if rule(self):
-                return
+                return None
         if parts.path == "/token":
             return self.token(query)
         if parts.path.startswith("/v2/"):
             return self.v2(parts.path, query)
-        self.error(404, "NOT_FOUND")
+        return self.error(404, "NOT_FOUND")
 
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = serve
 
     # Authorization.
 
-    def token(self, query: dict[str, list[str]]) -> None:
+    def token(self, query: dict[str, list[str]]) -> object:
         registry = self.registry
         if self.command == "POST":
             form = parse_qs(self.body().decode())
@@ -177,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
                     granted.add(f"{name}:{action}")
         token = f"token-{len(registry.tokens)}-{sha256(repr(sorted(granted)).encode()).hexdigest()[:8]}"
         registry.tokens[token] = granted
-        self.reply(200, json.dumps({"token": token, "expires_in": 300}).encode())
+        return self.reply(200, json.dumps({"token": token, "expires_in": 300}).encode())
 
     def allowed(self, repository: str, action: str) -> bool:
         registry = self.registry
@@ -200,7 +209,7 @@ class Handler(BaseHTTPRequestHandler):
 
     # The distribution API.
 
-    def v2(self, path: str, query: dict[str, list[str]]) -> None:
+    def v2(self, path: str, query: dict[str, list[str]]) -> object:
         if path == "/v2/":
             return self.reply(200, b"{}")
         found = re.fullmatch(r"/v2/(.+)/(manifests|blobs/uploads|blobs)/(.*)", path)
@@ -209,15 +218,15 @@ class Handler(BaseHTTPRequestHandler):
         repository, kind, name = found.groups()
         action = "pull" if self.command in ("GET", "HEAD") and kind != "blobs/uploads" else "push"
         if not self.allowed(repository, action):
-            return
+            return None
         if kind == "manifests":
-            self.manifest(repository, name)
+            return self.manifest(repository, name)
         elif kind == "blobs":
-            self.blob(repository, name)
+            return self.blob(repository, name)
         else:
-            self.upload(repository, name, query)
+            return self.upload(repository, name, query)
 
-    def manifest(self, repository: str, name: str) -> None:
+    def manifest(self, repository: str, name: str) -> object:
         table = self.registry.manifests.setdefault(repository, {})
         if self.command == "PUT":
             data, media_type = self.body(), self.headers["Content-Type"]
@@ -237,9 +246,9 @@ class Handler(BaseHTTPRequestHandler):
         if name not in table:
             return self.error(404, "MANIFEST_UNKNOWN", "manifest unknown")
         media_type, data = table[name]
-        self.reply(200, data, Content_Type=media_type, Docker_Content_Digest=digest_of(data))
+        return self.reply(200, data, Content_Type=media_type, Docker_Content_Digest=digest_of(data))
 
-    def blob(self, repository: str, digest: str) -> None:
+    def blob(self, repository: str, digest: str) -> object:
         data = self.registry.blobs.get(repository, {}).get(digest)
         if data is None:
             return self.error(404, "BLOB_UNKNOWN")
@@ -249,9 +258,9 @@ class Handler(BaseHTTPRequestHandler):
         first = int(start[1])
         if first >= len(data):
             return self.reply(416)
-        self.reply(206, data[first:], Content_Range=f"bytes {first}-{len(data) - 1}/{len(data)}")
+        return self.reply(206, data[first:], Content_Range=f"bytes {first}-{len(data) - 1}/{len(data)}")
 
-    def upload(self, repository: str, name: str, query: dict[str, list[str]]) -> None:
+    def upload(self, repository: str, name: str, query: dict[str, list[str]]) -> object:
         registry = self.registry
         if self.command == "POST":
             digest, source = query.get("mount", [""])[0], query.get("from", [""])[0]
@@ -281,6 +290,6 @@ class Handler(BaseHTTPRequestHandler):
             return self.error(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
         del registry.uploads[name]
         registry.add(repository, data)
-        self.reply(
+        return self.reply(
             201, Location=f"/v2/{repository}/blobs/{digest_of(data)}", Docker_Content_Digest=digest_of(data)
         )

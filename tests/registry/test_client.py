@@ -69,7 +69,7 @@ def test_a_missing_tag(behaving: Registry, client: Client) -> None:
 
 
 def test_a_missing_repository(behaving: Registry, client: Client) -> None:
-    behaving.rules.append(lambda h: h.path.startswith("/v2/no/") and not h.error(404, "NAME_UNKNOWN"))
+    behaving.rules.append(lambda h: h.path.startswith("/v2/no/") and h.error(404, "NAME_UNKNOWN"))
     with pytest.raises(errors.NotFound, match="the repository no was not found"):
         client.repository(behaving.host, "no").resolve("v1")
 
@@ -124,9 +124,7 @@ def test_an_endless_manifest_is_cut_off(behaving: Registry, client: Client) -> N
 @pytest.mark.parametrize("status", [200, 404])
 def test_a_page_for_people_is_no_registry(behaving: Registry, client: Client, status: int) -> None:
     page = b"<html>Welcome</html>"
-    behaving.rules.append(
-        lambda h: "/v2/app" in h.path and not h.reply(status, page, Content_Type="text/html")
-    )
+    behaving.rules.append(lambda h: "/v2/app" in h.path and h.reply(status, page, Content_Type="text/html"))
     with pytest.raises(errors.ServerFailure, match="answered with text/html instead"):
         client.repository(behaving.host, "app").resolve("v1")
 
@@ -300,7 +298,7 @@ def test_a_redirect_elsewhere_loses_the_login(
 ) -> None:
     behaving.auth, behaving.user = "basic", ("ann", "secret")
     behaving.add("app", DATA)
-    second.rules.append(lambda h: h.path.startswith("/cdn/") and not h.reply(200, DATA))
+    second.rules.append(lambda h: h.path.startswith("/cdn/") and h.reply(200, DATA))
     location = f"http://{second.host}/cdn/blob?X-Signature=hush"
     client = make_client(
         auth=json.dumps({"auths": {behaving.host: {"username": "ann", "password": "secret"}}})
@@ -310,7 +308,7 @@ def test_a_redirect_elsewhere_loses_the_login(
         lambda h: (
             "authorization" in {k.lower() for k in h.headers}
             and "/blobs/" in h.path
-            and not h.reply(307, Location=location)
+            and h.reply(307, Location=location)
         )
     )
     assert fetch(store, repository, blob()) == DATA
@@ -330,8 +328,24 @@ def test_a_redirect_to_itself_keeps_the_login(
     assert fetch(store, client.repository(behaving.host, "app"), blob()) == DATA
 
 
+def test_a_challenge_after_a_redirect_is_not_answered(
+    behaving: Registry, second: Registry, make_client: MakeClient, store: Store
+) -> None:
+    second.auth, second.user = "basic", ("ann", "secret")
+    location = f"http://{second.host}/v2/app/blobs/{blob().digest}?signature=hush"
+    behaving.rules.append(lambda h: "/blobs/" in h.path and h.reply(307, Location=location))
+    login = {"username": "ann", "password": "secret"}
+    client = make_client(auth=json.dumps({"auths": {behaving.host: login, second.host: login}}))
+    with pytest.raises(
+        errors.ServerFailure, match=f"{second.host} answered with an unexpected status 401"
+    ) as caught:
+        fetch(store, client.repository(behaving.host, "app"), blob())
+    assert "hush" not in text(caught)
+    assert ["authorization" in request.headers for request in second.requests] == [False]
+
+
 def test_redirects_without_end(behaving: Registry, client: Client) -> None:
-    behaving.rules.append(lambda h: "/manifests/" in h.path and not h.reply(307, Location=h.path))
+    behaving.rules.append(lambda h: "/manifests/" in h.path and h.reply(307, Location=h.path))
     with pytest.raises(errors.ServerFailure, match="redirects without end"):
         client.repository(behaving.host, "app").manifest("v1")
 
@@ -369,6 +383,6 @@ def test_an_index_before_its_manifests_is_refused(behaving: Registry, client: Cl
 
 
 def test_a_read_only_registry(behaving: Registry, client: Client) -> None:
-    behaving.rules.append(lambda h: h.command == "PUT" and not h.error(405, "UNSUPPORTED"))
+    behaving.rules.append(lambda h: h.command == "PUT" and h.error(405, "UNSUPPORTED"))
     with pytest.raises(errors.ServerFailure, match="does not accept pushes to app"):
         client.repository(behaving.host, "app").put_manifest("v1", OCI_MANIFEST, b"{}")

@@ -37,10 +37,12 @@ def image() -> Image:
     return Image(tar(a=b"1"), tar(b=b"2"))
 
 
-def serve_index(registry: Registry, repository: str, tag: str, *images: Image, extra: object = None) -> str:
+def serve_index(
+    registry: Registry, repository: str, tag: str, *images: Image, extra: Descriptor | None = None
+) -> str:
     for image in images:
         image.serve(registry, repository)
-    descriptor, data = index_of(*(image.entry for image in images), *([extra] if extra else []))  # type: ignore[list-item]
+    descriptor, data = index_of(*(image.entry for image in images), *([extra] if extra else []))
     return registry.tag(repository, tag, descriptor.media_type, data)
 
 

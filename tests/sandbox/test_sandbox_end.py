@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from sandbox.conftest import Box, Stage, child_life, eventually, in_child, make_root
+from sandbox.stage import (
+    Box,
+    Stage,
+    eventually,
+    groups,
+    in_child,
+    killed_builder_leaves_nothing,
+    make_root,
+    mounts_below,
+    processes,
+    word_of,
+)
 
 from pybuild.compiler.ops import NetMode
 from pybuild.lang.diagnostics import Cancelled
@@ -23,36 +33,6 @@ from pybuild.runtime.solver.types import Cancellation
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
 
-def processes(word: str) -> list[int]:
-    """Processes, zombies aside, with `word` in their command line."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) != os.getpid():
-            try:
-                if word.encode() in Path(f"/proc/{entry}/cmdline").read_bytes():
-                    found.append(int(entry))
-            except OSError:
-                continue
-    return found
-
-
-def groups(word: str) -> list[str]:
-    return [str(path) for top in Path("/sys/fs/cgroup").iterdir() for path in top.glob(f"pybuild-{word}*")]
-
-
-def namespaces_of(kind: str) -> set[str]:
-    """Inodes of the live namespaces of a kind."""
-    listed = subprocess.run(
-        ["lsns", "-n", "-t", kind, "-o", "NS"], capture_output=True, text=True, check=True
-    )
-    return set(listed.stdout.split())
-
-
-def word_of(box: Box) -> str:
-    """A sleep's argument that no other process has."""
-    return f"9{int(box.name, 16)}"
-
-
 def cancel_after(seconds: float, cancellation: Cancellation) -> None:
     threading.Timer(seconds, cancellation.cancel).start()
 
@@ -61,7 +41,7 @@ def cancel_after(seconds: float, cancellation: Cancellation) -> None:
 def test_cancellation_kills_the_whole_tree_at_once(any_box: Box, delay: float) -> None:
     """At any moment, the container's making included."""
     word = word_of(any_box)
-    script = f"(setsid nohup sleep {word} &) ; trap '' TERM INT; sleep {word} & sleep {word}"
+    script = f"(setsid sleep {word} &) ; trap '' TERM INT; sleep {word} & sleep {word}"
 
     def cancelled(stage: Stage) -> tuple[float, list[int], list[str], list[str]]:
         cancellation = Cancellation()
@@ -110,33 +90,7 @@ def test_cancelling_one_step_leaves_the_others(box: Box) -> None:
 
 @pytest.mark.parametrize("network", [NetMode.NONE, NetMode.UNSET])
 def test_kill_9_of_the_builder_leaves_nothing(any_box: Box, network: NetMode) -> None:
-    word = word_of(any_box)
-    nets = namespaces_of("net")
-    mounts = Path("/proc/self/mountinfo").read_text()
-    read, write = os.pipe()
-    builder = os.fork()
-    if builder == 0:
-        os.close(read)
-
-        def build() -> None:
-            stage = Stage(any_box, any_box.runtime, False)
-            stage.sh(f"(setsid nohup sleep {word} &); sleep {word}", network=network)
-
-        child_life(build, 0, write)
-    try:
-        os.close(write)
-        assert eventually(lambda: len(processes(word)) >= 2, 10)
-        assert groups(any_box.name)
-    finally:
-        os.kill(builder, signal.SIGKILL)
-        os.waitpid(builder, 0)
-        os.close(read)
-    assert eventually(lambda: not processes(word) and not processes(any_box.name), 1.0), processes(
-        any_box.name
-    )
-    assert eventually(lambda: not groups(any_box.name), 1.0), groups(any_box.name)
-    assert eventually(lambda: namespaces_of("net") <= nets, 1.0)
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    killed_builder_leaves_nothing(any_box, network)
 
 
 def test_the_death_of_the_runner_is_an_error_and_the_end_of_all_steps(box: Box) -> None:
@@ -310,9 +264,8 @@ def test_hidden_hierarchy_and_host_mounts_stay_as_they_were(box: Box) -> None:
             after = child.wait()
         return str(code), bool(after)
 
-    before = Path("/proc/self/mountinfo").read_text()
     assert box.inside(mounted) == ("0", True)
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert mounts_below(box.directory) == []
 
 
 def test_groups_are_found_where_they_are_mounted(tmp_path: Path) -> None:

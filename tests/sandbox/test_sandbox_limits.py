@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from sandbox.conftest import Box, Result, Stage
+from sandbox.stage import Box, Result, Stage
 
 from pybuild.compiler.graph import LinuxResources
 from pybuild.compiler.ops import Meta

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sandbox.conftest import Box, Stage, make_root
+from sandbox.stage import Box, Stage, make_root
 
 from pybuild.compiler.ops import NetMode, SecurityMode
-from pybuild.runtime.sandbox import network
+from pybuild.runtime.sandbox import find, libc, network
 from pybuild.runtime.sandbox.errors import SandboxError
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
+NAME_ANSWERED = "203.0.113.77"
 needs_pasta = pytest.mark.skipif(shutil.which("pasta") is None, reason="needs pasta")
 
 
@@ -57,7 +58,18 @@ def ask(host: str, port: int) -> str:
     return f"nc -w 3 {host} {port} </dev/null 2>/dev/null || echo none; "
 
 
-@needs_pasta
+@pytest.fixture(params=["pasta", "slirp4netns"])
+def tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each tool, the other one hidden."""
+    name = str(request.param)
+    if find.find_program(name) is None:
+        pytest.skip(f"needs {name}")
+    monkeypatch.setattr(
+        network, "find_program", lambda asked: find.find_program(name) if asked == name else None
+    )
+    return name
+
+
 def test_the_default_network_reaches_out_but_not_the_hosts_loopback(
     box: Box, servers: dict[str, int]
 ) -> None:
@@ -172,10 +184,40 @@ def test_isolation_turns_that_into_an_error(box: Box, monkeypatch: pytest.Monkey
         box.inside(lambda stage: stage.run("true", network=NetMode.UNSET), isolate=True)
 
 
-@needs_pasta
-def test_a_resolver_on_the_hosts_loopback_is_reached_through_the_forwarder(
-    box: Box, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(network, "read_host_resolv_conf", lambda: "nameserver 127.0.0.53\nsearch lan\n")
-    out = box.inside(lambda stage: stage.sh("cat /etc/resolv.conf", network=NetMode.UNSET)).out
-    assert out == f"nameserver {network.RESOLVER}\nsearch lan\n"
+def answer_names(server: socket.socket) -> None:
+    """Answer every query for an A record with NAME_ANSWERED, any other one with nothing."""
+    while True:
+        try:
+            query, client = server.recvfrom(512)
+        except OSError:
+            return
+        end = query.index(b"\0", 12) + 5
+        is_address = query[end - 4 : end - 2] == b"\0\1"
+        head = query[:2] + b"\x81\x80\0\1" + (b"\0\1" if is_address else b"\0\0") + bytes(4)
+        record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + socket.inet_aton(NAME_ANSWERED)
+        server.sendto(head + query[12:end] + (record if is_address else b""), client)
+
+
+def test_a_resolver_on_the_hosts_loopback_answers(box: Box, tool: str) -> None:
+    """As with systemd-resolved: /etc/resolv.conf names a loopback address, which no step could reach itself."""
+    address = {"pasta": "127.0.0.54", "slirp4netns": "127.0.0.55"}[tool]
+    conf = box.directory / "resolv.conf"
+    conf.write_text(f"nameserver {address}\nsearch lan\n")
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        server.bind((address, 53))
+    except OSError:
+        server.close()
+        pytest.skip("port 53 is taken")
+    threading.Thread(target=answer_names, args=(server,), daemon=True).start()
+
+    def before() -> None:
+        libc.mount(str(conf), os.path.realpath("/etc/resolv.conf"), flags=libc.MS_BIND)
+
+    script = "cat /etc/resolv.conf; nslookup some.name.test"
+    try:
+        result = box.inside(lambda stage: stage.sh(script, network=NetMode.UNSET), before=before)
+    finally:
+        server.close()
+    assert result.out.startswith(f"nameserver {network.RESOLVER}\nsearch lan\n")
+    assert NAME_ANSWERED in result.out, result.err

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from sandbox.conftest import USER, Box, Stage, become, in_child
+from sandbox.stage import (
+    USER,
+    Box,
+    Stage,
+    become,
+    in_child,
+    killed_builder_leaves_nothing,
+    processes,
+    word_of,
+)
 
 from pybuild.compiler.graph import LinuxResources
 from pybuild.compiler.ops import NetMode
@@ -62,16 +70,22 @@ def test_limits_are_refused(user_box: Box) -> None:
 
 
 def test_cancellation(user_box: Box) -> None:
+    word = word_of(user_box)
+
     def cancelled(stage: Stage) -> float:
         cancellation = Cancellation()
         threading.Timer(0.3, cancellation.cancel).start()
         begin = time.monotonic()
         with pytest.raises(Cancelled):
-            stage.sh("(setsid sleep 1234567 &); sleep 1234567", cancellation=cancellation)
+            stage.sh(f"(setsid sleep {word} &); sleep {word}", cancellation=cancellation)
         return time.monotonic() - begin
 
     assert user_box.inside(cancelled) < 0.8
-    assert subprocess.run(["pgrep", "-f", "sleep 123456[7]"], capture_output=True, check=False).stdout == b""
+    assert processes(word) == []
+
+
+def test_kill_9_of_the_builder(user_box: Box) -> None:
+    killed_builder_leaves_nothing(user_box, NetMode.NONE)
 
 
 def test_no_sub_ids(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from pybuild.runtime.sandbox import rootpath
 from pybuild.runtime.sandbox.errors import SandboxError
 from pybuild.runtime.sandbox.users import Identity, resolve_user
-from pybuild.runtime.snapshots.types import Node, Resolution
+from pybuild.runtime.snapshots.types import Node, Resolution, Tree
 
 PASSWD = """root:x:0:0:root:/root:/bin/sh
 # comment
@@ -31,7 +32,7 @@ audio:x:63:app
 
 
 class Directory:
-    """A tree that is a plain directory."""
+    """As much of a tree as resolving a user needs, over a plain directory."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -42,12 +43,12 @@ class Directory:
         return Resolution(path, node, ())
 
 
-def tree(root: Path, passwd: str | None = PASSWD, group: str | None = GROUP) -> Directory:
+def tree(root: Path, passwd: str | None = PASSWD, group: str | None = GROUP) -> Tree:
     (root / "etc").mkdir(exist_ok=True)
     for name, text in (("passwd", passwd), ("group", group)):
         if text is not None:
             (root / "etc" / name).write_text(text)
-    return Directory(root)
+    return cast("Tree", Directory(root))
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,9 @@ def test_files_linked_by_the_build_stay_linked_in_a_flattened_state(store: Store
     layers = flatten.mountable(snapshotter.rows, snapshotter.chain(snapshot), 130, snapshotter.opaque)
     flat = layers[-1]
     assert os.path.samefile(flat + b"/one", flat + b"/two")
+    assert os.path.samefile(
+        flat + b"/one", snapshotter.tree(snapshotter.chain(snapshot)[0]).layers[0] + b"/one"
+    )
 
 
 def test_copies_where_a_link_cannot_be_had_keep_links_among_themselves(

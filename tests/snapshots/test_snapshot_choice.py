@@ -112,7 +112,6 @@ def test_without_the_right_to_mount_the_last_kind_is_taken(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "may_mount", lambda: False)
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert choose(store).name == "overlay-user"
     with open(store.path(choosing.REMEMBERED), "w", encoding="utf-8") as file:
         file.write("copy\nsome other circumstances\n")

@@ -17,6 +17,7 @@ from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.snapshots.rows import SnapshotError, sweep_orphans, sync_old
 from pybuild.runtime.snapshots.types import Snapshotter
+from pybuild.runtime.snapshots.upper import hide, make_directory, replace
 
 pytestmark = pytest.mark.root
 
@@ -143,6 +144,58 @@ def test_orphans_are_swept_and_snapshots_are_not(store: Store, snapshotter: Snap
     assert sweep_orphans(store) == [7]
     left = {name for name in os.listdir(store.path("snapshots")) if name.isdigit()}
     assert left == {str(one), str(two)}
+
+
+def test_a_whiteout_that_hides_nothing_is_no_change(store: Store) -> None:
+    snapshotter = OverlaySnapshotter(store)
+    parent = with_file(snapshotter, None, b"a")
+    active = snapshotter.prepare(parent)
+    snapshotter.whiteout(active, b"a")
+    snapshotter.whiteout(active, b"none")
+    assert os.listdir(active.upper) == [b"a"]
+    os.mknod(active.upper + b"/stray", 0o020000, 0)
+    os.mkdir(active.upper + b"/d")
+    snapshotter.set_opaque(active, b"d")
+    snapshot = active.commit()
+    assert [(change.kind, change.path) for change in snapshotter.changes(snapshot)] == [
+        ("delete", b"a"),
+        ("add", b"d"),
+    ]
+    assert [node.path for node in snapshotter.tree(snapshot).list(b"")] == [b"d"]
+
+
+def test_a_directory_removed_and_made_again_shows_nothing_of_the_parent(store: Store) -> None:
+    snapshotter = OverlaySnapshotter(store)
+    active = snapshotter.prepare(None)
+    os.makedirs(active.upper + b"/d/sub")
+    active = snapshotter.prepare(active.commit())
+    for _ in range(2):
+        with open(replace(snapshotter, active, b"d/sub/x"), "wb"):
+            pass
+        assert hide(snapshotter, active, b"d")
+        assert not hide(snapshotter, active, b"d/sub")
+        make_directory(snapshotter, active, b"d")
+        assert snapshotter.active_tree(active).list(b"d") == []
+        make_directory(snapshotter, active, b"d/sub")
+    with active.mount() as root:
+        assert os.listdir(root + b"/d") == [b"sub"]
+        assert os.listdir(root + b"/d/sub") == []
+    with active.mount() as root:
+        os.rmdir(root + b"/d/sub")
+    assert snapshotter.active_tree(active).list(b"d") == []
+
+
+def test_a_plain_copy_notices_a_change_that_keeps_size_and_times(store: Store) -> None:
+    snapshotter = CopySnapshotter(store)
+    parent = with_file(snapshotter, None, b"a", b"one")
+    with_both = with_file(snapshotter, parent, b"b", b"two")
+    active = snapshotter.prepare(with_both)
+    with open(active.upper + b"/a", "r+b") as file:
+        before = os.fstat(file.fileno())
+        file.write(b"ONE")
+    os.utime(active.upper + b"/a", ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.chmod(active.upper + b"/b", 0o644)  # touched, and still the same
+    assert [(change.kind, change.path) for change in snapshotter.changes(active.commit())] == [("add", b"a")]
 
 
 COMMITTER = """

@@ -1,0 +1,264 @@
+"""Choosing what of the building machine a host file system needs: commands and, from each, what it needs.
+
+- A program in ELF form brings its interpreter (the dynamic loader) and the libraries it names, and theirs.
+- A script brings the interpreter its first line names, and where that is `env` also the command `env` is told
+  to run. It brings nothing that its text calls, and no modules of its language.
+- A program linked against glibc brings the libraries glibc opens by itself while running: name service
+  modules, the resolver and libgcc_s.
+
+    HostError               a command can't be used
+    ├── CommandNotFound     `name`
+    ├── NotRunnable         `path`: neither ELF nor script, foreign, damaged, unreadable
+    └── LibraryMissing      `path`, `library`
+"""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.lang.diagnostics import Diagnostic, UserError, suggest
+from pybuild.runtime.sources.elf import BadElf, Elf, read_elf
+from pybuild.runtime.sources.hosttree import HostTree
+from pybuild.runtime.sources.libraries import Loader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+"""The PATH of the image; on the machine they are searched after the user's own PATH."""
+
+OPENED = ("libnss_files.so.2", "libnss_dns.so.2", "libnss_compat.so.2", "libresolv.so.2", "libgcc_s.so.1")
+"""What glibc opens with dlopen; those that a version has built in are not there."""
+
+MERGED = ("/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/libo32")
+"""Where a machine has these as symlinks, so has the tree: paths of both kinds stand in scripts."""
+
+LONGEST_LINE = 255
+"""Bytes of a script's first line that count."""
+
+_MACHINES = {
+    "x86_64": (62, 3),
+    "i686": (3,),
+    "aarch64": (183, 40),
+    "armv7l": (40,),
+    "armv6l": (40,),
+    "riscv64": (243,),
+    "ppc64le": (21,),
+    "s390x": (22,),
+    "loongarch64": (258,),
+}
+"""ELF machine numbers that a kernel of each architecture runs."""
+
+
+class HostError(UserError):
+    pass
+
+
+class CommandNotFound(HostError):
+    def __init__(self, name: str, near: str | None) -> None:
+        hint = f"did you mean {near}? Else install" if near else "install"
+        super().__init__(
+            f"this machine has no command {name!r}",
+            help=f"{hint} the package that has it, or give its absolute path",
+        )
+        self.name = name
+
+
+class NotRunnable(HostError):
+    def __init__(self, path: str, problem: str, help: str) -> None:
+        super().__init__(f"{path} can't be part of a host file system: {problem}", help=help)
+        self.path = path
+
+
+class LibraryMissing(HostError):
+    def __init__(self, path: str, library: str) -> None:
+        diagnostic = Diagnostic(f"{path} needs {library}, which this machine doesn't have")
+        super().__init__(diagnostic, help=f"install it; {path} can't run here either")
+        self.path = path
+        self.library = library
+
+
+class Selection:
+    """Commands and what they need, in `tree`. `places` are the directories searched for commands."""
+
+    def __init__(self, places: Iterable[str] | None = None) -> None:
+        self.tree = HostTree()
+        self._places = list(dict.fromkeys(places if places is not None else _path()))
+        self._loaders: dict[str, Loader] = {}
+        self._done: set[str] = set()
+        for link in MERGED:
+            if os.path.islink(link) and self.tree.find(link) is not None:
+                self.tree.add(link)
+            self.tree.consulted.add(link)
+
+    def command(self, name: str) -> str:
+        """Add a command, found by its name or an absolute path; that path. Raises HostError."""
+        path = self._find(name)
+        self.program(path)
+        if self.tree.find(os.path.dirname(path)) not in map(self.tree.find, SEARCHED):
+            self.tree.link(f"/usr/local/bin/{os.path.basename(path)}", path)
+        return path
+
+    def program(self, path: str) -> None:
+        """Add a program and all it needs. Raises HostError."""
+        try:
+            real = self.tree.add(path)
+        except OSError as error:
+            raise NotRunnable(path, error.strerror or str(error), "check the path") from None
+        if real in self._done:
+            return
+        self._done.add(real)
+        try:
+            with open(real, "rb") as file:
+                elf = read_elf(file)
+                if elf is None:
+                    file.seek(0)
+                    line = file.read(LONGEST_LINE + 1).partition(b"\n")[0][:LONGEST_LINE]
+        except BadElf as error:
+            raise NotRunnable(path, f"{error}", "the file is damaged: install it again") from None
+        except OSError as error:
+            problem = f"it can't be read ({error.strerror})"
+            raise NotRunnable(path, problem, "build as a user who can read it") from None
+        if elf is not None:
+            self._binary(path, elf)
+        elif line.startswith(b"#!"):
+            self._script(path, os.fsdecode(line[2:]))
+        else:
+            raise NotRunnable(
+                path, "it is neither a program nor a script", "name a program or a script that begins with #!"
+            )
+
+    # Commands
+
+    def _find(self, name: str) -> str:
+        if "/" in name:
+            if not name.startswith("/"):
+                raise HostError(
+                    f"the command {name!r} is a relative path", help="give a name or an absolute path"
+                )
+            return self._checked(name)
+        for place in self._places:
+            path = f"{place}/{name}"
+            real = self.tree.find(path)
+            if real is not None and os.path.isfile(real) and os.access(real, os.X_OK):
+                return path
+        raise CommandNotFound(name, suggest(name, self._commands()))
+
+    def _checked(self, path: str) -> str:
+        real = self.tree.find(path)
+        if real is None:
+            raise HostError(f"this machine has no {path}", help="check the path, or give the command's name")
+        if not os.path.isfile(real):
+            raise NotRunnable(path, "it is no regular file", "name a program or a script")
+        if not os.access(real, os.X_OK):
+            raise NotRunnable(path, "it is not executable", "name a program or a script that you may run")
+        return path
+
+    def _commands(self) -> Iterator[str]:
+        for place in self._places:
+            try:
+                yield from os.listdir(place)
+            except OSError:
+                continue
+
+    # What a program needs
+
+    def _script(self, path: str, line: str) -> None:
+        interpreter, _, rest = line.strip().partition(" ")
+        if not interpreter.startswith("/"):
+            raise NotRunnable(
+                path, f"its interpreter is {interpreter!r}", "its first line must name one by absolute path"
+            )
+        self.program(interpreter)
+        if os.path.basename(interpreter) == "env":
+            told = _told(rest.split())
+            if told is not None:
+                self.command(told)
+
+    def _binary(self, path: str, elf: Elf) -> None:
+        runs = _MACHINES.get(os.uname().machine)
+        if runs is not None and elf.machine not in runs:
+            raise NotRunnable(
+                path,
+                f"it is for another architecture (ELF machine {elf.machine})",
+                f"name a program for {os.uname().machine}",
+            )
+        if not elf.interpreter:
+            return
+        loader = self._loader(path, elf)
+        self._libraries(loader, [(path, elf)], {os.path.basename(elf.interpreter)})
+
+    def _loader(self, path: str, elf: Elf) -> Loader:
+        if elf.interpreter not in self._loaders:
+            try:
+                self.tree.add(elf.interpreter)
+                loader = Loader(self.tree, elf.interpreter)
+            except OSError:
+                raise LibraryMissing(path, elf.interpreter) from None
+            self._loaders[elf.interpreter] = loader
+            if loader.musl:
+                self._optional(f"/etc/{os.path.basename(elf.interpreter).removesuffix('.so.1')}.path")
+            else:
+                self._opened(loader, elf)
+        return self._loaders[elf.interpreter]
+
+    def _opened(self, loader: Loader, program: Elf) -> None:
+        """What glibc opens by itself. Absent ones are built in, or are not needed by its version."""
+        anyone = Elf(program.machine, program.bits, program.order, needed=OPENED)
+        self._libraries(loader, [(loader.path, anyone)], set(), required=False)
+
+    def _libraries(
+        self, loader: Loader, chain: list[tuple[str, Elf]], loaded: set[str], *, required: bool = True
+    ) -> None:
+        """Add what the objects of `chain` need, breadth first, as the loader goes; `loaded` are names it has
+        by then."""
+        waiting = [chain]
+        while waiting:
+            chain = waiting.pop(0)
+            for name in chain[-1][1].needed:
+                if name in loaded:
+                    continue
+                found = loader.find(name, chain[0][1].kind, chain)
+                if found is None:
+                    if required or len(chain) > 1:
+                        raise LibraryMissing(chain[-1][0], name)
+                    continue
+                loaded.add(name)
+                self._add_library(found.path)
+                if not found.searched and loader.places:
+                    self._reachable(loader, name, found.path)
+                waiting.append([*chain, (found.path, found.elf)])
+
+    def _reachable(self, loader: Loader, name: str, path: str) -> None:
+        """The image has no loader cache: a library found by it alone gets a link where the loader looks."""
+        for place in loader.places:
+            if self.tree.find(place) is not None:
+                self.tree.link(f"{place}/{name}", path)
+                return
+
+    def _add_library(self, path: str) -> None:
+        try:
+            self.tree.add(path)
+        except OSError as error:
+            raise NotRunnable(path, error.strerror or str(error), "install it again") from None
+
+    def _optional(self, path: str) -> None:
+        if self.tree.find(path) is not None:
+            self.tree.add(path)
+
+
+def _told(words: list[str]) -> str | None:
+    """The command that `env` runs with these words: options and assignments come before it."""
+    for word in words:
+        word = word.removeprefix("-S")
+        if word and not word.startswith("-") and "=" not in word:
+            return word
+    return None
+
+
+def _path() -> Iterator[str]:
+    for place in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        if place.startswith("/"):
+            yield place.rstrip("/") or "/"
+    yield from SEARCHED

@@ -1,0 +1,112 @@
+"""One build from the command line: its display, its signals, the files it leaves, its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pybuild import failure, resultfiles
+from pybuild.interrupts import interrupts
+from pybuild.lang.diagnostics import Cancelled, UsageError
+from pybuild.runtime.progress.display import make_display, warnings_text
+from pybuild.runtime.solver.types import Cancellation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.build import BuildResult
+    from pybuild.request import BuildRequest
+    from pybuild.runtime.progress.display import Display
+
+
+def run_build(request: BuildRequest) -> int:
+    """Build, say what came of it, return the exit code. Raises UserError for what is wrong before it began."""
+    for path, flag in ((request.iidfile, "--iidfile"), (request.metadata_file, "--metadata-file")):
+        if path is not None:
+            resultfiles.check(path, flag)
+    display = make_display(request.progress, sys.stderr, quiet=request.quiet)
+    if request.iidfile is not None:
+        resultfiles.discard_stale(request.iidfile)
+    try:
+        result = _build(request, display)
+        _leave(request, result)
+    except BaseException as error:
+        _say_warnings(display)
+        return failure.report(error, sys.stderr, output_shown=display.output_shown)
+    _say_warnings(display)
+    silent = request.quiet or request.progress in ("quiet", "rawjson")
+    if not silent:
+        for line in result.summary:
+            print(line, file=sys.stderr)
+    if request.quiet or request.progress == "quiet":
+        _print_digest(request, result)
+    return 0
+
+
+def _build(request: BuildRequest, display: Display) -> BuildResult:
+    """The build under signals; the display is stopped whatever happens."""
+    from pybuild.build import build
+
+    cancellation = Cancellation()
+    ended: BaseException | None = None
+    with interrupts(cancellation, display.notice, display.restore):
+        try:
+            return build(request, display, cancellation)
+        except BaseException as error:
+            ended = error
+            if cancellation.cancelled and not isinstance(error, Cancelled):
+                ended = Cancelled()
+                raise ended from error
+            raise
+        finally:
+            display.stop(ended)
+
+
+def _leave(request: BuildRequest, result: BuildResult) -> None:
+    if request.iidfile is not None:
+        resultfiles.write(request.iidfile, result.iid)
+    if request.metadata_file is not None:
+        resultfiles.write(request.metadata_file, resultfiles.metadata_text(result.metadata))
+
+
+def _say_warnings(display: Display) -> None:
+    text = warnings_text(display.warnings)
+    if text:
+        from pybuild.runtime.progress.rawjson import RawJson
+        from pybuild.runtime.progress.terminal import printable
+
+        if not isinstance(display, RawJson):
+            print("\n" + printable(text), file=sys.stderr, end="")
+
+
+def _print_digest(request: BuildRequest, result: BuildResult) -> None:
+    """On standard output, unless the image itself went there."""
+    from pybuild.runtime.export.output import parse_output
+
+    if result.iid and not any(parse_output(text).dest == "-" for text in request.outputs):
+        print(result.iid)
+        sys.stdout.flush()
+
+
+def check_context(context: str) -> None:
+    """Raises UsageError for contexts of kinds that can't be built from."""
+    remote = (
+        "http://",
+        "https://",
+        "git://",
+        "ssh://",
+        "git@",
+        "github.com/",
+        "gitlab.com/",
+        "bitbucket.org/",
+    )
+    if context.startswith(remote) and not os.path.isdir(context):
+        kind = "git" if _is_git(context) else "URL"
+        raise UsageError(
+            f"{kind} contexts are not supported by this version of pybuild: {context}",
+            help="clone or download it, and give the directory",
+        )
+
+
+def _is_git(context: str) -> bool:
+    plain = context.partition("#")[0]
+    return plain.endswith(".git") or not plain.startswith(("http://", "https://"))

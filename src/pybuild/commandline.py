@@ -1,0 +1,128 @@
+"""From what the command line says to a BuildRequest: positional words, values of flags, configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pybuild import config, options
+from pybuild.building import check_context
+from pybuild.flags import PROGRESS
+from pybuild.lang.diagnostics import UsageError, suggest
+from pybuild.request import BuildRequest
+
+_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
+_INSTANCE = re.compile(r"[A-Za-z_][\w.-]*\[.*\]")
+
+_CONVERSIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "tag": ("tags", tuple),
+    "build_arg": ("build_args", options.build_args),
+    "build_context": ("build_contexts", options.build_contexts),
+    "platform": ("platforms", options.listed),
+    "output": ("outputs", tuple),
+    "label": ("labels", options.labels),
+    "annotation": ("annotations", options.annotation_texts),
+    "no_cache_filter": ("no_cache_filter", options.listed),
+    "network": ("network", options.network),
+    "allow": ("allow", options.entitlements),
+    "add_host": ("add_hosts", options.add_hosts),
+    "ulimit": ("ulimits", options.ulimits),
+    "shm_size": ("shm_size", options.size),
+    "max_parallelism": ("parallelism", options.parallelism),
+}
+"""Parameters whose values are converted: the field of BuildRequest, and how. The others are taken as they are."""
+_ATTESTATIONS = ("provenance", "sbom", "attest")
+
+
+def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
+    """The request that positional `words` and the `given` flags (by parameter name; None, False and () are not
+    given) make, with the configuration files beneath. Raises UsageError."""
+    target, context = positionals(words)
+    for name in _ATTESTATIONS:
+        value = given.get(name) or ()
+        for text in (value,) if isinstance(value, str) else value:
+            options.no_attestation(f"--{name}", text)
+    fields: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None or value == () or name in _ATTESTATIONS:
+            continue
+        field, convert = _CONVERSIONS.get(name, (name, _same))
+        fields[field] = convert(value)
+    if target is not None:
+        if fields.get("target") not in (None, target):
+            raise UsageError(
+                f"two targets: {target} and --target={fields['target']}",
+                help="a build has one: leave one out",
+            )
+        fields["target"] = target
+    check_context(context)
+    found = config.load(context, fields.get("file"))
+    merged = found.over(fields)
+    merged["progress"] = _progress(fields.get("progress"), found.settings.get("progress"))
+    return BuildRequest(context=context, consulted=found.consulted, **merged)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def positionals(words: Sequence[str]) -> tuple[str | None, str]:
+    """The target and the context that the words name. Raises UsageError."""
+    targets = [word for word in words if _is_target(word)]
+    contexts = [word for word in words if not _is_target(word)]
+    for word in targets:
+        if _INSTANCE.fullmatch(word):
+            raise UsageError(
+                f"targets with parameters are not supported by this version of pybuild: {word}",
+                help="give a stage's name",
+            )
+    if len(targets) > 1:
+        raise UsageError(
+            "several targets in one build are not supported by this version of pybuild: " + " ".join(targets),
+            help="build one after the other",
+        )
+    if len(contexts) > 1:
+        raise UsageError("a build has one context, not " + " and ".join(contexts))
+    if targets and contexts:
+        raise UsageError(
+            f"{targets[0]} would be a target and {contexts[0]} the context",
+            help=f"write pybuild build --target {targets[0]} {contexts[0]}",
+        )
+    return (targets[0] if targets else None), (contexts[0] if contexts else ".")
+
+
+def _is_target(word: str) -> bool:
+    """NAME and NAME[…] are targets where no directory has that name; `.`, `-` and what holds a `/` never are."""
+    return bool(_NAME.fullmatch(word) or _INSTANCE.fullmatch(word)) and not os.path.isdir(word)
+
+
+def _progress(flag: str | None, configured: str | None) -> str:
+    """The flag, else BUILDKIT_PROGRESS, else the configuration."""
+    where, value = "--progress", flag
+    if value is None:
+        where, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or configured or "auto"
+    if value not in PROGRESS:
+        near = suggest(value, PROGRESS)
+        raise UsageError(
+            f"{where}: unknown kind of progress {value!r}",
+            help=f"did you mean {near}?" if near else "choose one of " + ", ".join(PROGRESS),
+        )
+    return value
+
+
+def graph_request(path: str | None, given: Mapping[str, Any]) -> BuildRequest:
+    """The request for the graph of one build file, or of the one in a directory. Raises UsageError."""
+    if path is None or path == "-" or os.path.isdir(path):
+        return request(
+            [path or "."] if path != "-" else [], {**given, **({"file": "-"} if path == "-" else {})}
+        )
+    if given.get("file"):
+        raise UsageError(
+            f"two build files: {path} and --file={given['file']}", help="give the second as a directory"
+        )
+    check_context(path)
+    if not os.path.exists(path):
+        raise UsageError(f"there is no file {path}")
+    return request([os.path.join(os.path.dirname(path) or ".", "")], {**given, "file": path})

@@ -1,0 +1,178 @@
+"""From an exception to what the user reads and the exit code: the one place where that is decided.
+
+    0    done
+    1    the build failed, or the machine did (no space, no permission, a damaged store)
+    2    the command line, a configuration file or a build file is wrong
+    130  cancelled
+
+What no user can cause is a bug and said to be one; PYBUILD_DEBUG=1 adds the traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError, render
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+DEBUG = "PYBUILD_DEBUG"
+CANCELLED = 130
+
+_SPACE = "free some, run `pybuild prune --all`, or set PYBUILD_ROOT to a directory on a larger file system"
+_REASONS = {
+    errno.ENOSPC: ("no space left on device", _SPACE),
+    errno.EDQUOT: ("disk quota exceeded", _SPACE),
+    errno.EACCES: ("permission denied", "check who owns it and its mode"),
+    errno.EPERM: ("operation not permitted", "check who owns it, its mode and its attributes"),
+    errno.EROFS: ("read-only file system", "set PYBUILD_ROOT to a directory that can be written"),
+    errno.EMFILE: ("too many open files", "raise the limit: ulimit -n 65536"),
+    errno.ENFILE: ("too many open files on this machine", "raise fs.file-max with sysctl"),
+    errno.EIO: ("input/output error", "the disk may be failing: look at dmesg"),
+    errno.ENOMEM: ("out of memory", "free some, or use --max-parallelism=1"),
+}
+_DATABASE = (
+    ("full", _REASONS[errno.ENOSPC]),
+    ("locked", ("the store is busy with another process", "wait for the other build to end, then run again")),
+    ("readonly", ("the store can't be written", "set PYBUILD_ROOT to a directory you can write")),
+    ("unable to open", ("the store can't be opened", "check who owns it and its mode, or set PYBUILD_ROOT")),
+    ("disk i/o", _REASONS[errno.EIO]),
+)
+_DAMAGED = ("the store is damaged", "run `pybuild prune --all`, or set PYBUILD_ROOT to another directory")
+
+
+def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) -> int:
+    """Write what `error` means to `stream` and return the exit code.
+
+    With `output_shown` the notes `output` of a failed step are left out. A stream that can't be written is
+    left alone.
+    """
+    diagnostic, code = explain(error)
+    if diagnostic is None:
+        return code
+    if output_shown:
+        notes = [note for note in diagnostic.notes if note[0] != "output"]
+        diagnostic = Diagnostic(
+            diagnostic.title,
+            labels=diagnostic.labels,
+            notes=notes,
+            code=diagnostic.code,
+            level=diagnostic.level,
+        )
+    try:
+        stream.write(message(diagnostic, colour=coloured(stream)) + "\n")
+        if os.environ.get(DEBUG) == "1" and not isinstance(error, UserError):
+            from traceback import format_exception
+
+            stream.write("".join(format_exception(error)))
+        stream.flush()
+    except (OSError, ValueError):
+        pass
+    return code
+
+
+def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
+    """What to say, None for nothing, and the exit code."""
+    if isinstance(error, Cancelled | KeyboardInterrupt):
+        return Diagnostic("cancelled", level="pybuild"), CANCELLED
+    if isinstance(error, UserError):
+        return error.diagnostic, error.exit_code
+    if isinstance(error, BrokenPipeError):
+        return None, 1
+    known = _of_machine(error)
+    if known is not None:
+        title, help = known
+        return Diagnostic(title, notes=[("help", help)]), 1
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return (
+        Diagnostic(
+            f"{name}: {text}" if text else name,
+            notes=[
+                ("note", "this is a bug in pybuild"),
+                ("help", f"run again with {DEBUG}=1 and report what it prints"),
+            ],
+            level="internal error",
+        ),
+        1,
+    )
+
+
+def _of_machine(error: BaseException) -> tuple[str, str] | None:
+    """Failures of the machine that pybuild runs on: title and help."""
+    import sqlite3
+
+    if isinstance(error, MemoryError):
+        return _REASONS[errno.ENOMEM]
+    if isinstance(error, OSError) and error.errno in _REASONS:
+        title, help = _REASONS[error.errno]
+        names = [
+            os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)
+        ]
+        return (f"{title}: {' -> '.join(names)}" if names else title), help
+    if isinstance(error, sqlite3.DatabaseError):
+        from pybuild.runtime.content.store import default_root
+
+        text = str(error).lower()
+        damaged = "malformed" in text or "not a database" in text
+        if damaged or isinstance(error, sqlite3.OperationalError):
+            title, help = next((reason for word, reason in _DATABASE if word in text), _DAMAGED)
+            return f"{title}: {default_root()} ({error})", help
+    return None
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether messages on `stream` have colours: on a terminal, unless NO_COLOR is set (to anything)."""
+    try:
+        return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    except ValueError:
+        return False
+
+
+def message(diagnostic: Diagnostic, *, colour: bool = False) -> str:
+    """The diagnostic as text for a terminal: no control characters but line ends and tabs."""
+    from pybuild.runtime.progress.terminal import printable
+
+    text = printable(render(diagnostic))
+    return "\n".join(map(_painted, _roles(text.split("\n"), diagnostic))) if colour else text
+
+
+def _roles(lines: list[str], diagnostic: Diagnostic) -> list[tuple[str, str]]:
+    """Each line of a rendered diagnostic with what it is."""
+    out = [("title", lines[0])]
+    for line in lines[1:]:
+        bare = line.lstrip()
+        if bare.startswith("-->"):
+            out.append(("place", line))
+        elif bare.startswith("|") and set(bare[1:].split(" ")[0:]) and ("^" in bare or "---" in bare):
+            out.append(("mark", line))
+        elif bare.startswith("= "):
+            out.append(("note", line))
+        else:
+            out.append(("plain", line))
+    return out
+
+
+_RED, _YELLOW, _BLUE, _CYAN, _BOLD, _OFF = (
+    "\x1b[1;31m", "\x1b[1;33m", "\x1b[34m", "\x1b[36m", "\x1b[1m", "\x1b[0m",
+)  # fmt: skip
+
+
+def _painted(part: tuple[str, str]) -> str:
+    role, line = part
+    if role == "title":
+        level, colon, rest = line.partition(": ")
+        style = _YELLOW if level.startswith(("warning", "pybuild")) else _RED
+        return f"{style}{level}{colon}{_OFF}{_BOLD}{rest}{_OFF}"
+    if role == "place":
+        return f"{_BLUE}{line}{_OFF}"
+    if role == "mark":
+        before, bar, rest = line.partition("|")
+        return f"{_BLUE}{before}{bar}{_OFF}{_RED}{rest}{_OFF}"
+    if role == "note":
+        word, colon, rest = line.partition(": ")
+        return f"{_CYAN}{word}{colon}{_OFF}{rest}"
+    return line

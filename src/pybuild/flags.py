@@ -1,0 +1,133 @@
+"""The flags of `pybuild build` as data: the command line, configuration files and shell completion read them.
+
+Spellings are those of `docker buildx build`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+TEXT: Final = "text"  # one value, the last one counts
+MANY: Final = "many"  # may be repeated
+SWITCH: Final = "switch"  # no value, or =true / =false
+
+
+class Flag:
+    """One flag. `key` is its name in `pybuild.toml`; `value` says in capitals what it takes; `words` are what
+    completion offers for it, `files` whether these are paths; `graph` whether it can change the graph."""
+
+    __slots__ = ("files", "graph", "help", "key", "kind", "long", "short", "value", "words")
+
+    def __init__(
+        self,
+        long: str,
+        kind: str,
+        value: str,
+        help: str,
+        *,
+        short: str = "",
+        key: str = "",
+        words: tuple[str, ...] = (),
+        files: bool = False,
+        graph: bool = False,
+    ) -> None:
+        self.long = long
+        self.kind = kind
+        self.value = value
+        self.help = help
+        self.short = short
+        self.key = key or long
+        self.words = words
+        self.files = files
+        self.graph = graph
+
+    @property
+    def parameter(self) -> str:
+        """The name as a Python word."""
+        return self.long.replace("-", "_")
+
+    @property
+    def spelling(self) -> str:
+        return f"--{self.long}"
+
+
+NETWORKS = ("default", "none", "host")
+ENTITLEMENTS = ("network.host", "security.insecure")
+PROGRESS = ("auto", "tty", "plain", "quiet", "rawjson")
+
+FLAGS = (
+    Flag(
+        "file", TEXT, "PATH", "Build file (default: CONTEXT/Dockerfile).", short="f", files=True, graph=True
+    ),
+    Flag("tag", MANY, "NAME[:TAG]", "Name of the image.", short="t", key="tags"),
+    Flag("target", TEXT, "STAGE", "Stage to build (default: the last one).", graph=True),
+    Flag("build-arg", MANY, "NAME[=VALUE]", "Build argument.", key="build-args", graph=True),
+    Flag("build-context", MANY, "NAME=VALUE", "Additional context.", key="build-contexts", graph=True),
+    Flag("platform", MANY, "OS/ARCH", "Platform to build for, or several.", key="platforms", graph=True),
+    Flag(
+        "output",
+        MANY,
+        "DEST",
+        "Where the result goes: a directory, or type=…,dest=….",
+        short="o",
+        key="outputs",
+    ),
+    Flag("push", SWITCH, "", "Push the image to its registry."),
+    Flag("load", SWITCH, "", "Load the image into the Docker daemon."),
+    Flag("label", MANY, "NAME=VALUE", "Label of the image.", key="labels", graph=True),
+    Flag("annotation", MANY, "[TYPE:]NAME=VALUE", "Annotation of the image.", key="annotations"),
+    Flag("no-cache", SWITCH, "", "Run every step anew.", graph=True),
+    Flag("no-cache-filter", MANY, "STAGE", "Run the steps of this stage anew.", graph=True),
+    Flag("pull", SWITCH, "", "Ask the registry for images even if they are known.", graph=True),
+    Flag("network", TEXT, "MODE", "Network of RUN: default, none or host.", words=NETWORKS, graph=True),
+    Flag("allow", MANY, "ENTITLEMENT", "Allow network.host or security.insecure.", words=ENTITLEMENTS),
+    Flag("add-host", MANY, "HOST:IP", "Line of /etc/hosts for RUN.", key="add-hosts", graph=True),
+    Flag("ulimit", MANY, "TYPE=SOFT[:HARD]", "Resource limit of RUN.", key="ulimits", graph=True),
+    Flag("shm-size", TEXT, "BYTES", "Size of /dev/shm for RUN.", graph=True),
+    Flag("cgroup-parent", TEXT, "NAME", "Cgroup that RUN's is made in.", graph=True),
+    Flag("max-parallelism", TEXT, "N", "Steps that run at once (default: one a processor)."),
+    Flag("progress", TEXT, "KIND", "Display: auto, tty, plain, quiet or rawjson.", words=PROGRESS),
+    Flag("quiet", SWITCH, "", "Print the image's digest, nothing else.", short="q"),
+    Flag("iidfile", TEXT, "PATH", "Write the image's digest to a file.", files=True),
+    Flag("metadata-file", TEXT, "PATH", "Write the result's metadata (JSON) to a file.", files=True),
+    Flag("provenance", TEXT, "false", "Provenance attestation; only false.", words=("false",)),
+    Flag("sbom", TEXT, "false", "SBOM attestation; only false.", words=("false",)),
+    Flag("attest", MANY, "type=…,disabled=true", "Attestation; only disabled ones.", key="attests"),
+)
+
+REFUSED = (
+    Flag("cache-from", MANY, "", "importing a cache"),
+    Flag("cache-to", MANY, "", "exporting a cache"),
+    Flag("secret", MANY, "", "secrets"),
+    Flag("ssh", MANY, "", "SSH agents"),
+    Flag("call", TEXT, "", "other methods than building"),
+    Flag("check", SWITCH, "", "checking without building"),
+    Flag("print", TEXT, "", "printing an outline"),
+    Flag("param", MANY, "", "parameters of the language", short="p"),
+    Flag("builder", TEXT, "", "choosing a builder: there is only this process"),
+    Flag("debug", SWITCH, "", "debug logs", short="D"),
+    Flag("invoke", TEXT, "", "a shell in a step"),
+    Flag("on", TEXT, "", "a shell in a step"),
+    Flag("detach", SWITCH, "", "building in the background"),
+    Flag("root", TEXT, "", "a build server"),
+    Flag("server-config", TEXT, "", "a build server"),
+    Flag("policy", MANY, "", "source policies"),
+    Flag("no-trunc", SWITCH, "", "output is never cut"),
+    Flag("squash", SWITCH, "", "squashing layers"),
+    Flag("compress", SWITCH, "", "compressing the context: it isn't sent anywhere"),
+    Flag("isolation", TEXT, "", "isolation technologies"),
+    Flag("security-opt", MANY, "", "security options"),
+    Flag("memory", TEXT, "", "a memory limit", short="m"),
+    Flag("memory-swap", TEXT, "", "a memory limit"),
+    Flag("cpu-period", TEXT, "", "CPU limits"),
+    Flag("cpu-quota", TEXT, "", "CPU limits"),
+    Flag("cpu-shares", TEXT, "", "CPU limits", short="c"),
+    Flag("cpuset-cpus", TEXT, "", "CPU limits"),
+    Flag("cpuset-mems", TEXT, "", "CPU limits"),
+    Flag("rm", SWITCH, "", "intermediate containers: there are none"),
+    Flag("force-rm", SWITCH, "", "intermediate containers: there are none"),
+    Flag("disable-content-trust", SWITCH, "", "content trust"),
+)
+"""Flags of `docker buildx build` and of later versions; `help` says what each would do."""

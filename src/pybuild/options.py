@@ -1,0 +1,190 @@
+"""Values of flags: from the texts a user gives to what a BuildRequest holds.
+
+Every function raises UsageError for what can't be meant, with the value and how it should look.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pybuild.flags import ENTITLEMENTS, NETWORKS
+from pybuild.lang.diagnostics import UsageError, suggest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeVar
+
+    V = TypeVar("V")
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtp])i?)?b?", re.IGNORECASE)
+_LIMITS = (
+    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
+    "rttime", "sigpending", "stack",
+)  # fmt: skip
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_FALSE = ("0", "f", "F", "false", "FALSE", "False")
+
+
+def boolean(text: str, flag: str) -> bool:
+    """The spellings of Go's flag package."""
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise UsageError(f"invalid value {text!r} of {flag}", help="give true or false")
+
+
+def build_args(texts: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
+    """`NAME=VALUE`, or `NAME` whose value None stands for the environment's."""
+    pairs: list[tuple[str, str | None]] = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name:
+            raise UsageError(f"build argument {text!r} has no name", help="write --build-arg NAME=VALUE")
+        pairs.append((name, value if equals else None))
+    return last_of_each(pairs)
+
+
+def build_contexts(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name or not value:
+            raise UsageError(
+                f"invalid build context {text!r}",
+                help="write --build-context NAME=VALUE, the value being a directory or docker-image://REF, "
+                "oci-layout://DIR, docker-archive:FILE, host:COMMANDS",
+            )
+        pairs.append((name, value))
+    return last_of_each(pairs)
+
+
+def labels(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """`NAME=VALUE`; without `=` the value is empty."""
+    pairs = []
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name:
+            raise UsageError(f"label {text!r} has no name", help="write --label NAME=VALUE")
+        pairs.append((name, value))
+    return last_of_each(pairs)
+
+
+def annotation_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Kept as they are (`[TYPE:]NAME=VALUE`); the exporter knows the types."""
+    kept = tuple(texts)
+    for text in kept:
+        if not text.partition("=")[0] or "=" not in text:
+            raise UsageError(f"invalid annotation {text!r}", help="write --annotation NAME=VALUE")
+    return kept
+
+
+def listed(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts that may each hold several items with commas between them."""
+    items = (item.strip() for text in texts for item in text.split(","))
+    return tuple(dict.fromkeys(item for item in items if item))
+
+
+def network(text: str) -> str:
+    if text not in NETWORKS:
+        raise UsageError(f"unknown network mode {text!r}", help="choose one of " + ", ".join(NETWORKS))
+    return text
+
+
+def entitlements(texts: Iterable[str]) -> tuple[str, ...]:
+    names = listed(texts)
+    for name in names:
+        if name in ENTITLEMENTS:
+            continue
+        if name == "device" or name.startswith("device="):
+            raise UsageError(f"the entitlement {name!r} is not supported by this version of pybuild")
+        near = suggest(name, ENTITLEMENTS)
+        raise UsageError(
+            f"unknown entitlement {name!r}",
+            help=f"did you mean {near}?" if near else "choose from " + ", ".join(ENTITLEMENTS),
+        )
+    return names
+
+
+def add_hosts(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """`HOST:IP` or `HOST=IP`; an IPv6 address may stand in brackets."""
+    from ipaddress import ip_address
+
+    pairs = []
+    for text in listed(texts):
+        host, separator, address = text.partition("=" if "=" in text else ":")
+        if address.startswith("[") and address.endswith("]"):
+            address = address[1:-1]
+        if address == "host-gateway":
+            raise UsageError(f"{text!r}: host-gateway is not supported by this version of pybuild")
+        try:
+            ip_address(address)
+        except ValueError:
+            host = ""
+        if not host or not separator:
+            raise UsageError(f"invalid host entry {text!r}", help="write --add-host NAME:ADDRESS")
+        pairs.append((host, address))
+    return tuple(pairs)
+
+
+def ulimits(texts: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
+    """`TYPE=SOFT[:HARD]`; -1 is no limit, the hard one is the soft one if it isn't given."""
+    limits: dict[str, tuple[str, int, int]] = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        soft_text, colon, hard_text = values.partition(":")
+        if name not in _LIMITS:
+            near = suggest(name, _LIMITS)
+            raise UsageError(
+                f"unknown resource limit {name!r}",
+                help=f"did you mean {near}?" if near else "choose from " + ", ".join(_LIMITS),
+            )
+        try:
+            soft = int(soft_text)
+            hard = int(hard_text) if colon else soft
+        except ValueError:
+            raise UsageError(f"invalid ulimit {text!r}", help=f"write --ulimit {name}=SOFT[:HARD]") from None
+        if min(soft, hard) < -1:
+            raise UsageError(f"ulimit {text!r} is negative", help="write -1 for no limit")
+        if hard != -1 and (soft > hard or soft == -1):
+            raise UsageError(f"the soft limit of {text!r} is above the hard one")
+        limits[name] = (name, soft, hard)
+    return tuple(limits.values())
+
+
+def size(text: str) -> int:
+    """Bytes, with k, m, g, t or p in powers of 1024: `64m`, `1.5g`, `67108864`."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"invalid size {text!r}", help="write a number of bytes, or one like 64m or 1g")
+    power = " kmgtp".index((match[2] or " ").lower())
+    return int(float(match[1]) * 1024**power)
+
+
+def parallelism(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise UsageError(f"invalid number of parallel steps {text!r}", help="give a number from 1")
+    return count
+
+
+def no_attestation(flag: str, text: str) -> None:
+    """Accepts the values that switch an attestation off; no other is possible."""
+    words = dict(part.partition("=")[::2] for part in text.split(","))
+    if text in _FALSE or words.get("disabled") in _TRUE:
+        return
+    kind = words.get("type") or flag.removeprefix("--")
+    raise UsageError(
+        f"attestations ({kind}) are not supported by this version of pybuild",
+        help=f"leave {flag} out, or switch it off: {flag} "
+        + ("type=…,disabled=true" if flag == "--attest" else "false"),
+    )
+
+
+def last_of_each(pairs: Iterable[tuple[str, V]]) -> tuple[tuple[str, V], ...]:
+    """One pair a name, the last one given, at the place of the first."""
+    return tuple(dict(pairs).items())

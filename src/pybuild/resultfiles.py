@@ -1,0 +1,57 @@
+"""The files a build leaves for scripts: the image's digest and the metadata."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pybuild.lang.diagnostics import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def check(path: str, flag: str) -> None:
+    """Raises UsageError when no file can come to be at `path`: found before the build rather than after it."""
+    directory = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise UsageError(f"{flag}: {path} is a directory", help="give the name of a file")
+    if not os.path.isdir(directory):
+        raise UsageError(f"{flag}: there is no directory {directory}", help="make it first")
+    if not os.access(directory, os.W_OK) and not os.path.exists(path):
+        raise UsageError(f"{flag}: {directory} can't be written", help="choose another place")
+
+
+def discard_stale(path: str) -> None:
+    """Remove an earlier digest, so that a failed build leaves none that a script takes for its own."""
+    try:
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def write(path: str, text: str) -> None:
+    """The file holds `text` or what it held before, never a part. Symbolic links are followed; what is no
+    regular file (/dev/stdout, a pipe) is written directly."""
+    path = os.path.realpath(path) if not path.startswith("/dev/") else path
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return
+    part = f"{path}.{os.getpid()}.part"
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def metadata_text(metadata: Mapping[str, object]) -> str:
+    import json
+
+    return json.dumps(metadata, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

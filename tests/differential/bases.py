@@ -1,0 +1,122 @@
+"""Base images: busybox with a few files that edge cases want, under the config a case asks for, as OCI layouts
+whose bytes are the same each time, pushed to the test registry by skopeo."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import platform
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from differential.casebook import entries
+from differential.contexts import tar_bytes
+
+REPOSITORY = "pybuild-differential"
+PLAIN = '{"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["sh"]}'
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_ROOT = r"""
+bin/                    0755
+dev/                    0755
+etc/                    0755
+etc/passwd              root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nuser:x:1000:1000:User:/home/user:/bin/sh\n
+etc/group               root:x:0:\ndaemon:x:1:\nadm:x:4:root,daemon\nuser:x:1000:\nstaff:x:50:user\n
+home/                   0755
+home/user/              0750 1000:1000
+proc/                   0555
+root/                   0700
+sys/                    0555
+tmp/                    1777
+usr/                    0755
+usr/bin/                0755
+var/                    0755
+var/data/               0755
+var/data/one            0640 1:4 one\n
+var/data/two            0644 two\n
+var/data/sub/           2775 0:50
+var/data/sub/three      0600 1000:1000 three\n
+var/link                -> data
+var/absolute            -> /var/data/sub
+var/tool                4755 tool\n
+var/capable             0755 xattr:security.capability=\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 capable\n
+"""
+
+
+def busybox_layer() -> bytes:
+    """The root file system as a tar archive: statically linked busybox and the files above."""
+    program = shutil.which("busybox")
+    if program is None:
+        raise RuntimeError("busybox is not installed (Debian: busybox-static)")
+    listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True, timeout=20)
+    out = io.BytesIO(tar_bytes(entries(_ROOT)))
+    with tarfile.open(fileobj=out, mode="a", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("bin/busybox")
+        data = Path(program).read_bytes()
+        member.mode, member.size = 0o755, len(data)
+        archive.addfile(member, io.BytesIO(data))
+        for name in sorted(set(listed.stdout.split()) - {"busybox"}):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+    return out.getvalue()
+
+
+class Bases:
+    """References of base images by config, pushed to `registry` when first asked for."""
+
+    def __init__(self, directory: Path, registry: str) -> None:
+        self._directory = directory
+        self._registry = registry
+        self._layer = busybox_layer()
+        self._pushed: dict[str, str] = {}
+
+    def reference(self, config: str | None = None) -> str:
+        """`HOST:PORT/NAME:TAG` of the image with this config (JSON of the OCI config's `config`)."""
+        text = config if config is not None else PLAIN
+        if text not in self._pushed:
+            self._pushed[text] = self._push(json.loads(text))
+        return self._pushed[text]
+
+    def _push(self, config: dict[str, Any]) -> str:
+        tag = hashlib.sha256(json.dumps(config).encode() + self._layer).hexdigest()[:12]
+        layout = self._directory / tag
+        write_layout(layout, self._layer, config)
+        reference = f"{self._registry}/{REPOSITORY}:{tag}"
+        command = ["skopeo", "copy", "-q", "--dest-tls-verify=false", f"oci:{layout}:latest"]
+        subprocess.run([*command, f"docker://{reference}"], check=True, timeout=60)
+        return reference
+
+
+def write_layout(path: Path, layer: bytes, config: dict[str, Any]) -> None:
+    blobs = path / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def put(kind: str, data: bytes) -> dict[str, Any]:
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        media_type = f"application/vnd.oci.image.{kind}"
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
+
+    image = {
+        "architecture": _MACHINES[platform.machine()],
+        "os": "linux",
+        "created": "2020-01-01T00:00:00Z",
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
+        "history": [{"created": "2020-01-01T00:00:00Z", "created_by": "busybox root", "author": "tests"}],
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": put("config.v1+json", json.dumps(image).encode()),
+        "layers": [put("layer.v1.tar+gzip", gzip.compress(layer, 1, mtime=0))],
+    }
+    entry = put("manifest.v1+json", json.dumps(manifest).encode())
+    entry["annotations"] = {"org.opencontainers.image.ref.name": "latest"}
+    (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
