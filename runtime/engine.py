@@ -11,6 +11,7 @@ import threading
 from time import time
 
 from pybuild.compiler.graph import walk
+from pybuild.compiler.ops import ExecOp, NetMode
 from pybuild.runtime.cache.records import Records
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.images import Images
@@ -143,9 +144,20 @@ class Engine:
 
     def solve(self, edges: Sequence[Edge]) -> list[Result]:
         """The results of `edges`. Raises UserError, Cancelled."""
+        if self._runs_steps(edges):
+            self.networks().prefetch()
         results = self._solver.solve([Input(edge.vertex, edge.index) for edge in edges], self.cancellation)
         self._announcer.rest(edges)
         return results
+
+    def _runs_steps(self, edges: Sequence[Edge]) -> bool:
+        """Whether a step in a private network will certainly run: it has no record, or must not use one."""
+        return self._runner is not None and any(
+            isinstance(vertex.op, ExecOp)
+            and vertex.op.network == NetMode.UNSET
+            and (vertex.metadata.ignore_cache or not self.operations.known(vertex))
+            for vertex in walk(edges)
+        )
 
     def tree(self, result: Result) -> Tree:
         return result.tree if isinstance(result, View) else self.snapshotter.tree(result.id)
@@ -237,13 +249,11 @@ class Engine:
         for tree in self._local.trees():
             tree.save()
         self._solver.close()
+        self.images.close()
         if self._sandbox is not None:
             self._sandbox.close()
-        if self._networks is not None:
-            self._networks.close()
-        self.images.close()
         if self._runner is not None:
-            self._runner.close()
+            self._runner.close()  # and with it the tools that serve networks
         self.store.clear(remove_tree)
         self.store.close()
 

@@ -32,14 +32,16 @@ class DigestMismatch(BlobError):
 class Blobs:
     """The `blobs/` directory of a store; its layout is that of an OCI image layout.
 
-    A blob is visible under its digest only when complete, verified and synced.
+    A blob is visible under its digest only when complete, verified and synced. That it is there may be lost with
+    the power until `sync`.
     """
 
-    __slots__ = ("_ingest", "root")
+    __slots__ = ("_ingest", "_unsynced", "root")
 
     def __init__(self, root: str) -> None:
         self.root = os.path.join(root, "blobs", "sha256")
         self._ingest = os.path.join(root, "ingest")
+        self._unsynced = False
 
     def path(self, digest: str) -> str:
         """Where blob `digest` is or would be. Raises BlobError for a digest that is not `sha256:` + 64 hex."""
@@ -68,6 +70,16 @@ class Blobs:
                 writer.write(data)
                 writer.commit(digest)
         return digest
+
+    def renamed(self) -> None:
+        """A blob got its name."""
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Make the names of new blobs last."""
+        if self._unsynced:
+            self._unsynced = False
+            sync_directory(self.root)
 
     def writer(
         self,
@@ -134,7 +146,7 @@ class BlobWriter:
         os.fsync(self._fd)
         os.makedirs(self._blobs.root, mode=0o700, exist_ok=True)
         os.rename(self._path, self._blobs.path(found))
-        sync_directory(self._blobs.root)
+        self._blobs.renamed()
         size = self.offset
         self._path = ""
         self.close()

@@ -30,6 +30,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+IN_USE = "in-use.lock"
+ENTRIES = (
+    "store.json",
+    "records-v",
+    "blobs",
+    "ingest",
+    "snapshots",
+    "work",
+    "locks",
+    "stat",
+    "generation",
+    "invocations",
+    "host",
+    "snapshotter",
+)
+"""How the names of all that a store's directory holds begin, but for IN_USE."""
+
 REMOTE_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "fuse.sshfs", "fuse.glusterfs"}
 )
@@ -59,7 +76,7 @@ def boot_id() -> str:
 class Store:
     """An open store. Thread-safe; one object a process. Close it, or the process's end does."""
 
-    __slots__ = ("_db", "_guard", "_in_use", "_work", "_work_lock", "blobs", "boot", "root")
+    __slots__ = ("_db", "_guard", "_in_use", "_leased", "_work", "_work_lock", "blobs", "boot", "root")
 
     def __init__(self, root: str, in_use: Lock, db: sqlite3.Connection) -> None:
         self.root = root
@@ -68,6 +85,7 @@ class Store:
         self._in_use = in_use
         self._db = db
         self._guard = threading.RLock()
+        self._leased: set[tuple[str, str]] = set()
         self._work: str | None = None
         self._work_lock: Lock | None = None
 
@@ -91,7 +109,7 @@ class Store:
             ) from None
         _check_file_system(root)
         _check_schema(root)
-        in_use = wait_lock(os.path.join(root, "in-use.lock"), shared=not exclusive, on_wait=on_wait)
+        in_use = wait_lock(os.path.join(root, IN_USE), shared=not exclusive, on_wait=on_wait)
         assert in_use is not None
         return cls(root, in_use, _connect(os.path.join(root, f"records-v{VERSION}.sqlite")))
 
@@ -118,11 +136,18 @@ class Store:
                 os.mkdir(self._work, 0o700)
             return self._work
 
-    def lease(self, kind: str, ref: str) -> None:
-        """Keep blob or snapshot `ref` while this process lives."""
-        owner = os.path.basename(self.work)
-        with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO lease VALUES (?, ?, ?)", (owner, kind, ref))
+    def lease(self, kind: str, *refs: str) -> None:
+        """Keep blobs or snapshots (`kind` "blob" or "snapshot") while this process lives."""
+        with self._guard:
+            wanted = [ref for ref in refs if (kind, ref) not in self._leased]
+            if not wanted:
+                return
+            owner = os.path.basename(self.work)
+            with self.transaction() as db:
+                db.executemany(
+                    "INSERT OR IGNORE INTO lease VALUES (?, ?, ?)", [(owner, kind, ref) for ref in wanted]
+                )
+            self._leased.update((kind, ref) for ref in wanted)
 
     def generation(self) -> str:
         """Changes with every `bump`; "" at first."""
@@ -193,7 +218,20 @@ class Store:
                     self._work_lock.remove()
                 self._work = self._work_lock = None
             self._db.close()
+            self.blobs.sync()
+            self._sync_records()
             self._in_use.release()
+
+    def _sync_records(self) -> None:
+        """Make the commits of this process last. The last process to close has written the log back already."""
+        try:
+            fd = os.open(self.path(f"records-v{VERSION}.sqlite-wal"), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def __enter__(self) -> Store:
         return self
@@ -224,15 +262,20 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+            if kind is None:
+                self._db.execute("COMMIT")
         finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             self._guard.release()
 
 
 def _connect(path: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=FULL")
+    # Commits are not synced one by one: after a loss of power the database is as of some commit, steps recorded
+    # later are lost, and their snapshots are distrusted or swept. `Store.close` syncs what a process leaves.
+    db.execute("PRAGMA synchronous=NORMAL")
     db.execute("PRAGMA foreign_keys=ON")
     if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")

@@ -20,6 +20,7 @@ import stat
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.image.decompression import ArchiveError
+from pybuild.runtime.image.filecontent import write_content
 from pybuild.runtime.image.tarreader import (
     CHARACTER,
     DEVICE,
@@ -39,10 +40,7 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 40
 MAX_ID = (1 << 32) - 2
-SPARSE_FROM = 1 << 20
-"""Files of at least this many bytes get holes where a whole piece is zero."""
 
-_ZEROS = bytes(1 << 20)
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -287,7 +285,8 @@ class Extractor:
         if kind == FILE:
             fd = os.open(path, _MAKE, 0o600, dir_fd=self.fd)
             try:
-                self._content(entry, fd, reader)
+                write_content(entry, fd, reader)
+                self.done.size += entry.size
                 if self._owners:
                     os.fchown(fd, entry.uid, entry.gid)
                 os.fchmod(fd, entry.mode & 0o7777)
@@ -310,31 +309,6 @@ class Extractor:
         if entry.attributes:
             self._attributes(entry, b"/proc/self/fd/%d/%b" % (self.fd, path))
         os.utime(path, ns=(entry.mtime, entry.mtime), dir_fd=self.fd, follow_symlinks=False)
-
-    def _content(self, entry: Entry, fd: int, reader: TarReader) -> None:
-        if entry.sparse is not None:
-            self._sparse(entry, fd, reader)
-            return
-        holes = entry.size >= SPARSE_FROM
-        while piece := reader.piece():
-            if holes and piece == _ZEROS[: len(piece)]:
-                os.lseek(fd, len(piece), os.SEEK_CUR)
-            else:
-                _write(fd, piece)
-        if holes:
-            os.ftruncate(fd, entry.size)
-        self.done.size += entry.size
-
-    def _sparse(self, entry: Entry, fd: int, reader: TarReader) -> None:
-        assert entry.sparse is not None
-        for offset, length in entry.sparse:
-            os.lseek(fd, offset, os.SEEK_SET)
-            while length:
-                piece = reader.piece(min(length, len(_ZEROS)))
-                _write(fd, piece)
-                length -= len(piece)
-        os.ftruncate(fd, entry.real_size)
-        self.done.size += entry.size
 
     def _device(self, entry: Entry, path: bytes) -> bool:
         assert entry.kind in (CHARACTER, DEVICE)
@@ -420,13 +394,6 @@ def clean(name: bytes) -> list[bytes]:
         elif part not in (b"", b"."):
             parts.append(part)
     return parts
-
-
-def _write(fd: int, data: bytes | memoryview) -> None:
-    written = os.write(fd, data)
-    while written < len(data):
-        data = memoryview(data)[written:]
-        written = os.write(fd, data)
 
 
 __all__ = ["ArchiveError", "ExtractError", "Extracted", "Extractor", "clean", "extract"]

@@ -11,18 +11,24 @@ from hashlib import sha256
 
 from pybuild.runtime.image.descriptor import COMPRESSIONS, CONFIGS, OCI_INDEX, Descriptor
 from pybuild.runtime.image.manifest import Index, config_platform, decode, diff_ids, parse
+from pybuild.runtime.image.verify_streams import (
+    Hashed,
+    Rejoined,
+    damage,
+    decompressed,
+    kind_of,
+    read_archive,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import tarfile
     from collections.abc import Callable
-    from typing import IO, Any
+    from typing import IO
 
     from pybuild.runtime.content.store import Store
 
     Open = Callable[[str], "IO[bytes]"]
-
-CHUNK = 1 << 20
 
 
 class Finding:
@@ -166,20 +172,20 @@ class _Check:
         """The diff ID found; "" when the blob can't be read."""
         try:
             with self._open(layer.digest) as file:
-                blob = _Hashed(file)
+                blob = Hashed(file)
                 start = blob.read(8)
-                kind = _kind(start)
+                kind = kind_of(start)
                 stated = COMPRESSIONS.get(layer.media_type)
                 if layer.media_type and stated is None:
                     self.add(where, f"has the unknown media type {layer.media_type!r}")
                 elif stated is not None and stated != kind:
                     self.add(where, f"has {kind} bytes, its media type is {layer.media_type}")
-                tar = _Hashed(_decompressed(_Rejoined(start, blob), kind))
-                problem = _read_archive(tar)
+                tar = Hashed(decompressed(Rejoined(start, blob), kind))
+                problem = read_archive(tar)
                 if problem:
                     self.add(where, problem)
                 blob.drain()
-        except _damage() as error:
+        except damage() as error:
             self.add(where, f"can't be read: {getattr(error, 'strerror', None) or error}")
             return ""
         if blob.digest() != layer.digest:
@@ -187,100 +193,6 @@ class _Check:
         if sized and blob.size != layer.size:
             self.add(where, f"has {blob.size} bytes, its descriptor says {layer.size}")
         return tar.digest()
-
-
-class _Hashed:
-    """A stream that is hashed as it is read."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._hash = sha256()
-        self.size = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._hash.update(data)
-        self.size += len(data)
-        return data
-
-    def drain(self) -> None:
-        while self.read(CHUNK):
-            pass
-
-    def digest(self) -> str:
-        return "sha256:" + self._hash.hexdigest()
-
-
-class _Rejoined:
-    """A stream with bytes put back at its front."""
-
-    def __init__(self, start: bytes, rest: _Hashed) -> None:
-        self._start = start
-        self._rest = rest
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._start:
-            return self._rest.read(size)
-        if size < 0:
-            data, self._start = self._start + self._rest.read(), b""
-            return data
-        data, self._start = self._start[:size], self._start[size:]
-        return data
-
-
-def _kind(start: bytes) -> str:
-    for magic, kind in ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")):
-        if start.startswith(magic):
-            return kind
-    return "none"
-
-
-def _decompressed(file: Any, kind: str) -> Any:
-    if kind == "gzip":
-        import gzip
-
-        return gzip.GzipFile(fileobj=file, mode="rb")
-    if kind == "zstd":
-        import sys
-
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
-        return zstd.ZstdFile(file, "rb")
-    return file
-
-
-def _damage() -> tuple[type[Exception], ...]:
-    """What reading and decompressing raise."""
-    import sys
-    import zlib
-
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    return OSError, EOFError, ValueError, zlib.error, zstd.ZstdError
-
-
-def _read_archive(tar: _Hashed) -> str:
-    """Walk the archive and read the stream to its end; what is wrong with it, or ""."""
-    import tarfile
-
-    problem = ""
-    try:
-        with tarfile.open(fileobj=tar, mode="r|") as archive:  # type: ignore[call-overload]
-            names: set[str] = set()
-            for member in archive:
-                if member.name.startswith("/") or ".." in member.name.split("/"):
-                    problem = problem or f"has an entry {member.name!r} that leads outside"
-                if member.islnk() and member.linkname not in names:
-                    problem = problem or f"links {member.name!r} to a later {member.linkname!r}"
-                names.add(member.name)
-    except tarfile.TarError as error:
-        problem = f"is no tar archive: {error}"
-    tar.drain()
-    return problem
 
 
 class _Files:

@@ -69,6 +69,9 @@ class StatusEvent:
 class Observer:
     """Hears what happens, from any thread. Every method does nothing here; a display overrides them."""
 
+    def start(self) -> None:
+        """The process is in the build's namespaces: threads may be started."""
+
     def vertex(self, event: VertexEvent) -> None: ...
 
     def status(self, event: StatusEvent) -> None: ...

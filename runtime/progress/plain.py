@@ -87,6 +87,8 @@ class Plain(Display):
                 self._end_partial(one)
                 if one.pending:
                     self._show(one)
+            if error is not None and self._begun:
+                self._write("\n")
 
     def vertex(self, event: VertexEvent) -> None:
         with self._lock:

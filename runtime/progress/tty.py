@@ -138,11 +138,12 @@ class Tty(Display):
     def _terminal(self) -> Console:
         """The console that turns styled text into what this terminal understands."""
         import os
+        from io import StringIO
 
         from rich.console import Console
 
         if self._console is None:
-            self._console = Console(file=self._stream, highlight=False, soft_wrap=False)
+            self._console = Console(file=StringIO(), force_terminal=True, highlight=False)
         try:
             size = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError):
@@ -201,7 +202,7 @@ class Tty(Display):
         head = Text(f"Building {total} {self._signs.dot} {self._counts()}", style="bold")
         shown = running if len(running) <= room else running[: max(room - 1, 0)]
         lines = [head]
-        spare = room - len(shown)
+        spare = room - len(shown) - (len(shown) < len(running))
         for place, step in enumerate(shown):
             lines.append(self._line(step))
             details = self._details(step, min(STEP_LINES, spare // (len(shown) - place)))

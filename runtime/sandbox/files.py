@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from pybuild.compiler.ops import HostIP
 
 HOST_RESOLV_CONF = "/etc/resolv.conf"
-_RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
-"""What systemd-resolved asks itself; /etc/resolv.conf names only its loopback address."""
-
 _PUBLIC_RESOLVERS = ("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844")
 
 
@@ -57,13 +54,11 @@ def resolv_conf(text: str, forwarder: str | None = None) -> str:
 
 def read_host_resolv_conf() -> str:
     """The host's resolver configuration; "" if it has none."""
-    for path in (HOST_RESOLV_CONF, _RESOLVED_CONF):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except OSError:
-            continue
-    return ""
+    try:
+        with open(HOST_RESOLV_CONF, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _loopback(address: str) -> bool:

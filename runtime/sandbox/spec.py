@@ -67,6 +67,7 @@ _MASKED = (
 _READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 _QUIET = ["nosuid", "noexec", "nodev"]
+_PTS_OPTIONS = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
 
 _INSECURE_DEVICES = (
     ("/dev/kmsg", 1, 11),
@@ -161,7 +162,7 @@ def mounts(step: Step, around: Surroundings) -> list[dict[str, object]]:
     default = [
         _mount("/proc", "proc", "proc", _QUIET),
         _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        _mount("/dev/pts", "devpts", "devpts", _pts_options(around)),
+        _mount("/dev/pts", "devpts", "devpts", _PTS_OPTIONS),
         _mount("/dev/shm", "tmpfs", "shm", [*_QUIET, "mode=1777", f"size={step.shm_size}"]),
         _mount("/dev/mqueue", "mqueue", "mqueue", _QUIET),
         *_sys(step, around),
@@ -188,10 +189,6 @@ def _own_mount(mount: StepMount) -> dict[str, object]:
         return _mount(dest, "bind", mount.source, ["rbind", *access, *mount.options])
     size = [f"size={mount.size}"] if mount.size else []
     return _mount(dest, "tmpfs", "tmpfs", ["nosuid", *size, *access, *mount.options])
-
-
-def _pts_options(around: Surroundings) -> list[str]:
-    return ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
 
 
 def _sys(step: Step, around: Surroundings) -> list[dict[str, object]]:

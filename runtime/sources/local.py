@@ -1,7 +1,9 @@
 """Local directories as sources: read in place, filtered by ignore patterns, digested with a stat cache.
 
-As in BuildKit a context has no owners (everything belongs to root) and keeps modes. Only what an op names is
-read. A file that changes while it is read is read again, and after some tries the build stops.
+As in BuildKit a context has no owners (everything belongs to root) and keeps modes, but for that of the directory
+itself, which is 0755. Sockets are not part of it. Only what an op names is read, and what a build has once seen of
+it (lists, link targets, digests of bytes) stays so for that build: a file that changes is read again, and when it
+is no longer what a digest was made of, the build stops.
 """
 
 from __future__ import annotations
@@ -13,24 +15,32 @@ import threading
 import time
 from hashlib import sha256
 
-from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.snapshots.contents import attributes
 from pybuild.runtime.snapshots.types import Node, Resolution
-from pybuild.runtime.sources.statcache import StatCache, settled, signature
+from pybuild.runtime.sources.expansion import expand, look_up
+from pybuild.runtime.sources.reading import (
+    CHUNK,
+    ContextError,
+    read,
+    read_small,
+    restless,
+    unreadable,
+    vanished,
+)
+from pybuild.runtime.sources.statcache import StatCache, describes, known_of, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pybuild.lang.dockerfile.ignore import Matcher, State
+    from pybuild.runtime.sources.statcache import Known
+
+    Keep = Callable[[bytes, bool], bool]
 
 MAX_LINKS = 40
-TRIES = 5
-CHUNK = 1 << 20
-
-
-class ContextError(UserError):
-    """A local directory can't be read as it is."""
+_ROOT_MODE = 0o755
+_TYPE, _FILE, _DIRECTORY, _LINK, _SOCKET = 0o170000, 0o100000, 0o040000, 0o120000, 0o140000
 
 
 class LocalTree:
@@ -55,15 +65,16 @@ class LocalTree:
         self._lock = threading.RLock()
         self._lists: dict[bytes, Sequence[Node]] = {}
         self._states: dict[bytes, State] = {}
-        self._digests: dict[bytes, bytes] = {}
-        self._used: dict[bytes, bytes] = {}  # what this build took each file to be
+        self._records: dict[bytes, bytes] = {}
+        self._known: dict[bytes, Known] = {}  # what this build took each file to be
+        self._links: dict[bytes, bytes] = {}
 
     # Tree
 
     def lstat(self, path: bytes) -> Node | None:
         parent, _, name = path.rpartition(b"/")
-        where = self.resolve(parent)
-        if where.node is None:
+        where = look_up(self, parent)
+        if where.node is None or not stat.S_ISDIR(where.node.stat.st_mode):
             return None
         return self._child(where.path, name) if name else where.node
 
@@ -75,6 +86,8 @@ class LocalTree:
         node: Node | None = self._root_node()
         while parts:
             part = parts.pop()
+            if node is not None and not stat.S_ISDIR(node.stat.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(node.path))
             if part == b"..":
                 del here[-1:]
                 node = self._at(here)
@@ -82,14 +95,12 @@ class LocalTree:
             if node is None:
                 here.append(part)
                 continue
-            if not stat.S_ISDIR(node.stat.st_mode):
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(node.path))
             node = self._child(b"/".join(here), part)
             if node is not None and stat.S_ISLNK(node.stat.st_mode) and (parts or follow_last):
                 links.append(node)
                 if len(links) > MAX_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
-                target = os.readlink(node.real)
+                target = self.readlink(node)
                 if target.startswith(b"/"):
                     here = []
                 parts.extend(reversed([one for one in target.split(b"/") if one not in (b"", b".")]))
@@ -99,11 +110,13 @@ class LocalTree:
         return Resolution(b"/".join(here), node, tuple(links))
 
     def list(self, path: bytes) -> Sequence[Node]:
-        with self._lock:
-            found = self._lists.get(path)
-            if found is None:
-                found = self._lists[path] = self._scan(path)
-            return found
+        found = self._lists.get(path)
+        if found is None:
+            with self._lock:
+                found = self._lists.get(path)
+                if found is None:
+                    found = self._lists[path] = self._scan(path)
+        return found
 
     def walk(self, path: bytes) -> Iterator[Node]:
         for node in self.list(path):
@@ -112,89 +125,197 @@ class LocalTree:
                 yield from self.walk(node.path)
 
     def file_digest(self, node: Node) -> bytes:
-        with self._lock:
-            found = self._used.get(node.path) or self._cache.get(node.path, node.stat)
-            if found is not None:
-                self._used[node.path] = found
-                return found
-        return self.read(node, lambda _: None)[0]
-
-    def entry_digest(self, path: bytes) -> bytes:
-        """Digest of the entry at a resolved path and of all below it; computed once."""
-        with self._lock:
-            found = self._digests.get(path)
-            if found is None:
-                node = self._at([part for part in path.split(b"/") if part])
-                found = self._digests[path] = b"" if node is None else self._digest(node)
-            return found
+        return self._known_of(node)[5]
 
     # Beyond a tree
 
-    def read(self, node: Node, sink: Callable[[bytes | None], object]) -> tuple[bytes, os.stat_result]:
-        """Feed the file's bytes to `sink` (called with each chunk; with None to start over when the file
-        changed meanwhile). Its sha256 and final stat. Raises ContextError when it won't hold still."""
-        for _ in range(TRIES):
-            with open(_open(node), "rb", buffering=0) as file:
-                before = os.fstat(file.fileno())
-                state = sha256()
-                while data := file.read(CHUNK):
-                    state.update(data)
-                    sink(data)
-                after = os.fstat(file.fileno())
-            if signature(before) == signature(after):
-                self._enter(node.path, after, state.digest())
-                return state.digest(), after
-            sink(None)
-        raise _restless(node.path)
+    def readlink(self, node: Node) -> bytes:
+        """The symlink's target, the same throughout a build."""
+        found = self._links.get(node.path)
+        if found is None:
+            try:
+                found = self._links.setdefault(node.path, os.readlink(node.real))
+            except FileNotFoundError:
+                raise vanished(node.path) from None
+            except OSError:
+                raise restless(node.path) from None
+        return found
+
+    def attributes(self, node: Node) -> Sequence[tuple[str, bytes]]:
+        """The extended attributes of an entry that are content."""
+        known = self._known.get(node.path)
+        return () if known is not None and not known[6] else attributes(node.real)
+
+    def small(self, node: Node) -> bytes | None:
+        """All bytes of a file that is no larger than a chunk and holds still; else None. Raises
+        ContextError when it is no longer what this build took it to be."""
+        if node.stat.st_size > CHUNK:
+            return None
+        found = read_small(node)
+        if found is None:
+            return None
+        data, after = found
+        known = self._known.get(node.path)
+        if known is None or self._cache.get(node.path, after) is not known:
+            known = known_of(after, sha256(data).digest(), bool(attributes(node.real)))
+            self._enter(node, known, after)
+        return data
 
     def copy(self, node: Node, target: int) -> None:
-        """Write the file's bytes to the descriptor `target`, which is empty."""
+        """Write the file's bytes to the descriptor `target`, which is empty; its holes stay holes. Raises
+        ContextError like `small`."""
+        sparse = node.stat.st_size > node.stat.st_blocks * 512
 
         def sink(data: bytes | None) -> None:
             if data is None:
                 os.ftruncate(target, 0)
                 os.lseek(target, 0, os.SEEK_SET)
+            elif sparse and not data.strip(b"\0"):
+                os.lseek(target, len(data), os.SEEK_CUR)
             else:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(target, view) :]
 
-        self.read(node, sink)
+        known, after = read(node, sink)
+        if sparse:
+            os.ftruncate(target, after.st_size)
+        self._enter(node, known, after)
 
-    def selected_digest(self, path: bytes, name: bytes | None, *, follow: bool) -> str:
-        """Digest of what `path` leads to under `name`, and of every symlink walked to get there."""
-        where = self.resolve(path, follow_last=follow)
-        state = sha256(b"selected 1\n")
-        for link in where.links:
-            state.update(_field(link.path) + _field(os.readlink(link.real)))
-        state.update(_field(name or b"") + self.entry_digest(where.path))
+    def entry_digest(self, path: bytes) -> bytes:
+        """Digest of the entry at a resolved path and of all below it; computed once a build."""
+        node = self._at([part for part in path.split(b"/") if part])
+        return sha256(b"" if node is None else self._record(node)).digest()
+
+    def selected_digest(
+        self, path: bytes, name: bytes | None, *, follow: bool, keep: Keep | None = None
+    ) -> str:
+        """Digest of what `path` leads to under `name`, and of every symlink walked to get there. `keep`
+        leaves entries out by their path from there, as in `snapshots.contents.selected_digest`."""
+        where = look_up(self, path, follow=follow)
+        state = sha256(b"selected 2\n")
+        self._walked(state.update, where)
+        state.update(_field(name or b""))
+        if keep is None or where.node is None or not stat.S_ISDIR(where.node.stat.st_mode):
+            state.update(self.entry_digest(where.path))
+        else:
+            start = len(where.path) + 1 if where.path else 0
+            for node in self.walk(where.path):
+                directory = stat.S_ISDIR(node.stat.st_mode)
+                if keep(node.path[start:], directory):
+                    record = self._header(node) if directory else self._record(node)
+                    state.update(_field(node.path[start:]) + _field(record))
         return "sha256:" + state.hexdigest()
-
-    def _enter(self, path: bytes, found: os.stat_result, digest: bytes) -> None:
-        """Note the digest of a file that was read whole; it must be the one this build took it to have."""
-        with self._lock:
-            if self._used.setdefault(path, digest) != digest:
-                raise _restless(path)
-            if settled(found, time.time_ns()):
-                self._cache.put(path, found, digest)
 
     def digest(self) -> str:
-        """Digest of all that may be selected. A selected path with a wildcard counts from its last
-        component without one."""
-        state = sha256(b"local 1\n")
-        for path in self._selected or (b"",):
-            plain = _before_wildcard(path)
-            where = self.resolve(plain)
-            for link in where.links:
-                state.update(_field(link.path) + _field(os.readlink(link.real)))
-            state.update(_field(plain) + _field(where.path) + self.entry_digest(where.path))
+        """Digest of all that may be selected."""
+        state = sha256(b"local 2\n")
+        for pattern in self._selected or (b"",):
+            found = expand(self, os.fsdecode(pattern), follow=True)
+            state.update(_field(pattern))
+            if found.base is not None:
+                self._walked(state.update, found.base)
+            for path in found.paths:
+                where = look_up(self, path)
+                self._walked(state.update, where)
+                state.update(_field(path) + _field(where.path) + self.entry_digest(where.path))
         return "sha256:" + state.hexdigest()
 
-    def save(self) -> None:
-        with self._lock:
-            self._cache.save()
+    def left_out(self, path: bytes) -> bool:
+        """Whether something is at `path` that is not part of the tree."""
+        return self._ignored is not None and os.path.lexists(os.path.join(self.root, path))
 
-    # Parts
+    def save(self) -> None:
+        """Keep the digests for the next build. Where they can't be written, only time is lost."""
+        with self._lock:
+            try:
+                self._cache.save(self._known)
+            except OSError:
+                pass
+
+    # Bytes
+
+    def _known_of(self, node: Node) -> Known:
+        known = self._known.get(node.path)
+        if known is None:
+            known = self._cache.get(node.path, node.stat)
+            if known is None:
+                known, after = read(node, lambda _: None)
+                return self._enter(node, known, after)
+            known = self._known.setdefault(node.path, known)
+        return known
+
+    def _enter(self, node: Node, known: Known, after: os.stat_result) -> Known:
+        """Note what a file was found to be. It must be what this build took it to be."""
+        path = node.path
+        taken = self._known.setdefault(path, known)
+        if taken[5:] != known[5:] or after.st_mode != node.stat.st_mode:
+            raise restless(path)
+        node.stat = after
+        if settled(after, time.time_ns()):
+            with self._lock:
+                self._cache.put(path, known)
+                self._known[path] = known
+        return taken
+
+    # Records: what counts of an entry, in bytes that no other entry has.
+
+    def _record(self, node: Node) -> bytes:
+        mode = node.stat.st_mode
+        if mode & _TYPE == _FILE:
+            known = self._known.get(node.path) or self._known_of(node)
+            if not known[6]:
+                return b"%o " % mode + known[5]
+            return b"%o " % mode + known[5] + self._attributed(node)
+        found = self._records.get(node.path)
+        if found is None:
+            found = self._header(node)
+            if mode & _TYPE == _DIRECTORY:
+                found += b" " + self._content(node.path)
+            self._records[node.path] = found
+        return found
+
+    def _header(self, node: Node) -> bytes:
+        """The record of an entry without what is in it."""
+        mode = node.stat.st_mode
+        kind = mode & _TYPE
+        header = b"%o" % (mode if node.path else kind | _ROOT_MODE)
+        if kind == _LINK:
+            header += b" " + self.readlink(node)
+        elif kind in (stat.S_IFCHR, stat.S_IFBLK):
+            header += b" %d" % node.stat.st_rdev
+        return header + self._attributed(node) if node.path else header
+
+    def _attributed(self, node: Node) -> bytes:
+        try:
+            found = self.attributes(node)
+        except FileNotFoundError:
+            raise vanished(node.path) from None
+        return b"".join(b"\0" + _field(os.fsencode(name)) + _field(value) for name, value in found)
+
+    def _content(self, path: bytes) -> bytes:
+        """Digest of a directory's entries."""
+        start = len(path) + 1 if path else 0
+        known, cached = self._known, self._cache.get
+        out = []
+        for node in self.list(path):
+            one, found = node.path, node.stat
+            mode = found.st_mode
+            if mode & _TYPE == _FILE:
+                taken = known.get(one) or cached(one, found)
+                if taken is not None and not taken[6]:
+                    known[one] = taken
+                    out.append(b"%d:%b39:%o " % (len(one) - start, one[start:], mode) + taken[5])
+                    continue
+            record = self._record(node)
+            out.append(b"%d:%b%d:%b" % (len(one) - start, one[start:], len(record), record))
+        return sha256(b"".join(out)).digest()
+
+    def _walked(self, update: Callable[[bytes], object], where: Resolution) -> None:
+        for link in where.links:
+            update(b"link" + _field(link.path) + _field(self.readlink(link)))
+
+    # Entries
 
     def _root_node(self) -> Node:
         try:
@@ -209,15 +330,17 @@ class LocalTree:
 
     def _child(self, parent: bytes, name: bytes) -> Node | None:
         path = parent + b"/" + name if parent else name
-        if parent not in self._lists:
-            real = os.path.join(self.root, path)
-            try:
-                found = os.lstat(real)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            node = Node(path, real, found)
-            return node if self._kept(node, name) else None
-        return next((node for node in self._lists[parent] if node.path == path), None)
+        if parent in self._lists:
+            return next((node for node in self._lists[parent] if node.path == path), None)
+        real = os.path.join(self.root, path)
+        try:
+            found = os.lstat(real)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise unreadable(error, path) from None
+        node = Node(path, real, found)
+        return node if not stat.S_ISSOCK(found.st_mode) and self._kept(node, name) else None
 
     def _scan(self, path: bytes) -> Sequence[Node]:
         prefix = path + b"/" if path else b""
@@ -226,12 +349,16 @@ class LocalTree:
             with os.scandir(os.path.join(self.root, path)) as entries:
                 for entry in entries:
                     try:
-                        out.append(Node(prefix + entry.name, entry.path, entry.stat(follow_symlinks=False)))
+                        found = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-        except PermissionError as error:
-            raise _unreadable(error, path) from None
-        out.sort(key=lambda node: node.path)
+                    if found.st_mode & _TYPE != _SOCKET:
+                        out.append(Node(prefix + entry.name, entry.path, found))
+        except (FileNotFoundError, NotADirectoryError):
+            raise vanished(path) from None
+        except OSError as error:
+            raise unreadable(error, path) from None
+        out.sort(key=_by_path)
         if self._ignored is None:
             return out
         start = len(prefix)
@@ -261,60 +388,10 @@ class LocalTree:
             self._states[path] = found
         return found
 
-    def _digest(self, node: Node) -> bytes:
-        kind = stat.S_IFMT(node.stat.st_mode)
-        state = sha256(b"%o %o\n" % (kind, stat.S_IMODE(node.stat.st_mode)))
-        for name, value in attributes(node.real):
-            state.update(_field(os.fsencode(name)) + _field(value))
-        if kind == stat.S_IFREG:
-            state.update(self.file_digest(node))
-        elif kind == stat.S_IFDIR:
-            for child in self.list(node.path):
-                state.update(_field(child.path.rpartition(b"/")[2]) + self.entry_digest_of(child))
-        elif kind == stat.S_IFLNK:
-            state.update(_field(os.readlink(node.real)))
-        elif kind in (stat.S_IFCHR, stat.S_IFBLK):
-            state.update(b"%d" % node.stat.st_rdev)
-        return state.digest()
-
-    def entry_digest_of(self, node: Node) -> bytes:
-        found = self._digests.get(node.path)
-        if found is None:
-            found = self._digests[node.path] = self._digest(node)
-        return found
-
-
-def _open(node: Node) -> int:
-    try:
-        return os.open(node.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except PermissionError as error:
-        raise _unreadable(error, node.path) from None
-    except FileNotFoundError:
-        raise ContextError(f"{os.fsdecode(node.path)} went away while the context was read") from None
-
-
-def _unreadable(error: OSError, path: bytes) -> ContextError:
-    return ContextError(
-        f"cannot read {os.fsdecode(path) or '.'} of the context: {error.strerror}",
-        help="make it readable, or leave it out by .dockerignore",
-    )
-
-
-def _restless(path: bytes) -> ContextError:
-    return ContextError(
-        f"{os.fsdecode(path)} changes while it is read",
-        help="stop what writes to it during the build, or leave it out by .dockerignore",
-    )
-
-
-def _before_wildcard(path: bytes) -> bytes:
-    parts = []
-    for part in path.split(b"/"):
-        if any(mark in part for mark in b"*?[\\"):
-            break
-        parts.append(part)
-    return b"/".join(parts)
-
 
 def _field(data: bytes) -> bytes:
     return b"%d:" % len(data) + data
+
+
+def _by_path(node: Node) -> bytes:
+    return node.path

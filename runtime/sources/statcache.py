@@ -14,81 +14,113 @@ from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Signature = tuple[int, int, int, int, int]
+    from collections.abc import Collection
 
-MAGIC = b"pybuild stat cache 1\n"
-_ENTRY = struct.Struct("<QqqQQ32s")
+    Known = tuple[int, int, int, int, int, bytes, bool]
+    """Size, mtime and ctime (ns), inode, device; the sha256 of the bytes; whether the file has extended
+    attributes that are content."""
+
+MAGIC = b"pybuild stat cache 2\n"
+_ENTRY = struct.Struct("<QqqQQ32s?")
+_COUNT = struct.Struct("<Q")
+_SUM = struct.Struct("<I")
 FINE_GRAIN = 50_000_000
 """Nanoseconds: more than a tick of kernels that stamp files by the timer interrupt."""
 COARSE_GRAIN = 2_500_000_000
 """Nanoseconds: file systems that keep whole seconds, or two."""
 
+UNSEEN, LEAST = 3, 10_000
+"""A cache may have this many times as many entries as a build sees files, or as this least number."""
 
-def signature(stat: os.stat_result) -> Signature:
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev
+
+def describes(known: Known, found: os.stat_result) -> bool:
+    """Whether `known` was found out about the file as `found` shows it."""
+    return (
+        known[1] == found.st_mtime_ns
+        and known[2] == found.st_ctime_ns
+        and known[0] == found.st_size
+        and known[3] == found.st_ino
+        and known[4] == found.st_dev
+    )
 
 
-def settled(stat: os.stat_result, when: int) -> bool:
+def known_of(found: os.stat_result, digest: bytes, attributed: bool) -> Known:
+    return (
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_ino,
+        found.st_dev,
+        digest,
+        attributed,
+    )
+
+
+def settled(found: os.stat_result, when: int) -> bool:
     """Whether a file with this stat, looked at at `when` (nanoseconds), can't change without it showing."""
-    latest = max(stat.st_mtime_ns, stat.st_ctime_ns)
-    grain = FINE_GRAIN if stat.st_ctime_ns % 1_000_000 else COARSE_GRAIN
+    latest = max(found.st_mtime_ns, found.st_ctime_ns)
+    grain = FINE_GRAIN if found.st_ctime_ns % 1_000_000 else COARSE_GRAIN
     return latest < when - grain
 
 
 class StatCache:
     """The cache of one directory, in one file of the store. A damaged file counts as empty."""
 
-    __slots__ = ("_changed", "_entries", "_path")
+    __slots__ = ("_entries", "_path", "_put")
 
     def __init__(self, directory: str, root: bytes) -> None:
         self._path = os.path.join(directory, sha256(os.path.realpath(root)).hexdigest())
-        self._entries: dict[bytes, tuple[Signature, bytes]] | None = None
-        self._changed = False
+        self._entries: dict[bytes, Known] | None = None
+        self._put: dict[bytes, Known] = {}
 
-    def get(self, path: bytes, stat: os.stat_result) -> bytes | None:
-        """The sha256 of the file's bytes, if it is known and the file is the same."""
+    def get(self, path: bytes, found: os.stat_result) -> Known | None:
+        """What is known of the file at `path`, if it is the same as then."""
+        entries = self._entries
+        if entries is None:
+            entries = self._entries = self._load()
+        known = entries.get(path)
+        return known if known is not None and describes(known, found) else None
+
+    def put(self, path: bytes, known: Known) -> None:
+        """Enter what was found out about a file that is settled."""
         if self._entries is None:
             self._entries = self._load()
-        found = self._entries.get(path)
-        return found[1] if found is not None and found[0] == signature(stat) else None
+        self._entries[path] = self._put[path] = known
 
-    def put(self, path: bytes, stat: os.stat_result, digest: bytes) -> None:
-        if self._entries is None:
-            self._entries = self._load()
-        self._entries[path] = (signature(stat), digest)
-        self._changed = True
-
-    def save(self) -> None:
-        """Write what was added, atomically. Two builds at once: the later one's entries win."""
-        if not self._changed or self._entries is None:
+    def save(self, seen: Collection[bytes]) -> None:
+        """Write what was added, atomically, over what others have written meanwhile. When most entries are
+        not of files `seen` in this build, only those of seen ones stay. Raises OSError."""
+        if not self._put:
             return
-        names, packed = bytearray(), bytearray()
-        for path, (found, digest) in self._entries.items():
-            names += path + b"\0"
-            packed += _ENTRY.pack(*found, digest)
-        body = b"".join((struct.pack("<Q", len(self._entries)), packed, names))
+        entries = self._load()
+        entries.update(self._put)
+        if len(entries) > UNSEEN * max(len(seen), LEAST):
+            entries = {path: known for path, known in entries.items() if path in seen}
+        body = bytearray(_COUNT.pack(len(entries)))
+        for known in entries.values():
+            body += _ENTRY.pack(*known)
+        body += b"\0".join(entries)
         os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
         temporary = f"{self._path}.{os.urandom(6).hex()}"
         with open(temporary, "wb") as file:
-            file.write(MAGIC + struct.pack("<I", crc32(body)) + body)
+            file.write(MAGIC + _SUM.pack(crc32(body)))
+            file.write(body)
         os.rename(temporary, self._path)
-        self._changed = False
+        self._entries = entries
+        self._put = {}
 
-    def _load(self) -> dict[bytes, tuple[Signature, bytes]]:
+    def _load(self) -> dict[bytes, Known]:
         try:
             with open(self._path, "rb") as file:
                 data = file.read()
         except OSError:
             return {}
-        start = len(MAGIC) + 4
+        start = len(MAGIC) + _SUM.size
         body = memoryview(data)[start:]
-        if data[: len(MAGIC)] != MAGIC or crc32(body) != struct.unpack("<I", data[len(MAGIC) : start])[0]:
+        if len(body) < _COUNT.size or not data.startswith(MAGIC):
             return {}
-        (count,) = struct.unpack_from("<Q", body)
-        end = 8 + count * _ENTRY.size
+        if crc32(body) != _SUM.unpack_from(data, len(MAGIC))[0]:
+            return {}
+        end = _COUNT.size + _COUNT.unpack_from(body)[0] * _ENTRY.size
         names = bytes(body[end:]).split(b"\0")
-        rows = _ENTRY.iter_unpack(body[8:end])
-        return {
-            name: ((size, mtime, ctime, ino, dev), digest)
-            for name, (size, mtime, ctime, ino, dev, digest) in zip(names, rows, strict=False)
-        }
+        return dict(zip(names, _ENTRY.iter_unpack(body[_COUNT.size : end]), strict=False))

@@ -10,6 +10,7 @@ exported = export_all(outputs, …)                images, directories, archives
 from __future__ import annotations
 
 import os
+import sys
 
 from attrs import frozen
 
@@ -17,7 +18,7 @@ from pybuild.contexts import Inputs, NamedContexts, complete, read_inputs
 from pybuild.dockerfile import CONTEXT, lower_all, parse_dockerfile
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.bridge.bridge import LocalBridge
-from pybuild.runtime.content.store import default_root
+from pybuild.runtime.content.store import ENTRIES, IN_USE, default_root
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.export.output import Output, parse_output
 from pybuild.runtime.progress.observer import Tracked
@@ -62,6 +63,7 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
         parse_dockerfile(inputs, observer)
     engine = open_engine(request, inputs, named, observer, cancellation)
     try:
+        observer.start()
         targets = _lower(request, inputs, named, engine, observer)
         edges = [target.edge for target in targets if target.edge is not None]
         results = iter(engine.solve(edges))
@@ -69,6 +71,25 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
         return _export(request, outputs, targets, snapshots, engine)
     finally:
         engine.close()
+
+
+def prune(root: str) -> None:
+    """Delete all that the store at `root` holds, also what belongs to other users of a user namespace. Waits for
+    the builds that use it. Raises UserError."""
+    from pybuild.runtime.content.locks import wait_lock
+    from pybuild.runtime.sandbox import namespaces
+    from pybuild.runtime.snapshots.removal import remove_tree
+
+    if not os.path.isdir(root):
+        return
+    namespaces.enter(root)
+    path = os.path.join(root, IN_USE)
+    lock = wait_lock(path, on_wait=lambda who: print(f"waiting for {who}", file=sys.stderr))
+    assert lock is not None
+    with lock:
+        for name in os.listdir(root):
+            if name.startswith(ENTRIES):
+                remove_tree(os.path.join(root, name))
 
 
 def graph(request: BuildRequest, observer: Observer, cancellation: Cancellation, format: str) -> bytes:

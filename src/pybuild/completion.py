@@ -142,11 +142,11 @@ def _zsh() -> str:
 # zsh completion for pybuild; load it with:  source <(pybuild completion zsh)
 _pybuild_stages() {{
     local -a names
-    names=(${{(f)"$($words[1] {STAGES_COMMAND} ${{words[2,-1]}} 2>/dev/null)"}})
+    names=(${{(f)"$($program {STAGES_COMMAND} ${{words[2,-1]}} 2>/dev/null)"}})
     compadd -a names
 }}
 _pybuild() {{
-    local context state line
+    local context state line program=$words[1]
     local -a commands
     commands=(
 {commands}

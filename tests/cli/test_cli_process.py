@@ -41,12 +41,10 @@ FAIL = "raise UserError('no luck')"
 BUG = "raise ValueError('oops')"
 
 
-def start(body: str, *arguments: str, **more: object) -> subprocess.Popen[str]:
+def start(body: str, *arguments: str) -> subprocess.Popen[str]:
     script = BUILD.replace("    MODE", "    " + body.strip("\n").strip())
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        **more,  # type: ignore[call-overload]
-    )  # fmt: skip
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def started(process: subprocess.Popen[str]) -> None:

@@ -29,7 +29,7 @@ from attrs import field, frozen
 
 HERE = Path(__file__).parent
 _BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FIELDS = re.compile(r"(0[0-7]{3,4})(?=\s|$)|(\d+:\d+)(?=\s|$)|xattr:(\S+?)=(\S*)|(->|=>) (\S+)$")
+_FIELDS = re.compile(r"([0-7]{4})(?=\s|$)|(\d+:\d+)(?=\s|$)|xattr:(\S+?)=(\S*)|(->|=>) (\S+)$")
 
 
 @frozen
@@ -147,6 +147,8 @@ def _entry(line: str) -> FileEntry:
             kind, target = ("symlink" if arrow == "->" else "hardlink"), _unescape(link)
             mode = 0o777 if kind == "symlink" else mode
         rest = rest[found.end() :].strip()
+    if rest and kind != "file":
+        raise ValueError(f"a {kind} holds no text: {line}")
     return FileEntry(path.rstrip(b"/"), kind, mode, owner, tuple(xattrs), target, _unescape(rest))
 
 

@@ -36,9 +36,9 @@ def write_contexts(case: Case, directory: Path, references: dict[str, str]) -> d
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(compressed(archive.path, tar_bytes(archive.entries)))
     if case.dockerfile:
-        (main / "Dockerfile").write_text(case.dockerfile)
+        (main / "Dockerfile").write_bytes(case.dockerfile.encode())
     for path in main.rglob("*Dockerfile"):
-        path.write_text(substituted(path.read_text(), references))
+        path.write_bytes(substituted(path.read_bytes().decode(), references).encode())
     return written
 
 

@@ -483,8 +483,9 @@ def as_user(root: str, data: bytes) -> list[str]:
     os.setresgid(1234, 1234, 1234)
     os.setresuid(1234, 1234, 1234)
     done = extract(io.BytesIO(data).read, os.fsencode(root), owners=False)
+    os.mkdir(os.path.join(root, "other"))
     try:
-        extract(io.BytesIO(data).read, os.fsencode(root))
+        extract(io.BytesIO(data).read, os.fsencode(os.path.join(root, "other")))
     except ExtractError as error:
         return [repr(done.skipped), str(error.diagnostic.notes)]
     return [repr(done.skipped)]

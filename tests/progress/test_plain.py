@@ -105,7 +105,7 @@ def test_progress_of_pieces(script: Script) -> None:
     script.start("a")
     for current in range(0, 3_200_001, 32_000):
         script.status("a", "sha256:f00", current, 3_200_000)
-        script.clock.on(0.01)
+        script.clock.on(0.02)
     script.status("a", "sha256:f00", 3_200_000, 3_200_000, done=True)
     script.status("a", "exporting layers", 0, 0)
     script.clock.on(0.3)
@@ -116,10 +116,10 @@ def test_progress_of_pieces(script: Script) -> None:
     assert lines[2] == "#1 sha256:f00 160.00kB / 3.20MB 0.1s"
     assert len(lines) == 22 + 1 + 4
     assert lines[-5:] == [
-        "#1 sha256:f00 3.20MB / 3.20MB 1.0s done",
-        "#1 exporting layers 1.0s",
-        "#1 exporting layers 1.3s done",
-        "#1 transferring context: 386B 1.3s done",
+        "#1 sha256:f00 3.20MB / 3.20MB 2.0s done",
+        "#1 exporting layers 2.0s",
+        "#1 exporting layers 2.3s done",
+        "#1 transferring context: 386B 2.3s done",
         "",
     ]
 

@@ -135,10 +135,9 @@ def test_threads_ask_once(behaving: Registry, client: Client, store: Store, imag
 def test_no_platform_fits(behaving: Registry, client: Client, store: Store, image: Image) -> None:
     attestation = Descriptor(
         image.manifest.media_type,
-        image.manifest.digest,
+        "sha256:" + "9" * 64,
         image.manifest.size,
         {"vnd.docker.reference.type": "attestation-manifest"},
-        {"architecture": "unknown", "os": "unknown"},
     )
     serve_index(behaving, "app", "v1", image, Image(tar(a=b"arm"), architecture="arm64"), extra=attestation)
     with pytest.raises(NoSuchPlatform) as caught:

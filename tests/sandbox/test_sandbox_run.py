@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sandbox.stage import Box, Stage, make_root
+from sandbox.stage import Box, Stage, eventually, make_root, processes, word_of
 
 from pybuild.compiler.ops import HostIP, NetMode, ProxyEnv, SecurityMode, Ulimit
 from pybuild.runtime.sandbox.errors import NotStarted, SandboxError
@@ -99,13 +99,15 @@ def test_exit_codes(any_box: Box, script: str, code: int) -> None:
 def test_a_signal_shows_as_128_and_its_number(any_box: Box) -> None:
     """From outside only SIGKILL and SIGSTOP reach a first process without a handler."""
 
-    def killed_from_outside(stage: Stage) -> int:
-        def kill() -> None:
-            time.sleep(0.3)
-            os.system("kill -9 $(pgrep -f 'sleep 4242[4]')")
+    word = word_of(any_box)
 
+    def kill() -> None:
+        assert eventually(lambda: len(processes(word)) == 1, 5)
+        os.kill(processes(word)[0], 9)
+
+    def killed_from_outside(stage: Stage) -> int:
         threading.Thread(target=kill).start()
-        return stage.sh("exec sleep 42424").code
+        return stage.run("sleep", word).code
 
     assert any_box.inside(killed_from_outside) == 128 + 9
 

@@ -17,7 +17,7 @@ from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.snapshots.rows import SnapshotError, sweep_orphans, sync_old
 from pybuild.runtime.snapshots.types import Snapshotter
-from pybuild.runtime.snapshots.upper import hide, make_directory, replace
+from pybuild.runtime.snapshots.upper import hide, make_directory, make_opaque_directory, replace
 
 pytestmark = pytest.mark.root
 
@@ -183,6 +183,21 @@ def test_a_directory_removed_and_made_again_shows_nothing_of_the_parent(store: S
     with active.mount() as root:
         os.rmdir(root + b"/d/sub")
     assert snapshotter.active_tree(active).list(b"d") == []
+
+
+def test_what_lies_in_an_opaque_directory_is_all_of_it_a_change(store: Store) -> None:
+    snapshotter = OverlaySnapshotter(store)
+    active = snapshotter.prepare(None)
+    os.makedirs(active.upper + b"/d/sub")
+    os.utime(active.upper + b"/d/sub", ns=(5, 5))
+    active = snapshotter.prepare(active.commit())
+    os.mkdir(make_opaque_directory(snapshotter, active, b"d") + b"/sub")
+    os.utime(active.upper + b"/d/sub", ns=(5, 5))
+    assert [(change.kind, change.path) for change in snapshotter.changes(active.commit())] == [
+        ("add", b"d"),
+        ("opaque", b"d"),
+        ("add", b"d/sub"),
+    ]
 
 
 def test_a_plain_copy_notices_a_change_that_keeps_size_and_times(store: Store) -> None:

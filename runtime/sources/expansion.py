@@ -1,0 +1,74 @@
+"""Paths with wildcards, expanded in a tree as BuildKit's file backend and its context transfer do."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pybuild.lang.diagnostics import UserError
+from pybuild.lang.dockerfile import wildcard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.runtime.snapshots.types import Resolution, Tree
+
+
+def look_up(tree: Tree, path: bytes, *, follow: bool = True) -> Resolution:
+    """Where `path` leads; a path through something that is no directory leads nowhere. Raises UserError for
+    symlinks in a circle."""
+    from pybuild.runtime.snapshots.types import Resolution
+
+    try:
+        return tree.resolve(path, follow_last=follow)
+    except NotADirectoryError:
+        return Resolution(path, None, ())
+    except OSError as error:
+        raise UserError(f"/{os.fsdecode(path)}: {error.strerror}") from None
+
+
+class Expansion:
+    """`paths` a pattern names, in order; `base` is where the part before the first wildcard leads, None
+    without a wildcard."""
+
+    __slots__ = ("base", "paths")
+
+    def __init__(self, paths: list[bytes], base: Resolution | None) -> None:
+        self.paths = paths
+        self.base = base
+
+
+def expand(tree: Tree, pattern: str, *, follow: bool) -> Expansion:
+    """Without a wildcard the pattern names itself, there or not.
+
+    A wildcard never crosses a slash. The part before the first wildcard is walked through symlinks (its last
+    component only with `follow`); below it symlinks are entries like others, and what matches isn't entered.
+    Raises UserError for a malformed pattern.
+    """
+    parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
+    plain = next((n for n, part in enumerate(parts) if wildcard.has_wildcard(part)), None)
+    if plain is None:
+        return Expansion([os.fsencode("/".join(parts))], None)
+    try:
+        for part in parts[plain:]:
+            wildcard.check(part)
+    except ValueError as error:
+        raise UserError(
+            f"bad wildcard {pattern!r}: {error}", help="a backslash makes '*', '?' and '[' plain characters"
+        ) from None
+    base = look_up(tree, os.fsencode("/".join(parts[:plain])), follow=follow)
+    if base.node is None or not stat.S_ISDIR(base.node.stat.st_mode):
+        return Expansion([], base)
+    found = [base.path]
+    for number, part in enumerate(parts[plain:], plain):
+        last = number == len(parts) - 1
+        found = [
+            node.path
+            for directory in found
+            for node in tree.list(directory)
+            if (last or stat.S_ISDIR(node.stat.st_mode)) and wildcard.match(part, _name(node.path))
+        ]
+    return Expansion(found, base)
+
+
+def _name(path: bytes) -> str:
+    return os.fsdecode(path[path.rfind(b"/") + 1 :])

@@ -1,0 +1,138 @@
+"""The manual is true: its commands are run, its files are read by what reads them, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from pybuild.configmodel import ProjectFile, UserFile
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    + [*(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
+)
+FENCE = re.compile(
+    r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+KINDS = {"sh", "toml", "text"}
+REGISTRY = "localhost:5000"
+
+
+class Block:
+    def __init__(self, page: Path, text: str, found: re.Match[str]) -> None:
+        self.kind = found["kind"]
+        self.text = found["text"]
+        self.note = dict(part.split(": ", 1) for part in (found["note"] or "").split("; ") if ": " in part)
+        line = text.count("\n", 0, found.start("text")) + 1
+        self.name = f"{page.relative_to(ROOT)}:{line}"
+
+
+def blocks(*kinds: str) -> list[Block]:
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        found += [Block(page, text, match) for match in FENCE.finditer(text)]
+    return [block for block in found if block.kind in kinds]
+
+
+def parameters(*kinds: str) -> list[object]:
+    return [
+        pytest.param(
+            block,
+            id=block.name,
+            marks=[getattr(pytest.mark, name) for name in block.note.get("needs", "").split()],
+        )
+        for block in blocks(*kinds)
+    ]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A checkout's examples, wrapper and environment, in which the commands of a page run."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("pybuildw", "pyproject.toml"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    for name in ("tests", "src", "lang"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def environment(place: Path) -> dict[str, str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYBUILD_", "BUILDKIT_"))
+    }
+    kept.pop("SOURCE_DATE_EPOCH", None)
+    kept["PATH"] = f"{place}/.venv/bin:{os.environ['PATH']}"
+    return {**kept, "PYBUILD_ROOT": str(place / "store"), "HOME": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.mark.root
+@pytest.mark.crun
+@pytest.mark.parametrize("block", parameters("sh"))
+def test_commands_run(block: Block, place: Path) -> None:
+    text = block.text
+    if REGISTRY in text:
+        registry = os.environ.get("PYBUILD_TEST_REGISTRY")
+        if not registry:
+            pytest.skip("needs a registry, which ./test starts")
+        text = text.replace(REGISTRY, registry)
+    shell = block.note.get("shell", "sh")
+    done = subprocess.run(
+        [shell, "-euc", text],
+        cwd=place,
+        env=environment(place),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("block", parameters("toml"))
+def test_configuration_is_valid(block: Block) -> None:
+    models: dict[str, type[BaseModel]] = {"# pybuild.toml": ProjectFile, "# config.toml": UserFile}
+    models[block.text.splitlines()[0]].model_validate(tomllib.loads(block.text))
+
+
+def test_the_examples_configuration_is_valid() -> None:
+    for path in (ROOT / "examples").rglob("pybuild.toml"):
+        ProjectFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_says_what_it_is(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text.count("```") == 2 * len(FENCE.findall(text))
+    assert {match["kind"] for match in FENCE.finditer(text)} <= KINDS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "index.md" or f"({page.name})" in index
+
+
+def test_the_readme_fits_a_screen() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 70
+    assert lines[0] == "# pybuild"
