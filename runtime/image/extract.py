@@ -70,16 +70,17 @@ def extract(
     root: bytes,
     *,
     owners: bool = True,
+    owner: tuple[int, int] | None = None,
     archive: str = "archive",
     layering: Layering | None = None,
 ) -> Extracted:
     """Unpack the archive that `pull` gives into directory `root`, and read the stream to its end.
 
-    `owners` false leaves owners as the process makes them. Without `layering` names that begin with `.wh.`
-    are names like others. Raises ArchiveError for a damaged archive and ExtractError naming the entry; what
-    was unpacked before stays.
+    `owners` false leaves owners as the process makes them; `owner` (user, group) is everything's instead of
+    the archive's own. Without `layering` names that begin with `.wh.` are names like others. Raises
+    ArchiveError for a damaged archive and ExtractError naming the entry; what was unpacked before stays.
     """
-    extractor = Extractor(root, owners=owners, archive=archive, layering=layering)
+    extractor = Extractor(root, owners=owners, owner=owner, archive=archive, layering=layering)
     try:
         reader = TarReader(pull, archive)
         extractor.run(reader)
@@ -94,12 +95,19 @@ class Extractor:
     slashes at the ends."""
 
     def __init__(
-        self, root: bytes, *, owners: bool = True, archive: str = "archive", layering: Layering | None = None
+        self,
+        root: bytes,
+        *,
+        owners: bool = True,
+        owner: tuple[int, int] | None = None,
+        archive: str = "archive",
+        layering: Layering | None = None,
     ) -> None:
         self.root = root
         self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.done = Extracted()
         self._owners = owners
+        self._owner = owner
         self._archive = archive
         self._layering = layering
         self._parents: dict[bytes, bytes] = {b"": b""}
@@ -134,6 +142,8 @@ class Extractor:
         parts = clean(entry.name)
         if not parts:
             return
+        if self._owner is not None:
+            entry.uid, entry.gid = self._owner
         if not (0 <= entry.uid <= MAX_ID and 0 <= entry.gid <= MAX_ID):
             raise self._refuse(entry, f"owner {entry.uid}:{entry.gid} is out of range")
         name = parts.pop()

@@ -65,6 +65,10 @@ def _loopback(address: str) -> bool:
     return address.startswith("127.") or address.partition("%")[0] in ("::1", "0:0:0:0:0:0:0:1")
 
 
+KEPT = (b"/proc", b"/sys", b"/dev")
+"""Mount points that stay in the step's result, as they do in BuildKit's."""
+
+
 class MountPoints:
     """Mount points of one step in the root `rootfs`: `prepare` before it, `clean` after it."""
 
@@ -104,7 +108,8 @@ class MountPoints:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
         else:
             os.mkdir(path, 0o755)
-        self._made += missing if self._recursive else missing[:1]
+        if path.removeprefix(self._root) not in KEPT:
+            self._made += missing if self._recursive else missing[:1]
         if self._recursive or len(missing) == 1:
             os.utime(above, ns=times)
 

@@ -13,6 +13,7 @@ import os
 import stat
 import threading
 import time
+from bisect import bisect_left
 from hashlib import sha256
 
 from pybuild.runtime.snapshots.contents import attributes
@@ -330,8 +331,10 @@ class LocalTree:
 
     def _child(self, parent: bytes, name: bytes) -> Node | None:
         path = parent + b"/" + name if parent else name
-        if parent in self._lists:
-            return next((node for node in self._lists[parent] if node.path == path), None)
+        listed = self._lists.get(parent)
+        if listed is not None:
+            at = bisect_left(listed, path, key=_by_path)
+            return listed[at] if at < len(listed) and listed[at].path == path else None
         real = os.path.join(self.root, path)
         try:
             found = os.lstat(real)

@@ -477,6 +477,13 @@ def test_is_archive() -> None:
         assert not is_archive(io.BytesIO(bad))
 
 
+@pytest.mark.root
+def test_one_owner_for_everything(inside: Path) -> None:
+    data = archive((b"5", b"d/", b""), (b"0", b"d/f", b"x"), (b"2", b"l", b"d"), (b"1", b"h", b"d/f"))
+    extract(io.BytesIO(data).read, os.fsencode(inside), owner=(77, 78))
+    assert {os.lstat(path)[4:6] for path in inside.rglob("*")} == {(77, 78)}
+
+
 def as_user(root: str, data: bytes) -> list[str]:
     """What is said when user 1234 unpacks `data` without owners, then with them."""
     os.setgroups([])

@@ -17,29 +17,33 @@ if TYPE_CHECKING:
 
     from pybuild.runtime.snapshots.types import Node
 
+_REFUSED = frozenset({errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP})
+
 
 class Linking:
-    """Decides for one snapshot being made. `chain` holds the layer directories of its parents; `possible` is
-    false for snapshotters whose files are written in place, and for sources outside the store."""
+    """Decides for one snapshot being made. `chain` holds the layer directories of its parents; `used` the
+    inodes (device, number) that the op has linked already, which is added to. `possible` is false for
+    snapshotters whose files are written in place, and for sources outside the store."""
 
-    def __init__(self, chain: Sequence[bytes], *, possible: bool) -> None:
+    __slots__ = ("_chain", "_used", "possible")
+
+    def __init__(self, chain: Sequence[bytes], used: set[tuple[int, int]], *, possible: bool) -> None:
         self._chain = tuple(directory.rstrip(b"/") + b"/" for directory in chain)
-        self._possible = possible
-        self._used: set[tuple[int, int]] = set()
+        self._used = used
+        self.possible = possible
 
     def link(self, node: Node, target: bytes) -> bool:
         """Link `target` to the file if that is allowed; whether it was done."""
-        if not self._possible:
+        found = node.stat
+        if self._chain and (found.st_nlink > 1 or node.real.startswith(self._chain)):
             return False
-        if self._chain and (node.stat.st_nlink > 1 or node.real.startswith(self._chain)):
-            return False
-        inode = (node.stat.st_dev, node.stat.st_ino)
+        inode = (found.st_dev, found.st_ino)
         if inode in self._used:
             return False
         try:
             os.link(node.real, target, follow_symlinks=False)
         except OSError as error:
-            if error.errno in (errno.EMLINK, errno.EXDEV, errno.EPERM):
+            if error.errno in _REFUSED:
                 return False
             raise
         self._used.add(inode)

@@ -1,15 +1,15 @@
-"""What a file op reads of its inputs: paths with wildcards, expanded as BuildKit's file backend does."""
+"""What a file op reads of its inputs, and the digest of just that."""
 
 from __future__ import annotations
 
 import os
-import stat
 
 from pybuild.compiler.ops import Copy, FileOp, NamedUser
-from pybuild.lang.dockerfile import wildcard
 from pybuild.runtime.cache.records import digest_of
+from pybuild.runtime.ops.files.filters import keeper
 from pybuild.runtime.ops.results import View
 from pybuild.runtime.snapshots.contents import selected_digest
+from pybuild.runtime.sources.expansion import Expansion, expand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,36 +17,9 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.ops import ChownOpt
     from pybuild.runtime.ops.results import Result
-    from pybuild.runtime.snapshots.types import Node, Tree
+    from pybuild.runtime.snapshots.types import Tree
 
-
-def expand(tree: Tree, pattern: str, *, follow: bool) -> list[bytes]:
-    """Paths that `pattern` names, in order. Without a wildcard it is the pattern itself, there or not.
-
-    A wildcard never crosses a slash. The part before the first wildcard is walked through symlinks (its last
-    component only with `follow`); below it symlinks are entries like others, and what matches isn't entered.
-    """
-    parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
-    plain = next((n for n, part in enumerate(parts) if wildcard.has_wildcard(part)), None)
-    if plain is None:
-        return [os.fsencode("/".join(parts))]
-    where = tree.resolve(os.fsencode("/".join(parts[:plain])), follow_last=follow)
-    if where.node is None or not stat.S_ISDIR(where.node.stat.st_mode):
-        return []
-    found = [where.path]
-    for number, part in enumerate(parts[plain:], plain):
-        last = number == len(parts) - 1
-        found = [
-            node.path
-            for directory in found
-            for node in tree.list(directory)
-            if (last or stat.S_ISDIR(node.stat.st_mode)) and wildcard.match(part, name_of(node))
-        ]
-    return found
-
-
-def name_of(node: Node) -> str:
-    return os.fsdecode(node.path.rpartition(b"/")[2])
+    Keep = Callable[[bytes, bool], bool]
 
 
 def reads(op: FileOp, index: int) -> list[Copy | str] | None:
@@ -58,12 +31,13 @@ def reads(op: FileOp, index: int) -> list[Copy | str] | None:
         if action.secondary_input == index and isinstance(action.action, Copy):
             out.append(action.action)
         out.extend(
-            path for path, number in _databases(getattr(action.action, "owner", None)) if number == index
+            path for path, number in databases(getattr(action.action, "owner", None)) if number == index
         )
     return out
 
 
-def _databases(owner: ChownOpt | None) -> Iterator[tuple[str, int]]:
+def databases(owner: ChownOpt | None) -> Iterator[tuple[str, int]]:
+    """The user databases that an owner is looked up in, each with the number of the state that has it."""
     if owner is not None:
         if isinstance(owner.user, NamedUser):
             yield "etc/passwd", owner.user.input
@@ -79,20 +53,42 @@ def selection_digest(selected: list[Copy | str], result: Result, tree_of: Callab
         if isinstance(one, str):
             parts.append(_digest(result, tree, os.fsencode(one), None, follow=True))
             continue
-        for path in sources(one, tree):
+        found = sources(one, tree)
+        if found.base is not None:
+            # A directory's absence counts, and which symlinks led to it.
+            parts.append("" if found.base.node is None else "base")
+            parts.extend(os.fsdecode(link.path + b"\0" + os.readlink(link.real)) for link in found.base.links)
+        for path in found.paths:
             name = path.rpartition(b"/")[2]
-            parts.append(_digest(result, tree, path, name, follow=one.follow_symlink))
+            parts.append(_digest(result, tree, path, name, follow=one.follow_symlink, keep=keeper(one)))
+            # Required paths lead through symlinks of their own.
+            parts.extend(
+                _digest(result, tree, required, None, follow=True) for required in required_paths(one, path)
+            )
     return digest_of("selection", *parts)
 
 
-def sources(action: Copy, tree: Tree) -> list[bytes]:
-    """The paths a copy starts from; empty when a wildcard matches nothing."""
+def sources(action: Copy, tree: Tree) -> Expansion:
+    """The paths a copy starts from; none when a wildcard matches nothing. Raises UserError."""
     if action.allow_wildcard:
         return expand(tree, action.src, follow=action.follow_symlink)
-    return [os.fsencode(os.path.normpath("/" + action.src).lstrip("/"))]
+    return Expansion([os.fsencode(os.path.normpath("/" + action.src).lstrip("/"))], None)
 
 
-def _digest(result: Result, tree: Tree, path: bytes, name: bytes | None, *, follow: bool) -> str:
+def required_paths(action: Copy, source: bytes) -> list[bytes]:
+    """Paths that must be there for the copy of directory `source`."""
+    return [
+        os.fsencode(os.path.normpath("/" + os.fsdecode(source) + "/" + path).lstrip("/"))
+        for path in action.required_paths
+    ]
+
+
+def _digest(
+    result: Result, tree: Tree, path: bytes, name: bytes | None, *, follow: bool, keep: Keep | None = None
+) -> str:
     if isinstance(result, View):
-        return result.tree.selected_digest(path, name, follow=follow)
-    return selected_digest(tree, path, name=name, follow=follow)
+        return result.tree.selected_digest(path, name, follow=follow, keep=keep)
+    try:
+        return selected_digest(tree, path, name=name, follow=follow, keep=keep)
+    except OSError as error:
+        return f"{error.errno}"  # leads nowhere: the run says so

@@ -1,0 +1,90 @@
+"""What a file action is refused with, one constructor each."""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.runtime.sources.expansion import look_up
+from pybuild.runtime.sources.local import LocalTree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.runtime.snapshots.types import Tree
+
+SIMILAR = 3
+
+
+class SourceNotFound(UserError):
+    """A copy of something that is not there."""
+
+
+def not_found(tree: Tree, path: bytes) -> SourceNotFound:
+    """The title is BuildKit's; what is meant instead, or why it is not there, is said beside."""
+    diagnostic = Diagnostic(f'"/{os.fsdecode(path)}": not found')
+    if isinstance(tree, LocalTree) and tree.left_out(look_up(tree, path).path):
+        return SourceNotFound(
+            diagnostic,
+            help=f"it is in the directory, but .dockerignore leaves it out: add !{os.fsdecode(path)} there",
+        )
+    here, _, name = path.rpartition(b"/")
+    similar = _similar(tree, here, name)
+    if similar:
+        return SourceNotFound(diagnostic, help=f"did you mean {' or '.join(similar)}?")
+    return SourceNotFound(diagnostic, help=_missing_part(tree, here))
+
+
+def _similar(tree: Tree, directory: bytes, name: bytes) -> list[str]:
+    """Paths beside a missing one that are spelt alike."""
+    from difflib import get_close_matches
+
+    where = look_up(tree, directory)
+    if where.node is None or not os.path.isdir(where.node.real):
+        return []
+    prefix = os.fsdecode(directory) + "/" if directory else ""
+    names = [os.fsdecode(node.path.rpartition(b"/")[2]) for node in tree.list(where.path)]
+    folded = {one.casefold(): one for one in names}
+    matches = get_close_matches(os.fsdecode(name).casefold(), folded, n=SIMILAR, cutoff=0.6)
+    return [prefix + folded[one] for one in matches]
+
+
+def _missing_part(tree: Tree, directory: bytes) -> str | None:
+    """What is wrong with the directory that should hold it."""
+    while directory:
+        parent, _, name = directory.rpartition(b"/")
+        if look_up(tree, directory).node is not None:
+            return None
+        if look_up(tree, parent).node is not None:
+            similar = _similar(tree, parent, name)
+            hint = f"; did you mean {' or '.join(similar)}?" if similar else ""
+            return f"there is no directory {os.fsdecode(directory)}{hint}"
+        directory = parent
+    return None
+
+
+def not_a_directory(path: bytes) -> UserError:
+    return UserError(
+        f"/{os.fsdecode(path)} is not a directory", help="copy to another place, or remove it first"
+    )
+
+
+def no_directory(path: bytes) -> UserError:
+    return UserError(f"/{os.fsdecode(path)}: no such directory", help="make it in an earlier step")
+
+
+def is_a_directory(path: bytes) -> UserError:
+    return UserError(
+        f"cannot replace the directory /{os.fsdecode(path)} with a file",
+        help="remove the directory in an earlier step, or copy to another place",
+    )
+
+
+def system_error(error: OSError) -> UserError:
+    """The system refused what the action asks for."""
+    import errno
+
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return UserError(
+        f"cannot carry out the file operation: {error.strerror or error}",
+        help="make room on the store's file system, see `pybuild du`" if full else None,
+    )
