@@ -212,6 +212,11 @@ class Engine:
                 )
             return self._networks
 
+    @property
+    def local_trees(self) -> Sequence[LocalTree]:
+        """The local directories looked at so far."""
+        return self._local.trees()
+
     # Parts
 
     def _local_tree(self, name: str, op: SourceOp) -> LocalTree:

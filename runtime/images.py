@@ -74,9 +74,10 @@ class Images:
         """The image of a layout or archive, by the name the build gave it. Raises UserError."""
         transfer = Transfer(None, cancellation, self._waiting)
         kind, place = self._place(name)
-        if kind == "docker-archive":
-            return self._docker_archives.resolve(place, platform, transfer)
-        return self._layouts.resolve(place, platform, transfer)
+        source = self._docker_archives if kind == "docker-archive" else self._layouts
+        found = source.resolve(place, platform, transfer)
+        # In the graph it goes by its name: where it lies is no part of what is built.
+        return found.named(f"{name}@{found.digest}")
 
     def named_content(self, ref: str, platform: Platform, cancellation: Cancellation) -> ImageContent:
         return self.resolve_named(ref.partition("@")[0], platform, cancellation).content()

@@ -76,7 +76,7 @@ def boot_id() -> str:
 class Store:
     """An open store. Thread-safe; one object a process. Close it, or the process's end does."""
 
-    __slots__ = ("_db", "_guard", "_in_use", "_leased", "_work", "_work_lock", "blobs", "boot", "root")
+    __slots__ = ("_db", "_guard", "_in_use", "_leased", "_seen", "_work", "_work_lock", "blobs", "boot", "root")
 
     def __init__(self, root: str, in_use: Lock, db: sqlite3.Connection) -> None:
         self.root = root
@@ -86,6 +86,7 @@ class Store:
         self._db = db
         self._guard = threading.RLock()
         self._leased: set[tuple[str, str]] = set()
+        self._seen = self.generation()
         self._work: str | None = None
         self._work_lock: Lock | None = None
 
@@ -157,13 +158,22 @@ class Store:
         except FileNotFoundError:
             return ""
 
+    def known_generation(self) -> str | None:
+        """The generation, if since this store was opened only this process changed it."""
+        found = self.generation()
+        return found if found == self._seen else None
+
     def bump(self) -> None:
         """A name in the store means something else now, or content was deleted: what was remembered of the
         store outside of its database (invocation records) holds no longer."""
+        alone = self.known_generation() is not None
         temporary = self.path("generation." + os.urandom(6).hex())
+        made = os.urandom(16).hex()
         with open(temporary, "w", encoding="ascii") as file:
-            file.write(os.urandom(16).hex())
+            file.write(made)
         os.rename(temporary, self.path("generation"))
+        if alone:
+            self._seen = made
 
     def lock(
         self,

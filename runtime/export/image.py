@@ -40,11 +40,19 @@ def record(store: Store, names: list[str], image: Image) -> None:
     from time import time
 
     target = image.target
+    known = {
+        str(name): str(digest)
+        for name in names
+        for name, digest in store.query("SELECT name, digest FROM image WHERE name = ?", name)
+    }
+    if all(known.get(name) == target.digest for name in names):
+        return
     with store.transaction() as db:
         db.executemany(
             "INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?, ?)",
             [(name, target.digest, target.size, target.media_type, time()) for name in names],
         )
+    store.bump()
 
 
 def _stored_names(output: Output, image: Image, names: list[str]) -> list[str]:

@@ -174,6 +174,8 @@ class Rows:
                 db.execute(
                     "INSERT INTO snapshot (id, kind, boot, depth) VALUES (?, ?, '', 0)", (highest, REMOVED)
                 )
+        if removed:
+            self.store.bump()
         self._trusted.difference_update(removed)
         for snapshot in removed:
             self._parents.pop(snapshot, None)

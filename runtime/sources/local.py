@@ -28,7 +28,7 @@ from pybuild.runtime.sources.reading import (
     unreadable,
     vanished,
 )
-from pybuild.runtime.sources.statcache import StatCache, describes, known_of, settled
+from pybuild.runtime.sources.statcache import StatCache, known_of, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,6 +129,16 @@ class LocalTree:
         return self._known_of(node)[5]
 
     # Beyond a tree
+
+    @property
+    def selected(self) -> Sequence[bytes]:
+        """The paths that may be read, wildcards and all; empty means everything."""
+        return self._selected
+
+    @property
+    def filtered(self) -> bool:
+        """Whether anything of the directory may be left out."""
+        return self._ignored is not None
 
     def readlink(self, node: Node) -> bytes:
         """The symlink's target, the same throughout a build."""

@@ -89,7 +89,6 @@ def _open(node: Node) -> int:
         raise unreadable(error, node.path) from None
 
 
-
 def vanished(path: bytes) -> ContextError:
     return ContextError(
         f"{os.fsdecode(path)} went away while the context was read",

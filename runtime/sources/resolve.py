@@ -36,6 +36,10 @@ class Resolved:
         self.digest = digest
         self._chosen = chosen
 
+    def named(self, ref: str) -> Resolved:
+        """The same image under another reference."""
+        return Resolved(ref, self.digest, self._chosen)
+
     @property
     def manifest(self) -> Descriptor:
         return self._chosen.descriptor
@@ -185,6 +189,7 @@ class ImageResolver:
         for digest in {root.digest, chosen.descriptor.digest, chosen.manifest.config.digest}:
             store.lease("blob", digest)
         pieces = (chosen.manifest.config, *chosen.manifest.layers)
+        known = store.query("SELECT 1 FROM resolved WHERE ref = ? AND digest = ?", ref.canonical, root.digest)
         with store.transaction() as db:
             if ref.digest is None:
                 db.execute(
@@ -196,6 +201,8 @@ class ImageResolver:
                 "INSERT OR IGNORE INTO blob_source (digest, source) VALUES (?, ?)",
                 [(piece.digest, source) for piece in pieces if not piece.is_foreign],
             )
+        if ref.digest is None and not known:
+            store.bump()
 
     def _found(self, ref: Reference, root: Descriptor, chosen: Chosen) -> Resolved:
         from pybuild.compiler.reference import DEFAULT_TAG

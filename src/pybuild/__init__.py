@@ -8,7 +8,15 @@ __all__ = ["__version__", "main"]
 
 
 def main() -> None:
-    """Run the command line."""
-    from pybuild.cli import run
+    """Run the command line: replay the build if nothing it depends on changed, else do what it says."""
+    import sys
 
-    run()
+    from pybuild.cached import replay
+
+    code = replay(sys.argv[1:])
+    if code is None:
+        from pybuild.cli import run
+
+        run()
+    else:
+        sys.exit(code)

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import sys
+from time import time_ns
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from pybuild.compiler.graph import walk
 from pybuild.contexts import Inputs, NamedContexts, complete, read_inputs
 from pybuild.dockerfile import CONTEXT, lower_all, parse_dockerfile
 from pybuild.lang.diagnostics import UsageError
@@ -27,8 +29,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pybuild.compiler.graph import Edge
     from pybuild.compiler.lower.dockerfile import Lowered
     from pybuild.compiler.reference import Reference
+    from pybuild.invocation import Evidence
     from pybuild.request import BuildRequest
     from pybuild.runtime.export.build import Build, Push
     from pybuild.runtime.image.annotations import Annotations
@@ -41,13 +45,15 @@ if TYPE_CHECKING:
 @frozen
 class BuildResult:
     """What came of a build. `digest` is the image's (empty when no image was made), `iid` what `--iidfile`
-    gets, `metadata` what `--metadata-file` gets; `summary` are lines for the user."""
+    gets, `metadata` what `--metadata-file` gets; `summary` are lines for the user; `evidence` tells what it
+    depended on, None where it can't be replayed."""
 
     digest: str = ""
     config_digest: str = ""
     iid: str = ""
     metadata: Mapping[str, object] = {}
     summary: tuple[str, ...] = ()
+    evidence: Evidence | None = None
 
 
 def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
@@ -55,6 +61,7 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
 
     Raises UserError.
     """
+    begun = time_ns()
     outputs = requested_outputs(request)
     with Tracked(observer, "[internal] load build definition from Dockerfile"):
         inputs = read_inputs(request.context, request.file)
@@ -68,7 +75,10 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
         edges = [target.edge for target in targets if target.edge is not None]
         results = iter(engine.solve(edges))
         snapshots = [None if one.edge is None else engine.snapshot(next(results)) for one in targets]
-        return _export(request, outputs, targets, snapshots, engine)
+        result = _export(request, outputs, targets, snapshots, engine)
+        return evolve(
+            result, evidence=_evidence(begun, request, outputs, inputs, named, engine, edges, result)
+        )
     finally:
         engine.close()
 
@@ -151,7 +161,9 @@ def open_engine(
         from pybuild.runtime.sources.host import materialize
 
         for name, commands in named.hosts.items():
-            images[name] = "oci-layout://" + materialize(commands, os.path.join(root, "host")).path
+            host = materialize(commands, os.path.join(root, "host"))
+            images[name] = "oci-layout://" + host.path
+            named.consulted.update(host.files)
     directories = dict(named.directories)
     directories[CONTEXT] = os.fsencode(inputs.directory or os.devnull)
     options = EngineOptions(
@@ -237,6 +249,34 @@ def _export(
     for found in export_all(outputs, made):
         metadata.update(found)
     return _result(metadata, made, outputs)
+
+
+def _evidence(
+    begun: int,
+    request: BuildRequest,
+    outputs: Sequence[Output],
+    inputs: Inputs,
+    named: NamedContexts,
+    engine: Engine,
+    edges: Sequence[Edge],
+    result: BuildResult,
+) -> Evidence | None:
+    """What the finished build depended on."""
+    from pybuild.invocation import Evidence, recordable
+
+    generation = engine.store.known_generation()
+    if generation is None or not recordable(request, outputs):
+        return None
+    evidence = Evidence(begun)
+    evidence.generation = generation
+    evidence.names = [name for name, value in request.build_args if value is None]
+    evidence.files.update(os.path.abspath(path) for path in (*inputs.consulted, *request.consulted))
+    evidence.files.update(named.consulted)
+    evidence.trees = list(engine.local_trees)
+    evidence.steps = [vertex.name for vertex in walk(edges)]
+    if result.digest:
+        evidence.blobs = [engine.store.blobs.path(result.digest)]
+    return evidence
 
 
 def _result(metadata: dict[str, object], made: Build, outputs: Sequence[Output]) -> BuildResult:

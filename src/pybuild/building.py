@@ -33,6 +33,7 @@ def run_build(request: BuildRequest) -> int:
         _say_warnings(display)
         return failure.report(error, sys.stderr, output_shown=display.output_shown)
     _say_warnings(display)
+    _remember(request, display, result)
     silent = request.quiet or request.progress in ("quiet", "rawjson")
     if not silent:
         for line in result.summary:
@@ -76,6 +77,28 @@ def _say_warnings(display: Display) -> None:
 
         if not isinstance(display, RawJson):
             print("\n" + printable(text), file=sys.stderr, end="")
+
+
+def _remember(request: BuildRequest, display: Display, result: BuildResult) -> None:
+    """Leave a record by which the same command is replayed while nothing changes."""
+    if result.evidence is None:
+        return
+    from pybuild.invocation import replayed_text, write
+    from pybuild.runtime.export.output import parse_output
+
+    silent = request.quiet or request.progress == "quiet"
+    plain = request.progress == "plain" or (request.progress == "auto" and not os.isatty(2))
+    said = [] if silent else [replayed_text(result.evidence.steps, plain=plain)]
+    said += [warnings_text(display.warnings)] + ([] if silent else [line + "\n" for line in result.summary])
+    files = [parse_output(text).dest for text in request.outputs]
+    files += [path for path in (request.iidfile, request.metadata_file) if path is not None]
+    write(
+        sys.argv[1:],
+        result.evidence,
+        [os.path.abspath(path) for path in files if path],
+        stdout=result.iid + "\n" if silent and result.iid else "",
+        stderr="".join(said),
+    )
 
 
 def _print_digest(request: BuildRequest, result: BuildResult) -> None:

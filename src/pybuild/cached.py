@@ -168,7 +168,7 @@ def same_parts(parts: Sequence[Part]) -> bool:
 
 def part_digest(directories: Sequence[Directory], files: Sequence[bytes]) -> bytes:
     """Digest of the names and states in some directories, without their ignored names, and of single files."""
-    state = blake2b(digest_size=16)
+    state = hasher()
     for path, ignored in directories:
         rows = []
         with os.scandir(path) as entries:
@@ -179,12 +179,23 @@ def part_digest(directories: Sequence[Directory], files: Sequence[bytes]) -> byt
         rows.sort()
         state.update(b"%d %s\n" % (len(rows), path))
         state.update(b"".join(rows))
+    state.update(singles(files))
+    return state.digest()
+
+
+def hasher() -> blake2b:
+    return blake2b(digest_size=16)
+
+
+def singles(files: Iterable[bytes]) -> bytes:
+    """The states of single files."""
+    rows = []
     for path in files:
         try:
-            state.update(row(path, os.lstat(path)))
+            rows.append(row(path, os.lstat(path)))
         except (FileNotFoundError, NotADirectoryError):
-            state.update(b"absent " + path)
-    return state.digest()
+            rows.append(b"absent %s\n" % path)
+    return b"".join(rows)
 
 
 def row(name: bytes, stat: os.stat_result) -> bytes:

@@ -161,15 +161,17 @@ def local_name(name: str) -> str:
 
 class NamedContexts:
     """`--build-context` values sorted by kind: `directories` and `images` are what the graph's local names and
-    layout names stand for, `sources` what the lowering is told, `hosts` the commands of host file systems."""
+    layout names stand for, `sources` what the lowering is told, `hosts` the commands of host file systems.
+    `consulted` are files whose state decides what a name means."""
 
-    __slots__ = ("directories", "hosts", "images", "sources")
+    __slots__ = ("consulted", "directories", "hosts", "images", "sources")
 
     def __init__(self, contexts: Iterable[tuple[str, str]]) -> None:
         self.directories: dict[str, bytes] = {}
         self.images: dict[str, str] = {}
         self.hosts: dict[str, tuple[str, ...]] = {}
         self.sources: dict[str, str] = {}
+        self.consulted: set[str] = set()
         for name, value in contexts:
             self._add(name, value)
 
@@ -180,6 +182,7 @@ class NamedContexts:
         elif value.startswith(("oci-layout://", "docker-archive:")):
             self.images[name] = value
             self.sources[name] = f"oci-layout://{name}"
+            self._consult(value)
         elif value.startswith("host:"):
             commands = tuple(part.strip() for part in value[5:].split(",") if part.strip())
             if not commands:
@@ -198,3 +201,15 @@ class NamedContexts:
                 f"the build context {name}={value} does not exist",
                 help="give a directory, docker-image://REF, oci-layout://PATH, docker-archive:PATH or host:COMMANDS",
             )
+
+    def _consult(self, value: str) -> None:
+        """The files of an image outside of registries that tell whether it is the same."""
+        from pybuild.runtime.sources.archive import parse_archive_name
+        from pybuild.runtime.sources.layout import parse_layout_name
+
+        scheme, _, rest = value.partition(":")
+        if scheme == "docker-archive":
+            path = os.path.abspath(parse_archive_name(rest.removeprefix("//")).path)
+        else:
+            path = os.path.abspath(parse_layout_name(rest.removeprefix("//")).path)
+        self.consulted.update((path, os.path.join(path, "index.json")))

@@ -57,13 +57,26 @@ def parameters(*kinds: str) -> list[object]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A checkout's examples, wrapper and environment, in which the commands of a page run."""
+    """A checkout in which the commands of a page run: examples and wrapper are copies, the rest links. Its
+    environment only leads to the programs of this one, so that nothing can be installed into it."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for name in ("pybuildw", "pyproject.toml"):
         shutil.copy2(ROOT / name, tmp_path / name)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    for name in ("tests", "src", "lang"):
+    for name in ("tests", "src", "lang", "compiler", "runtime", "stdlib"):
         (tmp_path / name).symlink_to(ROOT / name)
+    programs = tmp_path / ".venv" / "bin"
+    packages = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages"
+    programs.mkdir(parents=True)
+    packages.mkdir(parents=True)
+    for name, command in (
+        ("python", ""),
+        ("pybuild", " -m pybuild"),
+        ("ruff", " -m ruff"),
+        ("mypy", " -m mypy"),
+    ):
+        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable}{command} "$@"\n')
+        (programs / name).chmod(0o755)
+    (packages / "_pybuildkit.pth").write_text("")
     return tmp_path
 
 

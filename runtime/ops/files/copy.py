@@ -1,20 +1,24 @@
 """The copy action, with the rules of BuildKit's file backend (`solver/llbsolver/file`, fsutil's `copy`).
 
 A file goes into the destination if that is a directory, else in its place. A directory's content is merged into
-the destination with `dir_copy_contents`; without, the directory itself goes in or takes the place. What is below
-the source is never followed; an existing directory stays and takes the source's metadata, except the topmost.
+the destination with `dir_copy_contents`, which is made with mode 0755 if missing; without, the directory itself
+goes in or takes the place. What is below the source is never followed; an existing directory stays and takes the
+source's metadata, the topmost only its time. Hard links within one source stay linked.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
-from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.lang.diagnostics import Cancelled
+from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_found
+from pybuild.runtime.ops.files.filedata import copy_bytes, write_all
+from pybuild.runtime.ops.files.filters import filtered
 from pybuild.runtime.ops.files.modes import change_mode
-from pybuild.runtime.ops.files.selection import sources
-from pybuild.runtime.ops.files.writer import mtime_of, not_a_directory
+from pybuild.runtime.ops.files.selection import readlink, required_paths, sources
+from pybuild.runtime.snapshots.contents import attributes
+from pybuild.runtime.sources.expansion import look_up
 from pybuild.runtime.sources.local import LocalTree
 
 TYPE_CHECKING = False
@@ -22,16 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pybuild.compiler.ops import Copy
+    from pybuild.runtime.ops.files.filters import Below
     from pybuild.runtime.ops.files.linking import Linking
     from pybuild.runtime.ops.files.writer import Owner, Writer
     from pybuild.runtime.snapshots.types import Node, Tree
     from pybuild.runtime.solver.types import Cancellation
 
-CHUNK = 1 << 20
+_TYPE, _FILE, _DIRECTORY, _LINK = 0o170000, 0o100000, 0o040000, 0o120000
+_ROOT = (0, 0)
 
 
 class Copier:
-    """Carries out one copy action."""
+    """Carries out one copy action. `owner` None keeps the source's (root for a local directory)."""
 
     def __init__(
         self,
@@ -45,200 +51,221 @@ class Copier:
         self._action = action
         self._source = source
         self._writer = writer
-        self._owner = owner
+        self._local = source if isinstance(source, LocalTree) else None
+        self._owner = _ROOT if owner is None and self._local is not None else owner
         self._linking = linking
         self._cancellation = cancellation
+        self._plain_mode = action.mode == -1 and not action.mode_str
+        self._linkable = linking.possible and self._plain_mode and action.timestamp == -1
+        self._modes: dict[int, int] = {}
         self._made: dict[tuple[int, int], bytes] = {}
-        self._local = source if isinstance(source, LocalTree) else None
+        self._pending: list[
+            tuple[Node, bytes]
+        ] = []  # directories to be made for the first entry kept in them
 
     def run(self, unpack: Callable[[Node, bytes], bool]) -> None:
         """Copy. `unpack` is tried on files first when the action asks for it; it tells whether it was one."""
-        found = sources(self._action, self._source)
-        if not found and not self._action.allow_empty_wildcard:
-            raise self.missing()
-        for path in found:
-            where = self._source.resolve(path, follow_last=self._action.follow_symlink)
+        action = self._action
+        found = sources(action, self._source)
+        if not found.paths:
+            absent = found.base is not None and found.base.node is None
+            if absent or not action.allow_empty_wildcard:
+                raise not_found(self._source, os.fsencode(os.path.normpath("/" + action.src).lstrip("/")))
+        for path in found.paths:
+            where = look_up(self._source, path, follow=action.follow_symlink)
             if where.node is None:
-                raise self.missing()
-            if self._action.attempt_unpack and unpack(where.node, os.fsencode(self._action.dest)):
+                raise not_found(self._source, path)
+            for required in required_paths(action, path):
+                if look_up(self._source, required).node is None:
+                    raise not_found(self._source, required)
+            if action.attempt_unpack and unpack(where.node, os.fsencode(action.dest)):
                 continue
-            name = path.rpartition(b"/")[2]
-            self._entry(where.node, self._target(where.node, name), top=True)
-
-    def missing(self) -> UserError:
-        return UserError(f'"{self._action.src}": not found')
+            self._made.clear()
+            self._top(where.node, self._target(where.node, path.rpartition(b"/")[2]))
 
     def _target(self, node: Node, name: bytes) -> bytes:
         """Where the source goes; directories above it are made."""
-        action, writer = self._action, self._writer
+        action, tree = self._action, self._writer.tree
         dest = os.fsencode(os.path.normpath("/" + action.dest))
+        if not action.create_dest_path:
+            above = look_up(tree, look_up(tree, dest).path.rpartition(b"/")[0])
+            if above.node is None:
+                raise no_directory(above.path)
         into, _, last = os.fsencode("/" + action.dest).rpartition(b"/")
-        if action.create_dest_path:
-            self._parents(into if last not in (b"", b".") else dest)
-        where = writer.tree.resolve(dest)
-        parent = where.path.rpartition(b"/")[0]
-        if where.node is None and writer.tree.resolve(parent).node is None and not action.create_dest_path:
-            raise UserError(f"/{os.fsdecode(parent)}: no such directory", help="make it in an earlier step")
+        self._parents(into if last not in (b"", b".") else dest)
+        where = look_up(tree, dest)
         directory = stat.S_ISDIR(node.stat.st_mode)
         there = where.node is not None and stat.S_ISDIR(where.node.stat.st_mode)
         path = where.path
-        if (directory and not action.dir_copy_contents and where.node is not None) or (
-            not directory and there
-        ):
+        if directory and action.dir_copy_contents:
+            self._parents(path if where.node is None else path.rpartition(b"/")[0])
+            return path
+        if there or (directory and where.node is not None):
             path = path + b"/" + name if path else name
         self._parents(path.rpartition(b"/")[0])
         return path
 
     def _parents(self, path: bytes) -> None:
         timestamp = self._action.timestamp
-        self._writer.make_parents(path, self._owner, None if timestamp == -1 else timestamp)
+        owner = None if self._local is not None and self._owner is _ROOT else self._owner
+        self._writer.make_parents(path, owner, None if timestamp == -1 else timestamp)
 
-    # One entry and what is below it
-
-    def _entry(self, node: Node, path: bytes, *, top: bool) -> None:
-        if self._cancellation.cancelled:
-            raise Cancelled
-        kind = stat.S_IFMT(node.stat.st_mode)
-        if kind == stat.S_IFDIR:
-            self._directory(node, path, top=top)
+    def _top(self, node: Node, path: bytes) -> None:
+        if stat.S_ISDIR(node.stat.st_mode):
+            self._directory(node, path, filtered(self._action), top=True)
             return
-        self._writer.make_room(path, directories=self._action.always_replace_existing_dest_paths)
-        if kind == stat.S_IFREG:
-            self._file(node, path)
-        elif kind == stat.S_IFLNK:
-            os.symlink(os.readlink(node.real), self._writer.real(path))
-            self._metadata(node, path)
-        elif kind in (stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO):
-            os.mknod(self._writer.real(path), node.stat.st_mode, node.stat.st_rdev)
-            self._metadata(node, path)
-        # Sockets are not copied: they mean nothing without the process that listens.
+        parent = path.rpartition(b"/")[0]
+        if not self._writer.enter(parent):
+            self._writer.make_room(path, directories=self._action.always_replace_existing_dest_paths)
+        self._leaf(node, self._writer.real(path), self._writer.inherits(parent))
 
-    def _directory(self, node: Node, path: bytes, *, top: bool) -> None:
+    # Directories
+
+    def _directory(
+        self, node: Node, path: bytes, below: Below | None, *, top: bool, kept: bool = True
+    ) -> None:
+        """Copy a directory and what is in it; one that is not `kept` only if something in it is."""
+        if kept:
+            self._make_pending()
+            self._make(node, path, top=top)
+        else:
+            self._pending.append((node, path))
         writer = self._writer
-        there = writer.tree.lstat(path) if not self._nothing_at(path) else None
+        replace = self._action.always_replace_existing_dest_paths
+        prefix = path + b"/" if path else b""
+        base = writer.real(path) + b"/"
+        ready = fresh = inherits = False
+        for child in self._source.list(node.path):
+            if self._cancellation.cancelled:
+                raise Cancelled
+            name = child.path[child.path.rfind(b"/") + 1 :]
+            keep = below is None or below.keeps(name)
+            if child.stat.st_mode & _TYPE == _DIRECTORY:
+                within = None if below is None else below.enter(name)
+                if within is None or keep or not within.nothing:
+                    self._directory(child, prefix + name, within, top=False, kept=keep)
+                continue
+            if not keep:
+                continue
+            if not ready:
+                self._make_pending()
+                ready, fresh, inherits = True, writer.enter(path), writer.inherits(path)
+            if not fresh:
+                writer.make_room(prefix + name, directories=replace)
+            self._leaf(child, base + name, inherits)
+        if self._pending and self._pending[-1][0] is node:
+            self._pending.pop()
+
+    def _make_pending(self) -> None:
+        for node, path in self._pending:
+            self._make(node, path, top=False, kept=False)
+        self._pending.clear()
+
+    def _make(self, node: Node, path: bytes, *, top: bool, kept: bool = True) -> None:
+        """Have a directory for the source's entries at `path`. One that exists keeps its metadata at the top;
+        elsewhere it gets the source's, or no more than its mode when it is there for what is in it only."""
+        writer, action = self._writer, self._action
+        parent = path.rpartition(b"/")[0]
+        there = None if path and writer.enter(parent) else writer.tree.lstat(path)
         if there is not None and not stat.S_ISDIR(there.stat.st_mode):
-            if not self._action.always_replace_existing_dest_paths:
+            if not action.always_replace_existing_dest_paths:
                 raise not_a_directory(path)
             there = None
-        if there is None and path:
-            writer.mkdir(path, self._mode(node), self._owner_of(node), None)
+        mode = self._mode(node)
+        if there is None:
+            writer.mkdir(path, mode, self._owner_of(node), None, exact=True)
         else:
             writer.enter(path)
-        for child in self._source.list(node.path):
-            name = child.path.rpartition(b"/")[2]
-            self._entry(child, path + b"/" + name if path else name, top=False)
-        if there is None or not top:
-            real = writer.real(path)
-            if there is not None:
-                os.chown(real, *(self._owner_of(node) or (0, 0)))
-                os.chmod(real, self._mode(node))
-            writer.copy_attributes(node.real, real)
-            writer.set_time(path, mtime_of(node, self._action.timestamp))
+            if top:
+                if node.path or self._local is None or action.timestamp != -1:
+                    writer.set_time(path, self._time(node))
+                return
+            if not kept:
+                writer.set_mode(path, stat.S_IMODE(node.stat.st_mode))
+                return
+            os.chown(writer.real(path), *self._owner_of(node))
+            writer.set_mode(path, mode)
+        self._set_attributes(node, writer.real(path))
+        writer.set_time(path, self._time(node))
 
-    def _nothing_at(self, path: bytes) -> bool:
-        return bool(path) and self._writer.enter(path.rpartition(b"/")[0])
+    # Other entries
 
-    def _file(self, node: Node, path: bytes) -> None:
-        target = self._writer.real(path)
+    def _leaf(self, node: Node, target: bytes, inherits: bool) -> None:
+        """Make an entry that is no directory at the real path `target`, where nothing is. `inherits`: the
+        system gives it the group of its directory."""
+        kind = node.stat.st_mode & _TYPE
         if node.stat.st_nlink > 1:
             inode = (node.stat.st_dev, node.stat.st_ino)
             earlier = self._made.setdefault(inode, target)
             if earlier is not target:
                 os.link(earlier, target, follow_symlinks=False)
                 return
-        if self._plain_metadata(node) and self._linking.link(node, target):
+        if kind == _FILE:
+            self._file(node, target, inherits)
             return
-        fd = self._writer.create(path, self._mode(node))
+        if kind == _LINK:
+            os.symlink(readlink(self._source, node), target)
+        elif kind == stat.S_IFSOCK:
+            return  # it means nothing without the process that listens
+        else:
+            os.mknod(target, self._mode(node) | kind, node.stat.st_rdev)
+        owner = self._owner_of(node)
+        if owner != _ROOT or inherits:
+            os.chown(target, *owner, follow_symlinks=False)
+        if kind != _LINK:
+            os.chmod(target, self._mode(node))
+        self._set_attributes(node, target)
+        mtime = self._time(node)
+        os.utime(target, ns=(mtime, mtime), follow_symlinks=False)
+
+    def _file(self, node: Node, target: bytes, inherits: bool) -> None:
+        writer, found = self._writer, node.stat
+        owner = self._owner or (found.st_uid, found.st_gid)
+        if self._linkable and owner == (found.st_uid, found.st_gid) and self._linking.link(node, target):
+            return
+        data = None if self._local is None else self._local.small(node)
+        mode = self._mode(node)
+        fd = writer.create(target, mode)
         try:
-            if self._local is not None:
+            if data is not None:
+                write_all(fd, data)
+            elif self._local is not None:
                 self._local.copy(node, fd)
             else:
-                _copy_bytes(node, fd)
+                copy_bytes(node, fd)
+            if owner != _ROOT or inherits:
+                os.fchown(fd, *owner)
+                os.fchmod(fd, mode)  # chown drops setuid and setgid
+            self._set_attributes(node, fd)
+            mtime = self._time(node)
+            os.utime(fd, ns=(mtime, mtime))
         finally:
             os.close(fd)
-        self._metadata(node, path, mode=False)
 
-    def _plain_metadata(self, node: Node) -> bool:
-        """Whether the copy is to have the very metadata of its source."""
-        action = self._action
-        return (
-            self._local is None
-            and action.mode == -1
-            and not action.mode_str
-            and action.timestamp == -1
-            and self._owner in (None, (node.stat.st_uid, node.stat.st_gid))
-        )
+    # Metadata
 
-    def _metadata(self, node: Node, path: bytes, *, mode: bool = True) -> None:
-        real = self._writer.real(path)
-        owner = self._owner_of(node)
-        if owner is not None and owner != (0, 0):
-            os.chown(real, *owner, follow_symlinks=False)
-            mode = True  # chown drops setuid and setgid
-        if mode and not stat.S_ISLNK(node.stat.st_mode):
-            os.chmod(real, self._mode(node))
-        self._writer.copy_attributes(node.real, real)
-        mtime = mtime_of(node, self._action.timestamp)
-        os.utime(real, ns=(mtime, mtime), follow_symlinks=False)
+    def _set_attributes(self, node: Node, target: bytes | int) -> None:
+        found = attributes(node.real) if self._local is None else self._local.attributes(node)
+        if found:
+            self._writer.set_attributes(found, target)
 
-    def _owner_of(self, node: Node) -> Owner | None:
-        if self._owner is not None or self._local is not None:
-            return self._owner
-        return node.stat.st_uid, node.stat.st_gid
+    def _time(self, node: Node) -> int:
+        """Nanoseconds: the op's own timestamp, else the source's."""
+        return node.stat.st_mtime_ns if self._action.timestamp == -1 else self._action.timestamp
+
+    def _owner_of(self, node: Node) -> Owner:
+        return self._owner or (node.stat.st_uid, node.stat.st_gid)
 
     def _mode(self, node: Node) -> int:
-        action = self._action
-        if action.mode_str:
-            return change_mode(
-                stat.S_IMODE(node.stat.st_mode), action.mode_str, stat.S_ISDIR(node.stat.st_mode)
-            )
-        return stat.S_IMODE(node.stat.st_mode) if action.mode == -1 else action.mode & 0o7777
-
-
-def _copy_bytes(node: Node, target: int) -> None:
-    """Copy a file's bytes; by the kernel where source and target allow it. Holes stay holes."""
-    fd = os.open(node.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        size = node.stat.st_size
-        if size > node.stat.st_blocks * 512 and size > CHUNK:
-            _copy_sparse(fd, target, size)
-            return
-        while size > 0:
-            try:
-                done = os.copy_file_range(fd, target, min(size, 1 << 30))
-            except OSError as error:
-                if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                    raise
-                break
-            if done == 0:
-                break
-            size -= done
-        while data := os.read(fd, CHUNK):
-            _write_all(target, data)
-    finally:
-        os.close(fd)
-
-
-def _copy_sparse(fd: int, target: int, size: int) -> None:
-    os.ftruncate(target, size)
-    offset = 0
-    while offset < size:
-        try:
-            start = os.lseek(fd, offset, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return
-            raise
-        offset = os.lseek(fd, start, os.SEEK_HOLE)
-        os.lseek(target, start, os.SEEK_SET)
-        os.lseek(fd, start, os.SEEK_SET)
-        left = offset - start
-        while left > 0 and (data := os.read(fd, min(CHUNK, left))):
-            _write_all(target, data)
-            left -= len(data)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+        mode = node.stat.st_mode
+        if self._plain_mode:
+            return mode & 0o7777 if node.path or self._local is None else 0o755
+        known = self._modes.get(mode)
+        if known is None:
+            action = self._action
+            if action.mode_str:
+                known = change_mode(mode & 0o7777, action.mode_str, stat.S_ISDIR(mode))
+            else:
+                known = action.mode & 0o7777
+            self._modes[mode] = known
+        return known

@@ -86,5 +86,5 @@ def system_error(error: OSError) -> UserError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return UserError(
         f"cannot carry out the file operation: {error.strerror or error}",
-        help="make room on the store's file system, see `pybuild du`" if full else None,
+        help="make room on the store's file system" if full else None,
     )

@@ -9,14 +9,17 @@ from contextlib import ExitStack
 from attrs import evolve
 
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkDir, MkFile, Rm, Symlink
-from pybuild.lang.diagnostics import Diagnostic, Label, UserError
+from pybuild.lang.diagnostics import Cancelled, Diagnostic, Label, UserError
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.files.copy import Copier
+from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_found, system_error
+from pybuild.runtime.ops.files.filedata import write_all
 from pybuild.runtime.ops.files.linking import Linking
 from pybuild.runtime.ops.files.owners import resolve_owner
-from pybuild.runtime.ops.files.selection import expand, reads, selection_digest
+from pybuild.runtime.ops.files.selection import databases, reads, selection_digest
 from pybuild.runtime.ops.files.writer import Writer
 from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.sources.expansion import expand, look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,25 +53,34 @@ class FileHandler:
         selected = reads(vertex.op, index)
         if selected is None:
             return None
-        return selection_digest(selected, result, lambda one: tree_of(self._snapshotter, one))
+        try:
+            return selection_digest(selected, result, lambda one: tree_of(self._snapshotter, one))
+        except UserError as error:
+            raise _located(error, vertex)  # noqa: B904 - the same error
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         assert isinstance(vertex.op, FileOp)
         with ExitStack() as stack:
             try:
                 return _Run(self._snapshotter, vertex.op, inputs, stack, cancellation).results()
+            except Cancelled:
+                raise
             except UserError as error:
-                if error.diagnostic.labels or not vertex.metadata.spans or error.exit_code == 130:
-                    raise
-                raise _located(error, vertex) from error
+                raise _located(error, vertex)  # noqa: B904 - the same error
+            except OSError as error:
+                raise _located(system_error(error), vertex) from error
 
     def materialize(self, view: View, cancellation: Cancellation) -> Snapshot:
         """A snapshot of all of a view."""
-        op = FileOp((FileAction(EMPTY, 0, 0, Copy("/", "/", dir_copy_contents=True)),))
-        with ExitStack() as stack:
-            (result,) = _Run(self._snapshotter, op, [view], stack, cancellation).results()
-        assert isinstance(result, Snapshot)
-        return result
+        return materialize(self._snapshotter, view, cancellation)
+
+
+def materialize(snapshotter: Snapshotter, view: View, cancellation: Cancellation) -> Snapshot:
+    op = FileOp((FileAction(EMPTY, 0, 0, Copy("/", "/", dir_copy_contents=True)),))
+    with ExitStack() as stack:
+        (result,) = _Run(snapshotter, op, [view], stack, cancellation).results()
+    assert isinstance(result, Snapshot)
+    return result
 
 
 def tree_of(snapshotter: Snapshotter, result: Result) -> Tree:
@@ -93,6 +105,7 @@ class _Run:
         self._cancellation = cancellation
         self._values: list[Result | Active] = list(inputs)
         self._count = len(inputs)
+        self._linked: set[tuple[int, int]] = set()
 
     def results(self) -> Sequence[Result]:
         for number, action in enumerate(self._op.actions):
@@ -101,7 +114,7 @@ class _Run:
             _ACTIONS[type(action.action)](self, action, active, writer)
             writer.finish()
             self._values.append(active)
-            if self._used_again(self._count + number):
+            if self._stays(self._count + number):
                 self._values[-1] = Snapshot(active.commit())
         outputs = sorted(
             (action.output, self._count + number)
@@ -110,22 +123,26 @@ class _Run:
         )
         return [self._committed(value) for _, value in outputs]
 
-    def _used_again(self, value: int) -> bool:
-        """Whether the state is needed as it is: an output, or the base of several actions."""
+    def _stays(self, value: int) -> bool:
+        """Whether the state is needed as it is: as an output, as the base of several actions, or to read from
+        when or after an action has built on it."""
         actions = self._op.actions
-        if value - self._count < len(actions) and actions[value - self._count].output != EMPTY:
+        if actions[value - self._count].output != EMPTY:
             return True
-        return sum(action.input == value for action in actions) > 1
+        bases = [number for number, action in enumerate(actions) if action.input == value]
+        if len(bases) != 1:
+            return bool(bases)
+        return any(
+            value in (action.secondary_input, *_owner_inputs(action)) for action in actions[bases[0] :]
+        )
 
     def _take(self, value: int) -> Active:
         if value == EMPTY:
             return self._prepare(None)
         held = self._values[value]
         if isinstance(held, View):
-            raise UserError("a local directory can't be changed: copy from it instead")
-        if isinstance(held, Snapshot):
-            return self._prepare(held.id)
-        return held
+            held = self._values[value] = materialize(self._snapshotter, held, self._cancellation)
+        return self._prepare(held.id) if isinstance(held, Snapshot) else held
 
     def _prepare(self, parent: int | None) -> Active:
         active = self._snapshotter.prepare(parent)
@@ -139,7 +156,9 @@ class _Run:
         return Snapshot(held.commit())
 
     def tree(self, value: int) -> Tree:
-        held = self._values[value]
+        return self._tree(self._values[value])
+
+    def _tree(self, held: Result | Active) -> Tree:
         if isinstance(held, Snapshot | View):
             return tree_of(self._snapshotter, held)
         return self._snapshotter.active_tree(held)
@@ -152,12 +171,10 @@ class _Run:
     def copy(self, action: FileAction, active: Active, writer: Writer) -> None:
         copy = action.action
         assert isinstance(copy, Copy)
-        source = self.tree(action.secondary_input) if action.secondary_input != EMPTY else None
-        if source is None:
-            source = self._snapshotter.tree(None)
-        held = self._values[action.secondary_input] if action.secondary_input != EMPTY else None
+        held = Snapshot(None) if action.secondary_input == EMPTY else self._values[action.secondary_input]
         linking = Linking(
             [self._layer(one) for one in self._snapshotter.chain(active.parent)],
+            self._linked,
             possible=not self._snapshotter.plain and isinstance(held, Snapshot),
         )
         owner = self.owner(action)
@@ -168,7 +185,7 @@ class _Run:
             timestamp = None if copy.timestamp == -1 else copy.timestamp
             return unpack(node, dest, writer, active, owner, timestamp)
 
-        Copier(copy, source, writer, owner, linking, self._cancellation).run(unpack)
+        Copier(copy, self._tree(held), writer, owner, linking, self._cancellation).run(unpack)
 
     def _layer(self, snapshot: int) -> bytes:
         root = self._snapshotter.tree(snapshot).resolve(b"").node
@@ -183,50 +200,52 @@ class _Run:
         if made.make_parents:
             writer.make_parents(path, owner, mtime, made.mode & 0o777)
             return
-        where = writer.tree.resolve(path)
-        if where.node is not None:
-            return
-        _directory_of(writer, where.path)
-        writer.mkdir(where.path, made.mode & 0o777, owner, mtime)
+        where = look_up(writer.tree, path)
+        if where.node is None:
+            _check_directory_of(writer, where.path)
+            writer.mkdir(where.path, made.mode & 0o777, owner, mtime)
 
     def mkfile(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action
         assert isinstance(made, MkFile)
-        where = writer.tree.resolve(os.fsencode(os.path.normpath("/" + made.path)))
-        _directory_of(writer, where.path)
+        where = look_up(writer.tree, os.fsencode(os.path.normpath("/" + made.path)))
+        _check_directory_of(writer, where.path)
         writer.make_room(where.path)
-        with os.fdopen(writer.create(where.path, made.mode & 0o777), "wb") as file:
-            file.write(made.data)
+        fd = writer.create(writer.real(where.path), made.mode & 0o777)
+        try:
+            write_all(fd, made.data)
+        finally:
+            os.close(fd)
         _finish_entry(writer, where.path, self.owner(action), made.timestamp)
 
     def symlink(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action
         assert isinstance(made, Symlink)
-        path = os.fsencode(os.path.normpath("/" + made.newpath)).lstrip(b"/")
-        parent, _, name = path.rpartition(b"/")
-        where = writer.tree.resolve(parent).path
-        path = where + b"/" + name if where else name
-        _directory_of(writer, path)
-        if writer.tree.lstat(path) is not None:
-            raise UserError(f"/{os.fsdecode(path)} exists", help="remove it first")
-        writer.make_room(path)
-        os.symlink(os.fsencode(made.oldpath), writer.real(path))
-        _finish_entry(writer, path, self.owner(action), made.timestamp)
+        where = look_up(writer.tree, os.fsencode(os.path.normpath("/" + made.newpath)))
+        if where.node is not None:
+            raise UserError(f"/{os.fsdecode(where.path)} exists", help="remove it in an earlier step")
+        _check_directory_of(writer, where.path)
+        writer.make_room(where.path)
+        os.symlink(os.fsencode(made.oldpath), writer.real(where.path))
+        _finish_entry(writer, where.path, self.owner(action), made.timestamp)
 
     def rm(self, action: FileAction, active: Active, writer: Writer) -> None:
         removed = action.action
         assert isinstance(removed, Rm)
-        path = os.fsencode(os.path.normpath("/" + removed.path)).lstrip(b"/")
-        paths = expand(writer.tree, removed.path, follow=False) if removed.allow_wildcard else [path]
+        if removed.allow_wildcard:
+            paths = expand(writer.tree, removed.path, follow=False).paths
+        else:
+            paths = [os.fsencode(os.path.normpath("/" + removed.path).lstrip("/"))]
         for one in paths:
             parent, _, name = one.rpartition(b"/")
-            where = writer.tree.resolve(parent).path
-            target = where + b"/" + name if where else name
-            if not name or writer.tree.lstat(target) is None:
-                if not removed.allow_not_found or not name:
-                    raise UserError(f"{removed.path}: no such file or directory to remove")
-                continue
-            writer.remove(target)
+            if not name:
+                raise UserError("the root directory can't be removed")
+            where = look_up(writer.tree, parent)
+            target = where.path + b"/" + name if where.path else name
+            if where.node is not None and writer.tree.lstat(target) is not None:
+                writer.remove(target)
+            elif not removed.allow_not_found:
+                raise not_found(writer.tree, one)
 
 
 _ACTIONS: dict[type, Callable[[_Run, FileAction, Active, Writer], None]] = {
@@ -238,27 +257,35 @@ _ACTIONS: dict[type, Callable[[_Run, FileAction, Active, Writer], None]] = {
 }
 
 
-def _directory_of(writer: Writer, path: bytes) -> None:
+def _owner_inputs(action: FileAction) -> list[int]:
+    return [number for _, number in databases(getattr(action.action, "owner", None))]
+
+
+def _check_directory_of(writer: Writer, path: bytes) -> None:
     parent = path.rpartition(b"/")[0]
-    node = writer.tree.resolve(parent).node
-    if node is None or not stat.S_ISDIR(node.stat.st_mode):
-        raise UserError(f"/{os.fsdecode(parent)}: no such directory", help="make it in an earlier step")
+    node = look_up(writer.tree, parent).node
+    if node is None:
+        raise no_directory(parent)
+    if not stat.S_ISDIR(node.stat.st_mode):
+        raise not_a_directory(parent)
 
 
 def _finish_entry(writer: Writer, path: bytes, owner: Owner | None, timestamp: int) -> None:
     real = writer.real(path)
-    writer.set_owner(real, owner)
+    if owner is not None:
+        os.chown(real, *owner, follow_symlinks=False)
     if timestamp != -1:
         os.utime(real, ns=(timestamp, timestamp), follow_symlinks=False)
 
 
 def _located(error: UserError, vertex: Vertex) -> UserError:
-    diagnostic = error.diagnostic
-    return type(error)(
-        Diagnostic(
-            diagnostic.title,
+    """The error, pointing at the instruction."""
+    found = error.diagnostic
+    if not found.labels and vertex.metadata.spans:
+        error.diagnostic = Diagnostic(
+            found.title,
             labels=[Label(span) for span in vertex.metadata.spans[:1]],
-            notes=diagnostic.notes,
-            code=diagnostic.code,
+            notes=found.notes,
+            code=found.code,
         )
-    )
+    return error

@@ -7,6 +7,7 @@ import stat
 
 from pybuild.compiler.ops import ChownOpt, NamedUser
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tup
 
 def _row(tree: Tree, path: bytes, name: str, *, fields: int) -> tuple[int, int] | None:
     """The ids in the line of `name`: fields 3 and 4 of passwd, field 3 of group."""
-    try:
-        node = tree.resolve(path).node
-    except OSError:
-        return None
+    node = look_up(tree, path).node
     if node is None or not stat.S_ISREG(node.stat.st_mode):
         return None
     with open(node.real, "rb") as file:

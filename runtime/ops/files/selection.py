@@ -10,6 +10,7 @@ from pybuild.runtime.ops.files.filters import keeper
 from pybuild.runtime.ops.results import View
 from pybuild.runtime.snapshots.contents import selected_digest
 from pybuild.runtime.sources.expansion import Expansion, expand
+from pybuild.runtime.sources.local import LocalTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.ops import ChownOpt
     from pybuild.runtime.ops.results import Result
-    from pybuild.runtime.snapshots.types import Tree
+    from pybuild.runtime.snapshots.types import Node, Tree
 
     Keep = Callable[[bytes, bool], bool]
 
@@ -57,7 +58,7 @@ def selection_digest(selected: list[Copy | str], result: Result, tree_of: Callab
         if found.base is not None:
             # A directory's absence counts, and which symlinks led to it.
             parts.append("" if found.base.node is None else "base")
-            parts.extend(os.fsdecode(link.path + b"\0" + os.readlink(link.real)) for link in found.base.links)
+            parts.extend(os.fsdecode(link.path + b"\0" + readlink(tree, link)) for link in found.base.links)
         for path in found.paths:
             name = path.rpartition(b"/")[2]
             parts.append(_digest(result, tree, path, name, follow=one.follow_symlink, keep=keeper(one)))
@@ -81,6 +82,10 @@ def required_paths(action: Copy, source: bytes) -> list[bytes]:
         os.fsencode(os.path.normpath("/" + os.fsdecode(source) + "/" + path).lstrip("/"))
         for path in action.required_paths
     ]
+
+
+def readlink(tree: Tree, node: Node) -> bytes:
+    return tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real)
 
 
 def _digest(

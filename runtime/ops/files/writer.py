@@ -10,25 +10,30 @@ import errno
 import os
 import stat
 
-from pybuild.lang.diagnostics import UserError
-from pybuild.runtime.snapshots.contents import attributes
+from pybuild.runtime.ops.files.failures import is_a_directory, not_a_directory
 from pybuild.runtime.snapshots.upper import copy_up_directory, hide, make_opaque_directory, replace
+from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
+    from collections.abc import Iterable
+
+    from pybuild.runtime.snapshots.types import Active, Snapshotter, Tree
 
 Owner = tuple[int, int]
+_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Writer:
-    """Paths are resolved ones; `owner` None means root."""
+    """Paths are resolved ones; an `owner` of None is what the system gives: root, and in a set-group-ID
+    directory its group."""
 
     def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
         self._snapshotter = snapshotter
         self._active = active
         self._times: dict[bytes, int] = {}
         self._fresh: dict[bytes, bool] = {}
+        self._inherit: set[bytes] = set()
         self._umask = _umask()
         self.tree: Tree = snapshotter.active_tree(active)
 
@@ -43,19 +48,32 @@ class Writer:
             copy_up_directory(self._snapshotter, self._active, path)
             found = os.lstat(self.real(path))
             self._times.setdefault(path, found.st_mtime_ns)
+            if found.st_mode & stat.S_ISGID:
+                self._inherit.add(path)
             fresh = self._fresh[path] = False
         return fresh
 
-    def mkdir(self, path: bytes, mode: int, owner: Owner | None, mtime: int | None) -> None:
-        """Make a directory where nothing is; its parent exists."""
-        if self.enter(path.rpartition(b"/")[0]):
+    def inherits(self, path: bytes) -> bool:
+        """Whether entries made in directory `path`, which was entered, get its group."""
+        return path in self._inherit
+
+    def mkdir(
+        self, path: bytes, mode: int, owner: Owner | None, mtime: int | None, *, exact: bool = False
+    ) -> None:
+        """Make a directory in place of whatever is there; its parent exists. Unless `exact`, set-group-ID is
+        inherited."""
+        parent = path.rpartition(b"/")[0]
+        if self.enter(parent):
             real = self.real(path)
             os.mkdir(real)
         else:
+            self._forget(path)
             real = make_opaque_directory(self._snapshotter, self._active, path)
-        self.set_owner(real, owner)
-        os.chmod(real, mode & 0o7777)
+        inherits = self.inherits(parent)
+        if owner is not None and (owner != (0, 0) or inherits):
+            os.chown(real, *owner)
         self._fresh[path] = True
+        self.set_mode(path, mode | stat.S_ISGID if inherits and not exact else mode)
         if mtime is not None:
             self._times[path] = mtime
 
@@ -66,7 +84,7 @@ class Writer:
         for part in path.split(b"/"):
             if part in (b"", b"."):
                 continue
-            where = self.tree.resolve(here + b"/" + part)
+            where = look_up(self.tree, here + b"/" + part)
             if where.node is None:
                 if where.path.rpartition(b"/")[0] != here:
                     self.make_parents(where.path.rpartition(b"/")[0], owner, mtime, mode)
@@ -79,15 +97,12 @@ class Writer:
     def make_room(self, path: bytes, *, directories: bool = False) -> None:
         """Have nothing at `path`, whose directory exists, so that something can be made there. A directory
         goes only with `directories`; else it is a UserError."""
-        if self.enter(path.rpartition(b"/")[0]):
+        if self.enter(path.rpartition(b"/")[0]) and not os.path.lexists(self.real(path)):
             return
         node = self.tree.lstat(path)
         if node is not None and stat.S_ISDIR(node.stat.st_mode):
-            if not directories:
-                raise UserError(
-                    f"cannot replace the directory /{os.fsdecode(path)} with a file",
-                    help="remove the directory in an earlier step, or copy to another place",
-                )
+            if not directories or not path:
+                raise is_a_directory(path)
             self._forget(path)
         replace(self._snapshotter, self._active, path)
 
@@ -97,24 +112,27 @@ class Writer:
         hide(self._snapshotter, self._active, path)
         self._forget(path)
 
-    def create(self, path: bytes, mode: int) -> int:
-        """A descriptor of a file made at `path`, where nothing is."""
-        mode &= 0o7777
-        fd = os.open(
-            self.real(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode
-        )
+    def create(self, real: bytes, mode: int) -> int:
+        """A descriptor of a file made at the real path `real`, where nothing is."""
+        fd = os.open(real, _MAKE, mode)
         if mode & self._umask:
             os.fchmod(fd, mode)
         return fd
 
-    def set_owner(self, real: bytes, owner: Owner | None) -> None:
-        if owner is not None and owner != (0, 0):
-            os.chown(real, *owner, follow_symlinks=False)
+    def set_mode(self, path: bytes, mode: int) -> None:
+        """The mode of a directory that was entered or made."""
+        os.chmod(self.real(path), mode)
+        if mode & stat.S_ISGID:
+            self._inherit.add(path)
+        else:
+            self._inherit.discard(path)
 
-    def copy_attributes(self, source: bytes, real: bytes) -> None:
-        for name, value in attributes(source):
+    def set_attributes(self, found: Iterable[tuple[str, bytes]], target: bytes | int) -> None:
+        """Extended attributes of an entry, by its real path or descriptor, where they can be had."""
+        follow = isinstance(target, int)
+        for name, value in found:
             try:
-                os.setxattr(real, name, value, follow_symlinks=False)
+                os.setxattr(target, name, value, follow_symlinks=follow)
             except OSError as error:
                 if error.errno not in (errno.ENOTSUP, errno.EPERM):
                     raise
@@ -132,24 +150,15 @@ class Writer:
     def reset(self) -> None:
         """The state was changed by other hands: forget what is known of its directories."""
         self._fresh.clear()
+        self._inherit.clear()
 
     def _forget(self, path: bytes) -> None:
         below = path + b"/"
         for known in [one for one in self._fresh if one == path or one.startswith(below)]:
             del self._fresh[known]
+            self._inherit.discard(known)
         for known in [one for one in self._times if one == path or one.startswith(below)]:
             del self._times[known]
-
-
-def not_a_directory(path: bytes) -> UserError:
-    return UserError(
-        f"/{os.fsdecode(path)} is not a directory", help="copy to another place, or remove it first"
-    )
-
-
-def mtime_of(node: Node, timestamp: int) -> int:
-    """Nanoseconds: the op's own timestamp, else the source's."""
-    return node.stat.st_mtime_ns if timestamp == -1 else timestamp
 
 
 def _umask() -> int:
