@@ -33,13 +33,15 @@ class Blobs:
     """The `blobs/` directory of a store; its layout is that of an OCI image layout.
 
     A blob is visible under its digest only when complete, verified and synced. That it is there may be lost with
-    the power until `sync`.
+    the power until `sync`. Blobs are written in `work()`, a directory that goes with the process, and resumable
+    ones in `ingest/`.
     """
 
-    __slots__ = ("_ingest", "_unsynced", "root")
+    __slots__ = ("_ingest", "_unsynced", "_work", "root")
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, work: Callable[[], str]) -> None:
         self.root = os.path.join(root, "blobs", "sha256")
+        self._work = work
         self._ingest = os.path.join(root, "ingest")
         self._unsynced = False
 
@@ -90,9 +92,9 @@ class Blobs:
     ) -> BlobWriter:
         """A writer for one blob. With `resume` (the expected digest) what an interrupted transfer of that blob
         left is taken up at `writer.offset`, and a second process waits until the first one is done."""
-        os.makedirs(self._ingest, mode=0o700, exist_ok=True)
         if resume is None:
-            return BlobWriter(self, _unique(self._ingest), None)
+            return BlobWriter(self, _unique(self._work()), None)
+        os.makedirs(self._ingest, mode=0o700, exist_ok=True)
         name = os.path.basename(self.path(resume))
         lock = wait_lock(os.path.join(self._ingest, name + ".lock"), on_wait=on_wait, cancelled=cancelled)
         if lock is None:

@@ -80,7 +80,7 @@ class Store:
 
     def __init__(self, root: str, in_use: Lock, db: sqlite3.Connection) -> None:
         self.root = root
-        self.blobs = Blobs(root)
+        self.blobs = Blobs(root, lambda: self.work)
         self.boot = boot_id()
         self._in_use = in_use
         self._db = db
@@ -132,7 +132,7 @@ class Store:
         with self._guard:
             if self._work is None:
                 name = os.urandom(8).hex()
-                self._work_lock = try_lock(self.path("work", name + ".lock"))
+                self._work_lock = wait_lock(self.path("work", name + ".lock"))
                 self._work = self.path("work", name)
                 os.mkdir(self._work, 0o700)
             return self._work
@@ -187,7 +187,7 @@ class Store:
 
     def sweep(self, remove: Callable[[str], None]) -> list[str]:
         """Delete what dead processes left: their work directories (by `remove`, which must cope with foreign
-        owners and mounts), their leases, half-written blobs. Names of the swept directories."""
+        owners and mounts), half-written blobs among them, and their leases. Names of the swept directories."""
         swept = []
         for name in self._dead():
             directory = self.path("work", name)

@@ -41,9 +41,9 @@ def record(store: Store, names: list[str], image: Image) -> None:
 
     target = image.target
     known = {
-        str(name): str(digest)
+        str(found): str(digest)
         for name in names
-        for name, digest in store.query("SELECT name, digest FROM image WHERE name = ?", name)
+        for found, digest in store.query("SELECT name, digest FROM image WHERE name = ?", name)
     }
     if all(known.get(name) == target.digest for name in names):
         return

@@ -4,6 +4,7 @@ A layout lies in a directory named by its image's digest:
 
     DIRECTORY/HEX/         an OCI image layout, complete since it has that name
     DIRECTORY/seen/HEX     the digest of the image that files in this state gave
+    DIRECTORY/lock         held by who writes; what others left unfinished is then nobody's, and is removed
 
 The image has one layer. Its bytes depend on nothing but the files selected: entries are ordered by path, all
 belong to root and have modification time zero, directories have modes of our own, and `/etc/passwd`,
@@ -27,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pybuild.runtime.content.locks import Lock
     from pybuild.runtime.sources.hosttree import Entry, HostTree
 
 VERSION = 1
@@ -80,25 +82,20 @@ def materialize(commands: Sequence[str], directory: str) -> HostLayout:
         raise HostError("a host file system needs at least one command", help="host:sh,cat,ls")
     tree = select(names)
     state = _state(tree, names)
-    files = sorted(tree.consulted)
-    seen = os.path.join(directory, "seen", state)
-    digest = _remembered(seen)
-    if digest and os.path.isdir(_place(directory, digest)):
-        return HostLayout(_place(directory, digest), digest, files)
-    try:
-        os.makedirs(os.path.dirname(seen), exist_ok=True)
-        digest = _write(tree, names, directory)
-        if _state(tree, names) != state:
-            raise HostError(
-                "files of this machine changed while they were read", help="build again when they are at rest"
-            )
-        if _at_rest(tree):
-            _remember(seen, digest)
-    except OSError as error:
-        if isinstance(error, _Unreadable):
+    digest = _remembered(directory, state)
+    if not digest:
+        try:
+            for place in (os.path.dirname(directory), directory, os.path.join(directory, "seen")):
+                os.makedirs(place, mode=0o700, exist_ok=True)
+            with _alone(directory):
+                digest = _remembered(directory, state) or _make(tree, names, state, directory)
+        except _Unreadable as error:
             raise NotRunnable(error.path, error.problem, "build as a user who can read it") from None
-        raise UserError(f"cannot write the host file system under {directory}: {error.strerror}") from None
-    return HostLayout(_place(directory, digest), digest, files)
+        except OSError as error:
+            raise UserError(
+                f"cannot write the host file system under {directory}: {error.strerror}"
+            ) from None
+    return HostLayout(_place(directory, digest), digest, sorted(tree.consulted))
 
 
 def select(names: Iterable[str]) -> HostTree:
@@ -142,22 +139,30 @@ def _at_rest(tree: HostTree) -> bool:
     return all(os.lstat(entry.real).st_ctime < limit for entry in tree.entries.values() if entry.real)
 
 
-def _remembered(path: str) -> str:
+def _remembered(directory: str, state: str) -> str:
+    """The digest of the image that files in this state gave, if its layout is there; else ""."""
     from pybuild.runtime.image.descriptor import is_digest
 
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
+        with open(os.path.join(directory, "seen", state), encoding="ascii", errors="replace") as file:
             digest = file.read(80)
     except OSError:
         return ""
-    return digest if is_digest(digest) else ""
+    return digest if is_digest(digest) and os.path.isdir(_place(directory, digest)) else ""
 
 
-def _remember(path: str, digest: str) -> None:
-    part = f"{path}.{os.getpid()}"
-    with open(part, "w", encoding="ascii") as file:
-        file.write(digest)
-    os.rename(part, path)
+def _remember(directory: str, state: str, digest: str) -> None:
+    part = os.path.join(directory, "seen", ".part")
+    _file(part, digest.encode())
+    os.rename(part, os.path.join(directory, "seen", state))
+
+
+def _alone(directory: str) -> Lock:
+    from pybuild.runtime.content.locks import wait_lock
+
+    lock = wait_lock(os.path.join(directory, "lock"))
+    assert lock is not None
+    return lock
 
 
 def _place(directory: str, digest: str) -> str:
@@ -167,12 +172,25 @@ def _place(directory: str, digest: str) -> str:
 # The image
 
 
+def _make(tree: HostTree, names: Sequence[str], state: str, directory: str) -> str:
+    """Write the layout, with the lock held; the image's digest. Raises HostError when a file changed."""
+    digest = _write(tree, names, directory)
+    if _state(tree, names) != state:
+        raise HostError(
+            "files of this machine changed while they were read", help="build again when they are at rest"
+        )
+    if _at_rest(tree):
+        _remember(directory, state, digest)
+    return digest
+
+
 def _write(tree: HostTree, names: Sequence[str], directory: str) -> str:
     """Write the layout; the manifest's digest. A layout of that digest that is there stays."""
     from shutil import rmtree
-    from tempfile import mkdtemp
 
-    part = mkdtemp(prefix=".part-", dir=directory)
+    part = os.path.join(directory, ".part")
+    rmtree(part, ignore_errors=True)
+    os.mkdir(part)
     try:
         blobs = os.path.join(part, "blobs", "sha256")
         os.makedirs(blobs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from struct import Struct
 
 from pybuild.runtime.sources.elf import BadElf, Elf, read_elf
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 CACHE = "/etc/ld.so.cache"
 CONFIG = "/etc/ld.so.conf"
-PLACES = (
-    *(f"{prefix}/lib/{{machine}}-linux-{abi}" for prefix in ("", "/usr") for abi in ("gnu", "gnueabihf")),
-    *(f"{prefix}/{name}" for name in ("lib64", "lib") for prefix in ("", "/usr")),
-)
-"""Directories that glibc loaders are built to search on one distribution or another."""
 MUSL_PLACES = ("/lib", "/usr/local/lib", "/usr/lib")
 
 _OLD_MAGIC = b"ld.so-1.7.0"
@@ -64,8 +60,7 @@ class Loader:
         if self.musl:
             self.places = self._musl_places()
         else:
-            named = [place.format(machine=os.uname().machine) for place in PLACES]
-            self.places = [place for place in named if f"{place}/".encode() + b"\0" in content]
+            self.places = built_in(content)
 
     def find(self, name: str, kind: tuple[int, int, str], chain: Sequence[tuple[str, Elf]]) -> Found | None:
         """The library `name` for the object at the end of `chain`: (path, facts) of the program, then of
@@ -165,6 +160,13 @@ class Loader:
                 return file.read()
         except OSError:
             return None
+
+
+def built_in(loader: bytes) -> list[str]:
+    """The directories a glibc loader searches by itself, in order: they stand in its file as strings that end
+    in a slash, and differ between distributions."""
+    found = re.findall(rb"(/[\x21-\x7e]*)/\0", loader)
+    return list(dict.fromkeys(os.fsdecode(place) for place in found if b"/lib" in place))
 
 
 def _expand(paths: str, owner: str) -> Iterator[str]:

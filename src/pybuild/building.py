@@ -13,13 +13,21 @@ from pybuild.runtime.solver.types import Cancellation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.build import BuildResult
+    from collections.abc import Callable
+
+    from pybuild.execute import BuildResult
     from pybuild.request import BuildRequest
     from pybuild.runtime.progress.display import Display
+    from pybuild.runtime.progress.observer import Observer
+
+    BuildFunction = Callable[[BuildRequest, Observer, Cancellation], BuildResult]
 
 
-def run_build(request: BuildRequest) -> int:
-    """Build, say what came of it, return the exit code. Raises UserError for what is wrong before it began."""
+def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") -> int:
+    """Build, say what came of it, return the exit code. Raises UserError for what is wrong before it began.
+
+    `warned` is the text of warnings that the build files give anyway.
+    """
     for path, flag in ((request.iidfile, "--iidfile"), (request.metadata_file, "--metadata-file")):
         if path is not None:
             resultfiles.check(path, flag)
@@ -27,13 +35,13 @@ def run_build(request: BuildRequest) -> int:
     if request.iidfile is not None:
         resultfiles.discard_stale(request.iidfile)
     try:
-        result = _build(request, display)
+        result = _build(request, display, build)
         _leave(request, result)
     except BaseException as error:
-        _say_warnings(display)
+        _say_warnings(display, warned)
         return failure.report(error, sys.stderr, output_shown=display.output_shown)
-    _say_warnings(display)
-    _remember(request, display, result)
+    warned += _say_warnings(display, warned)
+    _remember(request, result, warned)
     silent = request.quiet or request.progress in ("quiet", "rawjson")
     if not silent:
         for line in result.summary:
@@ -43,10 +51,8 @@ def run_build(request: BuildRequest) -> int:
     return 0
 
 
-def _build(request: BuildRequest, display: Display) -> BuildResult:
+def _build(request: BuildRequest, display: Display, build: BuildFunction) -> BuildResult:
     """The build under signals; the display is stopped whatever happens."""
-    from pybuild.build import build
-
     cancellation = Cancellation()
     ended: BaseException | None = None
     with interrupts(cancellation, display.notice, display.restore):
@@ -69,35 +75,41 @@ def _leave(request: BuildRequest, result: BuildResult) -> None:
         resultfiles.write(request.metadata_file, resultfiles.metadata_text(result.metadata))
 
 
-def _say_warnings(display: Display) -> None:
-    text = warnings_text(display.warnings)
-    if text:
+def _say_warnings(display: Display, warned: str) -> str:
+    """Show `warned` and what the display heard; the text of the latter."""
+    heard = warnings_text(display.warnings)
+    if warned or heard:
         from pybuild.runtime.progress.rawjson import RawJson
         from pybuild.runtime.progress.terminal import printable
 
         if not isinstance(display, RawJson):
-            print("\n" + printable(text), file=sys.stderr, end="")
+            print("\n" + printable(warned + heard), file=sys.stderr, end="")
+    return heard
 
 
-def _remember(request: BuildRequest, display: Display, result: BuildResult) -> None:
+def _remember(request: BuildRequest, result: BuildResult, warned: str) -> None:
     """Leave a record by which the same command is replayed while nothing changes."""
     if result.evidence is None:
         return
     from pybuild.invocation import replayed_text, write
     from pybuild.runtime.export.output import parse_output
+    from pybuild.runtime.progress.terminal import printable
 
     silent = request.quiet or request.progress == "quiet"
     plain = request.progress == "plain" or (request.progress == "auto" and not os.isatty(2))
     said = [] if silent else [replayed_text(result.evidence.steps, plain=plain)]
-    said += [warnings_text(display.warnings)] + ([] if silent else [line + "\n" for line in result.summary])
+    said += ["\n" + printable(warned)] if warned else []
+    said += [] if silent else [line + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]
     files += [path for path in (request.iidfile, request.metadata_file) if path is not None]
     write(
         sys.argv[1:],
+        request,
         result.evidence,
         [os.path.abspath(path) for path in files if path],
         stdout=result.iid + "\n" if silent and result.iid else "",
         stderr="".join(said),
+        warnings=warned,
     )
 
 

@@ -40,13 +40,21 @@ FORKED = 4000
 
 
 def replay(argv: Sequence[str]) -> int | None:
-    """The exit code of a replayed build; None when the ordinary path must run."""
+    """The exit code of a replayed build; None when the ordinary path must run.
+
+    Where the command means the same, but files of the context or outputs changed, the build starts from the
+    record's plan, without a frontend.
+    """
     if not argv or argv[0] != "build":
         return None
     try:
         record = load(argv)
-        if record is None or not unchanged(record):
+        if record is None or not same_command(record):
             return None
+        if not same_result(record):
+            from pybuild.rebuild import rebuild
+
+            return rebuild(record)
     except (OSError, ValueError, EOFError, TypeError, KeyError):
         return None
     sys.stderr.write(record["stderr"])
@@ -106,16 +114,22 @@ def load(argv: Sequence[str]) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def unchanged(record: dict[str, Any]) -> bool:
-    """Whether all that a record depends on is as it was."""
-    if variables(record["names"]) != record["variables"]:
-        return False
-    for path, expected in record["files"]:
-        if signature_of(path) != expected:
-            return False
-    if generation(root()) != record["generation"]:
-        return False
-    return all(os.path.exists(path) for path in record["blobs"]) and same_parts(record["parts"])
+def same_command(record: dict[str, Any]) -> bool:
+    """Whether the command line means what it meant: variables, build files, names in the store."""
+    return (
+        variables(record["plan"]["names"]) == record["variables"]
+        and all(signature_of(path) == expected for path, expected in record["files"])
+        and generation(root()) == record["generation"]
+    )
+
+
+def same_result(record: dict[str, Any]) -> bool:
+    """Whether the context's files are as they were and the outputs still there."""
+    return (
+        all(signature_of(path) == expected for path, expected in record["outputs"])
+        and all(os.path.exists(path) for path in record["blobs"])
+        and same_parts(record["parts"])
+    )
 
 
 def variables(names: Iterable[str]) -> dict[str, str]:

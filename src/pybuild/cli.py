@@ -189,10 +189,11 @@ def _build(words: tuple[str, ...], **given: Any) -> int:
     CONTEXT is a directory (default: this one), or - for a tar archive or a Dockerfile on standard input. A
     plain NAME that is no directory is the TARGET. Defaults come from pybuild.toml.
     """
+    from pybuild.build import build
     from pybuild.building import run_build
     from pybuild.commandline import request
 
-    return run_build(request(words, given))
+    return run_build(request(words, given), build)
 
 
 @click.command(

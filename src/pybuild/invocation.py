@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pybuild.plan import Plan
     from pybuild.request import BuildRequest
     from pybuild.runtime.export.output import Output
     from pybuild.runtime.snapshots.types import Node, Resolution
@@ -36,19 +37,28 @@ class Unrecordable(Exception):
 
 
 class Evidence:
-    """What a build depended on and left. `begun` is when it began, in nanoseconds; `generation` is that of the
-    store when the last name was looked up."""
+    """What a finished build depended on and left: its `plan`, the local directories it read, blobs of the store
+    that its outputs need. `begun` is when it began, in nanoseconds; `generation` is that of the store while names
+    were looked up; `steps` are the names of its vertices."""
 
-    __slots__ = ("begun", "blobs", "files", "generation", "names", "steps", "trees")
+    __slots__ = ("begun", "blobs", "generation", "plan", "steps", "trees")
 
-    def __init__(self, begun: int) -> None:
+    def __init__(
+        self,
+        begun: int,
+        plan: Plan,
+        generation: str,
+        *,
+        trees: Sequence[LocalTree] = (),
+        blobs: Sequence[str] = (),
+        steps: Sequence[str] = (),
+    ) -> None:
         self.begun = begun
-        self.files: set[str] = set()
-        self.trees: list[LocalTree] = []
-        self.blobs: list[str] = []
-        self.names: list[str] = []
-        self.steps: list[str] = []
-        self.generation = ""
+        self.plan = plan
+        self.generation = generation
+        self.trees = trees
+        self.blobs = list(blobs)
+        self.steps = steps
 
 
 def recordable(request: BuildRequest, outputs: Sequence[Output]) -> bool:
@@ -74,25 +84,38 @@ def _replayable(output: Output) -> bool:
 
 
 def write(
-    argv: Sequence[str], evidence: Evidence, outputs: Iterable[str], *, stdout: str, stderr: str
+    argv: Sequence[str],
+    request: BuildRequest,
+    evidence: Evidence,
+    outputs: Iterable[str],
+    *,
+    stdout: str,
+    stderr: str,
+    warnings: str,
 ) -> None:
-    """Write the record of a finished build; nothing if it depends on what can't be recorded."""
+    """Write the record of a finished build; nothing if it depends on what can't be recorded.
+
+    `outputs` are the files it left, `stdout` and `stderr` what a replay prints.
+    """
+    plan = evidence.plan
     try:
         record = {
-            "names": sorted(evidence.names),
-            "variables": cached.variables(evidence.names),
-            "files": [_file(path, evidence.begun) for path in sorted(evidence.files)]
-            + [(path, cached.signature_of(path)) for path in sorted(outputs)],
+            "variables": cached.variables(plan.names),
+            "files": [_file(path, evidence.begun) for path in sorted(set(plan.consulted))],
+            "outputs": [(path, cached.signature_of(path)) for path in sorted(outputs)],
             "generation": evidence.generation,
             "blobs": evidence.blobs,
             "parts": [part for tree in evidence.trees for part in _parts(tree, evidence.begun)],
             "stdout": stdout,
             "stderr": stderr,
+            "warnings": warnings,
+            "plan": plan.to_plain(),
+            "request": request.to_plain(),
         }
         path = cached.record_path(argv)
-    except (Unrecordable, OSError):
+        body = marshal.dumps(record)
+    except (Unrecordable, OSError, ValueError):
         return
-    body = marshal.dumps(record)
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     temporary = f"{path}.{os.urandom(6).hex()}"

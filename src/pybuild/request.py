@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 
 @frozen
@@ -48,3 +48,7 @@ class BuildRequest:
     isolate_network: bool = False
     registries: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     consulted: tuple[str, ...] = ()
+
+    def to_plain(self) -> dict[str, Any]:
+        """The request as values of built-in types, from which `BuildRequest(**…)` makes it again."""
+        return asdict(self, recurse=False)

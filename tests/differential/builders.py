@@ -23,10 +23,10 @@ _PYBUILD_LINE = re.compile(r"--> .*Dockerfile:(\d+):", re.MULTILINE)
 
 @frozen
 class Outcome:
-    """`image` None is a refusal. `line` is where the builder says the fault is."""
+    """`image` None is a refusal. `lines` are the places in the Dockerfile that the builder names as the fault."""
 
     image: ReadImage | None
-    line: int | None
+    lines: tuple[int, ...]
     messages: str
 
 
@@ -57,9 +57,10 @@ class Builders:
                 {**os.environ, "PYBUILD_ROOT": str(self.store)},
             ),
         ]
+        finished = [_finish(process) for process in running]
         return (
-            _outcome(running[0], images[0], _DOCKER_LINE),
-            _outcome(running[1], images[1], _PYBUILD_LINE),
+            _outcome(*finished[0], images[0], _DOCKER_LINE),
+            _outcome(*finished[1], images[1], _PYBUILD_LINE),
         )
 
 
@@ -75,15 +76,19 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess
     )
 
 
-def _outcome(process: subprocess.Popen[str], image: Path, line: re.Pattern[str]) -> Outcome:
+def _finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     with process:
         try:
             messages, _ = process.communicate(timeout=_SECONDS)
-        except BaseException:
+        except subprocess.TimeoutExpired:
             process.kill()
-            raise
-    if process.returncode == 0:
-        return Outcome(read_image(image), None, messages)
-    found = line.search(messages)
-    number = next((int(group) for group in found.groups() if group), None) if found else None
-    return Outcome(None, number, messages)
+            messages, _ = process.communicate()
+            messages += f"\nno end after {_SECONDS} s"
+    return process.returncode, messages
+
+
+def _outcome(code: int, messages: str, image: Path, line: re.Pattern[str]) -> Outcome:
+    if code == 0:
+        return Outcome(read_image(image), (), messages)
+    found = [next(group for group in match.groups() if group) for match in line.finditer(messages)]
+    return Outcome(None, tuple(int(number) for number in found), messages)

@@ -10,7 +10,7 @@ A case is a heading `## id: what it shows` and fenced blocks, by the first word 
 - `base`: the config (JSON) of the case's own base image, which otherwise is the plain one.
 - `flags`: arguments of both builders, one a line; `{context}` is the main context's directory.
 - `rejected`: both builders must refuse. The block holds words of pybuild's message.
-- `exceptions`: names of the entries of `exceptions.md` that the case needs.
+- `exceptions`: the entries of `exceptions.md` that the case needs, one a line, as `name` or `name: text`.
 
 A line of `context` or `tar` names one entry, the fields being apart by blanks:
 
@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import field, frozen
+
+from differential.exceptions import Needed
 
 HERE = Path(__file__).parent
 _BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -62,7 +64,7 @@ class Case:
     base: str | None = None
     flags: tuple[str, ...] = ()
     rejected: tuple[str, ...] | None = None
-    exceptions: frozenset[str] = frozenset()
+    exceptions: tuple[Needed, ...] = ()
 
 
 @frozen
@@ -117,8 +119,16 @@ def _case(file: str, name: str, title: str, body: str) -> Case:
         base=single.get("base"),
         flags=tuple(single.get("flags", "").splitlines()),
         rejected=None if rejected is None else tuple(rejected.splitlines()),
-        exceptions=frozenset(single.get("exceptions", "").split()),
+        exceptions=_needed(single.get("exceptions", "")),
     )
+
+
+def _needed(text: str) -> tuple[Needed, ...]:
+    lines: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, colon, given = line.partition(": ")
+        lines.setdefault(name, []).extend([given] if colon else [])
+    return tuple(Needed(name, tuple(texts)) for name, texts in lines.items())
 
 
 def entries(text: str) -> Iterator[FileEntry]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import attrs
 
-from differential.imagetree import Entry, Tree
+from differential.imagetree import Entry, ReadImage, Tree
 
 
-def comparable(config: Mapping[str, Any]) -> dict[str, Any]:
+def comparable(image: ReadImage) -> ReadImage:
     """The config without times and without digests of layers, whose files bear times; their number stays."""
+    config = image.config
     out = {key: value for key, value in config.items() if key != "created"}
     out["history"] = [
-        {key: value for key, value in entry.items() if key != "created"} for entry in config.get("history", [])
+        {key: value for key, value in entry.items() if key != "created"}
+        for entry in config.get("history") or []
     ]
-    out["rootfs"] = {"type": config["rootfs"]["type"], "diff_ids": len(config["rootfs"]["diff_ids"])}
-    return out
+    out["rootfs"] = {"type": config["rootfs"]["type"], "diff_ids": len(config["rootfs"]["diff_ids"] or [])}
+    return attrs.evolve(image, config=out)
+
+
+def image_differences(theirs: ReadImage, ours: ReadImage) -> list[str]:
+    found = [*differences(theirs.config, ours.config), *tree_differences(theirs.tree, ours.tree)]
+    if theirs.layers != ours.layers:
+        found.append(f"layers: docker {theirs.layers}, pybuild {ours.layers}")
+    return found
 
 
 def differences(theirs: object, ours: object, at: str = "config") -> Iterator[str]:

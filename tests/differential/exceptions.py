@@ -1,22 +1,107 @@
-"""The differences of versions in `exceptions.md`, as functions from Docker's config to the one expected."""
+"""The differences of `exceptions.md`: from what Docker's BuildKit makes to what the newer one makes.
+
+A case names the differences it needs. Of history entries it gives the whole text the newer BuildKit writes, so
+that nothing here depends on what pybuild says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
+
+from differential.imagetree import ReadImage
 
 Config = dict[str, Any]
 
 
 @frozen
+class Needed:
+    """An exception as a case names it: `texts` are the lines it gives."""
+
+    name: str
+    texts: tuple[str, ...] = ()
+
+
+@frozen
 class VersionDifference:
-    """`apply` gets Docker's config and pybuild's and returns Docker's with what differs, and only that,
-    replaced. `docker_accepts`: Docker builds what pybuild refuses."""
+    """`expected` gets Docker's image (the config without times) and the case's texts. `docker_accepts`: Docker
+    builds what the newer one refuses. `lines_off`: how far Docker's line of a refusal is from the fault."""
 
-    apply: Callable[[Config, Config], Config]
+    expected: Callable[[ReadImage, tuple[str, ...]], ReadImage] | None = None
     docker_accepts: bool = False
+    lines_off: int = 0
 
 
-EXCEPTIONS: dict[str, VersionDifference] = {}
+def expected_image(image: ReadImage, needed: Iterable[Needed]) -> ReadImage:
+    """Docker's image with the differences applied. Each must change something."""
+    for one in needed:
+        difference = EXCEPTIONS[one.name]
+        if difference.expected is None:
+            raise ValueError(f"{one.name} is about refusals")
+        changed = difference.expected(image, one.texts)
+        if changed == image:
+            raise ValueError(f"the exception {one.name} changes nothing")
+        image = changed
+    return image
+
+
+def _history(instruction: str) -> VersionDifference:
+    """The entries of this instruction, in their order, have the texts the case gives."""
+
+    def expected(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+        left = list(texts)
+        history = []
+        for entry in image.config["history"]:
+            if entry["created_by"].split(" ")[0] == instruction:
+                entry = {**entry, "created_by": left.pop(0)}
+            history.append(entry)
+        if left:
+            raise ValueError(f"Docker's history has fewer entries of {instruction} than the case")
+        return evolve(image, config={**image.config, "history": history})
+
+    return VersionDifference(expected)
+
+
+def _trailing_text(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+    (text,) = texts
+    config = {**image.config["config"], "Cmd": ["/bin/sh", "-c", text]}
+    quoted = text.replace('"', '\\"')
+    last = {**image.config["history"][-1], "created_by": f'CMD ["/bin/sh" "-c" "{quoted}"]'}
+    history = [*image.config["history"][:-1], last]
+    return evolve(image, config={**image.config, "config": config, "history": history})
+
+
+def _layer_attributes(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+    """Texts are `PATH NAME=VALUE`."""
+    tree = dict(image.tree)
+    for text in texts:
+        path, _, attribute = text.partition(" ")
+        name, _, value = attribute.partition("=")
+        entry = tree[path.encode()]
+        tree[path.encode()] = evolve(entry, xattrs=tuple(sorted([*entry.xattrs, (name, value)])))
+    return evolve(image, tree=tree)
+
+
+def _linked_to_lower(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+    """A text is the paths of one file."""
+    tree = dict(image.tree)
+    for text in texts:
+        links = frozenset(path.encode() for path in text.split())
+        for path in links:
+            tree[path] = evolve(tree[path], links=links)
+    return evolve(image, tree=tree)
+
+
+EXCEPTIONS: dict[str, VersionDifference] = {
+    "arg-values": _history("ARG"),
+    "run-arguments": _history("RUN"),
+    "expose-list": _history("EXPOSE"),
+    "healthcheck-text": _history("HEALTHCHECK"),
+    "trailing-text": VersionDifference(_trailing_text),
+    "layer-attributes": VersionDifference(_layer_attributes),
+    "link-to-lower-layer": VersionDifference(_linked_to_lower),
+    "chmod-checked": VersionDifference(docker_accepts=True),
+    "directive-line": VersionDifference(lines_off=-1),
+}

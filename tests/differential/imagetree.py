@@ -71,10 +71,10 @@ def read_image(path: Path) -> ReadImage:
             value = json.loads(blob("blobs/" + descriptor["digest"].replace(":", "/")))
         config = json.loads(blob("blobs/" + value["config"]["digest"].replace(":", "/")))
         tree: Tree = {}
-        for layer in value["layers"]:
+        for layer in value["layers"] or []:
             data = blob("blobs/" + layer["digest"].replace(":", "/"))
             apply_layer(tree, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-    return ReadImage(config, tree, len(value["layers"]))
+    return ReadImage(config, tree, len(value["layers"] or []))
 
 
 def apply_layer(tree: Tree, data: bytes) -> None:

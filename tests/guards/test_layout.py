@@ -109,6 +109,11 @@ def test_forbidden_words(pattern: re.Pattern[str]) -> None:
     assert not found
 
 
+def test_no_large_files() -> None:
+    """Nothing that a build or a test left behind is part of the repository."""
+    assert not [str(path.relative_to(ROOT)) for path in tracked() if path.stat().st_size > 1 << 20]
+
+
 def test_files_are_of_a_readable_length() -> None:
     longest = 500
     long = {

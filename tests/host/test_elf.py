@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybuild.runtime.sources.elf import BadElf, read_elf
-from pybuild.runtime.sources.libraries import read_cache
+from pybuild.runtime.sources.libraries import built_in, read_cache
 
 names = st.lists(st.from_regex(r"lib[a-z]{1,8}\.so\.[0-9]", fullmatch=True), max_size=4, unique=True)
 
@@ -100,3 +100,8 @@ def test_damaged_caches_have_no_entries_or_some(noise: bytes, cut: int) -> None:
     whole = binaries.cache([("libz.so.1", "/usr/lib/libz.so.1", 0)])
     read_cache(whole[:cut] + noise)
     assert read_cache(noise) == {}
+
+
+def test_directories_built_into_a_loader() -> None:
+    content = b"\x7fELF/etc/\0/lib/x86_64-linux-gnu/\0/usr/lib/\0/lib/not\0/lib/x86_64-linux-gnu/\0"
+    assert built_in(content) == ["/lib/x86_64-linux-gnu", "/usr/lib"]

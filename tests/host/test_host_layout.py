@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from host import binaries
 
-from pybuild.lang.diagnostics import render
+from pybuild.lang.diagnostics import UserError, render
 from pybuild.runtime.image.verify import verify_layout
 from pybuild.runtime.sources import hostselect
 from pybuild.runtime.sources.elf import Elf
@@ -142,6 +143,35 @@ def test_a_lost_layout_is_made_again(tmp_path: Path) -> None:
     first = materialize(["cat"], str(tmp_path))
     shutil.rmtree(first.path)
     assert verify_layout(materialize(["cat"], str(tmp_path)).path) == []
+
+
+def test_two_at_once_make_one_layout(tmp_path: Path) -> None:
+    program = """
+import sys
+from pybuild.runtime.sources.host import materialize
+print(materialize(["cat"], sys.argv[1]).path)
+"""
+    both = [
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    paths = {process.communicate(timeout=60)[0].strip() for process in both}
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(paths) == 1
+    assert verify_layout(paths.pop()) == []
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".part" / "blobs").mkdir(parents=True)
+    made = materialize(["cat"], str(tmp_path))
+    assert not (tmp_path / ".part").exists()
+    assert verify_layout(made.path) == []
+
+
+def test_a_directory_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write the host file system"):
+        materialize(["cat"], str(tmp_path / "file" / "host"))
 
 
 def test_files_name_what_decided(made: HostLayout) -> None:

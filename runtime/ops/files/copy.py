@@ -80,7 +80,9 @@ class Copier:
                     raise not_found(self._source, required)
             if action.attempt_unpack and unpack(where.node, os.fsencode(action.dest)):
                 continue
+            # Sources are copied one by one: they may bring entries of the same names.
             self._made.clear()
+            self._writer.reset()
             self._top(where.node, self._target(where.node, path.rpartition(b"/")[2]))
 
     def _target(self, node: Node, name: bytes) -> bytes:
@@ -166,7 +168,7 @@ class Copier:
         elsewhere it gets the source's, or no more than its mode when it is there for what is in it only."""
         writer, action = self._writer, self._action
         parent = path.rpartition(b"/")[0]
-        there = None if path and writer.enter(parent) else writer.tree.lstat(path)
+        there = None if not top and writer.enter(parent) else writer.tree.lstat(path)
         if there is not None and not stat.S_ISDIR(there.stat.st_mode):
             if not action.always_replace_existing_dest_paths:
                 raise not_a_directory(path)

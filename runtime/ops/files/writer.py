@@ -148,7 +148,7 @@ class Writer:
         self._times.clear()
 
     def reset(self) -> None:
-        """The state was changed by other hands: forget what is known of its directories."""
+        """Take it that any directory may have entries."""
         self._fresh.clear()
         self._inherit.clear()
 

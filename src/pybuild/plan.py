@@ -1,0 +1,90 @@
+"""What is to be solved and exported for a request: the outcome of the frontend, and all that comes after it needs.
+
+A plan has a plain form (`to_plain`) that an invocation record keeps: while the build files, flags and names mean
+the same, a later build starts from it and needs no frontend.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from pybuild.compiler.graph import Edge
+
+
+class Target:
+    """One platform's target: its edge (None is the empty file system), image config, the config of the image it
+    is built on, and SOURCE_DATE_EPOCH, in seconds."""
+
+    __slots__ = ("base", "config", "edge", "epoch")
+
+    def __init__(self, edge: Edge | None, config: bytes, base: bytes | None, epoch: int | None) -> None:
+        self.edge = edge
+        self.config = config
+        self.base = base
+        self.epoch = epoch
+
+
+class Plan:
+    """`directories` and `images` are what the graph's local names and OCI layout names stand for; `consulted` are
+    the files and `names` the variables that the plan depends on."""
+
+    __slots__ = ("consulted", "directories", "images", "names", "targets")
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        directories: Mapping[str, bytes],
+        images: Mapping[str, str],
+        *,
+        consulted: Sequence[str] = (),
+        names: Sequence[str] = (),
+    ) -> None:
+        self.targets = tuple(targets)
+        self.directories = dict(directories)
+        self.images = dict(images)
+        self.consulted = tuple(consulted)
+        self.names = tuple(names)
+
+    @property
+    def edges(self) -> list[Edge]:
+        return [target.edge for target in self.targets if target.edge is not None]
+
+    def to_plain(self) -> dict[str, Any]:
+        """The plan as values of built-in types."""
+        from pybuild.compiler.llb.encode import encode_definition
+
+        return {
+            "targets": [
+                (
+                    encode_definition(one.edge) if one.edge is not None else None,
+                    one.config,
+                    one.base,
+                    one.epoch,
+                )
+                for one in self.targets
+            ],
+            "directories": self.directories,
+            "images": self.images,
+            "consulted": self.consulted,
+            "names": self.names,
+        }
+
+    @classmethod
+    def from_plain(cls, value: Mapping[str, Any]) -> Plan:
+        """Raises KeyError, TypeError, ValueError and DefinitionError for what `to_plain` did not make."""
+        from pybuild.compiler.llb.decode import decode_definition
+
+        targets = [
+            Target(decode_definition(definition) if definition is not None else None, config, base, epoch)
+            for definition, config, base, epoch in value["targets"]
+        ]
+        return cls(
+            targets,
+            value["directories"],
+            value["images"],
+            consulted=value["consulted"],
+            names=value["names"],
+        )

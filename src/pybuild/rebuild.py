@@ -1,0 +1,40 @@
+"""A build whose command means what it meant, but whose files changed: it starts from the recorded plan."""
+
+from __future__ import annotations
+
+from time import time_ns
+
+from pybuild.building import run_build
+from pybuild.execute import BuildResult, execute, open_engine, requested_outputs
+from pybuild.lang.diagnostics import UserError
+from pybuild.plan import Plan
+from pybuild.request import BuildRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+
+def rebuild(record: Mapping[str, Any]) -> int | None:
+    """The exit code; None for a record whose plan can't be read."""
+    try:
+        request = BuildRequest(**record["request"])
+        plan = Plan.from_plain(record["plan"])
+    except (KeyError, TypeError, ValueError, UserError):
+        return None
+
+    def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
+        begun = time_ns()
+        outputs = requested_outputs(request)
+        engine = open_engine(request, plan.directories, plan.images, observer, cancellation)
+        try:
+            observer.start()
+            return execute(plan, request, outputs, engine, begun)
+        finally:
+            engine.close()
+
+    return run_build(request, build, warned=record["warnings"])
