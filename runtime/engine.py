@@ -247,7 +247,15 @@ class Engine:
             int(time()) - SYNC_AFTER,
         )
         if rows:
-            threading.Thread(target=self.snapshotter.sync_old, name="sync", daemon=True).start()
+            threading.Thread(target=self._sync, name="sync", daemon=True).start()
+
+    def _sync(self) -> None:
+        from sqlite3 import ProgrammingError
+
+        try:
+            self.snapshotter.sync_old()
+        except (OSError, ProgrammingError):
+            return  # a write was lost, or the build ended first: nothing is trusted that was not
 
     def close(self) -> None:
         """Idempotent. Saves the stat caches and ends what was started."""

@@ -16,7 +16,7 @@ import sys, threading, time, types
 from pybuild.lang.diagnostics import Cancelled, UserError
 module = types.ModuleType("pybuild.build")
 class Result:
-    iid = digest = "sha256:1"; config_digest = ""; metadata = {}; summary = ()
+    iid = digest = "sha256:1"; config_digest = ""; metadata = {}; summary = (); evidence = None
 def build(request, observer, cancellation):
     assert threading.active_count() == 1
     observer.start()

@@ -14,7 +14,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from differential.casebook import entries
+from attrs import evolve
+from differential.casebook import FileEntry, entries
 from differential.contexts import tar_bytes
 
 REPOSITORY = "pybuild-differential"
@@ -24,7 +25,7 @@ _ROOT = r"""
 bin/                    0755
 dev/                    0755
 etc/                    0755
-etc/passwd              root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nuser:x:1000:1000:User:/home/user:/bin/sh\n
+etc/passwd              root:x:0:0::/root:/bin/sh\ndaemon:x:1:1::/:/bin/false\nuser:x:1000:1000::/home/user:\n
 etc/group               root:x:0:\ndaemon:x:1:\nadm:x:4:root,daemon\nuser:x:1000:\nstaff:x:50:user\n
 home/                   0755
 home/user/              0750 1000:1000
@@ -43,8 +44,14 @@ var/data/sub/three      0600 1000:1000 three\n
 var/link                -> data
 var/absolute            -> /var/data/sub
 var/tool                4755 tool\n
-var/capable             0755 xattr:security.capability=\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00 capable\n
+var/capable             0755 xattr:security.capability=CAP_NET_BIND_SERVICE capable\n
 """
+# Version 2 of the attribute, effective: the permitted set has bit 10.
+_CAPABILITY = b"\x01\x00\x00\x02\x00\x04" + bytes(14)
+
+
+def _with_capability(entry: FileEntry) -> FileEntry:
+    return evolve(entry, xattrs=tuple((name, _CAPABILITY) for name, _ in entry.xattrs))
 
 
 def busybox_layer() -> bytes:
@@ -53,7 +60,7 @@ def busybox_layer() -> bytes:
     if program is None:
         raise RuntimeError("busybox is not installed (Debian: busybox-static)")
     listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True, timeout=20)
-    out = io.BytesIO(tar_bytes(entries(_ROOT)))
+    out = io.BytesIO(tar_bytes(map(_with_capability, entries(_ROOT))))
     with tarfile.open(fileobj=out, mode="a", format=tarfile.PAX_FORMAT) as archive:
         member = tarfile.TarInfo("bin/busybox")
         data = Path(program).read_bytes()

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
-
 from differential.bases import Bases
 from differential.casebook import Case
 from differential.contexts import substituted, write_contexts

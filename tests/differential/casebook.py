@@ -26,7 +26,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import field, frozen
-
 from differential.exceptions import Needed
 
 HERE = Path(__file__).parent

@@ -78,8 +78,7 @@ def tar_bytes(entries: Iterable[FileEntry]) -> bytes:
             member.linkname = os.fsdecode(entry.target)
             member.mtime = _MTIME
             member.size = len(entry.content)
-            for name, value in entry.xattrs:
-                member.pax_headers["SCHILY.xattr." + name] = value.decode()
+            member.pax_headers = {f"SCHILY.xattr.{name}": value.decode() for name, value in entry.xattrs}
             archive.addfile(member, io.BytesIO(entry.content))
     return out.getvalue()
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve, frozen
-
 from differential.imagetree import ReadImage
 
 Config = dict[str, Any]

@@ -105,9 +105,8 @@ def _hide(tree: Tree, path: bytes) -> None:
 
 
 def _put(tree: Tree, path: bytes, entry: Entry) -> None:
-    if entry.kind != "directory":
-        _remove(tree, path)
-    elif path in tree and tree[path].kind != "directory":
+    stays = entry.kind == "directory" and path in tree and tree[path].kind == "directory"
+    if not stays:
         _remove(tree, path)
     tree[path] = entry
 

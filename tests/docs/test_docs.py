@@ -114,6 +114,25 @@ def test_commands_run(block: Block, place: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.root
+@pytest.mark.crun
+def test_the_readmes_picture_is_real(place: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pybuild", "build", "--progress=plain", "examples/hello"],
+        cwd=place,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    changing = re.compile(r"^#\d+ |\b\d+\.\d+s?\b|[0-9a-f]{12,}…?")
+    printed = {changing.sub("", line) for line in done.stderr.splitlines()}
+    picture = next(block for block in blocks("text") if block.name.startswith("README.md"))
+    for line in picture.text.splitlines():
+        assert line in ("", "…") or changing.sub("", line) in printed, line
+
+
 @pytest.mark.parametrize("block", parameters("toml"))
 def test_configuration_is_valid(block: Block) -> None:
     models: dict[str, type[BaseModel]] = {"# pybuild.toml": ProjectFile, "# config.toml": UserFile}

@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,6 +98,9 @@ PHASES: dict[str, Callable[[Running], bool]] = {
     "rename": _rename,
 }
 
+SHORT = {"export": 0.005, "rename": 0.002}
+"""Seconds that phases last which are over at once."""
+
 
 def _list(directory: Path) -> list[str]:
     try:
@@ -116,10 +121,10 @@ class Moments:
     def flags(self, dest: Path) -> list[str | Path]:
         return [self.context, "-o", f"type=oci,dest={dest},rewrite-timestamp=true"]
 
-    def kill(self, moment: str, random: random.Random) -> None:
-        """One killed build and the one after it. `moment` is a phase, or "any"."""
+    def kill(self, moment: str, draw: random.Random) -> bool:
+        """One killed build and the one after it; whether it was alive still. `moment` is a phase, or "any"."""
         builder, dest = self.builder, self.builder.place / "out.tar"
-        if moment in ("pull", "unpack", "compress") or random.random() < 0.3:
+        if moment in ("pull", "unpack", "compress") or draw.random() < 0.3:
             shutil.rmtree(builder.store, ignore_errors=True)
         dest.write_bytes(OLD)
         works = work_names(builder.store)
@@ -129,16 +134,17 @@ class Moments:
         build = Running(process, log, builder.store, dest)
         try:
             if moment == "any":
-                time.sleep(random.uniform(0, self.seconds))
+                time.sleep(draw.uniform(0, self.seconds))
             else:
                 reached = until(lambda: PHASES[moment](build) or build.ended, 60, 0.0005)
                 assert reached, f"{moment} was not seen"
-                time.sleep(random.choice([0, random.uniform(0, 0.03)]))
+                time.sleep(draw.choice([0, draw.uniform(0, SHORT.get(moment, 0.03))]))
             works |= work_names(builder.store)
         finally:
             process.kill()
             process.wait()
         self.check(works, dest)
+        return process.returncode == -signal.SIGKILL
 
     def check(self, works: set[str], dest: Path) -> None:
         builder = self.builder
@@ -147,6 +153,7 @@ class Moments:
         assert faults(builder.store) == []
         assert [name for name in _list(dest.parent) if name.endswith(".tmp")] in ([], [dest.name])
         after = builder.place / "after.tar"
+        after.unlink(missing_ok=True)
         builder.build(*self.flags(after))
         assert after.read_bytes() == self.image
         assert faults(builder.store) == []
@@ -179,8 +186,12 @@ def test_kill_at_any_moment(moments: Moments) -> None:
     placed = [list(PHASES)[number % len(PHASES)] for number in range(MOMENTS // 2)]
     order = [*placed, *["any"] * (MOMENTS - len(placed))]
     draw.shuffle(order)
+    struck = Counter[str]()
     for number, moment in enumerate(order):
         try:
-            moments.kill(moment, draw)
+            struck[moment] += moments.kill(moment, draw)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, moment {number} ({moment}): {error}") from error
+    print(f"seed {seed}, builds that were struck alive: {dict(struck)}")
+    assert all(struck[phase] for phase in PHASES), struck
+    assert struck.total() > MOMENTS * 2 // 3, struck

@@ -71,7 +71,9 @@ class Room:
         (out,) = self.run([FileAction(first, second, 0, body)], inputs)
         return out
 
-    def chain(self, bodies: Sequence[Body], base: Result | None = None, source: Result | None = None) -> Snapshot:
+    def chain(
+        self, bodies: Sequence[Body], base: Result | None = None, source: Result | None = None
+    ) -> Snapshot:
         """Actions one on the other; copies are from `source`."""
         inputs = [one for one in (base, source) if one is not None]
         actions = []
@@ -162,5 +164,3 @@ def files(spec: dict[str, bytes | str | int | None]) -> Callable[[bytes], None]:
                 os.chmod(real, what)
 
     return make
-
-

@@ -21,7 +21,12 @@ def test_mkfile(room: Room) -> None:
     assert room.seen(room.do(MkFile("/dangling", 0o644, b"x"), base))["d/new"].content == b"x"
     big = bytes(range(256)) * 20_000
     assert room.seen(room.do(MkFile("/big", 0o7777, big)))["big"][:3:2] == ("-rwxrwxrwx", big)
-    for path, said in (("/no/x", "no such directory"), ("/d", "directory"), ("/", "directory"), ("/d/old/x", "not a dir")):
+    for path, said in (
+        ("/no/x", "no such directory"),
+        ("/d", "directory"),
+        ("/", "directory"),
+        ("/d/old/x", "not a dir"),
+    ):
         with pytest.raises(UserError, match=said):
             room.do(MkFile(path, 0o644, b""), base)
 
@@ -70,7 +75,12 @@ def test_symlink(room: Room) -> None:
 
 def test_circles_of_links_are_an_error(room: Room) -> None:
     base = room.state(files({"a": "b", "b": "a"}))
-    for body in (MkFile("/a/x", 0o644), MkDir("/a/x", 0o755, make_parents=True), Symlink("y", "/a/x"), Rm("/a/x")):
+    for body in (
+        MkFile("/a/x", 0o644),
+        MkDir("/a/x", 0o755, make_parents=True),
+        Symlink("y", "/a/x"),
+        Rm("/a/x"),
+    ):
         with pytest.raises(UserError, match="/a"):
             room.do(body, base)
     with pytest.raises(UserError, match="/a"):

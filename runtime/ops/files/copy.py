@@ -102,7 +102,7 @@ class Copier:
         if directory and action.dir_copy_contents:
             self._parents(path if where.node is None else path.rpartition(b"/")[0])
             return path
-        if there or (directory and where.node is not None):
+        if name and (there or (directory and where.node is not None)):
             path = path + b"/" + name if path else name
         self._parents(path.rpartition(b"/")[0])
         return path
