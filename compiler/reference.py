@@ -134,7 +134,7 @@ def _check_name(text: str, domain: str, path: str) -> None:
             "a registry is a host name or address, perhaps with :port",
         )
     if path != path.lower():
-        raise InvalidReference(text, "the repository name must be lower case", f"write {path.lower()}")
+        raise InvalidReference(text, "the repository name must be lower case", f"write {text.lower()}")
     help = "names are lower case letters and digits, with single '.', '_', '__' or dashes between them"
     for component in path.removeprefix(_OFFICIAL).split("/") if path != _OFFICIAL else [""]:
         if not component:

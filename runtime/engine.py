@@ -13,7 +13,7 @@ from time import time
 from pybuild.compiler.graph import walk
 from pybuild.compiler.ops import ExecOp, NetMode
 from pybuild.runtime.cache.records import Records
-from pybuild.runtime.content.store import Store
+from pybuild.runtime.content.store import Store, make_root
 from pybuild.runtime.images import Images
 from pybuild.runtime.ops.operations import Operations
 from pybuild.runtime.ops.results import View
@@ -94,7 +94,7 @@ class Engine:
         self.options = options
         self.observer = observer
         self.cancellation = cancellation
-        os.makedirs(options.root, mode=0o700, exist_ok=True)
+        make_root(options.root)
         self._runner: Runner | None = None
         if enter:
             namespaces.enter(options.root)
@@ -267,6 +267,7 @@ class Engine:
             self._sandbox.close()
         if self._runner is not None:
             self._runner.close()  # and with it the tools that serve networks
+        self.snapshotter.close()
         self.store.clear(remove_tree)
         self.store.close()
 

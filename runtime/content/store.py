@@ -100,14 +100,10 @@ class Store:
         file system, a store written by a newer version.
         """
         try:
-            os.makedirs(os.path.join(root, "locks"), mode=0o700, exist_ok=True)
-            for name in ("work", "snapshots", "ingest", os.path.join("blobs", "sha256")):
+            for name in ("locks", "work", "snapshots", "ingest", os.path.join("blobs", "sha256")):
                 os.makedirs(os.path.join(root, name), mode=0o700, exist_ok=True)
         except OSError as error:
-            raise StoreError(
-                f"cannot make the store {root}: {error.strerror}",
-                help="set PYBUILD_ROOT to a directory you can write",
-            ) from None
+            raise _unusable(root, error) from None
         _check_file_system(root)
         _check_schema(root)
         in_use = wait_lock(os.path.join(root, IN_USE), shared=not exclusive, on_wait=on_wait)
@@ -278,6 +274,49 @@ class Transaction:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._guard.release()
+
+
+def make_root(root: str) -> None:
+    """Make the store's directory if it is missing; before namespaces are entered. Raises StoreError: it can't be
+    made, or holds the store of another user."""
+    try:
+        os.makedirs(root, mode=0o700, exist_ok=True)
+        owner = os.stat(os.path.join(root, "store.json")).st_uid
+    except FileNotFoundError as error:
+        if not os.path.isdir(root):
+            raise _unusable(root, error) from None
+        return
+    except OSError as error:
+        raise _unusable(root, error) from None
+    if owner != os.geteuid():
+        raise StoreError(
+            f"the store {root} is that of another user ({_user_name(owner)}): one store serves one user",
+            help="set PYBUILD_ROOT to a directory of your own, or unset it",
+        )
+
+
+def _unusable(root: str, error: OSError) -> StoreError:
+    import errno
+
+    what = "a file is there" if error.errno == errno.EEXIST else error.strerror or str(error)
+    help = "set PYBUILD_ROOT to a directory you can write"
+    if error.errno == errno.EACCES:
+        try:
+            what += f", it belongs to {_user_name(os.stat(root).st_uid)}"
+        except OSError:
+            pass
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        help = "free some space, or set PYBUILD_ROOT to a directory on a larger file system"
+    return StoreError(f"cannot use {root} as the store: {what}", help=help)
+
+
+def _user_name(uid: int) -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def _connect(path: str) -> sqlite3.Connection:

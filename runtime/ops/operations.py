@@ -129,7 +129,13 @@ class Operations:
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         if cancellation():
             raise Cancelled
-        return self.handler(vertex).run(vertex, inputs, cancellation)
+        try:
+            return self.handler(vertex).run(vertex, inputs, cancellation)
+        except Cancelled:
+            raise
+        except UserError as error:
+            _place(error, vertex)
+            raise
 
     def save(self, vertex: Vertex, key: str, inputs: Sequence[Result], results: Sequence[Result]) -> None:
         from pybuild.runtime.solver.types import Cancellation
@@ -184,6 +190,15 @@ class Operations:
             if one is not None:
                 self._store.lease("snapshot", str(one))
         return [Snapshot(one) for one in ids]
+
+
+def _place(error: UserError, vertex: Vertex) -> None:
+    """Have an error that names no place say which instruction it came from."""
+    found, spans = error.diagnostic, vertex.metadata.spans
+    if spans and not found.labels:
+        error.diagnostic = Diagnostic(
+            found.title, labels=[Label(spans[0])], notes=found.notes, code=found.code, level=found.level
+        )
 
 
 def _ids(results: Sequence[Result]) -> list[int | None]:

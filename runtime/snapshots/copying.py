@@ -35,6 +35,9 @@ class CopySnapshotter:
     def __init__(self, store: Store) -> None:
         self.rows = Rows(store, self.name)
 
+    def close(self) -> None:
+        """Nothing goes on in the background."""
+
     def prepare(self, parent: int | None) -> CopyActive:
         """A copy of `parent` to be changed. Raises SnapshotError when there is no such parent."""
         from pybuild.runtime.snapshots.copies import copy_tree

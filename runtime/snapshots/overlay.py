@@ -7,6 +7,7 @@ import os
 
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
+from pybuild.runtime.snapshots.removal import Discarder
 from pybuild.runtime.snapshots.rows import Rows, SnapshotError, files_missing
 from pybuild.runtime.snapshots.tree import ActiveTree, LayeredTree
 from pybuild.runtime.snapshots.types import Node
@@ -30,7 +31,7 @@ class OverlaySnapshotter:
 
     plain = False
 
-    __slots__ = ("_trees", "name", "opaque", "rows", "userxattr")
+    __slots__ = ("_discarder", "_trees", "name", "opaque", "rows", "userxattr")
 
     def __init__(self, store: Store, *, userxattr: bool = False, name: str = "") -> None:
         self.name = name or ("overlay-user" if userxattr else "overlay")
@@ -38,6 +39,7 @@ class OverlaySnapshotter:
         self.userxattr = userxattr
         self.opaque = USER if userxattr else TRUSTED
         self._trees: dict[int | None, LayeredTree] = {}
+        self._discarder = Discarder()
 
     def prepare(self, parent: int | None) -> OverlayActive:
         """A snapshot to be made over `parent`. Raises SnapshotError when there is no such parent."""
@@ -123,6 +125,10 @@ class OverlaySnapshotter:
         self._trees.clear()
         return removed
 
+    def close(self) -> None:
+        """Wait for what is being removed: overlay's work directories, which cost as much as a step."""
+        self._discarder.wait()
+
     def sync_old(self) -> int:
         from pybuild.runtime.snapshots.rows import sync_old
 
@@ -142,8 +148,6 @@ class OverlaySnapshotter:
         """The state of `chain`, with the upper directory of `active` on top if there is one."""
         from pybuild.runtime.snapshots.flatten import mountable
         from pybuild.runtime.snapshots.mounts import Mounted, Overlay
-        from pybuild.runtime.snapshots.removal import remove_tree
-
         lower = mountable(self.rows, chain, self._limit(chain), self.opaque)
         if active is None or not lower:
             lower.append(self.rows.empty())  # an overlay has two directories at least
@@ -151,7 +155,7 @@ class OverlaySnapshotter:
         target, work = place + b"/merged", place + b"/work"
         for directory in (place, target, work):
             os.mkdir(directory)
-        after = [lambda: remove_tree(place)]
+        after = [lambda: self._discarder.discard(place)]
         if active is None:
             plan = Overlay(self.rows.base, lower, userxattr=self.userxattr)
         else:
@@ -160,7 +164,7 @@ class OverlaySnapshotter:
         try:
             after.insert(0, self.attach(plan, target))
         except OSError as failure:
-            remove_tree(place)
+            self._discarder.discard(place)
             raise _mount_refused(self, len(lower), failure) from failure
         if active is not None:
             active.entered()

@@ -13,6 +13,7 @@ import stat
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from threading import Thread
 
 DEEP = 48
 """Open directories at a time, at most."""
@@ -202,3 +203,43 @@ def _mounts_below(path: bytes) -> list[bytes]:
             if point == real or point.startswith(real + b"/"):
                 found.append(path + point[len(real) :])
     return found
+
+
+class Discarder:
+    """Removes directories in a thread of its own, while other work goes on. Thread-safe."""
+
+    __slots__ = ("_guard", "_paths", "_thread")
+
+    def __init__(self) -> None:
+        from threading import Lock
+
+        self._guard = Lock()
+        self._paths: list[str | bytes] = []
+        self._thread: Thread | None = None
+
+    def discard(self, path: str | bytes) -> None:
+        """Remove the tree at `path`, which nothing uses any more, soon."""
+        from threading import Thread
+
+        with self._guard:
+            self._paths.append(path)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="discard", daemon=True)
+                self._thread.start()
+
+    def wait(self) -> None:
+        """Return when everything discarded so far is removed."""
+        while (thread := self._thread) is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._guard:
+                if not self._paths:
+                    self._thread = None
+                    return
+                path = self._paths.pop()
+            try:
+                remove_tree(path)
+            except OSError:
+                continue  # it lies in the process's work directory: the end of the build, or a sweep, tries again

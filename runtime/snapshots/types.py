@@ -144,3 +144,6 @@ class Snapshotter(Protocol):
 
     def remove(self, snapshots: Iterable[int]) -> Sequence[int]:
         """Delete snapshots that nothing needs: no lease, no other snapshot on top. Those deleted."""
+
+    def close(self) -> None:
+        """Wait for work that goes on in the background. The snapshotter can be used on."""

@@ -138,8 +138,10 @@ class _Asked:
         """The `host:` contexts as OCI layouts."""
         found: dict[str, str] = {}
         if self._named.hosts:
+            from pybuild.runtime.content.store import make_root
             from pybuild.runtime.sources.host import materialize
 
+            make_root(default_root())
             for name, commands in self._named.hosts.items():
                 host = materialize(commands, os.path.join(default_root(), "host"))
                 found[name] = "oci-layout://" + host.path

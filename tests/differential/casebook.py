@@ -1,4 +1,4 @@
-"""The cases of `cases/*.md` and the table they come from.
+"""The cases of `cases/*.md`.
 
 A case is a heading `## id: what it shows` and fenced blocks, by the first word after the fence:
 
@@ -64,17 +64,6 @@ class Case:
     flags: tuple[str, ...] = ()
     rejected: tuple[str, ...] | None = None
     exceptions: tuple[Needed, ...] = ()
-
-
-@frozen
-class Cell:
-    """A row of the table: `cases` are ids, `empty` the reason why there are none."""
-
-    instruction: str
-    form: str
-    edge: str
-    cases: tuple[str, ...]
-    empty: str
 
 
 def read_cases() -> list[Case]:
@@ -168,17 +157,3 @@ def _unescape(text: str) -> bytes:
         lambda match: match[0].decode().encode().decode("unicode_escape").encode("latin-1"),
         text.encode(),
     )
-
-
-def read_table() -> list[Cell]:
-    """The rows of `table.md`: instruction, form, edge, and the cases or `empty: reason`."""
-    cells = []
-    for line in (HERE / "table.md").read_text().splitlines():
-        columns = [column.strip() for column in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if len(columns) != 4 or columns[0] == "instruction" or set(columns[0]) <= {"-"}:
-            continue
-        instruction, form, edge, covered = columns
-        empty = covered.removeprefix("empty: ") if covered.startswith("empty: ") else ""
-        names = () if empty else tuple(name.strip() for name in covered.split(","))
-        cells.append(Cell(instruction, form, edge, names, empty))
-    return cells

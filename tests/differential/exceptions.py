@@ -102,5 +102,6 @@ EXCEPTIONS: dict[str, VersionDifference] = {
     "layer-attributes": VersionDifference(_layer_attributes),
     "link-to-lower-layer": VersionDifference(_linked_to_lower),
     "chmod-checked": VersionDifference(docker_accepts=True),
+    "unknown-owner": VersionDifference(docker_accepts=True),
     "directive-line": VersionDifference(lines_off=-1),
 }

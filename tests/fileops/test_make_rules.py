@@ -25,7 +25,7 @@ def test_mkfile(room: Room) -> None:
         ("/no/x", "no such directory"),
         ("/d", "directory"),
         ("/", "directory"),
-        ("/d/old/x", "not a dir"),
+        ("/d/old/x", "not a directory"),
     ):
         with pytest.raises(UserError, match=said):
             room.do(MkFile(path, 0o644, b""), base)

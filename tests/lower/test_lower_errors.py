@@ -135,8 +135,8 @@ def test_unknown_target() -> None:
     with pytest.raises(SourceError, match='target stage "buidl" could not be found') as caught:
         lowered("FROM base AS build\nFROM base AS other", target="buidl")
     assert caught.value.diagnostic.notes == (("help", "did you mean build?"),)
-    with pytest.raises(SourceError, match='target stage "9" could not be found') as caught:
-        lowered("FROM base AS build\nFROM base", target="9")
+    with pytest.raises(SourceError, match='target stage "0" could not be found') as caught:
+        lowered("FROM base AS build\nFROM base", target="0")
     assert caught.value.diagnostic.notes == (("help", "the stages are build, stage-1"),)
 
 

@@ -182,6 +182,7 @@ def test_mount_options(store: Store) -> None:
         assert wanted not in line
     active.abort()
     active.abort()
+    snapshotter.close()
     assert os.listdir(store.work) == []
 
 
@@ -195,11 +196,13 @@ def test_too_many_layers_is_an_error_not_a_wrong_mount(store: Store) -> None:
 
 def test_a_busy_mount_is_detached_and_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mounts, "BUSY_SECONDS", 0.05)
-    active = OverlaySnapshotter(store).prepare(None)
+    snapshotter = OverlaySnapshotter(store)
+    active = snapshotter.prepare(None)
     with pytest.raises(OSError, match="busy"), active.mount() as root:
         held = os.open(root, os.O_RDONLY)
     os.close(held)
     active.abort()
+    snapshotter.close()
     assert os.listdir(store.work) == []
 
 

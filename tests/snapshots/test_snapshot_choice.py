@@ -58,6 +58,7 @@ def test_overlay_is_tried_once(store: Store, monkeypatch: pytest.MonkeyPatch) ->
     chosen = choose(store)
     assert chosen.name == "overlay"
     works(chosen)
+    chosen.close()
     assert os.listdir(store.work) == []
     monkeypatch.setattr(trial, "failure", lambda _: pytest.fail("tried again"))
     assert choose(store).name == "overlay"

@@ -133,8 +133,10 @@ def _placed(error: UserError, lowering: Lowering, state: StageState) -> UserErro
             code=diagnostic.code,
             level=diagnostic.level,
         )
-    near = suggest(state.stage.base, [*lowering.stages.names(), *_COMMON_IMAGES])
+    stages = lowering.stages.names()
+    near = suggest(state.stage.base, [*stages, *_COMMON_IMAGES])
     if near:
-        diagnostic = diagnostic.with_note("help", f"did you mean {near}?")
+        meant = f"no stage is called {state.stage.base}: did you mean {near}?" if near in stages else None
+        diagnostic = diagnostic.with_note("help", meant or f"did you mean {near}?")
     error.diagnostic = diagnostic
     return error

@@ -118,8 +118,6 @@ def _target(lowering: Lowering) -> StageState:
     if not name:
         return stages.all[-1]
     found = stages.named(name)
-    if found is None and name.isascii() and name.isdigit() and int(name) < len(stages.all):
-        found = stages.all[int(name)]
     if found is None:
         near = suggest(name, stages.names())
         names = ", ".join(stages.names())

@@ -87,15 +87,15 @@ class Copier:
 
     def _target(self, node: Node, name: bytes) -> bytes:
         """Where the source goes; directories above it are made."""
-        action, tree = self._action, self._writer.tree
+        action, writer = self._action, self._writer
         dest = os.fsencode(os.path.normpath("/" + action.dest))
         if not action.create_dest_path:
-            above = look_up(tree, look_up(tree, dest).path.rpartition(b"/")[0])
+            above = writer.find(writer.find(dest).path.rpartition(b"/")[0])
             if above.node is None:
                 raise no_directory(above.path)
         into, _, last = os.fsencode("/" + action.dest).rpartition(b"/")
         self._parents(into if last not in (b"", b".") else dest)
-        where = look_up(tree, dest)
+        where = writer.find(dest)
         directory = stat.S_ISDIR(node.stat.st_mode)
         there = where.node is not None and stat.S_ISDIR(where.node.stat.st_mode)
         path = where.path

@@ -44,7 +44,7 @@ def _similar(tree: Tree, directory: bytes, name: bytes) -> list[str]:
     prefix = os.fsdecode(directory) + "/" if directory else ""
     names = [os.fsdecode(node.path.rpartition(b"/")[2]) for node in tree.list(where.path)]
     folded = {one.casefold(): one for one in names}
-    matches = get_close_matches(os.fsdecode(name).casefold(), folded, n=SIMILAR, cutoff=0.6)
+    matches = get_close_matches(os.fsdecode(name).casefold(), folded, n=SIMILAR, cutoff=0.65)
     return [prefix + folded[one] for one in matches]
 
 
@@ -65,6 +65,13 @@ def _missing_part(tree: Tree, directory: bytes) -> str | None:
 def not_a_directory(path: bytes) -> UserError:
     return UserError(
         f"/{os.fsdecode(path)} is not a directory", help="copy to another place, or remove it first"
+    )
+
+
+def through_a_file(path: bytes) -> UserError:
+    return UserError(
+        f"/{os.fsdecode(path)}: a part of this path is not a directory",
+        help="write to another place, or remove what is in the way in an earlier step",
     )
 
 

@@ -200,7 +200,7 @@ class _Run:
         if made.make_parents:
             writer.make_parents(path, owner, mtime, made.mode & 0o777)
             return
-        where = look_up(writer.tree, path)
+        where = writer.find(path)
         if where.node is None:
             _check_directory_of(writer, where.path)
             writer.mkdir(where.path, made.mode & 0o777, owner, mtime)
@@ -208,7 +208,7 @@ class _Run:
     def mkfile(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action
         assert isinstance(made, MkFile)
-        where = look_up(writer.tree, os.fsencode(os.path.normpath("/" + made.path)))
+        where = writer.find(os.fsencode(os.path.normpath("/" + made.path)))
         _check_directory_of(writer, where.path)
         writer.make_room(where.path)
         fd = writer.create(writer.real(where.path), made.mode & 0o777)
@@ -221,7 +221,7 @@ class _Run:
     def symlink(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action
         assert isinstance(made, Symlink)
-        where = look_up(writer.tree, os.fsencode(os.path.normpath("/" + made.newpath)))
+        where = writer.find(os.fsencode(os.path.normpath("/" + made.newpath)))
         if where.node is not None:
             raise UserError(f"/{os.fsdecode(where.path)} exists", help="remove it in an earlier step")
         _check_directory_of(writer, where.path)
@@ -263,7 +263,7 @@ def _owner_inputs(action: FileAction) -> list[int]:
 
 def _check_directory_of(writer: Writer, path: bytes) -> None:
     parent = path.rpartition(b"/")[0]
-    node = look_up(writer.tree, parent).node
+    node = writer.find(parent).node
     if node is None:
         raise no_directory(parent)
     if not stat.S_ISDIR(node.stat.st_mode):

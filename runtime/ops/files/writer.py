@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 
-from pybuild.runtime.ops.files.failures import is_a_directory, not_a_directory
+from pybuild.runtime.ops.files.failures import is_a_directory, not_a_directory, through_a_file
 from pybuild.runtime.snapshots.upper import copy_up_directory, hide, make_opaque_directory, replace
 from pybuild.runtime.sources.expansion import look_up
 
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pybuild.runtime.snapshots.types import Active, Snapshotter, Tree
+    from pybuild.runtime.snapshots.types import Active, Resolution, Snapshotter, Tree
 
 Owner = tuple[int, int]
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -39,6 +39,16 @@ class Writer:
 
     def real(self, path: bytes) -> bytes:
         return self._active.upper + b"/" + path if path else self._active.upper
+
+    def find(self, path: bytes) -> Resolution:
+        """Where `path` leads to, or would. Raises UserError when it leads through something that is no
+        directory, or in a circle."""
+        try:
+            return self.tree.resolve(path)
+        except NotADirectoryError:
+            raise through_a_file(path.strip(b"/")) from None
+        except OSError:
+            return look_up(self.tree, path)
 
     def enter(self, path: bytes) -> bool:
         """Make directory `path`, which exists in the state, ready for entries. True when nothing of the
@@ -84,7 +94,7 @@ class Writer:
         for part in path.split(b"/"):
             if part in (b"", b"."):
                 continue
-            where = look_up(self.tree, here + b"/" + part)
+            where = self.find(here + b"/" + part)
             if where.node is None:
                 if where.path.rpartition(b"/")[0] != here:
                     self.make_parents(where.path.rpartition(b"/")[0], owner, mtime, mode)
