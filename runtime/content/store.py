@@ -56,17 +56,6 @@ class StoreError(UserError):
     """The store can't be used."""
 
 
-def default_root() -> str:
-    """`PYBUILD_ROOT`, else /var/lib/pybuild for root, else $XDG_DATA_HOME/pybuild (~/.local/share/pybuild)."""
-    root = os.environ.get("PYBUILD_ROOT")
-    if root:
-        return os.path.abspath(root)
-    if os.geteuid() == 0 and os.environ.get("PYBUILD_ROOTLESS") is None:
-        return "/var/lib/pybuild"
-    data = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
-    return os.path.join(data, "pybuild")
-
-
 def boot_id() -> str:
     """The kernel's random name of this boot."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -385,4 +374,4 @@ def file_system(path: str) -> str:
     return kind
 
 
-__all__ = ["Store", "StoreError", "Transaction", "boot_id", "default_root", "file_system", "holder"]
+__all__ = ["Store", "StoreError", "Transaction", "boot_id", "file_system", "holder"]

@@ -202,6 +202,8 @@ class LayerWriter:
             self._append(head)
             self._large(fd, real, size)
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # where the layer is written: reading needs no space
             raise _unreadable(real, error) from None
         finally:
             os.close(fd)

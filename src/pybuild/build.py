@@ -18,7 +18,8 @@ from pybuild.execute import BuildResult, absolute, execute, open_engine, request
 from pybuild.lang.diagnostics import UsageError
 from pybuild.plan import Plan, Target
 from pybuild.runtime.bridge.bridge import LocalBridge
-from pybuild.runtime.content.store import ENTRIES, IN_USE, default_root
+from pybuild.runtime.content.place import default_root
+from pybuild.runtime.content.store import ENTRIES, IN_USE
 from pybuild.runtime.progress.observer import Tracked
 
 TYPE_CHECKING = False

@@ -20,6 +20,8 @@ try:
 except ImportError:  # pragma: no cover
     from hashlib import blake2b
 
+from pybuild.runtime.content.place import UID, default_root
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,23 +64,12 @@ def replay(argv: Sequence[str]) -> int | None:
     return 0
 
 
-def root() -> str:
-    """The store's directory, by the rule of `runtime.content.store.default_root`."""
-    given = os.environ.get("PYBUILD_ROOT")
-    if given:
-        return os.path.abspath(given)
-    if os.geteuid() == 0 and os.environ.get("PYBUILD_ROOTLESS") is None:
-        return "/var/lib/pybuild"
-    data = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
-    return os.path.join(data, "pybuild")
-
-
 def record_path(argv: Sequence[str]) -> str:
     """Where the record of a command line lies: by its words, the working directory, the kind of terminal and
     the program itself."""
-    parts = [*argv, os.getcwd(), str(os.isatty(2)), str(os.geteuid()), sys.version, program()]
+    parts = [*argv, os.getcwd(), str(os.isatty(2)), str(UID), sys.version, program()]
     key = blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=16)
-    return os.path.join(root(), "invocations", key.hexdigest())
+    return os.path.join(default_root(), "invocations", key.hexdigest())
 
 
 def program() -> str:
@@ -119,7 +110,7 @@ def same_command(record: dict[str, Any]) -> bool:
     return (
         variables(record["plan"]["names"]) == record["variables"]
         and all(signature_of(path) == expected for path, expected in record["files"])
-        and generation(root()) == record["generation"]
+        and generation(default_root()) == record["generation"]
     )
 
 

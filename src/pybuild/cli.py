@@ -235,7 +235,7 @@ def _graph(files: tuple[str, ...], format: str | None, **given: Any) -> int:
 def _prune(all: bool | None, force: bool | None) -> int:
     """Remove the store: every cached step, image and blob."""
     from pybuild.build import prune
-    from pybuild.runtime.content.store import default_root
+    from pybuild.runtime.content.place import default_root
 
     if not all:
         raise UsageError(

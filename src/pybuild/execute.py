@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from pybuild.compiler.graph import walk
 from pybuild.lang.diagnostics import UsageError
-from pybuild.runtime.content.store import default_root
+from pybuild.runtime.content.place import default_root
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.export.output import Output, parse_output
 

@@ -114,7 +114,7 @@ def _of_machine(error: BaseException) -> tuple[str, str] | None:
         ]
         return (f"{title}: {' -> '.join(names)}" if names else title), help
     if isinstance(error, sqlite3.DatabaseError):
-        from pybuild.runtime.content.store import default_root
+        from pybuild.runtime.content.place import default_root
 
         text = str(error).lower()
         damaged = "malformed" in text or "not a database" in text

@@ -47,3 +47,16 @@ def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield host
     process.terminate()
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def guarded_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`HOST:PORT` of a registry that wants a name and a password."""
+    directory = tmp_path_factory.mktemp("guarded-registry")
+    # The password is "secret", by bcrypt of cost 4: known to nobody but this test.
+    (directory / "htpasswd").write_text("user:$2b$04$LXSAfGl9xKCUjeROZwYS2uoPlLRO8c1mMzyy1cUKgqKmvNbcQ6bSu\n")
+    extra = f"auth: {{htpasswd: {{realm: tests, path: {directory}/htpasswd}}}}\n"
+    host, process = start_registry(directory, extra)
+    yield host
+    process.terminate()
+    process.wait()
