@@ -241,24 +241,19 @@ class Engine:
 
             sweep_orphans(self.store)
             self.sandbox().sweep(dead)
+
+    def _unsynced(self) -> bool:
+        """Whether snapshots that the kernel has long written may be lost at the next boot for want of a sync."""
         rows = self.store.query(
             "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1",
             self.store.boot,
             int(time()) - SYNC_AFTER,
         )
-        if rows:
-            threading.Thread(target=self._sync, name="sync", daemon=True).start()
-
-    def _sync(self) -> None:
-        from sqlite3 import ProgrammingError
-
-        try:
-            self.snapshotter.sync_old()
-        except (OSError, ProgrammingError):
-            return  # a write was lost, or the build ended first: nothing is trusted that was not
+        return bool(rows)
 
     def close(self) -> None:
-        """Idempotent. Saves the stat caches and ends what was started."""
+        """Save the stat caches and end what was started."""
+        unsynced = self._unsynced()
         for tree in self._local.trees():
             tree.save()
         self._solver.close()
@@ -270,6 +265,29 @@ class Engine:
         self.snapshotter.close()
         self.store.clear(remove_tree)
         self.store.close()
+        if unsynced:
+            sync_detached(self.options.root)
+
+
+def sync_detached(root: str) -> None:
+    """Have old snapshots of the store outlast this boot: a process of its own syncs the file system, which can
+    take as long as anyone on the machine has written, and ends. Nobody waits for it."""
+    child = os.fork()
+    if child != 0:
+        os.waitpid(child, 0)
+        return
+    try:
+        os.setsid()
+        os.closerange(0, 1 << 16)
+        for _ in range(3):
+            os.open(os.devnull, os.O_RDWR)
+        if os.fork() == 0:
+            from pybuild.runtime.snapshots.rows import sync_old
+
+            with Store.open(root) as store:
+                sync_old(store)
+    finally:
+        os._exit(0)
 
 
 class _Announcer(SolverObserver["Vertex"]):

@@ -158,8 +158,8 @@ class LocalTree:
         return () if known is not None and not known[6] else attributes(node.real)
 
     def small(self, node: Node) -> bytes | None:
-        """All bytes of a file that is no larger than a chunk and holds still; else None. Raises
-        ContextError when it is no longer what this build took it to be."""
+        """All bytes of a file that is no larger than a chunk and holds still; else None, and `copy` sees to
+        it. Raises ContextError when it is no longer what this build took it to be."""
         if node.stat.st_size > CHUNK:
             return None
         found = read_small(node)
@@ -168,6 +168,8 @@ class LocalTree:
         data, after = found
         known = self._known.get(node.path)
         if known is None or self._cache.get(node.path, after) is not known:
+            if not settled(after, time.time_ns()):
+                return None
             known = known_of(after, sha256(data).digest(), bool(attributes(node.real)))
             self._enter(node, known, after)
         return data

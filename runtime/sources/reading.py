@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from hashlib import sha256
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.snapshots.contents import attributes
-from pybuild.runtime.sources.statcache import known_of
+from pybuild.runtime.sources.statcache import FINE_GRAIN, known_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,17 +30,23 @@ class ContextError(UserError):
 
 def read(node: Node, sink: Callable[[bytes | None], object]) -> tuple[Known, os.stat_result]:
     """Feed the file's bytes to `sink`, chunk by chunk; with None it starts over, because the file changed
-    meanwhile. What is known of the file then, and its stat. Raises ContextError when it won't hold still."""
-    before = node.stat
-    for number in range(TRIES):
+    meanwhile. What is known of the file then, and its stat. Raises ContextError when it won't hold still.
+
+    A write shows by a later change time, unless it comes within the tick of the last one: a file that was
+    changed just now is left alone for that long first.
+    """
+    for _ in range(TRIES):
         fd = _open(node)
         try:
-            if number:
+            before = os.fstat(fd)
+            age = time.time_ns() - before.st_ctime_ns
+            if 0 <= age < FINE_GRAIN:
+                time.sleep((FINE_GRAIN - age) / 1e9)
                 before = os.fstat(fd)
             state = sha256()
             left = before.st_size
             # One byte more than there should be: a file that has grown shows by it.
-            while left >= 0 and (data := os.read(fd, min(left + 1, CHUNK))):
+            while left >= 0 and (data := _read(fd, min(left + 1, CHUNK), node)):
                 state.update(data)
                 sink(data)
                 left -= len(data)
@@ -59,7 +66,7 @@ def read_small(node: Node) -> tuple[bytes, os.stat_result] | None:
     before = node.stat
     fd = _open(node)
     try:
-        data = os.read(fd, before.st_size + 1)
+        data = _read(fd, before.st_size + 1, node)
         after = os.fstat(fd)
     finally:
         os.close(fd)
@@ -74,6 +81,15 @@ def _same(one: os.stat_result, other: os.stat_result) -> bool:
         and one.st_ino == other.st_ino
         and one.st_mode == other.st_mode
     )
+
+
+def _read(fd: int, size: int, node: Node) -> bytes:
+    try:
+        return os.read(fd, size)
+    except IsADirectoryError:
+        raise restless(node.path) from None
+    except OSError as error:
+        raise unreadable(error, node.path) from None
 
 
 def _open(node: Node) -> int:

@@ -1,8 +1,8 @@
 """Digests of a local directory's files, kept between builds: an unchanged file is not read again.
 
 An entry holds while size, mtime, ctime and inode of the file are what they were when its bytes were hashed. A
-file whose times are younger than the clock's grain at that moment is not entered: a write within the same
-tick would not show.
+file whose change time is younger than the clock's grain at that moment is not entered: a write within the same
+tick would not show. The change time can't be set by anybody, as the modification time can.
 """
 
 from __future__ import annotations
@@ -58,9 +58,8 @@ def known_of(found: os.stat_result, digest: bytes, attributed: bool) -> Known:
 
 def settled(found: os.stat_result, when: int) -> bool:
     """Whether a file with this stat, looked at at `when` (nanoseconds), can't change without it showing."""
-    latest = max(found.st_mtime_ns, found.st_ctime_ns)
     grain = FINE_GRAIN if found.st_ctime_ns % 1_000_000 else COARSE_GRAIN
-    return latest < when - grain
+    return found.st_ctime_ns < when - grain
 
 
 class StatCache:

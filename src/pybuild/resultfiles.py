@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pybuild.lang.diagnostics import UsageError
+from pybuild.lang.diagnostics import UsageError, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,14 @@ def discard_stale(path: str) -> None:
 
 def write(path: str, text: str) -> None:
     """The file holds `text` or what it held before, never a part. Symbolic links are followed; what is no
-    regular file (/dev/stdout, a pipe) is written directly."""
+    regular file (/dev/stdout, a pipe) is written directly. Raises UserError."""
+    try:
+        _write(path, text)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _write(path: str, text: str) -> None:
     path = os.path.realpath(path) if not path.startswith("/dev/") else path
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "w", encoding="utf-8") as file:

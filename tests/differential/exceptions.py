@@ -93,6 +93,16 @@ def _linked_to_lower(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
     return evolve(image, tree=tree)
 
 
+def _archive_owner(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+    """Texts are `PATH UID:GID`."""
+    tree = dict(image.tree)
+    for text in texts:
+        path, _, owner = text.partition(" ")
+        uid, _, gid = owner.partition(":")
+        tree[path.encode()] = evolve(tree[path.encode()], uid=int(uid), gid=int(gid))
+    return evolve(image, tree=tree)
+
+
 EXCEPTIONS: dict[str, VersionDifference] = {
     "arg-values": _history("ARG"),
     "run-arguments": _history("RUN"),
@@ -101,6 +111,7 @@ EXCEPTIONS: dict[str, VersionDifference] = {
     "trailing-text": VersionDifference(_trailing_text),
     "layer-attributes": VersionDifference(_layer_attributes),
     "link-to-lower-layer": VersionDifference(_linked_to_lower),
+    "archive-owner": VersionDifference(_archive_owner),
     "chmod-checked": VersionDifference(docker_accepts=True),
     "unknown-owner": VersionDifference(docker_accepts=True),
     "directive-line": VersionDifference(lines_off=-1),

@@ -147,16 +147,21 @@ class Builder:
 
 
 def steps_run(outcome: Outcome) -> list[str]:
-    """Names of the RUN, COPY and WORKDIR steps that were not cached, from plain progress."""
+    """The RUN, COPY and WORKDIR steps that were not cached, without their numbers, from plain progress."""
     names: dict[str, str] = {}
     cached: set[str] = set()
     for line in outcome.err.splitlines():
         number, _, rest = line.partition(" ")
         if rest.startswith("[") and not rest.startswith(("[internal", "[context", "[auth")):
-            names[number] = rest
+            names[number] = rest.partition("] ")[2]
         elif rest == "CACHED":
             cached.add(number)
     return [name for number, name in names.items() if number not in cached]
+
+
+def said(log: Path, text: str) -> bool:
+    """Whether a step has written the line `text`, in plain progress."""
+    return re.search(rf"^#\d+ [\d.]+ {re.escape(text)}$", log.read_text(errors="replace"), re.MULTILINE) is not None
 
 
 def manifest_of(layout: Path) -> dict[str, object]:
