@@ -58,7 +58,7 @@ class Records:
         for record in (Record(*map(str, row)) for row in rows):
             if self._usable(record) is None:
                 continue
-            found = digest(record)
+            found = digest(record) if self._there(record.inputs) else None
             with self._store.transaction() as db:
                 db.execute("UPDATE record SET content = ? WHERE key = ?", (found or "", record.key))
         rows = self._store.query(
@@ -114,6 +114,12 @@ class Records:
             return snapshot
         identity = snapshotter.identity(snapshot)
         return min((other for other in alike if snapshotter.identity(other) == identity), default=snapshot)
+
+    def _there(self, snapshots: Ids) -> bool:
+        """Whether all of them are in the store, and stay there while this process lives."""
+        numbers = [one for one in snapshots if one is not None and one >= 0]
+        self._store.lease("snapshot", *map(str, numbers))
+        return all(self._snapshotter.trusted(one) for one in numbers)
 
     def _usable(self, record: Record) -> list[int | None] | None:
         for snapshot in record.results:

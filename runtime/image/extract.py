@@ -312,9 +312,12 @@ class Extractor:
             os.mkfifo(path, 0o600, dir_fd=self.fd)
         elif not self._device(entry, path):
             return
+        self._metadata(entry, path, symlink=kind == SYMLINK)
+
+    def _metadata(self, entry: Entry, path: bytes, *, symlink: bool) -> None:
         if self._owners:
             os.chown(path, entry.uid, entry.gid, dir_fd=self.fd, follow_symlinks=False)
-        if kind != SYMLINK:
+        if not symlink:
             os.chmod(path, entry.mode & 0o7777, dir_fd=self.fd)
         if entry.attributes:
             self._attributes(entry, b"/proc/self/fd/%d/%b" % (self.fd, path))
@@ -337,7 +340,8 @@ class Extractor:
         return True
 
     def _link(self, entry: Entry, path: bytes) -> bool:
-        """Make a hard link; it has its file's owner, mode and times. Always true."""
+        """Make a hard link. As in Docker the file takes this entry's owner, mode and times, a symlink keeps its
+        own. Always true."""
         parts = clean(entry.link)
         if not parts:
             raise self._refuse(entry, "a hard link without a target")
@@ -358,6 +362,8 @@ class Extractor:
                 raise self._refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
             self.remove(path)
         os.link(target, path, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        if not stat.S_ISLNK(found.st_mode):
+            self._metadata(entry, path, symlink=False)
         return True
 
     def _attributes(self, entry: Entry, where: int | bytes) -> None:

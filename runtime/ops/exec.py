@@ -242,10 +242,15 @@ def _meaning(code: int) -> str:
     return f"exit code {code}"
 
 
-def _advice(code: int) -> str | None:
-    return {
+def _advice(code: int) -> str:
+    known = {
         126: "the program was found but can't be executed: is it built for this platform, is its mode +x?",
         127: "the program, or one it calls, was not found in the image: is it installed, is PATH right?",
         137: "it was killed, perhaps for want of memory: give it more, or let fewer steps run at once "
         "with --max-parallelism",
-    }.get(code)
+    }
+    return known.get(
+        code,
+        "its whole output: --progress=plain; to look at the files it left, end the command with `|| true` "
+        "and build with -o DIRECTORY",
+    )

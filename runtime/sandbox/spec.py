@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.ops import Meta, ProxyEnv, Ulimit
     from pybuild.runtime.sandbox.step import Step, StepMount
+    from pybuild.runtime.sandbox.users import Identity
 
 HOSTNAME = "buildkitsandbox"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -211,6 +212,13 @@ def _namespaces(around: Surroundings) -> list[dict[str, str]]:
     return found
 
 
+def _additional(identity: Identity) -> tuple[int, ...]:
+    """The supplementary groups with the primary one among them, as BuildKit has it."""
+    if identity.gid in identity.groups:
+        return identity.groups
+    return (identity.gid, *identity.groups)
+
+
 def _process(step: Step) -> dict[str, object]:
     meta = step.meta
     capabilities = list(_own_capabilities()) if step.insecure else list(CAPABILITIES)
@@ -220,7 +228,7 @@ def _process(step: Step) -> dict[str, object]:
         "user": {
             "uid": step.identity.uid,
             "gid": step.identity.gid,
-            "additionalGids": step.identity.groups,
+            "additionalGids": _additional(step.identity),
             "umask": 0o022,
         },
         "args": meta.args,

@@ -42,14 +42,14 @@ class Identity:
 
 
 def resolve_user(tree: Tree, spec: str) -> Identity:
-    """The identity that `spec` names in `tree`; "" is uid 0 with no supplementary groups.
+    """The identity that `spec` names in `tree`; "" is uid 0, with its groups where passwd knows it.
 
     Raises SandboxError: a name without an entry, a number out of range.
     """
-    user, _, group = spec.partition(":")
+    user, _, group = (spec or "0").partition(":")
     users = list(_entries(tree, b"etc/passwd"))
     pair = (_pair_member(user), _pair_member(group))
-    if not spec or (pair[0] is not None and pair[1] is not None):
+    if pair[0] is not None and pair[1] is not None:
         return Identity(pair[0] or 0, pair[1] or 0, home=_home(users, pair[0] or 0))
     wanted = _number(user) if user else 0
     entry = _find(users, user, wanted)

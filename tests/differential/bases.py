@@ -99,7 +99,8 @@ class Bases:
         return reference
 
 
-def write_layout(path: Path, layer: bytes, config: dict[str, Any]) -> None:
+def write_layout(path: Path, layer: bytes, config: dict[str, Any], *, architecture: str = "") -> None:
+    """An OCI layout of one image; for this machine unless `architecture` says otherwise."""
     blobs = path / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
@@ -110,7 +111,7 @@ def write_layout(path: Path, layer: bytes, config: dict[str, Any]) -> None:
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
     image = {
-        "architecture": _MACHINES[platform.machine()],
+        "architecture": architecture or _MACHINES[platform.machine()],
         "os": "linux",
         "created": "2020-01-01T00:00:00Z",
         "config": config,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,7 +145,7 @@ def age(root: bytes) -> None:
     os.utime(root, ns=(OLD, OLD))
 
 
-def files(spec: dict[str, bytes | str | int | None]) -> Callable[[bytes], None]:
+def files(spec: Mapping[str, bytes | str | int | None]) -> Callable[[bytes], None]:
     """Makes `path: bytes` files, `path: str` symlinks, `path/: mode` directories and `path: mode` empty files."""
 
     def make(root: bytes) -> None:

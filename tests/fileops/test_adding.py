@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 import tarfile
+from typing import Any
 
 import pytest
 from fileops.room import Room, files
@@ -17,8 +18,13 @@ from pybuild.lang.diagnostics import UserError
 
 pytestmark = pytest.mark.root
 
-DOCKER = {"dir_copy_contents": True, "create_dest_path": True, "follow_symlink": True, "allow_wildcard": True,
-          "attempt_unpack": True}  # fmt: skip
+DOCKER: dict[str, Any] = {
+    "dir_copy_contents": True,
+    "create_dest_path": True,
+    "follow_symlink": True,
+    "allow_wildcard": True,
+    "attempt_unpack": True,
+}
 
 
 def archive() -> bytes:

@@ -73,7 +73,8 @@ def grow(root: bytes, spec: Spec, made: list[bytes]) -> None:
 
 def resolve(root: str, path: str, *, last: bool = True) -> str:
     """The real path, walked inside `root`."""
-    parts, here, count = path.split("/")[::-1], [], 0
+    parts, count = path.split("/")[::-1], 0
+    here: list[str] = []
     while parts:
         part = parts.pop()
         if part in ("", "."):

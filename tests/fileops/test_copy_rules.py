@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import Any
 
 import pytest
 from fileops.room import OLD, Room, files
@@ -14,7 +15,12 @@ from pybuild.lang.diagnostics import UserError
 pytestmark = pytest.mark.root
 
 # As COPY lowers to.
-DOCKER = {"dir_copy_contents": True, "create_dest_path": True, "follow_symlink": True, "allow_wildcard": True}
+DOCKER: dict[str, Any] = {
+    "dir_copy_contents": True,
+    "create_dest_path": True,
+    "follow_symlink": True,
+    "allow_wildcard": True,
+}
 SOURCE = files(
     {
         "a": b"1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fileops.room import OLD, Room, files
+from fileops.room import OLD, Body, Room, files
 
 from pybuild.compiler.ops import EMPTY, ChownOpt, Copy, FileAction, MkDir, MkFile, Rm, Symlink
 from pybuild.lang.diagnostics import UserError
@@ -127,7 +127,7 @@ def test_a_state_that_is_built_on_can_be_read_later(room: Room) -> None:
 
 def test_long_chains_over_directories_of_the_parent(room: Room) -> None:
     base = room.state(files({"d/a/x": b"", "d/b": b"", "e/f": b""}))
-    bodies = [
+    bodies: list[Body] = [
         Rm("/d/a"),
         MkDir("/d/a", 0o700),
         MkFile("/d/a/y", 0o600, b"y"),

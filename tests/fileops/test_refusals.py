@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 import pytest
 from fileops.room import Room, files, vertex_of
@@ -17,8 +18,13 @@ from pybuild.runtime.solver.types import Cancellation
 
 pytestmark = pytest.mark.root
 
-DOCKER = {"dir_copy_contents": True, "create_dest_path": True, "follow_symlink": True, "allow_wildcard": True,
-          "allow_empty_wildcard": True}  # fmt: skip
+DOCKER: dict[str, Any] = {
+    "dir_copy_contents": True,
+    "create_dest_path": True,
+    "follow_symlink": True,
+    "allow_wildcard": True,
+    "allow_empty_wildcard": True,
+}
 
 
 def said(room: Room, copy: Copy, source: Result) -> str:

@@ -142,6 +142,17 @@ def test_a_digest_is_of_content_and_modes_alone(tmp_path: Path, opened: Open) ->
     def put(path: str, text: str) -> Callable[[Path], object]:
         return lambda root: (root / path).write_text(text)
 
+    def instead(path: str, make: Callable[[Path], object]) -> Callable[[Path], object]:
+        def change(root: Path) -> None:
+            there = root / path
+            if there.is_symlink():
+                there.unlink()
+            else:
+                there.rmdir()
+            make(there)
+
+        return change
+
     changes: list[Callable[[Path], object]] = [
         put("a", "2"), put("d/e/f", ""), put("new", ""), put("empty/x", ""),
         lambda root: os.chmod(root / "a", 0o755),
@@ -149,9 +160,9 @@ def test_a_digest_is_of_content_and_modes_alone(tmp_path: Path, opened: Open) ->
         lambda root: (root / "d/g").rename(root / "d/h"),
         lambda root: (root / "l").unlink(),
         lambda root: (root / "empty").rmdir(),
-        lambda root: ((root / "l").unlink(), (root / "l").symlink_to("d/e")),
-        lambda root: ((root / "l").unlink(), (root / "l").write_text("3")),
-        lambda root: ((root / "empty").rmdir(), (root / "empty").write_text("")),
+        instead("l", lambda path: path.symlink_to("d/e")),
+        instead("l", lambda path: path.write_text("3")),
+        instead("empty", lambda path: path.write_text("")),
         lambda root: os.setxattr(root / "a", "user.note", b"1"),
     ]  # fmt: skip
     digests = {same}
@@ -180,11 +191,11 @@ def test_only_what_is_selected_counts(root: Path, opened: Open) -> None:
         (b"a/x",),
         (b"go*/x",),
     ]
-    before = {one: digest(*one) for one in selections}
+    before: dict[tuple[bytes, ...], str] = {one: digest(*one) for one in selections}
     assert len(set(before.values())) == len(selections)
 
     def changed() -> set[tuple[bytes, ...]]:
-        now = {one: digest(*one) for one in selections}
+        now: dict[tuple[bytes, ...], str] = {one: digest(*one) for one in selections}
         out = {one for one in selections if now[one] != before[one]}
         before.update(now)
         return out
@@ -215,8 +226,14 @@ def test_a_selected_wildcard_reads_no_more_than_it_names(
     root: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(root, {"package.json": "1", "package-lock.json": "2", "big/deep/file": "3", "other": "4"})
-    scanned, scandir = [], os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: (scanned.append(path), scandir(path))[1])
+    scanned: list[bytes] = []
+    scandir = os.scandir
+
+    def noting(path: bytes) -> object:
+        scanned.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", noting)
     opened(selected=[b"package*.json"]).digest()
     assert len(scanned) == 1
 

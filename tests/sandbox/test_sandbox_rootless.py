@@ -48,7 +48,7 @@ def test_a_step_of_an_ordinary_user(user_box: Box) -> None:
 def test_other_ids_are_sub_ids(user_box: Box) -> None:
     identity = Identity(1000, 1001, (10, 63))
     result = user_box.inside(lambda stage: stage.sh("id; touch /tmp/app", identity=identity))
-    assert result.out == "uid=1000(app) gid=1001(app) groups=10(wheel),63(audio)\n"
+    assert result.out == "uid=1000(app) gid=1001(app) groups=10(wheel),63(audio),1001(app)\n"
     start = subids._granted("/etc/subuid", (USER, str(user_box.uid)))[0][0]
     assert (user_box.rootfs / "tmp" / "app").stat().st_uid == start + 999
 

@@ -204,7 +204,7 @@ def test_user_and_supplementary_groups(any_box: Box) -> None:
         )
     )
     assert result.out.startswith(
-        "uid=1000(app) gid=1001(app) groups=10(wheel),63(audio)\n/home/app\nto-out\n"
+        "uid=1000(app) gid=1001(app) groups=10(wheel),63(audio),1001(app)\n/home/app\nto-out\n"
     )
     assert "CapEff:\t0000000000000000" in result.out
 

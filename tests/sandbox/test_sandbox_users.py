@@ -54,7 +54,7 @@ def tree(root: Path, passwd: str | None = PASSWD, group: str | None = GROUP) -> 
 @pytest.mark.parametrize(
     ("spec", "identity"),
     [
-        ("", Identity(0, 0, (), "/root")),
+        ("", Identity(0, 0, (10,), "/root")),
         ("root", Identity(0, 0, (10,), "/root")),
         ("0", Identity(0, 0, (10,), "/root")),
         ("app", Identity(1000, 1001, (10, 63), "/home/app")),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _TYPE, _FILE, _DIRECTORY, _LINK = 0o170000, 0o100000, 0o040000, 0o120000
 _ROOT = (0, 0)
+_SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Copier:
@@ -237,7 +238,9 @@ class Copier:
                 copy_bytes(node, fd)
             if owner != _ROOT or inherits:
                 os.fchown(fd, *owner)
-                os.fchmod(fd, mode)  # chown drops setuid and setgid
+            if owner != _ROOT or inherits or mode & _SET_ID:
+                # Both are dropped by chown, and in a user namespace by writing.
+                os.fchmod(fd, mode)
             self._set_attributes(node, fd)
             mtime = self._time(node)
             os.utime(fd, ns=(mtime, mtime))
