@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from time import time
 
 from pybuild.compiler.graph import walk
@@ -26,7 +27,7 @@ from pybuild.runtime.solver.types import Observer as SolverObserver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pybuild.compiler.graph import Edge, Vertex
     from pybuild.compiler.ops import SourceOp
@@ -144,6 +145,7 @@ class Engine:
 
     def solve(self, edges: Sequence[Edge]) -> list[Result]:
         """The results of `edges`. Raises UserError, Cancelled."""
+        self._announcer.on_run = partial(self._foresee, edges)
         if self._runs_steps(edges):
             self.networks().prefetch()
         results = self._solver.solve([Input(edge.vertex, edge.index) for edge in edges], self.cancellation)
@@ -153,11 +155,14 @@ class Engine:
     def _runs_steps(self, edges: Sequence[Edge]) -> bool:
         """Whether a step in a private network will certainly run: it has no record, or must not use one."""
         return self._runner is not None and any(
-            isinstance(vertex.op, ExecOp)
-            and vertex.op.network == NetMode.UNSET
-            and (vertex.metadata.ignore_cache or not self.operations.known(vertex))
+            _private_network(vertex) and (vertex.metadata.ignore_cache or not self.operations.known(vertex))
             for vertex in walk(edges)
         )
+
+    def _foresee(self, edges: Sequence[Edge]) -> None:
+        """Something has to run: steps above it probably too, and one of them will want a network."""
+        if self._runner is not None and any(_private_network(vertex) for vertex in walk(edges)):
+            self.networks().prefetch()
 
     def tree(self, result: Result) -> Tree:
         return result.tree if isinstance(result, View) else self.snapshotter.tree(result.id)
@@ -261,12 +266,17 @@ class Engine:
         if self._sandbox is not None:
             self._sandbox.close()
         if self._runner is not None:
-            self._runner.close()  # and with it the tools that serve networks
+            self._runner.close(wait=False)  # and with it the tools that serve networks
         self.snapshotter.close()
         self.store.clear(remove_tree)
         self.store.close()
         if unsynced:
             sync_detached(self.options.root)
+
+
+def _private_network(vertex: Vertex) -> bool:
+    """Whether the vertex is a step that runs in a network of its own."""
+    return isinstance(vertex.op, ExecOp) and vertex.op.network == NetMode.UNSET
 
 
 def sync_detached(root: str) -> None:
@@ -291,10 +301,11 @@ def sync_detached(root: str) -> None:
 
 
 class _Announcer(SolverObserver["Vertex"]):
-    """Turns what the solver does into progress events."""
+    """Turns what the solver does into progress events. `on_run` is called once, when a vertex with inputs runs."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
+        self.on_run: Callable[[], None] | None = None
         self._started: dict[str, float] = {}
         self._completed: set[str] = set()
 
@@ -307,6 +318,9 @@ class _Announcer(SolverObserver["Vertex"]):
     def started(self, vertex: Vertex) -> None:
         when = self._started[vertex.digest] = time()
         self._observer.vertex(_event(vertex, started=when))
+        if vertex.inputs and self.on_run is not None:
+            on_run, self.on_run = self.on_run, None
+            on_run()
 
     def completed(self, vertex: Vertex, cached: bool, error: BaseException | None) -> None:
         when = time()

@@ -51,6 +51,7 @@ class Operations:
         self._kinds: Mapping[type[Op], Handler] = {ExecOp: exec_handler, FileOp: file_handler}
         self._observer = observer
         self._op_keys: dict[str, str] = {}
+        self._outsides: dict[str, frozenset[str]] = {}
 
     def handler(self, vertex: Vertex) -> Handler:
         """Raises UnsupportedOp."""
@@ -168,10 +169,22 @@ class Operations:
 
     def _definition(self, vertex: Vertex) -> str:
         """A name for the job of an op without records: its definition and the directories beneath it."""
-        from pybuild.compiler.graph import Edge, walk
+        return digest_of("definition", vertex.digest, *sorted(self._outside(vertex)))
 
-        outside = [self.handler(below).outside(below) for below in walk([Edge(vertex)])]
-        return digest_of("definition", vertex.digest, *outside)
+    def _outside(self, vertex: Vertex) -> frozenset[str]:
+        """What a vertex and those beneath it depend on besides their definitions."""
+        known, stack = self._outsides, [vertex]
+        while stack:
+            one = stack[-1]
+            missing = [edge.vertex for edge in one.inputs if edge.vertex.digest not in known]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            own = self.handler(one).outside(one)
+            below = [known[edge.vertex.digest] for edge in one.inputs]
+            known[one.digest] = frozenset([own] if own else ()).union(*below)
+        return known[vertex.digest]
 
     def _content(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> str:
         handler = self.handler(vertex)

@@ -14,7 +14,7 @@ from pybuild.runtime.snapshots.types import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pybuild.runtime.content.store import Store
@@ -45,19 +45,19 @@ class OverlaySnapshotter:
         """A snapshot to be made over `parent`. Raises SnapshotError when there is no such parent."""
         from pybuild.runtime.snapshots.copies import copy_metadata
 
-        chain = self.rows.chain(parent)
+        lower = () if parent is None else self.tree(parent).layers
         room = self.rows.room()
         os.mkdir(room)
         upper = room + b"/fs"
         os.mkdir(upper)
         os.chmod(upper, 0o755)
-        if chain:
-            root = self._layer(chain[-1])
+        if parent is not None:
+            root = self._layer(parent)
             try:
                 copy_metadata(root, os.lstat(root), upper)
             except FileNotFoundError as failure:
-                raise files_missing(chain[-1]) from failure
-        return OverlayActive(self, parent, room, [self._layer(each) for each in reversed(chain)])
+                raise files_missing(parent) from failure
+        return OverlayActive(self, parent, room, lower)
 
     def whiteout(self, active: Active, path: bytes) -> None:
         """Hide `path` of the parent; its directory is in `active.upper`. Nothing is left where the parent
@@ -75,8 +75,7 @@ class OverlaySnapshotter:
     def tree(self, snapshot: int | None) -> LayeredTree:
         tree = self._trees.get(snapshot)
         if tree is None:
-            layers = [self._layer(each) for each in reversed(self.rows.chain(snapshot))]
-            tree = LayeredTree(layers or [self.rows.empty()], self.opaque)
+            tree = LayeredTree(self._layers(snapshot) or [self.rows.empty()], self.opaque)
             if len(self._trees) >= KEPT_TREES:
                 self._trees.clear()
             self._trees[snapshot] = tree
@@ -133,6 +132,16 @@ class OverlaySnapshotter:
         from pybuild.runtime.snapshots.rows import sync_old
 
         return sync_old(self.rows.store)
+
+    def _layers(self, snapshot: int | None) -> Sequence[bytes]:
+        """The layers of a snapshot, the top one first: those of its parent, if they are known, under its own."""
+        if snapshot is None:
+            return ()
+        parent = self.rows.parent(snapshot)
+        below = None if parent is None else self._trees.get(parent)
+        if below is not None:
+            return (self._layer(snapshot), *below.layers)
+        return [self._layer(each) for each in reversed(self.rows.chain(snapshot))]
 
     def _layer(self, snapshot: int) -> bytes:
         return self.rows.directory(snapshot) + b"/fs"
@@ -221,7 +230,7 @@ class OverlayActive:
     __slots__ = ("_mounts", "_owner", "_room", "known", "lower", "parent", "upper")
 
     def __init__(
-        self, owner: OverlaySnapshotter, parent: int | None, room: bytes, lower: list[bytes]
+        self, owner: OverlaySnapshotter, parent: int | None, room: bytes, lower: Sequence[bytes]
     ) -> None:
         self._owner = owner
         self._room = room

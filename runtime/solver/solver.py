@@ -3,7 +3,8 @@
 For a wanted vertex, in this order:
 
  1. Its cache key is digest(op key, keys of the inputs). A record under it is the result; nothing beneath is
-    loaded. An op without any record skips this: its key is not needed before it is saved.
+    loaded. An op without any record skips this: its key is not needed before it is saved. So does one above a
+    vertex that must run anew: its key would name what that vertex made before.
  2. Its inputs are solved, side by side.
  3. An input that had to run is exchanged for an earlier result of the same content, and the op is looked up
     by the content of what it reads (early cutoff, and changes outside the paths that a copy selects).
@@ -96,6 +97,7 @@ class Solver(Generic[V, R]):
         self._slots = Slots(self._loop, max_parallelism)
         self._flights: dict[str, Flight[V, R]] = {}
         self._keys: dict[str, Task] = {}
+        self._anew: dict[str, bool] = {}
 
     def solve(self, edges: Sequence[Input[V]], cancellation: Cancellation | None = None) -> list[R]:
         """The results of `edges`. Raises the first failure, after all that only this call wanted has ended;
@@ -209,8 +211,9 @@ class Solver(Generic[V, R]):
         if not delegate.recorded(vertex):
             return (yield from self._run(flight, []))
         lookup = not delegate.ignore_cache(vertex)
+        by_key = lookup and not self._made_anew(vertex)
         known = lookup and delegate.known(vertex)
-        if known and (found := (yield from self._lookup(flight))) is not None:
+        if known and by_key and (found := (yield from self._lookup(flight))) is not None:
             return found
         inputs = yield from self._inputs(flight, adopt=known)
         key: str | None = (yield from self._key(flight)) if known else None
@@ -221,7 +224,7 @@ class Solver(Generic[V, R]):
         job = delegate.job(vertex, key, stop)
         yield Call(job.__enter__)
         try:
-            if lookup and delegate.known(vertex) and (found := (yield from self._lookup(flight))) is not None:
+            if by_key and delegate.known(vertex) and (found := (yield from self._lookup(flight))) is not None:
                 return found
             results = yield from self._run(flight, inputs)
             key = yield from self._key(flight)
@@ -265,6 +268,26 @@ class Solver(Generic[V, R]):
         finally:
             if limited:
                 self._slots.release()
+
+    def _made_anew(self, vertex: V) -> bool:
+        """Whether something beneath must be run whatever records say: a key tells nothing of its outcome then,
+        and only what the vertex reads of its inputs can be looked up. No recursion: graphs are deep."""
+        delegate, known = self._delegate, self._anew
+        stack = [vertex]
+        while stack:
+            top = stack[-1]
+            digest = delegate.digest(top)
+            if digest not in known:
+                parts = [edge.vertex for edge in delegate.inputs(top)]
+                pending = [part for part in parts if delegate.digest(part) not in known]
+                if pending:
+                    stack.extend(pending)
+                    continue
+                known[digest] = any(
+                    delegate.ignore_cache(one) or known[delegate.digest(one)] for one in parts
+                )
+            stack.pop()
+        return known[delegate.digest(vertex)]
 
     # Keys
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge, Metadata, Vertex
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkFile, SourceOp
 from pybuild.runtime.engine import Engine, EngineOptions
@@ -139,8 +138,8 @@ def place(tmp_path: Path) -> Place:
 def context(*selected: str) -> Edge:
     import json
 
-    attrs: Mapping[str, str] = {"local.followpaths": json.dumps(list(selected))} if selected else {}
-    return Edge(Vertex(SourceOp("local://context", FrozenMap(attrs))))
+    attrs: Any = {"local.followpaths": json.dumps(list(selected))} if selected else {}
+    return Edge(Vertex(SourceOp("local://context", attrs)))
 
 
 def made(name: str, text: str, base: Edge | None = None, *, ignore_cache: bool = False) -> Edge:
@@ -158,7 +157,11 @@ def copied(
     return _edge(f"copy-{dest.strip('/')}", action, [source, base], ignore_cache)
 
 
+def named(name: str) -> Any:
+    return {"llb.customname": name}
+
+
 def _edge(name: str, action: FileAction, inputs: Sequence[Edge | None], ignore_cache: bool) -> Edge:
-    metadata = Metadata(description=FrozenMap({"llb.customname": name}), ignore_cache=ignore_cache)
+    metadata = Metadata(description=named(name), ignore_cache=ignore_cache)
     there = tuple(one for one in inputs if one is not None)
     return Edge(Vertex(FileOp((action,)), there, metadata=metadata))

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from cache.conftest import Place, context, copied, made
+from cache.conftest import Place, context, copied, made, named
 
-from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge, Metadata, Vertex
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkFile, Rm
 
@@ -83,8 +82,8 @@ def test_an_unchanged_output_stops_the_rebuild(place: Place) -> None:
         FileAction(1, EMPTY, EMPTY, MkFile("/b", 0o644, b"b")),
         FileAction(2, EMPTY, 0, Rm("/a")),
     )
-    named = Metadata(description=FrozenMap({"llb.customname": "passing"}))
-    stage = Edge(Vertex(FileOp(actions), (context("a"),), metadata=named))
+    metadata = Metadata(description=named("passing"))
+    stage = Edge(Vertex(FileOp(actions), (context("a"),), metadata=metadata))
     top = copied(stage, "/b", "/c", made("top", "t", stage))
     first = place.build(top)
     assert place.ran() == ["passing", "make-top", "copy-c"]

@@ -196,7 +196,7 @@ def test_only_what_is_selected_counts(root: Path, opened: Open) -> None:
 
     def changed() -> set[tuple[bytes, ...]]:
         now: dict[tuple[bytes, ...], str] = {one: digest(*one) for one in selections}
-        out = {one for one in selections if now[one] != before[one]}
+        out: set[tuple[bytes, ...]] = {one for one in selections if now[one] != before[one]}
         before.update(now)
         return out
 

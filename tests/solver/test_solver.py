@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -110,6 +111,35 @@ def test_no_cache_runs_and_takes_over_the_key() -> None:
     assert domain.runs == {"node": 1}
     (after,) = records.by_key.values()
     assert after is not before
+
+
+def test_no_cache_beneath_a_hit_runs_and_its_outcome_counts() -> None:
+    leaf, other = Node("leaf", salt=1), Node("other", salt=4)
+    middle = Node("middle", (leaf,), salt=2)
+    root = Node("root", (middle, other), salt=3)
+    records = Records()
+    solve(Domain(records, {}), root)
+
+    class Moody(Domain):
+        """Every run of `middle` has another outcome."""
+
+        def run(self, vertex: Node, inputs: Sequence[Value], cancellation: Cancellation) -> Sequence[Value]:
+            made = super().run(vertex, inputs, cancellation)
+            return [Value(made[0].content + len(self.moods))] if vertex.name == "middle" else made
+
+        moods: ClassVar[list[int]] = []
+
+    same, changed = Moody(records, {}), Moody(records, {})
+    same.no_cache = changed.no_cache = {"middle"}
+    before = solve(same, root)
+    assert same.runs == {"middle": 1}
+    Moody.moods.append(1)
+    after = solve(changed, root)
+    assert changed.runs == {"middle": 1, "root": 1}
+    assert after != before
+    again = Domain(records, {})
+    assert solve(again, root) == after
+    assert not again.runs
 
 
 def test_a_deep_chain_needs_no_stack() -> None:

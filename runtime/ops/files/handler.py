@@ -19,6 +19,7 @@ from pybuild.runtime.ops.files.owners import resolve_owner
 from pybuild.runtime.ops.files.selection import databases, reads, selection_digest
 from pybuild.runtime.ops.files.writer import Writer
 from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.snapshots.tree import LayeredTree
 from pybuild.runtime.sources.expansion import expand, look_up
 
 TYPE_CHECKING = False
@@ -173,7 +174,7 @@ class _Run:
         assert isinstance(copy, Copy)
         held = Snapshot(None) if action.secondary_input == EMPTY else self._values[action.secondary_input]
         linking = Linking(
-            [self._layer(one) for one in self._snapshotter.chain(active.parent)],
+            self._layers(active.parent),
             self._linked,
             possible=not self._snapshotter.plain and isinstance(held, Snapshot),
         )
@@ -187,10 +188,10 @@ class _Run:
 
         Copier(copy, self._tree(held), writer, owner, linking, self._cancellation).run(unpack)
 
-    def _layer(self, snapshot: int) -> bytes:
-        root = self._snapshotter.tree(snapshot).resolve(b"").node
-        assert root is not None
-        return root.real
+    def _layers(self, snapshot: int | None) -> Sequence[bytes]:
+        """The directories that make up a snapshot, where there are such."""
+        tree = None if snapshot is None else self._snapshotter.tree(snapshot)
+        return tree.layers if isinstance(tree, LayeredTree) else ()
 
     def mkdir(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action
