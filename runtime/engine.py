@@ -108,7 +108,9 @@ class Engine:
         self._guard = threading.RLock()
         self._announcer = _Announcer(observer)
         self._sweep()
-        files = FileHandler(self.snapshotter)
+        records = Records(self.store, self.snapshotter)
+        files = FileHandler(self.snapshotter, records)
+        self._materialize = files.materialize
         self._local = LocalHandler(options.directories, self._local_tree)
         self.images = Images(
             self.store,
@@ -133,9 +135,7 @@ class Engine:
             "oci-layout": layout,
             "local": self._local,
         }
-        self.operations = Operations(
-            self.store, Records(self.store, self.snapshotter), sources, steps, files, observer
-        )
+        self.operations = Operations(self.store, records, sources, steps, files, observer)
         parallelism = options.parallelism or max(16, 4 * len(os.sched_getaffinity(0)))
         self._solver: Solver[Vertex, Result] = Solver(
             self.operations, observer=self._announcer, max_parallelism=parallelism
@@ -169,10 +169,8 @@ class Engine:
 
     def snapshot(self, result: Result) -> int | None:
         """The snapshot of a result; a view is copied into one."""
-        from pybuild.runtime.ops.files.handler import FileHandler
-
         if isinstance(result, View):
-            result = FileHandler(self.snapshotter).materialize(result, self.cancellation)
+            result = self._materialize(result, self.cancellation)
         return result.id
 
     @property

@@ -44,6 +44,13 @@ class Records:
         """Whether the op has any record."""
         return bool(self._store.query("SELECT 1 FROM record WHERE op = ? LIMIT 1", op))
 
+    def latest(self, op: str) -> list[int | None] | None:
+        """The snapshots that the op made last, if they are there and trusted."""
+        rows = self._store.query(
+            "SELECT key, inputs, results FROM record WHERE op = ? ORDER BY created DESC LIMIT 1", op
+        )
+        return self._usable(Record(*map(str, rows[0]))) if rows else None
+
     def lookup(self, key: str) -> list[int | None] | None:
         """The snapshots recorded under `key`, if every one is there and trusted; leased."""
         rows = self._store.query("SELECT key, inputs, results FROM record WHERE key = ?", key)

@@ -65,7 +65,18 @@ def boot_id() -> str:
 class Store:
     """An open store. Thread-safe; one object a process. Close it, or the process's end does."""
 
-    __slots__ = ("_db", "_guard", "_in_use", "_leased", "_seen", "_work", "_work_lock", "blobs", "boot", "root")
+    __slots__ = (
+        "_db",
+        "_guard",
+        "_in_use",
+        "_leased",
+        "_seen",
+        "_work",
+        "_work_lock",
+        "blobs",
+        "boot",
+        "root",
+    )
 
     def __init__(self, root: str, in_use: Lock, db: sqlite3.Connection) -> None:
         self.root = root

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SEMANTICS = "exec 1"
 LAST_LINES = 10
 TAIL_BYTES = 16 << 10
+_FORMAT_ERROR = b"xec format error"
 
 
 class StepFailed(UserError):
@@ -141,7 +142,7 @@ class ExecHandler:
         if cancellation():
             raise Cancelled
         if code not in (op.meta.valid_exit_codes or (0,)):
-            raise StepFailed(vertex, code, bytes(tail))
+            raise _of_another_machine(vertex, bytes(tail)) or StepFailed(vertex, code, bytes(tail))
 
     def _check(self, vertex: Vertex, op: ExecOp) -> None:
         labels = [Label(span) for span in vertex.metadata.spans[:1]]
@@ -229,6 +230,24 @@ class _Mounts:
         self._stack.callback(active.abort)
         self._actives[mount.dest] = active
         return active
+
+
+def _of_another_machine(vertex: Vertex, output: bytes) -> UserError | None:
+    """The error for a step whose program is of a processor that the kernel runs nothing of."""
+    from pybuild.compiler import platforms
+
+    here, there = platforms.default(), vertex.platform
+    if there is None or there.architecture == here.architecture or _FORMAT_ERROR not in output:
+        return None
+    from pybuild.runtime.sandbox.find import install_command
+
+    names = platforms.format_all(there), platforms.format_all(here)
+    title = "a step for {} can't run on this machine ({}): nothing here emulates its processor".format(*names)
+    return UserError(
+        Diagnostic(title, labels=[Label(span) for span in vertex.metadata.spans[:1]]),
+        help=f"install QEMU's emulators: {install_command('qemu-user-static')}; or run the step for this machine, "
+        "in a stage FROM --platform=$BUILDPLATFORM",
+    )
 
 
 def _meaning(code: int) -> str:

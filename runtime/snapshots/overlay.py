@@ -157,6 +157,7 @@ class OverlaySnapshotter:
         """The state of `chain`, with the upper directory of `active` on top if there is one."""
         from pybuild.runtime.snapshots.flatten import mountable
         from pybuild.runtime.snapshots.mounts import Mounted, Overlay
+
         lower = mountable(self.rows, chain, self._limit(chain), self.opaque)
         if active is None or not lower:
             lower.append(self.rows.empty())  # an overlay has two directories at least

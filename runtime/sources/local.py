@@ -234,6 +234,12 @@ class LocalTree:
                 state.update(_field(path) + _field(where.path) + self.entry_digest(where.path))
         return "sha256:" + state.hexdigest()
 
+    def known_digest(self, node: Node) -> bytes | None:
+        """The sha256 of a file's bytes where it is known without reading them, and the file has no extended
+        attributes."""
+        known = self._known.get(node.path) or self._cache.get(node.path, node.stat)
+        return known[5] if known is not None and not known[6] else None
+
     def left_out(self, path: bytes) -> bool:
         """Whether something is at `path` that is not part of the tree."""
         return self._ignored is not None and os.path.lexists(os.path.join(self.root, path))

@@ -107,7 +107,7 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str) -> None:
         request,
         result.evidence,
         [os.path.abspath(path) for path in files if path],
-        stdout=result.iid + "\n" if silent and result.iid else "",
+        stdout=result.digest + "\n" if silent and result.digest else "",
         stderr="".join(said),
         warnings=warned,
     )
@@ -117,8 +117,8 @@ def _print_digest(request: BuildRequest, result: BuildResult) -> None:
     """On standard output, unless the image itself went there."""
     from pybuild.runtime.export.output import parse_output
 
-    if result.iid and not any(parse_output(text).dest == "-" for text in request.outputs):
-        print(result.iid)
+    if result.digest and not any(parse_output(text).dest == "-" for text in request.outputs):
+        print(result.digest)
         sys.stdout.flush()
 
 

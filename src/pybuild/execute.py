@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from pybuild.runtime.registry.hosts import Hosts
     from pybuild.runtime.solver.types import Cancellation
 
+_NO_IMAGE = ("local", "tar", "none")
+
 
 @frozen
 class BuildResult:
     """What came of a build. `digest` is the image's (empty when no image was made), `iid` what `--iidfile`
-    gets, `metadata` what `--metadata-file` gets; `summary` are lines for the user; `evidence` tells what it
-    depended on, None where it can't be replayed."""
+    gets (as buildx has it: the config's digest, where there is one config), `metadata` what `--metadata-file`
+    gets; `summary` are lines for the user; `evidence` tells what it depended on, None where it can't be
+    replayed."""
 
     digest: str = ""
     config_digest: str = ""
@@ -83,6 +86,12 @@ def requested_outputs(request: BuildRequest) -> list[Output]:
         outputs.append(Output("image" if named else "none"))
     if sum(output.dest == "-" for output in outputs) > 1:
         raise UsageError("more than one output goes to standard output", help="give all but one a dest=FILE")
+    if request.iidfile is not None and all(output.type in _NO_IMAGE for output in outputs):
+        kinds = " and ".join(dict.fromkeys(output.type for output in outputs))
+        raise UsageError(
+            f"--iidfile: an output of type {kinds} makes no image, so there is no ID to write",
+            help="leave out --iidfile, or export an image as well: -o type=image",
+        )
     for output in outputs:
         output.check()
     return outputs
@@ -157,6 +166,7 @@ def _evidence(
 
 def _result(metadata: dict[str, object], request: BuildRequest, outputs: Sequence[Output]) -> BuildResult:
     digest = str(metadata.get("containerimage.digest", ""))
+    config = str(metadata.get("containerimage.config.digest", ""))
     summary = []
     if digest:
         named = f" as {metadata['image.name']}" if "image.name" in metadata else ""
@@ -166,8 +176,8 @@ def _result(metadata: dict[str, object], request: BuildRequest, outputs: Sequenc
         summary.append("the result is in the build cache: name it with -t, or export it with -o")
     return BuildResult(
         digest=digest,
-        config_digest=str(metadata.get("containerimage.config.digest", "")),
-        iid=digest,
+        config_digest=config,
+        iid=config or digest,
         metadata=metadata,
         summary=tuple(summary),
     )

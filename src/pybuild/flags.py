@@ -90,7 +90,7 @@ FLAGS = (
     Flag("max-parallelism", TEXT, "N", "Steps that run at once (default: one a processor)."),
     Flag("progress", TEXT, "KIND", "Display: auto, tty, plain, quiet or rawjson.", words=PROGRESS),
     Flag("quiet", SWITCH, "", "Print the image's digest, nothing else.", short="q"),
-    Flag("iidfile", TEXT, "PATH", "Write the image's digest to a file.", files=True),
+    Flag("iidfile", TEXT, "PATH", "Write the image's ID (its config's digest) to a file.", files=True),
     Flag("metadata-file", TEXT, "PATH", "Write the result's metadata (JSON) to a file.", files=True),
     Flag("provenance", TEXT, "false", "Provenance attestation; only false.", words=("false",)),
     Flag("sbom", TEXT, "false", "SBOM attestation; only false.", words=("false",)),

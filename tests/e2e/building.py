@@ -161,7 +161,10 @@ def steps_run(outcome: Outcome) -> list[str]:
 
 def said(log: Path, text: str) -> bool:
     """Whether a step has written the line `text`, in plain progress."""
-    return re.search(rf"^#\d+ [\d.]+ {re.escape(text)}$", log.read_text(errors="replace"), re.MULTILINE) is not None
+    return (
+        re.search(rf"^#\d+ [\d.]+ {re.escape(text)}$", log.read_text(errors="replace"), re.MULTILINE)
+        is not None
+    )
 
 
 def manifest_of(layout: Path) -> dict[str, object]:

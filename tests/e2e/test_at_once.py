@@ -7,11 +7,15 @@ from e2e.building import Builder, said
 from e2e.remains import until
 from e2e.soundness import faults, leftovers
 
+ONCE = "FROM base\nRUN echo go-on; sleep 1; cat /proc/sys/kernel/random/uuid >/id\n"
+EACH = "FROM base\nCOPY f /\nRUN echo {} >/number\n"
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
 
 def test_the_same_step_runs_once(builder: Builder) -> None:
-    context = builder.context("context", "FROM base\nRUN echo go-on; sleep 1; cat /proc/sys/kernel/random/uuid >/id\n")
+    context = builder.context(
+        "context", "FROM base\nRUN echo go-on; sleep 1; cat /proc/sys/kernel/random/uuid >/id\n"
+    )
     logs = [builder.place / f"log{number}" for number in range(3)]
     trees = [builder.place / f"tree{number}" for number in range(3)]
     processes = [
@@ -44,7 +48,7 @@ def test_a_waiter_takes_over_when_the_first_dies(builder: Builder) -> None:
 
 def test_a_waiter_does_not_take_a_failure(builder: Builder) -> None:
     """The first fails because its own context lacks a file; the second has it."""
-    step = 'RUN echo go-on; sleep 1.5; test -e /proc/$$ && exit 3\n'
+    step = "RUN echo go-on; sleep 1.5; test -e /proc/$$ && exit 3\n"
     context = builder.context("context", "FROM base\n" + step)
     first_log, log = builder.place / "first", builder.place / "second"
     first = builder.start(context, "-t", "x", log=first_log)
@@ -58,7 +62,9 @@ def test_a_waiter_does_not_take_a_failure(builder: Builder) -> None:
 def test_different_builds(builder: Builder) -> None:
     logs, processes = [], []
     for number in range(6):
-        context = builder.context(f"context{number}", f"FROM base\nCOPY f /\nRUN echo {number} >/number\n", f=str(number))
+        context = builder.context(
+            f"context{number}", f"FROM base\nCOPY f /\nRUN echo {number} >/number\n", f=str(number)
+        )
         logs.append(builder.place / f"log{number}")
         processes.append(builder.start(context, "-t", f"image{number}", log=logs[-1]))
     codes = [process.wait(100) for process in processes]

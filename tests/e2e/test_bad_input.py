@@ -12,6 +12,9 @@ from attrs import frozen
 from e2e.building import Builder, Outcome
 from e2e.soundness import faults
 
+from pybuild.lang.diagnostics import render
+from pybuild.runtime.content.store import Store, StoreError
+
 BUILD, USAGE = 1, 2
 
 
@@ -72,6 +75,9 @@ WRONG = {
         "FROM base\n", USAGE, ("unknown key 'compresion'", "compression"), ("-o", "type=oci,dest=x,compresion=gzip")
     ),
     "output that lacks its place": Wrong("FROM base\n", USAGE, ("dest",), ("-o", "type=local")),
+    "no image to identify": Wrong(
+        "FROM base\n", USAGE, ("--iidfile", "no image"), ("-o", "type=local,dest=x", "--iidfile=iid")
+    ),
     "unknown flag": Wrong("FROM base\n", USAGE, ("--no-cahce", "--no-cache"), ("--no-cahce",)),
     "unknown frontend": Wrong("# syntax=some/frontend:1\nFROM base\n", USAGE, ("some/frontend:1", "Dockerfile:1")),
     "failing step": Wrong(
@@ -163,7 +169,9 @@ def test_registry_down(builder: Builder) -> None:
 @pytest.mark.registry
 def test_registry_answers_no(builder: Builder, docker_registry: str, guarded_registry: str) -> None:
     context = builder.context("context", f"FROM {docker_registry}/no/such-image:1\n")
-    says(builder.build(context, code=BUILD), "no/such-image:1 was not found", docker_registry, "Dockerfile:1:1")
+    says(
+        builder.build(context, code=BUILD), "no/such-image:1 was not found", docker_registry, "Dockerfile:1:1"
+    )
     context = builder.context("guarded", f"FROM {guarded_registry}/any/image:1\n")
     says(builder.build(context, code=BUILD), guarded_registry, "login", "Dockerfile:1:1")
 
@@ -227,3 +235,12 @@ def test_no_runtime(builder: Builder) -> None:
     asked = builder.in_environment(PYBUILD_RUNTIME="/nowhere/crun")
     says(asked.build(context, code=BUILD), "PYBUILD_RUNTIME", "/nowhere/crun")
     says(hidden.build(builder.context("copies", "FROM base\nCOPY f /\n", f="x")), "build cache")
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+def test_a_remote_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Only here the file system's type is made up: a real one needs a server."""
+    monkeypatch.setattr("pybuild.runtime.content.store.file_system", lambda path: kind)
+    with pytest.raises(StoreError, match=f"is on {kind}") as caught:
+        Store.open(str(tmp_path / "store"))
+    assert "PYBUILD_ROOT" in render(caught.value.diagnostic)

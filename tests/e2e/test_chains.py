@@ -15,10 +15,12 @@ pytestmark = [pytest.mark.root, pytest.mark.crun]
 
 
 def chain(layers: int) -> str:
-    """Every fourth layer removes what the one before made; the last step reads the first layer and the last."""
+    """A Dockerfile whose last step reads the first layer and the last, and hides a file of the second."""
     lines = ["FROM base"]
-    for number in range(layers - 1):
-        lines.append(f"COPY file /made/{number}" if number % 4 != 3 else f"WORKDIR /work/{number}")
+    lines += [
+        f"COPY file /made/{number}" if number % 4 != 3 else f"WORKDIR /work/{number}"
+        for number in range(layers - 1)
+    ]
     first, last = 0, next(number for number in range(layers - 2, 0, -1) if number % 4 != 3)
     lines.append(f"RUN cat /made/{first} /made/{last} >/read && rm /made/1 && ls /made | wc -l >>/read")
     return "\n".join(lines) + "\n"

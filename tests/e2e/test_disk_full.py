@@ -32,10 +32,12 @@ def make_disk() -> Iterator[MakeDisk]:
             with open(image, "wb") as file:
                 os.truncate(file.fileno(), mebibytes << 20)
             subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True, capture_output=True, timeout=30)
-            mount = subprocess.run(["mount", "-o", "loop", image, point], capture_output=True, text=True, timeout=30)
+            mount = subprocess.run(
+                ["mount", "-o", "loop", image, point], capture_output=True, text=True, timeout=30
+            )
             if mount.returncode:
                 pytest.skip(f"the kernel mounts no loop device: {mount.stderr}")
-            mounted.callback(subprocess.run, ["umount", point], check=True, timeout=30)
+            mounted.callback(lambda: subprocess.run(["umount", point], check=True, timeout=30))
             return point
 
         yield make

@@ -88,7 +88,7 @@ def test_standard_output(builder: Builder, context: Path) -> None:
 
 def test_an_image_of_the_store_is_a_base(builder: Builder, context: Path) -> None:
     builder.build(context, "-t", "made:1")
-    second = builder.context("second", "FROM made:1\nRUN test \"$(cat /out/built)\" = built\n")
+    second = builder.context("second", 'FROM made:1\nRUN test "$(cat /out/built)" = built\n')
     builder.build(second, "-t", "second")
 
 
@@ -112,7 +112,17 @@ def run_bundle(layout: Path, place: Path) -> str:
     spec_path.write_text(json.dumps(spec))
     crun = ["crun", "--root", str(place / "state"), "--cgroup-manager=disabled", "run", "--bundle"]
     hide = 'if mountpoint -q /sys/fs/cgroup/unified; then umount -l /sys/fs/cgroup/unified; fi; exec "$@"'
-    command = ["unshare", "--mount", "sh", "-c", hide, "sh", *crun, str(place / "bundle"), f"e2e-{os.getpid()}"]
+    command = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        hide,
+        "sh",
+        *crun,
+        str(place / "bundle"),
+        f"e2e-{os.getpid()}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -198,28 +208,34 @@ def test_result_files(builder: Builder, context: Path) -> None:
 def test_result_files_are_buildx_s(builder: Builder, docker_registry: str) -> None:
     """The same keys, and the same kind of digest in the id file, for the same outputs."""
     base = reference(docker_registry, "base")
-    push = ["skopeo", "copy", "-q", "--dest-tls-verify=false", f"oci:{builder.base}:latest", f"docker://{base}"]
+    push = [
+        "skopeo",
+        "copy",
+        "-q",
+        "--dest-tls-verify=false",
+        f"oci:{builder.base}:latest",
+        f"docker://{base}",
+    ]
     subprocess.run(push, check=True, timeout=60)
     context = builder.context("context", f"FROM {base}\nCOPY f /\n", f="x")
-    for number, output in enumerate(("type=oci,dest={}/image.tar", "type=local,dest={}/tree")):
-        keys, ids = [], []
-        for who in ("ours", "theirs"):
-            place = builder.place / f"{who}{number}"
-            place.mkdir()
-            flags = ["-o", output.format(place), f"--metadata-file={place}/metadata", f"--iidfile={place}/iid"]
-            if who == "ours":
-                builder.build(context, *flags)
-            else:
-                command = ["docker", "buildx", "build", "--network=host", *flags, str(context)]
-                environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-                subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
-            metadata = json.loads((place / "metadata").read_text())
-            keys.append({key for key in metadata if not key.startswith("buildx.")})
-            named = {value: key for key, value in metadata.items() if isinstance(value, str)}
-            iid = (place / "iid").read_text() if (place / "iid").exists() else None
-            ids.append(named.get(iid, iid) if iid else iid)
-        assert keys[0] == keys[1], output
-        assert ids[0] == ids[1], output
+    keys, ids = [], []
+    for who in ("ours", "theirs"):
+        place = builder.place / who
+        place.mkdir()
+        output = f"type=oci,dest={place}/image.tar"
+        flags = ["-o", output, f"--metadata-file={place}/metadata", f"--iidfile={place}/iid"]
+        if who == "ours":
+            builder.build(context, *flags)
+        else:
+            command = ["docker", "buildx", "build", "--network=host", *flags, str(context)]
+            environment = {**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+            subprocess.run(command, env=environment, check=True, capture_output=True, timeout=120)
+        metadata = json.loads((place / "metadata").read_text())
+        keys.append({key for key in metadata if not key.startswith("buildx.")})
+        named = {value: key for key, value in metadata.items() if isinstance(value, str)}
+        ids.append(named[(place / "iid").read_text()])
+    assert keys[0] == keys[1]
+    assert ids[0] == ids[1]
 
 
 def test_the_same_image_everywhere(builder: Builder, context: Path) -> None:
@@ -244,7 +260,9 @@ def test_compressed_alike_by_any_number_of_threads(builder: Builder, compression
     context = builder.context("context", "FROM scratch\nCOPY big /\n", big=big)
     images = set()
     for number, words in enumerate(((), ("taskset", "1"))):
-        one = builder.with_store(builder.place / f"store{number}").in_environment(**FIXED_TIME).through(*words)
+        one = (
+            builder.with_store(builder.place / f"store{number}").in_environment(**FIXED_TIME).through(*words)
+        )
         out = builder.place / f"{number}.tar"
         one.build(context, "-o", f"type=oci,dest={out},rewrite-timestamp=true,compression={compression}")
         images.add(out.read_bytes())

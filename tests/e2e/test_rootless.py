@@ -102,7 +102,14 @@ def test_prune_removes_what_the_user_cannot(user_builder: Builder) -> None:
     context = user_builder.context("context", STEPS)
     user_builder.build(context, "-t", "one")
     user_builder.own(user_builder.place / "home")
-    as_user = ["setpriv", f"--reuid={user_builder.uid}", "--clear-groups", "rm", "-r", str(user_builder.store)]
+    as_user = [
+        "setpriv",
+        f"--reuid={user_builder.uid}",
+        "--clear-groups",
+        "rm",
+        "-r",
+        str(user_builder.store),
+    ]
     removed = subprocess.run(as_user, capture_output=True, check=False, timeout=60)
     assert removed.returncode != 0, "rm could do it: the test shows nothing"
     assert any(user_builder.store.rglob("*"))
@@ -118,7 +125,15 @@ def test_without_sub_ids(ordinary_user: int, user_builder: Builder) -> None:
     empty.write_text("")
     hide = 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"'
     context = user_builder.context("context", "FROM base\nRUN true\n")
-    command = ["unshare", "--mount", "sh", "-c", hide, str(empty), *user_builder.command(user_builder.words([context]))]
+    command = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        hide,
+        str(empty),
+        *user_builder.command(user_builder.words([context])),
+    ]
     done = subprocess.run(
         command, env=user_builder.variables(), capture_output=True, text=True, timeout=60, check=False
     )

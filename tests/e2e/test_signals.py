@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the build ends soon with code 130, nothing it started lives on, and what was finished is kept."""
+"""Ctrl-C and SIGTERM: the build ends soon with code 130, nothing it started lives on, what was finished is kept."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pybuild.compiler.graph import Edge, Vertex
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkDir, MkFile, Rm, SourceOp, Symlink
 from pybuild.lang.dockerfile.ignore import Matcher
+from pybuild.runtime.cache.records import Records
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.ops.files.handler import FileHandler
 from pybuild.runtime.ops.results import Result, Snapshot, View
@@ -38,7 +39,8 @@ class Room:
         self.store = store
         self.snapshotter = snapshotter
         self.directory = directory
-        self.handler = FileHandler(snapshotter)
+        self.records = Records(store, snapshotter)
+        self.handler = FileHandler(snapshotter, self.records)
 
     def state(self, make: Callable[[bytes], object], parent: Snapshot | None = None) -> Snapshot:
         """What `make` does to the mounted root of `parent`; times of what it made are OLD."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.ops import Copy
     from pybuild.runtime.ops.files.filters import Below
+    from pybuild.runtime.ops.files.generation import Generation
     from pybuild.runtime.ops.files.linking import Linking
     from pybuild.runtime.ops.files.writer import Owner, Writer
     from pybuild.runtime.snapshots.types import Node, Tree
@@ -48,6 +49,7 @@ class Copier:
         owner: Owner | None,
         linking: Linking,
         cancellation: Cancellation,
+        generation: Generation | None = None,
     ) -> None:
         self._action = action
         self._source = source
@@ -56,6 +58,7 @@ class Copier:
         self._owner = _ROOT if owner is None and self._local is not None else owner
         self._linking = linking
         self._cancellation = cancellation
+        self._generation = generation
         self._plain_mode = action.mode == -1 and not action.mode_str
         self._linkable = linking.possible and self._plain_mode and action.timestamp == -1
         self._modes: dict[int, int] = {}
@@ -226,8 +229,14 @@ class Copier:
         owner = self._owner or (found.st_uid, found.st_gid)
         if self._linkable and owner == (found.st_uid, found.st_gid) and self._linking.link(node, target):
             return
-        data = None if self._local is None else self._local.small(node)
         mode = self._mode(node)
+        if self._generation is not None and self._local is not None:
+            digest = self._local.known_digest(node)
+            if digest is not None and self._generation.link(
+                target, digest, found.st_size, mode, owner, self._time(node)
+            ):
+                return
+        data = None if self._local is None else self._local.small(node)
         fd = writer.create(target, mode)
         try:
             if data is not None:
@@ -246,6 +255,10 @@ class Copier:
             os.utime(fd, ns=(mtime, mtime))
         finally:
             os.close(fd)
+        if self._generation is not None and self._local is not None:
+            digest = self._local.known_digest(node)
+            if digest is not None:
+                self._generation.note(target, digest)
 
     # Metadata
 

@@ -14,6 +14,7 @@ from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.files.copy import Copier
 from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_found, system_error
 from pybuild.runtime.ops.files.filedata import write_all
+from pybuild.runtime.ops.files.generation import Generation
 from pybuild.runtime.ops.files.linking import Linking
 from pybuild.runtime.ops.files.owners import resolve_owner
 from pybuild.runtime.ops.files.selection import databases, reads, selection_digest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.cache.records import Records
     from pybuild.runtime.ops.files.writer import Owner
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
@@ -40,8 +42,9 @@ class FileHandler:
     limited = True
     pure_key = True
 
-    def __init__(self, snapshotter: Snapshotter) -> None:
+    def __init__(self, snapshotter: Snapshotter, records: Records) -> None:
         self._snapshotter = snapshotter
+        self._records = records
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         return digest_of(SEMANTICS, evolve(vertex, inputs=()).digest)
@@ -63,13 +66,22 @@ class FileHandler:
         assert isinstance(vertex.op, FileOp)
         with ExitStack() as stack:
             try:
-                return _Run(self._snapshotter, vertex.op, inputs, stack, cancellation).results()
+                before = self._before(vertex, inputs, cancellation)
+                return _Run(self._snapshotter, vertex.op, inputs, stack, cancellation, before).results()
             except Cancelled:
                 raise
             except UserError as error:
                 raise _located(error, vertex)  # noqa: B904 - the same error
             except OSError as error:
                 raise _located(system_error(error), vertex) from error
+
+    def _before(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> bytes | None:
+        """The layer directory of what the op made last from a local directory."""
+        if self._snapshotter.plain or not any(isinstance(one, View) for one in inputs):
+            return None
+        found = self._records.latest(self.op_key(vertex, cancellation))
+        layers = _layers(self._snapshotter, found[0]) if found else ()
+        return layers[0] if layers else None
 
     def materialize(self, view: View, cancellation: Cancellation) -> Snapshot:
         """A snapshot of all of a view."""
@@ -82,6 +94,12 @@ def materialize(snapshotter: Snapshotter, view: View, cancellation: Cancellation
         (result,) = _Run(snapshotter, op, [view], stack, cancellation).results()
     assert isinstance(result, Snapshot)
     return result
+
+
+def _layers(snapshotter: Snapshotter, snapshot: int | None) -> Sequence[bytes]:
+    """The directories that make up a snapshot, where there are such."""
+    tree = None if snapshot is None else snapshotter.tree(snapshot)
+    return tree.layers if isinstance(tree, LayeredTree) else ()
 
 
 def tree_of(snapshotter: Snapshotter, result: Result) -> Tree:
@@ -99,8 +117,10 @@ class _Run:
         inputs: Sequence[Result],
         stack: ExitStack,
         cancellation: Cancellation,
+        before: bytes | None = None,
     ) -> None:
         self._snapshotter = snapshotter
+        self._before = before
         self._op = op
         self._stack = stack
         self._cancellation = cancellation
@@ -173,8 +193,9 @@ class _Run:
         copy = action.action
         assert isinstance(copy, Copy)
         held = Snapshot(None) if action.secondary_input == EMPTY else self._values[action.secondary_input]
+        chain = _layers(self._snapshotter, active.parent)
         linking = Linking(
-            self._layers(active.parent),
+            chain,
             self._linked,
             possible=not self._snapshotter.plain and isinstance(held, Snapshot),
         )
@@ -186,12 +207,13 @@ class _Run:
             timestamp = None if copy.timestamp == -1 else copy.timestamp
             return unpack(node, dest, writer, active, owner, timestamp)
 
-        Copier(copy, self._tree(held), writer, owner, linking, self._cancellation).run(unpack)
-
-    def _layers(self, snapshot: int | None) -> Sequence[bytes]:
-        """The directories that make up a snapshot, where there are such."""
-        tree = None if snapshot is None else self._snapshotter.tree(snapshot)
-        return tree.layers if isinstance(tree, LayeredTree) else ()
+        generation = None
+        if isinstance(held, View) and not self._snapshotter.plain:
+            generation = Generation(active.upper, None if self._before in chain else self._before)
+        source = self._tree(held)
+        Copier(copy, source, writer, owner, linking, self._cancellation, generation).run(unpack)
+        if generation is not None:
+            generation.save()
 
     def mkdir(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action
