@@ -216,8 +216,8 @@ class Engine:
             return self._networks
 
     @property
-    def local_trees(self) -> Sequence[LocalTree]:
-        """The local directories looked at so far."""
+    def local_trees(self) -> Mapping[str, LocalTree]:
+        """The local directories looked at so far, by the digests of their vertices."""
         return self._local.trees()
 
     # Parts
@@ -257,7 +257,7 @@ class Engine:
     def close(self) -> None:
         """Save the stat caches and end what was started."""
         unsynced = self._unsynced()
-        for tree in self._local.trees():
+        for tree in self._local.trees().values():
             tree.save()
         self._solver.close()
         self.images.close()

@@ -7,6 +7,7 @@ import stat
 
 from pybuild.compiler.bridge import FileStat, ResolvedImage
 from pybuild.runtime.progress.observer import Tracked
+from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 class LocalBridge:
     """See `compiler.bridge.Bridge`. `image` and `layout` resolve names, `solve` brings about a state, `tree`
-    reads it."""
+    reads it. A name is resolved once: all who ask get the same image, and one vertex shows it."""
 
     def __init__(
         self,
@@ -38,44 +39,57 @@ class LocalBridge:
         self._solve = solve
         self._tree = tree
         self._observer = observer
+        self._resolved: dict[tuple[str, str, Platform], ResolvedImage] = {}
 
     def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
-        with Tracked(self._observer, log_name or f"[internal] load metadata for {ref}"):
-            found = self._image(ref, platform)
-        return ResolvedImage(found.ref, found.digest, found.config)
+        return self._resolve("image", self._image, ref, platform, log_name)
 
     def resolve_layout(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
-        with Tracked(self._observer, log_name or f"[internal] load metadata for {ref}"):
-            found = self._layout(ref, platform)
-        return ResolvedImage(found.ref, found.digest, found.config)
+        return self._resolve("layout", self._layout, ref, platform, log_name)
+
+    def _resolve(
+        self,
+        kind: str,
+        find: Callable[[str, Platform], Resolved],
+        ref: str,
+        platform: Platform,
+        log_name: str,
+    ) -> ResolvedImage:
+        known = self._resolved.get((kind, ref, platform))
+        if known is None:
+            with Tracked(self._observer, log_name or f"[internal] load metadata for {ref}"):
+                found = find(ref, platform)
+            known = ResolvedImage(found.ref, found.digest, found.config)
+            self._resolved[kind, ref, platform] = known
+        return known
 
     def read_file(self, edge: Edge, path: str) -> bytes:
-        node = self._node(edge, path)
+        node = _node(self._tree(self._solve(edge)), path)
         if not stat.S_ISREG(node.stat.st_mode):
             raise FileNotFoundError(path)
         with open(node.real, "rb") as file:
             return file.read()
 
     def stat(self, edge: Edge, path: str) -> FileStat:
-        return _described(self._node(edge, path))
+        return _described(_node(self._tree(self._solve(edge)), path))
 
     def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
-        result = self._solve(edge)
-        tree = self._tree(result)
-        where = tree.resolve(os.fsencode(path))
-        if where.node is None:
+        tree = self._tree(self._solve(edge))
+        node = _node(tree, path)
+        if not stat.S_ISDIR(node.stat.st_mode):
             raise FileNotFoundError(path)
-        return [_described(node) for node in tree.list(where.path)]
+        return [_described(one) for one in tree.list(node.path)]
 
     def warn(self, warning: Diagnostic) -> None:
         self._observer.warning("", warning)
 
-    def _node(self, edge: Edge, path: str) -> Node:
-        result = self._solve(edge)
-        node = self._tree(result).resolve(os.fsencode(path)).node
-        if node is None:
-            raise FileNotFoundError(path)
-        return node
+
+def _node(tree: Tree, path: str) -> Node:
+    """What is at `path`, links followed. Raises FileNotFoundError, and UserError for links in a circle."""
+    node = look_up(tree, os.fsencode(path)).node
+    if node is None:
+        raise FileNotFoundError(path)
+    return node
 
 
 def _described(node: Node) -> FileStat:

@@ -77,6 +77,15 @@ class Build:
             self._images[key] = image
         return image
 
+    def digests(self) -> list[str]:
+        """Every blob of the images assembled so far: indexes, manifests, configs and layers."""
+        found: dict[str, None] = {}
+        for image in self._images.values():
+            layers = [layer for one in image.layers for layer in one]
+            for blob in (image.target, *image.manifests, *image.configs, *layers):
+                found[blob.digest] = None
+        return list(found)
+
     def names(self, output: Output) -> list[Reference]:
         """The names of the image: the output's own, else the tags of the build. Raises InvalidReference, or
         UsageError for a name with a digest."""

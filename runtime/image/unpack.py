@@ -7,6 +7,7 @@ time; it is committed when its uncompressed bytes have the digest that the image
 from __future__ import annotations
 
 from hashlib import sha256
+from time import monotonic
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.blobs import DigestMismatch
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pybuild.runtime.image.descriptor import Descriptor
     from pybuild.runtime.progress.observer import Tracked
     from pybuild.runtime.snapshots.types import Snapshotter
+
+TELL_SECONDS = 1.0
+"""How often the progress of a layer is told."""
 
 
 def unpack(
@@ -97,14 +101,17 @@ def _unpack_one(
 
     name = f"layer {layer.digest}"
     hashed = sha256()
+    told = 0.0
     active = snapshotter.prepare(parent)
     try:
         with open(store.blobs.path(layer.digest), "rb", buffering=0) as file:
 
             def read(size: int) -> bytes:
+                nonlocal told
                 if cancelled is not None and cancelled():
                     raise Cancelled
-                if tracked is not None:
+                if tracked is not None and monotonic() >= told:
+                    told = monotonic() + TELL_SECONDS
                     tracked.progress(f"extracting {layer.digest}", file.tell(), layer.size)
                 return file.read(size)
 

@@ -95,9 +95,9 @@ class LocalHandler:
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         return [View(self._view(vertex))]
 
-    def trees(self) -> Sequence[LocalTree]:
-        """Those looked at so far."""
-        return list(self._trees.values())
+    def trees(self) -> Mapping[str, LocalTree]:
+        """Those looked at so far, by the digests of their vertices."""
+        return dict(self._trees)
 
     def _view(self, vertex: Vertex) -> LocalTree:
         tree = self._trees.get(vertex.digest)

@@ -69,6 +69,7 @@ class LocalTree:
         self._records: dict[bytes, bytes] = {}
         self._known: dict[bytes, Known] = {}  # what this build took each file to be
         self._links: dict[bytes, bytes] = {}
+        self._found: dict[bytes, Node | None] = {}
 
     # Tree
 
@@ -234,6 +235,28 @@ class LocalTree:
                 state.update(_field(path) + _field(where.path) + self.entry_digest(where.path))
         return "sha256:" + state.hexdigest()
 
+    def ignored(self, path: bytes) -> Sequence[tuple[bytes, bool]]:
+        """Names in the directory at `path` that ignore patterns leave out whatever is in them, each with whether
+        it is a directory: those of a directory that was searched for exceptions too, but no other."""
+        if self._ignored is None:
+            return []
+        out = []
+        with os.scandir(os.path.join(self.root, path)) as entries:
+            for entry in entries:
+                directory = entry.is_dir(follow_symlinks=False)
+                one = path + b"/" + entry.name if path else entry.name
+                with self._lock:
+                    if not self._state(path).ignores(os.fsdecode(entry.name)):
+                        continue
+                    if directory and self._state(one).exceptions_below and not self.searched(one):
+                        continue
+                out.append((entry.name, directory))
+        return out
+
+    def searched(self, path: bytes) -> bool:
+        """Whether this build listed the directory at `path`."""
+        return path in self._lists
+
     def known_digest(self, node: Node) -> bytes | None:
         """The sha256 of a file's bytes where it is known without reading them, and the file has no extended
         attributes."""
@@ -353,6 +376,11 @@ class LocalTree:
         if listed is not None:
             at = bisect_left(listed, path, key=_by_path)
             return listed[at] if at < len(listed) and listed[at].path == path else None
+        if path not in self._found:
+            self._found[path] = self._look(path, name)
+        return self._found[path]
+
+    def _look(self, path: bytes, name: bytes) -> Node | None:
         real = os.path.join(self.root, path)
         try:
             found = os.lstat(real)

@@ -58,8 +58,17 @@ def known_of(found: os.stat_result, digest: bytes, attributed: bool) -> Known:
 
 def settled(found: os.stat_result, when: int) -> bool:
     """Whether a file with this stat, looked at at `when` (nanoseconds), can't change without it showing."""
-    grain = FINE_GRAIN if found.st_ctime_ns % 1_000_000 else COARSE_GRAIN
-    return found.st_ctime_ns < when - grain
+    return at_rest(found.st_ctime_ns, when)
+
+
+def at_rest(changed: int, when: int) -> bool:
+    """The same, by the file's change time."""
+    return changed < when - grain(changed)
+
+
+def grain(changed: int) -> int:
+    """Within how many nanoseconds two changes may have one time, by the looks of such a time."""
+    return FINE_GRAIN if changed % 1_000_000 else COARSE_GRAIN
 
 
 class StatCache:

@@ -13,7 +13,10 @@ def main() -> None:
 
     from pybuild.cached import replay
 
-    code = replay(sys.argv[1:])
+    try:
+        code = replay(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
     if code is None:
         from pybuild.cli import run
 

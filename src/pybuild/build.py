@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
-from time import time_ns
 
-from pybuild.contexts import Inputs, NamedContexts, complete, read_inputs
+from pybuild.cached import note
+from pybuild.contexts import STDIN, Inputs, NamedContexts, complete, read_inputs
 from pybuild.dockerfile import CONTEXT, lower_all, parse_dockerfile
-from pybuild.execute import BuildResult, absolute, execute, open_engine, requested_outputs
+from pybuild.execute import BuildResult, execute, open_engine, requested_outputs
 from pybuild.lang.diagnostics import UsageError
 from pybuild.plan import Plan, Target
 from pybuild.runtime.bridge.bridge import LocalBridge
@@ -24,6 +24,7 @@ from pybuild.runtime.progress.observer import Tracked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybuild.cached import Signature
     from pybuild.lang.dockerfile.instructions import Dockerfile
     from pybuild.request import BuildRequest
     from pybuild.runtime.engine import Engine
@@ -36,13 +37,12 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
 
     Raises UserError.
     """
-    begun = time_ns()
     outputs = requested_outputs(request)
     asked = _Asked(request, observer)
     engine = asked.open(observer, cancellation)
     try:
         observer.start()
-        return execute(asked.plan(engine, observer), request, outputs, engine, begun)
+        return execute(asked.plan(engine, observer), request, outputs, engine)
     finally:
         engine.close()
 
@@ -92,7 +92,11 @@ class _Asked:
 
     def __init__(self, request: BuildRequest, observer: Observer) -> None:
         self._request = request
-        with Tracked(observer, "[internal] load build definition from Dockerfile"):
+        self._consulted: dict[str, Signature | None] = {}
+        for path in request.consulted:
+            note(path, self._consulted)
+        file = request.file if request.file not in (None, STDIN) else "Dockerfile"
+        with Tracked(observer, f"[internal] load build definition from {os.path.basename(file or '')}"):
             self._inputs = read_inputs(request.context, request.file)
         self._named = NamedContexts(request.build_contexts)
         self._parsed: Dockerfile | None = None
@@ -131,8 +135,9 @@ class _Asked:
             [Target(one.edge, one.image.to_json(), one.base_config, one.epoch) for one in lowered],
             options.directories,
             options.named,
-            consulted=absolute([*inputs.consulted, *request.consulted, *sorted(self._named.consulted)]),
+            consulted={**self._consulted, **inputs.consulted, **self._named.consulted},
             names=[name for name, value in request.build_args if value is None],
+            trees=list(engine.local_trees.values()),
         )
 
     def _hosts(self) -> dict[str, str]:
@@ -146,7 +151,8 @@ class _Asked:
             for name, commands in self._named.hosts.items():
                 host = materialize(commands, os.path.join(default_root(), "host"))
                 found[name] = "oci-layout://" + host.path
-                self._named.consulted.update(host.files)
+                for path in host.files:
+                    note(path, self._named.consulted)
         return found
 
 

@@ -8,7 +8,7 @@ import sys
 from pybuild import failure, resultfiles
 from pybuild.interrupts import interrupts
 from pybuild.lang.diagnostics import Cancelled, UsageError
-from pybuild.runtime.progress.display import make_display, warnings_text
+from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
 from pybuild.runtime.solver.types import Cancellation
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") -> int:
     """Build, say what came of it, return the exit code. Raises UserError for what is wrong before it began.
 
-    `warned` is the text of warnings that the build files give anyway.
+    `warned` is the text of warnings that the build files give, where no frontend reads them.
     """
     for path, flag in ((request.iidfile, "--iidfile"), (request.metadata_file, "--metadata-file")):
         if path is not None:
@@ -40,8 +40,8 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     except BaseException as error:
         _say_warnings(display, warned)
         return failure.report(error, sys.stderr, output_shown=display.output_shown)
-    warned += _say_warnings(display, warned)
-    _remember(request, result, warned)
+    heard = _say_warnings(display, warned)
+    _remember(request, result, warned + heard, warned or heard)
     silent = request.quiet or request.progress in ("quiet", "rawjson")
     if not silent:
         for line in result.summary:
@@ -87,8 +87,9 @@ def _say_warnings(display: Display, warned: str) -> str:
     return heard
 
 
-def _remember(request: BuildRequest, result: BuildResult, warned: str) -> None:
-    """Leave a record by which the same command is replayed while nothing changes."""
+def _remember(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:
+    """Leave a record by which the same command is replayed while nothing changes. `warned` are all warnings,
+    `of_frontend` those that a rebuild repeats."""
     if result.evidence is None:
         return
     from pybuild.invocation import replayed_text, write
@@ -96,7 +97,7 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str) -> None:
     from pybuild.runtime.progress.terminal import printable
 
     silent = request.quiet or request.progress == "quiet"
-    plain = request.progress == "plain" or (request.progress == "auto" and not os.isatty(2))
+    plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
     said = [] if silent else [replayed_text(result.evidence.steps, plain=plain)]
     said += ["\n" + printable(warned)] if warned else []
     said += [] if silent else [line + "\n" for line in result.summary]
@@ -109,7 +110,7 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str) -> None:
         [os.path.abspath(path) for path in files if path],
         stdout=result.digest + "\n" if silent and result.digest else "",
         stderr="".join(said),
-        warnings=warned,
+        warnings=of_frontend,
     )
 
 

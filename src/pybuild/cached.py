@@ -13,6 +13,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from time import time_ns
 from zlib import crc32
 
 try:
@@ -24,14 +25,21 @@ from pybuild.runtime.content.place import UID, default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    Signature = tuple[int, int, int, int, int, int]
-    Directory = tuple[bytes, frozenset[bytes]]
+    Signature = tuple[int, ...]
+    Directory = tuple[bytes, Mapping[bytes, bool]]
+    """A directory, and the names in it that are ignored: whether each is a directory itself."""
+
     Part = tuple[tuple[Directory, ...], tuple[bytes, ...], bytes]
 
-FORMAT = b"pybuild invocation 1\n"
+BEGUN = time_ns()
+"""When this process began, near enough: no file was read before."""
+
+FORMAT = b"pybuild invocation 2\n"
+UNKNOWN: Signature = ()
+"""The state of a file that can't be looked at. It is never the same as any other."""
 PREFIXES = ("PYBUILD_", "BUILDKIT_", "BUILDX_", "DOCKER_", "XDG_", "SOURCE_DATE_EPOCH", "SSL_CERT_")
 NAMES = ("HOME", "PATH", "NO_COLOR", "TERM", "COLUMNS", "LANG")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
@@ -53,14 +61,31 @@ def replay(argv: Sequence[str]) -> int | None:
         record = load(argv)
         if record is None or not same_command(record):
             return None
-        if not same_result(record):
-            from pybuild.rebuild import rebuild
+        same = same_result(record)
+        said, printed = record["stderr"], record["stdout"]
+    except Exception:
+        return None  # whatever is wrong with a record or the files it names, the ordinary path says it better
+    if not same:
+        from pybuild.rebuild import rebuild
 
-            return rebuild(record)
-    except (OSError, ValueError, EOFError, TypeError, KeyError):
+        return rebuild(record)
+    return _say(said, printed)
+
+
+def _say(said: str, printed: str) -> int | None:
+    """Write what a replayed build says. Progress isn't the build: who doesn't listen to it doesn't fail it."""
+    try:
+        if said and sys.stderr is not None:
+            sys.stderr.write(said)
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+    try:
+        if printed and sys.stdout is not None:
+            sys.stdout.write(printed)
+            sys.stdout.flush()
+    except (OSError, ValueError):
         return None
-    sys.stderr.write(record["stderr"])
-    sys.stdout.write(record["stdout"])
     return 0
 
 
@@ -105,16 +130,20 @@ def load(argv: Sequence[str]) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def same_command(record: dict[str, Any]) -> bool:
-    """Whether the command line means what it meant: variables, build files, names in the store."""
+def same_command(record: Mapping[str, Any]) -> bool:
+    """Whether the command line means what it meant: variables, build files, names in the store, and what a
+    frontend read of local directories."""
+    plan = record["plan"]
     return (
-        variables(record["plan"]["names"]) == record["variables"]
-        and all(signature_of(path) == expected for path, expected in record["files"])
+        variables(plan["names"]) == record["variables"]
+        and all(signature_of(path) == expected for path, expected in plan["consulted"].items())
         and generation(default_root()) == record["generation"]
+        and all(os.path.isdir(path) for path in plan["directories"].values())
+        and same_parts(plan["parts"])
     )
 
 
-def same_result(record: dict[str, Any]) -> bool:
+def same_result(record: Mapping[str, Any]) -> bool:
     """Whether the context's files are as they were and the outputs still there."""
     return (
         all(signature_of(path) == expected for path, expected in record["outputs"])
@@ -134,7 +163,7 @@ def variables(names: Iterable[str]) -> dict[str, str]:
 
 
 def signature_of(path: str) -> Signature | None:
-    """What tells a file's state without reading it; None if nothing is there."""
+    """What tells a file's state without reading it; None if nothing is there. Raises OSError."""
     try:
         return signature(os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -142,7 +171,20 @@ def signature_of(path: str) -> Signature | None:
 
 
 def signature(stat: os.stat_result) -> Signature:
+    """Of a directory only its kind and mode: what is in it, is looked at by name."""
+    if stat.st_mode & 0o170000 == 0o040000:
+        return (stat.st_mode,)
     return stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev
+
+
+def note(path: str, states: dict[str, Signature | None]) -> None:
+    """Note the state of a file that is about to be read or looked for, if it is not noted yet. So a change while
+    it is read shows at the next build."""
+    if path not in states:
+        try:
+            states[path] = signature_of(path)
+        except (OSError, ValueError):
+            states[path] = UNKNOWN
 
 
 def generation(store: str) -> str:
@@ -155,36 +197,48 @@ def generation(store: str) -> str:
 
 
 def same_parts(parts: Sequence[Part]) -> bool:
-    """Whether the directories and files of every part are in the state of its digest. Large sets are shared
-    with a forked process; no thread exists yet."""
+    """Whether the directories and files of every part are in the state of its digest. A large set comes in two
+    parts, of which a forked process takes one; no thread exists yet."""
     if len(parts) < 2:
-        return all(part_digest(directories, files) == digest for directories, files, digest in parts)
+        return all(map(_same_part, parts))
     child = os.fork()
     if child == 0:
         same = False
         try:
-            same = all(part_digest(one, files) == digest for one, files, digest in parts[1::2])
+            same = all(map(_same_part, parts[1::2]))
         finally:
             os._exit(0 if same else 1)
-    ours = all(part_digest(one, files) == digest for one, files, digest in parts[0::2])
-    _, status = os.waitpid(child, 0)
+    try:
+        ours = all(map(_same_part, parts[0::2]))
+    finally:
+        _, status = os.waitpid(child, 0)
     return ours and status == 0
 
 
-def part_digest(directories: Sequence[Directory], files: Sequence[bytes]) -> bytes:
-    """Digest of the names and states in some directories, without their ignored names, and of single files."""
+def _same_part(part: Part) -> bool:
+    directories, files, digest = part
+    try:
+        return part_digest(directories, files) == digest
+    except OSError:
+        return False  # a directory has gone, or can't be read any more
+
+
+def part_digest(directories: Iterable[Directory], files: Iterable[bytes]) -> bytes:
+    """Digest of the names and states in some directories, without their ignored names, and of single files.
+    Raises OSError."""
     state = hasher()
     for path, ignored in directories:
         rows = []
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
-                if name not in ignored:
-                    rows.append(row(name, entry.stat(follow_symlinks=False)))
-        rows.sort()
-        state.update(b"%d %s\n" % (len(rows), path))
-        state.update(b"".join(rows))
-    state.update(singles(files))
+                if name not in ignored or ignored[name] is not entry.is_dir(follow_symlinks=False):
+                    found = row(name, entry.stat(follow_symlinks=False))
+                    if found:
+                        rows.append(found)
+        state.update(listing(path, rows))
+    for path in files:
+        state.update(single(path))
     return state.digest()
 
 
@@ -192,22 +246,41 @@ def hasher() -> blake2b:
     return blake2b(digest_size=16)
 
 
-def singles(files: Iterable[bytes]) -> bytes:
-    """The states of single files."""
-    rows = []
-    for path in files:
-        try:
-            rows.append(row(path, os.lstat(path)))
-        except (FileNotFoundError, NotADirectoryError):
-            rows.append(b"absent %s\n" % path)
-    return b"".join(rows)
+def listing(path: bytes, rows: list[bytes]) -> bytes:
+    """The state of a directory with these entries: their rows, and extended attributes of its own."""
+    rows.sort()
+    return b"%d %b\n" % (len(rows), path) + b"".join(rows) + _attributes(path)
+
+
+def _attributes(path: bytes) -> bytes:
+    try:
+        names = sorted(os.listxattr(path))
+    except OSError:
+        return b""  # a file system without them
+    return b"".join(b"%b=%b\n" % (os.fsencode(name), os.getxattr(path, name)) for name in names)
+
+
+def single(path: bytes) -> bytes:
+    """The state of a single file."""
+    try:
+        return row(path, os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return absent(path)
+
+
+def absent(path: bytes) -> bytes:
+    return b"absent %b\n" % path
 
 
 def row(name: bytes, stat: os.stat_result) -> bytes:
-    """One entry's state. A directory's size and times say nothing that its entries don't."""
-    if stat.st_mode & 0o170000 == 0o040000:
-        return b"%s/%o\n" % (name, stat.st_mode)
-    return b"%s\0%o %d %d %d %d\n" % (
+    """One entry's state; empty for a socket, which is no content. A directory's size and times say nothing that
+    its entries don't."""
+    kind = stat.st_mode & 0o170000
+    if kind == 0o040000:
+        return b"%b/%o\n" % (name, stat.st_mode)
+    if kind == 0o140000:
+        return b""
+    return b"%b\0%o %d %d %d %d\n" % (
         name,
         stat.st_mode,
         stat.st_size,

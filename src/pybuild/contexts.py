@@ -6,11 +6,14 @@ import os
 import stat
 import sys
 
+from pybuild.cached import note
 from pybuild.lang.diagnostics import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pybuild.cached import Signature
 
 STDIN = "-"
 DOCKERFILES = ("Dockerfile", "Containerfile")
@@ -21,8 +24,8 @@ LARGEST_FILE = 16 << 20
 
 class Inputs:
     """The files of one build. `directory` None is a context given as an archive on standard input, whose bytes
-    are `archive`; `dockerfile` is the Dockerfile's text, `name` what the user calls it. `consulted` lists every
-    path that was read or looked for."""
+    are `archive`; `dockerfile` is the Dockerfile's text, `name` what the user calls it. `consulted` has every
+    path that was read or looked for, with its state before that."""
 
     __slots__ = ("archive", "consulted", "directory", "dockerfile", "ignore", "ignore_name", "name")
 
@@ -33,11 +36,15 @@ class Inputs:
         self.name = ""
         self.ignore = b""
         self.ignore_name = ".dockerignore"
-        self.consulted: list[str] = []
+        self.consulted: dict[str, Signature | None] = {}
+
+    def consult(self, path: str) -> None:
+        """Note the state of a path that is about to be read or looked for."""
+        note(os.path.abspath(path), self.consulted)
 
     def read(self, path: str) -> bytes | None:
-        """The file's bytes; None if it is not there."""
-        self.consulted.append(path)
+        """The file's bytes; None if it is not there. Raises UsageError."""
+        self.consult(path)
         try:
             with open(path, "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) and path != "/dev/stdin":
@@ -118,7 +125,7 @@ def _default_file(inputs: Inputs, context: str) -> str:
     kinds: dict[str, str] = {}
     for name in (*DOCKERFILES, *OTHER_KINDS):
         path = os.path.join(context, name)
-        inputs.consulted.append(path)
+        inputs.consult(path)
         if os.path.lexists(path) and (name != "build.py" or _is_module(inputs, path)):
             kinds.setdefault(OTHER_KINDS.get(name, "Dockerfile"), path)
     if len(kinds) > 1:
@@ -162,7 +169,7 @@ def local_name(name: str) -> str:
 class NamedContexts:
     """`--build-context` values sorted by kind: `directories` and `images` are what the graph's local names and
     layout names stand for, `sources` what the lowering is told, `hosts` the commands of host file systems.
-    `consulted` are files whose state decides what a name means."""
+    `consulted` are files whose state decides what a name means, with that state before they were read."""
 
     __slots__ = ("consulted", "directories", "hosts", "images", "sources")
 
@@ -171,7 +178,7 @@ class NamedContexts:
         self.images: dict[str, str] = {}
         self.hosts: dict[str, tuple[str, ...]] = {}
         self.sources: dict[str, str] = {}
-        self.consulted: set[str] = set()
+        self.consulted: dict[str, Signature | None] = {}
         for name, value in contexts:
             self._add(name, value)
 
@@ -212,4 +219,5 @@ class NamedContexts:
             path = os.path.abspath(parse_archive_name(rest.removeprefix("//")).path)
         else:
             path = os.path.abspath(parse_layout_name(rest.removeprefix("//")).path)
-        self.consulted.update((path, os.path.join(path, "index.json")))
+        note(path, self.consulted)
+        note(os.path.join(path, "index.json"), self.consulted)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from attrs import evolve, frozen
 
 from pybuild.compiler.graph import walk
+from pybuild.compiler.ops import SourceOp
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.content.place import default_root
 from pybuild.runtime.engine import Engine, EngineOptions
@@ -34,14 +33,15 @@ _NO_IMAGE = ("local", "tar", "none")
 class BuildResult:
     """What came of a build. `digest` is the image's (empty when no image was made), `iid` what `--iidfile`
     gets (as buildx has it: the config's digest, where there is one config), `metadata` what `--metadata-file`
-    gets; `summary` are lines for the user; `evidence` tells what it depended on, None where it can't be
-    replayed."""
+    gets; `summary` are lines for the user; `blobs` are the files of what the local store is to hold of it;
+    `evidence` tells what it depended on, None where it can't be replayed."""
 
     digest: str = ""
     config_digest: str = ""
     iid: str = ""
     metadata: Mapping[str, object] = {}
     summary: tuple[str, ...] = ()
+    blobs: tuple[str, ...] = ()
     evidence: Evidence | None = None
 
 
@@ -97,14 +97,12 @@ def requested_outputs(request: BuildRequest) -> list[Output]:
     return outputs
 
 
-def execute(
-    plan: Plan, request: BuildRequest, outputs: Sequence[Output], engine: Engine, begun: int
-) -> BuildResult:
-    """Solve and export. `begun` is when the build began, in nanoseconds. Raises UserError."""
+def execute(plan: Plan, request: BuildRequest, outputs: Sequence[Output], engine: Engine) -> BuildResult:
+    """Solve and export. Raises UserError."""
     results = iter(engine.solve(plan.edges))
     snapshots = [None if one.edge is None else engine.snapshot(next(results)) for one in plan.targets]
     result = _export(plan, request, outputs, snapshots, engine)
-    return evolve(result, evidence=_evidence(plan, request, outputs, engine, result, begun))
+    return evolve(result, evidence=_evidence(plan, request, outputs, engine, result))
 
 
 def _export(
@@ -137,7 +135,10 @@ def _export(
     metadata: dict[str, object] = {}
     for found in export_all(outputs, made):
         metadata.update(found)
-    return _result(metadata, request, outputs)
+    blobs = engine.store.blobs
+    kept = made.digests() if any(output.type == "image" for output in outputs) else []
+    paths = tuple(blobs.path(digest) for digest in kept if blobs.has(digest))
+    return evolve(_result(metadata, request, outputs), blobs=paths)
 
 
 def _evidence(
@@ -146,21 +147,25 @@ def _evidence(
     outputs: Sequence[Output],
     engine: Engine,
     result: BuildResult,
-    begun: int,
 ) -> Evidence | None:
     """What the finished build depended on; None for one that can't be replayed."""
     from pybuild.invocation import Evidence, recordable
 
+    vertices = list(walk(plan.edges))
+    sources = {vertex.digest: vertex.op for vertex in vertices if isinstance(vertex.op, SourceOp)}
     generation = engine.store.known_generation()
-    if generation is None or not recordable(request, outputs):
+    if generation is None or not recordable(request, outputs, sources.values()):
+        return None
+    trees = engine.local_trees
+    local = [digest for digest, op in sources.items() if op.identifier.startswith("local://")]
+    if not trees.keys() >= set(local):
         return None
     return Evidence(
-        begun,
         plan,
         generation,
-        trees=engine.local_trees,
-        blobs=[engine.store.blobs.path(result.digest)] if result.digest else [],
-        steps=[vertex.name for vertex in walk(plan.edges)],
+        trees=[trees[digest] for digest in local],
+        blobs=result.blobs,
+        steps=[vertex.name for vertex in vertices],
     )
 
 
@@ -215,7 +220,3 @@ def _hosts(request: BuildRequest) -> Hosts | None:
     from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
 
     return Hosts([RegistryConfig(host, **settings) for host, settings in request.registries.items()])
-
-
-def absolute(paths: Sequence[str]) -> list[str]:
-    return [os.path.abspath(path) for path in paths]

@@ -13,23 +13,29 @@ from io import StringIO
 from zlib import crc32
 
 from pybuild import cached
+from pybuild.lang.diagnostics import UserError
+from pybuild.lang.dockerfile.wildcard import has_wildcard
 from pybuild.runtime.sources.expansion import expand, look_up
-from pybuild.runtime.sources.statcache import settled
+from pybuild.runtime.sources.statcache import FINE_GRAIN, at_rest, grain, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from pybuild.compiler.ops import SourceOp
     from pybuild.plan import Plan
     from pybuild.request import BuildRequest
     from pybuild.runtime.export.output import Output
     from pybuild.runtime.snapshots.types import Node, Resolution
     from pybuild.runtime.sources.local import LocalTree
 
-    Listed = tuple[bytes, frozenset[bytes], list[bytes]]
+    Listed = tuple[bytes, dict[bytes, bool], list[bytes]]
 
 KEPT = 200
 """Records of one store; the oldest go."""
+
+STILL = ("local", "docker-image", "oci-layout")
+"""Sources that are what they were while files and the store's generation say so."""
 
 
 class Unrecordable(Exception):
@@ -37,15 +43,14 @@ class Unrecordable(Exception):
 
 
 class Evidence:
-    """What a finished build depended on and left: its `plan`, the local directories it read, blobs of the store
-    that its outputs need. `begun` is when it began, in nanoseconds; `generation` is that of the store while names
-    were looked up; `steps` are the names of its vertices."""
+    """What a finished build depended on and left: its `plan`, the local directories it read, the files of the
+    store that its outputs need. `generation` is that of the store while names were looked up; `steps` are the
+    names of its vertices."""
 
-    __slots__ = ("begun", "blobs", "generation", "plan", "steps", "trees")
+    __slots__ = ("blobs", "generation", "plan", "steps", "trees")
 
     def __init__(
         self,
-        begun: int,
         plan: Plan,
         generation: str,
         *,
@@ -53,7 +58,6 @@ class Evidence:
         blobs: Sequence[str] = (),
         steps: Sequence[str] = (),
     ) -> None:
-        self.begun = begun
         self.plan = plan
         self.generation = generation
         self.trees = trees
@@ -61,7 +65,7 @@ class Evidence:
         self.steps = steps
 
 
-def recordable(request: BuildRequest, outputs: Sequence[Output]) -> bool:
+def recordable(request: BuildRequest, outputs: Sequence[Output], sources: Iterable[SourceOp]) -> bool:
     """Whether a build like this can be replayed at all."""
     return not (
         request.context == "-"
@@ -73,6 +77,7 @@ def recordable(request: BuildRequest, outputs: Sequence[Output]) -> bool:
         or request.load
         or request.progress == "rawjson"
         or any(not _replayable(output) for output in outputs)
+        or any(op.identifier.partition("://")[0] not in STILL for op in sources)
     )
 
 
@@ -80,7 +85,9 @@ def _replayable(output: Output) -> bool:
     """Whether an output that is there need not be made again: archives in files, names in the local store."""
     if output.type == "image":
         return not output.flag("push")
-    return output.type == "none" or (output.type in ("oci", "docker", "tar") and output.dest not in ("", "-"))
+    if output.type in ("oci", "docker"):
+        return output.flag("tar", True) and output.dest not in ("", "-")
+    return output.type == "none" or (output.type == "tar" and output.dest not in ("", "-"))
 
 
 def write(
@@ -97,31 +104,41 @@ def write(
 
     `outputs` are the files it left, `stdout` and `stderr` what a replay prints.
     """
-    plan = evidence.plan
+    plan, begun = evidence.plan, cached.BEGUN
     try:
+        for found in plan.consulted.values():
+            _check(found, begun)
+        plain = plan.to_plain()
+        plain["parts"] = (*plan.parts, *(part for tree in plan.trees for part in _parts(tree, begun)))
         record = {
             "variables": cached.variables(plan.names),
-            "files": [_file(path, evidence.begun) for path in sorted(set(plan.consulted))],
-            "outputs": [(path, cached.signature_of(path)) for path in sorted(outputs)],
+            "outputs": [(path, _left(path)) for path in sorted(outputs)],
             "generation": evidence.generation,
             "blobs": evidence.blobs,
-            "parts": [part for tree in evidence.trees for part in _parts(tree, evidence.begun)],
+            "parts": [part for tree in evidence.trees for part in _parts(tree, begun)],
             "stdout": stdout,
             "stderr": stderr,
             "warnings": warnings,
-            "plan": plan.to_plain(),
+            "plan": plain,
             "request": request.to_plain(),
         }
-        path = cached.record_path(argv)
-        body = marshal.dumps(record)
-    except (Unrecordable, OSError, ValueError):
-        return
+        _put(cached.record_path(argv), marshal.dumps(record))
+    except (Unrecordable, UserError, OSError, ValueError):
+        return  # a record saves time, and nothing depends on it
+
+
+def _put(path: str, body: bytes) -> None:
+    """Write the record at `path`, atomically. Raises OSError."""
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
     temporary = f"{path}.{os.urandom(6).hex()}"
-    with open(temporary, "wb") as file:
-        file.write(cached.FORMAT + crc32(body).to_bytes(4, "little") + body)
-    os.rename(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(cached.FORMAT + crc32(body).to_bytes(4, "little") + body)
+        os.rename(temporary, path)
+    except OSError:
+        _unlink(temporary)
+        raise
     _thin(directory)
 
 
@@ -135,76 +152,107 @@ def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
     return out.getvalue()
 
 
-def _file(path: str, begun: int) -> tuple[str, cached.Signature | None]:
-    try:
-        found = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return path, None
-    if not settled(found, begun):
+def _check(found: cached.Signature | None, begun: int) -> None:
+    """Raises Unrecordable for a file whose state does not tell of every change."""
+    if found == cached.UNKNOWN or (found is not None and len(found) > 1 and not at_rest(found[3], begun)):
+        raise Unrecordable
+
+
+def _left(path: str) -> tuple[int, ...]:
+    """The state of a file that the build left. Raises Unrecordable for what is written each time (a pipe), and
+    where the clock is too coarse to show a change right after the build."""
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode) or grain(found.st_ctime_ns) > FINE_GRAIN:
         raise Unrecordable(path)
-    return path, cached.signature(found)
+    return cached.signature(found)
 
 
 def _parts(tree: LocalTree, begun: int) -> list[cached.Part]:
-    """The state of all that the tree's selected paths lead to, in one part or two of the same size."""
-    directories: list[Listed] = []
-    singles: set[bytes] = set()
+    """The state of all that the tree's selected paths lead to, in one part or two of the same size. It is the
+    state in which the build saw it. Raises Unrecordable."""
+    directories: dict[bytes, Listed] = {}
+    singles: dict[bytes, bytes] = {}
     for pattern in tree.selected or (b"",):
         found = expand(tree, os.fsdecode(pattern), follow=True)
-        places = [look_up(tree, path) for path in found.paths]
         if found.base is not None:
             _listed(tree, found.base, pattern, directories, begun)
-            places.append(found.base)
-        for where in places:
-            for link in where.links:
-                singles.add(_settled(link, begun).real)
-            if where.node is None:
-                singles.add(os.path.join(tree.root, where.path))
-                continue
-            singles.add(_settled(where.node, begun).real)
-            if stat.S_ISDIR(where.node.stat.st_mode) and where is not found.base:
-                _walk(tree, where.path, directories, begun)
-    files = tuple(sorted(singles))
-    total = sum(len(rows) for _, _, rows in directories)
+            _walked(tree, found.base, singles, begun)
+        for path in found.paths:
+            where = look_up(tree, path)
+            _walked(tree, where, singles, begun)
+            if where.node is not None and stat.S_ISDIR(where.node.stat.st_mode):
+                _below(tree, where.path, directories, begun)
+    listed = list(directories.values())
+    total = sum(len(rows) for _, _, rows in listed)
     if total < cached.FORKED:
-        return [_part(directories, files)]
+        return [_part(listed, singles)]
     half, count, split = total // 2, 0, 0
-    for _, _, rows in directories:
+    for _, _, rows in listed:
         if count >= half:
             break
         count += len(rows)
         split += 1
-    return [_part(directories[:split], files), _part(directories[split:], ())]
+    return [_part(listed[:split], singles), _part(listed[split:], {})]
 
 
-def _listed(tree: LocalTree, base: Resolution, pattern: bytes, out: list[Listed], begun: int) -> None:
+def _walked(tree: LocalTree, where: Resolution, out: dict[bytes, bytes], begun: int) -> None:
+    """What a path leads through and to: links, directories above, and what is there in the end."""
+    for link in where.links:
+        _above(tree, link.path, out)
+        _single(tree, link.path, link, out, begun)
+    _above(tree, where.path, out)
+    if where.path:
+        _single(tree, where.path, where.node, out, begun)
+
+
+def _above(tree: LocalTree, path: bytes, out: dict[bytes, bytes]) -> None:
+    parent = path.rpartition(b"/")[0]
+    while parent:
+        node = tree.lstat(parent)
+        if node is not None and stat.S_ISDIR(node.stat.st_mode):
+            _single(tree, parent, node, out, 0)
+        parent = parent.rpartition(b"/")[0]
+
+
+def _single(tree: LocalTree, path: bytes, node: Node | None, out: dict[bytes, bytes], begun: int) -> None:
+    real = os.path.join(tree.root, path)
+    if node is not None:
+        out[real] = cached.row(real, _settled(node, begun).stat)
+    elif tree.left_out(path):
+        raise Unrecordable(path)  # ignored: whatever it is, it might as well not be there
+    else:
+        out[real] = cached.absent(real)
+
+
+def _listed(tree: LocalTree, base: Resolution, pattern: bytes, out: dict[bytes, Listed], begun: int) -> None:
     """The directories in which a pattern's wildcards look for names."""
     if base.node is None or not stat.S_ISDIR(base.node.stat.st_mode):
         return
-    levels = len([part for part in pattern.split(b"/") if part]) - len(
-        [p for p in base.path.split(b"/") if p]
-    )
+    parts = [part for part in os.path.normpath(b"/" + pattern).split(b"/") if part]
+    plain = next(n for n, part in enumerate(parts) if has_wildcard(os.fsdecode(part)))
     found = [base.path]
-    for _ in range(max(1, levels)):
-        out += [_directory(tree, path, begun) for path in found]
+    for _ in parts[plain:]:
+        for path in found:
+            out.setdefault(path, _directory(tree, path, begun))
         found = [node.path for path in found for node in tree.list(path) if stat.S_ISDIR(node.stat.st_mode)]
 
 
-def _walk(tree: LocalTree, top: bytes, out: list[Listed], begun: int) -> None:
+def _below(tree: LocalTree, top: bytes, out: dict[bytes, Listed], begun: int) -> None:
+    """The directory `top` and those in it, ignored ones that may hold exceptions too."""
     pending = [top]
     while pending:
         path = pending.pop()
-        out.append(_directory(tree, path, begun))
+        found = out.setdefault(path, _directory(tree, path, begun))
         pending += [node.path for node in tree.list(path) if stat.S_ISDIR(node.stat.st_mode)]
+        below = [os.path.join(path, name) for name, directory in found[1].items() if directory]
+        pending += [one for one in below if tree.searched(one)]
 
 
 def _directory(tree: LocalTree, path: bytes, begun: int) -> Listed:
-    nodes = tree.list(path)
+    start = len(path) + 1 if path else 0
+    rows = [cached.row(node.path[start:], _settled(node, begun).stat) for node in tree.list(path)]
     real = os.path.join(tree.root, path) if path else tree.root
-    names = [node.path.rpartition(b"/")[2] for node in nodes]
-    ignored = frozenset(os.listdir(real)).difference(names) if tree.filtered else frozenset()
-    rows = [cached.row(name, _settled(node, begun).stat) for name, node in zip(names, nodes, strict=True)]
-    return real, ignored, sorted(rows)
+    return real, dict(tree.ignored(path)), rows
 
 
 def _settled(node: Node, begun: int) -> Node:
@@ -214,17 +262,31 @@ def _settled(node: Node, begun: int) -> Node:
     return node
 
 
-def _part(directories: Sequence[Listed], files: tuple[bytes, ...]) -> cached.Part:
+def _part(directories: Sequence[Listed], singles: Mapping[bytes, bytes]) -> cached.Part:
     state = cached.hasher()
     for path, _, rows in directories:
-        state.update(b"%d %s\n" % (len(rows), path))
-        state.update(b"".join(rows))
-    state.update(cached.singles(files))
-    return tuple((path, ignored) for path, ignored, _ in directories), files, state.digest()
+        state.update(cached.listing(path, rows))
+    for row in singles.values():
+        state.update(row)
+    return tuple((path, ignored) for path, ignored, _ in directories), tuple(singles), state.digest()
 
 
 def _thin(directory: str) -> None:
-    with os.scandir(directory) as entries:
-        found = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries)
+    """Remove the oldest records. Others may do the same."""
+    found = []
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        try:
+            found.append((os.stat(path).st_mtime_ns, path))
+        except FileNotFoundError:
+            continue
+    found.sort()
     for _, path in found[:-KEPT]:
+        _unlink(path)
+
+
+def _unlink(path: str) -> None:
+    try:
         os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from pybuild.cached import Part, Signature
     from pybuild.compiler.graph import Edge
+    from pybuild.runtime.sources.local import LocalTree
 
 
 class Target:
@@ -28,10 +30,12 @@ class Target:
 
 
 class Plan:
-    """`directories` and `images` are what the graph's local names and OCI layout names stand for; `consulted` are
-    the files and `names` the variables that the plan depends on."""
+    """`directories` and `images` are what the graph's local names and OCI layout names stand for. The plan
+    depends on the files `consulted`, each with its state before it was read or looked for, on the variables
+    `names`, and on what the frontend read of local directories: those of `trees`, and what lies in the states
+    `parts`, which an earlier build left."""
 
-    __slots__ = ("consulted", "directories", "images", "names", "targets")
+    __slots__ = ("consulted", "directories", "images", "names", "parts", "targets", "trees")
 
     def __init__(
         self,
@@ -39,21 +43,25 @@ class Plan:
         directories: Mapping[str, bytes],
         images: Mapping[str, str],
         *,
-        consulted: Sequence[str] = (),
+        consulted: Mapping[str, Signature | None] | None = None,
         names: Sequence[str] = (),
+        trees: Sequence[LocalTree] = (),
+        parts: Sequence[Part] = (),
     ) -> None:
         self.targets = tuple(targets)
         self.directories = dict(directories)
         self.images = dict(images)
-        self.consulted = tuple(consulted)
+        self.consulted = dict(consulted or {})
         self.names = tuple(names)
+        self.trees = tuple(trees)
+        self.parts = tuple(parts)
 
     @property
     def edges(self) -> list[Edge]:
         return [target.edge for target in self.targets if target.edge is not None]
 
     def to_plain(self) -> dict[str, Any]:
-        """The plan as values of built-in types."""
+        """The plan as values of built-in types, but for `trees`."""
         from pybuild.compiler.llb.encode import encode_definition
 
         return {
@@ -70,6 +78,7 @@ class Plan:
             "images": self.images,
             "consulted": self.consulted,
             "names": self.names,
+            "parts": self.parts,
         }
 
     @classmethod
@@ -87,4 +96,5 @@ class Plan:
             value["images"],
             consulted=value["consulted"],
             names=value["names"],
+            parts=value["parts"],
         )

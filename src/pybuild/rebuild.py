@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from time import time_ns
+import sys
 
+from pybuild import failure
 from pybuild.building import run_build
 from pybuild.execute import BuildResult, execute, open_engine, requested_outputs
 from pybuild.lang.diagnostics import UserError
@@ -24,17 +25,19 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
     try:
         request = BuildRequest(**record["request"])
         plan = Plan.from_plain(record["plan"])
-    except (KeyError, TypeError, ValueError, UserError):
+    except (KeyError, TypeError, ValueError, AttributeError, UserError):
         return None
 
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
-        begun = time_ns()
         outputs = requested_outputs(request)
         engine = open_engine(request, plan.directories, plan.images, observer, cancellation)
         try:
             observer.start()
-            return execute(plan, request, outputs, engine, begun)
+            return execute(plan, request, outputs, engine)
         finally:
             engine.close()
 
-    return run_build(request, build, warned=record["warnings"])
+    try:
+        return run_build(request, build, warned=record["warnings"])
+    except (UserError, OSError, KeyboardInterrupt) as error:
+        return failure.report(error, sys.stderr)

@@ -172,7 +172,7 @@ def different(row: Row, builders: Sequence[Builder], context: Path, work: Path) 
     for name, image in images.items():
         if ours is not None and name != "pybuild":
             lines = [
-                *differences(comparable(image.config), comparable(ours.config)),
+                *differences(comparable(image), comparable(ours)),
                 *tree_differences(image.tree, ours.tree),
             ]
             if lines:

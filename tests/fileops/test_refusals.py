@@ -88,6 +88,7 @@ def test_what_the_system_refuses_is_said(room: Room, monkeypatch: pytest.MonkeyP
 
 def test_nothing_is_left_of_a_failed_op(room: Room) -> None:
     source = room.state(files({"a": b"1"}))
+    room.snapshotter.close()
     before = set(os.listdir(room.store.work))
     with pytest.raises(UserError):
         room.run(

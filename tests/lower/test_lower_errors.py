@@ -147,7 +147,7 @@ def test_an_image_that_is_not_found_keeps_its_error_and_gets_a_place() -> None:
     assert caught.value.exit_code == 1
     assert diagnostic.title == "docker.io/library/buidl:latest: not found"
     assert diagnostic.labels[0].span.line == 2
-    assert ("help", "did you mean build?") in diagnostic.notes
+    assert ("help", "no stage is called buidl: did you mean build?") in diagnostic.notes
 
 
 def test_an_image_of_copy_is_blamed_on_the_copy() -> None:
