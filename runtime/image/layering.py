@@ -66,6 +66,7 @@ class OverlayLayering:
         self._active = active
         self._below = snapshotter.tree(active.parent)
         self._whiteouts: set[bytes] = set()
+        self._replaced: set[bytes] = set()  # what stood here hid what the parent has
         self._opaque: set[bytes] = set()
         self._times: dict[bytes, int] = {}
 
@@ -94,14 +95,14 @@ class OverlayLayering:
         return path in self._whiteouts
 
     def made(self, path: bytes) -> None:
-        if path in self._whiteouts:
+        if path in self._whiteouts or path in self._replaced:
             self._whiteouts.discard(path)
             found = self._extractor.lstat(path)
             if found is not None and stat.S_ISDIR(found.st_mode):
                 self._hide_below(path)
 
     def implied(self, path: bytes) -> None:
-        if path in self._whiteouts:
+        if path in self._whiteouts or path in self._replaced:
             self._whiteouts.discard(path)
             self._hide_below(path)
             return
@@ -115,6 +116,8 @@ class OverlayLayering:
         pass
 
     def removed(self, path: bytes) -> None:
+        if path not in self._whiteouts:
+            self._replaced.add(path)
         inside = path + b"/"
         for known in [p for p in self._times if p == path or p.startswith(inside)]:
             del self._times[known]
