@@ -47,6 +47,7 @@ class Images:
         self._snapshotter = snapshotter
         self._observer = observer
         self._named = named
+        self._resolved: dict[tuple[str, Platform], Resolved] = {}
         self._archives: ArchiveSource | None = None
         self._open_layouts: LayoutSource | None = None
         self._hosts = hosts
@@ -71,16 +72,36 @@ class Images:
         return self.resolve_image(ref, platform, cancellation).content()
 
     def resolve_named(self, name: str, platform: Platform, cancellation: Cancellation) -> Resolved:
-        """The image of a layout or archive, by the name the build gave it. Raises UserError."""
-        transfer = Transfer(None, cancellation, self._waiting)
-        kind, place = self._place(name)
-        source = self._docker_archives if kind == "docker-archive" else self._layouts
-        found = source.resolve(place, platform, transfer)
-        # In the graph it goes by its name: where it lies is no part of what is built.
-        return found.named(f"{name}@{found.digest}")
+        """The image of a layout or archive, by the name the build gave it: the same for all who ask. Raises
+        UserError."""
+        known = self._resolved.get((name, platform))
+        if known is None:
+            transfer = Transfer(None, cancellation, self._waiting)
+            kind, place = self._place(name)
+            source = self._docker_archives if kind == "docker-archive" else self._layouts
+            found = source.resolve(place, platform, transfer)
+            # In the graph it goes by its name: where it lies is no part of what is built.
+            known = self._resolved.setdefault((name, platform), found.named(f"{name}@{found.digest}"))
+        return known
 
     def named_content(self, ref: str, platform: Platform, cancellation: Cancellation) -> ImageContent:
-        return self.resolve_named(ref.partition("@")[0], platform, cancellation).content()
+        """The image `NAME@DIGEST` of a graph. Raises UserError."""
+        name, _, digest = ref.partition("@")
+        kind, place = self._place(name)
+        if digest and kind != "docker-archive":
+            from pybuild.runtime.sources.layout import LayoutName, parse_layout_name
+
+            known = self._resolved.get((name, platform))
+            if known is None or known.digest != digest:
+                pinned = LayoutName(parse_layout_name(place).path, digest=digest)
+                transfer = Transfer(None, cancellation, self._waiting)
+                return self._layouts.resolve(pinned, platform, transfer).content()
+        found = self.resolve_named(name, platform, cancellation)
+        if digest and found.digest != digest:
+            raise UserError(
+                f"{place} does not hold the image {digest} of the graph", help="has it changed? build again"
+            )
+        return found.content()
 
     def unpack(self, content: ImageContent, vertex: Vertex, cancellation: Cancellation) -> int | None:
         """The snapshot of an image; fetching and unpacking overlap."""

@@ -104,21 +104,29 @@ def _from_stdin(inputs: Inputs, file: str | None) -> None:
 
 
 def complete(inputs: Inputs, directory: str, file: str | None) -> None:
-    """The archive on standard input was unpacked into `directory`: read the Dockerfile from there."""
+    """The archive on standard input was unpacked into `directory`: read the Dockerfile and its ignore file from
+    there. Raises UsageError."""
     from pybuild.runtime.snapshots.tree import DirectoryTree
+    from pybuild.runtime.sources.expansion import look_up
 
     tree = DirectoryTree(os.fsencode(directory))
+
+    def find(name: str) -> str | None:
+        """Where the file of that name really is: never outside of the archive."""
+        node = look_up(tree, os.fsencode(name)).node
+        return os.fsdecode(node.real) if node is not None and stat.S_ISREG(node.stat.st_mode) else None
+
     names = (file,) if file is not None else DOCKERFILES
-    for name in names:
-        node = tree.resolve(os.fsencode(name)).node
-        if node is not None and stat.S_ISREG(node.stat.st_mode):
-            with open(node.real, "rb") as found:
-                inputs.dockerfile, inputs.name = found.read(), name
-            break
-    else:
+    name, path = next(((one, found) for one in names if (found := find(one)) is not None), ("", ""))
+    if not path:
         raise UsageError(f"the archive on standard input has no {names[0]}", help="name it with -f")
     inputs.directory = directory
-    _read_ignore(inputs, os.path.join(directory, inputs.name))
+    inputs.dockerfile, inputs.name = inputs.read(path) or b"", name
+    for ignore in (name + ".dockerignore", ".dockerignore"):
+        found = find(ignore)
+        if found is not None:
+            inputs.ignore, inputs.ignore_name = inputs.read(found) or b"", ignore
+            return
 
 
 def _default_file(inputs: Inputs, context: str) -> str:
@@ -219,5 +227,6 @@ class NamedContexts:
             path = os.path.abspath(parse_archive_name(rest.removeprefix("//")).path)
         else:
             path = os.path.abspath(parse_layout_name(rest.removeprefix("//")).path)
+        note(os.path.abspath(rest.removeprefix("//")), self.consulted)  # whether all of it is the path
         note(path, self.consulted)
         note(os.path.join(path, "index.json"), self.consulted)

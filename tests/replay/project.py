@@ -1,4 +1,4 @@
-"""A directory with a context, built by `python -m pybuild` in processes of their own that tell which path they took."""
+"""A context that is built by `python -m pybuild`, in processes that tell which path they took."""
 
 from __future__ import annotations
 
@@ -62,17 +62,17 @@ class Outcome:
 
 
 class Project:
-    """A context in `place/up/context` and a store. `words` are the words of its build; `variables` what they see
-    of the environment besides places."""
+    """A context in `place/up/context` and a store. `words` are the words of its build, `variables` what it sees
+    of the environment besides places, `package` is the directory that holds the program."""
 
-    def __init__(self, place: Path, store: Path, words: Sequence[str] = ()) -> None:
+    def __init__(self, place: Path, store: Path, package: Path, words: Sequence[str] = ()) -> None:
         self.place = place
         self.store = store
         self.context = place / "up" / "context"
         self.home = place / "home"
         self.words = ["-q", "--iidfile=../iid", *words]
         self.variables: dict[str, str] = {}
-        self.package: Path | None = None
+        self.package = package
         self.cwd = self.context
         (place / "tell").mkdir(parents=True)
         (place / ".git").mkdir()
@@ -102,12 +102,11 @@ class Project:
             path.write_text(text)
 
     def environment(self) -> dict[str, str]:
-        python = [str(self.place / "tell"), *([str(self.package)] if self.package else [])]
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "PYBUILD_ROOT": str(self.store),
-            "PYTHONPATH": os.pathsep.join(python),
+            "PYTHONPATH": f"{self.place}/tell:{self.package}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "TELL_MODULES": str(self.place / "modules"),
             **self.variables,
@@ -148,13 +147,22 @@ class Project:
         return again
 
     def judged(self) -> Outcome:
-        """Build after a change, and again by the ordinary path, which must come to the same."""
+        """Build after a change, and, if it did not take it, by the ordinary path, which must come to the same."""
         found = self.build()
+        if found.path == "ordinary":
+            return found
         judge = self.by_ordinary_path()
         assert (found.code, found.out) == (judge.code, judge.out), found.err + judge.err
         if found.code:
             assert found.err == judge.err
         return found
+
+    def recorded(self) -> None:
+        """Build, and leave a record."""
+        self.forget()
+        found = self.build()
+        assert found.code == 0, found.err
+        assert len(self.records()) == 1
 
     def by_ordinary_path(self) -> Outcome:
         self.forget()

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,12 +37,21 @@ FILES: dict[str, Change] = {
     "a directory above a file, by an absolute link": lambda p: _moved_behind_link(
         p, "deep/er", str(p.context / "elsewhere")
     ),
-    "a file for a directory": lambda p: (shutil.rmtree(p.context / "tree/sub"), p.write({"tree/sub": ""})),
+    "a file for a directory": lambda p: _replace(p, "tree/sub", "tree/sub"),
     "attribute of a file": lambda p: os.setxattr(p.context / "tree/a", "user.mark", b"1"),
     "attribute of a directory": lambda p: os.setxattr(p.context / "tree/sub", "user.mark", b"1"),
     "output gone": lambda p: (p.place / "up/iid").unlink(),
     "output edited": lambda p: (p.place / "up/iid").write_text("x"),
 }
+
+
+def _replace(project: Project, old: str, new: str) -> None:
+    path = project.context / old
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    project.write({new: ""})
 
 
 def _edit_keeping_times(path: Path) -> None:
@@ -61,13 +72,12 @@ def _moved_behind_link(project: Project, name: str, target: str) -> None:
 
 @pytest.mark.parametrize("change", FILES.values(), ids=FILES)
 def test_changed_files_are_built_from_the_plan(project: Project, change: Change) -> None:
-    before = project.settled()
+    project.recorded()
     try:
         change(project)
     except OSError:
         pytest.skip("no user attributes on this file system")
     assert project.judged().path == "rebuild"
-    assert before.path == "replay"
 
 
 COMMANDS: dict[str, Change] = {
@@ -106,13 +116,15 @@ def _user_file(project: Project) -> Path:
 @pytest.mark.parametrize("change", COMMANDS.values(), ids=COMMANDS)
 def test_a_changed_command_takes_the_ordinary_path(project: Project, change: Change) -> None:
     project.words.append("--build-arg=MARK")
-    project.settled()
+    project.recorded()
     change(project)
     assert project.judged().path == "ordinary"
 
 
 def test_what_means_the_same_is_replayed(project: Project) -> None:
-    project.write({".dockerignore": "ignored\nvolatile*\n!volatile/kept\n", "ignored/x": "", "volatile/x": ""})
+    project.write(
+        {".dockerignore": "ignored\nvolatile*\n!volatile/kept\n", "ignored/x": "", "volatile/x": ""}
+    )
     first = project.settled()
     project.variables.update(UNRELATED="1", PWD="/")
     project.write({"ignored/y": "", "unused": "edited", "volatile/y": ""})
@@ -139,9 +151,8 @@ def test_ignore_files_that_go_away(project: Project) -> None:
 EXCEPTIONS: dict[str, Change] = {
     "an exception in an ignored directory": lambda p: p.write({"all/dir/kept": ""}),
     "an exception in an ignored directory that appears": lambda p: p.write({"all/far/kept": ""}),
-    "a directory with an exception in the place of an ignored file": lambda p: (
-        (p.context / "all/file").unlink(),
-        p.write({"all/file/kept": ""}),
+    "a directory with an exception in the place of an ignored file": lambda p: _replace(
+        p, "all/file", "all/file/kept"
     ),
 }
 
@@ -184,7 +195,6 @@ def test_a_named_context_and_its_ignore_file(project: Project) -> None:
     project.settled()
     (named / "three").write_text("")
     assert project.judged().path == "rebuild"
-    project.build()
     (named / ".dockerignore").write_text("two\n")
     found = project.judged()
     assert found.path == "ordinary"
@@ -229,7 +239,7 @@ def test_the_files_of_a_host_command(project: Project, tmp_path: Path) -> None:
 
 
 def test_an_image_that_another_build_names_anew(project: Project, tmp_path: Path, store: Path) -> None:
-    other = Project(tmp_path / "other", store, ["--tag=base"])
+    other = Project(tmp_path / "other", store, project.package, ["--tag=base"])
     first = other.build()
     project.write({"Dockerfile": "FROM base\nCOPY target /t\n"})
     project.settled()
@@ -241,43 +251,41 @@ def test_an_image_that_another_build_names_anew(project: Project, tmp_path: Path
 def test_a_name_that_another_build_took(project: Project, tmp_path: Path, store: Path) -> None:
     project.words.append("--tag=mine")
     project.settled()
-    other = Project(tmp_path / "other", store, ["--tag=mine"])
+    other = Project(tmp_path / "other", store, project.package, ["--tag=mine"])
     other.write({"single": "other"})
     other.build()
     assert project.judged().path == "ordinary"
 
 
 @pytest.mark.parametrize("which", ["manifest", "config", "layer"])
-def test_a_blob_of_the_image(tmp_path: Path, which: str) -> None:
-    project = Project(tmp_path, tmp_path / "store", ["--tag=x"])
+def test_a_blob_of_the_image(alone: Project, which: str) -> None:
+    project = alone
+    project.words.append("--tag=x")
     digest = project.settled().out.strip()
     manifest = project.json_blob(digest)
-    gone = {"manifest": digest, "config": manifest["config"]["digest"], "layer": manifest["layers"][0]["digest"]}
+    gone = {
+        "manifest": digest,
+        "config": manifest["config"]["digest"],
+        "layer": manifest["layers"][0]["digest"],
+    }
     project.blob(gone[which]).unlink()
     assert project.build().path == "rebuild"
     assert project.blob(gone[which]).exists()
 
 
-def test_prune(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    project = Project(tmp_path, tmp_path / "store")
-    project.settled()
+def test_prune(alone: Project) -> None:
+    alone.settled()
     prune = [sys.executable, "-m", "pybuild", "prune", "--all", "--force"]
-    subprocess.run(prune, env=project.environment(), check=True, timeout=30)
-    found = project.build()
+    subprocess.run(prune, env=alone.environment(), check=True, timeout=30)
+    found = alone.build()
     assert (found.code, found.path) == (0, "ordinary")
 
 
 def test_the_program_itself(project: Project, tmp_path: Path) -> None:
-    import pybuild
-
-    source = Path(pybuild.__file__).parent
-    package = tmp_path / "package"
-    shutil.copytree(source, package / "pybuild", ignore=shutil.ignore_patterns("__pycache__"))
-    project.package = package
+    own = tmp_path / "package"
+    shutil.copytree(project.package, own)
+    project.package = own
     project.settled()
-    with open(package / "pybuild" / "lang" / "source.py", "a") as file:
+    with open(own / "pybuild" / "lang" / "source.py", "a") as file:
         file.write("# changed\n")
     assert project.judged().path == "ordinary"

@@ -1,0 +1,221 @@
+"""Which files a build reads: the build file, its ignore file, standard input, named contexts."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from registry.images import tar
+
+from pybuild import contexts
+from pybuild.contexts import Inputs, NamedContexts, complete, read_inputs
+from pybuild.lang.diagnostics import UsageError
+
+MODULE = "# syntax=python:1\n"
+
+
+def written(directory: Path, *names: str, **files: str) -> str:
+    directory.mkdir(exist_ok=True)
+    for name in names:
+        (directory / name).write_text(name)
+    for name, text in files.items():
+        (directory / name).write_text(text)
+    return str(directory)
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["Dockerfile"], "Dockerfile"),
+        (["Containerfile"], "Containerfile"),
+        (["Dockerfile", "Containerfile"], "Dockerfile"),
+        (["Dockerfile", "build.py"], "Dockerfile"),
+        (["Containerfile", "build.py", "Dockerfile.dev"], "Containerfile"),
+    ],
+)
+def test_the_build_file_of_a_directory(tmp_path: Path, names: list[str], chosen: str) -> None:
+    """`build.py` is a build file only where it says so."""
+    inputs = read_inputs(written(tmp_path, *names), None)
+    assert inputs.dockerfile == chosen.encode()
+    assert inputs.name == str(tmp_path / chosen)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"Dockerfile": "", "build.pybuild": ""},
+        {"Containerfile": "", "build.py": MODULE},
+        {"build.pybuild": "", "build.py": "#!/usr/bin/python\n" + MODULE},
+        {"Dockerfile": "", "build.pybuild": "", "build.py": MODULE},
+    ],
+)
+def test_more_than_one_kind_asks_for_a_choice(tmp_path: Path, files: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="more than one build file") as raised:
+        read_inputs(written(tmp_path, **files), None)
+    for name in files:
+        assert name in str(raised.value)
+    assert "-f" in dict(raised.value.diagnostic.notes)["help"]
+
+
+def test_a_choice_settles_it(tmp_path: Path) -> None:
+    context = written(tmp_path, "Dockerfile", "build.pybuild", "other")
+    assert read_inputs(context, str(tmp_path / "other")).dockerfile == b"other"
+
+
+@pytest.mark.parametrize("files", [{"build.pybuild": ""}, {"build.py": MODULE}])
+def test_other_kinds_are_refused_by_name(tmp_path: Path, files: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"not supported by this version"):
+        read_inputs(written(tmp_path, **files), None)
+
+
+def test_no_build_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no Dockerfile"):
+        read_inputs(str(tmp_path), None)
+    with pytest.raises(UsageError, match=r"missing does not exist"):
+        read_inputs(str(tmp_path), str(tmp_path / "missing"))
+    with pytest.raises(UsageError, match=r"is a directory"):
+        read_inputs(str(tmp_path), str(tmp_path))
+    os.mkfifo(tmp_path / "Dockerfile")
+    with (
+        open(os.open(tmp_path / "Dockerfile", os.O_RDWR), "rb"),
+        pytest.raises(UsageError, match="not a regular"),
+    ):
+        read_inputs(str(tmp_path), None)
+
+
+def test_bad_contexts(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        read_inputs(str(tmp_path / "missing"), None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="is not a directory"):
+        read_inputs(str(tmp_path / "file"), None)
+
+
+@pytest.mark.parametrize(
+    ("ignores", "read"),
+    [
+        ((".dockerignore",), ".dockerignore"),
+        (("dev.dockerignore",), "dev.dockerignore"),
+        ((".dockerignore", "dev.dockerignore"), "dev.dockerignore"),
+        ((".dockerignore", "Dockerfile.dockerignore"), ".dockerignore"),
+        ((), ""),
+    ],
+)
+def test_the_ignore_file(tmp_path: Path, ignores: Iterable[str], read: str) -> None:
+    context = written(tmp_path, "dev", "Dockerfile", *ignores)
+    assert read_inputs(context, str(tmp_path / "dev")).ignore == read.encode()
+
+
+def test_the_ignore_file_lies_beside_the_build_file(tmp_path: Path) -> None:
+    context = written(tmp_path / "context", ".dockerignore")
+    beside = written(tmp_path / "beside", "dev", ".dockerignore", "dev.dockerignore")
+    assert read_inputs(context, f"{beside}/dev").ignore == b"dev.dockerignore"
+    (tmp_path / "beside" / "dev.dockerignore").unlink()
+    assert read_inputs(context, f"{beside}/dev").ignore == b".dockerignore"
+
+
+def test_what_was_looked_for_is_noted_as_it_was_before(tmp_path: Path) -> None:
+    context = written(tmp_path, "Dockerfile")
+    found = read_inputs(context, None).consulted
+    looked_for = ("Dockerfile", "Containerfile", "build.pybuild", "build.py", ".dockerignore",
+                  "Dockerfile.dockerignore")  # fmt: skip
+    assert found.keys() == {str(tmp_path / name) for name in looked_for}
+    assert {Path(path).name for path, state in found.items() if state is not None} == {"Dockerfile"}
+
+
+# Standard input
+
+
+def from_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes, context: str, file: str | None) -> Inputs:
+    monkeypatch.setattr(contexts, "_stdin", lambda: data)
+    return read_inputs(context, file)
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_an_archive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, packed: type[bytes]) -> None:
+    inputs = from_stdin(monkeypatch, packed(tar(Dockerfile=b"FROM scratch")), "-", None)
+    assert inputs.archive is not None
+    complete(inputs, written(tmp_path, "Containerfile", ".dockerignore", "Containerfile.dockerignore"), None)
+    assert (inputs.dockerfile, inputs.ignore) == (b"Containerfile", b"Containerfile.dockerignore")
+    assert inputs.name == "Containerfile"
+
+
+def test_an_archive_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "Dockerfile").symlink_to("../secret")
+    inputs = from_stdin(monkeypatch, tar(x=b""), "-", None)
+    with pytest.raises(UsageError, match="has no Dockerfile"):
+        complete(inputs, str(inside), None)
+    (inside / "secret").write_text("inner")
+    complete(inputs, str(inside), None)
+    assert inputs.dockerfile == b"inner"
+
+
+def test_an_ignore_file_of_an_archive_leads_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("secret")
+    inside = written(tmp_path / "inside", "Dockerfile")
+    (tmp_path / "inside" / ".dockerignore").symlink_to("../secret")
+    inputs = from_stdin(monkeypatch, tar(x=b""), "-", None)
+    complete(inputs, inside, None)
+    assert inputs.ignore == b""
+
+
+def test_a_bare_build_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    inputs = from_stdin(monkeypatch, b"FROM scratch\n", "-", None)
+    assert (inputs.archive, inputs.dockerfile, inputs.directory) == (None, b"FROM scratch\n", None)
+    with pytest.raises(UsageError, match="-f names another"):
+        from_stdin(monkeypatch, b"FROM scratch\n", "-", "Dockerfile.dev")
+    with pytest.raises(UsageError, match="both"):
+        from_stdin(monkeypatch, b"", "-", "-")
+    inputs = from_stdin(
+        monkeypatch, b"FROM x", written(tmp_path, "Dockerfile", "build.pybuild", ".dockerignore"), "-"
+    )
+    assert (inputs.dockerfile, inputs.ignore) == (b"FROM x", b".dockerignore")
+
+
+def test_an_archive_is_not_a_build_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert from_stdin(monkeypatch, io.BytesIO(tar(a=b"")).read(), "-", "a").archive is not None
+
+
+# Named contexts
+
+
+def test_kinds_of_named_contexts(tmp_path: Path) -> None:
+    found = NamedContexts(
+        [
+            ("dir", str(tmp_path)),
+            ("image", "docker-image://alpine"),
+            ("layout", "oci-layout://here"),
+            ("archive", "docker-archive:there.tar"),
+            ("host", "host:sh, cat"),
+        ]
+    )
+    assert found.directories == {"context:dir": os.fsencode(tmp_path)}
+    assert found.images == {"layout": "oci-layout://here", "archive": "docker-archive:there.tar"}
+    assert found.hosts == {"host": ("sh", "cat")}
+    assert found.sources.keys() == {"dir", "image", "layout", "archive", "host"}
+    names = {os.path.relpath(path) for path in found.consulted}
+    assert names >= {"here", "here/index.json", "there.tar"}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("missing", "does not exist"),
+        ("host:", "names no command"),
+        ("https://example.com/x.git", "not supported"),
+        ("git@github.com:a/b", "not supported"),
+        ("target:other", "not supported"),
+    ],
+)
+def test_bad_named_contexts(value: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        NamedContexts([("x", value)])
