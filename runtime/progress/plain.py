@@ -112,7 +112,7 @@ class Plain(Display):
             if self._stopped:
                 return
             one = self._named(event.vertex, event.vertex)
-            if event.completed is None and not _worth_telling(one.told.get(event.id), event):
+            if not _worth_telling(one.told.get(event.id), event):
                 return
             one.statuses[event.id] = event
             self._advance(one)
@@ -244,6 +244,8 @@ class Plain(Display):
 def _worth_telling(told: StatusEvent | None, event: StatusEvent) -> bool:
     if told is None:
         return True
+    if event.completed is not None:
+        return told.completed is None or told.current != event.current
     if event.total and (event.current - told.current) / event.total >= STATUS_STEP:
         return True
     return event.timestamp - told.timestamp >= STATUS_SECONDS

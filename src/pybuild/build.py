@@ -82,7 +82,8 @@ def prune(root: str) -> None:
     lock = wait_lock(path, on_wait=lambda who: print(f"waiting for {who}", file=sys.stderr))
     assert lock is not None
     with lock:
-        for name in os.listdir(root):
+        # What is remembered of the store goes before the store.
+        for name in sorted(os.listdir(root), key=lambda name: name != "invocations"):
             if name.startswith(ENTRIES):
                 remove_tree(os.path.join(root, name))
 
