@@ -122,9 +122,8 @@ def load(argv: Sequence[str]) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     start = len(FORMAT) + 4
-    if not data.startswith(FORMAT) or crc32(data[start:]) != int.from_bytes(
-        data[start - 4 : start], "little"
-    ):
+    expected = int.from_bytes(data[len(FORMAT) : start], "little")
+    if len(data) <= start or not data.startswith(FORMAT) or crc32(data[start:]) != expected:
         return None
     found = marshal.loads(data[start:])
     return found if isinstance(found, dict) else None

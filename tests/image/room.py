@@ -26,7 +26,7 @@ def walk_changes(root: bytes) -> Iterator[Change]:
     return below(b"", root)
 
 
-def describe(root: str | bytes, *, times: bool = True) -> dict[bytes, tuple[object, ...]]:
+def describe(root: str | bytes | os.PathLike[str], *, times: bool = True) -> dict[bytes, tuple[object, ...]]:
     """Everything a tree consists of, by path: kind and mode, owner, time in seconds, content or target,
     device, attributes, and the first name of its inode."""
     top = os.fsencode(root)

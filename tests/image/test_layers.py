@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -151,9 +152,14 @@ def test_empty_layers(room: Room) -> None:
 def test_many_threads_get_one_layer(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = room.snapshot(None, {"f": os.urandom(1 << 20)})
     layers = Layers(room.store, room.snapshotter)
-    runs = []
+    runs: list[int] = []
     real = layers._write
-    monkeypatch.setattr(layers, "_write", lambda *args: (runs.append(1), real(*args)))
+
+    def counted(*args: Any) -> None:
+        runs.append(1)
+        real(*args)
+
+    monkeypatch.setattr(layers, "_write", counted)
     found: list[Descriptor] = []
     workers = [threading.Thread(target=lambda: found.append(layers.layer(snapshot, GZIP))) for _ in range(6)]
     for worker in workers:

@@ -23,8 +23,11 @@ def tell():
         file.write("\\n".join(sys.modules))
 if "TELL_MODULES" in os.environ:
     atexit.register(tell)
+if "CHANGED_JUST_NOW" in os.environ:
+    os.utime(os.environ["CHANGED_JUST_NOW"], follow_symlinks=False)
 """
-"""A `sitecustomize` that writes the modules of a process to a file when it ends."""
+"""A `sitecustomize` that writes the modules of a process to a file when it ends, and changes a file just before
+the program begins."""
 
 SETTLE_SECONDS = 0.06
 """A process that begins after this time takes a file that was just written for one at rest."""

@@ -14,7 +14,7 @@ from zlib import crc32
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from replay.project import Project
+from replay.project import SETTLE_SECONDS, Project
 
 from pybuild import cached, invocation
 
@@ -114,18 +114,15 @@ def test_a_plan_that_cannot_be_read_takes_the_ordinary_path(alone: Project) -> N
     assert alone.judged().path == "ordinary"
 
 
-def test_young_files_leave_no_record(project: Project) -> None:
-    for name in ("single", "Dockerfile", "link"):
-        project.build()
-        project.forget()
-        path = project.context / name
-        if path.is_symlink():
-            path.unlink()
-            path.symlink_to("target")
-        else:
-            path.write_bytes(path.read_bytes())
-        assert project.run(*project.words).code == 0
-        assert project.records() == [], name
+@pytest.mark.parametrize("name", ["single", "Dockerfile", "link", "tree/sub/b", "target"])
+def test_young_files_leave_no_record(project: Project, name: str) -> None:
+    time.sleep(SETTLE_SECONDS)
+    project.forget()
+    project.variables["CHANGED_JUST_NOW"] = str(project.context / name)
+    assert project.run(*project.words).code == 0
+    assert project.records() == []
+    del project.variables["CHANGED_JUST_NOW"]
+    project.recorded()
 
 
 def test_an_edit_in_the_tick_of_the_build_is_noticed(project: Project) -> None:
@@ -251,7 +248,7 @@ def test_records_are_thinned(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     left = {path.name for path in directory.iterdir()}
-    assert len(left) == invocation.KEPT
+    assert invocation.KEPT - len(threads) < len(left) <= invocation.KEPT  # files being written count too
     assert "new" in left
     assert "9" not in left
 
