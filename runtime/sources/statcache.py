@@ -24,8 +24,8 @@ MAGIC = b"pybuild stat cache 2\n"
 _ENTRY = struct.Struct("<QqqQQ32s?")
 _COUNT = struct.Struct("<Q")
 _SUM = struct.Struct("<I")
-FINE_GRAIN = 50_000_000
-"""Nanoseconds: more than a tick of kernels that stamp files by the timer interrupt."""
+FINE_GRAIN = 12_000_000
+"""Nanoseconds: more than a tick (10 ms at the most) of kernels that stamp files by the timer interrupt."""
 COARSE_GRAIN = 2_500_000_000
 """Nanoseconds: file systems that keep whole seconds, or two."""
 

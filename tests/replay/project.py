@@ -24,9 +24,10 @@ def tell():
 if "TELL_MODULES" in os.environ:
     atexit.register(tell)
 if "CHANGED_JUST_NOW" in os.environ:
+    import pybuild.cached
     os.utime(os.environ["CHANGED_JUST_NOW"], follow_symlinks=False)
 """
-"""A `sitecustomize` that writes the modules of a process to a file when it ends, and changes a file just before
+"""A `sitecustomize` that writes the modules of a process to a file when it ends, and changes a file just as
 the program begins."""
 
 SETTLE_SECONDS = 0.06

@@ -204,6 +204,8 @@ def test_engines_side_by_side(tmp_path: Path, files: Path) -> None:
     blobs = {digest: data for image in images for digest, data in image.blobs.items()}
     write_layout(layout, blobs, *[image.entry for image in images])
     results: list[list[int | None]] = []
+    with opened(tmp_path / "store", Observer()):
+        pass
 
     def solve() -> None:
         named = {"base": f"oci-layout://{layout}"}
