@@ -86,8 +86,6 @@ class Engine:
         enter: bool = True,
     ) -> None:
         """Without `enter` the process stays in its namespaces, and nothing can be mounted or run."""
-        from pybuild.runtime.ops.exec import ExecHandler
-        from pybuild.runtime.ops.files.handler import FileHandler
         from pybuild.runtime.sandbox import namespaces
         from pybuild.runtime.sandbox.runner import Runner
         from pybuild.runtime.snapshots.choose import choose
@@ -106,12 +104,7 @@ class Engine:
         self._networks: NetworkPool | None = None
         self._layers: Layers | None = None
         self._guard = threading.RLock()
-        self._announcer = _Announcer(observer)
         self._sweep()
-        records = Records(self.store, self.snapshotter)
-        files = FileHandler(self.snapshotter, records)
-        self._materialize = files.materialize
-        self._local = LocalHandler(options.directories, self._local_tree)
         self.images = Images(
             self.store,
             self.snapshotter,
@@ -120,26 +113,37 @@ class Engine:
             hosts=options.hosts,
             pull=options.pull,
         )
-        image = ImageHandler(self.images.image_content, self.images.unpack)
-        layout = ImageHandler(self.images.named_content, self.images.unpack)
-        steps = ExecHandler(
-            self.snapshotter,
-            self.sandbox,
-            observer,
-            files.materialize,
-            allow_insecure="security.insecure" in options.allow,
-            allow_host_network="network.host" in options.allow,
-        )
-        sources: dict[str, Handler] = {
-            "docker-image": image,
-            "oci-layout": layout,
-            "local": self._local,
-        }
-        self.operations = Operations(self.store, records, sources, steps, files, observer)
+        self._local = LocalHandler(options.directories, self._local_tree)
+        self.operations = self._operations()
+        self._announcer = _Announcer(observer)
         parallelism = options.parallelism or max(16, 4 * len(os.sched_getaffinity(0)))
         self._solver: Solver[Vertex, Result] = Solver(
             self.operations, observer=self._announcer, max_parallelism=parallelism
         )
+
+    def _operations(self) -> Operations:
+        """The handlers of every kind of op, put together."""
+        from pybuild.runtime.ops.exec import ExecHandler
+        from pybuild.runtime.ops.files.handler import FileHandler
+
+        allow = self.options.allow
+        records = Records(self.store, self.snapshotter)
+        files = FileHandler(self.snapshotter, records)
+        self._materialize = files.materialize
+        steps = ExecHandler(
+            self.snapshotter,
+            self.sandbox,
+            self.observer,
+            files.materialize,
+            allow_insecure="security.insecure" in allow,
+            allow_host_network="network.host" in allow,
+        )
+        sources: dict[str, Handler] = {
+            "docker-image": ImageHandler(self.images.image_content, self.images.unpack),
+            "oci-layout": ImageHandler(self.images.named_content, self.images.unpack),
+            "local": self._local,
+        }
+        return Operations(self.store, records, sources, steps, files, self.observer)
 
     # Solving
 

@@ -58,6 +58,17 @@ def layering(snapshotter: Snapshotter, active: Active) -> Layering:
     return PlainLayering() if snapshotter.plain else OverlayLayering(snapshotter, active)
 
 
+def hidden_by(parent: bytes, name: bytes) -> bytes | None:
+    """The path that the whiteout `name` (`.wh.…`) in `parent` hides: empty for AUFS's own records, which mean
+    nothing here, None for a name that names nothing."""
+    hidden = name[4:]
+    if hidden.startswith(b".wh."):
+        return b""
+    if hidden in (b"", b".", b".."):
+        return None
+    return parent + b"/" + hidden if parent else hidden
+
+
 class OverlayLayering:
     """Into an upper directory: whatever is there is the layer's own."""
 
@@ -77,12 +88,9 @@ class OverlayLayering:
         if name == OPAQUE:
             self._hide_below(parent)
             return True
-        hidden = name[4:]
-        if hidden.startswith(b".wh."):
-            return True  # AUFS's own records
-        if hidden in (b"", b".", b".."):
-            return False
-        path = parent + b"/" + hidden if parent else hidden
+        path = hidden_by(parent, name)
+        if not path:
+            return path is not None
         found = self._extractor.lstat(path)
         if found is None:
             self._snapshotter.whiteout(self._active, path)
@@ -170,12 +178,9 @@ class PlainLayering:
         if name == OPAQUE:
             self._prune(parent)
             return True
-        hidden = name[4:]
-        if hidden.startswith(b".wh."):
-            return True  # AUFS's own records
-        if hidden in (b"", b".", b".."):
-            return False
-        path = parent + b"/" + hidden if parent else hidden
+        path = hidden_by(parent, name)
+        if not path:
+            return path is not None
         if path in self._made:
             self._prune(path)
         else:
