@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.workloads import ROWS, Row, write
-from differential.comparing import comparable, differences, tree_differences
+from differential.comparing import comparable, image_differences
 from differential.imagetree import read_image
 
 LIMIT = 600
@@ -171,10 +171,7 @@ def different(row: Row, builders: Sequence[Builder], context: Path, work: Path) 
     found: dict[str, str] = {}
     for name, image in images.items():
         if ours is not None and name != "pybuild":
-            lines = [
-                *differences(comparable(image), comparable(ours)),
-                *tree_differences(image.tree, ours.tree),
-            ]
+            lines = image_differences(comparable(image), comparable(ours))
             if lines:
                 found["pybuild"] = f"differs from {name}: {lines[0][:60]}"
     return found
