@@ -108,7 +108,7 @@ class Store:
         _check_schema(root)
         in_use = wait_lock(os.path.join(root, IN_USE), shared=not exclusive, on_wait=on_wait)
         assert in_use is not None
-        return cls(root, in_use, _connect(os.path.join(root, f"records-v{VERSION}.sqlite")))
+        return cls(root, in_use, _connect(root))
 
     def transaction(self) -> Transaction:
         """A write transaction: `with store.transaction() as db`. Commits at the end, rolls back on error."""
@@ -162,14 +162,17 @@ class Store:
     def bump(self) -> None:
         """A name in the store means something else now, or content was deleted: what was remembered of the
         store outside of its database (invocation records) holds no longer."""
-        alone = self.known_generation() is not None
-        temporary = self.path("generation." + os.urandom(6).hex())
-        made = os.urandom(16).hex()
-        with open(temporary, "w", encoding="ascii") as file:
-            file.write(made)
-        os.rename(temporary, self.path("generation"))
-        if alone:
-            self._seen = made
+        lock = self.lock("generation")
+        assert lock is not None
+        with lock:
+            alone = self.known_generation() is not None
+            temporary = self.path("generation." + os.urandom(6).hex())
+            made = os.urandom(16).hex()
+            with open(temporary, "w", encoding="ascii") as file:
+                file.write(made)
+            os.rename(temporary, self.path("generation"))
+            if alone:
+                self._seen = made
 
     def lock(
         self,
@@ -319,15 +322,20 @@ def _user_name(uid: int) -> str:
         return f"uid {uid}"
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(root: str) -> sqlite3.Connection:
+    path = os.path.join(root, f"records-v{VERSION}.sqlite")
     db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode=WAL")
+    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        # One process at a time: SQLite waits for nobody while it changes the journal mode.
+        lock = wait_lock(os.path.join(root, "locks", "schema"))
+        assert lock is not None
+        with lock:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
     # Commits are not synced one by one: after a loss of power the database is as of some commit, steps recorded
     # later are lost, and their snapshots are distrusted or swept. `Store.close` syncs what a process leaves.
     db.execute("PRAGMA synchronous=NORMAL")
     db.execute("PRAGMA foreign_keys=ON")
-    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-        db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={VERSION}; COMMIT;")
     return db
 
 

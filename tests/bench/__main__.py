@@ -4,6 +4,7 @@
 
 Whole processes, each row's builders in turn (A B A B …), medians. After the timed builds of a row the results are
 exported and compared (file tree and config); a row whose results differ, or could not be made, has no time.
+Exports are timed on a store that has the result but no layer of it.
 Neighbours: Docker's BuildKit by `docker buildx` (DOCKER_HOST), and `buildctl` (BUILDKIT_HOST) where installed. The
 base image is PYBUILD_BENCH_BASE, by default busybox in the registry of PYBUILD_TEST_REGISTRY.
 """
@@ -140,11 +141,14 @@ def time_row(row: Row, builders: Sequence[Builder], context: Path, work: Path) -
                 path = context / row.change
                 path.write_text(f"{path.read_text()[:2000]}{number} {builder.name}\n")
             try:
-                if row.empty:
+                if row.empty or row.output:
                     builder.empty()
                 target = work / f"{builder.name}.tar"
                 target.unlink(missing_ok=True)
-                output = f"type=oci,dest={target},compression={row.output}" if row.output else None
+                output = None
+                if row.output:
+                    builder.build(row, context)
+                    output = f"type=oci,dest={target},compression={row.output}"
                 seconds = builder.build(row, context, output)
             except (Failed, subprocess.TimeoutExpired) as error:
                 failures[builder.name] = f"failed: {str(error).strip().splitlines()[-1][:60]}"
