@@ -22,7 +22,7 @@ import threading
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content.blobs import Blobs
-from pybuild.runtime.content.locks import Lock, holder, try_lock, wait_lock
+from pybuild.runtime.content.locks import Lock, try_lock, wait_lock
 from pybuild.runtime.content.schema import TABLES, VERSION
 
 TYPE_CHECKING = False
@@ -393,4 +393,4 @@ def file_system(path: str) -> str:
     return kind
 
 
-__all__ = ["Store", "StoreError", "Transaction", "boot_id", "file_system", "holder"]
+__all__ = ["Store", "StoreError", "Transaction", "boot_id", "file_system"]

@@ -91,10 +91,6 @@ class Descriptor:
         self.diff_id = diff_id
 
     @property
-    def is_index(self) -> bool:
-        return self.media_type in INDEXES
-
-    @property
     def is_manifest(self) -> bool:
         return self.media_type in MANIFESTS
 

@@ -155,10 +155,6 @@ class Layers:
         """Whether the snapshot changed nothing. Such a layer is exported all the same, as BuildKit does."""
         return next(iter(self._snapshotter.changes(snapshot)), None) is None
 
-    def record_source(self, snapshot: int, descriptor: Descriptor) -> None:
-        """`snapshot` was unpacked from the pulled layer `descriptor`, whose `diff_id` is known."""
-        self._record(snapshot, SOURCE, descriptor, "")
-
     def _recorded(
         self, snapshot: int, compression: Compression, clamp: int | None, force: bool
     ) -> Descriptor | None:

@@ -44,7 +44,6 @@ class StepFailed(UserError):
         )
         super().__init__(diagnostic, help=_advice(exit_code))
         self.vertex = vertex
-        self.step_exit_code = exit_code
 
 
 class ExecHandler:

@@ -94,8 +94,8 @@ def _copy_file(real: bytes, found: os.stat_result, target: bytes) -> None:
     try:
         sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            if found.st_size and not _cloned(source, sink):
-                _copy_data(source, sink, found.st_size)
+            if found.st_size:
+                copy_data(source, sink, found.st_size)
         finally:
             os.close(sink)
     finally:
@@ -112,8 +112,11 @@ def _cloned(source: int, sink: int) -> bool:
     return True
 
 
-def _copy_data(source: int, sink: int, size: int) -> None:
-    """The data of a file, its holes left holes: a sparse file may claim far more than the disk has."""
+def copy_data(source: int, sink: int, size: int) -> None:
+    """The data of a file into the empty file `sink`: shared where the file system can, else copied by the kernel.
+    Holes stay holes: a sparse file may claim far more than the disk has."""
+    if _cloned(source, sink):
+        return
     os.ftruncate(sink, size)
     at = 0
     while at < size:
