@@ -11,51 +11,65 @@ from pybuild.lang.dockerfile.characters import printable
 from pybuild.lang.dockerfile.nodes import Node
 from pybuild.lang.dockerfile.reader import Warn
 
-# Flags of the Dockerfile language that this builder refuses, with what can be written instead.
-UNSUPPORTED = {
-    "add": {
-        "checksum": "fetch the file in a RUN and compare it there with sha256sum",
-        "exclude": "list the paths to leave out in .dockerignore",
-        "keep-git-dir": "clone the repository in a RUN",
-        "link": "leave the flag out: the files are the same, only the layer is no longer independent",
-        "unpack": "unpack in a RUN, or use COPY for a file that must stay packed",
-    },
-    "copy": {
-        "exclude": "list the paths to leave out in .dockerignore",
-        "link": "leave the flag out: the files are the same, only the layer is no longer independent",
-        "parents": "write one COPY for each directory, with the directory in the destination",
-    },
-    "run": {
-        "device": "",
-        "mount": "for type=bind use COPY; without a type=cache mount the step does the same, only slower",
-    },
-}
+
+class Flags:
+    """The flags of one node, checked: each known, each given once but those that may be `repeated`."""
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: dict[str, list[Word]]) -> None:
+        self._given = given
+
+    def get(self, name: str) -> Word | None:
+        """The value with its place, None when the flag isn't given."""
+        found = self._given.get(name)
+        return found[0] if found else None
+
+    def text(self, name: str) -> str:
+        """The value, empty when the flag isn't given."""
+        found = self.get(name)
+        return found.text if found is not None else ""
+
+    def all(self, name: str) -> list[Word]:
+        """The values of a repeated flag."""
+        return self._given.get(name, [])
+
+    def switch(self, name: str) -> bool | None:
+        """The value of a switch, None when it isn't given."""
+        found = self.get(name)
+        return None if found is None else found.text == "true"
 
 
-def read_flags(node: Node, names: tuple[str, ...] = ()) -> dict[str, Word]:
-    """The values of the node's flags, of which only `names` may be given, each once. Raises SourceError."""
-    values: dict[str, Word] = {}
-    given: dict[str, Word] = {}
+def read_flags(
+    node: Node,
+    names: tuple[str, ...] = (),
+    *,
+    switches: tuple[str, ...] = (),
+    repeated: tuple[str, ...] = (),
+) -> Flags:
+    """The node's flags: `names` and `repeated` ones need a value, `switches` take none, `true` or `false`.
+
+    Raises SourceError.
+    """
+    known = (*names, *switches, *repeated)
+    given: dict[str, list[Word]] = {}
+    first: dict[str, Word] = {}
     for flag in node.flags:
         name, equals, value = flag.text.removeprefix("--").partition("=")
-        if name not in names:
-            raise _unknown(node, flag, name, names)
-        if name in given:
-            raise SourceError(
-                Diagnostic(
-                    f"{node.keyword} has the flag --{name} twice",
-                    labels=[
-                        Label(node.place(flag)),
-                        Label(node.place(given[name]), "first given here", primary=False),
-                    ],
-                )
-            )
-        if not equals:
+        if name not in known:
+            raise _unknown(node, flag, name, known)
+        if name in first and name not in repeated:
+            raise _twice(node, flag, first[name], name)
+        first.setdefault(name, flag)
+        if name in switches:
+            value = value.lower() if equals else "true"
+            if value not in ("true", "false"):
+                raise node.error(f"the flag --{name} takes true or false, not {printable(value)}", flag)
+        elif not equals:
             raise node.error(f"the flag --{name} needs a value", flag, help=f"write --{name}=…")
-        given[name] = flag
         start = min(flag.start + len(name) + 3, flag.end)
-        values[name] = Word(value, start, flag.end)
-    return values
+        given.setdefault(name, []).append(Word(value, start, flag.end))
+    return Flags(given)
 
 
 def ignore_flags(node: Node, warn: Warn, what: str) -> None:
@@ -70,16 +84,21 @@ def ignore_flags(node: Node, warn: Warn, what: str) -> None:
         )
 
 
-def _unknown(node: Node, flag: Word, name: str, names: tuple[str, ...]) -> SourceError:
-    unsupported = UNSUPPORTED.get(node.name.text.lower(), {})
-    written = Word("--" + name, flag.start, min(flag.start + len(name) + 2, flag.end))
-    if name in unsupported:
-        return node.error(
-            f"{node.keyword} --{name} is not supported by this version of pybuild",
-            flag,
-            help=unsupported[name] or None,
+def _twice(node: Node, flag: Word, first: Word, name: str) -> SourceError:
+    return SourceError(
+        Diagnostic(
+            f"{node.keyword} has the flag --{name} twice",
+            labels=[
+                Label(node.place(flag)),
+                Label(node.place(first), "first given here", primary=False),
+            ],
         )
-    near = suggest(name, (*names, *unsupported))
+    )
+
+
+def _unknown(node: Node, flag: Word, name: str, names: tuple[str, ...]) -> SourceError:
+    written = Word("--" + name, flag.start, min(flag.start + len(name) + 2, flag.end))
+    near = suggest(name, names)
     hint = f"did you mean --{near}?" if near else None
     if hint is None and names:
         hint = f"{node.keyword} takes " + ", ".join(f"--{known}" for known in names)

@@ -88,10 +88,31 @@ class LabelInstruction(Instruction):
 
 
 @frozen
+class RunMount:
+    """One `--mount` of RUN. `options` are its `name=value` pairs in order, as written: the lowering expands
+    variables in them and then reads them, because a value may decide which others are allowed. A name without
+    a value has None. `from_name` is the value of `from`, which may hold no variable."""
+
+    span: Span = field(eq=False, repr=False)
+    options: tuple[tuple[str, str | None], ...]
+    from_name: str = ""
+
+
+@frozen
+class RunDevice:
+    """One `--device` of RUN: a CDI name, and whether its absence is an error."""
+
+    name: str
+    required: bool = False
+
+
+@frozen
 class RunInstruction(Instruction):
     command: CommandLine
     network: str = ""
     security: str = ""
+    mounts: tuple[RunMount, ...] = ()
+    devices: tuple[RunDevice, ...] = ()
 
 
 @frozen
@@ -104,15 +125,25 @@ class CopyInstruction(Instruction):
     from_stage: str = ""
     chown: str = ""
     chmod: str = ""
+    link: bool = False
+    parents: bool = False
+    excludes: tuple[str, ...] = ()
 
 
 @frozen
 class AddInstruction(Instruction):
+    """ADD. `unpack` None: archives of the context are unpacked, files from URLs are not."""
+
     sources: tuple[str, ...]
     dest: str
     heredocs: tuple[Heredoc, ...] = ()
     chown: str = ""
     chmod: str = ""
+    link: bool = False
+    excludes: tuple[str, ...] = ()
+    checksum: str = ""
+    keep_git_dir: bool | None = None
+    unpack: bool | None = None
 
 
 @frozen

@@ -40,29 +40,27 @@ def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
 def parse_copy(node: Node, warn: Warn) -> CopyInstruction:
     sources, dest, heredocs = _files(node)
     flags = read_flags(node, ("from", "chown", "chmod"))
-    values = {name: word.text for name, word in flags.items()}
     return CopyInstruction(
         node.span,
         node.text,
         sources,
         dest,
         heredocs,
-        from_stage=values.get("from", ""),
-        chown=values.get("chown", ""),
-        chmod=values.get("chmod", ""),
+        from_stage=flags.text("from"),
+        chown=flags.text("chown"),
+        chmod=flags.text("chmod"),
     )
 
 
 def parse_add(node: Node, warn: Warn) -> AddInstruction:
     sources, dest, heredocs = _files(node)
     flags = read_flags(node, ("chown", "chmod"))
-    values = {name: word.text for name, word in flags.items()}
     return AddInstruction(
         node.span,
         node.text,
         sources,
         dest,
         heredocs,
-        chown=values.get("chown", ""),
-        chmod=values.get("chmod", ""),
+        chown=flags.text("chown"),
+        chmod=flags.text("chmod"),
     )

@@ -1,4 +1,4 @@
-"""Nodes to typed instructions: one function an instruction, in a table. COPY and ADD: `parse_copy`.
+"""Nodes to typed instructions: one function an instruction, in a table. COPY and ADD: `parse_copy`, RUN: `parse_run`.
 
 The reference is BuildKit's `frontend/dockerfile/instructions/parse.go`.
 """
@@ -17,7 +17,6 @@ from pybuild.lang.dockerfile.instructions import (
     Arg,
     ArgInstruction,
     CmdInstruction,
-    CommandLine,
     EntrypointInstruction,
     EnvInstruction,
     ExposeInstruction,
@@ -27,7 +26,6 @@ from pybuild.lang.dockerfile.instructions import (
     LabelInstruction,
     MaintainerInstruction,
     OnbuildInstruction,
-    RunInstruction,
     ShellInstruction,
     Stage,
     StopSignalInstruction,
@@ -37,10 +35,9 @@ from pybuild.lang.dockerfile.instructions import (
 )
 from pybuild.lang.dockerfile.nodes import Node
 from pybuild.lang.dockerfile.parse_copy import parse_add, parse_copy
+from pybuild.lang.dockerfile.parse_run import command_line, parse_run
 from pybuild.lang.dockerfile.reader import HEREDOC_INSTRUCTIONS, Warn
 
-NETWORKS = ("default", "none", "host")
-SECURITIES = ("sandbox", "insecure")
 RESERVED_STAGE_NAMES = ("context", "scratch")
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
@@ -85,12 +82,6 @@ def _single(node: Node) -> str:
     return node.words[0].text
 
 
-def _command(node: Node, words: list[Word]) -> CommandLine:
-    if node.json:
-        return CommandLine(tuple(word.text for word in words), shell=False)
-    return CommandLine((" ".join(word.text for word in words),), shell=True, heredocs=tuple(node.heredocs))
-
-
 def _from(node: Node, warn: Warn) -> Stage:
     name = _stage_name(node, warn)
     flags = read_flags(node, ("platform",))
@@ -99,7 +90,7 @@ def _from(node: Node, warn: Warn) -> Stage:
         node.text,
         base=node.words[0].text,
         name=name,
-        platform=flags["platform"].text if "platform" in flags else "",
+        platform=flags.text("platform"),
         comment=_comment(node, name),
     )
 
@@ -178,27 +169,6 @@ def _label(node: Node, warn: Warn) -> LabelInstruction:
     return LabelInstruction(node.span, node.text, _key_values(node))
 
 
-def _run(node: Node, warn: Warn) -> RunInstruction:
-    flags = read_flags(node, ("network", "security"))
-    network = _choice(node, flags.get("network"), NETWORKS)
-    security = _choice(node, flags.get("security"), SECURITIES)
-    command = _command(node, node.words)
-    if not command.args:
-        raise node.error("RUN has an empty command", node.rest)
-    return RunInstruction(node.span, node.text, command, network=network, security=security)
-
-
-def _choice(node: Node, value: Word | None, choices: tuple[str, ...]) -> str:
-    if value is None or value.text in choices:
-        return value.text if value else ""
-    near = suggest(value.text, choices)
-    raise node.error(
-        f"{printable(value.text)} is not one of {', '.join(choices)}",
-        value,
-        help=f"did you mean {near}?" if near else None,
-    )
-
-
 def _workdir(node: Node, warn: Warn) -> WorkdirInstruction:
     path = _single(node)
     read_flags(node)
@@ -239,12 +209,12 @@ def _volume(node: Node, warn: Warn) -> VolumeInstruction:
 
 def _cmd(node: Node, warn: Warn) -> CmdInstruction:
     read_flags(node)
-    return CmdInstruction(node.span, node.text, _command(node, node.words))
+    return CmdInstruction(node.span, node.text, command_line(node, node.words))
 
 
 def _entrypoint(node: Node, warn: Warn) -> EntrypointInstruction:
     read_flags(node)
-    return EntrypointInstruction(node.span, node.text, _command(node, node.words))
+    return EntrypointInstruction(node.span, node.text, command_line(node, node.words))
 
 
 def _shell(node: Node, warn: Warn) -> ShellInstruction:
@@ -274,7 +244,7 @@ def _healthcheck(node: Node, warn: Warn) -> HealthcheckInstruction:
         )
     if not words:
         raise node.error("HEALTHCHECK CMD has no command", kind)
-    command = _command(node, words)
+    command = command_line(node, words)
     interval, timeout, start_period, start_interval = (_time(node, name, flags.get(name)) for name in times)
     return HealthcheckInstruction(
         node.span,
@@ -353,7 +323,7 @@ INSTRUCTIONS: dict[str, Callable[[Node, Warn], Instruction | Stage]] = {
     "label": _label,
     "maintainer": _maintainer,
     "onbuild": _onbuild,
-    "run": _run,
+    "run": parse_run,
     "shell": _shell,
     "stopsignal": _stopsignal,
     "user": _user,

@@ -30,6 +30,8 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "add_host": ("add_hosts", options.add_hosts),
     "ulimit": ("ulimits", options.ulimits),
     "shm_size": ("shm_size", options.size),
+    "secret": ("secrets", options.secrets),
+    "ssh": ("ssh", options.agents),
     "max_parallelism": ("parallelism", options.parallelism),
 }
 """Parameters whose values are converted: the field of BuildRequest, and how. The others are taken as they are."""

@@ -55,6 +55,7 @@ class Flag:
 
 NETWORKS = ("default", "none", "host")
 ENTITLEMENTS = ("network.host", "security.insecure")
+CALLS = ("build", "check", "outline", "targets")
 PROGRESS = ("auto", "tty", "plain", "quiet", "rawjson")
 
 FLAGS = (
@@ -87,6 +88,10 @@ FLAGS = (
     Flag("ulimit", MANY, "TYPE=SOFT[:HARD]", "Resource limit of RUN.", key="ulimits", graph=True),
     Flag("shm-size", TEXT, "BYTES", "Size of /dev/shm for RUN.", graph=True),
     Flag("cgroup-parent", TEXT, "NAME", "Cgroup that RUN's is made in.", graph=True),
+    Flag("secret", MANY, "id=ID[,src=PATH|,env=NAME]", "Secret for RUN --mount=type=secret.", key="secrets"),
+    Flag("ssh", MANY, "ID[=SOCKET|KEY,…]", "SSH agent or keys for RUN --mount=type=ssh."),
+    Flag("call", TEXT, "METHOD", "Instead of building: check, outline or targets.", words=CALLS),
+    Flag("check", SWITCH, "", "Check the build file; the same as --call=check."),
     Flag("max-parallelism", TEXT, "N", "Steps that run at once (default: one a processor)."),
     Flag("progress", TEXT, "KIND", "Display: auto, tty, plain, quiet or rawjson.", words=PROGRESS),
     Flag("quiet", SWITCH, "", "Print the image's digest, nothing else.", short="q"),
@@ -100,10 +105,6 @@ FLAGS = (
 REFUSED = (
     Flag("cache-from", MANY, "", "importing a cache"),
     Flag("cache-to", MANY, "", "exporting a cache"),
-    Flag("secret", MANY, "", "secrets"),
-    Flag("ssh", MANY, "", "SSH agents"),
-    Flag("call", TEXT, "", "other methods than building"),
-    Flag("check", SWITCH, "", "checking without building"),
     Flag("print", TEXT, "", "printing an outline"),
     Flag("param", MANY, "", "parameters of the language", short="p"),
     Flag("builder", TEXT, "", "choosing a builder: there is only this process"),

@@ -188,3 +188,13 @@ def no_attestation(flag: str, text: str) -> None:
 def last_of_each(pairs: Iterable[tuple[str, V]]) -> tuple[tuple[str, V], ...]:
     """One pair a name, the last one given, at the place of the first."""
     return tuple(dict(pairs).items())
+
+
+def secrets(texts: Iterable[str]) -> tuple[str, ...]:
+    """`id=ID[,type=file|env][,src=PATH][,env=NAME]`, kept as they are once they are known to be well formed."""
+    return tuple(texts)
+
+
+def agents(texts: Iterable[str]) -> tuple[str, ...]:
+    """`ID[=SOCKET|KEY[,KEY…]]`, kept as they are once they are known to be well formed."""
+    return tuple(texts)

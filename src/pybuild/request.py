@@ -14,7 +14,9 @@ class BuildRequest:
 
     `context` is a directory, or `-` for standard input. `file` None means by name in the context, `-` standard
     input. `build_args` with the value None take the variable of that name from the environment. `outputs` are
-    texts of `--output`. `parallelism` 0 leaves it to the machine. `registries` maps hosts to the arguments of
+    texts of `--output`. `parallelism` 0 leaves it to the machine. `secrets` and `ssh` are texts of
+    their flags; `call` is `build`, `check`, `outline` or `targets`, with `,format=json` and the like after it.
+    `registries` maps hosts to the arguments of
     `RegistryConfig`. `consulted` are the absolute paths of all configuration files that were looked for, those
     that do not exist too.
     """
@@ -44,6 +46,9 @@ class BuildRequest:
     ulimits: tuple[tuple[str, int, int], ...] = ()
     shm_size: int = 0
     cgroup_parent: str = ""
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    call: str = "build"
     parallelism: int = 0
     isolate_network: bool = False
     registries: Mapping[str, Mapping[str, Any]] = field(factory=dict)

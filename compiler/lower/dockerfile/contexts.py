@@ -11,6 +11,7 @@ from pybuild.compiler import image, platforms, reference
 from pybuild.compiler.bridge import Bridge, ResolvedImage
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
+from pybuild.compiler.lower.dockerfile.options import LowerOptions
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending, settled
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.options import Options
@@ -85,15 +86,17 @@ def familiar(name: str) -> str:
     return reference.parse(name).familiar.removesuffix(":latest")
 
 
-def main_context(name: str, excludes: Iterable[str], paths: Callable[[], Iterable[str]]) -> Pending:
-    """The directory a build is given; `paths` are asked when everything is lowered."""
+def main_context(options: LowerOptions, paths: Callable[[], Iterable[str]]) -> Pending | None:
+    """What a build is given; of a local directory only `paths` are read, asked when everything is lowered."""
+    if options.context is not None:
+        return settled(options.context)
 
     def make(inputs: Inputs) -> Edge | None:
         return State.local(
-            name,
-            exclude=excludes,
+            options.context_local_name,
+            exclude=options.excludes,
             follow_paths=follow_paths(paths()),
-            shared_key=name,
+            shared_key=options.context_local_name,
             options=Options(name="[internal] load build context"),
         ).edge
 

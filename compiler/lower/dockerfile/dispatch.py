@@ -43,7 +43,6 @@ INSTRUCTIONS: dict[type[Instruction], Callable[[Lowering, StageState, Any], None
     LabelInstruction: metadata.label,
     MaintainerInstruction: metadata.maintainer,
     OnbuildInstruction: metadata.onbuild,
-    RunInstruction: run,
     ShellInstruction: metadata.shell,
     StopSignalInstruction: metadata.stop_signal,
     UserInstruction: metadata.user,
@@ -57,6 +56,8 @@ def dispatch(lowering: Lowering, stage: StageState, command: Command) -> None:
     stage.in_onbuild = command.onbuild
     instruction = command.instruction
     if isinstance(instruction, CopyInstruction):
-        copy_files(lowering, stage, instruction, command.source)
+        copy_files(lowering, stage, instruction, command.sources.get(instruction.from_stage))
+    elif isinstance(instruction, RunInstruction):
+        run(lowering, stage, instruction, command.sources)
     else:
         INSTRUCTIONS[type(instruction)](lowering, stage, instruction)

@@ -38,6 +38,7 @@ from pybuild.lang.dockerfile.instructions import (
     Dockerfile,
     Instruction,
     OnbuildInstruction,
+    RunInstruction,
     Stage,
 )
 from pybuild.lang.dockerfile.parse import parse_onbuild
@@ -140,9 +141,23 @@ def _bind_commands(lowering: Lowering) -> None:
 def _bind(
     lowering: Lowering, state: StageState, instruction: Instruction, *, onbuild: bool = False
 ) -> Command:
-    if not isinstance(instruction, CopyInstruction) or not instruction.from_stage:
-        return Command(instruction, onbuild=onbuild)
-    name = instruction.from_stage
+    sources = {name: _source(lowering, name, instruction) for name in _from_names(instruction)}
+    for source in sources.values():
+        state.dependencies[source] = instruction
+    return Command(instruction, sources, onbuild)
+
+
+def _from_names(instruction: Instruction) -> list[str]:
+    """The stages and images that an instruction takes files of, as written."""
+    if isinstance(instruction, CopyInstruction):
+        return [instruction.from_stage] if instruction.from_stage else []
+    if isinstance(instruction, RunInstruction):
+        return [mount.from_name for mount in instruction.mounts if mount.from_name]
+    return []
+
+
+def _source(lowering: Lowering, name: str, instruction: Instruction) -> StageState:
+    """The stage called `name`, or an image that becomes one without a name. Raises `SourceError`."""
     if lowering.words.one(name, {}, instruction.span) != name:
         raise source_error(
             "variable expansion is not supported for --from",
@@ -151,11 +166,9 @@ def _bind(
         )
     source = lowering.stages.find(name, instruction.span)
     if source is None:
-        image = Stage(instruction.span, "", base=name)
-        source = StageState(image, name, unregistered=True)
+        source = StageState(Stage(instruction.span, "", base=name), name, unregistered=True)
         lowering.stages.add(source)
-    state.dependencies[source] = instruction
-    return Command(instruction, source, onbuild)
+    return source
 
 
 def _resolve(lowering: Lowering, target: StageState) -> set[StageState]:
@@ -194,7 +207,7 @@ def _add_triggers(lowering: Lowering, state: StageState) -> bool:
         triggers.append(_bind(lowering, state, instruction, onbuild=True))
     state.commands = [*triggers, *state.commands]
     state.steps += len(triggers)
-    return any(command.source is not None for command in triggers)
+    return any(command.sources for command in triggers)
 
 
 def _dispatch_stage(lowering: Lowering, state: StageState) -> None:

@@ -64,7 +64,7 @@ class Lowering:
         self.contexts = NamedContexts(options.contexts, options.image_resolve_mode, self.platforms.target)
         self.stages = Stages()
         self.context_paths: set[str] = set()
-        self.context = main_context(options.context_local_name, options.excludes, self._context_paths)
+        self.context = main_context(options, self._context_paths)
         self.ignored = Matcher(options.excludes)
         self._images: dict[tuple[str, Platform], tuple[ResolvedImage, Image]] = {}
 

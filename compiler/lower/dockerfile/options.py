@@ -10,6 +10,7 @@ from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
 from pybuild.compiler.ops import HostIP, Platform, Ulimit
+from pybuild.lang.source import Span
 
 
 def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
@@ -22,6 +23,7 @@ class LowerOptions:
 
     `target_platform` None takes the build platform, and the image keeps the platform of its base.
     `build_platforms` are those steps can run on, the first one the machine's own; empty means that one.
+    `context` is the state that the main context is, None for the local directory `context_local_name`.
     `contexts` maps names to `docker-image://REF`, `oci-layout://NAME[:TAG][@DIGEST]` or `local:NAME`.
     `excludes` are the patterns of the main context's .dockerignore. `no_cache_filter` holds stage names.
     `network_default` is `default`, `none` or `host`, `image_resolve_mode` is `default`, `pull` or `local`.
@@ -35,6 +37,7 @@ class LowerOptions:
     build_platforms: tuple[Platform, ...] = ()
     contexts: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
     context_local_name: str = "context"
+    context: Edge | None = None
     no_cache: bool = False
     no_cache_filter: tuple[str, ...] = ()
     network_default: str = "default"
@@ -56,6 +59,16 @@ class UsedArg:
     name: str
     value: str | None
     comment: str = ""
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Used:
+    """A secret, an agent socket or a cache mount that steps use, by its id, and where it is first named."""
+
+    id: str
+    required: bool = False
+    span: Span | None = field(default=None, eq=False, repr=False)
 
 
 @frozen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from pybuild.compiler import platforms
@@ -25,8 +27,11 @@ PIPES = "/dev/pipes/"
 NETWORKS = {"none": NetMode.NONE, "host": NetMode.HOST}
 
 
-def run(lowering: Lowering, stage: StageState, instruction: RunInstruction) -> None:
-    """Runs the command; the history entry names the arguments in scope and their values."""
+def run(
+    lowering: Lowering, stage: StageState, instruction: RunInstruction, sources: Mapping[str, StageState]
+) -> None:
+    """Runs the command; the history entry names the arguments in scope and their values. `sources` are what
+    the mounts take files of, by name."""
     stage.paths.add("/")
     command = _command(instruction.command)
     args = with_shell(stage, command.line)

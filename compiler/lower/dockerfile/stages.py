@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve, frozen
 
 from pybuild.compiler.image import Image
 from pybuild.compiler.lower.dockerfile.contexts import NamedContext
-from pybuild.compiler.lower.dockerfile.options import UsedArg
+from pybuild.compiler.lower.dockerfile.options import Used, UsedArg
 from pybuild.compiler.lower.dockerfile.pending import Pending
 from pybuild.compiler.ops import Platform
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, source_error
@@ -29,10 +29,11 @@ STEPS = (AddInstruction, CopyInstruction, RunInstruction, WorkdirInstruction)
 
 @frozen(eq=False)
 class Command:
-    """An instruction of a stage, what its `--from` names, and whether an ONBUILD of the base wrote it."""
+    """An instruction of a stage, the stages and images its `from`s name, by name, and whether an ONBUILD of the
+    base wrote it."""
 
     instruction: Instruction
-    source: StageState | None = None
+    sources: Mapping[str, StageState] = {}
     onbuild: bool = False
 
 
@@ -65,6 +66,9 @@ class StageState:
 
         self.build_args: list[tuple[str, str | None]] = []
         self.args: dict[str, UsedArg] = {}
+        self.secrets: dict[str, Used] = {}
+        self.agents: dict[str, Used] = {}
+        self.caches: dict[str, Used] = {}
         self.context_paths: set[str] = set()
         self.paths: set[str] = set()
         self.ignore_cache = False
@@ -93,6 +97,9 @@ class StageState:
         self.paths = base.paths
         self.build_args = list(base.build_args)
         self.args = {**base.args, **self.args}
+        self.secrets = {**base.secrets, **self.secrets}
+        self.agents = {**base.agents, **self.agents}
+        self.caches = {**base.caches, **self.caches}
 
     def set_variable(self, name: str, value: str) -> None:
         """Sets a variable of the commands; one set again moves to the end."""

@@ -1,0 +1,25 @@
+"""What a client gives to its build for the time it runs: secrets and agents. Neither is part of any key."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
+
+
+class Secrets(Protocol):
+    """The secrets of a build by id."""
+
+    def get(self, id: str) -> bytes | None:
+        """The value, None if there is no secret of that id. Read once, when first asked for. Raises UserError
+        for a source that can't be read."""
+
+
+class Agents(Protocol):
+    """The SSH agents of a build by id."""
+
+    def socket(self, id: str) -> str | None:
+        """The path of a socket on this machine that answers for the agent, None if there is no agent of that id;
+        the empty id is `default`. Started when first asked for. Raises UserError."""
