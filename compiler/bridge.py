@@ -45,8 +45,8 @@ class Bridge(Protocol):
     def resolve_layout(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
         """The same for an image of a named OCI layout: the text after `oci-layout://`."""
 
-    def read_file(self, edge: Edge, path: str) -> bytes:
-        """The bytes of a file in a solved state. Raises `FileNotFoundError`."""
+    def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
+        """The bytes of a file in a solved state, the first `limit` of them. Raises `FileNotFoundError`."""
 
     def stat(self, edge: Edge, path: str) -> FileStat:
         """Raises `FileNotFoundError`."""

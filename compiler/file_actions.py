@@ -275,16 +275,14 @@ class _Numbering:
     """
 
     def __init__(self) -> None:
-        self.inputs: list[Edge] = []
+        self.inputs: dict[Edge, int] = {}
         self.steps: list[_Step] = []
         self._numbers: dict[tuple[int, int], int] = {}
 
     def input_number(self, edge: Edge | None) -> int:
         if edge is None:
             return EMPTY
-        if edge not in self.inputs:
-            self.inputs.append(edge)
-        return self.inputs.index(edge)
+        return self.inputs.setdefault(edge, len(self.inputs))
 
     def add(self, bound: Bound) -> int:
         """Numbers every action of the chain not numbered yet; the number of the last one."""

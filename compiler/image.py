@@ -69,10 +69,10 @@ class Config:
 
     def with_env(self, key: str, value: str) -> Config:
         """`key` set to `value`: in its place if it is set already, else last."""
-        entry = f"{key}={value}"
+        entry, prefix = f"{key}={value}", f"{key}="
         env = list(self.env)
         for number, old in enumerate(env):
-            if old.partition("=")[0] == key:
+            if old.startswith(prefix) or old == key:
                 env[number] = entry
                 break
         else:

@@ -172,13 +172,13 @@ def _windows_runs(host: str, image: str) -> bool:
 
 
 def _windows_version(text: str) -> tuple[int, int, int] | None:
-    found = re.match(r"([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|$)", text)
+    found = re.match(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(?:\.|$)", text)
     return (int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 def _lower(architecture: str, variant: str) -> Iterator[tuple[str, str]]:
     """Architectures and variants whose programs the given one runs too, the best first."""
-    numbers = re.fullmatch(r"v?([0-9]+)(?:\.([0-9]+))?", variant)
+    numbers = re.fullmatch(r"v?([0-9]{1,9})(?:\.([0-9]{1,9}))?", variant)
     major = int(numbers[1]) if numbers else 0
     minor = int(numbers[2] or 0) if numbers else 0
     match architecture:

@@ -135,6 +135,7 @@ def git_source(
     checksum: str,
     skip_submodules: bool,
     mtime: str,
+    fetch_by_commit: bool,
     auth_token_secret: str | None,
     auth_header_secret: str | None,
     known_ssh_hosts: str,
@@ -155,6 +156,7 @@ def git_source(
         "git.checksum": checksum,
         "git.skipsubmodules": "true" if skip_submodules else "",
         "git.mtime": mtime,
+        "git.fetchbycommit": "true" if fetch_by_commit else "",
     }
     caps = {
         "source.git": True,
@@ -166,6 +168,7 @@ def git_source(
         "source.git.checksum": bool(checksum),
         "source.git.skipsubmodules": skip_submodules,
         "source.git.mtime": bool(mtime),
+        "source.git.fetchbycommit": fetch_by_commit,
     }
     return _made(identifier, attrs, caps)
 

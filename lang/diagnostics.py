@@ -33,10 +33,11 @@ class Label:
 class Diagnostic:
     """One message: a title that states the fact, labelled places, notes and help.
 
-    `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines.
+    `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines. `url` is a page
+    about messages of this kind, empty where there is none.
     """
 
-    __slots__ = ("code", "labels", "level", "notes", "title")
+    __slots__ = ("code", "labels", "level", "notes", "title", "url")
 
     def __init__(
         self,
@@ -46,12 +47,14 @@ class Diagnostic:
         notes: Iterable[tuple[str, str]] = (),
         code: str | None = None,
         level: str = "error",
+        url: str = "",
     ) -> None:
         self.title = title
         self.labels = tuple(labels)
         self.notes = tuple(notes)
         self.code = code
         self.level = level
+        self.url = url
 
     def with_note(self, word: str, text: str) -> Diagnostic:
         return Diagnostic(
@@ -60,6 +63,7 @@ class Diagnostic:
             notes=(*self.notes, (word, text)),
             code=self.code,
             level=self.level,
+            url=self.url,
         )
 
 
@@ -101,21 +105,25 @@ def source_error(
 
 
 def render(diagnostic: Diagnostic) -> str:
-    """The diagnostic as text: title, place, source frame with carets, notes. ASCII frames, no colour."""
+    """The diagnostic as text: title, place, source frame with carets, notes. ASCII frames, no colour.
+
+    What it quotes is made `visible`; only notes of `output` stay as a program wrote them.
+    """
     code = f"[{diagnostic.code}]" if diagnostic.code else ""
-    out = [f"{diagnostic.level}{code}: {diagnostic.title}"]
+    out = [f"{diagnostic.level}{code}: {visible(diagnostic.title)}"]
     labels = diagnostic.labels
     width = max((len(str(label.span.end_line)) for label in labels), default=0)
     gutter = " " * width
     if labels:
         cause = next((label for label in labels if label.primary), labels[0])
-        out.append(f"{gutter}--> {cause.span.place}")
+        out.append(f"{gutter}--> {visible(cause.span.place)}")
         out.append(f"{gutter} |")
-        out.extend(_frame(labels, cause.span.source.name, width))
-    if labels and diagnostic.notes:
+        out.extend(map(visible, _frame(labels, cause.span.source.name, width)))
+    notes = [*diagnostic.notes, *([("see", diagnostic.url)] if diagnostic.url else [])]
+    if labels and notes:
         out.append(f"{gutter} |")
-    for word, text in diagnostic.notes:
-        first, *rest = text.split("\n")
+    for word, text in notes:
+        first, *rest = (text if word == "output" else visible(text)).split("\n")
         out.append(f"{gutter} = {word}: {first}")
         out.extend(f"{gutter}     {line}" if line else "" for line in rest)
     return "\n".join(out)
@@ -143,6 +151,25 @@ def _frame(labels: Sequence[Label], name: str, width: int) -> list[str]:
         elif label.text:
             out.append(f"{' ' * width} | {'^' if label.primary else '-'} {label.text}")
     return out
+
+
+def visible(text: str) -> str:
+    """`text` with a sign of the same width for each character that shows nothing or that a terminal obeys: `␛` for
+    an escape character, U+FFFD for a byte that isn't UTF-8, a format or a private character. Line ends,
+    tabs and all spaces stay."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\t\n" else _sign(char) for char in text)
+
+
+def _sign(char: str) -> str:
+    from unicodedata import category
+
+    if char < " ":
+        return chr(0x2400 + ord(char))
+    if char == "\x7f":
+        return "\u2421"
+    return char if category(char) == "Zs" else "\ufffd"
 
 
 def display_width(text: str) -> int:

@@ -69,7 +69,12 @@ class Frontend:
 
     @property
     def builtin(self) -> bool:
-        return self.kind == DOCKERFILE
+        return self.kind in (DOCKERFILE, DOCKERFILE_EXTENDED)
+
+    @property
+    def extended(self) -> bool:
+        """Whether it is the Dockerfile language with the extensions of pybuild."""
+        return self.kind == DOCKERFILE_EXTENDED
 
     def __repr__(self) -> str:
         return f"Frontend({self.kind!r}, {self.reference!r})"

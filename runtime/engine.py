@@ -16,10 +16,14 @@ from pybuild.compiler.ops import ExecOp, NetMode
 from pybuild.runtime.cache.records import Records
 from pybuild.runtime.content.store import Store, make_root
 from pybuild.runtime.images import Images
+from pybuild.runtime.ops.entitlements import Entitlements
 from pybuild.runtime.ops.operations import Operations
+from pybuild.runtime.ops.remote import GitHandler, HttpHandler
 from pybuild.runtime.ops.results import View
 from pybuild.runtime.ops.sources import ImageHandler, LocalHandler, patterns
 from pybuild.runtime.progress.observer import Observer, VertexEvent
+from pybuild.runtime.session.agents import ClientAgents
+from pybuild.runtime.session.secrets import ClientSecrets
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.solver.solver import Solver
 from pybuild.runtime.solver.types import Cancellation, Input
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pybuild.compiler.graph import Edge, Vertex
-    from pybuild.compiler.ops import SourceOp
+    from pybuild.compiler.ops import Op, SourceOp
     from pybuild.runtime.image.layers import Layers
     from pybuild.runtime.ops.handlers import Handler
     from pybuild.runtime.ops.results import Result
@@ -38,7 +42,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.sandbox.executor import Sandbox
     from pybuild.runtime.sandbox.network import NetworkPool
     from pybuild.runtime.sandbox.runner import Runner
+    from pybuild.runtime.session.agents import AgentSource
+    from pybuild.runtime.session.secrets import SecretSource
+    from pybuild.runtime.session.types import Agents, Secrets
     from pybuild.runtime.snapshots.types import Tree
+    from pybuild.runtime.sources.git import GitSource
+    from pybuild.runtime.sources.http import HttpSource
     from pybuild.runtime.sources.local import LocalTree
 
 SYNC_AFTER = 60
@@ -48,9 +57,21 @@ SYNC_AFTER = 60
 class EngineOptions:
     """How to build. `directories` are what the graph's local names stand for, `named` what its OCI
     layout names stand for (`oci-layout://PATH…`, `docker-archive:PATH…`);
-    `allow` holds granted entitlements; `parallelism` 0 leaves it to the machine."""
+    `allow` holds granted entitlements; `parallelism` 0 leaves it to the machine. `secrets` and `agents` are what
+    the client gives."""
 
-    __slots__ = ("allow", "directories", "hosts", "isolate", "named", "parallelism", "pull", "root")
+    __slots__ = (
+        "agents",
+        "allow",
+        "directories",
+        "hosts",
+        "isolate",
+        "named",
+        "parallelism",
+        "pull",
+        "root",
+        "secrets",
+    )
 
     def __init__(
         self,
@@ -63,6 +84,8 @@ class EngineOptions:
         isolate: bool = False,
         parallelism: int = 0,
         hosts: Hosts | None = None,
+        secrets: Sequence[SecretSource] = (),
+        agents: Sequence[AgentSource] = (),
     ) -> None:
         self.root = root
         self.directories = dict(directories or {})
@@ -72,10 +95,18 @@ class EngineOptions:
         self.isolate = isolate
         self.parallelism = parallelism
         self.hosts = hosts
+        self.secrets = secrets
+        self.agents = agents
 
 
 class Engine:
-    """Solves edges and hands out trees and layers. Close it; threads end with it."""
+    """Solves edges and hands out trees and layers. Close it; threads end with it.
+
+    `secrets` and `agents` are what the client gives to steps and sources (`session.types`).
+    """
+
+    secrets: Secrets
+    agents: Agents
 
     def __init__(
         self,
@@ -103,7 +134,12 @@ class Engine:
         self._sandbox: Sandbox | None = None
         self._networks: NetworkPool | None = None
         self._layers: Layers | None = None
+        self._http: HttpSource | None = None
+        self._git: GitSource | None = None
         self._guard = threading.RLock()
+        self.secrets = ClientSecrets(options.secrets)
+        self._entitlements = Entitlements(options.allow)
+        self.agents = self._agents = ClientAgents(options.agents, lambda: self.store.work, self._runner)
         self._sweep()
         self.images = Images(
             self.store,
@@ -123,32 +159,45 @@ class Engine:
 
     def _operations(self) -> Operations:
         """The handlers of every kind of op, put together."""
+        from pybuild.compiler.ops import DiffOp, FileOp, MergeOp
+        from pybuild.runtime.ops.caches import Caches
+        from pybuild.runtime.ops.diff import DiffHandler
         from pybuild.runtime.ops.exec import ExecHandler
+        from pybuild.runtime.ops.exec_mounts import Supplies
         from pybuild.runtime.ops.files.handler import FileHandler
+        from pybuild.runtime.ops.merge import MergeHandler
 
-        allow = self.options.allow
         records = Records(self.store, self.snapshotter)
         files = FileHandler(self.snapshotter, records)
         self._materialize = files.materialize
-        steps = ExecHandler(
-            self.snapshotter,
-            self.sandbox,
-            self.observer,
-            files.materialize,
-            allow_insecure="security.insecure" in allow,
-            allow_host_network="network.host" in allow,
+        self._caches = Caches(self.store, self.snapshotter, self.observer.notice)
+        supplies = Supplies(
+            self.snapshotter, self.sandbox, files.materialize, self._caches, self.secrets, self.agents
         )
+        steps = ExecHandler(supplies, self._entitlements, self.observer, self.options.root)
+        http = HttpHandler(self.http, self.observer)
         sources: dict[str, Handler] = {
             "docker-image": ImageHandler(self.images.image_content, self.images.unpack),
             "oci-layout": ImageHandler(self.images.named_content, self.images.unpack),
             "local": self._local,
+            "http": http,
+            "https": http,
+            "git": GitHandler(self.git, self.observer),
         }
-        return Operations(self.store, records, sources, steps, files, self.observer)
+        kinds: dict[type[Op], Handler] = {
+            ExecOp: steps,
+            FileOp: files,
+            MergeOp: MergeHandler(self.snapshotter, files.materialize),
+            DiffOp: DiffHandler(self.snapshotter, files.materialize),
+        }
+        return Operations(self.store, records, sources, kinds, self.observer)
 
     # Solving
 
     def solve(self, edges: Sequence[Edge]) -> list[Result]:
         """The results of `edges`. Raises UserError, Cancelled."""
+        self._entitlements.check(walk(edges))
+        self._caches.renew(walk(edges))
         self._announcer.on_run = partial(self._foresee, edges)
         if self._runs_steps(edges):
             self.networks().prefetch()
@@ -219,6 +268,29 @@ class Engine:
                 )
             return self._networks
 
+    def http(self) -> HttpSource:
+        """What downloads files; made when the first is asked for."""
+        from pybuild.runtime.sources.http import HttpSource
+
+        with self._guard:
+            if self._http is None:
+                self._http = HttpSource(self.store, self.snapshotter, self.secrets, self._fetching)
+            return self._http
+
+    def git(self) -> GitSource:
+        """What fetches repositories; made when the first is asked for."""
+        from pybuild.runtime.sources.git import GitSource
+
+        with self._guard:
+            if self._git is None:
+                self._git = GitSource(
+                    self.store, self.snapshotter, self.secrets, self.agents, self._fetching
+                )
+            return self._git
+
+    def _fetching(self, holder: str) -> None:
+        self.observer.notice(f"waiting for {holder}, which fetches from the same address")
+
     @property
     def local_trees(self) -> Mapping[str, LocalTree]:
         """The local directories looked at so far, by the digests of their vertices."""
@@ -265,6 +337,9 @@ class Engine:
             tree.save()
         self._solver.close()
         self.images.close()
+        if self._http is not None:
+            self._http.close()
+        self._agents.close()
         if self._sandbox is not None:
             self._sandbox.close()
         if self._runner is not None:

@@ -51,6 +51,7 @@ NEEDS: dict[str, Callable[[], str]] = {
     "crun": lambda: _lacks("crun"),
     "registry": lambda: _lacks("docker-registry"),
     "docker": _lacks_docker,
+    "qemu": lambda: _lacks("qemu-aarch64-static"),
     "user": lambda: _lacks_root() or _lacks("useradd", "newuidmap"),
 }
 

@@ -6,11 +6,14 @@ in the logical line. The rules are those of BuildKit's `parser/line_parsers.go` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from pybuild.lang.dockerfile.characters import SEPARATORS, SPACES, replace_invalid
 from pybuild.lang.dockerfile.strictjson import read_json
+
+_GAP = re.compile(f"[{SEPARATORS}]+")
 
 
 class Word(NamedTuple):
@@ -43,12 +46,14 @@ def split_once(word: Word) -> tuple[Word, Word | None]:
 
 def split_plain(rest: Word) -> list[Word]:
     """Words between separators; quotes mean nothing."""
+    if not rest.text:
+        return []
     words: list[Word] = []
-    tail: Word | None = rest if rest.text else None
-    while tail is not None:
-        word, tail = split_once(tail)
-        words.append(word)
-    return words
+    start = 0
+    for gap in _GAP.finditer(rest.text):
+        words.append(Word(rest.text[start : gap.start()], rest.start + start, rest.start + gap.start()))
+        start = gap.end()
+    return [*words, Word(rest.text[start:], rest.start + start, rest.end)]
 
 
 def split_quoted(rest: Word, escape: str) -> list[Word]:
@@ -100,7 +105,8 @@ def take_flags(rest: Word, escape: str) -> tuple[list[Word], Word]:
     flags: list[Word] = []
     position = 0
     while True:
-        position = len(text) - len(text[position:].lstrip(SPACES))
+        while position < len(text) and text[position] in SPACES:
+            position += 1
         if not text.startswith("--", position):
             return flags, Word(text[position:], rest.start + position, rest.end)
         start = position

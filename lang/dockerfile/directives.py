@@ -8,6 +8,7 @@ comment or a directive of another name.
 from __future__ import annotations
 
 from pybuild.lang.dockerfile.characters import BLANKS, SPACES
+from pybuild.lang.source import Source, Span
 
 NAMES = frozenset({"check", "escape", "syntax"})
 
@@ -43,3 +44,19 @@ def read_directive(line: str, comment: str = "#") -> Directive | None:
     if not value:
         return None
     return Directive(name.lower(), value, start, start + len(value))
+
+
+def find_directive(source: Source, name: str) -> tuple[str, Span] | None:
+    """The value of the directive called `name` and its place, None without one.
+
+    A `#!` line is skipped first; directives start in the first column, and a second one of a name ends them. This
+    is BuildKit's `parser.ParseDirective`, stricter than its parser, which takes blanks before the `#`.
+    """
+    seen: set[str] = set()
+    number = 2 if source.text.startswith("#!") else 1
+    while (directive := read_directive(source.line(number))) is not None and directive.name not in seen:
+        if directive.name == name:
+            return directive.value, Span(source, number, directive.start + 1, number, directive.end + 1)
+        seen.add(directive.name)
+        number += 1
+    return None

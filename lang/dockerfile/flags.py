@@ -11,6 +11,18 @@ from pybuild.lang.dockerfile.characters import printable
 from pybuild.lang.dockerfile.nodes import Node
 from pybuild.lang.dockerfile.reader import Warn
 
+SYNTAX = "pybuild/dockerfile:1"
+"""The `syntax` by which a file opts into the extensions."""
+
+
+def opt_in(node: Node, what: str, word: Word | None = None) -> SourceError:
+    """The error for an extension in a file of the standard syntax."""
+    return node.error(
+        f"{what} is no part of the standard Dockerfile syntax",
+        word,
+        help=f"this is an extension of pybuild: to use it, begin the file with `# syntax={SYNTAX}`",
+    )
+
 
 class Flags:
     """The flags of one node, checked: each known, each given once but those that may be `repeated`."""
@@ -46,8 +58,10 @@ def read_flags(
     *,
     switches: tuple[str, ...] = (),
     repeated: tuple[str, ...] = (),
+    extensions: tuple[str, ...] = (),
 ) -> Flags:
-    """The node's flags: `names` and `repeated` ones need a value, `switches` take none, `true` or `false`.
+    """The node's flags: `names` and `repeated` ones need a value, `switches` take none, `true` or `false`. Those
+    that are `extensions` too need a file that opted into them.
 
     Raises SourceError.
     """
@@ -57,7 +71,10 @@ def read_flags(
     for flag in node.flags:
         name, equals, value = flag.text.removeprefix("--").partition("=")
         if name not in known:
-            raise _unknown(node, flag, name, known)
+            raise _unknown(node, flag, name, tuple(one for one in known if one not in extensions))
+        if name in extensions and not node.extended:
+            written = Word("--" + name, flag.start, min(flag.start + len(name) + 2, flag.end))
+            raise opt_in(node, f"{node.keyword} --{name}", written)
         if name in first and name not in repeated:
             raise _twice(node, flag, first[name], name)
         first.setdefault(name, flag)

@@ -175,6 +175,11 @@ class State:
         )
 
     @property
+    def unmatched(self) -> bool:
+        """Whether neither this directory nor anything below it can be ignored."""
+        return not (self.ignored or self._level.positions or self._matcher._loose)
+
+    @property
     def prunable(self) -> bool:
         """Whether this directory and everything below it is ignored, so that it need not be read."""
         return self.ignored and not self.exceptions_below
@@ -212,18 +217,18 @@ class _Level:
     among the patterns.
     """
 
-    __slots__ = ("_patterns", "_positions", "excepts", "find")
+    __slots__ = ("_patterns", "excepts", "find", "positions")
 
     def __init__(self, patterns: list[Pattern], positions: list[tuple[int, int]]) -> None:
         self._patterns = patterns
-        self._positions = positions
+        self.positions = positions
         self.excepts = any(patterns[index].exception for index, _ in positions)
         self.find = self._finder()
 
     def onward(self, name: str, last: int) -> list[tuple[int, int]]:
         """Positions in the directory `name`, of the patterns after number `last`: no other can decide."""
         out = []
-        for index, step in self._positions:
+        for index, step in self.positions:
             if index <= last:
                 break
             pattern = self._patterns[index]
@@ -240,7 +245,7 @@ class _Level:
         patterns = self._patterns
         return [
             index
-            for index, step in self._positions
+            for index, step in self.positions
             if step >= patterns[index].final and _component_matches(patterns[index], step, name)
         ]
 
@@ -248,7 +253,7 @@ class _Level:
         floor = -1
         names: dict[str, int] = {}
         wild: list[tuple[int, str]] = []
-        for index, step in self._positions:
+        for index, step in self.positions:
             pattern = self._patterns[index]
             if step < pattern.final:
                 continue

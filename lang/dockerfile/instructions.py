@@ -83,6 +83,13 @@ class EnvInstruction(Instruction):
 
 
 @frozen
+class EnvFileInstruction(Instruction):
+    """`ENV --file`, an extension: the variables that a file of the main context sets."""
+
+    path: str
+
+
+@frozen
 class LabelInstruction(Instruction):
     labels: tuple[KeyValue, ...]
 
@@ -117,7 +124,8 @@ class RunInstruction(Instruction):
 
 @frozen
 class CopyInstruction(Instruction):
-    """COPY. `sources` are paths; `heredocs` become files named by their delimiters, after the paths."""
+    """COPY. `sources` are paths; `heredocs` become files named by their delimiters, after the paths. `optional`,
+    an extension, leaves out sources that don't exist."""
 
     sources: tuple[str, ...]
     dest: str
@@ -128,6 +136,7 @@ class CopyInstruction(Instruction):
     link: bool = False
     parents: bool = False
     excludes: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @frozen
@@ -206,6 +215,15 @@ class OnbuildInstruction(Instruction):
 
 
 @frozen
+class UnsetInstruction(Instruction):
+    """UNSET, an extension: takes back what the base or the stage declared with the instruction `kind` (VOLUME,
+    EXPOSE or LABEL). Without `names` it takes back all."""
+
+    kind: str
+    names: tuple[str, ...] = ()
+
+
+@frozen
 class MaintainerInstruction(Instruction):
     maintainer: str
 
@@ -225,10 +243,12 @@ class Stage:
 
 @frozen
 class Dockerfile:
-    """A parsed file: at least one stage. `escape` and `check` are the values of these directives."""
+    """A parsed file: at least one stage. `escape` and `check` are the values of these directives; `extended` says
+    that the file may use pybuild's extensions of the language."""
 
     source: Source = field(eq=False, repr=False)
     meta_args: tuple[ArgInstruction, ...]
     stages: tuple[Stage, ...]
     escape: str = "\\"
     check: str = ""
+    extended: bool = False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
 
 from pybuild.lang.source import Source, Span
 
@@ -12,19 +14,13 @@ class LogicalLine:
 
     __slots__ = ("_columns", "_numbers", "_starts", "source", "text")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, pieces: Sequence[tuple[str, int, int]]) -> None:
+        """Each of `pieces` stands on a line, counted from 1, at a column, counted from 0."""
         self.source = source
-        self.text = ""
-        self._starts: list[int] = []
-        self._numbers: list[int] = []
-        self._columns: list[int] = []
-
-    def append(self, piece: str, number: int, column: int) -> None:
-        """Add `piece`, which stands on line `number` (from 1) at `column` (from 0)."""
-        self._starts.append(len(self.text))
-        self._numbers.append(number)
-        self._columns.append(column)
-        self.text += piece
+        self.text = "".join([text for text, _, _ in pieces])
+        self._starts = list(accumulate((len(text) for text, _, _ in pieces[:-1]), initial=0))
+        self._numbers = [number for _, number, _ in pieces]
+        self._columns = [column for _, _, column in pieces]
 
     def span(self, start: int, end: int) -> Span:
         """The place of `text[start:end]`; at least one column wide."""
@@ -35,6 +31,11 @@ class LogicalLine:
     def _place(self, offset: int) -> tuple[int, int]:
         piece = max(0, bisect_right(self._starts, offset) - 1)
         return self._numbers[piece], self._columns[piece] + offset - self._starts[piece]
+
+    @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """Where in `text` each physical line begins, and that line's number."""
+        return list(zip(self._starts, self._numbers, strict=True))
 
     @property
     def number(self) -> int:

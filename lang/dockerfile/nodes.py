@@ -35,7 +35,7 @@ class Node:
 
     `name` is as written; `words` are its arguments; `json` says that they came from a JSON array; `child` is
     the instruction of an ONBUILD. `end_line` is the last line, heredoc bodies included. `escape` is the
-    escape character of the file.
+    escape character of the file; `extended` says that it may use the extensions of the language.
     """
 
     __slots__ = (
@@ -43,6 +43,7 @@ class Node:
         "comments",
         "end_line",
         "escape",
+        "extended",
         "flags",
         "heredocs",
         "json",
@@ -65,6 +66,7 @@ class Node:
         self.heredocs: list[Heredoc] = []
         self.comments: list[str] = []
         self.escape = escape
+        self.extended = False
         self.end_line = end_line
 
     @property
@@ -216,12 +218,14 @@ _SHAPES: dict[str, Callable[[Node], None]] = {
     "expose": _plain,
     "from": _plain,
     "healthcheck": _type_and_command,
+    "include": _plain,
     "label": _key_values,
     "maintainer": _one,
     "onbuild": _instruction,
     "run": _json_or_one,
     "shell": _json_or_one,
     "stopsignal": _one,
+    "unset": _quoted,
     "user": _one,
     "volume": _json_or_plain,
     "workdir": _one,

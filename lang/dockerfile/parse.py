@@ -11,11 +11,22 @@ stable channel 1.26.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
 from pybuild.lang.diagnostics import Diagnostic, SourceError, source_error
 from pybuild.lang.dockerfile.characters import BYTE_ORDER_MARK
+from pybuild.lang.dockerfile.extensions import ReadFile, splice
 from pybuild.lang.dockerfile.instructions import ArgInstruction, Dockerfile, Instruction, Stage
+from pybuild.lang.dockerfile.lint.checks import (
+    check_casing,
+    check_continuations,
+    check_description,
+    check_node,
+    check_stage_names,
+)
+from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.dockerfile.nodes import Node
 from pybuild.lang.dockerfile.parse_instructions import parse_instruction
 from pybuild.lang.dockerfile.reader import Warn, read_nodes
@@ -35,22 +46,35 @@ def decode(name: str, data: bytes) -> Source:
     return Source(name, data.decode("utf-8", "surrogateescape").removeprefix(BYTE_ORDER_MARK))
 
 
-def parse(source: Source, warn: Warn | None = None) -> Dockerfile:
+def parse(
+    source: Source,
+    warn: Warn | None = None,
+    linter: Linter | None = None,
+    *,
+    read: ReadFile | None = None,
+) -> Dockerfile:
     """The instructions of `source`, which has at least one stage. Raises SourceError.
 
-    `warn` is called with a diagnostic of level `warning` for each thing that works but is likely a mistake.
+    `warn` is called with a diagnostic of level `warning` for each thing that works but is likely a mistake. `linter`
+    gets what the build checks find; without it they are those of the file's directive, and `warn` hears of them.
+    `read` is given for a file that opted into the extensions of the language: it reads what INCLUDE names.
     """
     warn = warn or _ignore
-    tree = read_nodes(source, warn)
-    if not tree.nodes:
+    linter = linter or Linter.of(source, {}, warn)
+    tree = read_nodes(source)
+    check_continuations(tree.empty, linter)
+    nodes = tree.nodes if read is None else _extended(tree.nodes, read, linter)
+    if not nodes:
         what = "has no instructions" if source.text.strip() else "is empty"
         raise source_error(f"{source.name} {what}", Span(source, 1, 1, 1, 2), help="begin it with FROM image")
     meta_args: list[ArgInstruction] = []
     stages: list[Stage] = []
     commands: list[Instruction] = []
     above: Node | None = None
-    for node in tree.nodes:
+    for node in nodes:
+        check_node(node, linter)
         parsed = parse_instruction(node, warn, above)
+        check_description(node, parsed, linter)
         above = node
         if isinstance(parsed, Stage):
             _finish(stages, commands)
@@ -65,9 +89,32 @@ def parse(source: Source, warn: Warn | None = None) -> Dockerfile:
                 help="only ARG may stand there: begin a stage with FROM image",
             )
     if not stages:
-        raise tree.nodes[-1].error(f"{source.name} has no FROM", help="add FROM image below the last ARG")
+        raise nodes[-1].error(f"{source.name} has no FROM", help="add FROM image below the last ARG")
     _finish(stages, commands)
-    return Dockerfile(source, tuple(meta_args), tuple(stages), escape=tree.escape, check=tree.check)
+    check_stage_names(stages, linter)
+    check_casing(nodes[len(meta_args) :], linter)
+    return Dockerfile(
+        source,
+        tuple(meta_args),
+        tuple(stages),
+        escape=tree.escape,
+        check=tree.check,
+        extended=read is not None,
+    )
+
+
+def _extended(nodes: Sequence[Node], read: ReadFile, linter: Linter) -> list[Node]:
+    """The nodes of a file that opted into the extensions, and of the files it includes."""
+
+    def nodes_of(path: str, data: bytes) -> Sequence[Node]:
+        tree = read_nodes(decode(path, data))
+        check_continuations(tree.empty, linter)
+        return tree.nodes
+
+    found = splice(nodes, read, nodes_of)
+    for node in found:
+        node.extended = True
+    return found
 
 
 def _finish(stages: list[Stage], commands: list[Instruction]) -> None:
@@ -85,7 +132,7 @@ def parse_onbuild(expression: str, source_name: str, warn: Warn | None = None) -
     """
     warn = warn or _ignore
     source = Source(source_name, expression)
-    nodes = read_nodes(source, warn).nodes
+    nodes = read_nodes(source).nodes
     if len(nodes) != 1:
         raise source_error(
             f"an ONBUILD trigger holds one instruction, not {len(nodes)}",

@@ -39,7 +39,13 @@ def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
 
 def parse_copy(node: Node, warn: Warn) -> CopyInstruction:
     sources, dest, heredocs = _files(node)
-    flags = read_flags(node, ("from", "chown", "chmod"))
+    flags = read_flags(
+        node,
+        ("from", "chown", "chmod"),
+        switches=("link", "parents", "optional"),
+        repeated=("exclude",),
+        extensions=("optional",),
+    )
     return CopyInstruction(
         node.span,
         node.text,
@@ -49,12 +55,21 @@ def parse_copy(node: Node, warn: Warn) -> CopyInstruction:
         from_stage=flags.text("from"),
         chown=flags.text("chown"),
         chmod=flags.text("chmod"),
+        link=bool(flags.switch("link")),
+        parents=bool(flags.switch("parents")),
+        excludes=tuple(word.text for word in flags.all("exclude")),
+        optional=bool(flags.switch("optional")),
     )
 
 
 def parse_add(node: Node, warn: Warn) -> AddInstruction:
     sources, dest, heredocs = _files(node)
-    flags = read_flags(node, ("chown", "chmod"))
+    flags = read_flags(
+        node,
+        ("chown", "chmod", "checksum"),
+        switches=("link", "keep-git-dir", "unpack"),
+        repeated=("exclude",),
+    )
     return AddInstruction(
         node.span,
         node.text,
@@ -63,4 +78,9 @@ def parse_add(node: Node, warn: Warn) -> AddInstruction:
         heredocs,
         chown=flags.text("chown"),
         chmod=flags.text("chmod"),
+        link=bool(flags.switch("link")),
+        excludes=tuple(word.text for word in flags.all("exclude")),
+        checksum=flags.text("checksum"),
+        keep_git_dir=flags.switch("keep-git-dir"),
+        unpack=flags.switch("unpack"),
     )

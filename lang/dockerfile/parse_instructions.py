@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NoReturn
 
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, suggest
 from pybuild.lang.dockerfile.arguments import Word, pairs
 from pybuild.lang.dockerfile.characters import BLANKS, printable, replace_invalid
 from pybuild.lang.dockerfile.durations import MILLISECOND, parse_duration
-from pybuild.lang.dockerfile.flags import ignore_flags, read_flags
+from pybuild.lang.dockerfile.extensions import INSTRUCTIONS as EXTENSIONS
+from pybuild.lang.dockerfile.extensions import parse_unset
+from pybuild.lang.dockerfile.flags import ignore_flags, opt_in, read_flags
 from pybuild.lang.dockerfile.instructions import (
     Arg,
     ArgInstruction,
     CmdInstruction,
     EntrypointInstruction,
+    EnvFileInstruction,
     EnvInstruction,
     ExposeInstruction,
     HealthcheckInstruction,
@@ -29,6 +33,7 @@ from pybuild.lang.dockerfile.instructions import (
     ShellInstruction,
     Stage,
     StopSignalInstruction,
+    UnsetInstruction,
     UserInstruction,
     VolumeInstruction,
     WorkdirInstruction,
@@ -37,8 +42,6 @@ from pybuild.lang.dockerfile.nodes import Node
 from pybuild.lang.dockerfile.parse_copy import parse_add, parse_copy
 from pybuild.lang.dockerfile.parse_run import command_line, parse_run
 from pybuild.lang.dockerfile.reader import HEREDOC_INSTRUCTIONS, Warn
-
-RESERVED_STAGE_NAMES = ("context", "scratch")
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
@@ -83,7 +86,7 @@ def _single(node: Node) -> str:
 
 
 def _from(node: Node, warn: Warn) -> Stage:
-    name = _stage_name(node, warn)
+    name = _stage_name(node)
     flags = read_flags(node, ("platform",))
     return Stage(
         node.span,
@@ -95,7 +98,7 @@ def _from(node: Node, warn: Warn) -> Stage:
     )
 
 
-def _stage_name(node: Node, warn: Warn) -> str:
+def _stage_name(node: Node) -> str:
     words = node.words
     if len(words) == 1:
         return ""
@@ -117,16 +120,6 @@ def _stage_name(node: Node, warn: Warn) -> str:
             f"{printable(words[2].text)} cannot name a stage",
             words[2],
             help="a name starts with a letter and has only letters, digits, -, _ and .",
-        )
-    if name in RESERVED_STAGE_NAMES:
-        warn(
-            Diagnostic(
-                f"the stage name {name} is reserved",
-                labels=[Label(node.place(words[2]))],
-                notes=[("help", "use another name")],
-                code="ReservedStageName",
-                level="warning",
-            )
         )
     return name
 
@@ -151,7 +144,6 @@ def _arg(node: Node, warn: Warn) -> ArgInstruction:
 
 
 def _key_values(node: Node) -> tuple[KeyValue, ...]:
-    read_flags(node)
     words = _some(node)
     out: list[KeyValue] = []
     for key, value, mark in zip(words[::3], words[1::3], words[2::3], strict=True):
@@ -161,11 +153,28 @@ def _key_values(node: Node) -> tuple[KeyValue, ...]:
     return tuple(out)
 
 
-def _env(node: Node, warn: Warn) -> EnvInstruction:
-    return EnvInstruction(node.span, node.text, _key_values(node))
+def _env(node: Node, warn: Warn) -> EnvInstruction | EnvFileInstruction:
+    file = read_flags(node, ("file",), extensions=("file",)).get("file")
+    if file is None:
+        return EnvInstruction(node.span, node.text, _key_values(node))
+    if node.words or not file.text:
+        raise node.error("ENV --file takes a path and no variables", file, help="write ENV --file=path")
+    return EnvFileInstruction(node.span, node.text, file.text)
+
+
+def _unset(node: Node, warn: Warn) -> UnsetInstruction:
+    if not node.extended:
+        raise opt_in(node, "UNSET")
+    return parse_unset(node)
+
+
+def _include(node: Node, warn: Warn) -> NoReturn:
+    """An INCLUDE that no file took the place of."""
+    raise opt_in(node, "INCLUDE")
 
 
 def _label(node: Node, warn: Warn) -> LabelInstruction:
+    read_flags(node)
     return LabelInstruction(node.span, node.text, _key_values(node))
 
 
@@ -307,7 +316,7 @@ def _onbuild(node: Node, warn: Warn) -> OnbuildInstruction:
 
 
 def _names() -> list[str]:
-    return sorted(name.upper() for name in INSTRUCTIONS)
+    return sorted(name.upper() for name in INSTRUCTIONS if name not in EXTENSIONS)
 
 
 INSTRUCTIONS: dict[str, Callable[[Node, Warn], Instruction | Stage]] = {
@@ -320,12 +329,14 @@ INSTRUCTIONS: dict[str, Callable[[Node, Warn], Instruction | Stage]] = {
     "expose": _expose,
     "from": _from,
     "healthcheck": _healthcheck,
+    "include": _include,
     "label": _label,
     "maintainer": _maintainer,
     "onbuild": _onbuild,
     "run": parse_run,
     "shell": _shell,
     "stopsignal": _stopsignal,
+    "unset": _unset,
     "user": _user,
     "volume": _volume,
     "workdir": _workdir,

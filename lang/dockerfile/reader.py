@@ -38,25 +38,26 @@ HEREDOC_INSTRUCTIONS = frozenset({"add", "copy", "run"})
 
 
 class Tree:
-    """The nodes of a file in order, and its directives."""
+    """The nodes of a file in order, and its directives. `empty` has, for each instruction with an empty line among
+    its continuations, its last line and the first of the empty ones."""
 
-    __slots__ = ("check", "escape", "nodes")
+    __slots__ = ("check", "empty", "escape", "nodes")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.escape = "\\"
         self.check = ""
+        self.empty: list[tuple[Span, Span]] = []
 
 
-def read_nodes(source: Source, warn: Warn) -> Tree:
+def read_nodes(source: Source) -> Tree:
     """The nodes of `source`. Raises SourceError."""
-    return _Reader(source, warn).read()
+    return _Reader(source).read()
 
 
 class _Reader:
-    def __init__(self, source: Source, warn: Warn) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
-        self.warn = warn
         self.lines = physical_lines(source.text)
         self.number = 0
         self.tree = Tree()
@@ -137,9 +138,8 @@ class _Reader:
         self.tree.nodes.append(node)
 
     def join(self, line: str, column: int) -> LogicalLine:
-        joined = LogicalLine(self.source)
         piece, more = trim_continuation(line, self.tree.escape)
-        joined.append(piece, self.number, column)
+        pieces = [(piece, self.number, column)]
         empty: Span | None = None
         while more and (raw := self.take()) is not None:
             if is_comment(raw):
@@ -149,18 +149,11 @@ class _Reader:
                 empty = empty or Span(self.source, self.number, 1, self.number, max(len(line), 1) + 1)
                 continue
             piece, more = trim_continuation(line, self.tree.escape)
-            joined.append(piece, self.number, 0)
+            pieces.append((piece, self.number, 0))
         if empty is not None:
-            self.warn(
-                Diagnostic(
-                    "empty line inside a continued instruction",
-                    labels=[Label(empty)],
-                    notes=[("help", "remove it, or make it a comment with #")],
-                    code="NoEmptyContinuation",
-                    level="warning",
-                )
-            )
-        return joined
+            width = len(self.source.line(self.number))
+            self.tree.empty.append((Span(self.source, self.number, 1, self.number, max(width, 1) + 1), empty))
+        return LogicalLine(self.source, pieces)
 
     def heredoc(self, node: Node, heredoc: Heredoc) -> Heredoc:
         """`heredoc` with the lines up to its terminator."""

@@ -30,7 +30,10 @@ NESTING_LIMIT = 50
 
 
 class WordError(ValueError):
-    """A word that has no expansion; the text says why, without a place."""
+    """A word that has no expansion; the text says why, without a place. `unmatched` are the names it had asked for
+    that the environment lacks."""
+
+    unmatched: frozenset[str] = frozenset()
 
 
 class Expansion:
@@ -70,7 +73,11 @@ class Lex:
         if self._is_plain(text):
             return Expansion(text, set(), set())
         reader = _Reader(self, text, env)
-        return Expansion(reader.until("", self.raw_escapes), reader.matched, reader.unmatched)
+        try:
+            return Expansion(reader.until("", self.raw_escapes), reader.matched, reader.unmatched)
+        except WordError as error:
+            error.unmatched = frozenset(reader.unmatched)
+            raise
 
     def words(self, text: str, env: Mapping[str, str]) -> list[str]:
         """`text` split at unquoted white space, also at that in the values of variables. Raises `WordError`.

@@ -63,12 +63,12 @@ class LocalBridge:
             self._resolved[kind, ref, platform] = known
         return known
 
-    def read_file(self, edge: Edge, path: str) -> bytes:
+    def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
         node = _node(self._tree(self._solve(edge)), path)
         if not stat.S_ISREG(node.stat.st_mode):
             raise FileNotFoundError(path)
         with open(node.real, "rb") as file:
-            return file.read()
+            return file.read(-1 if limit is None else limit)
 
     def stat(self, edge: Edge, path: str) -> FileStat:
         return _described(_node(self._tree(self._solve(edge)), path))

@@ -103,11 +103,13 @@ class Records:
     def earliest(self, snapshot: int) -> int:
         """The earliest trusted snapshot with the same parent and the same content, perhaps itself.
 
-        Digests are computed only for those whose diffs list the same entries.
+        Digests are computed only for those whose diffs list the same entries. One that has its layer from
+        another is left as it is: its bytes are known by that.
         """
         rows = self._store.query(
             "SELECT other.id FROM snapshot AS one JOIN snapshot AS other ON other.parent IS one.parent "
-            "WHERE one.id = ? AND other.id < one.id AND other.kind = one.kind ORDER BY other.id DESC LIMIT ?",
+            "WHERE one.id = ? AND other.id < one.id AND other.kind = one.kind "
+            "AND one.origin IS NULL AND other.origin IS NULL ORDER BY other.id DESC LIMIT ?",
             snapshot,
             SIBLINGS,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS snapshot (
@@ -13,10 +13,13 @@ CREATE TABLE IF NOT EXISTS snapshot (
     synced   INTEGER NOT NULL DEFAULT 0, -- 1 once a syncfs came after it
     depth    INTEGER NOT NULL,
     created  INTEGER NOT NULL DEFAULT (CAST(strftime('%s', 'now') AS INTEGER)),
-    identity TEXT                        -- digest(parent's identity, content of the diff), once computed
+    identity TEXT,                       -- digest(parent's identity, content of the diff), once computed
+    origin   INTEGER REFERENCES snapshot(id), -- snapshot whose layer this one is, laid over another parent
+    shares   INTEGER NOT NULL DEFAULT 0  -- 1 if the origin's files are its files
 );
 CREATE INDEX IF NOT EXISTS snapshot_identity ON snapshot(identity) WHERE identity IS NOT NULL;
 CREATE INDEX IF NOT EXISTS snapshot_parent ON snapshot(parent);
+CREATE INDEX IF NOT EXISTS snapshot_origin ON snapshot(origin) WHERE origin IS NOT NULL;
 CREATE TABLE IF NOT EXISTS record (
     key      TEXT PRIMARY KEY,           -- cache key
     op       TEXT NOT NULL,              -- key of the op without its inputs
@@ -59,6 +62,16 @@ CREATE TABLE IF NOT EXISTS blob_source (
     source TEXT NOT NULL,                -- registry/repository that has it: cross-repository mounts
     PRIMARY KEY (digest, source)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS download (
+    asked    TEXT NOT NULL,              -- digest of an address and all else that shapes what it gives
+    snapshot INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE,
+    digest   TEXT NOT NULL,              -- of the file's bytes
+    name     TEXT NOT NULL,
+    etag     TEXT NOT NULL,              -- as the server wrote it; "" without one
+    modified TEXT NOT NULL,              -- Last-Modified as the server wrote it; "" without one
+    dated    INTEGER NOT NULL,           -- 1 if `modified` alone tells of every change
+    PRIMARY KEY (asked, snapshot)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lease (
     owner TEXT NOT NULL,                 -- name of the owner's work directory, alive while its lock is held
     kind  TEXT NOT NULL,                 -- blob, snapshot
@@ -66,3 +79,11 @@ CREATE TABLE IF NOT EXISTS lease (
     PRIMARY KEY (owner, kind, ref)
 ) WITHOUT ROWID;
 """
+
+CHANGES = {
+    1: (
+        "ALTER TABLE snapshot ADD COLUMN origin INTEGER REFERENCES snapshot(id)",
+        "ALTER TABLE snapshot ADD COLUMN shares INTEGER NOT NULL DEFAULT 0",
+    ),
+}
+"""By version: what makes the next one's tables of a database of it, before `TABLES` adds what is missing."""

@@ -2,7 +2,7 @@
 
     store.json          schema version and who wrote it
     in-use.lock         held shared by every process that works here, exclusively by a structural change
-    records-v1.sqlite   tables of `schema.py`
+    records-v2.sqlite   tables of `schema.py`; the number is their version
     blobs/ ingest/      content (`blobs.py`)
     snapshots/          committed snapshots (`runtime.snapshots`)
     work/NAME/          what one process makes before it commits; NAME.lock is held while the process lives
@@ -10,6 +10,7 @@
     stat/               digests of local files (`runtime.sources.statcache`)
     generation          changes when something said outside of the database may hold no longer
     invocations/        records of whole builds (`pybuild.cached`)
+    git/                repositories fetched from (`runtime.sources.gitrepository`)
 
 Every write is a rename or a transaction. What a dead process left in `work/` is swept by `sweep`.
 """
@@ -43,6 +44,8 @@ ENTRIES = (
     "generation",
     "invocations",
     "host",
+    "caches",
+    "git",
     "snapshotter",
 )
 """How the names of all that a store's directory holds begin, but for IN_USE."""
@@ -106,6 +109,10 @@ class Store:
             raise _unusable(root, error) from None
         _check_file_system(root)
         _check_schema(root)
+        if not os.path.exists(os.path.join(root, f"records-v{VERSION}.sqlite")):
+            from pybuild.runtime.content.migration import migrate
+
+            migrate(root, on_wait=on_wait)
         in_use = wait_lock(os.path.join(root, IN_USE), shared=not exclusive, on_wait=on_wait)
         assert in_use is not None
         return cls(root, in_use, _connect(root))
@@ -345,14 +352,9 @@ def _check_schema(root: str) -> None:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except FileNotFoundError:
-        from pybuild import __version__
+        from pybuild.runtime.content.migration import claim
 
-        temporary = f"{path}.{os.urandom(6).hex()}"
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(f'{{"schema": {VERSION}, "written_by": "{__version__}"}}\n')
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
+        claim(root)
         return
     import json
 

@@ -32,9 +32,10 @@ else:
 class Build:
     """The outcome of a build, ready to be exported.
 
-    `results` has one entry a platform; `tags` are the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH;
-    `annotations` those of `--annotation`; `push` brings an image to a registry. Images are assembled once for
-    each set of options, so several outputs share layers, config and manifest.
+    `results` has one entry a platform; `index` says that they are to be an index even if there is one; `tags` are
+    the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH; `annotations` those of `--annotation`; `push` brings
+    an image to a registry. Images are assembled once for each set of options, so several outputs share layers,
+    config and manifest.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Build:
         results: Sequence[Result],
         observer: Observer,
         *,
+        index: bool = False,
         tags: Sequence[str] = (),
         epoch: int | None = None,
         annotations: Annotations | None = None,
@@ -55,6 +57,7 @@ class Build:
         self.snapshotter = snapshotter
         self.layers = layers
         self.results = tuple(results)
+        self.index = index or len(self.results) > 1
         self.observer = observer
         self.tags = tuple(tags)
         self.epoch = epoch
@@ -72,7 +75,13 @@ class Build:
         image = self._images.get(key)
         if image is None:
             image = assemble(
-                self.store, self.layers, self.results, options, tracked=tracked, cancelled=self.cancelled
+                self.store,
+                self.layers,
+                self.results,
+                options,
+                index=self.index,
+                tracked=tracked,
+                cancelled=self.cancelled,
             )
             self._images[key] = image
         return image
@@ -107,7 +116,7 @@ def metadata(image: Image, names: Sequence[Reference]) -> dict[str, object]:
         "containerimage.descriptor": image.target.to_json(),
         "containerimage.digest": image.target.digest,
     }
-    if len(image.manifests) > 1:
+    if not image.target.is_manifest:
         del found["containerimage.config.digest"]
     if names:
         found["image.name"] = ",".join(name.canonical for name in names)

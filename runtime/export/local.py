@@ -42,7 +42,7 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
 def subdirectories(output: Output, build: Build) -> list[tuple[bytes, Result]]:
     """Where each result's files go: `linux_amd64` and so on for several platforms (`platform-split=false`:
     none; `true`: also for one)."""
-    split = output.flag("platform-split", len(build.results) > 1)
+    split = output.flag("platform-split", build.index)
     return [(_directory(result) if split else b"", result) for result in build.results]
 
 

@@ -142,31 +142,33 @@ def assemble(
     results: Sequence[Result],
     options: ImageOptions,
     *,
+    index: bool = False,
     tracked: Tracked | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Image:
-    """Make the image of `results`: a manifest for one, an index for several.
+    """Make the image of `results`: a manifest for one, an index for several or where `index` asks for it.
 
     Equal results and options give equal bytes. Raises ImageConfigError for a config that is none, and what
     making the layers raises.
     """
     clamp = options.epoch if options.rewrite else None
+    index = index or len(results) > 1
     parts = []
     for result in results:
         made = layers.layers(
             result.snapshot, options.compression, clamp=clamp, force=options.force, cancelled=cancelled
         )
-        parts.append(_manifest(store, layers, result, made, options, len(results) > 1))
+        parts.append(_manifest(store, layers, result, made, options, index))
     if tracked is not None:
         total = sum(layer.size for part in parts for layer in part[2])
         tracked.progress("exporting layers", total, total, done=True)
     manifests = [part[0] for part in parts]
-    target = manifests[0] if len(manifests) == 1 else _index(store, manifests, options)
+    target = _index(store, manifests, options) if index else manifests[0]
     if tracked is not None:
         for manifest, config, _, _ in parts:
             tracked.progress(f"exporting manifest {manifest.digest}", 0, 0, done=True)
             tracked.progress(f"exporting config {config.digest}", 0, 0, done=True)
-        if len(manifests) > 1:
+        if index:
             tracked.progress(f"exporting manifest list {target.digest}", 0, 0, done=True)
     layers.keep([target.digest, *(blob.digest for part in parts for blob in part[:2])])
     created = max(_created(part[3]) for part in parts)

@@ -110,6 +110,7 @@ class Extractor:
         self._owner = owner
         self._archive = archive
         self._layering = layering
+        self._marks = layering is not None
         self._parents: dict[bytes, bytes] = {b"": b""}
         self._directories: dict[bytes, Entry] = {}
         if layering is not None:
@@ -138,22 +139,22 @@ class Extractor:
 
     def _place(self, entry: Entry, reader: TarReader) -> None:
         if b"\0" in entry.name or b"\0" in entry.link:
-            raise self._refuse(entry, "its name or its link's target has a zero byte")
-        parts = clean(entry.name)
+            raise self.refuse(entry, "its name or its link's target has a zero byte")
+        parts = self._parts(entry.name, entry)
         if not parts:
             return
         if self._owner is not None:
             entry.uid, entry.gid = self._owner
         if not (0 <= entry.uid <= MAX_ID and 0 <= entry.gid <= MAX_ID):
-            raise self._refuse(entry, f"owner {entry.uid}:{entry.gid} is out of range")
+            raise self.refuse(entry, f"owner {entry.uid}:{entry.gid} is out of range")
         name = parts.pop()
         parent = self._parent(parts, entry)
         layering = self._layering
         if layering is not None and name.startswith(b".wh."):
             if not layering.mark(parent, name):
-                raise self._refuse(entry, "a whiteout without a name")
+                raise self.refuse(entry, "a whiteout without a name")
             return
-        path = parent + b"/" + name if parent else name
+        path = self._path(parent, name, entry)
         if entry.kind == LINK and self._link(entry, path):
             pass
         elif entry.kind == DIRECTORY:
@@ -165,6 +166,17 @@ class Extractor:
             layering.made(path)
 
     # Finding places.
+
+    def _parts(self, name: bytes, entry: Entry) -> list[bytes]:
+        return clean(name)
+
+    def _above(self, path: bytes, entry: Entry) -> bytes:
+        """Where `..` of the directory at a real path leads."""
+        return path.rpartition(b"/")[0]
+
+    def _path(self, parent: bytes, name: bytes, entry: Entry) -> bytes:
+        """Where the entry is made."""
+        return parent + b"/" + name if parent else name
 
     def _parent(self, parts: list[bytes], entry: Entry) -> bytes:
         """The real path of the directory that `parts` lead to, made where missing."""
@@ -181,7 +193,7 @@ class Extractor:
         while rest:
             part = rest.pop()
             if part == b"..":
-                at = at.rpartition(b"/")[0]
+                at = self._above(at, entry)
                 continue
             path = at + b"/" + part if at else part
             found = self.lstat(path)
@@ -199,7 +211,7 @@ class Extractor:
                     rest += [step for step in target.split(b"/") if step not in (b"", b".")][::-1]
                     continue
                 else:
-                    raise self._refuse(entry, f"{os.fsdecode(path)!r} is not a directory")
+                    raise self.refuse(entry, f"{os.fsdecode(path)!r} is not a directory")
             if found is None:
                 os.mkdir(path, 0o755, dir_fd=self.fd)
                 os.chmod(path, 0o755, dir_fd=self.fd)
@@ -328,8 +340,8 @@ class Extractor:
         kind = stat.S_IFCHR if entry.kind == CHARACTER else stat.S_IFBLK
         major, minor = entry.device
         if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
-            raise self._refuse(entry, f"device number {major}:{minor} is out of range")
-        if self._layering is not None and kind == stat.S_IFCHR and (major, minor) == (0, 0):
+            raise self.refuse(entry, f"device number {major}:{minor} is out of range")
+        if self._marks and kind == stat.S_IFCHR and (major, minor) == (0, 0):
             self.done.skipped.append((entry.name, "a device 0:0 means a deletion in a snapshot"))
             return False
         try:
@@ -342,24 +354,24 @@ class Extractor:
     def _link(self, entry: Entry, path: bytes) -> bool:
         """Make a hard link. As in Docker the file takes this entry's owner, mode and times, a symlink keeps its
         own. Always true."""
-        parts = clean(entry.link)
+        parts = self._parts(entry.link, entry)
         if not parts:
-            raise self._refuse(entry, "a hard link without a target")
+            raise self.refuse(entry, "a hard link without a target")
         name = parts.pop()
         parent = self._parent(parts, entry)
         target = parent + b"/" + name if parent else name
         if target == path:
             if self.lstat(path) is None:
-                raise self._refuse(entry, "a hard link to itself")
+                raise self.refuse(entry, "a hard link to itself")
             return True
         found = self.lstat(target)
         if found is None or (self._layering is not None and self._layering.below(target, found)):
-            raise self._refuse(entry, f"its target {os.fsdecode(entry.link)!r} is not in the archive")
+            raise self.refuse(entry, f"its target {os.fsdecode(entry.link)!r} is not in the archive")
         if stat.S_ISDIR(found.st_mode):
-            raise self._refuse(entry, f"its target {os.fsdecode(entry.link)!r} is a directory")
+            raise self.refuse(entry, f"its target {os.fsdecode(entry.link)!r} is a directory")
         if self.lstat(path) is not None:
             if target.startswith(path + b"/"):
-                raise self._refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
+                raise self.refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
             self.remove(path)
         os.link(target, path, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         if not stat.S_ISLNK(found.st_mode):
@@ -382,7 +394,7 @@ class Extractor:
                     continue
                 raise
 
-    def _refuse(self, entry: Entry, reason: str) -> ExtractError:
+    def refuse(self, entry: Entry, reason: str) -> ExtractError:
         return ExtractError(self._archive, entry.name, reason, "make the archive anew without this entry")
 
     def _failure(self, entry: Entry, error: OSError) -> ExtractError:

@@ -1,10 +1,11 @@
 """Layers of snapshots: one snapshot's diff as one blob, made once and recorded.
 
-A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`, `zstd-3@1700000000`
-(compression, `@` the time later modification times are cut to). Variant `source` is the blob an image was
-pulled as: it is what an export of an unchanged base uses, whatever compression is asked for, and no timestamp
-in it is rewritten. Variant `tar` records the uncompressed archive's digest and size, whose blob need not
-exist.
+A diff that is laid over other states too has one layer for all of them, that of its origin
+(`Snapshotter.layers`). A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`,
+`zstd-3@1700000000` (compression, `@` the time later modification times are cut to). Variant `source` is the
+blob an image was pulled as: it is what an export of an unchanged base uses, whatever compression is asked
+for, and no timestamp in it is rewritten. Variant `tar` records the uncompressed archive's digest and size,
+whose blob need not exist.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Layers:
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Descriptor]:
         """The layers of a state from the base up, each with its `diff_id`; those missing are made in
-        parallel.
+        parallel. One that the state has twice is made once.
 
         `done` hears of each, from any thread. Raises what `layer` raises.
         """
@@ -73,9 +74,9 @@ class Layers:
 
             return make
 
-        chain = self._snapshotter.chain(snapshot)
+        chain = self._snapshotter.layers(snapshot)
         found = {number: self._recorded(number, compression, clamp, force) for number in chain}
-        missing = [number for number in chain if found[number] is None]
+        missing = [number for number in found if found[number] is None]
         made = dict(zip(missing, run_all([job(number) for number in missing]), strict=True))
         layers = [found[number] or made[number] for number in chain]
         self.keep([descriptor.digest for descriptor in layers])
@@ -120,13 +121,13 @@ class Layers:
 
     def chain(self, snapshot: int | None) -> list[int]:
         """The snapshots whose layers `layers` gives, in the same order."""
-        return self._snapshotter.chain(snapshot)
+        return self._snapshotter.layers(snapshot)
 
     def diff_ids(self, snapshot: int | None, *, clamp: int | None = None) -> list[str]:
         """The diff IDs of a state from the base up, without making blobs."""
         from pybuild.runtime.image.parallel import run_all
 
-        chain = self._snapshotter.chain(snapshot)
+        chain = self._snapshotter.layers(snapshot)
         return run_all([partial(self.diff_id, number, clamp=clamp) for number in chain])
 
     def diff_id(self, snapshot: int, *, clamp: int | None = None) -> str:

@@ -28,7 +28,6 @@ BATCH = 1 << 20
 """Bytes gathered before the sink is called; a larger file is passed on in pieces of this size."""
 
 WHITEOUT = b".wh."
-OPAQUE = b".wh..wh..opq"
 
 _ZEROS = bytes(BLOCK)
 _HOLE = bytes(BATCH)
@@ -105,11 +104,8 @@ class LayerWriter:
                 if stat.S_ISDIR(change.stat.st_mode):
                     directories.add(path)
                 count += self.add(path, change.real, change.stat)
-            elif change.kind == "delete":
-                self._append(header(parent + slash + WHITEOUT + name))
-                count += 1
             else:
-                self._append(header(path + b"/" + OPAQUE))
+                self._append(header(parent + slash + WHITEOUT + name))
                 count += 1
         self.finish()
         return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from pybuild.compiler.ops import ExecOp, FileOp, Op, SourceOp
+from pybuild.compiler.ops import Op, SourceOp
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, Label, UserError
 from pybuild.runtime.cache.records import Record, Records, digest_of
 from pybuild.runtime.ops.results import Snapshot
@@ -34,21 +34,20 @@ class UnsupportedOp(UserError):
 
 
 class Operations:
-    """Answers the solver for vertices. `sources` are handlers by URL scheme."""
+    """Answers the solver for vertices. `sources` are handlers by URL scheme, `kinds` those of other ops."""
 
     def __init__(
         self,
         store: Store,
         records: Records,
         sources: Mapping[str, Handler],
-        exec_handler: Handler,
-        file_handler: Handler,
+        kinds: Mapping[type[Op], Handler],
         observer: Observer,
     ) -> None:
         self._store = store
         self._records = records
         self._sources = sources
-        self._kinds: Mapping[type[Op], Handler] = {ExecOp: exec_handler, FileOp: file_handler}
+        self._kinds = kinds
         self._observer = observer
         self._op_keys: dict[str, str] = {}
         self._outsides: dict[str, frozenset[str]] = {}
@@ -93,7 +92,13 @@ class Operations:
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         key = self._op_keys.get(vertex.digest)
         if key is None:
-            key = self._op_keys[vertex.digest] = self.handler(vertex).op_key(vertex, cancellation)
+            try:
+                key = self._op_keys[vertex.digest] = self.handler(vertex).op_key(vertex, cancellation)
+            except Cancelled:
+                raise
+            except UserError as error:
+                _place(error, vertex)
+                raise
         return key
 
     def lookup(self, vertex: Vertex, key: str) -> Sequence[Result] | None:

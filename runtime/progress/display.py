@@ -111,17 +111,22 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def warnings_text(warnings: list[Diagnostic]) -> str:
-    """The warnings of a build as a list with a heading, one line each; empty without any."""
+    """The warnings of a build as a list with a heading, one line each, and once for each kind the page about it;
+    empty without any."""
     from pybuild.runtime.progress.amounts import counted
 
     if not warnings:
         return ""
     lines = [f"{counted(len(warnings), 'warning')} found:"]
+    pages: set[str] = set()
     for one in warnings:
         code = f"{one.code}: " if one.code else ""
         cause = next((label for label in one.labels if label.primary), None)
         place = f" ({cause.span.source.name}:{cause.span.line})" if cause else ""
         lines.append(f" - {code}{one.title}{place}")
+        if one.url and one.url not in pages:
+            lines.append(f"   see {one.url}")
+            pages.add(one.url)
     return "\n".join(lines) + "\n"
 
 

@@ -65,12 +65,13 @@ class RawJson(Display):
         super().warning(vertex, diagnostic)
         if len(self.warnings) == known:
             return
-        code = f"{diagnostic.code}: " if diagnostic.code else ""
-        entry: dict[str, object] = {
-            "vertex": vertex,
-            "level": SEVERITY,
-            "short": _base64((code + diagnostic.title).encode()),
-        }
+        short = diagnostic.title
+        if diagnostic.code:
+            place = f" (line {diagnostic.labels[0].span.line})" if diagnostic.labels else ""
+            short = f"{diagnostic.code}: {short}{place}"
+        entry: dict[str, object] = {"vertex": vertex, "level": SEVERITY, "short": _base64(short.encode())}
+        if diagnostic.url:
+            entry["url"] = diagnostic.url
         if diagnostic.notes:
             entry["detail"] = [_base64(text.encode()) for _, text in diagnostic.notes]
         if diagnostic.labels:

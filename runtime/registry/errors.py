@@ -55,7 +55,9 @@ class ServerFailure(RegistryError):
 
 
 class Unreachable(RegistryError):
-    pass
+    """`reason` is the title without the host's name."""
+
+    reason = ""
 
 
 class BadContent(RegistryError):
@@ -200,10 +202,12 @@ def bad_redirect(host: str, location: str) -> ServerFailure:
 
 
 def unreachable(host: str, reason: str, *, help: str | None = None) -> Unreachable:
-    return Unreachable(
+    error = Unreachable(
         f"cannot connect to {host}: {reason}",
         help=help or "check the name, the network and the proxy settings (HTTPS_PROXY, NO_PROXY)",
     )
+    error.reason = reason
+    return error
 
 
 def unknown_host(host: str) -> Unreachable:

@@ -111,7 +111,11 @@ class _translated:
 
 
 class Transport:
-    """Connection pools shared by everything a process asks of registries. Thread-safe. Close it."""
+    """Connection pools shared by everything a process asks of registries. Thread-safe. Close it.
+
+    With `web` the servers are any: certificates are checked on loopback too, and a redirect may lead from HTTPS
+    to HTTP.
+    """
 
     def __init__(
         self,
@@ -120,6 +124,7 @@ class Transport:
         environ: Mapping[str, str] | None = None,
         certificates: Sequence[str] | None = None,
         first_pause: float = 0.3,
+        web: bool = False,
     ) -> None:
         from threading import Lock
 
@@ -127,6 +132,7 @@ class Transport:
         self._environ = os.environ if environ is None else environ
         self._certificates = certificate_directories() if certificates is None else certificates
         self._first_pause = first_pause
+        self._web = web
         self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._lock = Lock()
 
@@ -191,7 +197,7 @@ class Transport:
     def _check_downgrade(self, host: str, scheme: str, target: str) -> None:
         if target.startswith("https://"):
             return
-        trusted = self.hosts.config(host).insecure or is_loopback(host)
+        trusted = self._web or self.hosts.config(host).insecure or is_loopback(host)
         if not target.startswith("http://") or (scheme == "https" and not trusted):
             raise errors.bad_redirect(host, target)
 
@@ -236,7 +242,7 @@ class Transport:
         settings: dict[str, object] = {"num_pools": 2, "maxsize": 8}
         if scheme == "https":
             endpoint = self.hosts.origin(host)
-            verify = endpoint.checks_certificates
+            verify = self._web or endpoint.checks_certificates
             if not verify:
                 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             settings["ssl_context"] = tls_context(

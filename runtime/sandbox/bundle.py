@@ -40,6 +40,10 @@ class Bundle:
         self.group = f"{sandbox.own_group(step.meta.cgroup_parent)}/{id}"
 
     @property
+    def program(self) -> str:
+        return self._step.meta.args[0] if self._step.meta.args else ""
+
+    @property
     def limited_memory(self) -> bool:
         return "memory" in self._limits
 
@@ -78,10 +82,9 @@ class Bundle:
         if message is None:
             return None
         lower = message.lower()
-        program = self._step.meta.args[0] if self._step.meta.args else ""
         if "executable file" in lower and "not found" in lower:
             return _NOT_FOUND
-        if "exec" in lower and program in message:
+        if "exec" in lower and self.program in message:
             return _NOT_FOUND if "no such file" in lower else _NOT_EXECUTABLE
         raise NotStarted(message)
 

@@ -16,6 +16,7 @@ from pybuild.runtime.sandbox import libc
 from pybuild.runtime.sandbox.bundle import Bundle
 from pybuild.runtime.sandbox.cgroups import Cgroups
 from pybuild.runtime.sandbox.namespaces import rootless
+from pybuild.runtime.sandbox.output import Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ _RUNTIME_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 class ExitCode(int):
     """A step's exit code as a shell has it: 128 + number for a signal. `out_of_memory`: the kernel killed a
-    process of the step for want of memory (known only where a memory limit was set)."""
+    process of the step for want of memory (known only where a memory limit was set). `format_error`: it does not
+    know what the step's program is, which the step's output does not say then."""
 
     out_of_memory = False
+    format_error = False
 
 
 class Sandbox:
@@ -99,11 +102,12 @@ class Sandbox:
         self, bundle: Bundle, on_output: Callable[[int, bytes], None], cancellation: Cancellation
     ) -> ExitCode:
         keep = ["--keep"] if bundle.limited_memory else []
+        spoken = Output(bundle.program, on_output)
         child, outputs = self._start(["run", *keep, "--bundle", bundle.path, bundle.id], bundle.log)
         with child:
             forget = cancellation.on_cancel(child.kill)
             try:
-                _stream(outputs, on_output)
+                _stream(outputs, spoken)
                 code = child.wait() or 0
             except BaseException:
                 child.kill()
@@ -119,6 +123,7 @@ class Sandbox:
         if unable is not None:
             return ExitCode(unable)
         result = ExitCode(code if code >= 0 else _SIGNALLED - code)
+        result.format_error = spoken.format_error
         if keep:
             result.out_of_memory = self.cgroups.out_of_memory_kills(bundle.group) > 0
             self._delete(bundle)
@@ -164,6 +169,13 @@ class Sandbox:
                     file.write(text)
                 self._files[text] = path
             return path
+
+    def private_path(self, what: str) -> str:
+        """A path in memory at which nothing is, for a file or socket that one step is given. Who makes it there
+        removes it after the step."""
+        with self._guard:
+            self._count += 1
+            return os.path.join(self.directory, f"{what}-{self._count}")
 
     def own_group(self, parent: str) -> str:
         """This build's control group below `parent`, removed when the build ends, however it does."""

@@ -27,6 +27,7 @@ _INSTALLERS = {
 
 _OTHER_NAMES = {
     "uidmap": {"dnf": "shadow-utils", "apk": "shadow-subids", "pacman": "shadow", "zypper": "shadow"},
+    "openssh-client": {"dnf": "openssh-clients", "pacman": "openssh", "zypper": "openssh-clients"},
 }
 """Packages that a package manager has under another name than Debian's."""
 

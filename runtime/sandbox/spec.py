@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pybuild.compiler.ops import Meta, ProxyEnv, Ulimit
+    from pybuild.runtime.sandbox.devices import Edits
     from pybuild.runtime.sandbox.step import Step, StepMount
     from pybuild.runtime.sandbox.users import Identity
 
@@ -121,20 +122,25 @@ def configuration(step: Step, around: Surroundings, limits: Mapping[str, object]
         "namespaces": _namespaces(around),
         "maskedPaths": [] if step.insecure else _MASKED,
         "readonlyPaths": [] if step.insecure else _READONLY,
-        "resources": {**limits, "devices": _device_rules(step.insecure)},
+        "resources": {**limits, "devices": _device_rules(step)},
     }
     if around.cgroup is not None:
         linux["cgroupsPath"] = around.cgroup
-    if step.insecure and not around.rootless:
-        linux["devices"] = _insecure_devices()
-    document = {
+    devices = _insecure_devices() if step.insecure and not around.rootless else []
+    if step.devices is not None:
+        devices += step.devices.devices
+    if devices:
+        linux["devices"] = devices
+    document: dict[str, object] = {
         "ociVersion": "1.0.2",
         "root": {"path": os.fsdecode(step.rootfs), "readonly": step.readonly},
         "hostname": step.meta.hostname or HOSTNAME,
         "process": _process(step),
         "mounts": mounts(step, around),
-        "linux": linux,
     }
+    if step.devices is not None and step.devices.hooks:
+        document["hooks"] = step.devices.hooks
+    document["linux"] = linux
     text = json.dumps(document, separators=(",", ":"))
     filter = None if step.insecure else profile(os.uname().machine)
     # "linux" is the last member of the document: the prebuilt profile goes in before the two closing braces.
@@ -172,7 +178,8 @@ def mounts(step: Step, around: Surroundings) -> list[dict[str, object]]:
     ]
     ordered: dict[str, dict[str, object]] = {}
     own = sorted(step.mounts, key=lambda mount: os.path.normpath(mount.dest).split("/"))
-    for mount in [*default, *(_own_mount(mount) for mount in own)]:
+    of_devices = step.devices.mounts if step.devices is not None else []
+    for mount in [*default, *(_own_mount(mount) for mount in own), *of_devices]:
         dest = str(mount["destination"])
         ordered.pop(dest, None)
         ordered[dest] = mount
@@ -212,11 +219,18 @@ def _namespaces(around: Surroundings) -> list[dict[str, str]]:
     return found
 
 
-def _additional(identity: Identity) -> tuple[int, ...]:
-    """The supplementary groups with the primary one among them, as BuildKit has it."""
-    if identity.gid in identity.groups:
-        return identity.groups
-    return (identity.gid, *identity.groups)
+def _additional(identity: Identity, devices: Edits | None) -> tuple[int, ...]:
+    """The supplementary groups with the primary one among them, as BuildKit has it, and those of devices."""
+    own = identity.groups if identity.gid in identity.groups else (identity.gid, *identity.groups)
+    return tuple(dict.fromkeys((*own, *(devices.gids if devices is not None else ()))))
+
+
+def _with_devices(env: list[str], devices: Edits | None) -> list[str]:
+    """The variables with those of devices, which take the place of others of the same name."""
+    if devices is None or not devices.env:
+        return env
+    names = {pair.partition("=")[0] for pair in devices.env}
+    return [*(pair for pair in env if pair.partition("=")[0] not in names), *devices.env]
 
 
 def _process(step: Step) -> dict[str, object]:
@@ -228,11 +242,11 @@ def _process(step: Step) -> dict[str, object]:
         "user": {
             "uid": step.identity.uid,
             "gid": step.identity.gid,
-            "additionalGids": _additional(step.identity),
+            "additionalGids": _additional(step.identity, step.devices),
             "umask": 0o022,
         },
         "args": meta.args,
-        "env": environment(meta, step.secret_env, step.identity.home),
+        "env": _with_devices(environment(meta, step.secret_env, step.identity.home), step.devices),
         "cwd": meta.cwd or "/",
         "capabilities": dict.fromkeys(sets, capabilities),
         "noNewPrivileges": False,
@@ -271,11 +285,12 @@ def _own_capabilities() -> tuple[str, ...]:
     )
 
 
-def _device_rules(insecure: bool) -> list[dict[str, object]]:
+def _device_rules(step: Step) -> list[dict[str, object]]:
     """The runtimes add their default devices to the denial of all others."""
-    if insecure:
+    if step.insecure:
         return [{"allow": True, "type": kind, "access": "rwm"} for kind in "cb"]
-    return [{"allow": False, "access": "rwm"}]
+    denied: list[dict[str, object]] = [{"allow": False, "access": "rwm"}]
+    return denied + (step.devices.rules if step.devices is not None else [])
 
 
 def _insecure_devices() -> list[dict[str, object]]:

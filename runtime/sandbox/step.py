@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.compiler.graph import LinuxResources
+    from pybuild.runtime.sandbox.devices import Edits
     from pybuild.runtime.sandbox.users import Identity
 
 DEFAULT_SHM_SIZE = 64 << 20
@@ -43,10 +44,11 @@ class Step:
     """One process to run in `rootfs`, the path of a mounted root.
 
     `secret_env` holds `NAME=value` strings that come after every other variable; `shm_size` is in bytes;
-    `pids` 0 means no limit of its own. `readonly` forbids writes to the root.
+    `pids` 0 means no limit of its own. `readonly` forbids writes to the root. `devices` is what CDI devices change.
     """
 
     __slots__ = (
+        "devices",
         "identity",
         "meta",
         "mounts",
@@ -74,6 +76,7 @@ class Step:
         pids: int = 0,
         shm_size: int = DEFAULT_SHM_SIZE,
         readonly: bool = False,
+        devices: Edits | None = None,
     ) -> None:
         self.rootfs = rootfs
         self.meta = meta
@@ -86,6 +89,7 @@ class Step:
         self.pids = pids
         self.shm_size = shm_size or DEFAULT_SHM_SIZE
         self.readonly = readonly
+        self.devices = devices
 
     @property
     def insecure(self) -> bool:

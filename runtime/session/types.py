@@ -23,3 +23,6 @@ class Agents(Protocol):
     def socket(self, id: str) -> str | None:
         """The path of a socket on this machine that answers for the agent, None if there is no agent of that id;
         the empty id is `default`. Started when first asked for. Raises UserError."""
+
+    def raw(self, id: str) -> bool:
+        """Whether a step may ask everything of the agent, and not only for its keys and for signatures."""

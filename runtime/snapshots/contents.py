@@ -55,14 +55,14 @@ def selected_digest(
     *,
     follow: bool = True,
     name: bytes | None = None,
-    keep: Callable[[bytes, bool], bool] | None = None,
+    below: Callable[[Tree, bytes], Iterable[Node]] | None = None,
 ) -> str:
     """`sha256:…` of the entry that `path` leads to and of everything below it.
 
     Names are relative to the entry, which itself counts under `name` where the caller's use of it depends on
     its name. Every symlink walked on the way counts by path and target; with `follow` false the last one is
-    the entry. Something absent has a digest too. `keep(relative path, is directory)` leaves entries out one
-    by one: below a directory left out it is still asked. Raises what `tree.resolve` raises."""
+    the entry. Something absent has a digest too. `below` gives the entries that count below the resolved path of
+    a directory, by default all. Raises what `tree.resolve` raises."""
     found = tree.resolve(path, follow_last=follow)
     value = sha256(b"pybuild-content-%d\0" % VERSION)
     for link in found.links:
@@ -74,10 +74,8 @@ def selected_digest(
     value.update(_joined(b"entry", b"", *_described(found.node, tree.file_digest)))
     if stat.S_ISDIR(found.node.stat.st_mode):
         start = len(found.path) + 1 if found.path else 0
-        for node in tree.walk(found.path):
-            relative = node.path[start:]
-            if keep is None or keep(relative, stat.S_ISDIR(node.stat.st_mode)):
-                value.update(_joined(b"entry", relative, *_described(node, tree.file_digest)))
+        for node in tree.walk(found.path) if below is None else below(tree, found.path):
+            value.update(_joined(b"entry", node.path[start:], *_described(node, tree.file_digest)))
     return "sha256:" + value.hexdigest()
 
 

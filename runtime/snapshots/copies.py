@@ -34,9 +34,9 @@ def copy_tree(tree: LayeredTree, target: bytes, *, link: bool = False) -> None:
             continue
         inode = (node.stat.st_dev, node.stat.st_ino)
         earlier = made.get(inode) if node.stat.st_nlink > 1 else None
-        if earlier is not None and _linked(earlier, there):
+        if earlier is not None and link_entry(earlier, there):
             continue
-        if not link or not _linked(node.real, there):
+        if not link or not link_entry(node.real, there):
             copy_entry(node.real, node.stat, there)
             if node.stat.st_nlink > 1:
                 made[inode] = there
@@ -79,7 +79,7 @@ def copy_metadata(real: bytes, found: os.stat_result, target: bytes) -> None:
     os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
 
 
-def _linked(real: bytes, target: bytes) -> bool:
+def link_entry(real: bytes, target: bytes) -> bool:
     try:
         os.link(real, target, follow_symlinks=False)
     except OSError as failure:

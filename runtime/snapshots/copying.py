@@ -13,7 +13,7 @@ from pybuild.runtime.snapshots.types import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from pybuild.runtime.content.store import Store
@@ -95,6 +95,21 @@ class CopySnapshotter:
     def chain(self, snapshot: int | None) -> list[int]:
         return self.rows.chain(snapshot)
 
+    def layers(self, snapshot: int | None) -> list[int]:
+        return [self.rows.origin(each) for each in self.rows.chain(snapshot)]
+
+    def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
+        from pybuild.runtime.snapshots.stacking import stack
+
+        return stack(self, parent, layer, cancelled)
+
+    def difference(
+        self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
+    ) -> int | None:
+        from pybuild.runtime.snapshots.stacking import difference
+
+        return difference(self, lower, upper, cancelled)
+
     def identity(self, snapshot: int | None) -> str:
         value = empty_identity()
         for each in self.rows.chain(snapshot):
@@ -126,13 +141,17 @@ class CopySnapshotter:
         return self.rows.directory(snapshot) + b"/fs"
 
     def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
-        parent = self.rows.parent(snapshot)
+        from pybuild.runtime.snapshots.stacking import with_deletions
+
+        origin = self.rows.origin(snapshot)
+        parent = self.rows.parent(origin)
         copied: tuple[int, int] | None = None
         if parent is not None:
-            with open(self.rows.directory(snapshot) + b"/" + COPIED, encoding="ascii") as file:
+            with open(self.rows.directory(origin) + b"/" + COPIED, encoding="ascii") as file:
                 begin, end = file.read().split()
             copied = int(begin), int(end)
-        return tree_changes(self.tree(parent), self.tree(snapshot), copied, times=times)
+        found = tree_changes(self.tree(parent), self.tree(origin), copied, times=times)
+        return with_deletions(found, self.rows.directory(origin))
 
 
 class CopyActive:
@@ -152,8 +171,8 @@ class CopyActive:
 
         return Mounted(self.upper, mounted=False)
 
-    def commit(self) -> int:
-        return self._owner.rows.add(self.parent, self._room)
+    def commit(self, *, origin: int | None = None) -> int:
+        return self._owner.rows.add(self.parent, self._room, origin)
 
     def abort(self) -> None:
         from pybuild.runtime.snapshots.removal import remove_tree

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pybuild.runtime.snapshots.tree import DirectoryTree, LayeredTree, Stack
+    from pybuild.runtime.snapshots.tree import LayeredTree, Stack
     from pybuild.runtime.snapshots.types import Node
 
 CHUNK = 1 << 20
@@ -25,15 +25,17 @@ def overlay_changes(
     """The content of `upper` as changes of the state `below`.
 
     The kernel leaves more in an upper directory than what changed: directories that only lead to a change are
-    no changes, and whiteouts and opaque marks count where they hide something. Without `times` a directory
-    that differs in its time alone is not one either."""
-    pending = [(iter(_scan(upper)), b"", below.layers if below is not None else ())]
+    no changes, and whiteouts count where they hide something. Of an opaque directory each entry that it hides
+    and has none of is a deletion, as in BuildKit's differ: laid over another state it hides nothing else.
+    Without `times` a directory that differs in its time alone is not a change."""
+    start: Stack = below.layers if below is not None else ()
+    pending = [(iter(_entries(upper, below, start, hides=False)), b"", start, False)]
     while pending:
-        entries, prefix, beneath = pending[-1]
+        entries, prefix, beneath, hidden = pending[-1]
         for name, real, found in entries:
             path = prefix + name
             old = below.find(beneath, name) if below is not None and beneath else None
-            if is_whiteout(found):
+            if found is None or is_whiteout(found):
                 if old is not None:
                     yield Change("delete", path)
                 continue
@@ -43,33 +45,45 @@ def overlay_changes(
             hides = False
             inside: Stack = ()
             if below is not None and old is not None and stat.S_ISDIR(old[1].st_mode):
-                hides = is_opaque(real, opaque)
-                inside = () if hides else below.descend(beneath, name, old[2], path)
+                hides = hidden or is_opaque(real, opaque)
+                inside = below.descend(beneath, name, old[2], path)
             if hides or not inside or old is None or not _same_directory(real, found, old[0], old[1], times):
                 yield Change("add", path, real, found)
-            if hides:
-                yield Change("opaque", path)
-            pending.append((iter(_scan(real)), path + b"/", inside))
+            pending.append((iter(_entries(real, below, inside, hides=hides)), path + b"/", inside, hides))
             break
         else:
             pending.pop()
 
 
-def tree_changes(
-    old: DirectoryTree, new: DirectoryTree, copied: tuple[int, int] | None, *, times: bool = True
-) -> Iterator[Change]:
-    """The changes that make tree `new` of tree `old`, of which it began as a copy.
+def _entries(
+    directory: bytes, below: LayeredTree | None, beneath: Stack, *, hides: bool
+) -> list[tuple[bytes, bytes, os.stat_result | None]]:
+    """The entries of an upper directory by name, and those of the merged directory `beneath` that it hides,
+    whose lstat is None."""
+    found: list[tuple[bytes, bytes, os.stat_result | None]] = list(_scan(directory))
+    if hides and below is not None:
+        present = {name for name, _, _ in found}
+        names = (node.path for node, _ in below.entries(b"", beneath))
+        found += [(name, b"", None) for name in names if name not in present]
+        found.sort(key=_by_name)
+    return found
 
-    `copied` are the file system's times (ns) before and after that copy: a file whose inode last changed
-    between the two has not been written since. Other files of equal size and metadata are compared byte by
-    byte. Files whose links within the tree changed are changes all of them, so that the links can be told
-    from the diff."""
+
+def tree_changes(
+    old: LayeredTree, new: LayeredTree, copied: tuple[int, int] | None, *, times: bool = True
+) -> Iterator[Change]:
+    """The changes that make tree `new` of tree `old`.
+
+    If it began as a copy, `copied` are the file system's times (ns) before and after that: a file whose inode
+    last changed between the two has not been written since. Other files of equal size and metadata are compared
+    byte by byte. Files whose links within the tree changed are changes all of them, so that the links can be
+    told from the diff."""
     relinked = _relinked(old, new)
     before, after = old.walk(b""), new.walk(b"")
     left, right = next(before, None), next(after, None)
     gone = replaced = b""
     while left is not None or right is not None:
-        if left is not None and (right is None or _order(left.path) < _order(right.path)):
+        if left is not None and (right is None or path_order(left.path) < path_order(right.path)):
             if not any(above and left.path.startswith(above) for above in (gone, replaced)):
                 yield Change("delete", left.path)
                 gone = left.path + b"/"
@@ -88,18 +102,18 @@ def tree_changes(
         right = next(after, None)
 
 
-def _order(path: bytes) -> list[bytes]:
+def path_order(path: bytes) -> list[bytes]:
     # A walk goes down before it goes on: names compare one by one, not their joined bytes.
     return path.split(b"/")
 
 
-def _relinked(old: DirectoryTree, new: DirectoryTree) -> set[bytes]:
+def _relinked(old: LayeredTree, new: LayeredTree) -> set[bytes]:
     """Paths of both trees whose set of names for the same file differs."""
     before, after = _links(old), _links(new)
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-def _links(tree: DirectoryTree) -> dict[bytes, frozenset[bytes]]:
+def _links(tree: LayeredTree) -> dict[bytes, frozenset[bytes]]:
     groups: dict[tuple[int, int], list[bytes]] = {}
     for node in tree.walk(b""):
         if node.stat.st_nlink > 1 and not stat.S_ISDIR(node.stat.st_mode):
@@ -111,6 +125,8 @@ def _same(left: Node, right: Node, copied: tuple[int, int] | None, times: bool) 
     if stat.S_ISDIR(left.stat.st_mode) and stat.S_ISDIR(right.stat.st_mode):
         return _same_directory(right.real, right.stat, left.real, left.stat, times)
     a, b = left.stat, right.stat
+    if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino):
+        return True
     if (a.st_mode, a.st_uid, a.st_gid, a.st_rdev) != (b.st_mode, b.st_uid, b.st_gid, b.st_rdev):
         return False
     if times and a.st_mtime_ns != b.st_mtime_ns:
@@ -153,3 +169,7 @@ def _scan(directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
         found = [(entry.name, entry.path, entry.stat(follow_symlinks=False)) for entry in scan]
     found.sort()
     return found
+
+
+def _by_name(entry: tuple[bytes, bytes, os.stat_result | None]) -> bytes:
+    return entry[0]

@@ -12,7 +12,7 @@ import errno
 import os
 
 from pybuild.runtime.snapshots.copies import copy_tree
-from pybuild.runtime.snapshots.tree import LayeredTree
+from pybuild.runtime.snapshots.tree import LayeredTree, topmost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,16 +26,12 @@ BLOCK = 128
 def mountable(rows: Rows, chain: Sequence[int], limit: int, opaque: str) -> list[bytes]:
     """At most `limit` (> BLOCK) directories, top first, that merge to the state of `chain` (oldest first)."""
     if len(chain) <= limit:
-        return [_layer(rows, snapshot) for snapshot in reversed(chain)]
+        return topmost(rows.files(snapshot) for snapshot in reversed(chain))
     cut = -(-(len(chain) - limit + 1) // BLOCK) * BLOCK
     base = b""
     for end in range(BLOCK, cut + 1, BLOCK):
         base = _flat(rows, chain[:end], base, opaque)
-    return [*(_layer(rows, snapshot) for snapshot in reversed(chain[cut:])), base]
-
-
-def _layer(rows: Rows, snapshot: int) -> bytes:
-    return rows.directory(snapshot) + b"/fs"
+    return [*topmost(rows.files(snapshot) for snapshot in reversed(chain[cut:])), base]
 
 
 def _flat(rows: Rows, chain: Sequence[int], base: bytes, opaque: str) -> bytes:
@@ -51,8 +47,10 @@ def _flat(rows: Rows, chain: Sequence[int], base: bytes, opaque: str) -> bytes:
         return target
     made = rows.room()
     os.mkdir(made)
-    layers = [_layer(rows, snapshot) for snapshot in reversed(chain[-BLOCK:])]
+    layers = topmost(rows.files(snapshot) for snapshot in reversed(chain[-BLOCK:]))
     copy_tree(LayeredTree([*layers, base] if base else layers, opaque), made, link=True)
+    if not os.path.isdir(home):
+        _make_home(home)
     try:
         os.rename(made, target)
     except OSError as failure:
@@ -63,6 +61,14 @@ def _flat(rows: Rows, chain: Sequence[int], base: bytes, opaque: str) -> bytes:
         if other.startswith(b"flat-") and other != name:
             _remove(home + b"/" + other)
     return target
+
+
+def _make_home(home: bytes) -> None:
+    """The directory of a snapshot that shares the files of another and has none of its own."""
+    try:
+        os.mkdir(home)
+    except FileExistsError:
+        pass  # another process was faster
 
 
 def _remove(directory: bytes) -> None:

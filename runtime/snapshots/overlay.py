@@ -9,7 +9,7 @@ from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
 from pybuild.runtime.snapshots.removal import Discarder
 from pybuild.runtime.snapshots.rows import Rows, SnapshotError, files_missing
-from pybuild.runtime.snapshots.tree import ActiveTree, LayeredTree
+from pybuild.runtime.snapshots.tree import ActiveTree, LayeredTree, topmost
 from pybuild.runtime.snapshots.types import Node
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ class OverlaySnapshotter:
         os.mkdir(upper)
         os.chmod(upper, 0o755)
         if parent is not None:
-            root = self._layer(parent)
+            root = self.rows.files(parent)
             try:
                 copy_metadata(root, os.lstat(root), upper)
             except FileNotFoundError as failure:
@@ -96,6 +96,21 @@ class OverlaySnapshotter:
     def chain(self, snapshot: int | None) -> list[int]:
         return self.rows.chain(snapshot)
 
+    def layers(self, snapshot: int | None) -> list[int]:
+        return [self.rows.origin(each) for each in self.rows.chain(snapshot)]
+
+    def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
+        from pybuild.runtime.snapshots.stacking import stack
+
+        return stack(self, parent, layer, cancelled)
+
+    def difference(
+        self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
+    ) -> int | None:
+        from pybuild.runtime.snapshots.stacking import difference
+
+        return difference(self, lower, upper, cancelled)
+
     def identity(self, snapshot: int | None) -> str:
         # Without recursion: a chain may be longer than the interpreter's stack.
         value = empty_identity()
@@ -108,7 +123,7 @@ class OverlaySnapshotter:
             pending.append(snapshot)
             snapshot = self.rows.parent(snapshot)
         for each in reversed(pending):
-            root = self._layer(each)
+            root = self.rows.files(each)
             value = diff_identity(value, Node(b"", root, os.lstat(root)), self._changes(each, times=False))
             self.rows.keep_identity(each, value)
         return value
@@ -139,19 +154,20 @@ class OverlaySnapshotter:
             return ()
         parent = self.rows.parent(snapshot)
         below = None if parent is None else self._trees.get(parent)
+        layer = self.rows.files(snapshot)
         if below is not None:
-            return (self._layer(snapshot), *below.layers)
-        return [self._layer(each) for each in reversed(self.rows.chain(snapshot))]
-
-    def _layer(self, snapshot: int) -> bytes:
-        return self.rows.directory(snapshot) + b"/fs"
+            return (layer, *(each for each in below.layers if each != layer))
+        return topmost([self.rows.files(each) for each in reversed(self.rows.chain(snapshot))])
 
     def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
         from pybuild.runtime.snapshots.differences import overlay_changes
+        from pybuild.runtime.snapshots.stacking import with_deletions
 
-        parent = self.rows.parent(snapshot)
+        origin = self.rows.origin(snapshot)
+        parent = self.rows.parent(origin)
         below = None if parent is None else self.tree(parent)
-        return overlay_changes(self._layer(snapshot), below, self.opaque, times=times)
+        found = overlay_changes(self.rows.files(origin), below, self.opaque, times=times)
+        return with_deletions(found, self.rows.directory(origin))
 
     def _mounted(self, chain: list[int], active: OverlayActive | None) -> Mounted:
         """The state of `chain`, with the upper directory of `active` on top if there is one."""
@@ -262,10 +278,10 @@ class OverlayActive:
         for each in [each for each in self.known if each == path or each.startswith(below)]:
             del self.known[each]
 
-    def commit(self) -> int:
+    def commit(self, *, origin: int | None = None) -> int:
         if self._mounts:
             raise OSError(errno.EBUSY, "a mounted snapshot can't be committed", os.fsdecode(self.upper))
-        return self._owner.rows.add(self.parent, self._room)
+        return self._owner.rows.add(self.parent, self._room, origin)
 
     def abort(self) -> None:
         from pybuild.runtime.snapshots.removal import remove_tree

@@ -2,7 +2,13 @@
 
     snapshots/ID/fs           the diff, or the whole tree of a plain snapshot
     snapshots/ID/flat-BOOT    the whole state, where a chain got too long to be mounted (`flatten.py`)
+    snapshots/ID/linked       snapshots that files here may be hard links into (`kinship.py`)
+    snapshots/ID/deleted      what the diff hides, if no parent is there to have it (`stacking.py`)
     snapshots/empty           an empty directory
+
+A snapshot with an *origin* is the origin's diff laid over another parent: the layer is the origin's, and so are
+the files if it *shares* them; then it has no directory of its own. An origin has none itself, and stays while
+others have it.
 
 A directory gets its name inside the transaction that adds its row, so while a process holds the database's
 write lock every directory without a row is an orphan. A number is never given twice."""
@@ -16,6 +22,7 @@ from pybuild.lang.diagnostics import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
 
     from pybuild.runtime.content.store import Store
@@ -38,13 +45,13 @@ def files_missing(snapshot: int) -> SnapshotError:
 class Rows:
     """What the database knows about the snapshots of `kind`. Thread-safe."""
 
-    __slots__ = ("_parents", "_trusted", "base", "kind", "store")
+    __slots__ = ("_known", "_trusted", "base", "kind", "store")
 
     def __init__(self, store: Store, kind: str) -> None:
         self.store = store
         self.base = os.fsencode(store.path("snapshots"))
         self.kind = kind
-        self._parents: dict[int, int | None] = {}
+        self._known: dict[int, tuple[int | None, int | None, bool]] = {}
         self._trusted: set[int] = set()
 
     def directory(self, snapshot: int) -> bytes:
@@ -72,15 +79,30 @@ class Rows:
 
     def parent(self, snapshot: int) -> int | None:
         """Raises SnapshotError when there is no such snapshot of this kind."""
-        if snapshot not in self._parents:
-            rows = self.store.query("SELECT parent, kind FROM snapshot WHERE id = ?", snapshot)
+        return self._row(snapshot)[0]
+
+    def origin(self, snapshot: int) -> int:
+        """The snapshot whose layer this one's is, perhaps itself."""
+        return self._row(snapshot)[1] or snapshot
+
+    def files(self, snapshot: int) -> bytes:
+        """The directory that holds the diff."""
+        _, origin, shares = self._row(snapshot)
+        return self.directory(origin if shares and origin is not None else snapshot) + b"/fs"
+
+    def _row(self, snapshot: int) -> tuple[int | None, int | None, bool]:
+        known = self._known.get(snapshot)
+        if known is None:
+            rows = self.store.query(
+                "SELECT parent, kind, origin, shares FROM snapshot WHERE id = ?", snapshot
+            )
             if not rows or rows[0][1] != self.kind:
                 raise SnapshotError(
                     f"snapshot {snapshot} is not in the store",
                     help="it was pruned or made by another snapshotter; run the build again",
                 )
-            self._parents[snapshot] = _number(rows[0][0])
-        return self._parents[snapshot]
+            known = self._known[snapshot] = (_number(rows[0][0]), _number(rows[0][2]), rows[0][3] == 1)
+        return known
 
     def chain(self, snapshot: int | None) -> list[int]:
         """The snapshot and its ancestors, the oldest first."""
@@ -97,45 +119,75 @@ class Rows:
         seen: list[int] = []
         at: int | None = snapshot
         while at is not None and at not in self._trusted:
-            rows = self.store.query("SELECT parent, kind, boot, synced FROM snapshot WHERE id = ?", at)
+            rows = self.store.query(
+                "SELECT one.parent, one.kind, one.boot, one.synced, one.origin, one.shares, of.boot, of.synced "
+                "FROM snapshot AS one LEFT JOIN snapshot AS of ON of.id = one.origin WHERE one.id = ?",
+                at,
+            )
             if not rows:
                 return False
-            parent, kind, boot, synced = rows[0]
+            parent, kind, boot, synced, origin, shares, *made = rows[0]
             if kind != self.kind or not (boot == self.store.boot or synced):
                 return False
-            if not os.path.isdir(os.path.join(self.directory(at), b"fs")):
+            if origin is not None and not (made[0] == self.store.boot or made[1]):
+                return False
+            if not os.path.isdir(self.directory(int(str(origin)) if shares else at) + b"/fs"):
                 return False
             seen.append(at)
             at = _number(parent)
         self._trusted.update(seen)
         return True
 
-    def add(self, parent: int | None, made: bytes) -> int:
+    def add(self, parent: int | None, made: bytes, origin: int | None = None) -> int:
         """Make directory `made`, which holds `fs`, a snapshot; its number. After a crash it is there whole or
         is an orphan that nothing refers to."""
         with self.store.transaction() as db:
-            depth = 1
-            if parent is not None:
-                row = db.execute("SELECT depth FROM snapshot WHERE id = ? AND kind = ?", (parent, self.kind))
+            snapshot = self._insert(db, parent, origin, shares=False)
+            self._make_room(snapshot)
+            os.rename(made, self.directory(snapshot))
+        self._known[snapshot] = (parent, origin, False)
+        return snapshot
+
+    def share(self, parent: int | None, origin: int) -> int:
+        """A snapshot with the files of `origin` over `parent`; its number. One transaction."""
+        with self.store.transaction() as db:
+            snapshot = self._insert(db, parent, origin, shares=True)
+            self._make_room(snapshot)
+        self._known[snapshot] = (parent, origin, True)
+        return snapshot
+
+    def stacked(self, parent: int | None, origin: int) -> int | None:
+        """The earliest trusted snapshot that is `origin`'s diff over `parent`."""
+        rows = self.store.query(
+            "SELECT id FROM snapshot WHERE origin = ? AND parent IS ? AND kind = ? ORDER BY id",
+            origin,
+            parent,
+            self.kind,
+        )
+        return self._first_trusted(rows)
+
+    def _insert(self, db: sqlite3.Connection, parent: int | None, origin: int | None, *, shares: bool) -> int:
+        depth = 1
+        for needed in (origin, parent):
+            if needed is not None:
+                row = db.execute("SELECT depth FROM snapshot WHERE id = ? AND kind = ?", (needed, self.kind))
                 found = row.fetchone()
                 if found is None:
-                    raise SnapshotError(f"snapshot {parent} was removed while a step ran on it")
-                depth = found[0] + 1
-            snapshot = db.execute(
-                "INSERT INTO snapshot (parent, kind, boot, depth) VALUES (?, ?, ?, ?)",
-                (parent, self.kind, self.store.boot, depth),
-            ).lastrowid
-            assert snapshot is not None
-            target = self.directory(snapshot)
-            try:
-                os.rename(made, target)
-            except OSError as failure:
-                if failure.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-                os.rename(target, self.room())  # of a commit that died before its row was there
-                os.rename(made, target)
-        self._parents[snapshot] = parent
+                    raise SnapshotError(f"snapshot {needed} was removed while a step ran on it")
+                depth = found[0] + 1 if needed == parent else depth
+        snapshot = db.execute(
+            "INSERT INTO snapshot (parent, kind, boot, depth, origin, shares) VALUES (?, ?, ?, ?, ?, ?)",
+            (parent, self.kind, self.store.boot, depth, origin, shares),
+        ).lastrowid
+        assert snapshot is not None
         return snapshot
+
+    def _make_room(self, snapshot: int) -> None:
+        """Put away what a commit that died before its row was there has left under this number."""
+        try:
+            os.rename(self.directory(snapshot), self.room())
+        except FileNotFoundError:
+            pass
 
     def identity(self, snapshot: int) -> str | None:
         """The kept identity, None if it was never computed."""
@@ -149,8 +201,13 @@ class Rows:
     def by_identity(self, identity: str) -> int | None:
         """The earliest trusted snapshot with that identity."""
         rows = self.store.query(
-            "SELECT id FROM snapshot WHERE identity = ? AND kind = ? ORDER BY id", identity, self.kind
+            "SELECT id FROM snapshot WHERE identity = ? AND kind = ? AND origin IS NULL ORDER BY id",
+            identity,
+            self.kind,
         )
+        return self._first_trusted(rows)
+
+    def _first_trusted(self, rows: list[tuple[object, ...]]) -> int | None:
         for (found,) in rows:
             snapshot = _number(found)
             if snapshot is not None and self.trusted(snapshot):
@@ -158,15 +215,16 @@ class Rows:
         return None
 
     def remove(self, snapshots: Iterable[int]) -> list[int]:
-        """Delete snapshots; those removed. One that is leased or that a snapshot which stays is based on
-        stays, and so do its ancestors."""
+        """Delete snapshots; those removed. One that is leased, or that a snapshot which stays is based on or
+        has its layer from, stays, and so do its ancestors."""
         wanted = set(snapshots)
         removed: list[int] = []
         with self.store.transaction() as db:
             leased = {int(row[0]) for row in db.execute("SELECT ref FROM lease WHERE kind = 'snapshot'")}
             highest = db.execute("SELECT max(id) FROM snapshot").fetchone()[0]
-            for snapshot in self._deepest_first(wanted - leased):
-                if db.execute("SELECT 1 FROM snapshot WHERE parent = ?", (snapshot,)).fetchone() is None:
+            for snapshot in self._latest_first(wanted - leased):
+                needed = "SELECT 1 FROM snapshot WHERE parent = ?1 OR origin = ?1"
+                if db.execute(needed, (snapshot,)).fetchone() is None:
                     db.execute("DELETE FROM snapshot WHERE id = ?", (snapshot,))
                     removed.append(snapshot)
             if highest in removed:
@@ -178,14 +236,13 @@ class Rows:
             self.store.bump()
         self._trusted.difference_update(removed)
         for snapshot in removed:
-            self._parents.pop(snapshot, None)
+            self._known.pop(snapshot, None)
         _discard(self, [self.directory(snapshot) for snapshot in removed])
         return removed
 
-    def _deepest_first(self, snapshots: set[int]) -> list[int]:
-        rows = self.store.query(
-            "SELECT id FROM snapshot WHERE kind = ? ORDER BY depth DESC, id DESC", self.kind
-        )
+    def _latest_first(self, snapshots: set[int]) -> list[int]:
+        """Those of this kind, users before what they need: that has a lower number always."""
+        rows = self.store.query("SELECT id FROM snapshot WHERE kind = ? ORDER BY id DESC", self.kind)
         return [number for (found,) in rows if (number := _number(found)) in snapshots and number is not None]
 
 

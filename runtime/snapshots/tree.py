@@ -17,7 +17,7 @@ from pybuild.runtime.snapshots.types import Node, Resolution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LINK_LIMIT = 40
 """Symlinks walked in one resolution, as in the kernel."""
@@ -291,6 +291,12 @@ class _Merge:
         self.stat = entry.stat(follow_symlinks=False)
         self.reals = [entry.path]
         self.open = stat.S_ISDIR(self.stat.st_mode)
+
+
+def topmost(layers: Iterable[bytes]) -> list[bytes]:
+    """The layers, top first, without a repetition further down: there it shows nothing of its own, and the
+    kernel takes a directory once."""
+    return list(dict.fromkeys(layers))
 
 
 def _parts(path: bytes) -> list[bytes]:

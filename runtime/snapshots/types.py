@@ -10,7 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import Protocol
 else:
@@ -65,8 +65,7 @@ class Tree(Protocol):
 class Change:
     """One entry of a snapshot's diff against its parent.
 
-    `kind` is `add` (new, replaced or with other metadata; `real` and `stat` are set), `delete` (a whiteout) or
-    `opaque` (directory `path` hides what the parent has in it; comes right after the `add` of that directory).
+    `kind` is `add` (new, replaced or with other metadata; `real` and `stat` are set) or `delete` (a whiteout).
     """
 
     __slots__ = ("kind", "path", "real", "stat")
@@ -93,8 +92,9 @@ class Active(Protocol):
     def mount(self) -> AbstractContextManager[bytes]:
         """The merged root, writable, mounted in the build's mount namespace; unmounted on leaving."""
 
-    def commit(self) -> int:
-        """Make it a snapshot; its number. Atomic: after a crash it is there whole or not at all."""
+    def commit(self, *, origin: int | None = None) -> int:
+        """Make it a snapshot; its number. Atomic: after a crash it is there whole or not at all. With `origin`
+        its layer is that snapshot's."""
 
     def abort(self) -> None:
         """Idempotent; does nothing after a commit."""
@@ -129,6 +129,20 @@ class Snapshotter(Protocol):
     def chain(self, snapshot: int | None) -> list[int]:
         """The snapshot and its ancestors, the oldest first."""
 
+    def layers(self, snapshot: int | None) -> list[int]:
+        """The snapshots whose diffs, one over the other, the state is; the lowest first. They are its chain's,
+        or those that the chain's were laid over another state from. One may occur twice."""
+
+    def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
+        """The diff of `layer` over `parent`: a snapshot whose layer is that of `layer`. Made only if there is
+        none yet. Raises SnapshotError, Cancelled, OSError (disk full)."""
+
+    def difference(
+        self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
+    ) -> int | None:
+        """A snapshot over the empty root whose layers are what makes `upper` of `lower`, deletions included:
+        the upper one's own where it was built on `lower`, else one. Raises as `stack`."""
+
     def identity(self, snapshot: int | None) -> str:
         """digest(parent's identity, content of the diff): types, modes, owners, xattrs, link targets,
         whiteouts, opaque marks and bytes, hard links within the diff; not mtimes. Computed once, kept."""
@@ -143,7 +157,8 @@ class Snapshotter(Protocol):
         """Sync the store's file system, and trust what was committed before beyond this boot; how many."""
 
     def remove(self, snapshots: Iterable[int]) -> Sequence[int]:
-        """Delete snapshots that nothing needs: no lease, no other snapshot on top. Those deleted."""
+        """Delete snapshots that nothing needs: no lease, no other snapshot on top or with its layer. Those
+        deleted."""
 
     def close(self) -> None:
         """Wait for work that goes on in the background. The snapshotter can be used on."""

@@ -32,12 +32,13 @@ from pybuild.runtime.sources.statcache import StatCache, known_of, settled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pybuild.lang.dockerfile.ignore import Matcher, State
+    from pybuild.runtime.snapshots.types import Tree
     from pybuild.runtime.sources.statcache import Known
 
-    Keep = Callable[[bytes, bool], bool]
+    Below = Callable[[Tree, bytes], Iterable[Node]]
 
 MAX_LINKS = 40
 _ROOT_MODE = 0o755
@@ -202,23 +203,21 @@ class LocalTree:
         return sha256(b"" if node is None else self._record(node)).digest()
 
     def selected_digest(
-        self, path: bytes, name: bytes | None, *, follow: bool, keep: Keep | None = None
+        self, path: bytes, name: bytes | None, *, follow: bool, below: Below | None = None
     ) -> str:
-        """Digest of what `path` leads to under `name`, and of every symlink walked to get there. `keep`
-        leaves entries out by their path from there, as in `snapshots.contents.selected_digest`."""
+        """Digest of what `path` leads to under `name`, and of every symlink walked to get there. `below` gives
+        the entries that count in a directory, as in `snapshots.contents.selected_digest`."""
         where = look_up(self, path, follow=follow)
         state = sha256(b"selected 2\n")
         self._walked(state.update, where)
         state.update(_field(name or b""))
-        if keep is None or where.node is None or not stat.S_ISDIR(where.node.stat.st_mode):
+        if below is None or where.node is None or not stat.S_ISDIR(where.node.stat.st_mode):
             state.update(self.entry_digest(where.path))
         else:
             start = len(where.path) + 1 if where.path else 0
-            for node in self.walk(where.path):
-                directory = stat.S_ISDIR(node.stat.st_mode)
-                if keep(node.path[start:], directory):
-                    record = self._header(node) if directory else self._record(node)
-                    state.update(_field(node.path[start:]) + _field(record))
+            for node in below(self, where.path):
+                record = self._header(node) if stat.S_ISDIR(node.stat.st_mode) else self._record(node)
+                state.update(_field(node.path[start:]) + _field(record))
         return "sha256:" + state.hexdigest()
 
     def digest(self) -> str:

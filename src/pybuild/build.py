@@ -13,9 +13,19 @@ import sys
 
 from pybuild.cached import note
 from pybuild.contexts import STDIN, Inputs, NamedContexts, complete, read_inputs
-from pybuild.dockerfile import CONTEXT, lower_all, parse_dockerfile
+from pybuild.dockerfile import (
+    CONTEXT,
+    build_args,
+    lower_all,
+    lower_options,
+    parse_dockerfile,
+    read_dockerfile,
+    wants_index,
+)
 from pybuild.execute import BuildResult, execute, open_engine, requested_outputs
 from pybuild.lang.diagnostics import UsageError
+from pybuild.lang.dockerfile.lint.linter import Linter
+from pybuild.options import TRUE
 from pybuild.plan import Plan, Target
 from pybuild.runtime.bridge.bridge import LocalBridge
 from pybuild.runtime.content.place import default_root
@@ -24,8 +34,16 @@ from pybuild.runtime.progress.observer import Tracked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pybuild.cached import Signature
+    from pybuild.compiler.bridge import Bridge
+    from pybuild.compiler.graph import Edge
+    from pybuild.compiler.lower.dockerfile import LowerOptions
+    from pybuild.dockerfile import Text
+    from pybuild.lang.dockerfile.extensions import ReadFile
     from pybuild.lang.dockerfile.instructions import Dockerfile
+    from pybuild.lang.source import Source
     from pybuild.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
@@ -38,7 +56,7 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
     Raises UserError.
     """
     outputs = requested_outputs(request)
-    asked = _Asked(request, observer)
+    asked = Asked(request, observer)
     engine = asked.open(observer, cancellation)
     try:
         observer.start()
@@ -53,8 +71,8 @@ def graph(request: BuildRequest, observer: Observer, cancellation: Cancellation,
     from pybuild.compiler.graphjson import dumps
     from pybuild.compiler.llb.encode import encode_definition
 
-    asked = _Asked(request, observer)
-    engine = asked.open(observer, cancellation, enter=False)
+    asked = Asked(request, observer)
+    engine = asked.open(observer, cancellation, enter=asked.fetches)
     try:
         (target, *others) = asked.plan(engine, observer).targets
     finally:
@@ -88,21 +106,46 @@ def prune(root: str) -> None:
                 remove_tree(os.path.join(root, name))
 
 
-class _Asked:
-    """A request with what it reads: the build files, parsed, and the named contexts."""
+class Asked:
+    """A request with what it reads: the build files and the named contexts. The Dockerfile is parsed when it is
+    read, unless `parse` leaves that to who asks."""
 
-    def __init__(self, request: BuildRequest, observer: Observer) -> None:
+    def __init__(self, request: BuildRequest, observer: Observer, *, parse: bool = True) -> None:
         self._request = request
+        from pybuild.invocation import given
+
         self._consulted: dict[str, Signature | None] = {}
-        for path in request.consulted:
+        for path in (*request.consulted, *(given(request) or ())):
             note(path, self._consulted)
         file = request.file if request.file not in (None, STDIN) else "Dockerfile"
         with Tracked(observer, f"[internal] load build definition from {os.path.basename(file or '')}"):
             self._inputs = read_inputs(request.context, request.file)
         self._named = NamedContexts(request.build_contexts)
-        self._parsed: Dockerfile | None = None
-        if self._inputs.directory is not None:
-            self._parsed = parse_dockerfile(self._inputs, observer)
+        self._args = build_args(request)
+        self._parsed: tuple[Dockerfile, Linter] | None = None
+        text = self.text if parse else None
+        if text is not None and not text.extended:
+            self._parsed = parse_dockerfile(text, self._args, None, observer)
+
+    @property
+    def fetches(self) -> bool:
+        """Whether something is fetched before there is a graph."""
+        return self._inputs.remote is not None or self._inputs.url is not None
+
+    @property
+    def text(self) -> Text | None:
+        """The Dockerfile's text, None before it is fetched. Raises SourceError, UsageError."""
+        syntax = self._args.get("BUILDKIT_SYNTAX", "").strip().partition(" ")[0]
+        return None if self._inputs.dockerfile is None else read_dockerfile(self._inputs, syntax)
+
+    @property
+    def written(self) -> bytes:
+        """The Dockerfile's bytes as they were read."""
+        return self._inputs.dockerfile or b""
+
+    def linter(self, source: Source) -> Linter:
+        """A linter as the file and the build arguments want it, which warns nobody. Raises as `Linter.of`."""
+        return Linter.of(source, self._args)
 
     def open(self, observer: Observer, cancellation: Cancellation, *, enter: bool = True) -> Engine:
         """The engine, with the directories and images that the graph will name."""
@@ -111,7 +154,7 @@ class _Asked:
             directories[CONTEXT] = os.fsencode(self._inputs.directory)
         images = {**self._named.images, **self._hosts()}
         engine = open_engine(self._request, directories, images, observer, cancellation, enter=enter)
-        if self._inputs.directory is None:
+        if self._inputs.directory is None and self._inputs.remote is None:
             try:
                 directory = _unpack_context(self._inputs, self._request, engine)
             except BaseException:
@@ -123,23 +166,49 @@ class _Asked:
     def plan(self, engine: Engine, observer: Observer) -> Plan:
         """Lower the target for every platform."""
         request, inputs, options = self._request, self._inputs, engine.options
-        bridge = LocalBridge(
-            lambda ref, platform: engine.images.resolve_image(ref, platform, engine.cancellation),
-            lambda name, platform: engine.images.resolve_named(name, platform, engine.cancellation),
-            lambda edge: engine.solve([edge])[0],
-            engine.tree,
-            observer,
-        )
-        parsed = self._parsed or parse_dockerfile(inputs, observer)
-        lowered = lower_all(parsed, inputs, request, self._named.sources, bridge)
+        bridge = _bridge(engine, observer)
+        context = self._fetch(bridge)
+        if self._parsed is None:
+            assert self.text is not None
+            self._parsed = parse_dockerfile(self.text, self._args, _reader(bridge, context), observer)
+        parsed, linter = self._parsed
+        lowered = lower_all(parsed, inputs, request, self._named.sources, context, bridge, linter)
         return Plan(
             [Target(one.edge, one.image.to_json(), one.base_config, one.epoch) for one in lowered],
             options.directories,
             options.named,
+            index=wants_index(request, self._args),
             consulted={**self._consulted, **inputs.consulted, **self._named.consulted},
             names=[name for name, value in request.build_args if value is None],
             trees=list(engine.local_trees.values()),
         )
+
+    def question(
+        self, engine: Engine, observer: Observer, bridge: Callable[[Bridge], Bridge] | None = None
+    ) -> Question:
+        """The Dockerfile, fetched where it lies elsewhere, and what its lowering needs. `bridge` may take the
+        place of the one given to it."""
+        own = _bridge(engine, observer)
+        context = self._fetch(own)
+        text = self.text
+        assert text is not None
+        options = lower_options(self._inputs, self._request, self._named.sources, context, Linter.off())
+        asked = bridge(own) if bridge is not None else own
+        return Question(text, options[0], asked, _reader(own, context))
+
+    def _fetch(self, bridge: LocalBridge) -> Edge | None:
+        """The main context if it lies elsewhere; reads a Dockerfile that does."""
+        inputs = self._inputs
+        if not self.fetches:
+            return None
+        from pybuild.remote import fetch_dockerfile, open_context
+
+        if inputs.url is not None:
+            fetch_dockerfile(inputs, bridge)
+        if inputs.remote is None:
+            return None
+        keep = self._args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")
+        return open_context(inputs, bridge, keep_git_dir=keep in TRUE)
 
     def _hosts(self) -> dict[str, str]:
         """The `host:` contexts as OCI layouts."""
@@ -155,6 +224,40 @@ class _Asked:
                 for path in host.files:
                     note(path, self._named.consulted)
         return found
+
+
+class Question:
+    """What a frontend is given to say something of a build: the Dockerfile's text, the options of its first
+    platform, whose linter is off, a bridge, and what reads a file of the main context."""
+
+    __slots__ = ("bridge", "options", "read", "text")
+
+    def __init__(self, text: Text, options: LowerOptions, bridge: Bridge, read: ReadFile) -> None:
+        self.text = text
+        self.options = options
+        self.bridge = bridge
+        self.read = read
+
+    def parse(self, linter: Linter) -> Dockerfile:
+        """Raises SourceError."""
+        return self.text.parse(None, linter, self.read)
+
+
+def _reader(bridge: Bridge, context: Edge | None) -> ReadFile:
+    """What reads a file of the main context."""
+    from pybuild.compiler.contextfile import read_context_file
+
+    return lambda path: read_context_file(path, bridge, context=context, local_name=CONTEXT)
+
+
+def _bridge(engine: Engine, observer: Observer) -> LocalBridge:
+    return LocalBridge(
+        lambda ref, platform: engine.images.resolve_image(ref, platform, engine.cancellation),
+        lambda name, platform: engine.images.resolve_named(name, platform, engine.cancellation),
+        lambda edge: engine.solve([edge])[0],
+        engine.tree,
+        observer,
+    )
 
 
 def _unpack_context(inputs: Inputs, request: BuildRequest, engine: Engine) -> str:

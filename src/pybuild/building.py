@@ -7,19 +7,21 @@ import sys
 
 from pybuild import failure, resultfiles
 from pybuild.interrupts import interrupts
-from pybuild.lang.diagnostics import Cancelled, UsageError
+from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
 from pybuild.runtime.solver.types import Cancellation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from pybuild.execute import BuildResult
     from pybuild.request import BuildRequest
     from pybuild.runtime.progress.display import Display
     from pybuild.runtime.progress.observer import Observer
 
+    Result = TypeVar("Result")
     BuildFunction = Callable[[BuildRequest, Observer, Cancellation], BuildResult]
 
 
@@ -35,7 +37,7 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     if request.iidfile is not None:
         resultfiles.discard_stale(request.iidfile)
     try:
-        result = _build(request, display, build)
+        result = observed(request, display, build)
         _leave(request, result)
     except BaseException as error:
         _say_warnings(display, warned)
@@ -51,7 +53,9 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     return 0
 
 
-def _build(request: BuildRequest, display: Display, build: BuildFunction) -> BuildResult:
+def observed(
+    request: BuildRequest, display: Display, build: Callable[[BuildRequest, Observer, Cancellation], Result]
+) -> Result:
     """The build under signals; the display is stopped whatever happens."""
     cancellation = Cancellation()
     ended: BaseException | None = None
@@ -121,28 +125,3 @@ def _print_digest(request: BuildRequest, result: BuildResult) -> None:
     if result.digest and not any(parse_output(text).dest == "-" for text in request.outputs):
         print(result.digest)
         sys.stdout.flush()
-
-
-def check_context(context: str) -> None:
-    """Raises UsageError for contexts of kinds that can't be built from."""
-    remote = (
-        "http://",
-        "https://",
-        "git://",
-        "ssh://",
-        "git@",
-        "github.com/",
-        "gitlab.com/",
-        "bitbucket.org/",
-    )
-    if context.startswith(remote) and not os.path.isdir(context):
-        kind = "git" if _is_git(context) else "URL"
-        raise UsageError(
-            f"{kind} contexts are not supported by this version of pybuild: {context}",
-            help="clone or download it, and give the directory",
-        )
-
-
-def _is_git(context: str) -> bool:
-    plain = context.partition("#")[0]
-    return plain.endswith(".git") or not plain.startswith(("http://", "https://"))

@@ -193,7 +193,12 @@ def _build(words: tuple[str, ...], **given: Any) -> int:
     from pybuild.building import run_build
     from pybuild.commandline import request
 
-    return run_build(request(words, given), build)
+    asked = request(words, given)
+    if asked.call != "build":
+        from pybuild.call import run_call
+
+        return run_call(asked)
+    return run_build(asked, build)
 
 
 @click.command(
@@ -229,6 +234,44 @@ def _graph(files: tuple[str, ...], format: str | None, **given: Any) -> int:
         data = graph(graph_request(file, given), Observer(), Cancellation(), format)
         sys.stdout.buffer.write(data if format == "llb" or data.endswith(b"\n") else data + b"\n")
     return 0
+
+
+@click.command(
+    "check",
+    cls=_Command,
+    context_settings=CONTEXT_SETTINGS,
+    short_help=COMMANDS["check"],
+    options_metavar="[OPTION]…",
+)
+@click.argument("files", nargs=-1, metavar="[FILE | DIRECTORY]…")
+def _check(files: tuple[str, ...], fix: bool | None, format: str | None, **given: Any) -> int:
+    """Check build files without building them.
+
+    A directory stands for its Dockerfile (default: this one), - for standard input. The exit code is 0 when
+    nothing was found, 1 for findings, 2 for a file that can't be built.
+    """
+    from pybuild.check import run_check
+
+    return run_check(files, given, format=format or "text", fix=bool(fix))
+
+
+@click.command(
+    "fmt",
+    cls=_Command,
+    context_settings=CONTEXT_SETTINGS,
+    short_help=COMMANDS["fmt"],
+    options_metavar="[OPTION]…",
+)
+@click.argument("files", nargs=-1, metavar="[FILE | DIRECTORY | -]…")
+def _fmt(files: tuple[str, ...], check: bool | None, diff: bool | None) -> int:
+    """Format build files: keywords, spacing and continuation lines.
+
+    A directory stands for its Dockerfile (default: this one); - formats standard input to standard output. What
+    a build makes of the file stays the same.
+    """
+    from pybuild.formatting import run_fmt
+
+    return run_fmt(files, check=bool(check), diff=bool(diff))
 
 
 @click.command("prune", cls=_Command, context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["prune"])
@@ -277,5 +320,5 @@ def _stages(words: tuple[str, ...]) -> None:
         click.echo(name)
 
 
-for _command in (_build, _graph, _prune, _version, _completion, _stages):
+for _command in (_build, _check, _fmt, _graph, _prune, _version, _completion, _stages):
     _root.add_command(_with_flags(_command))

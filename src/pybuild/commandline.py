@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pybuild import config, options
-from pybuild.building import check_context
+from pybuild.call import checked_call, one_call
 from pybuild.flags import PROGRESS
 from pybuild.lang.diagnostics import UsageError, suggest
 from pybuild.request import BuildRequest
@@ -33,6 +33,7 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "secret": ("secrets", options.secrets),
     "ssh": ("ssh", options.agents),
     "max_parallelism": ("parallelism", options.parallelism),
+    "call": ("call", checked_call),
 }
 """Parameters whose values are converted: the field of BuildRequest, and how. The others are taken as they are."""
 _ATTESTATIONS = ("provenance", "sbom", "attest")
@@ -47,7 +48,7 @@ def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
         for text in (value,) if isinstance(value, str) else value:
             options.no_attestation(f"--{name}", text)
     fields: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in one_call(given).items():
         if value is None or value == () or name in _ATTESTATIONS:
             continue
         field, convert = _CONVERSIONS.get(name, (name, _same))
@@ -59,7 +60,6 @@ def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
                 help="a build has one: leave one out",
             )
         fields["target"] = target
-    check_context(context)
     found = config.load(context, fields.get("file"))
     merged = found.over(fields)
     merged["progress"] = _progress(fields.get("progress"), found.settings.get("progress"))
@@ -124,7 +124,6 @@ def graph_request(path: str | None, given: Mapping[str, Any]) -> BuildRequest:
         raise UsageError(
             f"two build files: {path} and --file={given['file']}", help="give the second as a directory"
         )
-    check_context(path)
     if not os.path.exists(path):
         raise UsageError(f"there is no file {path}")
     return request([os.path.join(os.path.dirname(path) or ".", "")], {**given, "file": path})

@@ -20,16 +20,29 @@ FORMATS = ("json", "llb", "dot")
 
 COMMANDS = {
     "build": "Build an image",
+    "check": "Check build files",
     "completion": "Print a completion script for a shell",
+    "fmt": "Format build files",
     "graph": "Print the graph of a build",
     "prune": "Remove what the store holds",
     "version": "Print the version",
 }
 _FORMAT = Flag("format", "text", "FORMAT", "Form of the graph: json, llb or dot.", words=FORMATS)
+_CHECK = (
+    Flag("fix", SWITCH, "", "Put right what has a mechanical fix."),
+    Flag("format", "text", "FORMAT", "Form of the findings: text or json.", words=("text", "json")),
+)
+_CHECKED = ("build-arg", "build-context", "target", "platform", "pull")
+_FMT = (
+    Flag("check", SWITCH, "", "List the files that would change; write nothing."),
+    Flag("diff", SWITCH, "", "Print what would change; write nothing."),
+)
 _PRUNE = (
     Flag("all", SWITCH, "", "Remove the whole store.", short="a"),
     Flag("force", SWITCH, "", "Do not ask.", short="f"),
 )
+
+_WITH_PATHS = ("build", "check", "fmt", "graph")
 
 _STAGE = re.compile(r"^[ \t]*FROM[ \t].*?[ \t]AS[ \t]+([A-Za-z][\w.-]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -40,7 +53,9 @@ def command_flags(command: str) -> tuple[Flag, ...]:
         return FLAGS
     if command == "graph":
         return (_FORMAT, *(flag for flag in FLAGS if flag.graph))
-    return _PRUNE if command == "prune" else ()
+    if command == "check":
+        return (*_CHECK, *(flag for flag in FLAGS if flag.long in _CHECKED))
+    return {"prune": _PRUNE, "fmt": _FMT}.get(command, ())
 
 
 def script(shell: str) -> str:
@@ -129,7 +144,7 @@ def _bash_command(command: str) -> str:
     out.append(f"            COMPREPLY=( $(compgen -W '{(names + ' --help').strip()}' -- \"$cur\") )")
     if words:
         out += ["        else", f"            COMPREPLY=( $(compgen -W '{words}' -- \"$cur\") )"]
-    elif command in ("build", "graph"):
+    elif command in _WITH_PATHS:
         out += ["        else", f"            compopt -o {'dirnames' if command == 'build' else 'default'}"]
     out += ["        fi", "        ;;"]
     return "\n".join(out)
@@ -174,7 +189,7 @@ def _zsh_command(command: str) -> str:
     lines.append("'--help[Show help]'")
     if command == "completion":
         lines.append(f"'1:shell:({' '.join(SHELLS)})'")
-    elif command in ("build", "graph"):
+    elif command in _WITH_PATHS:
         lines.append("'*:context:_files -/'" if command == "build" else "'*:file:_files'")
     joined = " \\\n                ".join(lines)
     return f"        {command})\n            _arguments \\\n                {joined}\n            ;;"
@@ -218,7 +233,7 @@ def _fish() -> str:
         out.extend(f"complete -c pybuild {used} {_fish_flag(flag)}" for flag in command_flags(name))
         if name == "completion":
             out.append(f"complete -c pybuild {used} -a '{' '.join(SHELLS)}'")
-        elif name in ("build", "graph"):
+        elif name in _WITH_PATHS:
             paths = "__fish_complete_directories" if name == "build" else "__fish_complete_path"
             out.append(f"complete -c pybuild {used} -a '({paths})'")
     return "\n".join(out) + "\n"

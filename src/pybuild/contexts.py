@@ -7,6 +7,8 @@ import stat
 import sys
 
 from pybuild.cached import note
+from pybuild.compiler.remote import is_remote
+from pybuild.compiler.urls import is_http
 from pybuild.lang.diagnostics import UsageError
 
 TYPE_CHECKING = False
@@ -16,23 +18,36 @@ if TYPE_CHECKING:
     from pybuild.cached import Signature
 
 STDIN = "-"
-DOCKERFILES = ("Dockerfile", "Containerfile")
+DOCKERFILES = ("Dockerfile", "Containerfile", "dockerfile")
 OTHER_KINDS = {"build.pybuild": "the pybuild language", "build.py": "Python build modules"}
 LARGEST_FILE = 16 << 20
 """Bytes of a Dockerfile; a larger one is something else."""
 
 
 class Inputs:
-    """The files of one build. `directory` None is a context given as an archive on standard input, whose bytes
-    are `archive`; `dockerfile` is the Dockerfile's text, `name` what the user calls it. `consulted` has every
+    """The files of one build. The context is the `directory`; without one it is at the address `remote`, or an
+    archive on standard input, whose bytes are `archive`. `dockerfile` is the Dockerfile's text, None before it is
+    fetched from the context or from the address `url`; `name` is what the user calls it. `consulted` has every
     path that was read or looked for, with its state before that."""
 
-    __slots__ = ("archive", "consulted", "directory", "dockerfile", "ignore", "ignore_name", "name")
+    __slots__ = (
+        "archive",
+        "consulted",
+        "directory",
+        "dockerfile",
+        "ignore",
+        "ignore_name",
+        "name",
+        "remote",
+        "url",
+    )
 
     def __init__(self) -> None:
         self.directory: str | None = None
         self.archive: bytes | None = None
-        self.dockerfile = b""
+        self.remote: str | None = None
+        self.url: str | None = None
+        self.dockerfile: bytes | None = None
         self.name = ""
         self.ignore = b""
         self.ignore_name = ".dockerignore"
@@ -69,21 +84,31 @@ def read_inputs(context: str, file: str | None) -> Inputs:
             raise UsageError("standard input cannot be both the context and the Dockerfile")
         _from_stdin(inputs, file)
         return inputs
-    if not os.path.isdir(context):
+    if os.path.isdir(context):
+        inputs.directory = os.path.abspath(context)
+    elif is_remote(context):
+        inputs.remote = context
+    else:
         what = "is not a directory" if os.path.exists(context) else "does not exist"
         raise UsageError(
-            f"the context {context} {what}", help="give the directory that holds the files to copy"
+            f"the context {context} {what}",
+            help="give the directory that holds the files to copy, or the address of a repository or an archive",
         )
-    inputs.directory = os.path.abspath(context)
     if file == STDIN:
         inputs.dockerfile, inputs.name = _stdin(), "Dockerfile"
+    elif file is not None and is_http(file):
+        inputs.url, inputs.name = file, "Dockerfile"
+    elif inputs.remote is not None:
+        inputs.name = file or ""
+        return inputs
     else:
         path = file if file is not None else _default_file(inputs, context)
         found = inputs.read(path)
         if found is None:
             raise UsageError(f"the Dockerfile {path} does not exist", help="name it with -f")
         inputs.dockerfile, inputs.name = found, path
-    _read_ignore(inputs, None if file == STDIN else inputs.name)
+    if inputs.directory is not None:
+        _read_ignore(inputs, None if file == STDIN or inputs.url is not None else inputs.name)
     return inputs
 
 
@@ -191,7 +216,6 @@ class NamedContexts:
             self._add(name, value)
 
     def _add(self, name: str, value: str) -> None:
-        scheme = value.partition(":")[0]
         if value.startswith("docker-image://"):
             self.sources[name] = value
         elif value.startswith(("oci-layout://", "docker-archive:")):
@@ -204,17 +228,16 @@ class NamedContexts:
                 raise UsageError(f"the build context {name} names no command: {value}", help="host:sh,cat,ls")
             self.hosts[name] = commands
             self.sources[name] = f"oci-layout://{name}"
-        elif (scheme in ("http", "https", "git", "ssh", "target") and ":" in value) or value.startswith(
-            "git@"
-        ):
-            raise UsageError(f"the build context {name}={value} is not supported by this version of pybuild")
+        elif value.startswith("target:") or is_remote(value):
+            self.sources[name] = value
         elif os.path.isdir(value):
             self.directories[local_name(name)] = os.fsencode(os.path.abspath(value))
             self.sources[name] = f"local:{local_name(name)}"
         else:
             raise UsageError(
                 f"the build context {name}={value} does not exist",
-                help="give a directory, docker-image://REF, oci-layout://PATH, docker-archive:PATH or host:COMMANDS",
+                help="give a directory, docker-image://REF, oci-layout://PATH, docker-archive:PATH, host:COMMANDS, "
+                "target:STAGE or the address of a git repository or an archive",
             )
 
     def _consult(self, value: str) -> None:

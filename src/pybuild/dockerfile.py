@@ -11,14 +11,21 @@ from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.dockerfile.ignore import read_patterns
 from pybuild.lang.dockerfile.instructions import Dockerfile
+from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.dockerfile.parse import decode, parse
+from pybuild.options import boolean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pybuild.compiler.bridge import Bridge
+    from pybuild.compiler.graph import Edge
     from pybuild.contexts import Inputs
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.dockerfile.extensions import ReadFile
+    from pybuild.lang.dockerfile.reader import Warn
+    from pybuild.lang.source import Source
     from pybuild.request import BuildRequest
     from pybuild.runtime.progress.observer import Observer
 
@@ -28,14 +35,44 @@ CONTEXT = "context"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
-def parse_dockerfile(inputs: Inputs, observer: Observer) -> Dockerfile:
-    """The parsed Dockerfile, if its syntax line asks for the built-in frontend. Raises SourceError, UsageError."""
+def parse_dockerfile(
+    text: Text, args: Mapping[str, str], read: ReadFile | None, observer: Observer
+) -> tuple[Dockerfile, Linter]:
+    """The parsed Dockerfile, and what its checks found so far. `read` reads a file of the main context; it
+    is needed for an extended one. Raises SourceError, UsageError."""
+
+    def warn(warning: Diagnostic) -> None:
+        observer.warning("", warning)
+
+    linter = Linter.of(text.source, args, warn)
+    return text.parse(warn, linter, read), linter
+
+
+class Text:
+    """A Dockerfile's text; `extended` says that it opted into the extensions of the language."""
+
+    __slots__ = ("extended", "source")
+
+    def __init__(self, source: Source, extended: bool) -> None:
+        self.source = source
+        self.extended = extended
+
+    def parse(self, warn: Warn | None, linter: Linter, read: ReadFile | None) -> Dockerfile:
+        """Raises SourceError."""
+        assert read is not None or not self.extended
+        return parse(self.source, warn, linter, read=read if self.extended else None)
+
+
+def read_dockerfile(inputs: Inputs, asked: str) -> Text:
+    """The Dockerfile's text, if its syntax line asks for a built-in frontend; `asked`, where it isn't empty, is
+    a frontend that takes the line's place. Raises SourceError, UsageError."""
+    assert inputs.dockerfile is not None
     source = decode(inputs.name, inputs.dockerfile)
-    syntax = frontends.detect_syntax(inputs.dockerfile)
-    frontend = frontends.choose(syntax.reference if syntax is not None else None)
+    syntax = None if asked else frontends.detect_syntax(inputs.dockerfile)
+    frontend = frontends.choose(asked or (syntax.reference if syntax is not None else None))
     if not frontend.builtin:
         raise frontends.refused(frontend, syntax, source)
-    return parse(source, lambda warning: observer.warning("", warning))
+    return Text(source, frontend.extended)
 
 
 def lower_all(
@@ -43,20 +80,38 @@ def lower_all(
     inputs: Inputs,
     request: BuildRequest,
     sources: Mapping[str, str],
+    context: Edge | None,
     bridge: Bridge,
+    linter: Linter,
 ) -> list[Lowered]:
-    """The target lowered for each requested platform, or for the machine's own."""
+    """The target lowered for each requested platform, or for the machine's own. `context` is the main context
+    where that isn't a local directory. Checks run for the first platform."""
+    return [
+        lower(dockerfile, one, bridge) for one in lower_options(inputs, request, sources, context, linter)
+    ]
+
+
+def lower_options(
+    inputs: Inputs,
+    request: BuildRequest,
+    sources: Mapping[str, str],
+    context: Edge | None,
+    linter: Linter,
+) -> list[LowerOptions]:
+    """What is asked of the lowering for each platform."""
     excludes = read_patterns(inputs.ignore.decode("utf-8", "surrogateescape"), inputs.ignore_name)
     wanted = target_platforms(request.platforms)
-    options = [
+    args = build_args(request)
+    return [
         LowerOptions(
             target=request.target,
-            build_args=build_args(request),
+            build_args=args,
             labels=dict(request.labels),
             target_platform=platform,
             build_platforms=(platforms.default(),),
             contexts=sources,
             context_local_name=CONTEXT,
+            context=context,
             no_cache=request.no_cache,
             no_cache_filter=request.no_cache_filter,
             network_default=request.network,
@@ -66,11 +121,27 @@ def lower_all(
             cgroup_parent=request.cgroup_parent,
             image_resolve_mode="pull" if request.pull else "default",
             excludes=tuple(excludes),
-            multi_platform=len(wanted) > 1,
+            hostname=args.get("BUILDKIT_SANDBOX_HOSTNAME", ""),
+            multi_platform=wants_index(request, args),
+            linter=Linter.off() if number else linter,
         )
-        for platform in wanted or (None,)
+        for number, platform in enumerate(wanted or (None,))
     ]
-    return [lower(dockerfile, one, bridge) for one in options]
+
+
+def wants_index(request: BuildRequest, args: Mapping[str, str]) -> bool:
+    """Whether the result is an index: for several platforms, or where BUILDKIT_MULTI_PLATFORM asks for it. Raises
+    UsageError for a value that is no boolean, or forbids what several platforms need."""
+    several = len(target_platforms(request.platforms)) > 1
+    text = args.get("BUILDKIT_MULTI_PLATFORM", "")
+    if not text:
+        return several
+    asked = boolean(text, "BUILDKIT_MULTI_PLATFORM")
+    if several and not asked:
+        raise UsageError(
+            "BUILDKIT_MULTI_PLATFORM is false, and there are several platforms", help="give one --platform"
+        )
+    return asked
 
 
 def target_platforms(texts: Sequence[str]) -> list[Platform]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from pybuild.compiler.graph import walk
-from pybuild.compiler.ops import SourceOp
+from pybuild.compiler.ops import ExecOp, SourceOp
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.content.place import default_root
 from pybuild.runtime.engine import Engine, EngineOptions
@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pybuild.compiler.graph import Vertex
     from pybuild.compiler.reference import Reference
     from pybuild.invocation import Evidence
     from pybuild.plan import Plan
@@ -55,6 +56,8 @@ def open_engine(
     enter: bool = True,
 ) -> Engine:
     """The engine for a request. It enters the build's namespaces, unless nothing is to be run."""
+    from pybuild.runtime.session import agents, secrets
+
     options = EngineOptions(
         default_root(),
         directories=directories,
@@ -64,6 +67,8 @@ def open_engine(
         isolate=request.isolate_network,
         parallelism=request.parallelism,
         hosts=_hosts(request),
+        secrets=[secrets.parse(text) for text in request.secrets],
+        agents=agents.parse_all(request.ssh),
     )
     return Engine(options, observer, cancellation, enter=enter)
 
@@ -126,6 +131,7 @@ def _export(
         engine.layers,
         results,
         engine.observer,
+        index=plan.index,
         tags=request.tags,
         epoch=plan.targets[0].epoch,
         annotations=_annotations(request),
@@ -158,7 +164,7 @@ def _evidence(
         return None
     trees = engine.local_trees
     local = [digest for digest, op in sources.items() if op.identifier.startswith("local://")]
-    if not trees.keys() >= set(local):
+    if not trees.keys() >= set(local) or any(map(_has_devices, vertices)):
         return None
     return Evidence(
         plan,
@@ -167,6 +173,11 @@ def _evidence(
         blobs=result.blobs,
         steps=[vertex.name for vertex in vertices],
     )
+
+
+def _has_devices(vertex: Vertex) -> bool:
+    """Whether the machine's devices decide about a step, also when its result is known."""
+    return isinstance(vertex.op, ExecOp) and bool(vertex.op.cdi_devices)
 
 
 def _result(metadata: dict[str, object], request: BuildRequest, outputs: Sequence[Output]) -> BuildResult:

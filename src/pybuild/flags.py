@@ -54,7 +54,7 @@ class Flag:
 
 
 NETWORKS = ("default", "none", "host")
-ENTITLEMENTS = ("network.host", "security.insecure")
+ENTITLEMENTS = ("network.host", "security.insecure", "device")
 CALLS = ("build", "check", "outline", "targets")
 PROGRESS = ("auto", "tty", "plain", "quiet", "rawjson")
 
@@ -83,7 +83,7 @@ FLAGS = (
     Flag("no-cache-filter", MANY, "STAGE", "Run the steps of this stage anew.", graph=True),
     Flag("pull", SWITCH, "", "Ask the registry for images even if they are known.", graph=True),
     Flag("network", TEXT, "MODE", "Network of RUN: default, none or host.", words=NETWORKS, graph=True),
-    Flag("allow", MANY, "ENTITLEMENT", "Allow network.host or security.insecure.", words=ENTITLEMENTS),
+    Flag("allow", MANY, "ENTITLEMENT", "Allow network.host, security.insecure, device.", words=ENTITLEMENTS),
     Flag("add-host", MANY, "HOST:IP", "Line of /etc/hosts for RUN.", key="add-hosts", graph=True),
     Flag("ulimit", MANY, "TYPE=SOFT[:HARD]", "Resource limit of RUN.", key="ulimits", graph=True),
     Flag("shm-size", TEXT, "BYTES", "Size of /dev/shm for RUN.", graph=True),
@@ -92,6 +92,7 @@ FLAGS = (
     Flag("ssh", MANY, "ID[=SOCKET|KEY,…]", "SSH agent or keys for RUN --mount=type=ssh."),
     Flag("call", TEXT, "METHOD", "Instead of building: check, outline or targets.", words=CALLS),
     Flag("check", SWITCH, "", "Check the build file; the same as --call=check."),
+    Flag("print", TEXT, "METHOD", "The same as --call, by its old name.", words=CALLS),
     Flag("max-parallelism", TEXT, "N", "Steps that run at once (default: one a processor)."),
     Flag("progress", TEXT, "KIND", "Display: auto, tty, plain, quiet or rawjson.", words=PROGRESS),
     Flag("quiet", SWITCH, "", "Print the image's digest, nothing else.", short="q"),
@@ -105,7 +106,6 @@ FLAGS = (
 REFUSED = (
     Flag("cache-from", MANY, "", "importing a cache"),
     Flag("cache-to", MANY, "", "exporting a cache"),
-    Flag("print", TEXT, "", "printing an outline"),
     Flag("param", MANY, "", "parameters of the language", short="p"),
     Flag("builder", TEXT, "", "choosing a builder: there is only this process"),
     Flag("debug", SWITCH, "", "debug logs", short="D"),

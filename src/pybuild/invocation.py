@@ -70,15 +70,50 @@ def recordable(request: BuildRequest, outputs: Sequence[Output], sources: Iterab
     return not (
         request.context == "-"
         or request.file == "-"
+        or _is_elsewhere(request)
         or request.pull
         or request.no_cache
         or request.no_cache_filter
         or request.push
         or request.load
         or request.progress == "rawjson"
+        or given(request) is None
         or any(not _replayable(output) for output in outputs)
-        or any(op.identifier.partition("://")[0] not in STILL for op in sources)
+        or any(not _holds_still(op) for op in sources)
     )
+
+
+def _holds_still(op: SourceOp) -> bool:
+    """Whether a source is what it was while files and the store's generation say so: a download by its checksum, a
+    repository by its commit."""
+    from pybuild.runtime.sources.gitresolve import pinned
+
+    scheme = op.identifier.partition("://")[0]
+    if scheme in ("http", "https"):
+        return bool(op.attrs.get("http.checksum"))
+    return scheme in STILL or (scheme == "git" and pinned(op.identifier))
+
+
+def _is_elsewhere(request: BuildRequest) -> bool:
+    """Whether the build file may have come from an address, which the graph need not name."""
+    from pybuild.compiler.remote import is_remote
+
+    return is_remote(request.context) or (request.file is not None and is_remote(request.file))
+
+
+def given(request: BuildRequest) -> tuple[str, ...] | None:
+    """The files that `--secret` and `--ssh` name, which must be there as they were; None where what the flags mean
+    depends on more. A build that runs no step reads none of them."""
+    if not request.secrets and not request.ssh:
+        return ()
+    from pybuild.runtime.session import agents, secrets
+
+    found: list[str] = []
+    for files in (*map(secrets.named, request.secrets), *map(agents.named, request.ssh)):
+        if files is None:
+            return None
+        found += files
+    return tuple(found)
 
 
 def _replayable(output: Output) -> bool:

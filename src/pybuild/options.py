@@ -22,13 +22,14 @@ _LIMITS = (
     "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
     "rttime", "sigpending", "stack",
 )  # fmt: skip
-_TRUE = ("1", "t", "T", "true", "TRUE", "True")
+_DEVICE = "write --allow device, or --allow device=VENDOR/CLASS=NAME[,alias=OTHER]"
+TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 def boolean(text: str, flag: str) -> bool:
     """The spellings of Go's flag package."""
-    if text in _TRUE:
+    if text in TRUE:
         return True
     if text in _FALSE:
         return False
@@ -93,18 +94,31 @@ def network(text: str) -> str:
 
 
 def entitlements(texts: Iterable[str]) -> tuple[str, ...]:
-    names = listed(texts)
+    """Names with commas between them; `device=NAME[,alias=OTHER]` stands alone."""
+    names: list[str] = []
+    for text in texts:
+        names += [_device(text)] if text.startswith("device=") else listed([text])
     for name in names:
-        if name in ENTITLEMENTS:
+        if name in ENTITLEMENTS or name.startswith("device="):
             continue
-        if name == "device" or name.startswith("device="):
-            raise UsageError(f"the entitlement {name!r} is not supported by this version of pybuild")
         near = suggest(name, ENTITLEMENTS)
         raise UsageError(
             f"unknown entitlement {name!r}",
             help=f"did you mean {near}?" if near else "choose from " + ", ".join(ENTITLEMENTS),
         )
-    return names
+    return tuple(dict.fromkeys(names))
+
+
+def _device(text: str) -> str:
+    from pybuild.runtime.ops.entitlements import device_grant
+
+    try:
+        name, _ = device_grant(text)
+    except ValueError as error:
+        raise UsageError(f"--allow {text}: {error}", help=_DEVICE) from None
+    if not name:
+        raise UsageError(f"--allow {text}: the device has no name", help=_DEVICE)
+    return text
 
 
 def add_hosts(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -175,7 +189,7 @@ def parallelism(text: str) -> int:
 def no_attestation(flag: str, text: str) -> None:
     """Accepts the values that switch an attestation off; no other is possible."""
     words = dict(part.partition("=")[::2] for part in text.split(","))
-    if text in _FALSE or words.get("disabled") in _TRUE:
+    if text in _FALSE or words.get("disabled") in TRUE:
         return
     kind = words.get("type") or flag.removeprefix("--")
     raise UsageError(
@@ -191,10 +205,21 @@ def last_of_each(pairs: Iterable[tuple[str, V]]) -> tuple[tuple[str, V], ...]:
 
 
 def secrets(texts: Iterable[str]) -> tuple[str, ...]:
-    """`id=ID[,type=file|env][,src=PATH][,env=NAME]`, kept as they are once they are known to be well formed."""
-    return tuple(texts)
+    """`id=ID[,type=file|env][,src=PATH][,env=NAME]`, kept as they are once they are known to be well formed and
+    their files to be there."""
+    from pybuild.runtime.session.secrets import parse
+
+    kept = tuple(texts)
+    for text in kept:
+        parse(text)
+    return kept
 
 
 def agents(texts: Iterable[str]) -> tuple[str, ...]:
-    """`ID[=SOCKET|KEY[,KEY…]]`, kept as they are once they are known to be well formed."""
-    return tuple(texts)
+    """`ID[=SOCKET|KEY[,KEY…]]`, kept as they are once they are known to be well formed, their files to be there
+    and to hold keys that need no passphrase."""
+    from pybuild.runtime.session.agents import parse_all
+
+    kept = tuple(texts)
+    parse_all(kept)
+    return kept

@@ -30,12 +30,12 @@ class Target:
 
 
 class Plan:
-    """`directories` and `images` are what the graph's local names and OCI layout names stand for. The plan
-    depends on the files `consulted`, each with its state before it was read or looked for, on the variables
-    `names`, and on what the frontend read of local directories: those of `trees`, and what lies in the states
-    `parts`, which an earlier build left."""
+    """`index` asks for an index even of one platform. `directories` and `images` are what the graph's local names
+    and OCI layout names stand for. The plan depends on the files `consulted`, each with its state before it was
+    read or looked for, on the variables `names`, and on what the frontend read of local directories: those of
+    `trees`, and what lies in the states `parts`, which an earlier build left."""
 
-    __slots__ = ("consulted", "directories", "images", "names", "parts", "targets", "trees")
+    __slots__ = ("consulted", "directories", "images", "index", "names", "parts", "targets", "trees")
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Plan:
         directories: Mapping[str, bytes],
         images: Mapping[str, str],
         *,
+        index: bool = False,
         consulted: Mapping[str, Signature | None] | None = None,
         names: Sequence[str] = (),
         trees: Sequence[LocalTree] = (),
@@ -51,6 +52,7 @@ class Plan:
         self.targets = tuple(targets)
         self.directories = dict(directories)
         self.images = dict(images)
+        self.index = index
         self.consulted = dict(consulted or {})
         self.names = tuple(names)
         self.trees = tuple(trees)
@@ -76,6 +78,7 @@ class Plan:
             ],
             "directories": self.directories,
             "images": self.images,
+            "index": self.index,
             "consulted": self.consulted,
             "names": self.names,
             "parts": self.parts,
@@ -94,6 +97,7 @@ class Plan:
             targets,
             value["directories"],
             value["images"],
+            index=value["index"],
             consulted=value["consulted"],
             names=value["names"],
             parts=value["parts"],

@@ -28,10 +28,10 @@ def test_unknown_commands(word: str, near: str, pybuild: Any) -> None:
 
 
 def test_a_command_that_is_like_no_other(pybuild: Any) -> None:
-    assert "commands are build, completion" in pybuild("xyzzy")[2]
+    assert "commands are build, check, completion" in pybuild("xyzzy")[2]
 
 
-@pytest.mark.parametrize("command", ["build", "graph", "prune", "version", "completion"])
+@pytest.mark.parametrize("command", ["build", "check", "fmt", "graph", "prune", "version", "completion"])
 def test_help(command: str, pybuild: Any) -> None:
     code, out, err = pybuild(command, "--help")
     assert (code, err) == (0, "")
@@ -70,7 +70,7 @@ def test_graph(place: Path, monkeypatch: pytest.MonkeyPatch, pybuild: Any) -> No
         (["--format=jsn"], "did you mean json?"),
         (["no/such"], "there is no file no/such"),
         (["--push"], "no such option: --push"),
-        (["--secret=x"], "--secret is not supported"),
+        (["--cache-to=x"], "--cache-to is not supported"),
         (["--format=llb", "a", "b"], "one file"),
     ],
 )

@@ -6,14 +6,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from differential.bases import Bases
 from differential.casebook import Case
 from differential.contexts import substituted, write_contexts
-from differential.imagetree import ReadImage, read_image
+from differential.exceptions import Needed
+from differential.imagetree import ReadImage, read_images
+from differential.website import Website
 
 _SECONDS = 120
 _DOCKER_LINE = re.compile(r"^\S*Dockerfile:(\d+)$|(?:on|at) line (\d+)", re.MULTILINE)
@@ -22,40 +24,56 @@ _PYBUILD_LINE = re.compile(r"--> .*Dockerfile:(\d+):", re.MULTILINE)
 
 @frozen
 class Outcome:
-    """`image` None is a refusal. `lines` are the places in the Dockerfile that the builder names as the fault."""
+    """`images` by platform; None is a refusal. `lines` are the places in the Dockerfile that the builder names as the
+    fault."""
 
-    image: ReadImage | None
+    images: dict[str, ReadImage] | None
     lines: tuple[int, ...]
     messages: str
 
 
 @frozen
 class Builders:
-    """`store` is pybuild's, shared by all cases."""
+    """`store` is pybuild's, shared by all cases, as is the web site."""
 
     bases: Bases
+    site: Website
     store: Path
     docker_host: str
+
+    def worded(self, needed: Iterable[Needed]) -> list[Needed]:
+        """What a case needs, with the web site's words in its texts replaced."""
+        words = self.site.words
+        return [evolve(one, texts=tuple(substituted(text, words) for text in one.texts)) for one in needed]
 
     def run(self, case: Case, directory: Path) -> tuple[Outcome, Outcome]:
         """Docker's outcome and pybuild's."""
         plain = self.bases.reference()
-        references = {"BUSYBOX": plain, "BASE": self.bases.reference(case.base) if case.base else plain}
+        references = {
+            **self.site.words,
+            "BUSYBOX": plain,
+            "BASE": self.bases.reference(case.base) if case.base else plain,
+        }
         contexts = write_contexts(case, directory, references)
         places = {"{" + name + "}": str(path) for name, path in contexts.items()}
         flags = [substituted(flag, {**references, **places}) for flag in case.flags]
         images = directory / "docker.tar", directory / "pybuild.tar"
-        main = str(contexts["context"])
+        here = contexts["context"]
+        main = str(here) if case.main is None else substituted(case.main, {**references, **places})
+        stdin = None if case.stdin is None else here / case.stdin
         docker = ["docker", "buildx", "build", "--network=host", "--progress=plain"]
-        ours = [sys.executable, "-m", "pybuild", "build", "--progress=plain"]
-        environment = {**os.environ, "DOCKER_HOST": self.docker_host, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-        running = [
-            _start([*docker, *flags, "-o", f"type=oci,dest={images[0]}", main], environment),
-            _start(
-                [*ours, *flags, "-o", f"type=oci,dest={images[1]}", main],
-                {**os.environ, "PYBUILD_ROOT": str(self.store)},
-            ),
-        ]
+        if case.older is not None:
+            older = directory / "older.Dockerfile"
+            older.write_text(substituted(case.older, references))
+            docker += ["-f", str(older)]
+        ours = [sys.executable, "-P", "-m", "pybuild", "build", "--progress=plain"]
+        environment = {**os.environ, **dict(line.split("=", 1) for line in case.environment)}
+        of_docker = {"DOCKER_HOST": self.docker_host, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+        commands = (
+            ([*docker, *flags, "-o", f"type=oci,dest={images[0]}", main], of_docker),
+            ([*ours, *flags, "-o", f"type=oci,dest={images[1]}", main], {"PYBUILD_ROOT": str(self.store)}),
+        )
+        running = [_start(command, {**environment, **own}, here, stdin) for command, own in commands]
         finished = [_finish(process) for process in running]
         return (
             _outcome(*finished[0], images[0], _DOCKER_LINE),
@@ -63,16 +81,20 @@ class Builders:
         )
 
 
-def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], directory: Path, stdin: Path | None
+) -> subprocess.Popen[str]:
+    with open(stdin or os.devnull, "rb") as given:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=directory,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
 
 
 def _finish(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -88,6 +110,6 @@ def _finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def _outcome(code: int, messages: str, image: Path, line: re.Pattern[str]) -> Outcome:
     if code == 0:
-        return Outcome(read_image(image), (), messages)
+        return Outcome(read_images(image), (), messages)
     found = [next(group for group in match.groups() if group) for match in line.finditer(messages)]
     return Outcome(None, tuple(int(number) for number in found), messages)

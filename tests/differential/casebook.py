@@ -3,12 +3,19 @@
 A case is a heading `## id: what it shows` and fenced blocks, by the first word after the fence:
 
 - `dockerfile`: the Dockerfile of the context. `BASE` stands for the case's base image, `BUSYBOX` for the
-  plain one.
+  plain one; `website.py` has words for what can be fetched.
+- `older`: the Dockerfile that Docker gets in its stead, where its frontend doesn't know a flag or an address: the
+  same files by other words.
 - `context`, `context NAME`: files of the main context, or of a directory that `{NAME}` in a flag stands for.
 - `file PATH`: a file of the main context with this block as its text.
 - `tar PATH`: an archive in the main context, compressed as the path ends; its members in the block.
 - `base`: the config (JSON) of the case's own base image, which otherwise is the plain one.
-- `flags`: arguments of both builders, one a line; `{context}` is the main context's directory.
+- `flags`: arguments of both builders, one a line; `{context}` is the main context's directory, which is the
+  builders' working directory too.
+- `main`: what both get as the main context in place of that directory.
+- `stdin`: the path of a file of that directory which both get on standard input.
+- `environment`: variables of both builders' environment, one a line.
+- `times`: the times in config and history are compared too. The block is empty.
 - `rejected`: both builders must refuse. The block holds words of pybuild's message.
 - `exceptions`: the entries of `exceptions.md` that the case needs, one a line, as `name` or `name: text`.
 
@@ -30,6 +37,7 @@ from differential.exceptions import Needed
 
 HERE = Path(__file__).parent
 _BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SINGLE = ("base", "flags", "rejected", "older", "exceptions", "main", "stdin", "environment", "times")
 _FIELDS = re.compile(r"([0-7]{4})(?=\s|$)|(\d+:\d+)(?=\s|$)|xattr:(\S+?)=(\S*)|(->|=>) (\S+)$")
 
 
@@ -63,6 +71,11 @@ class Case:
     base: str | None = None
     flags: tuple[str, ...] = ()
     rejected: tuple[str, ...] | None = None
+    older: str | None = None
+    main: str | None = None
+    stdin: str | None = None
+    environment: tuple[str, ...] = ()
+    times: bool = False
     exceptions: tuple[Needed, ...] = ()
 
 
@@ -92,7 +105,7 @@ def _case(file: str, name: str, title: str, body: str) -> Case:
             contexts["context"].append(FileEntry(argument.encode(), "file", 0o644, content=text.encode()))
         elif kind == "tar":
             archives.append(Archive(argument, tuple(entries(text))))
-        elif kind in ("base", "flags", "rejected", "exceptions") and kind not in single:
+        elif kind in _SINGLE and kind not in single:
             single[kind] = text
         else:
             raise ValueError(f"{file}: {name}: unknown or second block {kind!r}")
@@ -107,6 +120,11 @@ def _case(file: str, name: str, title: str, body: str) -> Case:
         base=single.get("base"),
         flags=tuple(single.get("flags", "").splitlines()),
         rejected=None if rejected is None else tuple(rejected.splitlines()),
+        older=single.get("older"),
+        main=single["main"].strip() if "main" in single else None,
+        stdin=single["stdin"].strip() if "stdin" in single else None,
+        environment=tuple(single.get("environment", "").splitlines()),
+        times="times" in single,
         exceptions=_needed(single.get("exceptions", "")),
     )
 

@@ -8,12 +8,14 @@ import attrs
 from differential.imagetree import Entry, ReadImage, Tree
 
 
-def comparable(image: ReadImage) -> ReadImage:
-    """The config without times and without digests of layers, whose files bear times; their number stays."""
+def comparable(image: ReadImage, *, times: bool = False) -> ReadImage:
+    """The config without times, unless `times`, and without digests of layers, whose files bear times; their number
+    stays."""
+    left_out = () if times else ("created",)
     config = image.config
-    out = {key: value for key, value in config.items() if key != "created"}
+    out = {key: value for key, value in config.items() if key not in left_out}
     out["history"] = [
-        {key: value for key, value in entry.items() if key != "created"}
+        {key: value for key, value in entry.items() if key not in left_out}
         for entry in config.get("history") or []
     ]
     out["rootfs"] = {"type": config["rootfs"]["type"], "diff_ids": len(config["rootfs"]["diff_ids"] or [])}

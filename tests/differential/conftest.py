@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from differential.bases import Bases
 from differential.builders import Builders
+from differential.website import Website
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,10 @@ def builders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builders]:
     if not host or not registry:
         pytest.skip("DOCKER_HOST and PYBUILD_TEST_REGISTRY are not set; ./test sets them")
     directory = tmp_path_factory.mktemp("differential")
-    yield Builders(bases=Bases(directory, registry), store=directory / "store", docker_host=host)
+    with Website(directory / "site") as site:
+        yield Builders(
+            bases=Bases(directory, registry), site=site, store=directory / "store", docker_host=host
+        )
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from attrs import evolve
 from differential.casebook import Case, FileEntry
 
 _TYPES = {
@@ -34,12 +35,19 @@ def write_contexts(case: Case, directory: Path, references: dict[str, str]) -> d
     for archive in case.archives:
         path = main / archive.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(compressed(archive.path, tar_bytes(archive.entries)))
+        members = [_worded(member, references) for member in archive.entries]
+        path.write_bytes(compressed(archive.path, tar_bytes(members)))
     if case.dockerfile:
         (main / "Dockerfile").write_bytes(case.dockerfile.encode())
     for path in main.rglob("*Dockerfile"):
         path.write_bytes(substituted(path.read_bytes().decode(), references).encode())
     return written
+
+
+def _worded(entry: FileEntry, references: dict[str, str]) -> FileEntry:
+    if not entry.path.endswith(b"Dockerfile"):
+        return entry
+    return evolve(entry, content=substituted(entry.content.decode(), references).encode())
 
 
 def substituted(text: str, references: dict[str, str]) -> str:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ class ReadImage:
     layers: int
 
 
-def read_image(path: Path) -> ReadImage:
-    """The single image of an OCI archive."""
+def read_images(path: Path) -> dict[str, ReadImage]:
+    """The images of an OCI archive by platform; those of an index within it have `index: ` before that."""
     with tarfile.open(path) as archive:
 
         def blob(name: str) -> bytes:
@@ -65,16 +66,36 @@ def read_image(path: Path) -> ReadImage:
             assert member is not None
             return member.read()
 
-        value = json.loads(blob("index.json"))
-        while "manifests" in value:
-            (descriptor,) = value["manifests"]
-            value = json.loads(blob("blobs/" + descriptor["digest"].replace(":", "/")))
-        config = json.loads(blob("blobs/" + value["config"]["digest"].replace(":", "/")))
-        tree: Tree = {}
-        for layer in value["layers"] or []:
-            data = blob("blobs/" + layer["digest"].replace(":", "/"))
-            apply_layer(tree, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
-    return ReadImage(config, tree, len(value["layers"] or []))
+        def named(descriptor: dict[str, Any]) -> bytes:
+            return blob("blobs/" + descriptor["digest"].replace(":", "/"))
+
+        def image(manifest: dict[str, Any]) -> ReadImage:
+            tree: Tree = {}
+            for layer in manifest["layers"] or []:
+                data = named(layer)
+                apply_layer(tree, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+            return ReadImage(json.loads(named(manifest["config"])), tree, len(manifest["layers"] or []))
+
+        def images(index: dict[str, Any], prefix: str) -> Iterator[tuple[str, ReadImage]]:
+            for descriptor in index["manifests"]:
+                value = json.loads(named(descriptor))
+                if "manifests" in value:
+                    yield from images(value, prefix + "index: ")
+                else:
+                    read = image(value)
+                    yield prefix + _platform(read.config), read
+
+        return dict(images(json.loads(blob("index.json")), ""))
+
+
+def read_image(path: Path) -> ReadImage:
+    """The single image of an OCI archive."""
+    (image,) = read_images(path).values()
+    return image
+
+
+def _platform(config: dict[str, Any]) -> str:
+    return "/".join(config[part] for part in ("os", "architecture", "variant") if config.get(part))
 
 
 def apply_layer(tree: Tree, data: bytes) -> None:

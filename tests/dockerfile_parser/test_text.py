@@ -90,7 +90,10 @@ TRIGGER_ERRORS = [
     ("", "an ONBUILD trigger holds one instruction, not 0"),
     ("# x", "an ONBUILD trigger holds one instruction, not 0"),
     ("RNU x", "unknown instruction RNU"),
-    ("RUN --mount=type=cache,target=/x y", "RUN --mount is not supported by this version of pybuild"),
+    (
+        "RUN --mount=from=$x,target=/x y",
+        "'from' doesn't support variable expansion, define alias stage instead",
+    ),
 ]
 
 
@@ -154,7 +157,7 @@ def test_bytes_that_are_not_utf8_in_a_command() -> None:
         "error: a command must be UTF-8 text\n"
         " --> Dockerfile:3:4\n"
         "  |\n"
-        "3 |   y\udcff\n"
+        "3 |   y\ufffd\n"
         "  |    ^\n"
         "  |\n"
         "  = help: save the file in the UTF-8 encoding"

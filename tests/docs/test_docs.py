@@ -18,12 +18,16 @@ from pybuild.configmodel import ProjectFile, UserFile
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
-    + [*(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    + [
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs" / "dockerfile").glob("*.md"),
+        *(ROOT / "examples").rglob("*.md"),
+    ]
 )
 FENCE = re.compile(
     r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-KINDS = {"sh", "toml", "text"}
+KINDS = {"sh", "toml", "text", "dockerfile", "json"}
 REGISTRY = "localhost:5000"
 
 

@@ -14,10 +14,10 @@ _NAMED_BLOBS = "SELECT digest, size FROM image"
 
 def faults(root: Path) -> list[str]:
     """What is wrong with the store at `root`; what a killed build left to be swept is not."""
-    if not (root / "records-v1.sqlite").exists():
+    if not (root / "records-v2.sqlite").exists():
         return []
     found = _blob_faults(root)
-    with closing(sqlite3.connect(root / "records-v1.sqlite", timeout=30)) as db:
+    with closing(sqlite3.connect(root / "records-v2.sqlite", timeout=30)) as db:
         found += [f"database: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
         found += [f"dangling reference: {row}" for row in db.execute("PRAGMA foreign_key_check")]
         found += _row_faults(root, db)
@@ -28,7 +28,7 @@ def leftovers(root: Path) -> list[str]:
     """What no living build can need: work directories, unfinished blobs, directories without rows, leases."""
     found = [f"work/{entry.name}" for entry in (root / "work").iterdir()]
     found += [f"ingest/{entry.name}" for entry in (root / "ingest").iterdir() if entry.suffix == ".tmp"]
-    with closing(sqlite3.connect(root / "records-v1.sqlite", timeout=30)) as db:
+    with closing(sqlite3.connect(root / "records-v2.sqlite", timeout=30)) as db:
         known = {str(row[0]) for row in db.execute("SELECT id FROM snapshot")}
         found += [f"lease {row}" for row in db.execute("SELECT * FROM lease")]
     found += [
@@ -52,12 +52,14 @@ def _blob_faults(root: Path) -> list[str]:
 def _row_faults(root: Path, db: sqlite3.Connection) -> list[str]:
     found = []
     snapshots = {row[0] for row in db.execute("SELECT id FROM snapshot WHERE kind != 'removed'")}
+    homes = db.execute("SELECT id, iif(shares, origin, id) FROM snapshot WHERE kind != 'removed'")
     found += [
         f"snapshot {one} has no files"
-        for one in snapshots
-        if not (root / "snapshots" / str(one) / "fs").is_dir()
+        for one, home in homes
+        if not (root / "snapshots" / str(home) / "fs").is_dir()
     ]
-    for table, column in (("layer", "snapshot"), ("chain", "snapshot"), ("snapshot", "parent")):
+    references = (("layer", "snapshot"), ("chain", "snapshot"), ("snapshot", "parent"), ("snapshot", "origin"))
+    for table, column in references:
         rows = db.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")
         found += [f"{table} names snapshot {row[0]}" for row in rows if row[0] not in snapshots]
     for key, results in db.execute("SELECT key, results FROM record"):

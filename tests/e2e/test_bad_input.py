@@ -192,9 +192,9 @@ def test_store_of_a_newer_version(builder: Builder) -> None:
 def test_damaged_database(builder: Builder) -> None:
     context = builder.context("context", "FROM base\n")
     builder.build(context, "-t", "kept")
-    for name in ("records-v1.sqlite-wal", "records-v1.sqlite-shm"):
+    for name in ("records-v2.sqlite-wal", "records-v2.sqlite-shm"):
         (builder.store / name).unlink(missing_ok=True)
-    (builder.store / "records-v1.sqlite").write_bytes(b"not a database at all" * 100)
+    (builder.store / "records-v2.sqlite").write_bytes(b"not a database at all" * 100)
     says(builder.build(context, "-t", "other", code=BUILD), "the store is damaged", "pybuild prune --all")
     builder.run("prune", "--all", "--force")
     builder.build(context, "-t", "other")

@@ -50,7 +50,13 @@ def test_full_store(builder: Builder, make_disk: MakeDisk) -> None:
     small.build(kept, "-t", "kept", "-o", f"type=oci,dest={builder.place}/kept.tar")
 
     step = builder.context("step", "FROM base\nRUN dd if=/dev/zero of=/big bs=1M count=100\n")
-    says(small.build(step, code=BUILD), NO_SPACE, "Dockerfile:2:1")
+    says(
+        small.build(step, code=BUILD),
+        NO_SPACE,
+        "Dockerfile:2:1",
+        "no space left where the store",
+        "prune --all",
+    )
     copy = builder.context("copy", "FROM base\nCOPY big /\n", big=os.urandom(80 << 20))
     says(small.build(copy, code=BUILD), NO_SPACE, "room")
     (copy / "big").write_bytes(os.urandom(30 << 20))

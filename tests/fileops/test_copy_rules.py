@@ -187,6 +187,8 @@ def test_owners_by_name_come_from_the_state_that_is_named(room: Room) -> None:
             owner(user, group)
     with pytest.raises(UserError, match="/etc/passwd"):
         room.do(Copy("/a", "/a", owner=ChownOpt(NamedUser("web", 1), None)), users, source)
+    with pytest.raises(UserError, match="invalid user index: -1"):
+        room.do(Copy("/a", "/a", owner=ChownOpt(NamedUser("web", -1), None)), None, source)
 
 
 def test_a_set_group_id_directory_gives_its_group_only_to_what_is_made(room: Room) -> None:
@@ -337,9 +339,9 @@ def test_patterns_do_not_make_directories_of_what_is_left_out(room: Room) -> Non
 
 def test_required_paths_must_be_there(room: Room) -> None:
     source = room.state(files({"d/x": b"", "d/l": "x"}))
-    copy = Copy("/d", "/o", include_patterns=("x", "y"), required_paths=("x", "l"), **DOCKER)
+    copy = Copy("/d", "/o", include_patterns=("x", "y"), required_paths=("/d/x", "/d/l"), **DOCKER)
     assert room.paths(room.do(copy, None, source)) == {"o", "o/x"}
-    copy = Copy("/d", "/o", include_patterns=("x", "y"), required_paths=("y",), **DOCKER)
+    copy = Copy("/d", "/o", include_patterns=("x", "y"), required_paths=("/d/y",), **DOCKER)
     with pytest.raises(UserError, match=r'^"/d/y": not found$'):
         room.do(copy, None, source)
 

@@ -117,18 +117,17 @@ def test_sockets_and_the_root_are_left_out(tmp_path: Path) -> None:
     assert b"".join(out) == bytes(1024)
 
 
-def test_whiteouts_and_opaque_marks(tmp_path: Path) -> None:
+def test_whiteouts(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     changes = [
         Change("add", b"d", os.fsencode(tmp_path / "d"), os.lstat(tmp_path / "d")),
-        Change("opaque", b"d"),
         Change("delete", b"d/gone"),
         Change("delete", b"top"),
     ]
     out: list[bytes] = []
-    assert write_layer(changes, out.append) == 4
+    assert write_layer(changes, out.append) == 3
     found = members(b"".join(out))
-    assert [member.name for member in found] == ["d", "d/.wh..wh..opq", "d/.wh.gone", ".wh.top"]
+    assert [member.name for member in found] == ["d", "d/.wh.gone", ".wh.top"]
     assert all((member.mode, member.mtime, member.size) == (0, 0, 0) for member in found[1:])
 
 

@@ -1,10 +1,11 @@
 """Records what Docker's BuildKit makes of Dockerfiles: vertices by digest, and the image config.
 
-    DOCKER_HOST=… python tests/lower/record.py REFERENCE DIGEST
+    DOCKER_HOST=… PYTHONPATH=tests python tests/lower/record.py REFERENCE DIGEST [NAME…]
 
 REFERENCE is an image that BuildKit and this machine's skopeo can pull over plain HTTP, DIGEST its manifest's.
-Every `recorded/NAME.Dockerfile` gives a `recorded/NAME.json`. In the Dockerfiles `BASE` stands for REFERENCE.
-Nothing may be copied from the build context: its vertices differ from build to build.
+Every `recorded/NAME.Dockerfile` (without NAMEs: all) gives a `recorded/NAME.json`. In the Dockerfiles `BASE` stands
+for REFERENCE, `WEBSITE` for the address of the site that the differential cases use. Nothing may be copied from
+the build context: its vertices differ from build to build.
 """
 
 from __future__ import annotations
@@ -17,17 +18,31 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from differential.website import Website
+
 HERE = Path(__file__).parent / "recorded"
 _INTERNAL = ("exporting", "importing", "sending", "[internal] load")
+_PORT = 5990
 
 
-def main(reference: str, digest: str) -> None:
+def main(reference: str, digest: str, *names: str) -> None:
     inspect = ["skopeo", "inspect", "--tls-verify=false", "--raw", "--config", f"docker://{reference}"]
     base = json.loads(subprocess.run(inspect, capture_output=True, check=True, timeout=60).stdout)
-    for path in sorted(HERE.glob("*.Dockerfile")):
-        text = path.read_text().replace("BASE", reference)
-        record = {"reference": reference, "digest": digest, "base": base, "dockerfile": text, **build(text)}
-        path.with_suffix(".json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    with tempfile.TemporaryDirectory() as directory, Website(Path(directory), _PORT) as site:
+        for path in sorted(HERE.glob("*.Dockerfile")):
+            if names and path.stem not in names:
+                continue
+            text = path.read_text().replace("BASE", reference)
+            for word, value in site.words.items():
+                text = text.replace(word, value)
+            record = {
+                "reference": reference,
+                "digest": digest,
+                "base": base,
+                "dockerfile": text,
+                **build(text),
+            }
+            path.with_suffix(".json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 def build(text: str) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from pybuild.compiler.image import Config, Healthcheck, History, Image, ImageConfigError, encode, parse
 from pybuild.compiler.image_export import Layer, finish, normalize_history
-from pybuild.compiler.lower.dockerfile.history import duration, quote
+from pybuild.compiler.lower.dockerfile.history import duration
 from pybuild.compiler.timestamps import Time, format_time, parse_time
+from pybuild.lang.dockerfile.goquote import quote
 
 FULL = Image(
     created="2020-02-03T04:05:06.7Z",

@@ -72,13 +72,6 @@ CASES = [
     ),
     ("url for copy", "FROM base\nCOPY https://x.y/z /", 2, "source can't be a URL for COPY"),
     ("git for copy", "FROM base\nCOPY git@x.y:z /", 2, "source can't be a git ref for COPY"),
-    ("url for add", "FROM base\nADD http://x.y/z /", 2, "ADD of a URL is not supported by this release"),
-    (
-        "git for add",
-        "ARG U\nFROM base\nARG U=ssh://g\nADD $U/z /",
-        4,
-        "ADD of a URL is not supported by this release",
-    ),
     (
         "chmod too large",
         "FROM base\nCOPY --chmod=17777 a b",

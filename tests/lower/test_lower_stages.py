@@ -20,8 +20,8 @@ from lower.world import (
     sources,
 )
 
-from pybuild.compiler.ops import Platform
-from pybuild.lang.diagnostics import UsageError
+from pybuild.compiler.ops import FileOp, Platform
+from pybuild.lang.diagnostics import SourceError, UsageError
 
 BASE = "docker.io/library/base:latest"
 
@@ -119,7 +119,8 @@ def test_platform_of_the_base() -> None:
     result = lowered("FROM --platform=arm64 base", world)
     assert world.resolved == [(BASE, "arm64")]
     assert result.platform == ARM64
-    (warning,) = world.warnings
+    constant, warning = world.warnings
+    assert constant.code == "FromPlatformFlagConstDisallowed"
     assert warning.code == "InvalidBaseImagePlatform"
     assert warning.title == (
         'Base image base was pulled with platform "linux/amd64", expected "linux/arm64" for current build'
@@ -237,7 +238,34 @@ def test_named_scratch() -> None:
     assert lowered("FROM base", contexts={"base": "docker-image://scratch"}).edge is None
 
 
-@pytest.mark.parametrize("source", ["target:x", "https://example.com/x.git", "nothing"])
+def test_a_repository_as_context() -> None:
+    result = lowered(
+        "FROM scratch\nCOPY --from=repo a /\n", contexts={"repo": "https://example.com/x.git#v1:sub"}
+    )
+    assert sources(result)["git://example.com/x.git#v1:sub"]["git.fullurl"] == "https://example.com/x.git"
+
+
+@pytest.mark.parametrize(("head", "unpacked"), [(b"\x1f\x8b\x08\x00", True), (b"FROM x\n", False)])
+def test_an_address_as_context(head: bytes, unpacked: bool) -> None:
+    world = World()
+    world.directories["http://example.com/x"] = {"context": head}
+    result = lowered("FROM scratch\nCOPY --from=x a /\n", world, contexts={"x": "http://example.com/x"})
+    assert result.edge is not None
+    (source,) = result.edge.vertex.inputs
+    assert isinstance(source.vertex.op, FileOp) == unpacked
+
+
+def test_another_target_as_context() -> None:
+    text = "FROM scratch AS a\nCOPY x /\nENV A=1\nFROM base\nCOPY y /\n"
+    result = lowered(text, contexts={"base": "target:a"})
+    assert config_of(result)["Env"] == [PATH, "A=1"]
+    assert result.edge is not None
+    assert result.edge.vertex.inputs[0].vertex.name.endswith("COPY x /")
+    with pytest.raises(SourceError, match="target stage .* could not be found"):
+        lowered(text, contexts={"base": "target:c"})
+
+
+@pytest.mark.parametrize("source", ["gopher://example.com/x", "nothing"])
 def test_contexts_of_other_kinds_are_refused(source: str) -> None:
     with pytest.raises(UsageError, match="unsupported source of the build context base"):
         lowered("FROM base", contexts={"base": source})
@@ -245,12 +273,13 @@ def test_contexts_of_other_kinds_are_refused(source: str) -> None:
 
 def test_ignored_sources_are_warned_of() -> None:
     world = World()
-    lowered("FROM scratch\nCOPY a.o b /x/\nADD . /y\n", world, excludes=("*.o",))
+    text = "# check=experimental=all\nFROM scratch\nCOPY a.o b /x/\nADD . /y\n"
+    lowered(text, world, excludes=("*.o",))
     assert [(w.code, w.title) for w in world.warnings] == [
         ("CopyIgnoredFile", 'Attempting to Copy file "a.o" that is excluded by .dockerignore')
     ]
     world = World()
-    lowered("FROM scratch\nCOPY a.o /x/\n", world, excludes=("*.o", "!a.o"))
+    lowered("# check=experimental=all\nFROM scratch\nCOPY a.o /x/\n", world, excludes=("*.o", "!a.o"))
     assert world.warnings == []
 
 

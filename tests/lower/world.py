@@ -67,13 +67,13 @@ class World:
         self.resolved.append((f"oci-layout://{ref}", platform.architecture))
         return ResolvedImage(ref, DIGEST, self.images[ref])
 
-    def read_file(self, edge: Edge, path: str) -> bytes:
+    def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
         op = edge.vertex.op
         assert isinstance(op, SourceOp)
         files = self.directories.get(op.identifier.removeprefix("local://"), {})
         if path not in files:
             raise FileNotFoundError(path)
-        return files[path]
+        return files[path][:limit]
 
     def stat(self, edge: Edge, path: str) -> FileStat:
         return FileStat(path, 0o100644, len(self.read_file(edge, path)))

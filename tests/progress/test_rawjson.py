@@ -63,7 +63,7 @@ def test_warnings(script: Script) -> None:
     script.display.warning("sha256:b", warning)
     (record,) = records(script)
     (entry,) = record["warnings"]
-    assert base64.b64decode(entry["short"]) == b"FromAsCasing: casing differs"
+    assert base64.b64decode(entry["short"]) == b"FromAsCasing: casing differs (line 1)"
     assert [base64.b64decode(one) for one in entry["detail"]] == [b"use one"]
     assert entry["sourceInfo"]["filename"] == "Dockerfile"
     assert entry["range"] == [{"start": {"line": 1, "character": 0}, "end": {"line": 1, "character": 11}}]

@@ -66,10 +66,6 @@ def changed(state: State, changes: Iterator[Change]) -> State:
     state = dict(state)
     last: list[bytes] = []
     for change in changes:
-        if change.kind == "opaque":
-            assert last == change.path.split(b"/")
-            state = {path: found for path, found in state.items() if not path.startswith(change.path + b"/")}
-            continue
         assert last < change.path.split(b"/")
         last = change.path.split(b"/")
         known = state.get(change.path)

@@ -15,7 +15,7 @@ from pybuild.runtime.snapshots.contents import selected_digest
 from pybuild.runtime.snapshots.copying import CopySnapshotter
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 from pybuild.runtime.snapshots.tree import DirectoryTree
-from pybuild.runtime.snapshots.types import Active, Snapshotter
+from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
 from pybuild.runtime.snapshots.upper import copy_up, copy_up_directory, hide, make_opaque_directory, replace
 
 pytestmark = pytest.mark.root
@@ -164,15 +164,15 @@ def test_links_on_the_way_count(tmp_path: Path) -> None:
 def test_what_is_left_out_does_not_count(tmp_path: Path) -> None:
     base(os.fsencode(tmp_path))
 
-    def keep(path: bytes, directory: bool) -> bool:
-        return path != b"file" and not (directory and path == b"sub")
+    def below(tree: Tree, path: bytes) -> list[Node]:
+        return [node for node in tree.walk(path) if node.path not in (b"dir/file", b"dir/sub")]
 
-    before = selected(tmp_path, keep=keep)
+    before = selected(tmp_path, below=below)
     (tmp_path / "dir" / "file").write_text("other")
     (tmp_path / "dir" / "sub").chmod(0o700)
-    assert selected(tmp_path, keep=keep) == before
+    assert selected(tmp_path, below=below) == before
     (tmp_path / "dir" / "sub" / "x").write_text("")
-    assert selected(tmp_path, keep=keep) != before
+    assert selected(tmp_path, below=below) != before
 
 
 def test_a_layered_state_has_the_digest_of_the_same_plain_one(store: Store, tmp_path: Path) -> None:

@@ -185,18 +185,20 @@ def test_a_directory_removed_and_made_again_shows_nothing_of_the_parent(store: S
     assert snapshotter.active_tree(active).list(b"d") == []
 
 
-def test_what_lies_in_an_opaque_directory_is_all_of_it_a_change(store: Store) -> None:
+def test_an_opaque_directory_deletes_what_it_hides(store: Store) -> None:
     snapshotter = OverlaySnapshotter(store)
     active = snapshotter.prepare(None)
-    os.makedirs(active.upper + b"/d/sub")
+    os.makedirs(active.upper + b"/d/sub/deep")
+    os.makedirs(active.upper + b"/d/gone/deep")
     os.utime(active.upper + b"/d/sub", ns=(5, 5))
     active = snapshotter.prepare(active.commit())
     os.mkdir(make_opaque_directory(snapshotter, active, b"d") + b"/sub")
     os.utime(active.upper + b"/d/sub", ns=(5, 5))
     assert [(change.kind, change.path) for change in snapshotter.changes(active.commit())] == [
         ("add", b"d"),
-        ("opaque", b"d"),
+        ("delete", b"d/gone"),
         ("add", b"d/sub"),
+        ("delete", b"d/sub/deep"),
     ]
 
 

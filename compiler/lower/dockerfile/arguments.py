@@ -66,12 +66,14 @@ def global_args(
     for instruction in instructions:
         for arg in instruction.args:
             value = build_args.get(arg.key)
+            needs: frozenset[str] = frozenset()
             if value is None and arg.value is not None:
-                value = words.one(arg.value, values, instruction.span)
+                found = words.expand(arg.value, values, instruction.span)
+                value, needs = found.result, frozenset(found.matched)
             if value is not None:
                 values.pop(arg.key, None)
                 values[arg.key] = value
-            declared[arg.key] = UsedArg(arg.key, value, arg.comment)
+            declared[arg.key] = UsedArg(arg.key, value, arg.comment, instruction.span, needs)
     return values, declared
 
 
@@ -97,7 +99,7 @@ def source_date_epoch(build_args: Mapping[str, str], values: Mapping[str, str]) 
     text = build_args.get(EPOCH, values.get(EPOCH, ""))
     if not text:
         return None
-    if not re.fullmatch(r"[+-]?[0-9]+", text):
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
         raise UsageError(
             f"invalid {EPOCH}: {text}",
             help="give a whole number of seconds since 1970-01-01T00:00:00Z, as `date +%s` prints it",

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from pybuild.compiler import image, platforms, reference
 from pybuild.compiler.image import Image
+from pybuild.compiler.lower.dockerfile.checks import check_base_platform
 from pybuild.compiler.lower.dockerfile.contexts import Loaded, pinned
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.names import step_name
@@ -43,11 +44,13 @@ def _resolve(lowering: Lowering, state: StageState) -> None:
     context = state.named_context
     if context is not None:
         state.dispatched = True
-        _take_override(state, context.load(lowering.bridge, lambda: state.paths))
+        _take_override(state, context.load(lowering.bridge, lambda: state.paths, lowering.lower_target))
         return
     context = lowering.contexts.find(state.base_name, platform)
     if context is not None:
-        _take_context(state, context.load(lowering.bridge, lambda: state.paths), platform)
+        _take_context(
+            state, context.load(lowering.bridge, lambda: state.paths, lowering.lower_target), platform
+        )
         return
     _take_image(lowering, state, origin, platform)
 
@@ -98,7 +101,7 @@ def _take_image(lowering: Lowering, state: StageState, origin: str, platform: Pl
     files = State.image(state.base_name, resolve_mode="" if mode == "default" else mode, options=options)
     state.files = settled(files.edge)
     state.files_have_platform = True
-    _check_platform(lowering, state, origin, platform, config)
+    check_base_platform(lowering, state, origin, platform, config.platform)
 
 
 def _detect(config: Image, target: Platform, supported: Sequence[Platform]) -> Platform:
@@ -108,17 +111,6 @@ def _detect(config: Image, target: Platform, supported: Sequence[Platform]) -> P
         if (platform.os, platform.architecture) == wanted:
             return platform
     return target
-
-
-def _check_platform(
-    lowering: Lowering, state: StageState, origin: str, expected: Platform, config: Image
-) -> None:
-    if (expected.os, expected.architecture) == (config.os, config.architecture):
-        return
-    wanted = platforms.format_all(platforms.normalize(expected))
-    found = platforms.format_all(platforms.normalize(config.platform))
-    title = f'Base image {origin} was pulled with platform "{found}", expected "{wanted}" for current build'
-    lowering.warn(title, state.stage.span, code="InvalidBaseImagePlatform")
 
 
 def _placed(error: UserError, lowering: Lowering, state: StageState) -> UserError:

@@ -9,18 +9,25 @@ from attrs import evolve, frozen
 
 from pybuild.compiler import image, platforms, reference
 from pybuild.compiler.bridge import Bridge, ResolvedImage
+from pybuild.compiler.giturl import parse_git_ref
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
-from pybuild.compiler.lower.dockerfile.options import LowerOptions
+from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending, settled
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.options import Options
+from pybuild.compiler.remote import git_state, http_context
 from pybuild.compiler.state import State
+from pybuild.compiler.urls import is_http
 from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.dockerfile.ignore import read_patterns
 
 IGNORE_FILE = ".dockerignore"
-_KINDS = "docker-image://REF, oci-layout://NAME@DIGEST or local:NAME"
+_KINDS = "docker-image://REF, oci-layout://NAME@DIGEST, local:NAME, target:STAGE or a git or HTTP address"
+
+
+Paths = Callable[[], Iterable[str]]
+LowerTarget = Callable[[str, str], Lowered]
 
 
 @frozen
@@ -41,13 +48,16 @@ class NamedContext:
     platform: Platform | None
     resolve_mode: str
 
-    def load(self, bridge: Bridge, paths: Callable[[], Iterable[str]]) -> Loaded:
-        """Resolves the context. `paths` are asked when everything is lowered: those used of a directory.
+    def load(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> Loaded:
+        """Resolves the context. `paths` are asked when everything is lowered: those used of a directory. `lower`
+        lowers another target of the same file, with that context left out.
 
         Raises `UsageError` for a specification of no known form.
         """
         kind, colon, rest = self.source.partition(":")
-        load = _LOADERS.get(kind)
+        if colon and kind == "target":
+            return _load_target(lower(rest, self.key))
+        load = _LOADERS.get("git" if kind.startswith("git@") else kind)
         if not colon or load is None:
             raise UsageError(
                 f"unsupported source of the build context {self.key}: {self.source}",
@@ -86,7 +96,7 @@ def familiar(name: str) -> str:
     return reference.parse(name).familiar.removesuffix(":latest")
 
 
-def main_context(options: LowerOptions, paths: Callable[[], Iterable[str]]) -> Pending | None:
+def main_context(options: LowerOptions, paths: Paths) -> Pending | None:
     """What a build is given; of a local directory only `paths` are read, asked when everything is lowered."""
     if options.context is not None:
         return settled(options.context)
@@ -117,9 +127,11 @@ def used_path(source: str) -> str:
     return path[1:] if path.startswith("//") else path
 
 
-def _load_image(
-    context: NamedContext, rest: str, bridge: Bridge, paths: Callable[[], Iterable[str]]
-) -> Loaded:
+def _load_target(lowered: Lowered) -> Loaded:
+    return Loaded(settled(lowered.edge), lowered.image, lowered.base_config)
+
+
+def _load_image(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
     ref = rest.removeprefix("//")
     if ref == "scratch":
         return Loaded(None)
@@ -143,9 +155,7 @@ def _with_config(files: State, found: ResolvedImage) -> Loaded:
     return Loaded(settled(files.edge), config, found.config)
 
 
-def _load_layout(
-    context: NamedContext, rest: str, bridge: Bridge, paths: Callable[[], Iterable[str]]
-) -> Loaded:
+def _load_layout(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
     platform = context.platform or platforms.default()
     ref = rest.removeprefix("//")
     log_name = f"[context {context.key}] load metadata for {ref}"
@@ -154,9 +164,7 @@ def _load_layout(
     return _with_config(State.oci_layout(pinned(found), options=options), found)
 
 
-def _load_local(
-    context: NamedContext, rest: str, bridge: Bridge, paths: Callable[[], Iterable[str]]
-) -> Loaded:
+def _load_local(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
     excludes = _ignore_patterns(context, rest, bridge)
 
     def make(inputs: Inputs) -> Edge | None:
@@ -187,4 +195,23 @@ def _ignore_patterns(context: NamedContext, name: str, bridge: Bridge) -> list[s
     return read_patterns(data.decode(errors="surrogateescape"), IGNORE_FILE)
 
 
-_LOADERS = {"docker-image": _load_image, "oci-layout": _load_layout, "local": _load_local}
+def _load_remote(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
+    """A git repository, or what is at an HTTP address."""
+    found = parse_git_ref(context.source)
+    if found is not None:
+        return Loaded(settled(git_state(found, f"[internal] load git source {context.source}").edge))
+    if not is_http(context.source):
+        raise UsageError(f"invalid git context {context.source}")
+    state, _ = http_context(context.source, f"[context {context.key}] {context.source}", bridge)
+    return Loaded(settled(state.edge))
+
+
+_LOADERS = {
+    "docker-image": _load_image,
+    "git": _load_remote,
+    "http": _load_remote,
+    "https": _load_remote,
+    "local": _load_local,
+    "oci-layout": _load_layout,
+    "ssh": _load_remote,
+}

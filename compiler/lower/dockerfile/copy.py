@@ -1,31 +1,31 @@
-"""COPY and ADD: files from a context, a stage, an image, or the instruction itself."""
+"""COPY and ADD: files from a context, a stage, an image, an address, or the instruction itself."""
 
 from __future__ import annotations
 
 import posixpath
-import re
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from attrs import evolve
 
-from pybuild.compiler.file_actions import Actions, absolute
-from pybuild.compiler.graph import Edge
+from pybuild.compiler.file_actions import Actions, absolute, owner_option
+from pybuild.compiler.graph import Edge, ProgressGroup
+from pybuild.compiler.lower.dockerfile.checks import report
 from pybuild.compiler.lower.dockerfile.contexts import used_path
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record
 from pybuild.compiler.lower.dockerfile.modes import parse_mode
 from pybuild.compiler.lower.dockerfile.names import step_name, upper_instruction
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending
+from pybuild.compiler.lower.dockerfile.sources import Files, local_paths, pieces
 from pybuild.compiler.lower.dockerfile.stages import StageState
+from pybuild.compiler.ops import NamedUser
 from pybuild.compiler.options import Options
-from pybuild.compiler.state import State, copy, mkfile
+from pybuild.compiler.state import State, merge
 from pybuild.lang.diagnostics import source_error
 from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction, Heredoc
+from pybuild.lang.dockerfile.lint.rules import COPY_IGNORED_FILE
 
-_URL = re.compile(r"(https?|git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:", re.ASCII)
-
-
-Files = CopyInstruction | AddInstruction
 F = TypeVar("F", CopyInstruction, AddInstruction)
 
 _EVERYTHING = ("*", "**", "**/*")
@@ -43,34 +43,22 @@ def copy_files(
             help="a stage can only copy from stages above it",
         )
     instruction = _expand(lowering, stage, instruction)
-    for path in instruction.sources:
-        if _URL.match(path):
-            kind = "a URL" if path.startswith(("http://", "https://")) else "a git ref"
-            raise source_error(
-                f"source can't be {kind} for COPY",
-                instruction.span,
-                help="COPY takes files of the build context or, with --from, of a stage or an image",
-            )
-    if source is None:
-        _check_ignored(lowering, instruction)
     _transfer(lowering, stage, instruction, lowering.context if source is None else source.files)
+    if source is None:
+        _check_ignored(lowering, stage, instruction)
     paths = stage.context_paths if source is None else source.paths
     paths.update(used_path(path) for path in instruction.sources)
 
 
 def add_files(lowering: Lowering, stage: StageState, instruction: AddInstruction) -> None:
-    """ADD from the main context; archives are extracted. Raises `SourceError`."""
+    """ADD, from the main context or from addresses; archives of the context are extracted. Raises
+    `SourceError`."""
     instruction = _expand(lowering, stage, instruction)
-    for path in instruction.sources:
-        if _URL.match(path):
-            raise source_error(
-                "ADD of a URL is not supported by this release",
-                instruction.span,
-                help=f"put the file into the build context, or fetch {path} in a RUN",
-            )
-    _check_ignored(lowering, instruction)
+    checksum = lowering.words.one(instruction.checksum, stage.environment, instruction.span)
+    instruction = evolve(instruction, checksum=checksum)
     _transfer(lowering, stage, instruction, lowering.context)
-    stage.context_paths.update(used_path(path) for path in instruction.sources)
+    _check_ignored(lowering, stage, instruction)
+    stage.context_paths.update(used_path(path) for path in local_paths(instruction))
 
 
 def _expand(lowering: Lowering, stage: StageState, instruction: F) -> F:
@@ -87,81 +75,95 @@ def _expand(lowering: Lowering, stage: StageState, instruction: F) -> F:
 
     return evolve(
         instruction,
+        chown=one(instruction.chown),
+        chmod=one(instruction.chmod),
         sources=tuple(one(path) for path in instruction.sources),
         dest=one(instruction.dest),
         heredocs=tuple(filled(heredoc) for heredoc in instruction.heredocs),
-        chown=one(instruction.chown),
-        chmod=one(instruction.chmod),
     )
 
 
 def _transfer(lowering: Lowering, stage: StageState, instruction: Files, source: Pending | None) -> None:
-    mode = parse_mode(instruction.chmod, instruction.span)
-    options = Options(
-        name=step_name(
-            stage,
-            upper_instruction(lowering.words.shown(instruction.text, stage.environment)),
-            platform=stage.platform if lowering.options.multi_platform else None,
-            environment=stage.environment,
-        ),
-        ignore_cache=stage.ignore_cache,
-        spans=(instruction.span,),
-    )
+    """Puts the step that copies on top of the stage's files. Raises `SourceError`."""
+    shared: dict[str, Any] = {
+        "owner": instruction.chown or None,
+        "mode": parse_mode(instruction.chmod, instruction.span),
+        "exclude": instruction.excludes,
+    }
+    shown = upper_instruction(lowering.words.shown(instruction.text, _named(lowering, stage, instruction)))
+    platform = stage.platform if lowering.options.multi_platform else None
+    name = step_name(stage, shown, platform=platform, environment=stage.environment)
+    options = Options(name=name, ignore_cache=stage.ignore_cache, spans=(instruction.span,))
     dest = absolute(stage.cwd, "./" if instruction.dest in ("", ".") else instruction.dest, keep_end=True)
-    state = State(cwd=stage.cwd)
-    created = lowering.timestamp
+    taken = pieces(instruction, name)
 
-    def make(inputs: Inputs) -> Edge | None:
-        actions = _actions(instruction, State(inputs[1]), dest, mode, created)
-        return state.at(inputs[0]).file(actions, options=options).edge
+    def actions(context: Edge | None) -> Actions:
+        chain: Actions | None = None
+        for piece in taken:
+            chain = piece.after(chain, State(context), dest, shared)
+        assert chain is not None
+        return chain
 
-    stage.files = Pending(make, (stage.files, source if instruction.sources else None))
+    # With a mode it is an ordinary copy: so the reference builder has it.
+    if instruction.link and not instruction.chmod:
+        _check_owner(instruction)
+        make = _linked(actions, options, name.removesuffix(shown) + "LINK " + shown)
+    else:
+        make = _applied(actions, options)
+    inputs = stage.files, source if any(piece.state is None for piece in taken) else None
+    stage.files = Pending(make, inputs)
     record(lowering, stage, _history(instruction), layer=True)
 
 
-def _actions(
-    instruction: Files, source: State, dest: str, mode: int | str | None, created: int | None
-) -> Actions:
-    """One action a source: paths as patterns, then heredocs as files made for the purpose."""
-    chain: Actions | None = None
-    owner = instruction.chown or None
-    for path in instruction.sources:
-        chain = (chain.copy if chain is not None else copy)(
-            source,
-            used_path(path),
-            dest,
-            owner=owner,
-            mode=mode,
-            follow_symlinks=True,
-            contents_only=True,
-            unpack=isinstance(instruction, AddInstruction),
-            create_dest_path=True,
-            wildcard=True,
-            empty_wildcard=True,
-            created=created,
-        )
-    for heredoc in instruction.heredocs:
-        chain = (chain.copy if chain is not None else copy)(
-            _inline(heredoc),
-            "/" + heredoc.name,
-            dest,
-            owner=owner,
-            mode=mode,
-            create_dest_path=True,
-            created=created,
-        )
-    assert chain is not None
-    return chain
+def _named(lowering: Lowering, stage: StageState, instruction: Files) -> Mapping[str, str]:
+    """The variables that progress shows values of: those of global scope too where --from may have them."""
+    if isinstance(instruction, CopyInstruction) and "$" in instruction.from_stage:
+        return {**lowering.global_args, **stage.environment}
+    return stage.environment
 
 
-def _inline(heredoc: Heredoc) -> State:
-    data = heredoc.content.encode(errors="surrogateescape")
-    options = Options(name="[internal] preparing inline document")
-    return State.scratch().file(mkfile(heredoc.name, data, mode=0o644), options=options)
+def _applied(actions: Callable[[Edge | None], Actions], options: Options) -> Callable[[Inputs], Edge | None]:
+    """The copy onto the stage's files."""
+
+    def make(inputs: Inputs) -> Edge | None:
+        return State(inputs[0]).file(actions(inputs[1]), options=options).edge
+
+    return make
+
+
+def _linked(
+    actions: Callable[[Edge | None], Actions], options: Options, name: str
+) -> Callable[[Inputs], Edge | None]:
+    """The copy onto nothing, laid over the stage's files by a step called `name`: it needn't be made again when
+    they change. Progress shows both as one."""
+    group = ProgressGroup(name, options.name)
+    copied = evolve(options, progress_group=evolve(group, weak=True))
+    laid = evolve(options, name=name, progress_group=group)
+
+    def make(inputs: Inputs) -> Edge | None:
+        layer = State.scratch().file(actions(inputs[1]), options=copied)
+        return merge([State(inputs[0]), layer], options=laid).edge
+
+    return make
+
+
+def _check_owner(instruction: Files) -> None:
+    """Names can't be looked up where nothing is below."""
+    owner = owner_option(instruction.chown or None, -1)
+    if owner is not None and (isinstance(owner.user, NamedUser) or isinstance(owner.group, NamedUser)):
+        raise source_error(
+            f"invalid user index: -1: --link reads no /etc/passwd, so --chown={instruction.chown} names nobody",
+            instruction.span,
+            help="give the numbers of user and group, or leave --link out",
+        )
 
 
 def _history(instruction: Files) -> str:
     words = ["ADD" if isinstance(instruction, AddInstruction) else "COPY"]
+    if isinstance(instruction, CopyInstruction) and instruction.parents:
+        words.append("--parents")
+    if isinstance(instruction, CopyInstruction) and instruction.optional:
+        words.append("--optional")
     if instruction.chown:
         words.append(f"--chown={instruction.chown}")
     if instruction.chmod:
@@ -170,12 +172,12 @@ def _history(instruction: Files) -> str:
     return " ".join((*words, *instruction.sources, *heredocs, instruction.dest, "# buildkit"))
 
 
-def _check_ignored(lowering: Lowering, instruction: Files) -> None:
+def _check_ignored(lowering: Lowering, stage: StageState, instruction: Files) -> None:
     """Warns of sources that .dockerignore leaves out; with exceptions in it nothing is certain."""
     ignored = lowering.ignored
     if not ignored.patterns or any(ignored.exceptions):
         return
-    for path in instruction.sources:
+    for path in local_paths(instruction):
         path = posixpath.normpath(path)
         if path in (".", "/"):
             left_out = any(pattern in _EVERYTHING for pattern in lowering.options.excludes)
@@ -183,5 +185,4 @@ def _check_ignored(lowering: Lowering, instruction: Files) -> None:
             left_out = ignored.matches(path)
         if left_out:
             verb = "Add" if isinstance(instruction, AddInstruction) else "Copy"
-            title = f'Attempting to {verb} file "{path}" that is excluded by .dockerignore'
-            lowering.warn(title, instruction.span, code="CopyIgnoredFile")
+            report(lowering, stage, COPY_IGNORED_FILE, instruction, verb, path)

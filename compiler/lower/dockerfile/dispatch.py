@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pybuild.compiler.lower.dockerfile import metadata
+from pybuild.compiler.lower.dockerfile import extensions, metadata
+from pybuild.compiler.lower.dockerfile.checks import check_variables
 from pybuild.compiler.lower.dockerfile.copy import add_files, copy_files
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.run import run
@@ -17,6 +18,7 @@ from pybuild.lang.dockerfile.instructions import (
     CmdInstruction,
     CopyInstruction,
     EntrypointInstruction,
+    EnvFileInstruction,
     EnvInstruction,
     ExposeInstruction,
     HealthcheckInstruction,
@@ -27,6 +29,7 @@ from pybuild.lang.dockerfile.instructions import (
     RunInstruction,
     ShellInstruction,
     StopSignalInstruction,
+    UnsetInstruction,
     UserInstruction,
     VolumeInstruction,
     WorkdirInstruction,
@@ -37,6 +40,7 @@ INSTRUCTIONS: dict[type[Instruction], Callable[[Lowering, StageState, Any], None
     ArgInstruction: metadata.arg,
     CmdInstruction: metadata.cmd,
     EntrypointInstruction: metadata.entrypoint,
+    EnvFileInstruction: extensions.env_file,
     EnvInstruction: metadata.env,
     ExposeInstruction: metadata.expose,
     HealthcheckInstruction: metadata.healthcheck,
@@ -45,6 +49,7 @@ INSTRUCTIONS: dict[type[Instruction], Callable[[Lowering, StageState, Any], None
     OnbuildInstruction: metadata.onbuild,
     ShellInstruction: metadata.shell,
     StopSignalInstruction: metadata.stop_signal,
+    UnsetInstruction: extensions.unset,
     UserInstruction: metadata.user,
     VolumeInstruction: metadata.volume,
     WorkdirInstruction: workdir,
@@ -55,9 +60,14 @@ def dispatch(lowering: Lowering, stage: StageState, command: Command) -> None:
     """Applies one instruction to its stage. Raises `SourceError`."""
     stage.in_onbuild = command.onbuild
     instruction = command.instruction
-    if isinstance(instruction, CopyInstruction):
-        copy_files(lowering, stage, instruction, command.sources.get(instruction.from_stage))
-    elif isinstance(instruction, RunInstruction):
-        run(lowering, stage, instruction, command.sources)
-    else:
-        INSTRUCTIONS[type(instruction)](lowering, stage, instruction)
+
+    def missing(names: Collection[str], environment: Mapping[str, str]) -> None:
+        check_variables(lowering, stage, instruction, names, environment)
+
+    with lowering.words.watched(missing):
+        if isinstance(instruction, CopyInstruction):
+            copy_files(lowering, stage, instruction, command.sources.get(instruction.from_stage))
+        elif isinstance(instruction, RunInstruction):
+            run(lowering, stage, instruction, command.sources)
+        else:
+            INSTRUCTIONS[type(instruction)](lowering, stage, instruction)

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from typing import Protocol
 
 from pybuild.lang.diagnostics import SourceError, source_error
+from pybuild.lang.dockerfile.numbers import read_number
 from pybuild.lang.source import Span
 
 _PROTOCOLS = ("tcp", "udp", "sctp")
 
 
-def ports(specifications: Iterable[str], span: Span) -> list[str]:
+class Check(Protocol):
+    """Hears of every specification whose form is right: its text, its protocol as written, and whether it is
+    `mapped` to an address or a port of the host."""
+
+    def __call__(self, port: str, protocol: str, *, mapped: bool) -> None: ...
+
+
+def _unheard(port: str, protocol: str, *, mapped: bool) -> None:
+    """Drops what is said of a specification."""
+
+
+def ports(specifications: Iterable[str], span: Span, check: Check = _unheard) -> list[str]:
     """`port/protocol` for every port named. Raises `SourceError`."""
-    return [port for text in specifications for port in _ports(text, span)]
+    return [port for text in specifications for port in _ports(text, span, check)]
 
 
-def _ports(text: str, span: Span) -> list[str]:
+def _ports(text: str, span: Span, check: Check) -> list[str]:
     *addresses, container = text.split(":")
     public = addresses.pop() if addresses else ""
-    _check_address(":".join(addresses), text, span)
-    container, _, protocol = container.partition("/")
+    address = ":".join(addresses)
+    container, _, written = container.partition("/")
     if not container:
         raise _bad(f"no port specified: {text}", span)
-    protocol = protocol.lower() or "tcp"
+    protocol = written.lower() or "tcp"
     if protocol not in _PROTOCOLS:
         raise _bad(f"invalid protocol {protocol!r} in {text}", span)
+    check(text, written, mapped=bool(address or public))
+    _check_address(address, text, span)
     first, last = _range(container, "container port", text, span)
     if public:
         public_first, public_last = _range(public, "host port", text, span)
@@ -47,12 +61,12 @@ def _check_address(address: str, text: str, span: Span) -> None:
 
 def _range(port: str, what: str, text: str, span: Span) -> tuple[int, int]:
     first, dash, last = port.partition("-")
-    last = last if dash else first
-    if not all(re.fullmatch("[0-9]+", end) and int(end) <= 0xFFFF for end in (first, last)):
+    low, high = (read_number(end, 0xFFFF) for end in (first, last if dash else first))
+    if low is None or high is None:
         raise _bad(f"invalid {what} {port!r} in {text}", span)
-    if int(last) < int(first):
+    if high < low:
         raise _bad(f"invalid {what} range {port!r} in {text}: it ends before it begins", span)
-    return int(first), int(last)
+    return low, high
 
 
 def _bad(title: str, span: Span) -> SourceError:

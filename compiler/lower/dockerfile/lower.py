@@ -12,6 +12,8 @@ The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb`.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from attrs import evolve
 
 from pybuild.compiler import platforms
@@ -19,8 +21,14 @@ from pybuild.compiler.bridge import Bridge
 from pybuild.compiler.image import DEFAULT_PATH
 from pybuild.compiler.lower.dockerfile.arguments import unused_warning
 from pybuild.compiler.lower.dockerfile.bases import SCRATCH, resolve_base
+from pybuild.compiler.lower.dockerfile.checks import (
+    check_default_bases,
+    check_from_variables,
+    check_platform_flag,
+)
 from pybuild.compiler.lower.dockerfile.dispatch import dispatch
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
+from pybuild.compiler.lower.dockerfile.notes import note_args
 from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
 from pybuild.compiler.lower.dockerfile.pending import settle
 from pybuild.compiler.lower.dockerfile.stages import (
@@ -33,6 +41,7 @@ from pybuild.compiler.lower.dockerfile.stages import (
 from pybuild.compiler.lower.dockerfile.workdir import set_directory
 from pybuild.compiler.ops import Platform
 from pybuild.lang.diagnostics import source_error, suggest
+from pybuild.lang.dockerfile.flags import SYNTAX
 from pybuild.lang.dockerfile.instructions import (
     CopyInstruction,
     Dockerfile,
@@ -42,6 +51,8 @@ from pybuild.lang.dockerfile.instructions import (
     Stage,
 )
 from pybuild.lang.dockerfile.parse import parse_onbuild
+from pybuild.lang.dockerfile.words import Expansion
+from pybuild.lang.source import Span
 
 
 def lower(dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> Lowered:
@@ -50,24 +61,42 @@ def lower(dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> Lowe
     Nothing is resolved that the target doesn't need. Raises `SourceError` at the instruction at fault,
     `UsageError` for an option, and whatever the bridge raises.
     """
-    lowering = Lowering(dockerfile, options, bridge)
+    lowering = Lowering(dockerfile, options, bridge, lower)
+    return _finish(lowering, lower_stages(lowering))
+
+
+def lower_stages(lowering: Lowering) -> StageState:
+    """The target, with the instructions of all that it needs applied; its vertices aren't made. Raises as `lower`."""
+    dockerfile, bridge = lowering.dockerfile, lowering.bridge
+    check_default_bases(dockerfile, lowering.predefined, lowering.words, lowering.linter)
     for number, stage in enumerate(dockerfile.stages):
         _add_stage(lowering, number, stage)
     target = _target(lowering)
     _bind_commands(lowering)
     needed = _resolve(lowering, target)
     for state in lowering.stages.all:
-        if state in needed and not state.dispatched:
+        linted = lowering.options.lint_all and not state.unregistered
+        if linted or (state in needed and not state.dispatched):
             _dispatch_stage(lowering, state)
     target.paths.add("/")
+    violation = lowering.linter.violation()
+    if violation is not None:
+        raise violation
     warning = unused_warning(dockerfile, lowering.build_args, _declared_by_triggers(lowering))
     if warning is not None:
         bridge.warn(warning)
-    return _finish(lowering, target)
+    return target
 
 
 def _add_stage(lowering: Lowering, number: int, stage: Stage) -> None:
-    base = lowering.words.expand(stage.base, lowering.global_args, stage.span)
+    def missing(names: Collection[str], environment: Mapping[str, str]) -> None:
+        check_from_variables(lowering, stage, names)
+
+    with lowering.words.watched(missing):
+        base = lowering.words.expand(stage.base, lowering.global_args, stage.span)
+        platform = None
+        if base.result and stage.platform:
+            platform = lowering.words.expand(stage.platform, lowering.global_args, stage.span)
     if not base.result:
         raise source_error(
             f"base name ({stage.base}) should not be blank",
@@ -76,31 +105,28 @@ def _add_stage(lowering: Lowering, number: int, stage: Stage) -> None:
         )
     state = StageState(stage, base.result, title=stage.name or f"stage-{number}")
     used = set(base.matched)
-    if stage.platform:
-        state.platform, matched = _stage_platform(lowering, stage)
-        used |= matched
+    if platform is not None:
+        state.platform = _stage_platform(lowering, stage, platform)
+        used |= platform.matched
     lowering.stages.add(state)
     if stage.name:
         state.named_context = lowering.contexts.find(stage.name, state.platform)
     if state.named_context is not None:
         state.base = None
         return
-    for name in sorted(used):
-        declared = lowering.declared_args.get(name)
-        if declared is not None:
-            state.args[name] = declared
+    note_args(lowering, state, used)
     state.steps = sum(isinstance(command, STEPS) for command in stage.commands)
     state.steps += state.base_name != SCRATCH and state.base is None
     state.ignore_cache = lowering.no_cache(stage.name)
 
 
-def _stage_platform(lowering: Lowering, stage: Stage) -> tuple[Platform, set[str]]:
-    found = lowering.words.expand(stage.platform, lowering.global_args, stage.span)
+def _stage_platform(lowering: Lowering, stage: Stage, found: Expansion) -> Platform:
+    check_platform_flag(lowering, stage, found)
     help = _suggestion(found.unmatched, lowering)
     if not found.result:
         raise source_error(f"empty platform value from expression {stage.platform}", stage.span, help=help)
     try:
-        return platforms.parse_specifier(found.result), found.matched
+        return platforms.parse_specifier(found.result)
     except platforms.BadPlatform as error:
         raise source_error(
             f"failed to parse platform {stage.platform}: {error}", stage.span, help=help
@@ -141,19 +167,48 @@ def _bind_commands(lowering: Lowering) -> None:
 def _bind(
     lowering: Lowering, state: StageState, instruction: Instruction, *, onbuild: bool = False
 ) -> Command:
-    sources = {name: _source(lowering, name, instruction) for name in _from_names(instruction)}
+    sources: dict[str, StageState] = {}
+    if isinstance(instruction, CopyInstruction) and instruction.from_stage:
+        name = instruction.from_stage
+        if lowering.dockerfile.extended and not onbuild:
+            name = _expanded(lowering, state, instruction)
+        sources = {instruction.from_stage: _source(lowering, name, instruction)}
+    elif isinstance(instruction, RunInstruction):
+        sources = _mounted(lowering, instruction)
     for source in sources.values():
         state.dependencies[source] = instruction
     return Command(instruction, sources, onbuild)
 
 
-def _from_names(instruction: Instruction) -> list[str]:
-    """The stages and images that an instruction takes files of, as written."""
-    if isinstance(instruction, CopyInstruction):
-        return [instruction.from_stage] if instruction.from_stage else []
-    if isinstance(instruction, RunInstruction):
-        return [mount.from_name for mount in instruction.mounts if mount.from_name]
-    return []
+def _mounted(lowering: Lowering, instruction: RunInstruction) -> dict[str, StageState]:
+    """The stages and images that mounts name; a number is no stage's name here.
+
+    As in the reference, a mount that names none counts as one from the empty image: a file of one stage isn't
+    alone then, so that its steps are named `[stage-0 2/3]`.
+    """
+    sources: dict[str, StageState] = {}
+    for mount in instruction.mounts:
+        name = mount.from_name
+        source = lowering.stages.named(name) if name else None
+        if source is None:
+            source = _unregistered(lowering, name or SCRATCH, mount.span)
+        if name:
+            sources[name] = source
+    return sources
+
+
+def _expanded(lowering: Lowering, state: StageState, instruction: CopyInstruction) -> str:
+    """The name in --from with arguments of global scope, an extension. Raises `SourceError`."""
+    found = lowering.words.expand(instruction.from_stage, lowering.global_args, instruction.span)
+    note_args(lowering, state, found.matched)
+    if not found.result:
+        raise source_error(
+            f"--from={instruction.from_stage} is empty",
+            instruction.span,
+            help=_suggestion(found.unmatched, lowering)
+            or "give the variable a value with ARG before the first FROM",
+        )
+    return found.result
 
 
 def _source(lowering: Lowering, name: str, instruction: Instruction) -> StageState:
@@ -162,12 +217,18 @@ def _source(lowering: Lowering, name: str, instruction: Instruction) -> StageSta
         raise source_error(
             "variable expansion is not supported for --from",
             instruction.span,
-            help="name a stage with FROM $VARIABLE AS name, an ARG before the first FROM giving the variable",
+            help=f"begin the file with `# syntax={SYNTAX}`, or name a stage with FROM $VARIABLE AS name, an ARG "
+            "before the first FROM giving the variable",
         )
     source = lowering.stages.find(name, instruction.span)
     if source is None:
-        source = StageState(Stage(instruction.span, "", base=name), name, unregistered=True)
-        lowering.stages.add(source)
+        source = _unregistered(lowering, name, instruction.span)
+    return source
+
+
+def _unregistered(lowering: Lowering, image: str, span: Span) -> StageState:
+    source = StageState(Stage(span, "", base=image), image, unregistered=True)
+    lowering.stages.add(source)
     return source
 
 
@@ -176,7 +237,8 @@ def _resolve(lowering: Lowering, target: StageState) -> set[StageState]:
     while True:
         needed = set(reachable(target))
         for state in lowering.stages.all:
-            if state in needed and state.base is None and not state.resolved:
+            wanted = state in needed or lowering.options.lint_all
+            if wanted and state.base is None and not state.resolved:
                 resolve_base(lowering, state)
         grown = [
             _add_triggers(lowering, state)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from attrs import evolve
 
 from pybuild.compiler.bridge import Bridge, ResolvedImage
 from pybuild.compiler.image import Image
@@ -16,15 +18,15 @@ from pybuild.compiler.lower.dockerfile.arguments import (
     source_date_epoch,
 )
 from pybuild.compiler.lower.dockerfile.contexts import NamedContexts, main_context
-from pybuild.compiler.lower.dockerfile.options import LowerOptions
+from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
 from pybuild.compiler.lower.dockerfile.stages import Stages
 from pybuild.compiler.lower.dockerfile.words import Words
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.timestamps import NANOSECONDS, format_seconds
-from pybuild.lang.diagnostics import Diagnostic, Label, UsageError, suggest
+from pybuild.lang.diagnostics import UsageError, suggest
 from pybuild.lang.dockerfile.ignore import Matcher
 from pybuild.lang.dockerfile.instructions import Dockerfile
-from pybuild.lang.source import Span
+from pybuild.lang.dockerfile.lint.linter import Linter
 
 _CHOICES = {
     "network_default": ("default", "none", "host"),
@@ -46,18 +48,26 @@ def _check(options: LowerOptions) -> None:
 class Lowering:
     """One file lowered for one platform."""
 
-    def __init__(self, dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> None:
+    def __init__(
+        self,
+        dockerfile: Dockerfile,
+        options: LowerOptions,
+        bridge: Bridge,
+        lower: Callable[[Dockerfile, LowerOptions, Bridge], Lowered],
+    ) -> None:
         self.dockerfile = dockerfile
         _check(options)
         self.options = options
         self.bridge = bridge
+        self._lower = lower
         self.words = Words(dockerfile.escape)
         self.platforms = Platforms.of(options)
         self.build_args = effective_build_args(options)
         target = options.target or dockerfile.stages[-1].name
-        predefined = platform_args(self.platforms, self.build_args, target)
+        self.predefined = platform_args(self.platforms, self.build_args, target)
+        self.linter = options.linter or Linter.of(dockerfile.source, self.build_args, bridge.warn)
         self.global_args, self.declared_args = global_args(
-            predefined, dockerfile.meta_args, self.build_args, self.words
+            self.predefined, dockerfile.meta_args, self.build_args, self.words
         )
         self.epoch = source_date_epoch(self.build_args, self.global_args)
         self.proxy = proxy_env(self.build_args)
@@ -76,6 +86,15 @@ class Lowering:
             self._images[key] = found, parse_image(found.config)
         return self._images[key]
 
+    def lower_target(self, target: str, context: str) -> Lowered:
+        """Another target of the file for the same platform, without the named context that stands for it."""
+        contexts = {name: value for name, value in self.options.contexts.items() if name != context}
+        return self._lower(
+            self.dockerfile,
+            evolve(self.options, target=target, contexts=contexts, linter=Linter.off()),
+            self.bridge,
+        )
+
     @property
     def created(self) -> str | None:
         """The time of history entries; None leaves it to the export."""
@@ -89,11 +108,6 @@ class Lowering:
     def no_cache(self, stage_name: str) -> bool:
         names = self.options.no_cache_filter
         return self.options.no_cache or stage_name.lower() in (name.lower() for name in names)
-
-    def warn(self, title: str, span: Span, *, code: str, help: str | None = None) -> None:
-        notes = [("help", help)] if help else []
-        warning = Diagnostic(title, labels=[Label(span)], notes=notes, code=code, level="warning")
-        self.bridge.warn(warning)
 
     def _context_paths(self) -> Iterable[str]:
         return self.context_paths

@@ -7,9 +7,16 @@ from attrs import evolve
 from pybuild.compiler.image import Healthcheck
 from pybuild.compiler.lower.dockerfile import history
 from pybuild.compiler.lower.dockerfile.arguments import NOT_IN_ENVIRONMENT
+from pybuild.compiler.lower.dockerfile.checks import (
+    check_once,
+    check_pair,
+    check_port,
+    check_secret,
+    check_shell_form,
+)
 from pybuild.compiler.lower.dockerfile.expose import ports
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
-from pybuild.compiler.lower.dockerfile.options import UsedArg
+from pybuild.compiler.lower.dockerfile.notes import note_declared
 from pybuild.compiler.lower.dockerfile.signals import is_signal, known_signals
 from pybuild.compiler.lower.dockerfile.stages import StageState
 from pybuild.lang.diagnostics import source_error, suggest
@@ -50,9 +57,14 @@ def env(lowering: Lowering, stage: StageState, instruction: EnvInstruction) -> N
     """Every value is expanded with the variables as they were before the instruction."""
     before = dict(stage.environment)
     message = "ENV"
+    pairs = []
     for pair in instruction.env:
         key = lowering.words.one(pair.key, before, instruction.span)
         value = lowering.words.one(pair.value, before, instruction.span)
+        pairs.append((key, value, pair.legacy))
+    for key, value, legacy in pairs:
+        check_pair(lowering, stage, instruction, legacy=legacy)
+        check_secret(lowering, stage, "ENV", key, instruction)
         message += f" {key}={value}"
         stage.set_variable(key, value)
         stage.image = evolve(stage.image, config=stage.image.config.with_env(key, value))
@@ -66,6 +78,8 @@ def label(lowering: Lowering, stage: StageState, instruction: LabelInstruction) 
         key = lowering.words.one(pair.key, stage.environment, instruction.span)
         labels[key] = lowering.words.one(pair.value, stage.environment, instruction.span)
         message += f" {key}={labels[key]}"
+    for pair in instruction.labels:
+        check_pair(lowering, stage, instruction, legacy=pair.legacy)
     stage.image = stage.image.with_config(labels=labels)
     record(lowering, stage, message)
 
@@ -74,11 +88,12 @@ def arg(lowering: Lowering, stage: StageState, instruction: ArgInstruction) -> N
     """A value given to the build wins, then the default, then global scope."""
     shown = []
     for declared in instruction.args:
+        check_secret(lowering, stage, "ARG", declared.key, instruction)
         value = _arg_value(lowering, stage, declared, instruction)
         if value is not None and declared.key not in NOT_IN_ENVIRONMENT:
             stage.set_variable(declared.key, value)
         stage.build_args.append((declared.key, value))
-        stage.args[declared.key] = UsedArg(declared.key, value, _comment(lowering, declared))
+        note_declared(lowering, stage, declared, value, instruction.span)
         shown.append(declared.key if value is None else f"{declared.key}={value}")
     record(lowering, stage, "ARG " + " ".join(shown))
 
@@ -93,28 +108,27 @@ def _arg_value(
     return lowering.global_args.get(declared.key)
 
 
-def _comment(lowering: Lowering, declared: Arg) -> str:
-    outer = lowering.declared_args.get(declared.key)
-    return declared.comment or (outer.comment if outer is not None else "")
-
-
 def cmd(lowering: Lowering, stage: StageState, instruction: CmdInstruction) -> None:
+    check_once(lowering, stage, instruction)
+    check_shell_form(lowering, stage, instruction)
     args = with_shell(stage, instruction.command)
     stage.image = stage.image.with_config(cmd=args, args_escaped=True)
-    stage.cmd_is_set = True
     record(lowering, stage, "CMD " + history.quoted_list(args))
 
 
 def entrypoint(lowering: Lowering, stage: StageState, instruction: EntrypointInstruction) -> None:
     """Drops a command that comes from the base, which was meant for another entry point."""
+    check_once(lowering, stage, instruction)
+    check_shell_form(lowering, stage, instruction)
     args = with_shell(stage, instruction.command)
     stage.image = stage.image.with_config(entrypoint=args)
-    if not stage.cmd_is_set:
+    if CmdInstruction not in stage.once:
         stage.image = stage.image.with_config(cmd=())
     record(lowering, stage, "ENTRYPOINT " + history.quoted_list(args))
 
 
 def healthcheck(lowering: Lowering, stage: StageState, instruction: HealthcheckInstruction) -> None:
+    check_once(lowering, stage, instruction)
     check = Healthcheck(
         test=instruction.test,
         interval=instruction.interval,
@@ -147,7 +161,11 @@ def volume(lowering: Lowering, stage: StageState, instruction: VolumeInstruction
 
 def expose(lowering: Lowering, stage: StageState, instruction: ExposeInstruction) -> None:
     texts = lowering.words.many(instruction.ports, stage.environment, instruction.span)
-    found = ports(texts, instruction.span)
+
+    def check(port: str, protocol: str, *, mapped: bool) -> None:
+        check_port(lowering, stage, instruction, port, protocol, mapped=mapped)
+
+    found = ports(texts, instruction.span, check)
     stage.image = stage.image.with_config(exposed_ports=stage.image.config.exposed_ports | set(found))
     record(lowering, stage, "EXPOSE " + history.plain_list(found))
 

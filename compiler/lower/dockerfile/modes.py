@@ -7,7 +7,8 @@ import re
 from pybuild.lang.diagnostics import source_error
 from pybuild.lang.source import Span
 
-_SYMBOLIC = re.compile(r"[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*")
+_CLAUSE = "[ugoa]*(?:[-+=][rwxXstugo]*)+"
+_SYMBOLIC = re.compile(f"{_CLAUSE}(?:,{_CLAUSE})*")
 
 
 def parse_mode(text: str, span: Span) -> int | str | None:

@@ -10,6 +10,7 @@ from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
 from pybuild.compiler.ops import HostIP, Platform, Ulimit
+from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.source import Span
 
 
@@ -28,6 +29,9 @@ class LowerOptions:
     `excludes` are the patterns of the main context's .dockerignore. `no_cache_filter` holds stage names.
     `network_default` is `default`, `none` or `host`, `image_resolve_mode` is `default`, `pull` or `local`.
     `shm_size` in bytes. `source_date_epoch` in seconds; it counts as a build argument of that name.
+    `linter` gets what the build checks find, and is asked whether that ends the build; None makes one of the
+    file's directive and the build arguments, which the bridge hears. With `lint_all` every stage is lowered, also
+    what the target doesn't need.
     """
 
     target: str | None = None
@@ -50,16 +54,20 @@ class LowerOptions:
     source_date_epoch: int | None = None
     excludes: tuple[str, ...] = ()
     multi_platform: bool = False
+    linter: Linter | None = field(default=None, eq=False, repr=False)
+    lint_all: bool = False
 
 
 @frozen
 class UsedArg:
-    """A build argument the target depends on: its value, None when it has none, and its doc comment."""
+    """A build argument the target depends on: its value, None when it has none, its doc comment, where it is
+    declared, and the arguments of global scope that its default names."""
 
     name: str
     value: str | None
     comment: str = ""
     span: Span | None = field(default=None, eq=False, repr=False)
+    needs: frozenset[str] = frozenset()
 
 
 @frozen

@@ -7,15 +7,22 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from pybuild.compiler import platforms
+from pybuild.compiler.file_actions import clean
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.lower.dockerfile import history
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record, with_shell
+from pybuild.compiler.lower.dockerfile.mounts import (
+    StepMount,
+    read_mounts,
+    shown_environment,
+    step_mounts,
+)
 from pybuild.compiler.lower.dockerfile.names import heredoc_summary, step_name, upper_instruction
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending
 from pybuild.compiler.lower.dockerfile.stages import StageState
-from pybuild.compiler.mounts import AnyMount, bind, tmpfs
-from pybuild.compiler.ops import NetMode, Platform, SecurityMode
+from pybuild.compiler.mounts import bind, tmpfs
+from pybuild.compiler.ops import CDIDevice, NetMode, Platform, SecurityMode
 from pybuild.compiler.options import Options
 from pybuild.compiler.state import State, mkfile
 from pybuild.lang.dockerfile.heredocs import is_heredoc
@@ -33,12 +40,15 @@ def run(
     """Runs the command; the history entry names the arguments in scope and their values. `sources` are what
     the mounts take files of, by name."""
     stage.paths.add("/")
+    given = read_mounts(lowering, stage, instruction)
     command = _command(instruction.command)
     args = with_shell(stage, command.line)
     shown = instruction.text + (f" ({command.summary})" if command.summary is not None else "")
     name = step_name(
         stage,
-        upper_instruction(lowering.words.shown(shown, stage.environment, command=True)),
+        upper_instruction(
+            lowering.words.shown(shown, shown_environment(stage.environment, given), command=True)
+        ),
         platform=stage.platform if lowering.options.multi_platform and stage.files_have_platform else None,
         environment=stage.environment,
     )
@@ -49,7 +59,8 @@ def run(
         ignore_cache=stage.ignore_cache,
         spans=(instruction.span,),
     )
-    stage.files = _exec(lowering, stage, instruction, args, command.script, options)
+    mounts = [*_script(command.script), *step_mounts(lowering, stage, given, sources)]
+    stage.files = _exec(lowering, stage, instruction, args, mounts, options)
     record(lowering, stage, entry + " # buildkit", layer=True)
 
 
@@ -76,7 +87,7 @@ def _command(line: CommandLine) -> _Command:
         return _Command(CommandLine((text + bodies,), shell=True))
     summary = heredoc_summary(first.content)
     if first.body.startswith("#!"):
-        return _Command(CommandLine((PIPES + first.name,), shell=True), first, summary)
+        return _Command(CommandLine((clean(PIPES + first.name),), shell=True), first, summary)
     return _Command(CommandLine((first.body,), shell=True), None, summary)
 
 
@@ -85,25 +96,31 @@ def _exec(
     stage: StageState,
     instruction: RunInstruction,
     args: tuple[str, ...],
-    script: Heredoc | None,
+    mounts: list[StepMount],
     options: Options,
 ) -> Pending:
     state = _command_state(lowering, stage)
-    mounts: list[AnyMount] = []
-    if script is not None:
-        mounts.append(bind(PIPES, _inline(script), selector="/", readonly=True))
     if lowering.options.shm_size > 0:
-        mounts.append(tmpfs("/dev/shm", size=lowering.options.shm_size))
+        shared_memory = tmpfs("/dev/shm", size=lowering.options.shm_size)
+        mounts.append(StepMount(lambda edge: shared_memory))
     network = NETWORKS.get(instruction.network)
     security = SecurityMode.INSECURE if instruction.security == "insecure" else None
+    devices = [CDIDevice(device.name, optional=not device.required) for device in instruction.devices]
 
     def make(inputs: Inputs) -> Edge | None:
-        done = state.at(inputs[0]).run(
-            args, mounts=mounts, network=network, security=security, proxy=lowering.proxy, options=options
+        root, *sources = inputs
+        done = state.at(root).run(
+            args,
+            mounts=[mount.make(edge) for mount, edge in zip(mounts, sources, strict=True)],
+            network=network,
+            security=security,
+            proxy=lowering.proxy,
+            devices=devices,
+            options=options,
         )
         return done.edge
 
-    return Pending(make, (stage.files,))
+    return Pending(make, (stage.files, *(mount.source for mount in mounts)))
 
 
 def _command_state(lowering: Lowering, stage: StageState) -> State:
@@ -129,6 +146,12 @@ def platform_of_steps(lowering: Lowering, stage: StageState) -> Platform:
     return lowering.platforms.target
 
 
-def _inline(script: Heredoc) -> State:
+def _script(script: Heredoc | None) -> list[StepMount]:
+    """The mount that holds a script, if there is one."""
+    if script is None:
+        return []
     options = Options(name="[internal] preparing inline document")
-    return State.scratch().file(mkfile(script.name, script.body.encode(), mode=0o755), options=options)
+    made = mkfile(script.name, script.body.encode(), mode=0o755)
+    document = State.scratch().file(made, options=options)
+    mount = bind(PIPES, document, selector="/", readonly=True)
+    return [StepMount(lambda edge: mount)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from pybuild.lang.dockerfile.numbers import read_number
+
+_LARGEST = 2**63 - 1
 
 _NAMES = frozenset(
     [
@@ -54,6 +56,7 @@ def known_signals() -> frozenset[str]:
 
 
 def is_signal(text: str) -> bool:
-    if re.fullmatch(r"[+-]?[0-9]+", text):
-        return int(text) != 0
+    number = read_number(text[1:] if text[:1] in ("+", "-") else text, _LARGEST)
+    if number is not None:
+        return number != 0
     return text.upper().removeprefix("SIG") in _NAMES

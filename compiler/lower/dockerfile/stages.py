@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve, frozen
@@ -21,7 +20,10 @@ from pybuild.lang.dockerfile.instructions import (
     Stage,
     WorkdirInstruction,
 )
+from pybuild.lang.dockerfile.numbers import read_number
 from pybuild.lang.source import Span
+
+_LARGEST_INDEX = 2**63 - 1
 
 STEPS = (AddInstruction, CopyInstruction, RunInstruction, WorkdirInstruction)
 """Instructions that progress counts."""
@@ -42,7 +44,9 @@ class StageState:
 
     `title` is the name progress shows. `environment` is what commands see (ARG and ENV, ordered by last
     assignment). `context_paths` are the paths taken from the main context; `paths` those that are used of
-    this stage's own file system, one set for a stage and all that are built on it.
+    this stage's own file system, one set for a stage and all that are built on it. `once` has the last of each
+    kind of instruction of which only one counts; `workdir_is_set` says that the file has a WORKDIR for this stage
+    or one it is built on.
     """
 
     def __init__(self, stage: Stage, base_name: str, *, title: str = "", unregistered: bool = False) -> None:
@@ -72,7 +76,8 @@ class StageState:
         self.context_paths: set[str] = set()
         self.paths: set[str] = set()
         self.ignore_cache = False
-        self.cmd_is_set = False
+        self.once: dict[type[Instruction], Instruction] = {}
+        self.workdir_is_set = False
 
         self.step = 0
         self.steps = 0
@@ -95,6 +100,7 @@ class StageState:
         self.cwd = base.cwd
         self.user = base.user
         self.paths = base.paths
+        self.workdir_is_set = base.workdir_is_set
         self.build_args = list(base.build_args)
         self.args = {**base.args, **self.args}
         self.secrets = {**base.secrets, **self.secrets}
@@ -129,11 +135,12 @@ class Stages:
 
     def find(self, name: str, span: Span) -> StageState | None:
         """The stage that `--from=name` means, a name or a number; None if it must be an image."""
-        if re.fullmatch(r"[+-]?[0-9]+", name):
-            number = int(name)
-            if not 0 <= number < len(self.all):
+        sign = name[:1] if name[:1] in ("+", "-") else ""
+        number = read_number(name.removeprefix(sign), _LARGEST_INDEX)
+        if number is not None:
+            if number >= len(self.all) or (sign == "-" and number):
                 raise source_error(
-                    f"invalid stage index {number}",
+                    f"invalid stage index {sign.strip('+')}{number}",
                     span,
                     "no such stage",
                     help=f"stages count from 0; this file has {_count(self.registered())}",

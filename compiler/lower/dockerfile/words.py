@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from pybuild.lang.diagnostics import SourceError, source_error
 from pybuild.lang.dockerfile.words import Expansion, Lex, WordError
 from pybuild.lang.source import Span
+
+Watch = Callable[[Collection[str], Mapping[str, str]], None]
+"""Hears which names a word asked for that its environment, the second argument, has no value for."""
 
 
 class Words:
@@ -19,13 +23,36 @@ class Words:
         self._shown.skip_unset_env = True
         self._bodies = Lex("\\")
         self._bodies.skip_quotes = True
+        self._watch: Watch | None = None
+
+    @contextmanager
+    def watched(self, watch: Watch) -> Iterator[None]:
+        """Inside, `watch` hears of names without a value: of single words and bodies, those with an error too."""
+        self._watch = watch
+        try:
+            yield
+        finally:
+            self._watch = None
 
     def expand(self, text: str, environment: Mapping[str, str], span: Span) -> Expansion:
         """The word with variables replaced and quotes removed, and the names it asked for."""
         try:
-            return self._lex.word(text, environment)
+            return self._word(self._lex, text, environment)
         except WordError as error:
             raise _failed(text, error, span) from None
+
+    def _word(self, lex: Lex, text: str, environment: Mapping[str, str]) -> Expansion:
+        missing: Collection[str] = ()
+        try:
+            found = lex.word(text, environment)
+            missing = found.unmatched
+            return found
+        except WordError as error:
+            missing = error.unmatched
+            raise
+        finally:
+            if missing and self._watch is not None:
+                self._watch(missing, environment)
 
     def one(self, text: str, environment: Mapping[str, str], span: Span) -> str:
         return self.expand(text, environment, span).result
@@ -43,7 +70,7 @@ class Words:
     def body(self, text: str, environment: Mapping[str, str], span: Span) -> str:
         """A heredoc's body with variables replaced; quotes mean nothing in it."""
         try:
-            return self._bodies.word(text, environment).result
+            return self._word(self._bodies, text, environment).result
         except WordError as error:
             raise source_error(f"cannot expand the heredoc: {error}", span) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pybuild.compiler.file_actions import absolute
 from pybuild.compiler.graph import Edge
+from pybuild.compiler.lower.dockerfile.checks import check_workdir
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record
 from pybuild.compiler.lower.dockerfile.names import step_name, upper_instruction
@@ -17,6 +18,7 @@ from pybuild.lang.dockerfile.instructions import WorkdirInstruction
 def workdir(lowering: Lowering, stage: StageState, instruction: WorkdirInstruction) -> None:
     """Makes the directory for the image's user, but for `/`, which always exists."""
     path = lowering.words.one(instruction.path, stage.environment, instruction.span)
+    check_workdir(lowering, stage, instruction, path)
     set_directory(stage, path)
     made = stage.cwd != "/"
     if made:

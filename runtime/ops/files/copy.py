@@ -75,13 +75,16 @@ class Copier:
             absent = found.base is not None and found.base.node is None
             if absent or not action.allow_empty_wildcard:
                 raise not_found(self._source, os.fsencode(os.path.normpath("/" + action.src).lstrip("/")))
+        for path in required_paths(action):
+            if look_up(self._source, path).node is None:
+                raise not_found(self._source, path)
+        optional = action.allow_empty_wildcard and not action.allow_wildcard
         for path in found.paths:
             where = look_up(self._source, path, follow=action.follow_symlink)
             if where.node is None:
+                if optional:
+                    continue
                 raise not_found(self._source, path)
-            for required in required_paths(action, path):
-                if look_up(self._source, required).node is None:
-                    raise not_found(self._source, required)
             if action.attempt_unpack and unpack(where.node, os.fsencode(action.dest)):
                 continue
             # Sources are copied one by one: they may bring entries of the same names.

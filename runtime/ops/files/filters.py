@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from pybuild.lang.dockerfile.ignore import Matcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pybuild.compiler.ops import Copy
     from pybuild.lang.dockerfile.ignore import State
+    from pybuild.runtime.snapshots.types import Node, Tree
 
 
 class Below:
@@ -40,6 +42,8 @@ class Below:
     @property
     def nothing(self) -> bool:
         """Whether nothing at all is kept in here, so that it need not be read."""
+        if self._include is not None and self._include.unmatched:
+            return True
         return self._exclude is not None and self._exclude.prunable
 
 
@@ -53,25 +57,33 @@ def filtered(action: Copy) -> Below | None:
     )
 
 
-def keeper(action: Copy) -> Callable[[bytes, bool], bool] | None:
-    """Whether an entry, by its path from the copied directory and whether it is a directory, counts in a
-    digest of what is copied. Directories count that may hold something kept."""
+def keeper(action: Copy) -> Callable[[Tree, bytes], Iterator[Node]] | None:
+    """Gives the entries below a resolved directory of a tree that `action` copies, as `Tree.walk` gives all:
+    what is kept, and the directories that lead to it. None when it has no patterns."""
     root = filtered(action)
-    if root is None:
-        return None
-    known = {b"": root}
+    return None if root is None else lambda tree, path: _kept(tree, path, root)
 
-    def below(path: bytes) -> Below:
-        found = known.get(path)
-        if found is None:
-            parent, _, name = path.rpartition(b"/")
-            found = known[path] = below(parent).enter(name)
-        return found
 
-    def keep(path: bytes, directory: bool) -> bool:
-        if directory:
-            return not below(path).nothing
-        parent, _, name = path.rpartition(b"/")
-        return below(parent).keeps(name)
-
-    return keep
+def _kept(tree: Tree, path: bytes, root: Below) -> Iterator[Node]:
+    pending: list[Node] = []  # directories on the way that are given with the first entry kept in them
+    stack: list[tuple[Node | None, Below, Iterator[Node]]] = [(None, root, iter(tree.list(path)))]
+    while stack:
+        directory, below, nodes = stack[-1]
+        for node in nodes:
+            name = node.path[node.path.rfind(b"/") + 1 :]
+            within = below.enter(name) if stat.S_ISDIR(node.stat.st_mode) else None
+            if below.keeps(name):
+                yield from pending
+                pending.clear()
+                yield node
+            elif within is None or within.nothing:
+                continue
+            else:
+                pending.append(node)
+            if within is not None:
+                stack.append((node, within, iter(tree.list(node.path))))
+                break
+        else:
+            stack.pop()
+            if pending and pending[-1] is directory:
+                pending.pop()

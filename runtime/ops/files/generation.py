@@ -1,8 +1,8 @@
 """What an earlier run of the same copy from a local directory wrote: unchanged files are linked, not written again.
 
 A snapshot made by such a copy has beside its files the digests of those it wrote. A file of the next run whose
-bytes have the same digest, and that is to have the same mode, owner and time, is a hard link to the earlier one:
-the two snapshots are siblings, so no chain gets an inode under two names.
+bytes have the same digest, and that is to have the same mode, owner and time, is a hard link to the earlier one.
+No chain may get an inode under two names by that: see `linking.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REFUSED = frozenset({errno.EMLINK, errno.EXDEV, errno.EPERM, errno.ENOENT, errn
 class Generation:
     """The files of one snapshot being made in `upper`; `before` is the layer directory of an earlier one."""
 
-    __slots__ = ("_before", "_known", "_start", "_upper", "_written")
+    __slots__ = ("_before", "_known", "_start", "_upper", "_written", "linked")
 
     def __init__(self, upper: bytes, before: bytes | None) -> None:
         self._upper = upper
@@ -34,6 +34,7 @@ class Generation:
         self._before = before
         self._known = _load(before) if before is not None else {}
         self._written: dict[bytes, bytes] = {}
+        self.linked = False
 
     def link(self, target: bytes, digest: bytes, size: int, mode: int, owner: Owner, mtime: int) -> bool:
         """Make the file at the real path `target` as a link to the earlier one, if that is what it is to be."""
@@ -57,6 +58,7 @@ class Generation:
                 return False
             raise
         self._written[path] = digest
+        self.linked = True
         return True
 
     def note(self, target: bytes, digest: bytes) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
     from pybuild.runtime.solver.types import Cancellation
 
-SEMANTICS = "file 1"
+SEMANTICS = "file 2"
 
 
 class FileHandler:
@@ -198,6 +198,7 @@ class _Run:
             chain,
             self._linked,
             possible=not self._snapshotter.plain and isinstance(held, Snapshot),
+            layers=_layers(self._snapshotter, held.id) if isinstance(held, Snapshot) else (),
         )
         owner = self.owner(action)
 
@@ -209,11 +210,26 @@ class _Run:
 
         generation = None
         if isinstance(held, View) and not self._snapshotter.plain:
-            generation = Generation(active.upper, None if self._before in chain else self._before)
+            generation = Generation(active.upper, self._earlier(chain))
         source = self._tree(held)
         Copier(copy, source, writer, owner, linking, self._cancellation, generation).run(unpack)
+        sources = set(linking.sources)
         if generation is not None:
             generation.save()
+            if generation.linked and self._before is not None:
+                sources.add(self._before)
+        if sources:
+            from pybuild.runtime.snapshots.kinship import note_links
+
+            note_links(os.path.dirname(active.upper), sources)
+
+    def _earlier(self, chain: Sequence[bytes]) -> bytes | None:
+        """The earlier run's layer, if nothing in `chain` may have files in common with it."""
+        from pybuild.runtime.snapshots.kinship import related
+
+        if self._before is None or self._before in chain or related(self._before, chain):
+            return None
+        return self._before
 
     def mkdir(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action

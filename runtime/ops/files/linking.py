@@ -3,7 +3,8 @@
 Both sides are committed and never written again, and owner, mode, times and attributes stay the same. Within one
 mounted chain no inode may get two names that the build did not link itself, else `tar`, `cp -a` or `rsync -H` in
 a step would take them for one file. So a file is linked only if it has no other name anywhere (`st_nlink` 1) and
-its own layer is not in the target's chain, or if the target's chain is empty; and each inode once an op.
+its own layer is not in the target's chain, or if the target's chain is empty; and each inode once an op. Merges
+bring snapshots into one chain that were made apart: `snapshots/kinship.py`.
 """
 
 from __future__ import annotations
@@ -25,12 +26,23 @@ class Linking:
     inodes (device, number) that the op has linked already, which is added to. `possible` is false for
     snapshotters whose files are written in place, and for sources outside the store."""
 
-    __slots__ = ("_chain", "_used", "possible")
+    __slots__ = ("_chain", "_last", "_layers", "_used", "possible", "sources")
 
-    def __init__(self, chain: Sequence[bytes], used: set[tuple[int, int]], *, possible: bool) -> None:
+    def __init__(
+        self,
+        chain: Sequence[bytes],
+        used: set[tuple[int, int]],
+        *,
+        possible: bool,
+        layers: Sequence[bytes] = (),
+    ) -> None:
+        """`layers` are the source's layer directories; those linked from are in `sources`."""
         self._chain = tuple(directory.rstrip(b"/") + b"/" for directory in chain)
         self._used = used
+        self._layers = layers
+        self._last = b"\0"
         self.possible = possible
+        self.sources: set[bytes] = set()
 
     def link(self, node: Node, target: bytes) -> bool:
         """Link `target` to the file if that is allowed; whether it was done."""
@@ -47,4 +59,12 @@ class Linking:
                 return False
             raise
         self._used.add(inode)
+        if not node.real.startswith(self._last):
+            self._note(node.real)
         return True
+
+    def _note(self, real: bytes) -> None:
+        for layer in self._layers:
+            if real.startswith(layer + b"/"):
+                self.sources.add(layer)
+                self._last = layer + b"/"

@@ -1,58 +1,87 @@
-"""Symbolic modes of `--chmod` (`u=rwX,go=rX`), as chmod(1) reads them, without regard to a umask."""
+"""Symbolic modes of `--chmod` (`u=rwX,go=rX`), as BuildKit reads them: those of BSD's chmod(1) under a umask of 0,
+with `X` for every operator, as on Linux.
+
+So `=` takes away set-id bits but not the sticky bit, `X` asks the mode as it was before all clauses, and `t` belongs
+to every class but others alone.
+"""
 
 from __future__ import annotations
 
 from pybuild.lang.diagnostics import UserError
 
-_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o1007}
+_WHO = {"u": 0o4700, "g": 0o2070, "o": 0o007, "a": 0o6777}
 _BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
 _SHIFT = {"u": 6, "g": 3, "o": 0}
+_ALL, _OTHERS, _STICKY, _EXECUTE = 0o6777, 0o007, 0o1000, 0o111
 
 
 def change_mode(mode: int, change: str, directory: bool) -> int:
     """`mode` (permission bits) after `change`, an octal number or clauses. Raises UserError."""
     if change and all(c in "01234567" for c in change):
         return int(change, 8) & 0o7777
+    executable = directory or bool(mode & _EXECUTE)
     for clause in change.split(","):
-        mode = _apply(mode, clause, directory, change)
-    return mode
-
-
-def _apply(mode: int, clause: str, directory: bool, change: str) -> int:
-    rest = clause.lstrip("ugoa")
-    who = clause[: len(clause) - len(rest)] or "a"
-    if not rest or rest[0] not in "+-=":
-        raise UserError(f"invalid mode {change!r}", help="write it like 0755 or u=rwX,go=rX")
-    mask = 0
-    for one in "ugo" if "a" in who else who:
-        mask |= _WHO[one]
-    position = 0
-    while position < len(rest):
-        operator = rest[position]
-        end = position + 1
-        while end < len(rest) and rest[end] not in "+-=":
-            end += 1
-        bits = _bits(mode, rest[position + 1 : end], directory, change) & mask
-        if operator == "+":
-            mode |= bits
-        elif operator == "-":
-            mode &= ~bits
-        else:
-            keep = 0o6000 if directory else 0
-            mode = (mode & ~(mask & ~keep)) | bits
-        position = end
+        rest = clause.lstrip("ugoa")
+        who = 0
+        for letter in clause[: len(clause) - len(rest)]:
+            who |= _WHO[letter]
+        if not rest or rest[0] not in "+-=":
+            raise _invalid(change)
+        for operator, letters in _operations(rest):
+            mode = _apply(mode, who, operator, letters, executable, change)
     return mode & 0o7777
 
 
-def _bits(mode: int, letters: str, directory: bool, change: str) -> int:
+def _operations(text: str) -> list[tuple[str, str]]:
+    """`+rw-x` as (`+`, `rw`), (`-`, `x`)."""
+    found: list[tuple[str, str]] = []
+    for letter in text:
+        if letter in "+-=":
+            found.append((letter, ""))
+        else:
+            operator, letters = found[-1]
+            found[-1] = operator, letters + letter
+    return found
+
+
+def _apply(mode: int, who: int, operator: str, letters: str, executable: bool, change: str) -> int:
+    classes = who or _ALL
     bits = 0
+    cleared = operator != "="
     for letter in letters:
         if letter in _SHIFT:
-            bits |= (mode >> _SHIFT[letter] & 0o7) * 0o111
+            if bits or not cleared:
+                mode = _set(mode, operator, classes & bits, 0 if cleared or not bits else classes)
+                bits, cleared = 0, True
+            mode = _copied(mode, classes, operator, mode >> _SHIFT[letter] & 0o7)
+        elif letter in "st" and not classes & ~_OTHERS & _ALL:
+            continue
+        elif letter == "t":
+            classes |= _STICKY
+            bits |= _STICKY
         elif letter == "X":
-            bits |= 0o111 if directory or mode & 0o111 else 0
+            bits |= _EXECUTE if executable or operator == "-" else 0
         elif letter in _BITS:
             bits |= _BITS[letter]
         else:
-            raise UserError(f"invalid mode {change!r}: {letter!r}", help="write it like 0755 or u=rwX,go=rX")
-    return bits
+            raise _invalid(change, f": {letter!r}")
+    return _set(mode, operator, classes & bits, 0 if cleared else classes)
+
+
+def _set(mode: int, operator: str, bits: int, clear: int) -> int:
+    return mode & ~bits if operator == "-" else mode & ~clear | bits
+
+
+def _copied(mode: int, classes: int, operator: str, value: int) -> int:
+    """With the permissions `value` of one class given to others, or taken from them."""
+    for letter, shift in _SHIFT.items():
+        if classes & _WHO[letter] & 0o777:
+            if operator == "-":
+                mode &= ~(value << shift)
+            else:
+                mode = mode & ~(0o7 << shift if operator == "=" else 0) | value << shift
+    return mode
+
+
+def _invalid(change: str, what: str = "") -> UserError:
+    return UserError(f"invalid mode {change!r}{what}", help="write it like 0755 or u=rwX,go=rX")

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tuple[int, int] | None:
     """(uid, gid), by the passwd and group files of the inputs that `owner` names; None without an owner.
 
-    As in BuildKit a named user brings its own group, unless a group is given too; an absent half is 0.
+    As in BuildKit a named user brings its own group, unless a group is given too; an absent half is 0. Raises
+    UserError for a name that is not found, or is looked up in nothing.
     """
     if owner is None:
         return None
     uid, gid = 0, 0
+    for one in (owner.user, owner.group):
+        if isinstance(one, NamedUser) and one.input < 0:
+            raise UserError(
+                f"invalid user index: {one.input}: there is no state that {one.name!r} could be looked up in",
+                help="give the number of the user or group",
+            )
     if isinstance(owner.user, NamedUser):
         row = _row(tree_of(owner.user.input), b"etc/passwd", owner.user.name, fields=4)
         if row is None:

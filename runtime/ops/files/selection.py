@@ -9,18 +9,18 @@ from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.files.filters import keeper
 from pybuild.runtime.ops.results import View
 from pybuild.runtime.snapshots.contents import selected_digest
-from pybuild.runtime.sources.expansion import Expansion, expand
+from pybuild.runtime.sources.expansion import Expansion, expand, look_up
 from pybuild.runtime.sources.local import LocalTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pybuild.compiler.ops import ChownOpt
     from pybuild.runtime.ops.results import Result
-    from pybuild.runtime.snapshots.types import Node, Tree
+    from pybuild.runtime.snapshots.types import Node, Resolution, Tree
 
-    Keep = Callable[[bytes, bool], bool]
+    Below = Callable[[Tree, bytes], Iterable[Node]]
 
 
 def reads(op: FileOp, index: int) -> list[Copy | str] | None:
@@ -56,17 +56,19 @@ def selection_digest(selected: list[Copy | str], result: Result, tree_of: Callab
             continue
         found = sources(one, tree)
         if found.base is not None:
-            # A directory's absence counts, and which symlinks led to it.
-            parts.append("" if found.base.node is None else "base")
-            parts.extend(os.fsdecode(link.path + b"\0" + readlink(tree, link)) for link in found.base.links)
+            parts.extend(_led(tree, found.base))
         for path in found.paths:
             name = path.rpartition(b"/")[2]
-            parts.append(_digest(result, tree, path, name, follow=one.follow_symlink, keep=keeper(one)))
-            # Required paths lead through symlinks of their own.
-            parts.extend(
-                _digest(result, tree, required, None, follow=True) for required in required_paths(one, path)
-            )
+            parts.append(_digest(result, tree, path, name, follow=one.follow_symlink, below=keeper(one)))
+        for required in required_paths(one):
+            parts.extend(_led(tree, look_up(tree, required)))
     return digest_of("selection", *parts)
+
+
+def _led(tree: Tree, where: Resolution) -> list[str]:
+    """That something is there or is not counts, and which symlinks led to it."""
+    there = "" if where.node is None else "there"
+    return [there, *(os.fsdecode(link.path + b"\0" + readlink(tree, link)) for link in where.links)]
 
 
 def sources(action: Copy, tree: Tree) -> Expansion:
@@ -76,12 +78,9 @@ def sources(action: Copy, tree: Tree) -> Expansion:
     return Expansion([os.fsencode(os.path.normpath("/" + action.src).lstrip("/"))], None)
 
 
-def required_paths(action: Copy, source: bytes) -> list[bytes]:
-    """Paths that must be there for the copy of directory `source`."""
-    return [
-        os.fsencode(os.path.normpath("/" + os.fsdecode(source) + "/" + path).lstrip("/"))
-        for path in action.required_paths
-    ]
+def required_paths(action: Copy) -> list[bytes]:
+    """Paths of the source that must be there, from its root as `src` is."""
+    return [os.fsencode(os.path.normpath("/" + path).lstrip("/")) for path in action.required_paths]
 
 
 def readlink(tree: Tree, node: Node) -> bytes:
@@ -89,11 +88,11 @@ def readlink(tree: Tree, node: Node) -> bytes:
 
 
 def _digest(
-    result: Result, tree: Tree, path: bytes, name: bytes | None, *, follow: bool, keep: Keep | None = None
+    result: Result, tree: Tree, path: bytes, name: bytes | None, *, follow: bool, below: Below | None = None
 ) -> str:
     if isinstance(result, View):
-        return result.tree.selected_digest(path, name, follow=follow, keep=keep)
+        return result.tree.selected_digest(path, name, follow=follow, below=below)
     try:
-        return selected_digest(tree, path, name=name, follow=follow, keep=keep)
+        return selected_digest(tree, path, name=name, follow=follow, below=below)
     except OSError as error:
         return f"{error.errno}"  # leads nowhere: the run says so

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import nullcontext
 
 from pybuild.runtime.image.decompression import ArchiveError, pull_decompressed
-from pybuild.runtime.image.extract import extract
 from pybuild.runtime.image.tarreader import TarReader
+from pybuild.runtime.image.unarchive import unarchive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ def unpack(
     writer.enter(path)
     writer.finish()
     name = os.fsdecode(node.path)
-    with active.mount() as root, open(node.real, "rb", buffering=0) as file:
-        extract(pull_decompressed(file, name=name), root + b"/" + path, archive=name, owner=owner)
+    # Over nothing there is nothing to merge with, and the directories need no marks that say so.
+    place = nullcontext(active.upper) if active.parent is None else active.mount()
+    with place as root, open(node.real, "rb", buffering=0) as file:
+        unarchive(pull_decompressed(file, name=name), root + b"/" + path, archive=name, owner=owner)
     writer.reset()
     return True
 

@@ -1,0 +1,167 @@
+"""Addresses of git repositories, with a branch, tag, commit and directory in the fragment or in the query.
+
+    https://host/repo.git#main:docs
+    git@host:repo.git?tag=v1&subdir=docs&checksum=0123abc
+
+The rules are those of BuildKit's `frontend/dockerfile/dfgitutil` and `util/gitutil`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from attrs import evolve, frozen
+
+from pybuild.compiler.urls import parse_address, query_pairs, unescape
+from pybuild.lang.diagnostics import UserError, suggest
+from pybuild.lang.dockerfile.characters import printable
+
+_SCP = re.compile(
+    r"(?P<remote>[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:[^?#\n]*)(?:\?(?P<query>[^#\n]*))?(?:#(?P<fragment>[^\n]*))?"
+)
+_SCHEMES = ("http", "https", "ssh", "git")
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+_SWITCHES = ("submodules", "keep-git-dir", "fetch-by-commit")
+_NAMES = (*_SWITCHES, "ref", "tag", "branch", "subdir", "checksum", "commit", "mtime")
+_MTIMES = ("checkout", "commit")
+
+
+@frozen
+class GitRef:
+    """What to take of a repository.
+
+    `remote` is the address for git, `short_name` the repository's own name. `ref` is a branch, a tag or a commit,
+    empty for the default branch; `checksum` the commit (or how its hash begins) that it must be. `subdir` is the
+    directory to take, empty for all. `mtime` is `checkout`, `commit` (files get the commit's time) or empty.
+    With `fetch_by_commit` the commit named by `checksum` is fetched, wherever `ref` points.
+
+    `indistinguishable_from_local`: `github.com/…`, which is an address only where no file can be meant.
+    `unencrypted_tcp`: the connection is not encrypted.
+    """
+
+    remote: str = ""
+    short_name: str = ""
+    ref: str = ""
+    subdir: str = ""
+    checksum: str = ""
+    keep_git_dir: bool | None = None
+    submodules: bool | None = None
+    mtime: str = ""
+    fetch_by_commit: bool = False
+    indistinguishable_from_local: bool = False
+    unencrypted_tcp: bool = False
+
+
+def parse_git_ref(text: str) -> GitRef | None:
+    """The repository that `text` names, None if it names none: an HTTP address is a repository's only when its
+    path ends in `.git`.
+
+    Raises `UserError` for the address of a repository whose query is wrong.
+    """
+    if text.startswith(("./", "../")):
+        return None
+    if text.startswith("github.com/"):
+        found = _from_address("https://" + text)
+        if found is None:
+            return None
+        ref, query = found
+        ref = evolve(ref, remote=ref.remote.removeprefix("https://"), indistinguishable_from_local=True)
+    else:
+        found = _from_address(text, suffixed=True) if "://" in text else _from_scp(text)
+        if found is None:
+            return None
+        ref, query = found
+    ref = evolve(ref, short_name=ref.remote.rpartition("/")[2].removesuffix(".git"))
+    return _with_query(ref, query) if query else ref
+
+
+def _from_address(text: str, *, suffixed: bool = False) -> tuple[GitRef, str] | None:
+    """The repository at an address, and its query; `suffixed` wants `.git` at the end of an HTTP address."""
+    address = parse_address(text)
+    if address is None or address.scheme not in _SCHEMES:
+        return None
+    if suffixed and address.scheme in ("http", "https") and not address.path.endswith(".git"):
+        return None
+    ref, subdir = _fragment(address.fragment)
+    unencrypted = address.scheme in ("http", "git")
+    return GitRef(address.bare, ref=ref, subdir=subdir, unencrypted_tcp=unencrypted), address.query
+
+
+def _from_scp(text: str) -> tuple[GitRef, str] | None:
+    found = _SCP.fullmatch(text)
+    if found is None:
+        return None
+    query = found["query"] or ""
+    if any(";" in item or unescape(item) is None for item in query.split("&")):
+        return None
+    ref, subdir = _fragment(found["fragment"] or "")
+    return GitRef(found["remote"], ref=ref, subdir=subdir), query
+
+
+def _fragment(fragment: str) -> tuple[str, str]:
+    ref, _, subdir = fragment.partition(":")
+    return ref, posixpath.normpath("/" + subdir).lstrip("/") if subdir else ""
+
+
+def _with_query(ref: GitRef, query: str) -> GitRef:
+    values: dict[str, str] = {}
+    for name, value in query_pairs(query):
+        if name not in _NAMES:
+            near = suggest(name, _NAMES)
+            hint = f"did you mean {near}?" if near else "a repository's address takes " + ", ".join(_NAMES)
+            raise UserError(f"unexpected query {_quoted(name)}", help=hint)
+        if name in values:
+            raise UserError(f"query {_quoted(name)} has multiple values", help="give it once")
+        if not value and name not in _SWITCHES:
+            raise UserError(f"query {_quoted(name)} has no value", help=f"write {name}=…")
+        values[name] = value
+    switches = {name: _switch(name, values) for name in _SWITCHES}
+    return evolve(
+        ref,
+        ref=_ref(ref.ref, values),
+        subdir=_agreed("subdir", ref.subdir, values.get("subdir", "")),
+        checksum=_agreed("checksum", values.get("checksum", ""), values.get("commit", "")),
+        keep_git_dir=switches["keep-git-dir"],
+        submodules=switches["submodules"],
+        mtime=_mtime(values.get("mtime", "")),
+        fetch_by_commit=bool(switches["fetch-by-commit"]),
+    )
+
+
+def _ref(fragment: str, values: dict[str, str]) -> str:
+    """The one ref that the fragment, `ref`, `tag` and `branch` agree on."""
+    if "tag" in values and "branch" in values:
+        raise UserError("branch conflicts with tag", help="give one of them")
+    ref = _agreed("ref", fragment, values.get("ref", ""))
+    for name, prefix in (("tag", "refs/tags/"), ("branch", "refs/heads/")):
+        if name in values:
+            ref = _agreed("ref", ref, prefix + values[name].removeprefix(prefix))
+    return ref
+
+
+def _agreed(what: str, one: str, other: str) -> str:
+    if one and other and one != other:
+        raise UserError(f"{what} conflicts: {_quoted(one)} vs {_quoted(other)}", help="give it once")
+    return one or other
+
+
+def _switch(name: str, values: dict[str, str]) -> bool | None:
+    """A switch is on when it has no value; None when it isn't given."""
+    value = values.get(name)
+    if value is None or value in _FALSE:
+        return None if value is None else False
+    if value and value not in _TRUE:
+        raise UserError(f"invalid {name} value: {_quoted(value)}", help="give true or false")
+    return True
+
+
+def _mtime(value: str) -> str:
+    if value and value not in _MTIMES:
+        raise UserError(f'invalid mtime value: {_quoted(value)} (must be "checkout" or "commit")')
+    return value
+
+
+def _quoted(text: str) -> str:
+    return f'"{printable(text)}"'

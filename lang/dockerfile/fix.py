@@ -1,0 +1,235 @@
+r"""Quick fixes: what checks find, put right where that is mechanical.
+
+    fix_all     text and a linter -> text without the findings that have a fix, and those findings
+
+What each fix does to a build of the file:
+
+    StageNameCasing, FromAsCasing, ConsistentInstructionCasing, NoEmptyContinuation, LegacyKeyValueFormat,
+    RedundantTargetPlatform, ExposeProtoCasing          nothing: the image is the same
+    MultipleInstructionsDisallowed                      the history loses the entry of what had no effect
+    MaintainerDeprecated                                the author becomes a label, in the history too
+
+The others need someone who knows what is meant. That is so for JSONArgsRecommended as well: a command that no
+shell starts gets other signals and, as an entry point, other arguments.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+
+from pybuild.lang.dockerfile.arguments import Word, split_quoted
+from pybuild.lang.dockerfile.characters import SPACES
+from pybuild.lang.dockerfile.lines import physical_lines
+from pybuild.lang.dockerfile.lint.linter import Finding
+from pybuild.lang.dockerfile.nodes import Node
+from pybuild.lang.dockerfile.reader import read_nodes
+from pybuild.lang.source import Source, Span
+
+AUTHORS = "org.opencontainers.image.authors"
+
+Lint = Callable[[Source], Sequence[Finding]]
+
+
+class Replacement:
+    """`text` in place of what is at `span`."""
+
+    __slots__ = ("span", "text")
+
+    def __init__(self, span: Span, text: str) -> None:
+        self.span = span
+        self.text = text
+
+
+def fix_all(source: Source, lint: Lint) -> tuple[Source, list[Finding]]:
+    """The fixed file, `source` itself if nothing can be fixed, and what was fixed, each finding with its place at
+    that time. Fixing the result again changes nothing. Raises what `lint` raises."""
+    fixed: list[Finding] = []
+    while True:
+        findings = lint(source)
+        done: list[Finding] = []
+        for name, make in FIXES.items():
+            mine = [finding for finding in findings if finding.rule.name == name]
+            source, done = _fix(source, mine, make)
+            if done:
+                break
+        if not done:
+            return source, fixed
+        fixed += done
+
+
+def count_fixable(source: Source, findings: Iterable[Finding]) -> int:
+    """How many of the findings in `source` `fix_all` would do something about."""
+    return sum(
+        len(_fix(source, [one for one in findings if one.rule.name == name], make)[1])
+        for name, make in FIXES.items()
+    )
+
+
+class _File:
+    """The instructions of a file, by their lines."""
+
+    def __init__(self, source: Source) -> None:
+        self.nodes = read_nodes(source).nodes
+        self._lines = [node.line.number for node in self.nodes]
+
+    def at(self, line: int) -> Node | None:
+        """The instruction that a line belongs to."""
+        index = bisect_right(self._lines, line) - 1
+        return self.nodes[index] if index >= 0 and line <= self.nodes[index].end_line else None
+
+    @cached_property
+    def lower_case(self) -> bool:
+        """Whether most instructions that belong to a stage are in lower case."""
+        first = next((index for index, node in enumerate(self.nodes) if _is(node, "from")), 0)
+        names = [node.name.text for node in self.nodes[first:]]
+        return sum(name == name.lower() for name in names) > sum(name == name.upper() for name in names)
+
+
+def _fix(source: Source, findings: Sequence[Finding], make: Fix) -> tuple[Source, list[Finding]]:
+    """All of one rule put right at once."""
+    if not findings:
+        return source, []
+    file = _File(source)
+    done: list[Finding] = []
+    replaced: dict[tuple[int, int], Replacement] = {}
+    for finding in findings:
+        node = file.at(finding.span.line)
+        made = list(make(node, file)) if node is not None else []
+        if made:
+            done.append(finding)
+        replaced.update(((one.span.line, one.span.column), one) for one in made)
+    return (_replace(source, replaced.values()) if done else source), done
+
+
+def _replace(source: Source, replacements: Iterable[Replacement]) -> Source:
+    lines = physical_lines(source.text)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    out: list[str] = []
+    done = 0
+    for one in sorted(replacements, key=lambda one: (one.span.line, one.span.column)):
+        start = starts[one.span.line - 1] + one.span.column - 1
+        out += [source.text[done:start], one.text]
+        done = min(starts[min(one.span.end_line, len(lines) + 1) - 1] + one.span.end_column - 1, starts[-1])
+    return Source(source.name, "".join([*out, source.text[done:]]))
+
+
+def _written(node: Node, word: Word, change: Callable[[str], str]) -> Iterator[Replacement]:
+    """A word that stands on one line, changed."""
+    span, text = node.place(word), _raw(node, word)
+    if span.line == span.end_line and change(text) != text:
+        yield Replacement(span, change(text))
+
+
+def _raw(node: Node, word: Word) -> str:
+    """The word as the file has it, bytes that aren't text too."""
+    return node.line.text[word.start : word.end]
+
+
+def _stage_name(node: Node, file: _File) -> Iterator[Replacement]:
+    if _is(node, "from") and len(node.words) == 3:
+        yield from _written(node, node.words[2], str.lower)
+
+
+def _as(node: Node, file: _File) -> Iterator[Replacement]:
+    if _is(node, "from") and len(node.words) == 3:
+        lower = node.name.text == node.name.text.lower()
+        yield from _written(node, node.words[1], str.lower if lower else str.upper)
+
+
+def _casing(node: Node, file: _File) -> Iterator[Replacement]:
+    yield from _written(node, node.name, str.lower if file.lower_case else str.upper)
+
+
+def _key_value(node: Node, file: _File) -> Iterator[Replacement]:
+    if not (_is(node, "env") or _is(node, "label")) or len(node.words) != 3 or node.words[2].text:
+        return
+    key, value, _ = node.words
+    span = node.line.span(key.start, value.end)
+    special = f"\"'{node.escape}"
+    name, text = _raw(node, key), _raw(node, value)
+    if span.line != span.end_line or any(char in name for char in special):
+        return
+    whole = [word.text for word in split_quoted(Word(text, *value[1:]), node.escape)] == [text]
+    if whole and not text.endswith(node.escape):
+        yield Replacement(span, f"{name}={text}")
+    elif not any(char in text for char in special):
+        yield Replacement(span, f'{name}="{text}"')
+
+
+def _maintainer(node: Node, file: _File) -> Iterator[Replacement]:
+    if not _is(node, "maintainer") or not node.words:
+        return
+    (value,) = node.words
+    span = node.line.span(node.name.start, value.end)
+    if span.line != span.end_line:
+        return
+    text = _raw(node, value)
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1]
+    quoted = "".join(node.escape + char if char in f'"${node.escape}' else char for char in text)
+    name = "label" if node.name.text == node.name.text.lower() else "LABEL"
+    yield Replacement(span, f'{name} {AUTHORS}="{quoted}"')
+
+
+def _platform(node: Node, file: _File) -> Iterator[Replacement]:
+    """Takes the flag away with the space behind it, if there is no more on its line than that."""
+    if not _is(node, "from") or len(node.flags) != 1:
+        return
+    flag = node.flags[0]
+    span = node.place(flag)
+    behind = node.place(node.rest)
+    if span.line != span.end_line:
+        return
+    if behind.line == span.line:
+        span = Span(span.source, span.line, span.column, behind.line, behind.column)
+    yield Replacement(span, "")
+
+
+def _protocol(node: Node, file: _File) -> Iterator[Replacement]:
+    if not _is(node, "expose"):
+        return
+
+    def lower(text: str) -> str:
+        port, slash, protocol = text.rpartition("/")
+        known = not any(char in protocol for char in f"$\"'{node.escape}")
+        return f"{port}/{protocol.lower()}" if slash and known else text
+
+    for word in node.words:
+        yield from _written(node, word, lower)
+
+
+def _empty_lines(node: Node, file: _File) -> Iterator[Replacement]:
+    pieces = node.line.pieces
+    last = pieces[-1][1] if node.heredocs else node.end_line
+    for number in range(pieces[0][1] + 1, last + 1):
+        if not node.line.source.line(number).strip(SPACES):
+            yield Replacement(Span(node.line.source, number, 1, number + 1, 1), "")
+
+
+def _without_effect(node: Node, file: _File) -> Iterator[Replacement]:
+    if node.name.text.lower() in ("cmd", "entrypoint", "healthcheck"):
+        yield Replacement(Span(node.line.source, node.line.number, 1, node.end_line + 1, 1), "")
+
+
+def _is(node: Node, name: str) -> bool:
+    return node.name.text.lower() == name
+
+
+Fix = Callable[[Node, _File], Iterator[Replacement]]
+
+FIXES: dict[str, Fix] = {
+    "ConsistentInstructionCasing": _casing,
+    "FromAsCasing": _as,
+    "StageNameCasing": _stage_name,
+    "LegacyKeyValueFormat": _key_value,
+    "MaintainerDeprecated": _maintainer,
+    "RedundantTargetPlatform": _platform,
+    "ExposeProtoCasing": _protocol,
+    "NoEmptyContinuation": _empty_lines,
+    "MultipleInstructionsDisallowed": _without_effect,
+}
+"""How each rule's findings are put right, in the order in which that is done: those that take lines away last."""

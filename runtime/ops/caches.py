@@ -1,0 +1,285 @@
+"""Cache mounts: directories that outlive the steps that use them.
+
+    caches/DIGEST OF THE ID/DIGEST OF WHAT IT STARTED FROM/
+        lock          held while one of the directories is chosen, made or taken away
+        0/ 1/ …       the directories
+        0.lock …      held by those who use it: shared among `shared` users, alone by all others
+        gone-…        taken out of use; deleted when its last user has left
+
+What a cache is keyed by and how its users share it is BuildKit's: its id, and the identity of the state it starts
+from (with the part of that state that is mounted). `shared` users share one directory; a `private` one takes a
+directory that nobody uses, or gets another; a `locked` one waits for one if there are any.
+
+A directory is made aside and renamed into place, so a dead process leaves none half made. What a step writes into
+it is the step's, also when it fails or is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from hashlib import sha256
+
+from pybuild.compiler.ops import EMPTY, CacheSharing, ExecOp, MountType
+from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.runtime.content.locks import POLL, Lock, holder, try_lock, wait_lock
+from pybuild.runtime.snapshots.copies import copy_entry, copy_metadata
+from pybuild.runtime.snapshots.removal import remove_tree
+from pybuild.runtime.snapshots.tree import DirectoryTree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.types import Resolution, Snapshotter, Tree
+
+DIRECTORY = "caches"
+"""Where caches lie in the store."""
+
+NOTHING = "-"
+"""What a cache without a state starts from, in its path."""
+
+
+class CacheKey:
+    """What a cache is known by: the `id`, and the snapshot it starts from (None is nothing) with the path in it."""
+
+    __slots__ = ("id", "path", "selector", "snapshot")
+
+    def __init__(self, id: str, snapshot: int | None, selector: str, identity: str) -> None:
+        """`identity` is the snapshot's, "" for none."""
+        self.id = id
+        self.snapshot = snapshot
+        self.selector = os.fsencode(os.path.normpath("/" + selector).strip("/"))
+        origin = _name(identity + "\0" + os.fsdecode(self.selector)) if identity else NOTHING
+        self.path = os.path.join(_name(id), origin)
+
+
+class Held:
+    """A cache directory in use. `release` it; the end of the process does too."""
+
+    __slots__ = ("_lock", "path")
+
+    def __init__(self, path: str, lock: Lock) -> None:
+        self.path = path
+        self._lock = lock
+
+    def part(self, key: CacheKey) -> str:
+        """What is to be mounted: the directory, or for a cache that started from nothing the part of it that is
+        selected. Raises UserError: there is no such part."""
+        if key.snapshot is not None or not key.selector:
+            return self.path
+        found = DirectoryTree(os.fsencode(self.path)).resolve(key.selector)
+        if found.node is None:
+            raise missing(key.selector)
+        return os.fsdecode(found.node.real)
+
+    def release(self) -> None:
+        """Idempotent."""
+        self._lock.release()
+
+
+class Caches:
+    """The cache directories of a store. Thread-safe, and safe among processes."""
+
+    def __init__(self, store: Store, snapshotter: Snapshotter, notice: Callable[[str], None]) -> None:
+        self._store = store
+        self._snapshotter = snapshotter
+        self._notice = notice
+        self._renewed: set[tuple[str, bool]] = set()
+
+    def key(self, id: str, snapshot: int | None, selector: str) -> CacheKey:
+        identity = "" if snapshot is None else self._snapshotter.identity(snapshot)
+        return CacheKey(id, snapshot, selector, identity)
+
+    def take(self, key: CacheKey, sharing: CacheSharing, user: str, cancelled: Callable[[], bool]) -> Held:
+        """A directory of the cache for `user`, a step's name. Waits for a `locked` one. Raises Cancelled,
+        UserError: the part of the state that it starts from isn't there."""
+        place = self._store.path(DIRECTORY, key.path)
+        os.makedirs(place, mode=0o700, exist_ok=True)
+        told = False
+        while True:
+            with self._choosing(place, cancelled):
+                held = self._free(place, sharing)
+                if held is None and (sharing != CacheSharing.LOCKED or not _numbers(place)):
+                    held = self._made(key, place, sharing)
+            if held is not None:
+                _sign(held, user)
+                return held
+            if not told:
+                told = True
+                self._notice(f"waiting for {_user_of(place)}, which uses the cache {key.id}")
+            if cancelled():
+                raise Cancelled
+            time.sleep(POLL)
+
+    def renew(self, vertices: Iterable[Vertex]) -> None:
+        """Have the caches of steps that must run anew start anew, as BuildKit does; each once a build."""
+        for vertex in vertices:
+            if not isinstance(vertex.op, ExecOp) or not vertex.metadata.ignore_cache:
+                continue
+            for mount in vertex.op.mounts:
+                if mount.mount_type != MountType.CACHE or mount.cache_opt is None:
+                    continue
+                cache = (mount.cache_opt.id or mount.dest, mount.input != EMPTY)
+                if cache not in self._renewed:
+                    self._renewed.add(cache)
+                    self.retire(cache[0], started=cache[1])
+
+    def retire(self, id: str, *, started: bool) -> None:
+        """Take the caches of an id out of use, so that the next user starts anew: those that started from a
+        state, or those that did not. Who uses one keeps it."""
+        above = self._store.path(DIRECTORY, _name(id))
+        for name in _names(above):
+            if (name != NOTHING) != started:
+                continue
+            place = os.path.join(above, name)
+            with self._choosing(place, lambda: False):
+                for number in _numbers(place):
+                    gone = os.path.join(place, f"gone-{os.urandom(6).hex()}")
+                    os.rename(os.path.join(place, str(number)), gone)
+                    _rename_if_there(os.path.join(place, f"{number}.lock"), gone + ".lock")
+                _delete_gone(place)
+
+    # Parts
+
+    def _choosing(self, place: str, cancelled: Callable[[], bool]) -> Lock:
+        lock = wait_lock(os.path.join(place, "lock"), cancelled=cancelled)
+        if lock is None:
+            raise Cancelled
+        return lock
+
+    def _free(self, place: str, sharing: CacheSharing) -> Held | None:
+        """A directory that may be used as it is: for a `shared` user, best one that others share already."""
+        free: str | None = None
+        for number in _numbers(place):
+            path = os.path.join(place, str(number))
+            lock = try_lock(path + ".lock")
+            if lock is None:
+                lock = try_lock(path + ".lock", shared=True) if sharing == CacheSharing.SHARED else None
+                if lock is not None:
+                    return Held(path, lock)
+            elif sharing != CacheSharing.SHARED:
+                return Held(path, lock)
+            else:
+                lock.release()
+                free = free or path
+        return None if free is None else _shared(free)
+
+    def _made(self, key: CacheKey, place: str, sharing: CacheSharing) -> Held:
+        _delete_gone(place)
+        number = max(_numbers(place), default=-1) + 1
+        path = os.path.join(place, str(number))
+        aside = os.path.join(self._store.work, f"cache-{os.urandom(6).hex()}")
+        try:
+            self._fill(key, os.fsencode(aside))
+            os.rename(aside, path)
+        except BaseException:
+            remove_tree(aside)
+            raise
+        if sharing == CacheSharing.SHARED:
+            return _shared(path)
+        lock = try_lock(path + ".lock")
+        assert lock is not None
+        return Held(path, lock)
+
+    def _fill(self, key: CacheKey, target: bytes) -> None:
+        if key.snapshot is None:
+            os.mkdir(target)
+            os.chmod(target, 0o755)
+            return
+        tree = self._snapshotter.tree(key.snapshot)
+        where = tree.resolve(key.selector)
+        if where.node is None:
+            raise missing(key.selector)
+        if _copied(tree, where, target):
+            from pybuild.runtime.snapshots.mounts import sync_file_system
+
+            # Once renamed it is taken for whole, also after a loss of power.
+            sync_file_system(os.fsencode(self._store.root))
+
+
+def missing(selector: bytes) -> UserError:
+    return UserError(f"/{os.fsdecode(selector)}: no such file or directory to mount as a cache")
+
+
+def _copied(tree: Tree, where: Resolution, target: bytes) -> bool:
+    """Copy what is at a path of a tree; whether that has any bytes."""
+    node = where.node
+    assert node is not None
+    copy_entry(node.real, node.stat, target)
+    if not stat.S_ISDIR(node.stat.st_mode):
+        return node.stat.st_size > 0
+    written = False
+    above = len(where.path) + 1 if where.path else 0
+    made: dict[tuple[int, int], bytes] = {}
+    directories = [(node, target)]
+    for one in tree.walk(where.path):
+        there = target + b"/" + one.path[above:]
+        inode = (one.stat.st_dev, one.stat.st_ino)
+        if stat.S_ISDIR(one.stat.st_mode):
+            directories.append((one, there))
+        elif inode in made:
+            os.link(made[inode], there, follow_symlinks=False)
+            continue
+        elif one.stat.st_nlink > 1:
+            made[inode] = there
+        copy_entry(one.real, one.stat, there)
+        written = written or stat.S_ISREG(one.stat.st_mode)
+    for one, there in reversed(directories):
+        copy_metadata(one.real, one.stat, there)
+    return written
+
+
+def _name(text: str) -> str:
+    return sha256(os.fsencode(text)).hexdigest()[:32]
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+
+
+def _numbers(place: str) -> list[int]:
+    return sorted(int(name) for name in _names(place) if name.isdigit())
+
+
+def _shared(path: str) -> Held:
+    """A shared hold on a directory that nobody holds alone."""
+    lock = try_lock(path + ".lock", shared=True)
+    assert lock is not None
+    return Held(path, lock)
+
+
+def _sign(held: Held, user: str) -> None:
+    """Say in the lock's file who uses the directory; the last one does so for all who share it."""
+    with open(held.path + ".lock", "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(f"pid {os.getpid()} ({user[:200]})")
+
+
+def _user_of(place: str) -> str:
+    """Who signed for the first directory, all of which are in use."""
+    return next((holder(os.path.join(place, f"{number}.lock")) for number in _numbers(place)), "a step")
+
+
+def _rename_if_there(path: str, target: str) -> None:
+    try:
+        os.rename(path, target)
+    except FileNotFoundError:
+        pass
+
+
+def _delete_gone(place: str) -> None:
+    """Delete the directories out of use that have no user left."""
+    for name in _names(place):
+        if not name.startswith("gone-") or name.endswith(".lock"):
+            continue
+        path = os.path.join(place, name)
+        lock = try_lock(path + ".lock")
+        if lock is not None:
+            remove_tree(path)
+            lock.remove()

@@ -1,0 +1,118 @@
+"""What a build was granted with `--allow`, and whether its steps ask for more.
+
+Checked before anything runs, for cached steps too, as BuildKit does when it loads a graph.
+"""
+
+from __future__ import annotations
+
+from pybuild.compiler.ops import ExecOp, NetMode, SecurityMode
+from pybuild.lang.diagnostics import Diagnostic, Label, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.sandbox.devices import Device, Devices
+
+DEVICE = "device"
+
+
+class Entitlements:
+    """`allow` are the texts of `--allow`: `network.host`, `security.insecure`, `device`,
+    `device=NAME[,alias=OTHER]`. `devices` are the machine's."""
+
+    def __init__(self, allow: Iterable[str], devices: Devices | None = None) -> None:
+        texts = list(allow)
+        self._allow = frozenset(texts)
+        self._devices = devices
+        self._granted: list[str] = []
+        self._aliases: dict[str, str] = {}
+        for text in texts:
+            if text.startswith(DEVICE + "="):
+                name, alias = device_grant(text)
+                self._granted.append(alias or name)
+                if alias:
+                    self._aliases[alias] = name
+
+    def check(self, vertices: Iterable[Vertex]) -> None:
+        """Raises UserError at the first step that asks for what was not granted."""
+        for vertex in vertices:
+            op = vertex.op
+            if not isinstance(op, ExecOp):
+                continue
+            for wanted, name in (
+                (op.network == NetMode.HOST, "network.host"),
+                (op.security == SecurityMode.INSECURE, "security.insecure"),
+            ):
+                if wanted and name not in self._allow:
+                    raise _denied(vertex, f"{name} is not allowed: the step needs this entitlement", name)
+            if op.cdi_devices:
+                try:
+                    self.devices(vertex, op)
+                except UserError as error:
+                    if not error.diagnostic.labels:
+                        error.diagnostic = _placed(error.diagnostic, vertex)
+                    raise
+
+    def devices(self, vertex: Vertex, op: ExecOp) -> Sequence[Device]:
+        """The devices that a step gets, each once. Raises UserError: one is not there, or not granted."""
+        if not op.cdi_devices:
+            return ()
+        machine = self._machine()
+        found: dict[str, Device] = {}
+        asked: dict[str, Device] = {}
+        for wanted in op.cdi_devices:
+            real = self._aliases.get(wanted.name)
+            into = asked if real is None else found
+            for device in machine.find(real or wanted.name, optional=wanted.optional):
+                into[device.name] = device
+        granted = self._granted_names(machine) if asked and DEVICE not in self._allow else None
+        forbidden = [
+            name
+            for name, device in asked.items()
+            if granted is not None and name not in granted and not device.allowed
+        ]
+        if forbidden:
+            one = len(forbidden) == 1
+            what = f"device {forbidden[0]} is" if one else f"devices {', '.join(forbidden)} are"
+            wanted_flag = f"{DEVICE}={forbidden[0]}" if one else DEVICE
+            raise _denied(vertex, f"{what} requested by the build but not allowed", wanted_flag)
+        return list({**found, **asked}.values())
+
+    def _granted_names(self, machine: Devices) -> frozenset[str]:
+        names = (self._aliases.get(name, name) for name in self._granted)
+        return frozenset(device.name for name in names for device in machine.find(name))
+
+    def _machine(self) -> Devices:
+        if self._devices is None:
+            from pybuild.runtime.sandbox.devices import Devices
+
+            self._devices = Devices()
+        return self._devices
+
+
+def device_grant(text: str) -> tuple[str, str]:
+    """Name and alias ("" for none) of `device=NAME[,alias=OTHER]`. Raises ValueError."""
+    name, *rest = text.partition("=")[2].split(",")
+    alias = ""
+    for field in rest:
+        key, equals, value = field.partition("=")
+        if not equals:
+            raise ValueError(f"invalid device config {field!r}")
+        if key != "alias":
+            raise ValueError(f"unknown device config key {key!r}")
+        alias = value
+    return name, alias
+
+
+def _placed(found: Diagnostic, vertex: Vertex) -> Diagnostic:
+    labels = [Label(span) for span in vertex.metadata.spans[:1]]
+    return Diagnostic(found.title, labels=labels, notes=found.notes, code=found.code)
+
+
+def _denied(vertex: Vertex, title: str, entitlement: str) -> UserError:
+    return UserError(
+        Diagnostic(title, labels=[Label(span) for span in vertex.metadata.spans[:1]]),
+        help=f"if you trust this build, run it with --allow {entitlement}",
+    )

@@ -1,0 +1,292 @@
+"""The file systems and secrets of one step.
+
+Roots and writable binds are snapshots being made; caches are directories of the store; secrets and agents come from
+the client and lie in memory, beside the step's own root, for as long as it runs.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.compiler.ops import EMPTY, ContentCache, ExecOp, Mount, MountType
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.ops.results import Snapshot, View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import ExitStack
+
+    from pybuild.runtime.ops.caches import CacheKey, Caches, Held
+    from pybuild.runtime.ops.results import Result
+    from pybuild.runtime.sandbox.executor import Sandbox
+    from pybuild.runtime.sandbox.step import StepMount
+    from pybuild.runtime.session.types import Agents, Secrets
+    from pybuild.runtime.snapshots.types import Active, Snapshotter, Tree
+    from pybuild.runtime.solver.types import Cancellation
+
+
+class Supplies:
+    """What steps are supplied with besides their inputs. `materialize` makes a snapshot of a view, for mounts of
+    local directories."""
+
+    __slots__ = ("agents", "caches", "materialize", "sandbox", "secrets", "snapshotter")
+
+    def __init__(
+        self,
+        snapshotter: Snapshotter,
+        sandbox: Callable[[], Sandbox],
+        materialize: Callable[[View, Cancellation], Snapshot],
+        caches: Caches,
+        secrets: Secrets,
+        agents: Agents,
+    ) -> None:
+        self.snapshotter = snapshotter
+        self.sandbox = sandbox
+        self.materialize = materialize
+        self.caches = caches
+        self.secrets = secrets
+        self.agents = agents
+
+
+def selectors(op: ExecOp, index: int) -> list[str] | None:
+    """The paths by which input `index` is mounted, if its content there alone decides about a step; None if all of
+    the input may. The rules are BuildKit's: a mount whose changes nobody sees, but never the root. Raises UserError
+    for a mount that asks for it and can't have it."""
+    found: list[str] = []
+    whole = False
+    for mount in op.mounts:
+        if mount.input != index or mount.mount_type not in (MountType.BIND, MountType.CACHE):
+            continue
+        path = os.path.normpath("/" + mount.selector).strip("/")
+        unseen = mount.output == EMPTY or mount.readonly or not path
+        if mount.content_cache == ContentCache.ON and not unseen:
+            raise UserError(
+                f"the mount at {mount.dest} can't be known by its content: the step may change it"
+            )
+        off = mount.content_cache == ContentCache.OFF
+        default_root = mount.dest == "/" and mount.content_cache == ContentCache.DEFAULT
+        whole = whole or off or default_root or not unseen or not path
+        found.append(path)
+    return None if whole else found
+
+
+class StepMounts:
+    """The mounts of one step. What `stack` takes is undone after its outputs are committed, what `mounted` takes
+    when its process has ended."""
+
+    def __init__(
+        self,
+        supplies: Supplies,
+        op: ExecOp,
+        inputs: Sequence[Result],
+        stack: ExitStack,
+        cancellation: Cancellation,
+    ) -> None:
+        self._supplies = supplies
+        self._op = op
+        self._inputs = inputs
+        self._stack = stack
+        self._cancellation = cancellation
+        self._actives: dict[str, Active] = {}
+        self._held: dict[str, Held] = {}
+
+    def snapshot(self, mount: Mount) -> int | None:
+        if mount.input == EMPTY:
+            return None
+        result = self._inputs[mount.input]
+        if isinstance(result, View):
+            result = self._supplies.materialize(result, self._cancellation)
+        return result.id
+
+    def tree(self, mount: Mount) -> Tree:
+        return self._supplies.snapshotter.tree(self.snapshot(mount))
+
+    def root(self, mount: Mount, mounted: ExitStack) -> bytes:
+        """The path of the root, or of a bind's whole state, mounted."""
+        if mount.readonly and mount.output == EMPTY:
+            return mounted.enter_context(self._supplies.snapshotter.mount(self.snapshot(mount)))
+        return mounted.enter_context(self._active(mount).mount())
+
+    def take_caches(self, user: str, mounted: ExitStack) -> None:
+        """Take the caches of all mounts, always in the same order, so that no two steps wait for each other."""
+        wanted: dict[str, tuple[CacheKey, Mount]] = {}
+        for mount in self._op.mounts:
+            if mount.mount_type == MountType.CACHE:
+                key = self._cache_key(mount)
+                wanted.setdefault(key.path, (key, mount))
+        for path, (key, mount) in sorted(wanted.items()):
+            assert mount.cache_opt is not None
+            held = self._supplies.caches.take(key, mount.cache_opt.sharing, user, self._cancellation)
+            mounted.callback(held.release)
+            self._held[path] = held
+
+    def made(self, mount: Mount, mounted: ExitStack) -> list[StepMount]:
+        """The mount for the sandbox; none for an optional secret or agent that the client doesn't give."""
+        made = _KINDS[mount.mount_type](self, mount, mounted)
+        return [] if made is None else [made]
+
+    def secret_env(self) -> list[str]:
+        """`NAME=value` of each secret in the environment. Raises UserError."""
+        found = []
+        for one in self._op.secret_env:
+            if not one.id:
+                raise UserError(f"secret ID missing for {one.name!r} environment variable")
+            value = self._secret(one.id, optional=one.optional)
+            if value is None:
+                continue
+            if b"\0" in value:
+                raise UserError(
+                    f"secret {one.id} holds a zero byte, which no environment variable can",
+                    help="mount it as a file: --mount=type=secret,id=" + one.id,
+                )
+            found.append(f"{one.name}={os.fsdecode(value)}")
+        return found
+
+    def has_output(self, mount: Mount) -> bool:
+        """Whether the number of a mount's output means anything: secrets and agents have one that doesn't."""
+        kind = mount.mount_type
+        return kind == MountType.BIND or (kind == MountType.CACHE and mount.input != EMPTY)
+
+    def output(self, mount: Mount) -> Result:
+        """What is left of a bind; a cache's output is what it started from."""
+        active = self._actives.get(mount.dest)
+        return Snapshot(self.snapshot(mount)) if active is None else Snapshot(active.commit())
+
+    # Kinds of mounts
+
+    def _bind(self, mount: Mount, mounted: ExitStack) -> StepMount:
+        from pybuild.runtime.sandbox.step import StepMount
+
+        path = self.root(mount, mounted)
+        selector = os.fsencode(mount.selector)
+        where = self.tree(mount).resolve(selector) if selector.strip(b"/") else None
+        if where is not None and where.node is None:
+            raise UserError(f"{mount.selector}: no such file or directory to mount at {mount.dest}")
+        source = os.path.join(path, where.path) if where is not None else path
+        return StepMount(self._dest(mount), os.fsdecode(source), readonly=mount.readonly)
+
+    def _tmpfs(self, mount: Mount, mounted: ExitStack) -> StepMount:
+        from pybuild.runtime.sandbox.step import StepMount
+
+        size = mount.tmpfs_opt.size if mount.tmpfs_opt is not None else 0
+        dest = self._dest(mount)
+        mode = ["mode=1777"] if self._is_missing(dest) else []
+        return StepMount(dest, size=size, readonly=mount.readonly, options=mode)
+
+    def _cache(self, mount: Mount, mounted: ExitStack) -> StepMount:
+        from pybuild.runtime.sandbox.step import StepMount
+
+        key = self._cache_key(mount)
+        return StepMount(self._dest(mount), self._held[key.path].part(key), readonly=mount.readonly)
+
+    def _secret_file(self, mount: Mount, mounted: ExitStack) -> StepMount | None:
+        from pybuild.runtime.sandbox.step import StepMount
+
+        option = mount.secret_opt
+        if option is None or not option.id:
+            raise UserError("secret ID missing from mount options")
+        value = self._secret(option.id, optional=option.optional)
+        if value is None:
+            return None
+        sandbox = self._supplies.sandbox()
+        path = sandbox.private_path("secret")
+        mounted.callback(_remove, path)
+        _write(path, value, option.uid, option.gid, option.mode & 0o777)
+        flags = ["nosuid", "nodev", *([] if option.mode & 0o111 else ["noexec"])]
+        return StepMount(self._dest(mount), path, readonly=True, options=flags)
+
+    def _agent(self, mount: Mount, mounted: ExitStack) -> StepMount | None:
+        from pybuild.runtime.sandbox.step import StepMount
+        from pybuild.runtime.session.forward import Forward
+
+        option = mount.ssh_opt
+        id = (option.id if option is not None else "") or "default"
+        agents = self._supplies.agents
+        socket = agents.socket(id)
+        if socket is None:
+            if option is not None and option.optional:
+                return None
+            raise UserError(
+                f"unset ssh forward key {id}",
+                help=f"give the build an agent of that id: --ssh {id}, --ssh {id}=SOCKET or --ssh {id}=KEY",
+            )
+        uid, gid, mode = (option.uid, option.gid, option.mode) if option is not None else (0, 0, 0o600)
+        path = self._supplies.sandbox().private_path("agent")
+        try:
+            forward = Forward(path, socket, uid=uid, gid=gid, mode=mode, raw=agents.raw(id))
+        except OSError as error:
+            raise _no_owner(uid, gid, error) from None
+        mounted.callback(forward.close)
+        return StepMount(self._dest(mount), path)
+
+    # Parts
+
+    def _dest(self, mount: Mount) -> str:
+        """Where a mount goes; that of a secret or an agent may be relative to the working directory."""
+        return "/" + os.path.normpath(os.path.join("/", self._op.meta.cwd, mount.dest)).lstrip("/")
+
+    def _is_missing(self, dest: str) -> bool:
+        """Whether nothing is at `dest` before the step. A tmpfs there has the kernel's mode, 1777; over a
+        directory, in the root or in another mount, the runtimes give it that one's."""
+        others = (self._dest(mount).rstrip("/") + "/" for mount in self._op.mounts if mount.dest != "/")
+        if any(dest.startswith(other) for other in others):
+            return False
+        root = next(mount for mount in self._op.mounts if mount.dest == "/")
+        return self.tree(root).resolve(os.fsencode(dest)).node is None
+
+    def _secret(self, id: str, *, optional: bool) -> bytes | None:
+        value = self._supplies.secrets.get(id)
+        if value is None and not optional:
+            raise UserError(
+                f"secret {id}: not found",
+                help=f"give it to the build: --secret id={id},src=PATH or --secret id={id},env=NAME",
+            )
+        return value
+
+    def _cache_key(self, mount: Mount) -> CacheKey:
+        option = mount.cache_opt
+        if option is None:
+            raise UserError("missing cache mount options")
+        return self._supplies.caches.key(option.id or mount.dest, self.snapshot(mount), mount.selector)
+
+    def _active(self, mount: Mount) -> Active:
+        active = self._supplies.snapshotter.prepare(self.snapshot(mount))
+        self._stack.callback(active.abort)
+        self._actives[mount.dest] = active
+        return active
+
+
+_KINDS: dict[MountType, Callable[[StepMounts, Mount, ExitStack], StepMount | None]] = {
+    MountType.BIND: StepMounts._bind,
+    MountType.TMPFS: StepMounts._tmpfs,
+    MountType.CACHE: StepMounts._cache,
+    MountType.SECRET: StepMounts._secret_file,
+    MountType.SSH: StepMounts._agent,
+}
+
+
+def _write(path: str, value: bytes, uid: int, gid: int, mode: int) -> None:
+    """A file of this content, owner and mode. Raises UserError for an owner that can't be."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb") as file:
+        file.write(value)
+        try:
+            os.fchown(fd, uid, gid)
+        except OSError as error:
+            raise _no_owner(uid, gid, error) from None
+        os.fchmod(fd, mode)
+
+
+def _no_owner(uid: int, gid: int, error: OSError) -> UserError:
+    return UserError(
+        f"a mount can't be given the owner {uid}:{gid}: {(error.strerror or str(error)).lower()}",
+        help="an ordinary user's build has as many ids as /etc/subuid and /etc/subgid give the user",
+    )
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

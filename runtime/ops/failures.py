@@ -1,0 +1,113 @@
+"""Why a step failed, said to its user."""
+
+from __future__ import annotations
+
+from pybuild.compiler.ops import ExecOp
+from pybuild.lang.diagnostics import Diagnostic, Label, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.graph import Vertex
+
+LAST_LINES = 10
+_FULL = 1 << 20
+"""Bytes left on a file system that count as none."""
+_FORMAT_ERROR = b"xec format error"
+_NO_SPACE = b"o space left on device"
+
+
+class StepFailed(UserError):
+    """A step's process ended with a code that is not among the valid ones. `store` is where its files lie."""
+
+    def __init__(self, vertex: Vertex, exit_code: int, output: bytes, store: str = "") -> None:
+        assert isinstance(vertex.op, ExecOp)
+        command = " ".join(vertex.op.meta.args)
+        lines = output.decode("utf-8", "replace").splitlines()
+        shown = [line.rstrip() for line in lines[-LAST_LINES:]]
+        diagnostic = Diagnostic(
+            f'process "{command}" did not complete successfully: exit code: {exit_code}',
+            labels=[Label(span, _meaning(exit_code)) for span in vertex.metadata.spans[:1]],
+            notes=[("output", "\n".join(["(the last lines)", *shown]))] if shown else [],
+        )
+        super().__init__(diagnostic, help=_space(output, store) or _advice(exit_code))
+        self.vertex = vertex
+
+
+class NotExecutable(UserError):
+    """The kernel does not run a step's program: it is for another processor, or no program at all."""
+
+    def __init__(self, vertex: Vertex) -> None:
+        from pybuild.compiler import platforms
+
+        assert isinstance(vertex.op, ExecOp)
+        program = vertex.op.meta.args[0] if vertex.op.meta.args else ""
+        here, there = platforms.default(), vertex.platform
+        labels = [Label(span) for span in vertex.metadata.spans[:1]]
+        if there is not None and there.architecture != here.architecture:
+            from pybuild.runtime.sandbox.find import install_command
+
+            names = platforms.format_all(there), platforms.format_all(here)
+            title = "a step for {} can't run on this machine ({}): nothing here emulates its processor"
+            super().__init__(
+                Diagnostic(title.format(*names), labels=labels),
+                help=f"install QEMU's emulators: {install_command('qemu-user-static')}; or run the step for this "
+                "machine, in a stage FROM --platform=$BUILDPLATFORM",
+            )
+        else:
+            super().__init__(
+                Diagnostic(f"exec {program}: exec format error: the kernel can't run it", labels=labels),
+                help="a script must begin with #! and its interpreter, with no byte before and no carriage return "
+                f"after it; a program must be built for {platforms.format_all(here)}",
+            )
+        self.vertex = vertex
+
+
+def foreign(vertex: Vertex, output: bytes) -> bool:
+    """Whether a step for another processor ran into a program that the kernel can't execute."""
+    from pybuild.compiler import platforms
+
+    there = vertex.platform
+    other = there is not None and there.architecture != platforms.default().architecture
+    return other and _FORMAT_ERROR in output
+
+
+def _space(output: bytes, store: str) -> str:
+    """What to do when a step found its disk full, and the store's is."""
+    import os
+
+    if _NO_SPACE not in output or not store:
+        return ""
+    found = os.statvfs(store)
+    free = found.f_bavail * found.f_frsize
+    if free > _FULL and (found.f_files == 0 or found.f_favail):
+        return ""
+    what = "no space" if free <= _FULL else "no inodes"
+    return (
+        f"{what} left where the store {store} is: free some, run `pybuild prune --all`, or set PYBUILD_ROOT to a "
+        "directory on a larger file system"
+    )
+
+
+def _meaning(code: int) -> str:
+    if code > 128:
+        import signal
+
+        try:
+            return f"exit code {code}: ended by {signal.Signals(code - 128).name}"
+        except ValueError:
+            pass
+    return f"exit code {code}"
+
+
+def _advice(code: int) -> str:
+    known = {
+        126: "the program was found but can't be executed: is it built for this platform, is its mode +x?",
+        127: "the program, or one it calls, was not found in the image: is it installed, is PATH right?",
+        137: "it was killed, perhaps for want of memory: give it more, or let fewer steps run at once "
+        "with --max-parallelism",
+    }
+    return known.get(
+        code,
+        "its whole output: --progress=plain; to look at the files it left, end the command with `|| true` "
+        "and build with -o DIRECTORY",
+    )

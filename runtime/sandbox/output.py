@@ -1,0 +1,53 @@
+"""What a step writes, apart from what the runtime says in its place.
+
+A program that the kernel does not execute is found out in the container's own process, after the runtime's log is
+closed: it speaks on the step's stderr, crun with a record of JSON, runc with a line.
+"""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STDERR = 2
+_FORMAT_ERROR = "exec format error"
+
+
+class Output:
+    """Passes on what a step writes. What the runtime says instead of it is held back where it is an exec format
+    error (`format_error`), else passed on in plain words."""
+
+    def __init__(self, program: str, on_output: Callable[[int, bytes], None]) -> None:
+        self._program = program
+        self._on_output = on_output
+        self._first = True
+        self.format_error = False
+
+    def __call__(self, stream: int, data: bytes) -> None:
+        reason = self._reason(data) if self._first and stream == _STDERR else None
+        self._first = False
+        if reason is None:
+            self._on_output(stream, data)
+        elif reason.lower() == _FORMAT_ERROR:
+            self.format_error = True
+        else:
+            self._on_output(stream, f"exec {self._program}: {reason}\n".encode("utf-8", "surrogateescape"))
+
+    def _reason(self, data: bytes) -> str | None:
+        """Why the kernel does not execute the program, if these are the runtime's words on it."""
+        text = data.decode("utf-8", "surrogateescape").rstrip("\n")
+        if "\n" in text:
+            return None
+        if text == f"exec {self._program}: {_FORMAT_ERROR}":
+            return _FORMAT_ERROR
+        if not text.startswith('{"msg":"exec container process'):
+            return None
+        try:
+            message = str(json.loads(text)["msg"])
+        except (ValueError, KeyError):
+            return None
+        head = f"exec container process `{self._program}`: "
+        return message.removeprefix(head) if message.startswith(head) else None

@@ -1,0 +1,166 @@
+"""A socket in a step's place behind which an agent of the client answers.
+
+What passes is what BuildKit lets through: the list of keys and signatures. Anything else an agent can be asked
+(adding, removing, locking, extensions) is answered with a failure and never reaches it. A raw agent is connected
+as it is.
+
+Messages of the agent protocol (draft-miller-ssh-agent) are a length of four bytes, big end first, and that many
+bytes, the first of which is the kind.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REQUEST_IDENTITIES, SIGN_REQUEST, EXTENSION = 11, 13, 27
+FAILURE, EXTENSION_FAILURE = 5, 28
+PASSED = (REQUEST_IDENTITIES, SIGN_REQUEST)
+LONGEST = 256 << 10
+"""Bytes of a message: as many as OpenSSH's agent takes."""
+_BACKLOG = 64
+_CHUNK = 1 << 16
+
+
+class Forward:
+    """Listens at `path` for one step, with its owner and mode; the path may be of any length. Threads end with
+    `close`, which takes the socket away."""
+
+    def __init__(self, path: str, agent: str, *, uid: int, gid: int, mode: int, raw: bool = False) -> None:
+        """`agent` is the path of the agent's socket. Raises OSError."""
+        self.path = path
+        self._agent = agent
+        self._raw = raw
+        self._guard = threading.Lock()
+        self._open: set[socket.socket] | None = set()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            _at(path, self._listener.bind)
+            os.chown(path, uid, gid)
+            os.chmod(path, mode & 0o777)
+            self._listener.listen(_BACKLOG)
+        except BaseException:
+            self._listener.close()
+            if os.path.lexists(path):
+                os.unlink(path)
+            raise
+        threading.Thread(target=self._accept, name="ssh forward", daemon=True).start()
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._guard:
+            if self._open is None:
+                return
+            connections, self._open = self._open, None
+        for one in (self._listener, *connections):
+            _shut(one)
+        self._listener.close()
+        os.unlink(self.path)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), name="ssh agent", daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        """One connection of the step to its end. An agent that is gone ends it."""
+        with client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+            with self._guard:
+                if self._open is None:
+                    return
+                self._open |= {client, server}
+            try:
+                _at(self._agent, server.connect)
+                if self._raw:
+                    _connect(client, server)
+                else:
+                    _filter(client, server)
+            except OSError:
+                return
+            finally:
+                with self._guard:
+                    if self._open is not None:
+                        self._open -= {client, server}
+
+
+def _filter(client: socket.socket, server: socket.socket) -> None:
+    """Ask the agent what may be asked, one request after the other, until the client has no more."""
+    while True:
+        request = _message(client)
+        if request is None:
+            return
+        kind = request[0]
+        if kind not in PASSED:
+            client.sendall(_framed(bytes([EXTENSION_FAILURE if kind == EXTENSION else FAILURE])))
+            continue
+        server.sendall(_framed(request))
+        answer = _message(server)
+        if answer is None:
+            return
+        client.sendall(_framed(answer))
+
+
+def _message(stream: socket.socket) -> bytes | None:
+    """The next message; None at the end of the stream, and for what is none."""
+    head = _read(stream, 4)
+    length = int.from_bytes(head, "big")
+    if len(head) < 4 or not 0 < length <= LONGEST:
+        return None
+    body = _read(stream, length)
+    return body if len(body) == length else None
+
+
+def _read(stream: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = stream.recv(min(_CHUNK, size - len(data)))
+        if not part:
+            break
+        data += part
+    return bytes(data)
+
+
+def _framed(message: bytes) -> bytes:
+    return len(message).to_bytes(4, "big") + message
+
+
+def _connect(client: socket.socket, server: socket.socket) -> None:
+    """Pass everything both ways until one side ends."""
+    back = threading.Thread(target=_copy, args=(server, client), name="ssh agent", daemon=True)
+    back.start()
+    _copy(client, server)
+    back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(_CHUNK):
+            target.sendall(data)
+    except OSError:
+        pass
+    finally:
+        _shut(target)
+
+
+def _shut(one: socket.socket) -> None:
+    try:
+        one.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def _at(path: str, use: Callable[[str], object]) -> None:
+    """Use a socket's path through its directory's descriptor: an address holds 107 bytes at most."""
+    fd = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        use(f"/proc/self/fd/{fd}/{os.path.basename(path)}")
+    finally:
+        os.close(fd)

@@ -1,0 +1,239 @@
+"""Running git: with nothing of the user's or the system's configuration, and nothing secret on a command line.
+
+Configuration goes by environment (GIT_CONFIG_COUNT), which git's own children get too, those for submodules among
+them. A process of git ends with the build: it runs in a process group of its own, which cancellation ends, and
+those that speak to the network are ended by the kernel when the thread that started them is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+
+from pybuild.lang.diagnostics import Cancelled, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping, Sequence
+    from typing import IO
+
+    from pybuild.runtime.solver.types import Cancellation
+
+OLDEST = (2, 31)
+"""The first version that takes configuration from the environment."""
+
+STOP_SECONDS = 3.0
+STALL_SECONDS = 60
+
+PROTOCOLS = "git:http:https:ssh"
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+
+SETTINGS = (
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.attributesFile", os.devnull),
+    ("core.excludesFile", os.devnull),
+    ("core.autocrlf", "false"),
+    ("core.symlinks", "true"),
+    ("core.fileMode", "true"),
+    ("core.logAllRefUpdates", "false"),
+    ("credential.helper", ""),
+    ("advice.detachedHead", "false"),
+    ("init.defaultBranch", "master"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("fetch.unpackLimit", "1"),
+    ("fetch.recurseSubmodules", "false"),
+    ("transfer.bundleURI", "false"),
+    ("http.lowSpeedLimit", "1"),
+    ("http.lowSpeedTime", str(STALL_SECONDS)),
+)
+"""What every command is told. `fetch.unpackLimit`: packs are synced to the disk, single objects are not."""
+
+
+class GitFailed(UserError):
+    """git ended with `code`; `said` is what it wrote to its standard error."""
+
+    def __init__(self, command: str, code: int, said: str) -> None:
+        last = next((line for line in reversed(said.splitlines()) if line.strip()), f"exit code {code}")
+        super().__init__(f"git {command} failed: {last}")
+        self.command = command
+        self.code = code
+        self.said = said
+
+
+class Git:
+    """How git is run for one remote: `settings` are configuration pairs, `variables` environment variables, both
+    of which may hold secrets. `home` is an empty directory."""
+
+    __slots__ = ("_cancellation", "_home", "_settings", "_variables")
+
+    def __init__(
+        self,
+        home: str,
+        cancellation: Cancellation,
+        settings: Sequence[tuple[str, str]] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self._home = home
+        self._cancellation = cancellation
+        self._settings = (*SETTINGS, *settings)
+        self._variables = dict(variables or {})
+
+    def run(
+        self,
+        *arguments: str,
+        cwd: str | None = None,
+        network: bool = False,
+        stdin: IO[bytes] | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> tuple[bytes, bytes]:
+        """Standard output and error of `git ARGUMENTS`. Raises GitFailed, Cancelled; UserError when there is no
+        git."""
+        import subprocess
+
+        name = next((each for each in arguments if not each.startswith("-") and "/" not in each), "")
+        command = [program(), *arguments]
+        if network:
+            command = [*mortal(), *command]
+        process = subprocess.Popen(
+            command,
+            cwd=cwd or self._home,
+            env={**self._environment(), **(variables or {})},
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+            umask=0o022,
+        )
+        with process:
+            out, said = self._finish(process)
+        if self._cancellation():
+            raise Cancelled
+        if process.returncode != 0:
+            raise GitFailed(name, process.returncode, said.decode("utf-8", "replace"))
+        return out, said
+
+    def text(self, *arguments: str, cwd: str | None = None, network: bool = False) -> str:
+        """Standard output, decoded and stripped. Raises as `run`."""
+        return self.run(*arguments, cwd=cwd, network=network)[0].decode("utf-8", "surrogateescape").strip()
+
+    def _finish(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        import subprocess
+
+        ended = threading.Event()
+        forget = self._cancellation.on_cancel(lambda: _end(process, ended))
+        try:
+            while True:
+                try:
+                    return process.communicate(timeout=STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if self._cancellation():
+                        _signal(process, signal.SIGKILL)
+        except BaseException:
+            _signal(process, signal.SIGKILL)
+            raise
+        finally:
+            ended.set()
+            forget()
+
+    def _environment(self) -> dict[str, str]:
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": self._home,
+            "XDG_CONFIG_HOME": self._home,
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_TEMPLATE_DIR": self._home,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "true",
+            "GIT_ALLOW_PROTOCOL": PROTOCOLS,
+            "GIT_CONFIG_COUNT": str(len(self._settings)),
+        }
+        for number, (name, value) in enumerate(self._settings):
+            environment[f"GIT_CONFIG_KEY_{number}"] = name
+            environment[f"GIT_CONFIG_VALUE_{number}"] = value
+        for name in PROXIES:
+            for variable in (name, name.lower()):
+                if variable in os.environ:
+                    environment[variable] = os.environ[variable]
+        if os.environ.get("SSL_CERT_FILE"):
+            environment["GIT_SSL_CAINFO"] = os.environ["SSL_CERT_FILE"]
+        return {**environment, **self._variables}
+
+
+def _end(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
+    if not ended.is_set():
+        _signal(process, signal.SIGTERM)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    """To the whole group of a process that has not been waited for."""
+    if process.returncode is None:
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            pass
+
+
+_program: list[str] = []
+
+
+def program() -> str:
+    """The path of git. Raises UserError with the command that installs it, or when it is too old."""
+    if _program:
+        return _program[0]
+    from shutil import which
+
+    from pybuild.runtime.sandbox.find import install_command
+
+    found = which("git")
+    if found is None:
+        raise UserError(
+            "git is not installed: it is needed for sources that are git repositories",
+            help=f"install it: {install_command('git')}",
+        )
+    version = _version(found)
+    if version and version < OLDEST:
+        have, need = (".".join(map(str, one)) for one in (version, OLDEST))
+        raise UserError(
+            f"{found} is git {have}: version {need} or newer is needed",
+            help=f"install it: {install_command('git')}",
+        )
+    _program.append(found)
+    return found
+
+
+_mortal: list[list[str]] = []
+
+
+def mortal() -> list[str]:
+    """What a command is started through so that it dies with the thread that started it: util-linux's setpriv, or
+    nothing where that is missing or older. A git that outlives a killed build then ends with its fetch."""
+    if not _mortal:
+        import subprocess
+        from shutil import which
+
+        found = which("setpriv")
+        prefix = [found, "--pdeathsig", "KILL", "--"] if found else []
+        tried = [*prefix, "true"]
+        works = not prefix or subprocess.run(tried, capture_output=True, check=False).returncode == 0
+        _mortal.append(prefix if works else [])
+    return _mortal[0]
+
+
+def _version(path: str) -> tuple[int, ...]:
+    """() for an answer that can't be read."""
+    import subprocess
+
+    done = subprocess.run(
+        [path, "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    found = re.search(r"(\d+)\.(\d+)", done.stdout)
+    return tuple(map(int, found.groups())) if found else ()

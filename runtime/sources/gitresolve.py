@@ -1,0 +1,106 @@
+"""From a ref to a commit, by asking the remote what it has (`git ls-remote`).
+
+The rules are those of BuildKit's source/git: an exact `refs/…` first, then a branch, then a tag.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.runtime.sources.gitcommand import GitFailed
+from pybuild.runtime.sources.gitrepository import fetch_failed
+from pybuild.runtime.sources.gitrequest import COMMIT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.runtime.sources.gitcommand import Git
+    from pybuild.runtime.sources.gitrequest import GitRequest
+
+
+class GitCommit:
+    """What a ref is. `ref` is its full name (`refs/heads/main`), or the hash where the op gives one; `checksum` is
+    the hash that the remote lists for it; `commit` is the commit itself, where `checksum` is known to be an annotated
+    tag."""
+
+    __slots__ = ("checksum", "commit", "ref")
+
+    def __init__(self, ref: str, checksum: str, commit: str = "") -> None:
+        self.ref = ref
+        self.checksum = checksum
+        self.commit = commit or checksum
+
+
+def known_commit(request: GitRequest) -> GitCommit | None:
+    """The commit of an op that names it by its whole hash: no remote is asked."""
+    if request.by_commit and COMMIT.fullmatch(request.checksum):
+        return GitCommit(request.checksum, request.checksum)
+    if COMMIT.fullmatch(request.ref):
+        return GitCommit(request.ref, request.ref)
+    return None
+
+
+def pinned(identifier: str) -> bool:
+    """Whether a git source's identifier (`git://HOST/PATH#REF:SUBDIR`) names a whole commit hash."""
+    return COMMIT.fullmatch(identifier.partition("#")[2].partition(":")[0]) is not None
+
+
+def resolve(request: GitRequest, git: Git) -> GitCommit:
+    """The commit of a ref. Raises UserError: no such ref; FetchError: the remote can't be asked."""
+    ref = "" if request.ref == "HEAD" else request.ref
+    patterns = [ref, ref + "^{}"] if ref else ["HEAD"]
+    try:
+        out, _ = git.run("ls-remote", "--symref", "--", request.remote, *patterns, network=True)
+    except GitFailed as error:
+        raise fetch_failed(request.remote, error) from None
+    text = out.decode("utf-8", "surrogateescape")
+    return _chosen(request, ref, text) if ref else _default(request, text)
+
+
+def _default(request: GitRequest, listed: str) -> GitCommit:
+    """The default branch. A remote that only says what commit it is at is taken at its word."""
+    branch, commit = "HEAD", ""
+    for line in listed.splitlines():
+        value, _, name = line.partition("\t")
+        if name == "HEAD" and value.startswith("ref: "):
+            branch = value.removeprefix("ref: ").strip()
+        elif name == "HEAD" and COMMIT.fullmatch(value):
+            commit = value
+    if not commit:
+        raise UserError(
+            f"could not find default branch for repository: {request.remote}",
+            help="is the repository empty? else name a branch or a tag behind a #",
+        )
+    return GitCommit(branch, commit)
+
+
+def _chosen(request: GitRequest, ref: str, listed: str) -> GitCommit:
+    found = {}
+    for line in listed.splitlines():
+        value, _, name = line.partition("\t")
+        if COMMIT.fullmatch(value):
+            found[name] = value
+    tag = "refs/tags/" + ref.removeprefix("refs/tags/")
+    names = ("refs/" + ref.removeprefix("refs/"), "refs/heads/" + ref.removeprefix("refs/heads/"), tag)
+    used = next((name for name in names if name in found), None)
+    if used is None:
+        raise UserError(
+            Diagnostic(f"repository does not contain ref {ref}", notes=[("repository", request.remote)]),
+            help="check the name of the branch or tag; a commit is named by its whole hash",
+        )
+    return GitCommit(used, found[used], found.get(used + "^{}", ""))
+
+
+def check(request: GitRequest, found: GitCommit) -> None:
+    """Raises UserError when the checksum of the op, whole or its beginning, is neither that of the ref nor that of
+    the commit it leads to."""
+    if not request.checksum or request.checksum in (found.checksum, found.commit):
+        return
+    if found.checksum.startswith(request.checksum) or found.commit.startswith(request.checksum):
+        return
+    got = found.checksum if found.commit == found.checksum else f"{found.checksum} or {found.commit}"
+    raise UserError(
+        Diagnostic(
+            f"expected checksum to match {request.checksum}, got {got}",
+            notes=[("repository", request.remote)],
+        ),
+        help=f"{request.ref or 'the default branch'} is at another commit than the one that was meant",
+    )

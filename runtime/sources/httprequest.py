@@ -1,0 +1,186 @@
+"""What an http(s) source op asks for, and the name of the file that it gets."""
+
+from __future__ import annotations
+
+import re
+
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.cache.records import digest_of
+from pybuild.runtime.registry.errors import shown_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pybuild.compiler.ops import SourceOp
+    from pybuild.runtime.session.types import Secrets
+
+UNNAMED = "download"
+"""The name of a file that neither the op, the server nor the address names."""
+
+MODE = 0o600
+HEADERS = ("accept", "user-agent")
+"""Headers that an op may set; BuildKit ignores others."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_ATTRIBUTES = frozenset(
+    {
+        "http.checksum",
+        "http.filename",
+        "http.perm",
+        "http.uid",
+        "http.gid",
+        "http.authheadersecret",
+    }
+)
+
+
+class HttpRequest:
+    """A source op, read. `url` holds no user: `login` is what stands there (`user:password`, decoded), or "".
+    `headers` are those that the op sets, in lower case."""
+
+    __slots__ = ("checksum", "gid", "headers", "login", "mode", "name", "secret", "uid", "url")
+
+    def __init__(self, op: SourceOp) -> None:
+        """Raises UserError."""
+        from urllib.parse import unquote
+
+        attrs = op.attrs
+        _check(op)
+        scheme, _, rest = op.identifier.partition("://")
+        rest = rest.partition("#")[0]
+        end = re.search(r"[/?]|$", rest)
+        assert end is not None
+        user, _, host = rest[: end.start()].rpartition("@")
+        if not host:
+            raise UserError(f"invalid URL {shown_url(op.identifier)}: it names no host")
+        self.url = f"{scheme}://{host}{rest[end.start() :]}"
+        self.login = unquote(user) if ":" in user or not user else unquote(user) + ":"
+        self.checksum = attrs.get("http.checksum", "")
+        self.name = safe_name(attrs["http.filename"]) if attrs.get("http.filename") else ""
+        self.mode = (_number(op, "http.perm") & 0o777) or MODE
+        self.uid, self.gid = _number(op, "http.uid"), _number(op, "http.gid")
+        self.secret = attrs.get("http.authheadersecret", "")
+        prefix = "http.header."
+        self.headers = {
+            name.removeprefix(prefix).lower(): value
+            for name, value in attrs.items()
+            if name.startswith(prefix) and name.removeprefix(prefix).lower() in HEADERS
+        }
+
+    def asked(self) -> str:
+        """Digest of the address and all else that shapes the result. It stands in the store: no login is in it
+        but by its digest."""
+        headers = [f"{name}:{value}" for name, value in sorted(self.headers.items())]
+        return digest_of(
+            self.url,
+            self.login,
+            self.name,
+            f"{self.mode:o}",
+            f"{self.uid}:{self.gid}",
+            self.secret,
+            *headers,
+        )
+
+    def sent(self, secrets: Secrets) -> dict[str, str]:
+        """The headers to send. Without a secret that the op names, the client's secrets for the host count:
+        `HTTP_AUTH_TOKEN_HOST`, else `HTTP_AUTH_HEADER_HOST`. Raises UserError: the secret that is named is not
+        there."""
+        from base64 import b64encode
+
+        headers = dict(self.headers)
+        if self.login:
+            headers["Authorization"] = "Basic " + b64encode(self.login.encode()).decode("ascii")
+        if self.secret:
+            value = secrets.get(self.secret)
+            if value is None:
+                raise UserError(
+                    f"failed to retrieve HTTP auth secret {self.secret}",
+                    help=f"give it with --secret id={self.secret}",
+                )
+            headers["Authorization"] = _header(self.secret, value)
+            return headers
+        host = host_of(self.url)
+        for name, before in (("HTTP_AUTH_HEADER_" + host, ""), ("HTTP_AUTH_TOKEN_" + host, "Bearer ")):
+            found = secrets.get(name)
+            if found is not None:
+                headers["Authorization"] = before + _header(name, found)
+        return headers
+
+
+def _check(op: SourceOp) -> None:
+    for name in sorted(op.attrs):
+        if name not in _ATTRIBUTES and not name.startswith("http.header."):
+            raise UserError(f"this version does not execute {name} of a source")
+    checksum = op.attrs.get("http.checksum", "")
+    if checksum and not _DIGEST.fullmatch(checksum):
+        raise UserError(
+            f"invalid checksum {checksum!r} of {shown_url(op.identifier)}",
+            help="write sha256: and 64 hex digits",
+        )
+    if re.search(r"[\x00-\x20\x7f]", op.identifier):
+        raise UserError(f"invalid URL {shown_url(op.identifier)!r}: it holds blanks or control characters")
+
+
+def _number(op: SourceOp, attribute: str) -> int:
+    text = op.attrs.get(attribute, "") or "0"
+    octal = re.fullmatch(r"0[0-7]+", text)
+    if octal is None and not re.fullmatch(r"[0-9]{1,10}|0[xob][0-9a-fA-F]{1,10}", text):
+        raise UserError(f"the attribute {attribute} of {shown_url(op.identifier)} is no number: {text!r}")
+    try:
+        value = int(text, 8 if octal else 0)
+    except ValueError:
+        value = 1 << 32
+    if value >= 1 << 32:
+        raise UserError(f"the attribute {attribute} of {shown_url(op.identifier)} is no number: {text!r}")
+    return value
+
+
+def _header(name: str, value: bytes) -> str:
+    """A secret as the value of a header; a line end behind it is no part of it."""
+    text = value.decode("utf-8", "replace").rstrip("\r\n")
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
+        raise UserError(f"the secret {name} is no header: it has control characters in it")
+    return text
+
+
+def host_of(url: str) -> str:
+    """The host of an address, without its port."""
+    from urllib.parse import urlsplit
+
+    return urlsplit(url).hostname or ""
+
+
+def file_name(url: str, headers: Mapping[str, str] | None = None) -> str:
+    """The name that the server gives (Content-Disposition), else the last part of the address's path."""
+    from urllib.parse import unquote
+
+    given = _disposition(headers.get("Content-Disposition", "")) if headers else ""
+    if given and not given.endswith("/"):
+        return safe_name(given)
+    path = re.split(r"[?#]", url.partition("://")[2], maxsplit=1)[0].partition("/")[2]
+    return safe_name(unquote(path, errors="surrogateescape"))
+
+
+def safe_name(name: str) -> str:
+    """The last part of a path, as the name of a file in one directory."""
+    last = name.rstrip("/").rpartition("/")[2].replace("\0", "")
+    return UNNAMED if last in ("", ".", "..") else last
+
+
+def _disposition(header: str) -> str:
+    """The file name in a Content-Disposition header, the extended form (RFC 6266, `filename*`) before the plain
+    one; "" without one."""
+    if not header:
+        return ""
+    from email.message import Message
+    from email.utils import collapse_rfc2231_value
+
+    message = Message()
+    message["Content-Disposition"] = re.sub(r"[\r\n]", " ", header)
+    names = [
+        collapse_rfc2231_value(value)
+        for name, value in message.get_params([], header="Content-Disposition")
+        if name.lower() == "filename"
+    ]
+    return names[-1] if names else ""

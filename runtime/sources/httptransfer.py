@@ -1,0 +1,199 @@
+"""Receiving a file by HTTP: streamed into a file, taken up where the connection broke.
+
+The body is what the address stands for, so a content coding of gzip is undone, whether or not it was asked for; Go's
+client, and with it BuildKit, does the same.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+
+from pybuild.runtime.registry.errors import Unreachable
+from pybuild.runtime.registry.transport import ATTEMPTS, check, wait
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pybuild.runtime.registry.transport import Response, Transport
+    from pybuild.runtime.solver.types import Cancellation
+
+    Report = Callable[[int, int], None]
+
+PAUSE = 0.2
+PROGRESS = 1 << 20
+"""Bytes between two reports, and those an attempt must bring for the count of failures to begin again."""
+OUTPUT = 1 << 20
+"""Bytes that are unpacked at a time, at most."""
+
+
+class Received:
+    """A received file: the digest of its bytes, and the headers of the answer that brought them."""
+
+    __slots__ = ("digest", "headers")
+
+    def __init__(self, digest: str, headers: Mapping[str, str]) -> None:
+        self.digest = digest
+        self.headers = headers
+
+
+class _Sink:
+    """The file being written, and what is known of it. `raw` counts the bytes that came."""
+
+    __slots__ = ("_fd", "_hash", "_inflate", "_report", "_reported", "_total", "raw")
+
+    def __init__(self, fd: int, report: Report | None) -> None:
+        self._fd = fd
+        self._report = report
+        self.begin({})
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Start from nothing with an answer of these headers."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._hash = sha256()
+        self._inflate = None
+        self.raw = self._reported = 0
+        length = headers.get("Content-Length", "")
+        self._total = int(length) if length.isdecimal() else 0
+        if is_packed(headers):
+            from zlib import decompressobj
+
+            self._inflate = decompressobj(wbits=31)
+
+    def take(self, data: bytes) -> None:
+        """Raises Unreachable for data that is not what its coding says."""
+        self.raw += len(data)
+        if self._inflate is None:
+            self._put(data)
+        else:
+            self._unpack(data)
+        if self._report is not None and self.raw - self._reported >= PROGRESS:
+            self._reported = self.raw
+            self._report(self.raw, self._total)
+
+    def finish(self) -> str:
+        """The digest of all."""
+        if self._inflate is not None and not self._inflate.eof and self.raw:
+            raise _damaged()
+        if self._report is not None:
+            self._report(self.raw, self.raw)
+        return "sha256:" + self._hash.hexdigest()
+
+    def _unpack(self, data: bytes) -> None:
+        from zlib import decompressobj, error
+
+        try:
+            while data:
+                assert self._inflate is not None
+                if self._inflate.eof:
+                    self._inflate = decompressobj(wbits=31)  # a gzip file may be several, one after another
+                self._put(self._inflate.decompress(data, OUTPUT))
+                data = self._inflate.unconsumed_tail or self._inflate.unused_data
+        except error:
+            raise _damaged() from None
+
+    def _put(self, data: bytes) -> None:
+        self._hash.update(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+
+def receive(
+    transport: Transport,
+    response: Response,
+    url: str,
+    headers: Mapping[str, str],
+    target: str,
+    cancellation: Cancellation,
+    report: Report | None = None,
+) -> Received:
+    """Receive the body of `response`, the answer to a GET of `url` with `headers`, into the new file `target`.
+
+    When the connection breaks the rest is asked for, or all again if the server has no way to tell that it still
+    is the same file. Raises RegistryError, Cancelled; `target` is gone then.
+    """
+    fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        sink = _Sink(fd, report)
+        sink.begin(response.headers)
+        answer = _all(transport, response, url, headers, sink, cancellation)
+        digest = sink.finish()
+        check(cancellation)
+        return Received(digest, answer)
+    except BaseException:
+        _unlink(target)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _all(
+    transport: Transport,
+    response: Response,
+    url: str,
+    headers: Mapping[str, str],
+    sink: _Sink,
+    cancellation: Cancellation,
+) -> Mapping[str, str]:
+    """Take the whole body; the headers of the answer it belongs to."""
+    failures, answer = 0, response.headers
+    while True:
+        before = sink.raw
+        try:
+            for data in response.chunks():
+                check(cancellation)
+                sink.take(data)
+            return answer
+        except Unreachable as broken:
+            failures = 1 if sink.raw - before >= PROGRESS else failures + 1
+            if failures >= ATTEMPTS or not broken.transient:
+                raise
+        wait(PAUSE * 2 ** (failures - 1), cancellation)
+        plain = {name: value for name, value in headers.items() if not name.startswith("If-")}
+        response = transport.request("GET", url, {**plain, **_rest(answer, sink.raw)}, cancelled=cancellation)
+        if response.status == 206 and _begins(response.headers, sink.raw):
+            continue
+        if response.status != 200:
+            response.close()
+            response = transport.request("GET", url, plain, cancelled=cancellation)
+        if response.status != 200:
+            response.close()
+            raise Unreachable(f"the connection broke, and then the server answered {response.status}")
+        answer = response.headers
+        sink.begin(answer)
+
+
+def _rest(answer: Mapping[str, str], offset: int) -> dict[str, str]:
+    """The headers that ask for what follows `offset`, if the file is the same still; none where only the whole
+    file can be had."""
+    tag = answer.get("ETag", "").strip()
+    if not offset or not tag or tag.startswith("W/") or is_packed(answer):
+        return {}
+    return {"Range": f"bytes={offset}-", "If-Range": tag}
+
+
+def is_packed(headers: Mapping[str, str]) -> bool:
+    """Whether a body is gzip of the file."""
+    return headers.get("Content-Encoding", "").strip().lower() == "gzip"
+
+
+def _begins(headers: Mapping[str, str], offset: int) -> bool:
+    """Whether a 206 begins at `offset` (`Content-Range: bytes FIRST-LAST/TOTAL`)."""
+    unit, _, rest = headers.get("Content-Range", "").strip().partition(" ")
+    return unit.lower() == "bytes" and rest.partition("-")[0].strip() == str(offset)
+
+
+def _damaged() -> Unreachable:
+    error = Unreachable("the server's gzip coding is damaged")
+    error.reason = str(error)
+    return error
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,214 @@
+"""Build checks without a build: the parser and the lowering of every stage, asked only for what they find.
+
+check        one question -> findings, and what a build would end with
+run_check    the command `pybuild check`
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from pybuild.build import Asked, Question
+    from pybuild.compiler.bridge import Bridge, FileStat, ResolvedImage
+    from pybuild.compiler.graph import Edge
+    from pybuild.compiler.ops import Platform
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.dockerfile.lint.linter import Finding, Linter
+    from pybuild.lang.source import Source
+
+_OF_BASES = ("JSONArgsRecommended", "UndefinedVar", "WorkdirRelativePath")
+"""Rules that can't be judged without the config of the base image: its shell, variables and working directory."""
+_WRONG = 2
+
+
+def check(question: Question, linter: Linter) -> tuple[list[Finding], UserError | None]:
+    """The findings, in the order in which they are found, and what a build would end with.
+
+    Without a target all stages are checked. Raises Cancelled.
+    """
+    from attrs import evolve
+
+    from pybuild.compiler.lower.dockerfile import lower
+
+    try:
+        parsed = question.parse(linter)
+        options = evolve(question.options, linter=linter, lint_all=question.options.target is None)
+        lower(parsed, options, question.bridge)
+    except Cancelled:
+        raise
+    except UserError as error:
+        return linter.findings, error
+    return linter.findings, None
+
+
+class _Report:
+    """What was found in one file: `fixed` and where, what is left, what can't be judged, what is wrong."""
+
+    __slots__ = ("error", "findings", "fixed", "source", "unresolved")
+
+    def __init__(
+        self, source: Source, findings: Sequence[Finding], error: UserError | None, unresolved: Sequence[str]
+    ) -> None:
+        self.source = source
+        self.findings = [one for one in findings if not unresolved or one.rule.name not in _OF_BASES]
+        self.error = error
+        self.unresolved = unresolved
+        self.fixed: list[Finding] = []
+
+
+def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fix: bool) -> int:
+    """Check build files; a directory stands for its Dockerfile. The exit code: 1 for findings, 2 for a file that
+    can't be built. Raises UsageError."""
+    from pybuild.call import FORMATS, known
+
+    known(format, FORMATS, "format")
+    if fix and "-" in files:
+        raise UsageError("standard input can't be fixed", help="name a file, or use pybuild check -")
+    reports: list[_Report] = []
+    code = 0
+    for file in dict.fromkeys(files or (".",)):
+        try:
+            reports.append(_report(file, given, fix=fix))
+        except Cancelled:
+            raise
+        except UserError as error:
+            code = _say(error)
+    for fixed in (finding for report in reports for finding in report.fixed):
+        print(f"{fixed.span.place}: fixed {fixed.rule.name}", file=sys.stderr)
+    show_findings = _show_json if format == "json" else _show_text
+    show_findings(reports)
+    for report in reports:
+        for text in report.unresolved:
+            print(
+                f"note: {report.source.name}: checks that need an image were left out: {text}",
+                file=sys.stderr,
+            )
+        if report.error is not None:
+            code = max(code, _say(report.error))
+    return code or int(any(report.findings for report in reports))
+
+
+def _say(error: UserError) -> int:
+    """Show an error; its exit code. Where checks are errors they are still findings."""
+    from pybuild import failure
+    from pybuild.lang.dockerfile.lint.linter import LintViolation
+
+    failure.report(error, sys.stderr)
+    return error.exit_code if isinstance(error, LintViolation) else _WRONG
+
+
+def _show_json(reports: Sequence[_Report]) -> None:
+    from pybuild.answers import check_json
+    from pybuild.call import show
+
+    error = next((report.error.diagnostic for report in reports if report.error is not None), None)
+    findings = [finding for report in reports for finding in report.findings]
+    show(check_json([report.source for report in reports], findings, error) + "\n")
+
+
+def _show_text(reports: Sequence[_Report]) -> None:
+    from pybuild.call import show
+    from pybuild.failure import coloured, message
+    from pybuild.lang.dockerfile.fix import count_fixable
+
+    colour = coloured(sys.stdout)
+    fixable = count = 0
+    for report in reports:
+        for finding in sorted(report.findings, key=lambda one: one.span.line):
+            show(message(finding.diagnostic, colour=colour) + "\n\n")
+        count += len(report.findings)
+        own = [one for one in report.findings if one.span.source is report.source]
+        fixable += count_fixable(report.source, own)
+    if count:
+        hint = f", {fixable} of which --fix puts right" if fixable else ""
+        print(f"{count} finding{'s' if count > 1 else ''}{hint}", file=sys.stderr)
+
+
+def _report(file: str, given: Mapping[str, Any], *, fix: bool) -> _Report:
+    from pybuild.build import Asked
+    from pybuild.commandline import graph_request
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+    observer = Observer()
+    asked = Asked(graph_request(None if file == "." else file, given), observer, parse=False)
+    engine = asked.open(observer, Cancellation(), enter=False)
+    try:
+        bridges: list[_Lenient] = []
+
+        def lenient(bridge: Bridge) -> Bridge:
+            bridges.append(_Lenient(bridge))
+            return bridges[0]
+
+        question = asked.question(engine, observer, lenient)
+        return _checked(asked, question, bridges[0].unresolved, fix=fix)
+    finally:
+        engine.close()
+
+
+def _checked(asked: Asked, question: Question, unresolved: list[str], *, fix: bool) -> _Report:
+    fixed: list[Finding] = []
+    if fix:
+        from pybuild.lang.dockerfile.fix import fix_all
+        from pybuild.rewrite import encoded, rewrite
+
+        def lint(source: Source) -> list[Finding]:
+            question.text.source = source
+            found = check(question, asked.linter(source))[0]
+            return [one for one in found if one.span.source is source]  # files it includes stay as they are
+
+        before = question.text.source
+        question.text.source, fixed = fix_all(before, lint)
+        if fixed:
+            rewrite(before.name, encoded(question.text.source.text, asked.written))
+    source = question.text.source
+    report = _Report(source, *check(question, asked.linter(source)), unresolved)
+    report.fixed = fixed
+    return report
+
+
+class _Lenient:
+    """A bridge for which an image that can't be asked for has an empty config; `unresolved` says which and why."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self.unresolved: list[str] = []
+
+    def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
+        from pybuild.compiler import image
+        from pybuild.compiler.bridge import ResolvedImage
+        from pybuild.runtime.registry import errors
+
+        try:
+            return self._bridge.resolve_image(ref, platform, log_name=log_name)
+        except (
+            errors.AccessDenied,
+            errors.ServerFailure,
+            errors.TooManyRequests,
+            errors.Unreachable,
+        ) as error:
+            if str(error) not in self.unresolved:
+                self.unresolved.append(str(error))
+            return ResolvedImage(ref, "", image.empty(platform).to_json())
+
+    def resolve_layout(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
+        return self._bridge.resolve_layout(ref, platform, log_name=log_name)
+
+    def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
+        return self._bridge.read_file(edge, path, limit=limit)
+
+    def stat(self, edge: Edge, path: str) -> FileStat:
+        return self._bridge.stat(edge, path)
+
+    def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
+        return self._bridge.read_dir(edge, path)
+
+    def warn(self, warning: Diagnostic) -> None:
+        self._bridge.warn(warning)

@@ -1,0 +1,56 @@
+"""Builds whose context or Dockerfile lies elsewhere: what is fetched before anything can be lowered."""
+
+from __future__ import annotations
+
+from pybuild.compiler.giturl import parse_git_ref
+from pybuild.compiler.options import Options
+from pybuild.compiler.remote import FILE, git_state, http_context
+from pybuild.compiler.state import State
+from pybuild.contexts import DOCKERFILES
+from pybuild.lang.diagnostics import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.bridge import Bridge
+    from pybuild.compiler.graph import Edge
+    from pybuild.contexts import Inputs
+
+
+def open_context(inputs: Inputs, bridge: Bridge, *, keep_git_dir: bool) -> Edge:
+    """The context at `inputs.remote`, and its Dockerfile into `inputs` unless that came from another place.
+
+    .dockerignore means nothing there: the files are not sent from anywhere. Raises UserError.
+    """
+    assert inputs.remote is not None
+    found = parse_git_ref(inputs.remote)
+    single = False
+    if found is not None:
+        name = f"[internal] load git source {inputs.remote}"
+        state = git_state(found, name, keep_git_dir=keep_git_dir)
+    else:
+        state, archive = http_context(inputs.remote, "[internal] load remote build context", bridge)
+        single = not archive
+    assert state.edge is not None
+    if inputs.dockerfile is None and inputs.url is None:
+        names = (inputs.name,) if inputs.name else DOCKERFILES
+        _read(inputs, state.edge, bridge, (FILE,) if single else names)
+    return state.edge
+
+
+def _read(inputs: Inputs, edge: Edge, bridge: Bridge, names: tuple[str, ...]) -> None:
+    for name in names:
+        try:
+            inputs.dockerfile, inputs.name = bridge.read_file(edge, name), name
+        except FileNotFoundError:
+            continue
+        return
+    raise UsageError(f"{inputs.remote} has no {names[0]}", help="name the Dockerfile with -f")
+
+
+def fetch_dockerfile(inputs: Inputs, bridge: Bridge) -> None:
+    """Read the Dockerfile that is at an address of its own. Raises UserError."""
+    assert inputs.url is not None
+    options = Options(name=f"[internal] load remote build definition from {inputs.url}")
+    edge = State.http(inputs.url, filename="Dockerfile", options=options).edge
+    assert edge is not None
+    inputs.dockerfile = bridge.read_file(edge, "Dockerfile")

@@ -1,0 +1,46 @@
+"""Build files written anew: formatted, or with fixes."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pybuild.lang.diagnostics import UserError
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def encoded(text: str, before: bytes) -> bytes:
+    """The bytes of a build file's text, with the byte-order mark that the file had."""
+    mark = BYTE_ORDER_MARK if before.startswith(BYTE_ORDER_MARK) else b""
+    return mark + text.encode("utf-8", "surrogateescape")
+
+
+def rewrite(path: str, data: bytes) -> None:
+    """The file at `path` holds `data`, or what it held before, never a part. Symbolic links are followed; mode and,
+    where that is allowed, owner stay. Raises UserError."""
+    try:
+        _rewrite(os.path.realpath(path), data)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _rewrite(path: str, data: bytes) -> None:
+    before = os.stat(path)
+    part = f"{path}.{os.getpid()}.part"
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(fd, "wb") as file:
+            if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+                try:
+                    os.fchown(fd, before.st_uid, before.st_gid)
+                except PermissionError:
+                    pass
+            os.fchmod(fd, stat.S_IMODE(before.st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise

@@ -1,0 +1,50 @@
+# Shape of: github.com/containers/podman (contrib/podmanimage/stable/Dockerfile)
+# stable/Dockerfile
+#
+# Builds an image with the latest stable version of seal
+# on the latest Fedora, to be run inside of another one.
+#
+FROM registry.fedoraproject.example.org/fedora:latest
+
+# Don't include container-selinux and remove
+# directories used by dnf that are just taking
+# up space.
+RUN dnf -y update && \
+    rpm --setcaps shadow-utils 2>/dev/null && \
+    dnf -y install seal fuse-overlayfs openssh-clients \
+        --exclude container-selinux && \
+    dnf clean all && \
+    rm -rf /var/cache /var/log/dnf* /var/log/yum.*
+
+RUN useradd seal; \
+echo -e "seal:1:999\nseal:1001:64535" > /etc/subuid; \
+echo -e "seal:1:999\nseal:1001:64535" > /etc/subgid;
+
+ARG _REPO_URL="https://raw.example.org/seal/main/contrib/image"
+ADD $_REPO_URL/containers.conf /etc/containers/containers.conf
+ADD $_REPO_URL/seal-containers.conf /home/seal/.config/containers/containers.conf
+
+RUN mkdir -p /home/seal/.local/share/containers && \
+    chown seal:seal -R /home/seal && \
+    chmod 644 /etc/containers/containers.conf
+
+# Copy & modify the defaults to provide reference if runtime changes needed.
+# Changes here are required for running with fuse-overlay storage inside container.
+RUN sed -e 's|^#mount_program|mount_program|g' \
+           -e '/additionalimage.*/a "/var/lib/shared",' \
+           -e 's|^mountopt[[:space:]]*=.*$|mountopt = "nodev,fsync=0"|g' \
+           /usr/share/containers/storage.conf \
+           > /etc/containers/storage.conf
+
+# Note VOLUME options must always happen after the chown call above
+# RUN commands can not modify existing volumes
+VOLUME /var/lib/containers
+VOLUME /home/seal/.local/share/containers
+
+RUN mkdir -p /var/lib/shared/overlay-images \
+             /var/lib/shared/overlay-layers && \
+    touch /var/lib/shared/overlay-images/images.lock && \
+    touch /var/lib/shared/overlay-layers/layers.lock
+
+ENV _CONTAINERS_USERNS_CONFIGURED="" \
+    BUILDAH_ISOLATION=chroot

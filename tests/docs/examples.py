@@ -1,0 +1,200 @@
+"""The examples of `docs/dockerfile`: each `dockerfile` block with the blocks that show what becomes of it.
+
+A comment before a block, which the rendered page doesn't show, says how it is meant. Before a Dockerfile:
+
+    <!-- example; files: app.sh:755 src/a.txt=text; setup: COMMAND; flags: --build-arg A=1 -->
+
+Its context has these `files` (with a mode; the content is the path, or what follows the `=`) and what the shell
+command `setup` makes; `flags` are given to `pybuild build`. `finds` names the build checks that it does not pass.
+With `lowered: NAME …` it is not built but parsed, checked and lowered, the images NAME being empty.
+
+Behind it stand, in any number:
+
+    <!-- prints -->  text: what its steps print, in order
+    <!-- holds -->   text: the files of the result
+    <!-- config -->  json: members of the image's config that have these values
+    <!-- fails -->   text: the error that ends the build
+    <!-- warns -->   text: the findings as the build prints them
+
+A `text` block without a note is a form of words and is not looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "dockerfile"
+FENCE = re.compile(
+    r"^(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+SHOWN = ("prints", "holds", "config", "fails", "warns")
+BASE = re.compile(r'^base = "(host:[^"]+)"$', re.MULTILINE)
+
+
+class Block:
+    """A fenced block; `note` has the parts of the comment before it, `start` and `end` are those of its text."""
+
+    def __init__(self, found: re.Match[str]) -> None:
+        self.kind = found["kind"]
+        self.text = found["text"]
+        self.start, self.end = found.span("text")
+        parts = [part.partition(":") for part in (found["note"] or "").split("; ")]
+        self.note = {name.strip(): value.strip() for name, _, value in parts}
+
+
+class Example:
+    """A Dockerfile of a page, its `number` from 0, and the blocks that show what becomes of it."""
+
+    def __init__(self, page: Path, number: int, line: int, block: Block, shown: list[Block]) -> None:
+        self.page = page
+        self.number = number
+        self.name = f"{page.stem}:{line}"
+        self.block = block
+        self.shown = shown
+
+    @property
+    def built(self) -> bool:
+        return "lowered" not in self.block.note
+
+    @property
+    def finds(self) -> list[str]:
+        return sorted(self.block.note.get("finds", "").split())
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(found) for found in FENCE.finditer(page.read_text(encoding="utf-8"))]
+
+
+def examples() -> Iterator[Example]:
+    for page in sorted(PAGES.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        found = blocks(page)
+        places = [place for place, block in enumerate(found) if block.kind == "dockerfile"]
+        for number, place in enumerate(places):
+            block = found[place]
+            line = text.count("\n", 0, block.start) + 1
+            yield Example(page, number, line, block, list(takewhile(shows, found[place + 1 :])))
+
+
+def shows(block: Block) -> bool:
+    return any(name in block.note for name in SHOWN)
+
+
+def base_context() -> str:
+    """What the pages say that `base` is."""
+    found = BASE.search((PAGES / "index.md").read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1]
+
+
+class Outcome:
+    """What became of an example: in the words of the pages."""
+
+    def __init__(self, example: Example, place: Path, environment: dict[str, str]) -> None:
+        self.place = place
+        note = example.block.note
+        write_files(place, note.get("files", ""))
+        if "setup" in note:
+            subprocess.run(["sh", "-euc", note["setup"]], cwd=place, check=True, timeout=60)
+        (place / "Dockerfile").write_text(example.block.text, encoding="utf-8")
+        wanted = {name for block in example.shown for name in block.note}
+        flags = [f"--build-context=base={base_context()}", *shlex.split(note.get("flags", ""))]
+        if not example.built:
+            flags += ["--check", *(f"--build-context={name}=docker-image://scratch" for name in note["lowered"].split())]
+        if "config" in wanted:
+            flags.append("--output=type=oci,dest=../layout,tar=false")
+        if "holds" in wanted:
+            flags.append("--output=type=local,dest=../files")
+        command = [sys.executable, "-m", "pybuild", "build", "--no-cache", "--progress=rawjson", *flags]
+        done = subprocess.run(
+            command, cwd=place, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        self.code = done.returncode
+        self.answer = done.stdout
+        lines = done.stderr.splitlines(keepends=True)
+        records = [json.loads(line) for line in lines if line.startswith("{")]
+        self.error = "".join(line for line in lines if not line.startswith("{"))
+        self.printed = printed(records)
+        self.warnings = [text(one["short"]) for record in records for one in record.get("warnings", ())]
+
+    @property
+    def rules(self) -> list[str]:
+        if self.answer:
+            return sorted(re.findall(r"^WARNING: (\w+)", self.answer, re.MULTILINE))
+        return sorted(warning.partition(":")[0] for warning in self.warnings)
+
+    def shown(self, block: Block) -> str:
+        """What the block should show."""
+        if "prints" in block.note:
+            return self.printed
+        if "fails" in block.note:
+            return self.error
+        if "warns" in block.note:
+            return "".join(f"{warning}\n" for warning in self.warnings)
+        if "holds" in block.note:
+            return self.listing()
+        members = json.loads(block.text or "{}")
+        return json.dumps({name: self.config.get(name) for name in members}, indent=2) + "\n"
+
+    def listing(self) -> str:
+        """The files and links of the result, and its empty directories."""
+        top = self.place.parent / "files"
+        found = []
+        for path in sorted(top.rglob("*")):
+            name = str(path.relative_to(top))
+            if path.is_symlink():
+                found.append(f"{name} -> {os.readlink(path)}")
+            elif not path.is_dir():
+                found.append(name)
+            elif not any(path.iterdir()):
+                found.append(name + "/")
+        return "".join(f"{name}\n" for name in found)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The members of the image's `config`."""
+        layout = self.place.parent / "layout"
+        index = json.loads((layout / "index.json").read_text())
+        manifest = json.loads(blob(layout, index["manifests"][0]["digest"]))
+        found: dict[str, Any] = json.loads(blob(layout, manifest["config"]["digest"]))["config"]
+        return found
+
+
+def blob(layout: Path, digest: str) -> bytes:
+    return (layout / "blobs" / digest.replace(":", "/")).read_bytes()
+
+
+def write_files(place: Path, listed: str) -> None:
+    for word in shlex.split(listed):
+        name, equals, content = word.partition("=")
+        name, _, mode = name.partition(":")
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content.replace("\\n", "\n") + "\n" if equals else name + "\n", encoding="utf-8")
+        path.chmod(int(mode or "644", 8))
+
+
+def printed(records: list[dict[str, Any]]) -> str:
+    """What steps printed: step by step, in the order they began."""
+    out: dict[str, str] = {}
+    for record in records:
+        for vertex in record.get("vertexes", ()):
+            out.setdefault(vertex["digest"], "")
+        for log in record.get("logs", ()):
+            out[log["vertex"]] = out.get(log["vertex"], "") + text(log["data"])
+    return "".join(out.values())
+
+
+def text(encoded: str) -> str:
+    return base64.b64decode(encoded).decode()
