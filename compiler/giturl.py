@@ -14,6 +14,7 @@ import re
 from attrs import evolve, frozen
 
 from pybuild.compiler.urls import parse_address, query_pairs, unescape
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UserError, suggest
 from pybuild.lang.dockerfile.characters import printable
 
@@ -21,8 +22,6 @@ _SCP = re.compile(
     r"(?P<remote>[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:[^?#\n]*)(?:\?(?P<query>[^#\n]*))?(?:#(?P<fragment>[^\n]*))?"
 )
 _SCHEMES = ("http", "https", "ssh", "git")
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")
-_FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _SWITCHES = ("submodules", "keep-git-dir", "fetch-by-commit")
 _NAMES = (*_SWITCHES, "ref", "tag", "branch", "subdir", "checksum", "commit", "mtime")
 _MTIMES = ("checkout", "commit")
@@ -150,11 +149,12 @@ def _agreed(what: str, one: str, other: str) -> str:
 def _switch(name: str, values: dict[str, str]) -> bool | None:
     """A switch is on when it has no value; None when it isn't given."""
     value = values.get(name)
-    if value is None or value in _FALSE:
-        return None if value is None else False
-    if value and value not in _TRUE:
+    if not value:
+        return None if value is None else True
+    on = truth(value)
+    if on is None:
         raise UserError(f"invalid {name} value: {_quoted(value)}", help="give true or false")
-    return True
+    return on
 
 
 def _mtime(value: str) -> str:

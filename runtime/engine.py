@@ -13,6 +13,7 @@ from time import time
 
 from pybuild.compiler.graph import walk
 from pybuild.compiler.ops import ExecOp, NetMode
+from pybuild.runtime.announcer import Announcer
 from pybuild.runtime.cache.records import Records
 from pybuild.runtime.content.store import Store, make_root
 from pybuild.runtime.images import Images
@@ -21,17 +22,16 @@ from pybuild.runtime.ops.operations import Operations
 from pybuild.runtime.ops.remote import GitHandler, HttpHandler
 from pybuild.runtime.ops.results import View
 from pybuild.runtime.ops.sources import ImageHandler, LocalHandler, patterns
-from pybuild.runtime.progress.observer import Observer, VertexEvent
+from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.session.agents import ClientAgents
 from pybuild.runtime.session.secrets import ClientSecrets
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.solver.solver import Solver
 from pybuild.runtime.solver.types import Cancellation, Input
-from pybuild.runtime.solver.types import Observer as SolverObserver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pybuild.compiler.graph import Edge, Vertex
     from pybuild.compiler.ops import Op, SourceOp
@@ -151,7 +151,7 @@ class Engine:
         )
         self._local = LocalHandler(options.directories, self._local_tree)
         self.operations = self._operations()
-        self._announcer = _Announcer(observer)
+        self._announcer = Announcer(observer)
         parallelism = options.parallelism or max(16, 4 * len(os.sched_getaffinity(0)))
         self._solver: Solver[Vertex, Result] = Solver(
             self.operations, observer=self._announcer, max_parallelism=parallelism
@@ -283,9 +283,7 @@ class Engine:
 
         with self._guard:
             if self._git is None:
-                self._git = GitSource(
-                    self.store, self.snapshotter, self.secrets, self.agents, self._fetching
-                )
+                self._git = GitSource(self.store, self.snapshotter, self.secrets, self.agents, self._fetching)
             return self._git
 
     def _fetching(self, holder: str) -> None:
@@ -375,55 +373,3 @@ def sync_detached(root: str) -> None:
                 sync_old(store)
     finally:
         os._exit(0)
-
-
-class _Announcer(SolverObserver["Vertex"]):
-    """Turns what the solver does into progress events. `on_run` is called once, when a vertex with inputs runs."""
-
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self.on_run: Callable[[], None] | None = None
-        self._started: dict[str, float] = {}
-        self._completed: set[str] = set()
-
-    def rest(self, edges: Sequence[Edge]) -> None:
-        """All is solved: what lies beneath a hit was not looked at, and counts as cached."""
-        for vertex in walk(edges):
-            if vertex.digest not in self._completed:
-                self.completed(vertex, True, None)
-
-    def started(self, vertex: Vertex) -> None:
-        when = self._started[vertex.digest] = time()
-        self._observer.vertex(_event(vertex, started=when))
-        if vertex.inputs and self.on_run is not None:
-            on_run, self.on_run = self.on_run, None
-            on_run()
-
-    def completed(self, vertex: Vertex, cached: bool, error: BaseException | None) -> None:
-        when = time()
-        self._completed.add(vertex.digest)
-        text = "" if error is None else str(error) or type(error).__name__
-        started = self._started.get(vertex.digest, when)
-        if error is None or vertex.digest in self._started:
-            self._observer.vertex(_event(vertex, started=started, completed=when, cached=cached, error=text))
-
-
-def _event(
-    vertex: Vertex,
-    *,
-    started: float | None = None,
-    completed: float | None = None,
-    cached: bool = False,
-    error: str = "",
-) -> VertexEvent:
-    group = vertex.metadata.progress_group
-    return VertexEvent(
-        vertex.digest,
-        vertex.name or vertex.digest,
-        [edge.vertex.digest for edge in vertex.inputs],
-        started=started,
-        completed=completed,
-        cached=cached,
-        error=error,
-        group=group.id if group is not None else "",
-    )

@@ -6,9 +6,6 @@ commas are text and `""` is a quote; a quote anywhere else is an error.
 
 from __future__ import annotations
 
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")
-_FALSE = ("0", "f", "F", "FALSE", "false", "False")
-
 
 class BadFields(ValueError):
     """A text that holds no fields. `column` is the byte at fault, counted from 1; 0 for a text that is empty."""
@@ -30,13 +27,6 @@ def split_fields(text: str) -> list[str]:
         if end == len(text):
             return fields
         at = end + 1
-
-
-def boolean(text: str) -> bool | None:
-    """The truth value that `text` spells, None when it spells none."""
-    if text in _TRUE:
-        return True
-    return False if text in _FALSE else None
 
 
 def _bare(text: str, start: int) -> tuple[str, int]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import suggest
 from pybuild.lang.dockerfile.arguments import Word
 from pybuild.lang.dockerfile.characters import printable
-from pybuild.lang.dockerfile.fields import BadFields, boolean, split_fields
+from pybuild.lang.dockerfile.fields import BadFields, split_fields
 from pybuild.lang.dockerfile.flags import read_flags
 from pybuild.lang.dockerfile.goquote import quote
 from pybuild.lang.dockerfile.instructions import CommandLine, RunDevice, RunInstruction, RunMount
@@ -80,7 +81,7 @@ def _device(node: Node, word: Word) -> RunDevice:
         key, equals, value = field.partition("=")
         key = key.lower()
         if key == "required":
-            required = boolean(value) if equals else True
+            required = truth(value) if equals else True
             if required is None:
                 raise node.error(
                     f"invalid value for required: {printable(value)}", word, help="give true or false"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError, suggest
 from pybuild.runtime.export.destination import STDOUT, check_directory, check_file
 
@@ -243,11 +244,10 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
 
 def boolean(what: str, text: str) -> bool:
     """A truth value in the spellings Go takes. Raises UsageError."""
-    if text in ("1", "t", "T", "true", "TRUE", "True"):
-        return True
-    if text in ("0", "f", "F", "false", "FALSE", "False"):
-        return False
-    raise UsageError(f"{what} is neither true nor false", help="write true or false")
+    on = truth(text)
+    if on is None:
+        raise UsageError(f"{what} is neither true nor false", help="write true or false")
+    return on
 
 
 def source_date_epoch(text: str) -> int:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import Diagnostic, UserError
 
 TYPE_CHECKING = False
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 DIRECTORIES = ("/etc/cdi", "/var/run/cdi", "/etc/buildkit/cdi")
 CLASS = "org.mobyproject.buildkit.device.class"
 AUTO_ALLOW = "org.mobyproject.buildkit.device.autoallow"
-_TRUE = ("1", "t", "T", "true", "TRUE", "True")
 
 _VENDOR = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _CLASS = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
@@ -54,7 +54,7 @@ class Device:
     @property
     def allowed(self) -> bool:
         """Whether its specification lets every build use it."""
-        return self.annotations.get(AUTO_ALLOW, "") in _TRUE
+        return bool(truth(self.annotations.get(AUTO_ALLOW, "")))
 
 
 class Devices:

@@ -10,6 +10,7 @@ import os
 import stat
 import threading
 
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.session.keys import read_key
 from pybuild.runtime.session.types import Agents
@@ -107,11 +108,10 @@ def _source(text: str, id: str, paths: list[str], raw: bool) -> AgentSource:
 
 
 def _boolean(text: str, value: str) -> bool:
-    if value in ("1", "t", "T", "true", "TRUE", "True"):
-        return True
-    if value in ("0", "f", "F", "false", "FALSE", "False"):
-        return False
-    raise _usage(text, f"invalid value for 'raw': {value}")
+    on = truth(value)
+    if on is None:
+        raise _usage(text, f"invalid value for 'raw': {value}")
+    return on
 
 
 def _usage(text: str, title: str) -> UsageError:

@@ -33,8 +33,8 @@ _ATTRIBUTES = frozenset(
 
 class GitRequest:
     """A source op, read. `remote` holds no password, and a user only for SSH; `user` and `password` are what stood
-    there. With `by_commit` the commit that `checksum` names is taken, wherever the ref is. `ref` is a branch, a tag, `refs/…`, a whole commit hash or "", the default branch. `subdir` is a clean
-    relative path, "" for the root."""
+    there. `ref` is a branch, a tag, `refs/…`, a whole commit hash or "", the default branch; with `by_commit` the
+    commit that `checksum` names is taken, wherever the ref is. `subdir` is a clean relative path, "" for the root."""
 
     __slots__ = (
         "by_commit",

@@ -23,9 +23,9 @@ from pybuild.dockerfile import (
     wants_index,
 )
 from pybuild.execute import BuildResult, execute, open_engine, requested_outputs
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.dockerfile.lint.linter import Linter
-from pybuild.options import TRUE
 from pybuild.plan import Plan, Target
 from pybuild.runtime.bridge.bridge import LocalBridge
 from pybuild.runtime.content.place import default_root
@@ -208,7 +208,7 @@ class Asked:
         if inputs.remote is None:
             return None
         keep = self._args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")
-        return open_context(inputs, bridge, keep_git_dir=keep in TRUE)
+        return open_context(inputs, bridge, keep_git_dir=bool(truth(keep)))
 
     def _hosts(self) -> dict[str, str]:
         """The `host:` contexts as OCI layouts."""

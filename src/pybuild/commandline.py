@@ -10,7 +10,7 @@ from typing import Any
 from pybuild import config, options
 from pybuild.call import checked_call, one_call
 from pybuild.flags import PROGRESS
-from pybuild.lang.diagnostics import UsageError, suggest
+from pybuild.lang.diagnostics import UsageError, UserError, suggest
 from pybuild.request import BuildRequest
 
 _NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
@@ -60,10 +60,26 @@ def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
                 help="a build has one: leave one out",
             )
         fields["target"] = target
+    if not fields.get("ssh") and _by_ssh(context) and os.environ.get("SSH_AUTH_SOCK"):
+        fields["ssh"] = ("default",)
     found = config.load(context, fields.get("file"))
     merged = found.over(fields)
     merged["progress"] = _progress(fields.get("progress"), found.settings.get("progress"))
     return BuildRequest(context=context, consulted=found.consulted, **merged)
+
+
+def _by_ssh(context: str) -> bool:
+    """Whether the context is a repository that is reached by SSH: buildx lends such a build the user's agent."""
+    if "@" not in context and not context.startswith("ssh://"):
+        return False
+    from pybuild.compiler.giturl import parse_git_ref
+    from pybuild.compiler.sources import git_remote
+
+    try:
+        found = parse_git_ref(context)
+        return found is not None and not os.path.isdir(context) and git_remote(found.remote)[3]
+    except UserError:
+        return False
 
 
 def _same(value: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from pybuild.flags import ENTITLEMENTS, NETWORKS
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError, suggest
 
 TYPE_CHECKING = False
@@ -23,17 +24,14 @@ _LIMITS = (
     "rttime", "sigpending", "stack",
 )  # fmt: skip
 _DEVICE = "write --allow device, or --allow device=VENDOR/CLASS=NAME[,alias=OTHER]"
-TRUE = ("1", "t", "T", "true", "TRUE", "True")
-_FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 def boolean(text: str, flag: str) -> bool:
     """The spellings of Go's flag package."""
-    if text in TRUE:
-        return True
-    if text in _FALSE:
-        return False
-    raise UsageError(f"invalid value {text!r} of {flag}", help="give true or false")
+    on = truth(text)
+    if on is None:
+        raise UsageError(f"invalid value {text!r} of {flag}", help="give true or false")
+    return on
 
 
 def build_args(texts: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
@@ -189,7 +187,7 @@ def parallelism(text: str) -> int:
 def no_attestation(flag: str, text: str) -> None:
     """Accepts the values that switch an attestation off; no other is possible."""
     words = dict(part.partition("=")[::2] for part in text.split(","))
-    if text in _FALSE or words.get("disabled") in TRUE:
+    if truth(text) is False or truth(words.get("disabled", "")):
         return
     kind = words.get("type") or flag.removeprefix("--")
     raise UsageError(

@@ -20,18 +20,39 @@ BIN = PATH.removeprefix("PATH=")
 
 KINDS: list[tuple[str, dict[str, Any]]] = [
     (r"/golang:", {"Env": [f"PATH=/go/bin:/usr/local/go/bin:{BIN}", "GOPATH=/go"], "WorkingDir": "/go"}),
-    (r"/python:", {"Env": [f"PATH=/usr/local/bin:{BIN}", "LANG=C.UTF-8", "PYTHON_VERSION=3.12.7"], "Cmd": ["python3"]}),
-    (r"/node:", {"Env": [PATH, "NODE_VERSION=20.18.0"], "Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["node"]}),
+    (
+        r"/python:",
+        {"Env": [f"PATH=/usr/local/bin:{BIN}", "LANG=C.UTF-8", "PYTHON_VERSION=3.12.7"], "Cmd": ["python3"]},
+    ),
+    (
+        r"/node:",
+        {"Env": [PATH, "NODE_VERSION=20.18.0"], "Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["node"]},
+    ),
     (r"/rust:", {"Env": [f"PATH=/usr/local/cargo/bin:{BIN}", "CARGO_HOME=/usr/local/cargo"]}),
     (r"/ruby:", {"Env": [f"PATH=/usr/local/bundle/bin:{BIN}", "GEM_HOME=/usr/local/bundle"], "Cmd": ["irb"]}),
     (r"/php:", {"Env": [PATH, "PHP_INI_DIR=/usr/local/etc/php"], "WorkingDir": "/var/www/html"}),
-    (r"temurin|openjdk|graalvm", {"Env": [f"PATH=/opt/java/bin:{BIN}", "JAVA_HOME=/opt/java"], "Cmd": ["jshell"]}),
+    (
+        r"temurin|openjdk|graalvm",
+        {"Env": [f"PATH=/opt/java/bin:{BIN}", "JAVA_HOME=/opt/java"], "Cmd": ["jshell"]},
+    ),
     (r"dotnet/", {"Env": [PATH, "ASPNETCORE_HTTP_PORTS=8080", "APP_UID=1654", "DOTNET_VERSION=8.0.10"]}),
-    (r"nvidia/cuda", {"Env": [f"PATH=/usr/local/cuda/bin:{BIN}", "CUDA_VERSION=12.4.1"], "Labels": {"maintainer": "n"}}),
-    (r"distroless", {"Env": [PATH, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"], "User": "65532", "Cmd": None}),
+    (
+        r"nvidia/cuda",
+        {"Env": [f"PATH=/usr/local/cuda/bin:{BIN}", "CUDA_VERSION=12.4.1"], "Labels": {"maintainer": "n"}},
+    ),
+    (
+        r"distroless",
+        {"Env": [PATH, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"], "User": "65532", "Cmd": None},
+    ),
     (r"nginx", {"Env": [PATH], "ExposedPorts": {"80/tcp": {}}, "StopSignal": "SIGQUIT", "Cmd": ["nginx"]}),
-    (r"postgres", {"Env": [PATH, "PGDATA=/data", "PG_MAJOR=16"], "Volumes": {"/data": {}}, "StopSignal": "SIGINT"}),
-    (r"-onbuild", {"Env": [PATH], "OnBuild": ["WORKDIR /app", "COPY . .", "RUN make", "LABEL triggered=yes"]}),
+    (
+        r"postgres",
+        {"Env": [PATH, "PGDATA=/data", "PG_MAJOR=16"], "Volumes": {"/data": {}}, "StopSignal": "SIGINT"},
+    ),
+    (
+        r"-onbuild",
+        {"Env": [PATH], "OnBuild": ["WORKDIR /app", "COPY . .", "RUN make", "LABEL triggered=yes"]},
+    ),
     (r"keycloak|jenkins|sonarqube", {"Env": [PATH], "User": "1000", "WorkingDir": "/opt"}),
     (r"busybox|/bash:", {"Env": None, "Cmd": ["sh"]}),
     (r"markdownlint", {"Env": [PATH], "User": "node", "WorkingDir": "/workdir"}),

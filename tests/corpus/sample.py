@@ -71,9 +71,7 @@ class Sample:
     def findings(self) -> Counter[str]:
         """Rules of the checks, and how often each found something. Raises what a build would end with."""
         source = decode(self.name, self.data)
-        question = Question(
-            Text(source, extended=False), self._options(None, MACHINE), Registry(), _no_file
-        )
+        question = Question(Text(source, extended=False), self._options(None, MACHINE), Registry(), _no_file)
         found, error = check(question, Linter.of(source, self.build_args))
         if error is not None:
             raise error

@@ -33,6 +33,8 @@ CONSTRUCTS = {
     "mount without a target": r"--mount=from=binaries \\",
     "secret": r"--mount=type=secret",
     "secret as a variable": r"type=secret,id=\w+,env=",
+    "agent socket": r"--mount=type=ssh",
+    "named context": r"(?m)^# Build with:.*--build-context",
     "tmpfs": r"--mount=type=tmpfs",
     "network of a step": r"RUN --network=none",
     "heredoc as a script": r"(?m)^RUN <<",
@@ -127,6 +129,16 @@ def test_every_stage_becomes_a_graph_that_survives_its_encoding(name: str) -> No
                 assert encode_definition(decode_definition(encoded)) == encoded
 
 
+def test_triggers_of_a_base_are_steps_of_the_file() -> None:
+    history = Sample("carlossg__docker-maven__child").lowered(None, MACHINE).image.history
+    assert [entry.created_by for entry in history][2:6] == [
+        "WORKDIR /app",
+        "COPY . . # buildkit",
+        "RUN /bin/sh -c make # buildkit",
+        "LABEL triggered=yes",
+    ]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_file_is_always_the_same_graph(name: str) -> None:
     for platform in PLATFORMS:
@@ -154,9 +166,14 @@ def test_a_damaged_file_is_built_or_refused(name: str, data: st.DataObject) -> N
         del lines[place + 1 :]
     else:
         lines.insert(place, lines[place])
+    error = _refusal(sample, b"".join(lines))
+    assert error is None or str(error)
+
+
+def _refusal(sample: Sample, data: bytes) -> UserError | None:
     options = LowerOptions(build_platforms=(MACHINE,), build_args=sample.build_args)
     try:
-        parsed = parse(decode(name, b"".join(lines)))
-        lower(parsed, options, Registry())
+        lower(parse(decode(sample.name, data)), options, Registry())
     except UserError as error:
-        assert str(error)
+        return error
+    return None

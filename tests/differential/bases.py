@@ -89,6 +89,10 @@ class Bases:
             self._pushed[text] = self._push(json.loads(text))
         return self._pushed[text]
 
+    def layout(self, config: str | None = None) -> Path:
+        """The OCI layout of that image."""
+        return self._directory / self.reference(config).rpartition(":")[2]
+
     def _push(self, config: dict[str, Any]) -> str:
         tag = hashlib.sha256(json.dumps(config).encode() + self._layer).hexdigest()[:12]
         layout = self._directory / tag

@@ -19,7 +19,7 @@ from differential.website import Website
 
 _SECONDS = 120
 _DOCKER_LINE = re.compile(r"^\S*Dockerfile:(\d+)$|(?:on|at) line (\d+)", re.MULTILINE)
-_PYBUILD_LINE = re.compile(r"--> .*Dockerfile:(\d+):", re.MULTILINE)
+_PYBUILD_LINE = re.compile(r"(?:--> | at )\S*Dockerfile:(\d+):", re.MULTILINE)
 
 
 @frozen
@@ -53,13 +53,14 @@ class Builders:
             **self.site.words,
             "BUSYBOX": plain,
             "BASE": self.bases.reference(case.base) if case.base else plain,
+            "LAYOUT": str(self.bases.layout(case.base)),
         }
         contexts = write_contexts(case, directory, references)
         places = {"{" + name + "}": str(path) for name, path in contexts.items()}
         flags = [substituted(flag, {**references, **places}) for flag in case.flags]
         images = directory / "docker.tar", directory / "pybuild.tar"
         here = contexts["context"]
-        main = str(here) if case.main is None else substituted(case.main, {**references, **places})
+        mains = [substituted(main, {**references, **places}) for main in case.main] or [str(here)]
         stdin = None if case.stdin is None else here / case.stdin
         docker = ["docker", "buildx", "build", "--network=host", "--progress=plain"]
         if case.older is not None:
@@ -70,8 +71,11 @@ class Builders:
         environment = {**os.environ, **dict(line.split("=", 1) for line in case.environment)}
         of_docker = {"DOCKER_HOST": self.docker_host, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         commands = (
-            ([*docker, *flags, "-o", f"type=oci,dest={images[0]}", main], of_docker),
-            ([*ours, *flags, "-o", f"type=oci,dest={images[1]}", main], {"PYBUILD_ROOT": str(self.store)}),
+            ([*docker, *flags, "-o", f"type=oci,dest={images[0]}", mains[-1]], of_docker),
+            (
+                [*ours, *flags, "-o", f"type=oci,dest={images[1]}", mains[0]],
+                {"PYBUILD_ROOT": str(self.store)},
+            ),
         )
         running = [_start(command, {**environment, **own}, here, stdin) for command, own in commands]
         finished = [_finish(process) for process in running]

@@ -3,7 +3,7 @@
 A case is a heading `## id: what it shows` and fenced blocks, by the first word after the fence:
 
 - `dockerfile`: the Dockerfile of the context. `BASE` stands for the case's base image, `BUSYBOX` for the
-  plain one; `website.py` has words for what can be fetched.
+  plain one, `LAYOUT` for the OCI layout of `BASE`; `website.py` has words for what can be fetched.
 - `older`: the Dockerfile that Docker gets in its stead, where its frontend doesn't know a flag or an address: the
   same files by other words.
 - `context`, `context NAME`: files of the main context, or of a directory that `{NAME}` in a flag stands for.
@@ -12,7 +12,8 @@ A case is a heading `## id: what it shows` and fenced blocks, by the first word 
 - `base`: the config (JSON) of the case's own base image, which otherwise is the plain one.
 - `flags`: arguments of both builders, one a line; `{context}` is the main context's directory, which is the
   builders' working directory too.
-- `main`: what both get as the main context in place of that directory.
+- `main`: what both get as the main context in place of that directory; a second line is Docker's, where its
+  frontend doesn't know the address.
 - `stdin`: the path of a file of that directory which both get on standard input.
 - `environment`: variables of both builders' environment, one a line.
 - `times`: the times in config and history are compared too. The block is empty.
@@ -72,7 +73,7 @@ class Case:
     flags: tuple[str, ...] = ()
     rejected: tuple[str, ...] | None = None
     older: str | None = None
-    main: str | None = None
+    main: tuple[str, ...] = ()
     stdin: str | None = None
     environment: tuple[str, ...] = ()
     times: bool = False
@@ -121,7 +122,7 @@ def _case(file: str, name: str, title: str, body: str) -> Case:
         flags=tuple(single.get("flags", "").splitlines()),
         rejected=None if rejected is None else tuple(rejected.splitlines()),
         older=single.get("older"),
-        main=single["main"].strip() if "main" in single else None,
+        main=tuple(single.get("main", "").splitlines()),
         stdin=single["stdin"].strip() if "stdin" in single else None,
         environment=tuple(single.get("environment", "").splitlines()),
         times="times" in single,

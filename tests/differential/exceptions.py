@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve, frozen
-from differential.imagetree import ReadImage
+from differential.imagetree import ReadImage, platform_name
 
 Config = dict[str, Any]
 
@@ -34,12 +34,18 @@ class VersionDifference:
 
 
 def expected_image(image: ReadImage, needed: Iterable[Needed]) -> ReadImage:
-    """Docker's image with the differences applied. Each must change something."""
+    """Docker's image with the differences applied. Each must change something.
+
+    In the texts `{platform}` and `{architecture}` are the image's.
+    """
+    platform, architecture = platform_name(image.config), image.config["architecture"]
     for one in needed:
         difference = EXCEPTIONS[one.name]
         if difference.expected is None:
             raise ValueError(f"{one.name} is about refusals")
-        changed = difference.expected(image, one.texts)
+        texts = [text.replace("{platform}", platform) for text in one.texts]
+        texts = [text.replace("{architecture}", architecture) for text in texts]
+        changed = difference.expected(image, tuple(texts))
         if changed == image:
             raise ValueError(f"the exception {one.name} changes nothing")
         image = changed
@@ -117,6 +123,12 @@ def _archive_owner(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
     return evolve(image, tree=tree)
 
 
+def _on_build(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+    """Texts are the triggers of the image."""
+    config = {**image.config["config"], "OnBuild": list(texts)}
+    return evolve(image, config={**image.config, "config": config})
+
+
 EXCEPTIONS: dict[str, VersionDifference] = {
     "arg-values": _history("ARG"),
     "run-arguments": _history("RUN"),
@@ -126,6 +138,9 @@ EXCEPTIONS: dict[str, VersionDifference] = {
     "layer-attributes": VersionDifference(_layer_attributes),
     "link-to-lower-layer": VersionDifference(_linked_to_lower),
     "archive-owner": VersionDifference(_archive_owner),
+    "bare-global-argument": _history("ARG"),
+    "global-argument-fault": VersionDifference(docker_accepts=True),
+    "trigger-of-trigger": VersionDifference(_on_build),
     "chmod-checked": VersionDifference(docker_accepts=True),
     "unknown-owner": VersionDifference(docker_accepts=True),
     "directive-line": VersionDifference(lines_off=-1),

@@ -83,7 +83,7 @@ def read_images(path: Path) -> dict[str, ReadImage]:
                     yield from images(value, prefix + "index: ")
                 else:
                     read = image(value)
-                    yield prefix + _platform(read.config), read
+                    yield prefix + platform_name(read.config), read
 
         return dict(images(json.loads(blob("index.json")), ""))
 
@@ -94,7 +94,7 @@ def read_image(path: Path) -> ReadImage:
     return image
 
 
-def _platform(config: dict[str, Any]) -> str:
+def platform_name(config: dict[str, Any]) -> str:
     return "/".join(config[part] for part in ("os", "architecture", "variant") if config.get(part))
 
 

@@ -133,7 +133,7 @@ def test_chosen(reference: str | None) -> None:
     frontend = choose(reference)
     assert frontend.kind == CHOSEN[reference]
     assert frontend.reference == reference
-    assert frontend.builtin == (frontend.kind == frontends.DOCKERFILE)
+    assert frontend.builtin == (frontend.kind in (frontends.DOCKERFILE, frontends.DOCKERFILE_EXTENDED))
 
 
 @given(st.text(max_size=60))

@@ -59,7 +59,7 @@ def test_what_is_shown_belongs_to_an_example(page: Path) -> None:
     above = ""
     for block in blocks(page):
         if shows(block):
-            assert above in ("dockerfile", "shown"), block.text
+            assert above in ("dockerfile", "sh", "shown"), block.text
             assert block.kind == ("json" if "config" in block.note else "text")
             above = "shown"
         else:

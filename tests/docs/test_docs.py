@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,16 @@ REGISTRY = "localhost:5000"
 
 
 class Block:
-    def __init__(self, page: Path, text: str, found: re.Match[str]) -> None:
+    """A fenced block. `shown` is the text of the block behind it, where a comment says that it `prints` that."""
+
+    def __init__(
+        self, page: Path, text: str, found: re.Match[str], following: re.Match[str] | None = None
+    ) -> None:
         self.kind = found["kind"]
         self.text = found["text"]
         self.note = dict(part.split(": ", 1) for part in (found["note"] or "").split("; ") if ": " in part)
+        prints = following is not None and following["note"] == "prints"
+        self.shown = following["text"] if following is not None and prints else None
         line = text.count("\n", 0, found.start("text")) + 1
         self.name = f"{page.relative_to(ROOT)}:{line}"
 
@@ -44,7 +51,8 @@ def blocks(*kinds: str) -> list[Block]:
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        found += [Block(page, text, match) for match in FENCE.finditer(text)]
+        matches = list(FENCE.finditer(text))
+        found += [Block(page, text, *pair) for pair in zip_longest(matches, matches[1:])]
     return [block for block in found if block.kind in kinds]
 
 
@@ -110,12 +118,14 @@ def test_commands_run(block: Block, place: Path) -> None:
         env=environment(place),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    if block.shown is not None:
+        assert done.stdout == block.shown
 
 
 @pytest.mark.root

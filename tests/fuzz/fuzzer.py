@@ -1,7 +1,7 @@
 """A small fuzzer that is guided by coverage.
 
 1. Every seed runs once; the shortest come first, and those that take new steps are the corpus.
-2. An input of the corpus is chosen, rather a recent one, and mutated. What takes new steps joins the corpus.
+2. An input of the corpus is chosen, rather a recent or a short one, and mutated; what takes new steps joins it.
 3. An input that fails is made smaller while it fails in the same way; each way to fail is reported once.
 
 A run is decided by its seed: the same seed and number of executions give the same inputs. A limit of time only
@@ -73,7 +73,8 @@ class Fuzzer:
     def _next(self) -> bytes:
         corpus: Sequence[bytes] = self.report.corpus or (b"",)
         recent = corpus[-50:] if self.random.random() < 0.5 else corpus
-        return mutated(self.random, self.random.choice(recent), corpus)
+        data = min((self.random.choice(recent) for _ in range(2)), key=len)
+        return mutated(self.random, data, corpus)
 
     def _one(self, data: bytes) -> None:
         report = self.report

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-LONGEST = 2048
+LONGEST = 6000
 
 _INSTRUCTIONS = (
     "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK INCLUDE LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL "
@@ -22,7 +22,8 @@ _FIELDS = (
 )
 _WORDS = (
     "a b /x ../ /./ scratch base AS NONE CMD linux/amd64 windows sha256: docker.io/ localhost:5000/ 80/tcp 1-2 "
-    "SIGTERM 0755 u+rwX 1h2m3s 1.5GiB @ :latest SOURCE_DATE_EPOCH= trigger https:// git@h:p ssh:// .git#v1:sub ?ref=x&subdir=y &&"
+    "SIGTERM 0755 u+rwX 1h2m3s 1.5GiB @ :latest SOURCE_DATE_EPOCH= trigger https:// git@h:p "
+    "ssh:// .git#v1:sub ?ref=x&subdir=y &&"
 )
 _EXPANSIONS = (
     "$ $a ${ } ${a} ${a:-b} ${a-b} ${a:+b} ${a+b} ${a:?b} ${a?b} ${a#x*} ${a##x} ${a%?} ${a%%*} ${a/x/y} ${a//x/y} "
@@ -44,89 +45,28 @@ _HEREDOCS = (
     "<<<",
 )
 _JSON = ("[", "]", '["a"]', '["a","b c"]', '"\\ud800"', '"\\u0000"', ",", "{", "[1]", "1e999", "NaN", "[[")
-_DIRECTIVES = (
-    "# escape=`\n",
-    "# escape=\\\n",
-    "# syntax=x\n",
-    "# check=skip=all\n",
-    "# check=error=true\n",
-    "#!x\n",
-)
-_WILDCARDS = (
-    "*",
-    "**",
-    "**/",
-    "/**",
-    "?",
-    "[a-c]",
-    "[^a]",
-    "[]",
-    "[a",
-    "\\*",
-    "!",
-    "[a-",
-    "[\\]]",
-    "/",
-    "./",
-    "..",
-)
-_ODD = (
-    *(
-        "\0",
-        "\x1b[31m",
-        "\x07",
-        "\x7f",
-        "\x85",
-        "\xa0",
-        "\u2003",
-        "\u2028",
-        "\u202e",
-        "\u200b",
-        "\ufeff",
-        "\ufffd",
-    ),
-    *(
-        "é",
-        "日本",
-        "e\u0301",
-        "\U0001f600",
-        "²",
-        "٣",
-        "ß",
-        "İ",
-        "\x1c",
-        "\v",
-        "\f",
-        "\r",
-        "\r\n",
-        "\n\n",
-        "\t",
-    ),
-)
-_NUMBERS = (
-    "0",
-    "-1",
-    "+1",
-    "65535",
-    "65536",
-    "4294967296",
-    "9223372036854775808",
-    "9" * 30,
-    "9" * 5000,
-    "0x10",
-    "1e9",
-)
+_DIRECTIVES = "# escape=`\n|# escape=\\\n|# syntax=x\n|# check=skip=all\n|# check=error=true\n|#!x\n"
+_WILDCARDS = "* ** **/ /** ? [a-c] [^a] [] [a \\* ! [a- [\\]] / ./ .."
+_SPACES = ("\x1c", "\v", "\f", "\r", "\r\n", "\n\n", "\t", "\x85", "\xa0", "\u2003", "\u2028")
+_CONTROLS = ("\0", "\x1b[31m", "\x07", "\x7f", "\u202e", "\u200b", "\ufeff", "\ufffd")
+_LETTERS = "é 日本 e\u0301 \U0001f600 ² ٣ ß İ"
+_NUMBERS = "0 -1 +1 65535 65536 4294967296 9223372036854775808 0x10 1e9"
+_LONG = ("9" * 30, "9" * 5000, "0" * 5000)
+_BYTES = (b"\xff", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f", b"\xef\xbb\xbf")
 
-DICTIONARY: tuple[bytes, ...] = tuple(
-    token.encode()
-    for token in (
-        *(f"{name} " for name in _INSTRUCTIONS.split()),
-        *(f"\n{name} " for name in _INSTRUCTIONS.split()),
-        *(f"{flag} " if flag[-1] != "=" else flag for flag in _FLAGS.split()),
-        *(token for tokens in (_FIELDS, _WORDS, _EXPANSIONS) for token in tokens.split()),
-        *(_QUOTES + _HEREDOCS + _JSON + _DIRECTIVES + _WILDCARDS + _ODD + _NUMBERS),
-    )
-) + (b"\xff", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f", b"\xef\xbb\xbf")
+
+def _dictionary() -> Iterator[str]:
+    for name in _INSTRUCTIONS.split():
+        yield from (f"{name} ", f"\n{name} ")
+    for flag in _FLAGS.split():
+        yield flag if flag.endswith("=") else f"{flag} "
+    for words in (_FIELDS, _WORDS, _EXPANSIONS, _WILDCARDS, _LETTERS, _NUMBERS):
+        yield from words.split(" ")
+    for tokens in (_QUOTES, _HEREDOCS, _JSON, _DIRECTIVES.split("|"), _SPACES, _CONTROLS, _LONG):
+        yield from tokens
+
+
+DICTIONARY: tuple[bytes, ...] = (*(token.encode() for token in _dictionary()), *_BYTES)
 
 Mutation = Callable[[Random, bytes, Sequence[bytes]], bytes]
 

@@ -12,7 +12,8 @@ The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 
 from attrs import evolve
 
@@ -40,7 +41,7 @@ from pybuild.compiler.lower.dockerfile.stages import (
 )
 from pybuild.compiler.lower.dockerfile.workdir import set_directory
 from pybuild.compiler.ops import Platform
-from pybuild.lang.diagnostics import source_error, suggest
+from pybuild.lang.diagnostics import SourceError, source_error, suggest
 from pybuild.lang.dockerfile.flags import SYNTAX
 from pybuild.lang.dockerfile.instructions import (
     CopyInstruction,
@@ -265,11 +266,23 @@ def _add_triggers(lowering: Lowering, state: StageState) -> bool:
         return False
     triggers = []
     for text in texts:
-        instruction = parse_onbuild(text, f"ONBUILD of {state.stage.base}", lowering.bridge.warn)
-        triggers.append(_bind(lowering, state, instruction, onbuild=True))
+        with _triggered(state):
+            instruction = parse_onbuild(text, f"ONBUILD of {state.stage.base}", lowering.bridge.warn)
+            triggers.append(_bind(lowering, state, instruction, onbuild=True))
     state.commands = [*triggers, *state.commands]
     state.steps += len(triggers)
     return any(command.sources for command in triggers)
+
+
+@contextmanager
+def _triggered(state: StageState) -> Iterator[None]:
+    """Errors in a trigger of the stage's base say which FROM runs it: their own place isn't in the file."""
+    try:
+        yield
+    except SourceError as error:
+        note = f"a trigger that FROM runs at {state.stage.span.place}"
+        error.diagnostic = error.diagnostic.with_note("note", note)
+        raise
 
 
 def _dispatch_stage(lowering: Lowering, state: StageState) -> None:
@@ -292,7 +305,8 @@ def _dispatch_stage(lowering: Lowering, state: StageState) -> None:
     if config.user:
         state.user = config.user
     for command in state.commands:
-        dispatch(lowering, state, command)
+        with _triggered(state) if command.onbuild else nullcontext():
+            dispatch(lowering, state, command)
     lowering.context_paths |= state.context_paths
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import SourceError, source_error, suggest
-from pybuild.lang.dockerfile.fields import boolean
 from pybuild.lang.dockerfile.goquote import quote
 from pybuild.lang.dockerfile.instructions import RunMount
 from pybuild.lang.dockerfile.numbers import read_number
@@ -138,7 +138,7 @@ def _did_you_mean(value: str, choices: tuple[str, ...]) -> str:
 
 
 def _boolean(key: str, value: str) -> bool:
-    read = boolean(value)
+    read = truth(value)
     if read is None:
         raise _Bad(f"invalid value for {key}: {value}", "give true or false")
     return read

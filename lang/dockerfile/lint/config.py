@@ -6,12 +6,11 @@ takes the place of an earlier one, and names that no rule has are let be.
 
 from __future__ import annotations
 
+from pybuild.lang.booleans import truth
 from pybuild.lang.dockerfile.characters import SPACES
 from pybuild.lang.dockerfile.goquote import quote
 from pybuild.lang.dockerfile.lint.rules import Rule
 
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _OPTIONS = 3
 
 
@@ -51,11 +50,12 @@ def parse_check(text: str) -> CheckConfig:
         if not equals:
             raise BadCheck(f"invalid check option {quote(option)}")
         if name == "error":
-            if value not in _TRUE | _FALSE:
+            on = truth(value)
+            if on is None:
                 raise BadCheck(
                     f"failed to parse check option {quote(option)}: {quote(value)} is neither true nor false"
                 )
-            config.error = value in _TRUE
+            config.error = on
         elif name == "skip":
             config.skip_all, config.skip = value == "all" or config.skip_all, _names(value, config.skip)
         elif name == "experimental":

@@ -14,17 +14,13 @@ COPY requirements.txt .
 RUN pip install -r requirements.txt
 
 FROM base
-# Enable unbuffered logging
 ENV PYTHONUNBUFFERED=1
-# Enable Profiler
 ENV ENABLE_PROFILER=1
 
 WORKDIR /letters
 
-# Grab packages from builder
 COPY --from=builder /usr/local/lib/python3.12/ /usr/local/lib/python3.12/
 
-# Add the application
 COPY . .
 
 EXPOSE 8080

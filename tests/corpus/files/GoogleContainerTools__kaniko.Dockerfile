@@ -2,7 +2,7 @@
 FROM golang:1.23 AS builder
 WORKDIR /src
 
-# This arg is passed by docker buildx & contains the target CPU architecture (e.g., amd64, arm64, etc.)
+# the machine it is for
 ARG TARGETARCH
 ARG TARGETOS
 
@@ -12,11 +12,10 @@ ENV GOOS=$TARGETOS
 ENV CGO_ENABLED=0
 ENV GOBIN=/usr/local/bin
 
-# Get GCR credential helper
+# one for each registry that has its own way
 RUN --mount=type=cache,target=/root/.cache/go-build \
     go install example.org/docker-credential-gcr/v2@latest
 
-# Get Amazon ECR credential helper
 RUN --mount=type=cache,target=/root/.cache/go-build \
     go install example.org/docker-credential-ecr@latest
 
@@ -26,7 +25,7 @@ RUN \
   --mount=type=cache,target=/go/pkg \
   make out/executor out/warmer
 
-# Generate latest ca-certificates
+# authorities, in one file
 FROM debian:bookworm-slim AS certs
 
 RUN \
@@ -34,13 +33,12 @@ RUN \
   apt install -y ca-certificates && \
   cat /etc/ssl/certs/* > /ca-certificates.crt
 
-# use musl busybox since it's staticly compiled on all platforms
+# static everywhere
 FROM busybox:musl AS busybox
 
 FROM scratch AS workshop-base-slim
 
-# Create directory with sticky bit and set permissions
-# This directory is used for the executor's own files
+# no shell is here yet: one is mounted
 RUN --mount=from=busybox,dst=/usr/ ["busybox", "sh", "-c", "mkdir -p /workshop && chmod 777 /workshop"]
 
 COPY --from=certs /ca-certificates.crt /workshop/ssl/certs/
@@ -71,7 +69,7 @@ FROM workshop-executor AS workshop-debug
 ENV PATH /usr/local/bin:/workshop:/busybox
 COPY --from=builder /src/out/warmer /workshop/warmer
 COPY --from=busybox /bin /busybox
-# Declare /busybox as a volume to get it automatically in the path to ignore
+# volumes are left out of snapshots
 VOLUME /busybox
 RUN ["/busybox/mkdir", "-p", "/bin"]
 RUN ["/busybox/ln", "-s", "/busybox/sh", "/bin/sh"]

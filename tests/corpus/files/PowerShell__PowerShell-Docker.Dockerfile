@@ -1,6 +1,6 @@
 # escape=`
 # check=skip=JSONArgsRecommended
-# Shape of: github.com/PowerShell/PowerShell-Docker (release/stable/alpine320/docker/Dockerfile)
+# Shape of: github.com/PowerShell/PowerShell-Docker (release/stable/nanoserver/docker/Dockerfile)
 # The files for both systems look alike: backticks continue lines, also where the
 # system has a shell for which a backslash would.
 ARG REPO=mcr.microsoft.com/dotnet/runtime-deps

@@ -9,9 +9,9 @@ LABEL org.opencontainers.image.source="https://git.example.org/element/docker"
 # run as root
 USER root
 
-# can specify versions by CHROME_VERSION;
-#  e.g. chrome-stable
-#       chrome-beta
+# also with a version:
+#    chrome-stable
+#    chrome-beta
 ARG CHROME_VERSION="chrome-stable"
 RUN wget -q -O - https://dl.example.org/linux_signing_key.pub | gpg --dearmor | tee /etc/apt/trusted.gpg.d/chrome.gpg >/dev/null \
   && echo "deb http://dl.example.org/linux/chrome/deb/ stable main" >> /etc/apt/sources.list.d/chrome.list \
@@ -33,7 +33,7 @@ RUN /opt/bin/wrap_chrome_binary
 
 USER ${SEL_UID}
 
-# Dumping Browser information for config
+# read by the node when it registers
 RUN echo "chrome" > /opt/element/browser_name
 RUN chrome --version | awk '{print $3}' > /opt/element/browser_version
 RUN echo "\"goog:chromeOptions\": {\"binary\": \"/usr/bin/chrome\"}" > /opt/element/browser_binary_location

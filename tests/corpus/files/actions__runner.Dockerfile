@@ -1,5 +1,5 @@
 # Shape of: github.com/actions/runner (images/Dockerfile)
-# Source: https://dot.example.org/containers
+# has the libraries a self-contained program needs
 FROM mcr.microsoft.com/dotnet/runtime-deps:8.0-jammy AS build
 
 ARG TARGETOS
@@ -37,12 +37,12 @@ ENV WALKER_MANUALLY_TRAP_SIG=1
 ENV ACTIONS_WALKER_PRINT_LOG_TO_STDOUT=1
 ENV ImageOS=ubuntu22
 
-# 'gpg-agent' and 'software-properties-common' are needed for the 'add-apt-repository' command that follows
+# the last ones are for an archive's key
 RUN apt update -y \
     && apt install -y --no-install-recommends sudo lsb-release gpg-agent software-properties-common curl jq unzip \
     && rm -rf /var/lib/apt/lists/*
 
-# Configure git-core/ppa based on guidance here:  https://git.example.org/download/linux
+# a newer git
 RUN add-apt-repository ppa:git-core/ppa \
     && apt update -y \
     && apt install -y --no-install-recommends git \

@@ -7,7 +7,7 @@ FROM eclipse-temurin:21-jre-alpine AS build-jsa
 
 USER root
 
-# Get franz from https://archive.example.org and pass the url through build arguments
+# a release's address is an argument
 ARG franz_url
 
 COPY jsa_launch /etc/franz/docker/jsa_launch
@@ -24,7 +24,7 @@ RUN set -eux ; \
     gpg --import KEYS; \
     gpg --batch --verify franz.tgz.asc franz.tgz
 
-# Generate jsa files using dynamic CDS for server start command and storage format command
+# classes as a start loads them, mapped at the next one
 RUN /etc/franz/docker/jsa_launch
 
 
@@ -35,7 +35,7 @@ EXPOSE 9092
 
 USER root
 
-# Get franz from https://archive.example.org and pass the url through build arguments
+# a release's address is an argument
 ARG franz_url
 ARG build_date
 

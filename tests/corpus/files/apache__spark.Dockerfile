@@ -14,12 +14,12 @@ ARG BASIC_PIP_PKGS="numpy pyarrow>=15.0.0 six==1.16.0 pandas<=2.2.3 scipy plotly
 # for the remote protocol
 ARG CONNECT_PIP_PKGS="grpcio==1.67.0 protobuf==5.28.3 googleapis-common-protos==1.65.0"
 
-# Install extra needed repos and refresh.
-# - CRAN repo
-# - Ruby repo (for doc generation)
+# Archives beside the distribution's:
+# - packages of the statistics language
+# - what makes the manual
 #
-# This is all in a single "RUN" command so that if anything changes, "apt update" is run to fetch
-# the most current package versions (instead of potentially using old versions cached by docker).
+# Lists of packages and the packages in one step: lists of
+# last month name files that are gone.
 RUN apt-get clean && \
     apt-get update && \
     apt-get install --no-install-recommends -y gnupg ca-certificates && \

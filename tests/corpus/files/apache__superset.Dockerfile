@@ -4,14 +4,14 @@
 #
 
 ######################################################################
-# Node stage to deal with static asset construction
+# The pages
 ######################################################################
 ARG PY_VER=3.11-slim-bookworm
 
 # where the builder says nothing of itself
 ARG BUILDPLATFORM=${BUILDPLATFORM:-amd64}
 
-# Include translations in the final build
+# other languages than English
 ARG BUILD_TRANSLATIONS="false"
 
 FROM --platform=${BUILDPLATFORM} node:20-bookworm-slim AS charts-node-ci
@@ -21,7 +21,7 @@ ARG DEV_MODE="false"
 ENV DEV_MODE=${DEV_MODE}
 
 COPY docker/ /app/docker/
-# Arguments for build configuration
+# another script of package.json
 ARG NPM_BUILD_CMD="build"
 
 RUN /app/docker/apt-install.sh build-essential python3 zstd
@@ -29,19 +29,19 @@ RUN /app/docker/apt-install.sh build-essential python3 zstd
 ENV BUILD_CMD=${NPM_BUILD_CMD} \
     PUPPETEER_SKIP_CHROMIUM_DOWNLOAD=true
 
-# Run the frontend memory monitoring script
+# says so when there is too little memory
 RUN /app/docker/frontend-mem-nag.sh
 
 WORKDIR /app/frontend
 
-# Create necessary folders to avoid errors in subsequent steps
+# copied from later, also when empty
 RUN mkdir -p /app/charts/static/assets \
              /app/charts/translations
 
-# Mount package files and install dependencies if not in dev mode
-# NOTE: we mount packages and plugins as they are referenced in package.json as workspaces
-# ideally we'd COPY only their package.json. Here npm ci will be cached as long
-# as the full content of these folders don't change, yielding a decent cache reuse rate.
+# The two lists are mounted: a change of
+# any other file must not
+# start the installation
+# again
 RUN --mount=type=bind,source=./frontend/package.json,target=./package.json \
     --mount=type=bind,source=./frontend/package-lock.json,target=./package-lock.json \
     --mount=type=cache,target=/root/.cache \
@@ -52,7 +52,6 @@ RUN --mount=type=bind,source=./frontend/package.json,target=./package.json \
         echo "Skipping 'npm ci' in dev mode"; \
     fi
 
-# Runs the webpack build process
 COPY frontend /app/frontend
 
 FROM charts-node-ci AS charts-node
@@ -115,11 +114,9 @@ ENV CHARTS_HOME="/app/charts_home" \
     PYTHONPATH="/app/pythonpath" \
     CHARTS_PORT="8088"
 
-# Copy the entrypoints, make them executable in userspace
 COPY --chmod=755 docker/entrypoints /app/docker/entrypoints
 
 WORKDIR /app
-# Set up necessary directories and user
 RUN mkdir -p \
       ${PYTHONPATH} \
       charts/static \
@@ -127,7 +124,7 @@ RUN mkdir -p \
       frontend \
     && touch charts/static/version_info.json
 
-# Install Playwright and optionally setup headless browsers
+# browsers, for pictures of charts
 ARG INCLUDE_CHROMIUM="true"
 ARG INCLUDE_FIREFOX="false"
 RUN --mount=type=cache,target=${CHARTS_HOME}/.cache/uv \
@@ -138,25 +135,22 @@ RUN --mount=type=cache,target=${CHARTS_HOME}/.cache/uv \
         if [ "$INCLUDE_FIREFOX" = "true" ]; then playwright install firefox; fi; \
     fi
 
-# Copy required files for Python build
 COPY pyproject.toml setup.py MANIFEST.in README.md ./
 COPY frontend/package.json frontend/
 COPY scripts/check-env.py scripts/
 
-# keeping for backward compatibility
+# where it was before
 COPY --chmod=755 ./docker/entrypoints/run-server.sh /usr/bin/
 
-# Some debian libs
 RUN /app/docker/apt-install.sh \
       curl \
       libecpg-dev \
       libpq-dev \
       libsasl2-dev
 
-# Copy compiled things from previous stages
 COPY --from=charts-node /app/charts/static/assets charts/static/assets
 
-# Merging translations from backend and frontend stages
+# both halves of the translations
 COPY charts/translations charts/translations
 COPY --from=charts-node /app/charts/translations charts/translations
 COPY --from=python-translation-compiler /app/translations_mo charts/translations
@@ -170,11 +164,9 @@ EXPOSE ${CHARTS_PORT}
 ######################################################################
 FROM python-common AS lean
 
-# Install Python dependencies using docker/pip-install.sh
 COPY requirements/base.txt requirements/
 RUN --mount=type=cache,target=${CHARTS_HOME}/.cache/uv \
     /app/docker/pip-install.sh --requires-build-essential -r requirements/base.txt
-# Install the package
 RUN --mount=type=cache,target=${CHARTS_HOME}/.cache/uv \
     uv pip install .
 RUN python -m compileall /app/charts
@@ -186,13 +178,11 @@ USER charts
 ######################################################################
 FROM python-common AS dev
 
-# Debian libs needed for dev
 RUN /app/docker/apt-install.sh \
     git \
     pkg-config \
     default-libmysqlclient-dev
 
-# Copy development requirements and install them
 COPY requirements/*.txt requirements/
 RUN --mount=type=cache,target=${CHARTS_HOME}/.cache/uv \
     /app/docker/pip-install.sh --requires-build-essential -r requirements/development.txt
@@ -214,7 +204,7 @@ USER charts
 CMD ["/app/docker/entrypoints/docker-ci.sh"]
 
 ######################################################################
-# Showtime image - lean + DuckDB for examples database
+# For demonstrations
 ######################################################################
 FROM lean AS showtime
 USER root

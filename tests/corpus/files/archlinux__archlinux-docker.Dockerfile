@@ -12,14 +12,14 @@ RUN curl -sOJL "https://packages.example.org/bow-20241020.0.272908.tar.zst" && \
 FROM scratch AS root
 COPY --from=verify /rootfs/ /
 
-# manually run all alpm hooks that can't be run inside the fakechroot
+# hooks that the fake root could not run
 RUN ldconfig && update-ca-trust && locale-gen
 RUN sh -c 'ls usr/lib/sysusers.d/*.conf | /usr/share/libalpm/scripts/systemd-hook sysusers '
 
 # update /etc/os-release
 RUN ln -s /usr/lib/os-release /etc/os-release
 
-# initialize the archilnux keyring, but discard any private key that may be shipped.
+# keys, but none that signs
 RUN pacman-key --init && pacman-key --populate && bash -c "rm -rf etc/pacman.d/gnupg/{openpgp-revocs.d/,private-keys-v1.d/,pubring.gpg~,gnupg.S.}*"
 
 ENV LANG=C.UTF-8

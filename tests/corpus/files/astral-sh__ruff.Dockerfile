@@ -5,7 +5,7 @@ WORKDIR $HOME
 
 RUN apt update && apt install -y build-essential curl python3-venv
 
-# Setup zig as cross compiling linker
+# links for every machine
 RUN python3 -m venv $HOME/.venv
 RUN .venv/bin/pip install crate-zigbuild
 ENV PATH="$HOME/.venv/bin:$PATH"

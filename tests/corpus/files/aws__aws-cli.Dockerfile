@@ -5,11 +5,11 @@ COPY $EXE_FILENAME .
 RUN yum update -y \
   && yum install -y unzip \
   && unzip $EXE_FILENAME \
-  # The --bin-dir is specified so that we can copy the
-  # entire bin directory from the installer stage into
-  # into /usr/local/bin of the final stage without
-  # accidentally copying over any other executables that
-  # may be present in /usr/local/bin of the installer stage.
+  # links to the programs go to
+  # a directory where there is
+  # nothing else, so that the
+  # stage below can copy all
+  # of it
   && ./cloud/install --bin-dir /cloud-bin/
 
 FROM public.ecr.example.com/amazonlinux/amazonlinux:2

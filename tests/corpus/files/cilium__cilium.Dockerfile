@@ -10,17 +10,15 @@ ARG HAIR_PROXY_IMAGE=quay.io/hair/proxy:v1.30.6@sha256:5e7e3f5ca5d2eadafafab4f5b
 FROM ${HAIR_PROXY_IMAGE} AS proxy
 
 #
-# Incremental build. Should be fast given builder-deps is up-to-date!
+# Compilation, with what earlier ones have left
 #
 # The builder's tag is a date: if a new one is needed, push it and change it here.
 #
 FROM --platform=${BUILDPLATFORM} ${HAIR_BUILDER_IMAGE} AS builder
 
-# TARGETOS is an automatic platform ARG enabled by Docker BuildKit.
 ARG TARGETOS
-# TARGETARCH is an automatic platform ARG enabled by Docker BuildKit.
 ARG TARGETARCH
-# MODIFIERS are extra arguments to be passed to make at build time.
+# for make
 ARG MODIFIERS
 
 WORKDIR /go/src/example.org/hair

@@ -1,17 +1,17 @@
 # Shape of: github.com/containerd/nerdctl (Dockerfile)
-# Basic deps
+# what every image has
 ARG CONTAINERD_VERSION=v1.7.22
 ARG RUNC_VERSION=v1.1.14
 ARG CNI_PLUGINS_VERSION=v1.5.1
 
-# Extra deps: Build
+# builds
 ARG KILN_VERSION=v0.15.2
-# Extra deps: Lazy-pulling
+# layers on demand
 ARG STARGZ_VERSION=v0.15.1
-# Extra deps: Rootless
+# without root
 ARG SLIRP_VERSION=v1.3.1
 
-# Test deps
+# for tests
 ARG GO_VERSION=1.22
 ARG UBUNTU_VERSION=24.04
 
@@ -23,8 +23,8 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update -qq && apt-get install -qq --no-install-recommends \
   git pkg-config dpkg-dev
 ARG TARGETARCH
-# libbtrfs: for containerd
-# libseccomp: for runc and bypass4netns
+# btrfs: the daemon's snapshots
+# seccomp: the runtime
 RUN xx-apt-get update -qq && xx-apt-get install -qq --no-install-recommends \
   binutils \
   gcc \
@@ -56,7 +56,7 @@ RUN GO=xx-go CC=$(xx-info)-gcc STRIP=$(xx-info)-strip make static && \
 
 FROM build-base-debian AS build-minimal
 RUN BINDIR=/out/bin make binaries install
-# We do not set CMD to `go test` here, because it requires systemd
+# tests need a service manager: another stage
 
 FROM build-base-debian AS build-full
 ARG TARGETARCH
@@ -92,7 +92,7 @@ FROM scratch AS out-full
 COPY --from=build-full /out /
 
 FROM ubuntu:${UBUNTU_VERSION} AS base
-# fuse3 is required by stargz snapshotter
+# layers on demand are mounted by fuse3
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends \
   apparmor \
   bash-completion \
@@ -110,7 +110,7 @@ VOLUME /var/lib/dinghy
 ENTRYPOINT ["/docker-entrypoint.sh"]
 CMD ["bash", "--login", "-i"]
 
-# convert GO_VERSION=1.16 to the latest release such as "go1.16.1"
+# the full version behind a short one
 FROM golang:${GO_VERSION}-alpine AS goversion
 RUN go env GOVERSION > /GOVERSION
 
@@ -127,7 +127,7 @@ COPY ./Dockerfile.d/test-integration-etc_/ /etc/
 CMD ["gotestsum", "--format=testname", "--rerun-fails=2", "--packages=./cmd/dinghy/...", "--", "-timeout=60m", "-args", "-test.kill-daemon"]
 
 FROM test-integration AS test-integration-rootless
-# Install SSH for creating systemd user session.
+# a session of a user begins with a login
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends uidmap openssh-server openssh-client
 RUN ssh-keygen -q -t rsa -f /root/.ssh/id_rsa -N '' && \
   useradd -m -s /bin/bash rootless && \

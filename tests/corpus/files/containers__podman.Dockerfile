@@ -1,14 +1,14 @@
 # Shape of: github.com/containers/podman (contrib/podmanimage/stable/Dockerfile)
 # stable/Dockerfile
 #
-# Builds an image with the latest stable version of seal
-# on the latest Fedora, to be run inside of another one.
+# A container engine in a container:
+# the newest release on the newest system.
 #
 FROM registry.fedoraproject.example.org/fedora:latest
 
-# Don't include container-selinux and remove
-# directories used by dnf that are just taking
-# up space.
+# Policies are the host's.
+# What the package manager keeps is
+# thrown away.
 RUN dnf -y update && \
     rpm --setcaps shadow-utils 2>/dev/null && \
     dnf -y install seal fuse-overlayfs openssh-clients \
@@ -28,16 +28,16 @@ RUN mkdir -p /home/seal/.local/share/containers && \
     chown seal:seal -R /home/seal && \
     chmod 644 /etc/containers/containers.conf
 
-# Copy & modify the defaults to provide reference if runtime changes needed.
-# Changes here are required for running with fuse-overlay storage inside container.
+# The defaults with three changes,
+# as overlays can't be mounted over overlays.
 RUN sed -e 's|^#mount_program|mount_program|g' \
            -e '/additionalimage.*/a "/var/lib/shared",' \
            -e 's|^mountopt[[:space:]]*=.*$|mountopt = "nodev,fsync=0"|g' \
            /usr/share/containers/storage.conf \
            > /etc/containers/storage.conf
 
-# Note VOLUME options must always happen after the chown call above
-# RUN commands can not modify existing volumes
+# Last: what is changed below a volume
+# by a later step is lost
 VOLUME /var/lib/containers
 VOLUME /home/seal/.local/share/containers
 

@@ -1,5 +1,5 @@
 # Shape of: github.com/cookiecutter/cookiecutter-django ({{cookiecutter.project_slug}}/compose/production/django/Dockerfile)
-# define an alias for the specific python version used in this file.
+# the pages of the mail templates
 FROM docker.io/node:20.18-bookworm-slim AS client-builder
 
 ARG APP_HOME=/app

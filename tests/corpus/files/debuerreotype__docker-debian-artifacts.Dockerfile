@@ -1,4 +1,4 @@
-# Shape of: github.com/debuerreotype/docker-debian-artifacts (bookworm/Dockerfile)
+# Shape of: github.com/debuerreotype/docker-debian-artifacts (bullseye/slim/Dockerfile)
 FROM scratch
 ADD rootfs.tar.xz /
 CMD ["bash"]

@@ -1,5 +1,5 @@
 # Shape of: github.com/devcontainers/images (src/base-debian/.devcontainer/Dockerfile)
-# [Choice] Debian version (use bookworm, or bullseye on local arm64): bookworm, bullseye
+# [Choice] bookworm, bullseye
 ARG VARIANT=bookworm
 FROM buildpack-deps:${VARIANT}-curl
 
@@ -12,6 +12,6 @@ RUN if [ "$VARIANT" = "bookworm" ]; then \
         && rm /tmp/upgrade.sh; \
     fi
 
-# [Optional] Uncomment this section to install additional OS packages.
+# [Optional] what else you need
 # RUN apt-get update && export DEBIAN_FRONTEND=noninteractive \
 #     && apt-get -y install --no-install-recommends <your-package-list-here>

@@ -14,8 +14,8 @@ ENV PG_MAJOR=13 \
 
 #LABEL maintainer="A. Person \"https://people.example.org/a\""
 
-# Ensures that the gid and uid of the following users are consistent to avoid permission issues on directories in the
-# mounted volumes.
+# Numbers before packages: they are those of files on
+# volumes.
 RUN groupadd --gid 104 postgres && \
     useradd --uid 101 --gid 104 --home /var/lib/postgresql --shell /bin/bash -c "PostgreSQL administrator,,," postgres && \
     groupadd --gid 1000 forum && \
@@ -54,9 +54,9 @@ RUN cd / &&\
 ADD install-nginx /tmp/install-nginx
 RUN --mount=type=tmpfs,target=/tmp/n /tmp/install-nginx && rm /tmp/install-nginx
 
-# this tool allows us to disable huge page support for our current process
-# since the flag is preserved through forks and execs it can be used on any
-# process
+# huge pages are off for what it starts: the
+# flag is
+# inherited
 ADD thpoff.c /src/thpoff.c
 RUN gcc -o /usr/local/sbin/thpoff /src/thpoff.c && rm /src/thpoff.c
 

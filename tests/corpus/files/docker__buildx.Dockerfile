@@ -92,7 +92,7 @@ FROM scratch AS binaries-windows
 COPY --link --from=wheel-build /usr/bin/wheel /wheel.exe
 
 FROM binaries-$TARGETOS AS binaries
-# enable scanning for this stage
+# this stage is listed in the bill of materials
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
 
 FROM gobase AS integration-test-base

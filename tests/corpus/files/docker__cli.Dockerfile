@@ -19,7 +19,7 @@ WORKDIR /go/src/example.org/oar
 
 FROM build-base-alpine AS build-alpine
 ARG TARGETPLATFORM
-# gcc is installed for libgcc only
+# of the compiler only its library is used
 RUN xx-apk add --no-cache musl-dev gcc
 
 FROM --platform=$BUILDPLATFORM golang:${GO_VERSION}-${BASE_DEBIAN_DISTRO} AS build-base-debian
@@ -39,15 +39,15 @@ RUN --mount=type=cache,target=/root/.cache/go-build \
     GOBIN=/out GO111MODULE=on CGO_ENABLED=0 go install "example.org/goversioninfo/cmd/goversioninfo@${GOVERSIONINFO_VERSION}"
 
 FROM build-${BASE_VARIANT} AS build
-# GO_LINKMODE defines if static or dynamic binary should be produced
+# GO_LINKMODE static or dynamic
 ARG GO_LINKMODE=static
-# GO_BUILDTAGS defines additional build tags
+# GO_BUILDTAGS more tags for the compiler
 ARG GO_BUILDTAGS
-# GO_STRIP strips debugging symbols if set
+# GO_STRIP leave out what debuggers read
 ARG GO_STRIP
-# CGO_ENABLED manually sets if cgo is used
+# CGO_ENABLED 0 or 1, where the default is wrong
 ARG CGO_ENABLED
-# VERSION sets the version for the produced binary
+# VERSION what --version answers
 ARG VERSION
 COPY --link --from=goversioninfo /out/goversioninfo /usr/bin/goversioninfo
 RUN --mount=type=bind,target=.,ro \

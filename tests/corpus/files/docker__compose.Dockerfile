@@ -135,7 +135,7 @@ FROM binary-unix AS binary-linux
 FROM scratch AS binary-windows
 COPY --link --from=build /out/orchestra /orchestra.exe
 FROM binary-$TARGETOS AS binary
-# enable scanning for this stage
+# this stage is listed in the bill of materials
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
 
 FROM --platform=$BUILDPLATFORM alpine AS releaser
@@ -145,7 +145,7 @@ ARG TARGETARCH
 ARG TARGETVARIANT
 RUN --mount=from=binary \
     mkdir -p /out && \
-    # TODO: should just use standard arch
+    # names of releases as they were before there was a standard
     TARGETARCH=$([ "$TARGETARCH" = "amd64" ] && echo "x86_64" || echo "$TARGETARCH"); \
     TARGETARCH=$([ "$TARGETARCH" = "arm64" ] && echo "aarch64" || echo "$TARGETARCH"); \
     cp orchestra* "/out/orchestra-${TARGETOS}-${TARGETARCH}${TARGETVARIANT}$(ls orchestra* | sed -e 's/^orchestra//')"

@@ -47,7 +47,7 @@ ADD .htmltest.yml .htmltest.yml
 RUN htmltest
 
 FROM build-base AS update-modules
-# MODULE is the Go module path and version of the module to update
+# MODULE a module and its version
 ARG MODULE
 RUN <<"EOT"
 set -ex

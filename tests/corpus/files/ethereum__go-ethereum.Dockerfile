@@ -1,5 +1,5 @@
 # Shape of: github.com/ethereum/go-ethereum (Dockerfile)
-# Support setting various labels on the final image
+# for labels
 ARG COMMIT=""
 ARG VERSION=""
 ARG BUILDNUM=""
@@ -24,7 +24,6 @@ COPY --from=builder /ether/build/bin/node /usr/local/bin/
 EXPOSE 8545 8546 30303 30303/udp
 ENTRYPOINT ["node"]
 
-# Add some metadata labels to help programmatic image consumption
 ARG COMMIT=""
 ARG VERSION=""
 ARG BUILDNUM=""

@@ -2,10 +2,9 @@
 # check=skip=InvalidBaseImagePlatform
 # Shape of: github.com/fluent/fluent-bit (dockerfiles/Dockerfile)
 
-# This is the current target release
 ARG RELEASE_VERSION=3.1.9
 
-# For multi-arch builds - assumption is running on an AMD64 host
+# emulators of the two others
 FROM multiarch/qemu-user-static:x86_64-arm AS qemu-arm32
 FROM multiarch/qemu-user-static:x86_64-aarch64 AS qemu-arm64
 
@@ -43,11 +42,10 @@ RUN echo "deb http://deb.example.org/debian bookworm-backports main" >> /etc/apt
     && apt-get clean \
     && rm -rf /var/lib/apt/lists/*
 
-# Must be run from root of repo
 WORKDIR /src/rivulet/
 COPY . ./
 
-# We split the builder setup out so people can target it or use as a base image without doing a full build.
+# a target of its own: packages are made in it too
 FROM builder-base AS builder
 WORKDIR /src/rivulet/build/
 RUN cmake -DRIV_RELEASE=On \
@@ -70,15 +68,15 @@ COPY conf/rivulet.conf \
     conf/plugins.conf \
     /rivulet/etc/
 
-# Generate schema and include as part of the container image
+# describes its own settings
 RUN /rivulet/bin/rivulet -J > /rivulet/etc/schema.json
 
-# Simple example of how to properly extract packages for reuse in distroless
+# Packages unpacked into a directory: the base below
 FROM debian:bookworm-slim AS deb-extractor
 COPY --from=qemu-arm32 /usr/bin/qemu-arm-static /usr/bin/
 COPY --from=qemu-arm64 /usr/bin/qemu-aarch64-static /usr/bin/
 
-# We download all debs locally then extract them into a directory we can use as the root for distroless.
+# has no package manager, but scanners read its lists
 WORKDIR /tmp
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN apt-get update && \
@@ -98,11 +96,9 @@ RUN apt-get update && \
     dpkg --extract "$deb" /dpkg || exit 10; \
     done
 
-# Remove unnecessary files extracted from deb packages like man pages and docs etc.
 RUN find /dpkg/ -type d -empty -delete && \
     rm -r /dpkg/usr/share/doc/
 
-# We want latest at time of build
 # hadolint ignore=DL3006
 FROM gcr.io/distroless/cc-debian12 AS production
 ARG RELEASE_VERSION
@@ -118,13 +114,12 @@ LABEL description="Rivulet multi-architecture container image" \
     org.opencontainers.image.source="https://git.example.org/rivulet" \
     org.opencontainers.image.documentation="https://docs.example.org/"
 
-# Copy the libraries from the extractor stage into root
 COPY --from=deb-extractor /dpkg /
 
 # Copy certificates
 COPY --from=builder /etc/ssl/certs /etc/ssl/certs
 
-# Finally the binaries as most likely to change
+# changes with each commit
 COPY --from=builder /rivulet /rivulet
 
 EXPOSE 2020

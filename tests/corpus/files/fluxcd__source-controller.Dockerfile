@@ -9,20 +9,17 @@ FROM --platform=$BUILDPLATFORM golang:${GO_VERSION}-${BASE_VARIANT} AS gostable
 
 FROM gostable AS go-linux
 
-# These will be used at current arch to yield execute the cross compilations.
 FROM go-${TARGETOS} AS build-base
 
 RUN apk add --no-cache clang lld
 
 COPY --from=xx / /
 
-# build-go-mod can still be cached at build platform architecture.
 FROM build-base AS build
 
 ARG TARGETPLATFORM
 
-# Some dependencies have to installed for the target platform:
-# https://docs.example.org/xx#cgo
+# headers and libraries of the target
 RUN xx-apk add musl-dev gcc clang lld
 
 # Configure workspace
@@ -45,8 +42,8 @@ COPY internal/ internal/
 ARG TARGETPLATFORM
 ARG TARGETARCH
 
-# Reasons why CGO is in use:
-# - The SHA1 implementation with collision detection
+# C is linked in for a hash
+# that notices collisions
 ENV CGO_ENABLED=1
 RUN export CGO_LDFLAGS="-static -fuse-ld=lld" && \
     xx-go build  \
@@ -54,7 +51,6 @@ RUN export CGO_LDFLAGS="-static -fuse-ld=lld" && \
         -tags 'netgo,osusergo,static_build' \
         -o /stream-controller -trimpath main.go;
 
-# Ensure that the binary was cross-compiled correctly to the target platform.
 RUN xx-verify --static /stream-controller
 
 FROM alpine:3.20

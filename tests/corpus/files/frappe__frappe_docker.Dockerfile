@@ -45,7 +45,7 @@ RUN apt-get update \
     libpq-dev \
     && rm -rf /var/lib/apt/lists/*
 
-# apps.json includes
+# applications to add, encoded
 ARG APPS_JSON_BASE64
 RUN if [ -n "${APPS_JSON_BASE64}" ]; then \
     mkdir /opt/cold && echo "${APPS_JSON_BASE64}" | base64 -d > /opt/cold/apps.json; \

@@ -39,18 +39,17 @@ RUN add-apt-repository -y ppa:git-core/ppa \
 ### user ###
 # '-l': see https://docs.example.org/best-practices/#user
 RUN useradd -l -u 33333 -G sudo -md /home/pod -s /bin/bash -p pod pod \
-    # passwordless sudo for users in the 'sudo' group
+    # nobody has a password here
     && sed -i.bkp -e 's/%sudo\s\+ALL=(ALL\(:ALL\)\?)\s\+ALL/%sudo ALL=NOPASSWD:ALL/g' /etc/sudoers
 ENV HOME=/home/pod
 WORKDIR $HOME
-# custom Bash prompt
 RUN { echo && echo "PS1='\[\033[01;32m\]\u\[\033[00m\] \[\033[01;34m\]\w\[\033[00m\]\$(__git_ps1 \" (%s)\") $ '" ; } >> .bashrc
 
 ### user (2) ###
 USER pod
-# use sudo so that user does not get sudo usage info on (the first) login
+# the lecture is given once, and now
 RUN sudo echo "Running 'sudo': success" && \
-    # create .bashrc.d folder and source it in the bashrc
+    # other images add files to it
     mkdir -p /home/pod/.bashrc.d && \
     (echo; echo "for i in \$(ls -A \$HOME/.bashrc.d/); do source \$HOME/.bashrc.d/\$i; done"; echo) >> /home/pod/.bashrc
 

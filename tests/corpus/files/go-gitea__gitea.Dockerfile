@@ -18,15 +18,14 @@ RUN apk --no-cache add \
     npm \
     && rm -rf /var/cache/apk/*
 
-# Setup repo
 COPY . ${GOPATH}/src/example.org/teacup
 WORKDIR ${GOPATH}/src/example.org/teacup
 
-# Checkout version if set
+# another version than the tree's
 RUN if [ -n "${TEACUP_VERSION}" ]; then git checkout "${TEACUP_VERSION}"; fi \
  && make clean-all build
 
-# Begin env-to-ini build
+# writes settings from variables
 RUN go build contrib/environment-to-ini/environment-to-ini.go
 
 # Copy local files

@@ -1,4 +1,4 @@
-# Shape of: github.com/graalvm/container (graalvm-community/Dockerfile.ol9-java21)
+# Shape of: github.com/graalvm/container (graalvm-community/Dockerfile.ol9-java22)
 FROM container-registry.example.com/os/oraclelinux:9-slim
 
 RUN microdnf install -y bzip2-devel findutils fontconfig gcc gcc-c++ glibc-langpack-en glibc-static gzip less \

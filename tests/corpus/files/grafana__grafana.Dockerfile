@@ -1,15 +1,15 @@
 # syntax=docker/dockerfile:1
 # Shape of: github.com/grafana/grafana (Dockerfile)
 
-# to maintain formatting of multiline commands in vscode, add the following to settings.json:
-# "docker.languageserver.formatter.ignoreMultilineInstructions": true
+# formatters of editors break the long steps:
+# switch them off
 
 ARG BASE_IMAGE=alpine:3.20
 ARG JS_IMAGE=node:20-alpine
 ARG JS_PLATFORM=linux/amd64
 ARG GO_IMAGE=golang:1.23.1-alpine
 
-# Default to building locally
+# compiled here, or taken from an archive
 ARG GO_SRC=go-builder
 ARG JS_SRC=js-builder
 
@@ -50,9 +50,8 @@ ARG BINGO="true"
 
 RUN if grep -i -q alpine /etc/issue; then \
       apk add --no-cache \
-          # This is required to allow building on arm64 due to https://git.example.org/gold/issues/22040
+          # one machine's compiler asks for it
           binutils-gold \
-          # Install build dependencies
           bash gcc g++ make git; \
     fi
 
@@ -62,7 +61,7 @@ COPY go.* ./
 COPY .bingo .bingo
 COPY .citools/src/ ./.citools/src/
 
-# Include vendored dependencies
+# modules that are directories of the tree
 COPY pkg/util/xorm pkg/util/xorm
 COPY pkg/apimachinery pkg/apimachinery
 COPY pkg/build pkg/build
@@ -85,7 +84,7 @@ ENV BUILD_BRANCH=${BUILD_BRANCH}
 
 RUN make build-go GO_BUILD_TAGS=${GO_BUILD_TAGS} WIRE_TAGS=${WIRE_TAGS}
 
-# From-tarball build stage
+# a release
 FROM ${BASE_IMAGE} AS tgz-builder
 
 WORKDIR /tmp/panel
@@ -94,7 +93,6 @@ ARG PANEL_TGZ="panel-latest.linux-x64-musl.tar.gz"
 
 COPY ${PANEL_TGZ} /tmp/panel.tar.gz
 
-# add -v to make tar print every file it extracts
 RUN tar x -z -f /tmp/panel.tar.gz --strip-components=1
 
 # helpers for COPY --from

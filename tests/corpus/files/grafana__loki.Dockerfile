@@ -19,7 +19,7 @@ RUN addgroup -g 10001 -S trickster && \
 RUN mkdir -p /trickster/rules && \
     chown -R trickster:trickster /etc/trickster /trickster
 
-# See https://git.example.org/trickster/issues/1928
+# names are looked up in files first
 RUN [ ! -e /etc/nsswitch.conf ] && echo 'hosts: files dns' > /etc/nsswitch.conf
 
 RUN ln -s /busybox/sh /bin/sh

@@ -1,17 +1,16 @@
 # Shape of: github.com/hashicorp/packer (Dockerfile)
 # ========================================================================
 #
-# This Dockerfile contains multiple targets.
-# Use 'docker build --target=<name> .' to build one.
-# e.g. `docker build --target=release-light .`
+# Several images in one file;
+# --target chooses.
 #
-# All non-dev targets have a VERSION argument that must be provided
-# via --build-arg=VERSION=<version> when building.
+# Those for releases want
+# --build-arg VERSION=…
 #
 # ========================================================================
 
-# Development docker image primarily used for development and debugging.
-# This image builds from the locally generated binary in ./bin/.
+# For those who change it:
+# what they have compiled in bin/
 FROM docker.mirror.example.org/alpine:latest AS dev
 
 RUN apk add --no-cache git bash openssl ca-certificates
@@ -21,7 +20,7 @@ COPY bin/crate /bin/crate
 ENTRYPOINT ["/bin/crate"]
 
 
-# Light docker image which can be used to run the binary to launch containers.
+# Without virtual machines
 FROM docker.mirror.example.org/alpine:latest AS release-light
 
 # BIN_NAME and VERSION: see above
@@ -45,10 +44,9 @@ COPY LICENSE /usr/share/doc/Crate/LICENSE.txt
 ENTRYPOINT ["/bin/crate"]
 
 
-# Full docker image which can be used to run the binary to build images.
+# With them
 FROM docker.mirror.example.org/alpine:latest AS release-full
 
-# Install packages for running VMs
 RUN apk add --no-cache git bash wget openssl gnupg qemu-img "qemu-system-x86_64" ovmf
 
 ARG BIN_NAME=crate
@@ -58,5 +56,5 @@ COPY dist/$TARGETOS/$TARGETARCH/$BIN_NAME /bin/
 
 ENTRYPOINT ["/bin/crate"]
 
-# Set default target to 'dev'.
+# what no --target chooses
 FROM dev

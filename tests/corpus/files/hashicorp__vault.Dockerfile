@@ -12,8 +12,8 @@ ARG PRODUCT_REVISION
 # given along with --platform
 ARG TARGETOS TARGETARCH
 
-# Additional metadata labels used by container registries, platforms
-# and certification scanners.
+# Read by registries and by those
+# who certify.
 LABEL name="Strongbox" \
       maintainer="Strongbox Team <strongbox@example.org>" \
       vendor="Example" \

@@ -20,7 +20,7 @@ RUN apt-get update \
 ENV PATH=/opt/jdk-"${JAVA_VERSION}"/bin:"${PATH}"
 
 # Only the modules that are asked for; the list is of what plugins have been seen to use
-# for now we include the full module path because the binaries could be patched
+# all there are, as nobody knows what plugins load
 RUN if [[ "${TARGETPLATFORM:-}" != 'linux/arm/v7' ]]; then \
     case "$(jlink --version 2>&1)" in \
       "17."*) set -- "--compress=2" ;; \
@@ -56,12 +56,12 @@ RUN apt-get update \
     tzdata \
   && rm -rf /var/lib/apt/lists/*
 
-# Git LFS is not available from a package manager on all the platforms we support
+# packages of it exist for some machines only
 ARG GIT_LFS_VERSION=3.5.1
 RUN arch=$(uname -m | sed -e 's/x86_64/amd64/g' -e 's/aarch64/arm64/g') \
-  # Download the tarball
+  # fetch,
   && curl -L -s -o git-lfs.tgz "https://releases.example.org/git-lfs/v${GIT_LFS_VERSION}/git-lfs-linux-${arch}-v${GIT_LFS_VERSION}.tar.gz" \
-  # Extract, and install
+  # unpack
   && tar xzf git-lfs.tgz git-lfs-${GIT_LFS_VERSION} \
   && bash git-lfs-*/install.sh \
   && rm -rf git-lfs*
@@ -84,33 +84,33 @@ ENV BUTLER_HOME=$BUTLER_HOME
 ENV BUTLER_AGENT_PORT=${agent_port}
 ENV REF=$REF
 
-# It runs with user `butler`, uid = 1000
-# If you bind mount a volume from the host or a data container,
-# ensure you use the same uid
+# The number matters to those who mount a
+# directory of theirs: it should be
+# the owner's
 RUN mkdir -p $BUTLER_HOME \
   && chown ${uid}:${gid} $BUTLER_HOME \
   && groupadd -g ${gid} ${group} \
   && useradd -d "$BUTLER_HOME" -u ${uid} -g ${gid} -l -m -s /bin/bash ${user}
 
-# The home directory is a volume, so configuration and build history
-# can be persisted and survive image upgrades
+# What it knows outlives
+# the image
 VOLUME $BUTLER_HOME
 
-# $REF contains all reference configuration we want
-# to set on a fresh new installation. Use it to bundle additional plugins
+# What a first start copies
+# to the home: plugins, settings
 RUN mkdir -p ${REF}/init.groovy.d
 
-# version being bundled in this docker image
+# newest when this was written
 ARG BUTLER_VERSION
 ENV BUTLER_VERSION=${BUTLER_VERSION:-2.479}
 
-# war checksum, download will be validated using it
+# of the file
 ARG BUTLER_SHA=1114b3a1d2a2b3f4
 
-# Can be used to customize where the war get downloaded from
+# or from a mirror
 ARG BUTLER_URL=https://repo.example.org/public/butler-war/${BUTLER_VERSION}/butler-war-${BUTLER_VERSION}.war
 
-# could use ADD but this one does not check Last-Modified header neither does it allow to control checksum
+# fetched by a step, for its cache
 RUN curl -fsSL ${BUTLER_URL} -o /usr/share/butler/butler.war \
   && echo "${BUTLER_SHA}  /usr/share/butler/butler.war" >/tmp/butler_sha \
   && sha256sum -c --strict /tmp/butler_sha \
@@ -125,10 +125,10 @@ ARG PLUGIN_CLI_VERSION=2.13.2
 ARG PLUGIN_CLI_URL=https://releases.example.org/plugin-manager-${PLUGIN_CLI_VERSION}.jar
 RUN curl -fsSL ${PLUGIN_CLI_URL} -o /opt/plugin-manager.jar
 
-# for main web interface:
+# pages
 EXPOSE ${http_port}
 
-# will be used by attached agents:
+# agents
 EXPOSE ${agent_port}
 
 ENV COPY_REFERENCE_FILE_LOG=$BUTLER_HOME/copy_reference_file.log
@@ -145,7 +145,6 @@ COPY butler-plugin-cli.sh /bin/butler-plugin-cli
 
 ENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/butler.sh"]
 
-# metadata labels
 LABEL \
   org.opencontainers.image.vendor="Butler project" \
   org.opencontainers.image.title="Official Butler Docker image" \

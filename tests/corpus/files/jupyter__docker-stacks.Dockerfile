@@ -7,8 +7,7 @@ FROM $BASE_IMAGE
 
 LABEL maintainer="Jovian Project <jovian@example.org>"
 
-# Fix: https://lint.example.org/DL4006
-# Fix: https://lint.example.org/SC3014
+# a pipe fails with any of its parts
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
 USER root
@@ -47,7 +46,7 @@ EXPOSE $JOVIAN_PORT
 # Configure container startup
 CMD ["start-notebook.py"]
 
-# Copy local files as late as possible to avoid cache busting
+# changes often
 COPY start-notebook.py start-notebook.sh start-singleuser.py start-singleuser.sh /usr/local/bin/
 COPY jovian_server_config.py docker_healthcheck.py /etc/jovian/
 
@@ -55,12 +54,10 @@ COPY jovian_server_config.py docker_healthcheck.py /etc/jovian/
 USER root
 RUN fix-permissions /etc/jovian/
 
-# HEALTHCHECK documentation: https://docs.example.org/builder/#healthcheck
-# This healtcheck works well for `lab`, `notebook`, `nbclassic`, `server`, and `retro` commands
+# asks whichever interface there is
 HEALTHCHECK --interval=3s --timeout=1s --start-period=3s --retries=3 \
     CMD /etc/jovian/docker_healthcheck.py || exit 1
 
-# Switch back to avoid accidental container runs as root
 USER ${NB_UID}
 
 WORKDIR "${HOME}"

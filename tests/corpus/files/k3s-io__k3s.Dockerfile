@@ -54,7 +54,7 @@ ENV DAPPER_RUN_ARGS="--privileged -v little-cache:/go/src/example.org/little/.ca
     DAPPER_DOCKER_SOCKET=true \
     CROSS=true \
     STATIC_BUILD=yes
-# Set $HOME separately because it refers to $DAPPER_SOURCE, set above
+# one line below, for it expands what is above
 ENV HOME=${DAPPER_SOURCE}
 
 WORKDIR ${DAPPER_SOURCE}

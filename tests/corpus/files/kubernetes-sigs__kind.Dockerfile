@@ -57,7 +57,7 @@ FROM go-build AS build-containerd
 ARG TARGETARCH GO_VERSION
 ARG CONTAINERD_VERSION="v1.7.22"
 ARG CONTAINERD_CLONE_URL="https://git.example.org/containerd"
-# we don't build with optional snapshotters, we never select any of these
+# snapshots that nodes never take
 ARG BUILDTAGS="no_aufs no_zfs no_btrfs no_devmapper"
 RUN git clone --filter=tree:0 "${CONTAINERD_CLONE_URL}" /containerd \
     && cd /containerd \

@@ -34,8 +34,8 @@ COPY --chown=www-data:www-data bin/${TARGETARCH}/dbg /
 COPY --chown=www-data:www-data bin/${TARGETARCH}/gateway-controller /
 COPY --chown=www-data:www-data bin/${TARGETARCH}/wait-shutdown /
 
-# Fix permission during the build to avoid issues at runtime
-# with volumes (custom templates)
+# Owners are set here: a start
+# can't, on volumes
 RUN bash -xeu -c ' \
   writeDirs=( \
     /etc/gateway-controller \
@@ -58,7 +58,7 @@ RUN apk add --no-cache libcap \
 
 USER www-data
 
-# Create symlinks to redirect nginx logs to stdout and stderr docker log collector
+# logs are for the container's reader
 RUN  ln -sf /dev/stdout /var/log/engine/access.log \
   && ln -sf /dev/stderr /var/log/engine/error.log
 

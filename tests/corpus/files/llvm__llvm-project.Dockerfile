@@ -22,7 +22,7 @@ WORKDIR /dragon-$DRAGON_VERSION
 
 COPY bootstrap.patch /
 
-# FIXME: the patch is in the next version
+# part of the next release
 RUN cat /bootstrap.patch | patch -p1
 
 RUN mkdir build
@@ -41,8 +41,7 @@ FROM base
 
 COPY --from=stage1-toolchain $DRAGON_SYSROOT $DRAGON_SYSROOT
 
-# Need to install curl for hendrikmuhs/ccache-action
-# Need nodejs for some of the GitHub actions.
+# actions are programs for it
 RUN apt-get update && \
     apt-get install -y \
     binutils \

@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # Shape of: github.com/matrix-org/synapse (docker/Dockerfile)
-# One image for each relase, and none for a fork.
+# The image of releases.
 #
 # There is no agreement on how an application is delivered along with its
 # lock file: https://git.example.org/packer/issues/1938
@@ -13,24 +13,24 @@ ARG PYTHON_VERSION=3.12
 ARG POETRY_VERSION=1.8.3
 
 ###
-### Stage 0: generate requirements.txt
+### Stage 0: the list of packages
 ###
-### This stage is platform-agnostic, so we can use the build platform in case of cross-compilation.
+### The same for every platform, so made on the fastest.
 ###
 FROM --platform=$BUILDPLATFORM ghcr.io/example/uv:python${PYTHON_VERSION}-${DEBIAN_VERSION} AS requirements
 
 WORKDIR /neuron
 
-# Copy just what we need to run `export`...
+# two files decide about it
 COPY pyproject.toml packer.lock /neuron/
 
 # a flag for those who want the newest of everything
 ARG TEST_ONLY_SKIP_DEP_HASH_VERIFICATION
 ARG TEST_ONLY_IGNORE_LOCKFILE
 
-# Export the dependencies, but only if we're actually going to use the lock file.
-# Otherwise, just create an empty requirements file so that the Dockerfile can
-# proceed.
+# Without the lock the list is empty,
+# but it is there: the stage below
+# copies it.
 ARG POETRY_VERSION
 RUN --mount=type=cache,target=/root/.cache/uv \
   if [ -z "$TEST_ONLY_IGNORE_LOCKFILE" ]; then \
@@ -47,7 +47,7 @@ FROM ghcr.io/example/uv:python${PYTHON_VERSION}-${DEBIAN_VERSION} AS builder
 
 ENV UV_LINK_MODE=copy
 
-# Install rust and ensure its in the PATH
+# part of it is compiled
 ENV RUSTUP_HOME=/rust
 ENV CARGO_HOME=/cargo
 ENV PATH=/cargo/bin:/rust/bin:$PATH
@@ -55,24 +55,22 @@ RUN mkdir /rust /cargo
 
 RUN curl -sSf https://sh.example.org | sh -s -- -y --no-modify-path --default-toolchain stable --profile minimal
 
-# arm64 builds consume a lot of memory if `CARGO_NET_GIT_FETCH_WITH_CLI` is not
-# set to true, so we expose it as a build-arg.
+# true saves memory
+# where there is little
 ARG CARGO_NET_GIT_FETCH_WITH_CLI=false
 ENV CARGO_NET_GIT_FETCH_WITH_CLI=$CARGO_NET_GIT_FETCH_WITH_CLI
 
-# To speed up rebuilds, install all of the dependencies before we copy over
-# the whole project, so that this layer in the Docker cache can be
-# used while you develop on the source
+# Packages before sources:
+# this layer stays when only
+# the latter change
 COPY --from=requirements /neuron/requirements.txt /neuron/
 RUN --mount=type=cache,target=/root/.cache/uv \
   uv pip install --prefix="/install" --no-deps -r /neuron/requirements.txt
 
-# Copy over the rest of the neuron source code.
 COPY neuron /neuron/neuron/
 COPY rust /neuron/rust/
 COPY pyproject.toml README.rst build_rust.py Cargo.toml Cargo.lock /neuron/
 
-# Repeat of earlier build argument declaration, as this is a new build stage.
 ARG TEST_ONLY_IGNORE_LOCKFILE
 
 RUN --mount=type=cache,target=/root/.cache/uv \

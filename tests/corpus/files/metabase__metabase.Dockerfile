@@ -21,7 +21,7 @@ RUN apt-get update && apt-get upgrade -y && apt-get install wget apt-transport-h
 
 COPY . .
 
-# version is pulled from git, but git doesn't trust the directory due to different owners
+# the version is a tag of it
 RUN git config --global --add safe.directory /home/node
 
 # install frontend dependencies
@@ -46,11 +46,9 @@ RUN apk add -U bash fontconfig curl font-noto && \
     /opt/java/bin/keytool -noprompt -import -trustcacerts -alias aws -file /app/certs/global.pem -keystore /etc/ssl/certs/java/cacerts -keypass changeit -storepass changeit && \
     mkdir -p /plugins && chmod a+rwx /plugins
 
-# add the jar from STAGE 1, and the script to run it
 COPY --from=builder /home/node/target/uberjar/questions.jar /app/
 COPY bin/docker/run_questions.sh /app/
 
-# expose our default runtime port
 EXPOSE 3000
 
 # run it

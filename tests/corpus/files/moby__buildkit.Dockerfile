@@ -156,7 +156,7 @@ COPY --link --from=kilnctl /usr/bin/kilnctl /kilnctl.exe
 COPY --link --from=kilnd /usr/bin/kilnd /kilnd.exe
 
 FROM binaries-$TARGETOS AS binaries
-# enable scanning for this stage
+# this stage is listed in the bill of materials
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
 
 FROM --platform=$BUILDPLATFORM alpine:${ALPINE_VERSION} AS releaser

@@ -11,7 +11,7 @@ ARG JETTY_VERSION=v0.5.0
 
 ARG HARBOUR_REPOSITORY="https://git.example.org/harbour/cli.git"
 ARG HARBOUR_VERSION=v27.3.1
-# cli used for integration with old daemons
+# an old client, for tests against an old server
 ARG HARBOURCLI_INTEGRATION_VERSION=v17.06.2
 
 # BUILDX_VERSION is what the development image gets
@@ -106,8 +106,8 @@ RUN --mount=from=swagger-src,src=/usr/src/swagger,target=. \
 EOT
 
 # frozen-images
-# See also frozenImages in "testutil/environment/protect.go" (which needs to
-# be updated when adding images to this list)
+# The tests keep a list of the same images, which
+# must be changed along with this one
 FROM debian:${BASE_DEBIAN_DISTRO} AS frozen-images
 RUN --mount=type=cache,sharing=locked,id=harbour-frozen-images-aptlib,target=/var/lib/apt \
     --mount=type=cache,sharing=locked,id=harbour-frozen-images-aptcache,target=/var/cache/apt \
@@ -150,7 +150,7 @@ FROM delve-unsupported AS delve-linux-riscv64
 FROM delve-${TARGETOS}-${TARGETARCH} AS delve
 
 FROM base AS gowinres
-# GOWINRES_VERSION defines go-winres tool version
+# GOWINRES_VERSION resources for the other system
 ARG GOWINRES_VERSION=v0.3.1
 RUN --mount=type=cache,target=/root/.cache/go-build \
     --mount=type=cache,target=/go/pkg/mod \
@@ -161,8 +161,8 @@ RUN --mount=type=cache,target=/root/.cache/go-build \
 FROM base AS containerd-src
 WORKDIR /usr/src/containerd
 RUN git init . && git remote add origin "https://git.example.org/containerd.git"
-# CONTAINERD_VERSION is used to build containerd binaries, and used for the
-# integration tests. It must be a version of the branch of the vendored one.
+# CONTAINERD_VERSION is that of the daemon which tests are run
+# with, of the same branch as the library.
 ARG CONTAINERD_VERSION=v1.7.22
 RUN git fetch -q --depth 1 origin "${CONTAINERD_VERSION}" +refs/tags/*:refs/tags/* && git checkout -q FETCH_HEAD
 
@@ -269,7 +269,7 @@ FROM binary-dummy AS rootlesskit-windows
 FROM rootlesskit-${TARGETOS} AS rootlesskit
 
 FROM base AS crun
-# CRUN_VERSION is the version of crun to build and install
+# CRUN_VERSION a second runtime, for comparison
 ARG CRUN_VERSION=1.12
 RUN --mount=type=cache,sharing=locked,id=harbour-crun-aptlib,target=/var/lib/apt \
     --mount=type=cache,sharing=locked,id=harbour-crun-aptcache,target=/var/cache/apt \
@@ -346,12 +346,12 @@ RUN groupadd -r harbour
 RUN useradd --create-home --gid harbour unprivilegeduser \
  && mkdir -p /home/unprivilegeduser/.local/share/harbour \
  && chown -R unprivilegeduser /home/unprivilegeduser
-# Let us use a .bashrc file
+# the prompt of the tree
 RUN ln -sfv /go/src/example.org/harbour/.bashrc ~/.bashrc
-# Activate bash completion and include ours if mounted
+# completion, if someone mounts it
 RUN echo "source /usr/share/bash-completion/bash_completion" >> /etc/bash.bashrc
 RUN ldconfig
-# Set dev environment as safe git directory
+# the mounted tree belongs to someone else
 RUN git config --global --add safe.directory $GOPATH/src/example.org/harbour
 RUN --mount=type=cache,sharing=locked,id=harbour-dev-aptlib,target=/var/lib/apt \
     --mount=type=cache,sharing=locked,id=harbour-dev-aptcache,target=/var/cache/apt \
@@ -408,11 +408,11 @@ ARG PLATFORM
 ARG PRODUCT
 ARG DEFAULT_PRODUCT_LICENSE
 ARG PACKAGER_NAME
-# PREFIX overrides DEST dir in make.sh script otherwise it fails because of
-# read only mount in current work dir
+# the script writes to PREFIX: the tree is mounted so that it
+# can't be written to
 ENV PREFIX=/tmp
 RUN <<EOT
-  # in bookworm arm64 target does not link with lld so configure it to use ld instead
+  # one linker fails for one target
   if xx-info is-cross && [ "$(xx-info arch)" = "arm64" ]; then
     XX_CC_PREFER_LINKER=ld xx-clang --setup-target-triple
   fi
@@ -460,7 +460,7 @@ RUN <<EOT
   harbourd --version
 EOT
 
-# devcontainer is a stage used by .devcontainer/devcontainer.json
+# for editors that work inside of a container
 FROM dev-base AS devcontainer
 COPY --link . .
 

@@ -4,7 +4,7 @@ ARG BASE_IMAGE=ubuntu:22.04
 ARG GRPC_BASE_IMAGE=${BASE_IMAGE}
 ARG INTEL_BASE_IMAGE=${BASE_IMAGE}
 
-# The requirements-core target is common to all images.  It should not be placed in requirements-core unless every single build will use it.
+# what all variants need, and only that
 FROM ${BASE_IMAGE} AS requirements-core
 
 USER root
@@ -38,7 +38,6 @@ RUN update-ca-certificates
 RUN test -n "$TARGETARCH" \
     || (echo 'warn: missing $TARGETARCH, either set this `ARG` manually, or run using `docker buildkit`')
 
-# Use the variables in subsequent instructions
 RUN echo "Target Architecture: $TARGETARCH"
 RUN echo "Target Variant: $TARGETVARIANT"
 
@@ -90,8 +89,8 @@ ENV MAKEFLAGS=${GRPC_MAKEFLAGS}
 
 WORKDIR /build
 
-# We install GRPC to a different prefix here so that we can copy in only the build artifacts later
-# saves several hundred MB on the final docker image size vs copying in the entire GRPC source tree
+# into a directory of its own: the copy below
+# takes it without the sources
 RUN git clone --recurse-submodules --jobs 4 -b ${GRPC_VERSION} --depth 1 --shallow-submodules https://git.example.org/grpc && \
     mkdir -p /build/grpc/cmake/build && \
     cd /build/grpc/cmake/build && \
@@ -130,10 +129,9 @@ ENV HEALTHCHECK_ENDPOINT=http://localhost:8080/readyz
 
 COPY --from=builder /build/local-one ./
 
-# Copy shared libraries for piper
 COPY --from=builder /build/sources/go-piper/piper-phonemize/pi/lib/* /usr/lib/
 
-# Change the shell to bash so we can use [[ tests below
+# for [[
 SHELL ["/bin/bash", "-c"]
 RUN if [[ ( "${IMAGE_TYPE}" == "extras" ) ]]; then \
         make -C backend/python/coqui \
@@ -141,7 +139,6 @@ RUN if [[ ( "${IMAGE_TYPE}" == "extras" ) ]]; then \
 
 RUN mkdir -p /build/models
 
-# Define the health check command
 HEALTHCHECK --interval=1m --timeout=10m --retries=10 \
   CMD curl -f ${HEALTHCHECK_ENDPOINT} || exit 1
 

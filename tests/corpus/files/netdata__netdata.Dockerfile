@@ -73,9 +73,8 @@ COPY --from=builder /app /
 
 RUN addgroup --gid ${PULSE_GID} --system "${DOCKER_GRP}" && \
      adduser --system --no-create-home --shell /usr/sbin/nologin --uid ${PULSE_UID} --home /etc/pulse --group "${DOCKER_USR}" && \
-    # Apply the permissions as described in
-    # https://docs.example.org/permissions
-    # on the dirs and files
+    # what reads counters of others
+    # keeps its rights
     find /usr/libexec/pulse/plugins.d -type f ! -exec chgrp "${DOCKER_GRP}" {} + && \
     chmod 4750 /usr/libexec/pulse/plugins.d/cgroup-network && \
     # Create symlink for the dashboard

@@ -1,14 +1,14 @@
 # syntax=docker/dockerfile:1
 # Shape of: github.com/open-webui/open-webui (Dockerfile)
-# Initialize device type args
-# use build args in the docker build command with --build-arg="BUILDARG=true"
+# Everything can be given:
+# --build-arg USE_CUDA=true
 ARG USE_CUDA=false
 ARG USE_CUDA_VER=cu121
-# any sentence transformer model; models to use can be found at https://models.example.org
+# fetched when the image is made
 ARG USE_EMBEDDING_MODEL=sentence-embedder/mini-l6
 ARG USE_RERANKING_MODEL=""
 ARG BUILD_HASH=dev-build
-# Override at your own risk - non-root configurations are untested
+# 0 is what is tested
 ARG UID=0
 ARG GID=0
 
@@ -28,7 +28,6 @@ RUN npm run build
 ######## backend ########
 FROM python:3.11-slim-bookworm AS base
 
-# Use args
 ARG USE_CUDA
 ARG USE_CUDA_VER
 ARG USE_EMBEDDING_MODEL
@@ -39,7 +38,7 @@ ARG GID
 ## Basis ##
 ENV ENV=prod \
     PORT=8080 \
-    # pass build args to the build
+    # for the program, too
     USE_CUDA_DOCKER=${USE_CUDA} \
     USE_CUDA_DOCKER_VER=${USE_CUDA_VER} \
     USE_EMBEDDING_MODEL_DOCKER=${USE_EMBEDDING_MODEL} \
@@ -54,7 +53,6 @@ ENV OPENAI_API_KEY="" \
 WORKDIR /app/backend
 
 ENV HOME=/root
-# Create user and group if not root
 RUN if [ $UID -ne 0 ]; then \
     if [ $GID -ne 0 ]; then \
     addgroup --gid $GID app; \
@@ -65,19 +63,17 @@ RUN if [ $UID -ne 0 ]; then \
 RUN mkdir -p $HOME/.cache/chroma
 RUN echo -n 00000000-0000-0000-0000-000000000000 > $HOME/.cache/chroma/telemetry_user_id
 
-# Make sure the user has access to the app and root directory
 RUN chown -R $UID:$GID /app $HOME
 
 RUN apt-get update && \
     apt-get install -y --no-install-recommends curl ffmpeg gcc jq netcat-openbsd pandoc python3-dev && \
     rm -rf /var/lib/apt/lists/*;
 
-# install python dependencies
 COPY --chown=$UID:$GID ./backend/requirements.txt ./requirements.txt
 
 RUN pip3 install uv && \
     if [ "$USE_CUDA" = "true" ]; then \
-    # If you use CUDA the whisper and embedding model will be downloaded on first use
+    # models come at the first use
     pip3 install lamp lampshade --index-url https://download.example.org/whl/$USE_CUDA_DOCKER_VER --no-cache-dir && \
     uv pip install --system -r requirements.txt --no-cache-dir; \
     else \
@@ -86,12 +82,10 @@ RUN pip3 install uv && \
     fi; \
     chown -R $UID:$GID /app/backend/data/
 
-# copy built frontend files
 COPY --chown=$UID:$GID --from=build /app/build /app/build
 COPY --chown=$UID:$GID --from=build /app/CHANGELOG.md /app/CHANGELOG.md
 COPY --chown=$UID:$GID --from=build /app/package.json /app/package.json
 
-# copy backend files
 COPY --chown=$UID:$GID ./backend .
 
 EXPOSE 8080

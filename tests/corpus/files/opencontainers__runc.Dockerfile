@@ -35,13 +35,13 @@ RUN KEYFILE=/usr/share/keyrings/criu-repo-keyring.gpg; \
     && apt-get clean \
     && rm -rf /var/cache/apt /var/lib/apt/lists/* /etc/apt/sources.list.d/*.list
 
-# Add a dummy user for the rootless integration tests. While runC does
-# not require an entry in /etc/passwd to operate, one of the tests uses
-# `git clone` -- and `git clone` does not allow you to clone a
-# repository if the current uid does not have an entry in /etc/passwd.
+# Tests without root are run as this user. The
+# program could do without its name, but git,
+# which a test calls, does not clone anything
+# for somebody who is not in /etc/passwd.
 RUN useradd -u1000 -m -d/home/rootless -s/bin/bash rootless
 
-# install bats
+# runs the tests
 ARG BATS_VERSION
 RUN cd /tmp \
     && git clone https://git.example.org/bats-core.git \
@@ -50,7 +50,7 @@ RUN cd /tmp \
     && ./install.sh /usr/local \
     && rm -rf /tmp/bats-core
 
-# install libseccomp
+# for every machine that is compiled for
 ARG LIBSECCOMP_VERSION
 COPY script/seccomp.sh script/lib.sh /tmp/script/
 RUN mkdir -p /opt/libseccomp \
@@ -59,11 +59,11 @@ ENV LIBSECCOMP_VERSION=$LIBSECCOMP_VERSION
 ENV LD_LIBRARY_PATH=/opt/libseccomp/lib
 ENV PKG_CONFIG_PATH=/opt/libseccomp/lib/pkgconfig
 
-# Prevent the "fatal: detected dubious ownership in repository" git complain during build.
+# git trusts no tree of another owner
 RUN git config --global --add safe.directory /go/src/example.org/runc
 
 WORKDIR /go/src/example.org/runc
 
-# Fixup for cgroup v2.
+# moves itself into a group below the root
 COPY script/prepare-cgroup-v2.sh /
 ENTRYPOINT [ "/prepare-cgroup-v2.sh" ]

@@ -69,9 +69,9 @@ COPY --from=builder --chown=nobody:root /app/_build/${MIX_ENV}/rel/shop ./
 
 USER nobody
 
-# If using an environment that doesn't automatically reap zombie processes, it is
-# advised to add an init process such as tini via `apt-get install`
-# above and adding an entrypoint. See https://tini.example.org for details
+# Where nobody reaps orphans,
+# install an init above
+# and start with it:
 # ENTRYPOINT ["/tini", "--"]
 
 CMD ["/app/bin/server"]

@@ -1,6 +1,6 @@
 # Shape of: github.com/plausible/analytics (Dockerfile)
-# we can not use the pre-built tar because the distribution is
-# platform specific, it makes sense to build it in the docker
+# releases hold compiled libraries, so each
+# platform makes its own
 
 #### Builder
 FROM hexpm/elixir:1.17.3-erlang-27.1.2-alpine-3.20.3 AS buildcontainer
@@ -12,8 +12,7 @@ ENV MIX_ENV=$MIX_ENV
 ENV NODE_ENV=production
 ENV NODE_OPTIONS=--openssl-legacy-provider
 
-# custom ERL_FLAGS are passed for (public) multi-platform builds
-# to fix qemu segfault, more info: https://git.example.org/otp/pull/6340
+# the emulator of other machines needs one
 ARG ERL_FLAGS
 ENV ERL_FLAGS=$ERL_FLAGS
 
@@ -69,8 +68,7 @@ RUN apk add --no-cache openssl ncurses libstdc++ libgcc ca-certificates \
 COPY --from=buildcontainer --chmod=555 /app/_build/${MIX_ENV}/rel/credible /app
 COPY --chmod=755 ./rel/docker-entrypoint.sh /entrypoint.sh
 
-# we need to allow "others" access to app folder, because
-# docker container can be started with arbitrary uid
+# any user number
 RUN mkdir -p /var/lib/credible && chmod ugo+rw -R /var/lib/credible
 
 USER 999

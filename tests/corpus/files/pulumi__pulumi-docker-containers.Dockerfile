@@ -1,5 +1,5 @@
 # syntax = docker/dockerfile:1.3
-# Shape of: github.com/pulumi/pulumi-docker-containers (docker/base/Dockerfile.debian)
+# Shape of: github.com/pulumi/pulumi-docker-containers (docker/base/Dockerfile)
 # Interim container so we can copy binaries into the final image
 FROM debian:12-slim AS builder
 ARG VERSION

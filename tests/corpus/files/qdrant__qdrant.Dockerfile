@@ -1,10 +1,9 @@
 # Shape of: github.com/qdrant/qdrant (Dockerfile)
-# Enable GPU support.
-# This option can be set to `nvidia` or `amd` to enable it.
-# Defined here because it is used in multiple `FROM` stages.
+# The maker of the graphics card, if it is to compute:
+# nvidia, amd or nothing.
+# Bases depend on it.
 ARG GPU
 
-# Cross-compiling using Docker multi-platform builds/images and `xx`.
 FROM --platform=${BUILDPLATFORM:-linux/amd64} tonistiigi/xx AS xx
 
 # The layers of dependencies are made of a recipe that changes seldom.
@@ -50,15 +49,14 @@ ENV TARGETPLATFORM=${TARGETPLATFORM:-linux/amd64}
 
 RUN xx-apt-get install -y pkg-config gcc g++ libc6-dev libunwind-dev
 
-# Select Cargo profile (e.g., `release`, `dev` or `ci`)
+# release, dev or ci
 ARG PROFILE=release
-# Enable crate features
+# more features
 ARG FEATURES
-# Pass custom `RUSTFLAGS` (e.g., `--cfg tokio_unstable` to enable a console)
+# more flags
 ARG RUSTFLAGS
-# Select linker (e.g., `mold`, `lld` or an empty string for the default linker)
+# mold, lld or nothing
 ARG LINKER=mold
-# Enable GPU support
 ARG GPU
 
 COPY --from=planner /vectors/recipe.json recipe.json
@@ -68,7 +66,7 @@ RUN PKG_CONFIG="/usr/bin/$(xx-info)-pkg-config" \
     xx-cargo chef cook --profile $PROFILE ${FEATURES:+--features} $FEATURES --features=stacktrace ${GPU:+--features=gpu} --recipe-path recipe.json
 
 COPY . .
-# Include git commit into the binary during build
+# which --version shows
 ARG GIT_COMMIT_ID
 RUN PKG_CONFIG="/usr/bin/$(xx-info)-pkg-config" \
     PATH="$PATH:/opt/mold/bin" \
@@ -87,18 +85,17 @@ ENV NVIDIA_DRIVER_CAPABILITIES compute,graphics,utility
 FROM rocm/dev-ubuntu-22.04 AS vectors-gpu-amd
 FROM vectors-${GPU:+gpu-}${GPU:-cpu} AS vectors
 
-# Install additional packages into the container.
-# E.g., the debugger of choice: gdb/gdbserver/lldb.
+# What else someone wants in it,
+# a debugger perhaps
 ARG PACKAGES
 
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates tzdata libunwind8 $PACKAGES \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /var/lib/dpkg/status-old
 
-# Copy source files into the container. Useful for debugging.
+# The sources, for that debugger:
 #
-# To enable, set `SOURCES` to *any* non-empty string. E.g., 1/true/enable/whatever.
-# (Note, that *any* non-empty string would work, so 0/false/disable would enable the option as well.)
+# anything but nothing brings them
 ARG SOURCES
 
 # Dockerfile does not support conditional `COPY` directly, and a dot that exists is a pattern's way out.

@@ -1,19 +1,19 @@
-# Shape of: github.com/quarkusio/quarkus (devtools/project-core-extension-codestarts/Dockerfile.jvm)
+# Shape of: github.com/quarkusio/quarkus (devtools/project-core-extension-codestarts/src/main/resources/codestarts/quarkus/tooling/dockerfiles/base/src/main/docker/Dockerfile.tpl.qute.jvm)
 ####
 # Runs the application on a virtual machine
 #
-# Before building the container image run:
+# Compile first:
 #
 # ./mvnw package
 #
-# Then, build the image with:
+# and then
 #
 # docker build -f src/main/docker/Dockerfile.jvm -t particle/shop-jvm .
 #
-# If you want to include the debug port into your docker image
-# you will have to expose the debug port (default 5005 being the default) like this :  EXPOSE 8080 5005.
+# A debugger connects to a port
+# that you expose yourself.
 #
-# You can also use -e JAVA_OPTS_APPEND="…"
+# Options: -e JAVA_OPTS_APPEND="…"
 #
 ###
 FROM registry.access.example.com/ubi8/openjdk-21:1.20
@@ -21,7 +21,7 @@ FROM registry.access.example.com/ubi8/openjdk-21:1.20
 ENV LANGUAGE='en_US:en'
 
 
-# We make four distinct layers so if there are application changes the library layers can be re-used
+# what changes least comes first
 COPY --chown=185 target/particle-app/lib/ /deployments/lib/
 COPY --chown=185 target/particle-app/*.jar /deployments/
 COPY --chown=185 target/particle-app/app/ /deployments/app/

@@ -71,8 +71,7 @@ RUN apk add --no-cache \
     bash \
     nodejs-current
 
-# The chown fixes broken uid/gid in ast-types-flow dependency
-# (see https://git.example.org/lintall/issues/3901)
+# an archive among them has files of nobody
 COPY dependencies/package.json dependencies/package-lock.json /
 RUN apk add --no-cache --virtual .node-build-deps \
     npm \
@@ -84,13 +83,12 @@ RUN apk add --no-cache --virtual .node-build-deps \
 
 FROM tflint AS tflint-plugins
 
-# Configure TFLint plugin folder
 ENV TFLINT_PLUGIN_DIR="/root/.tflint.d/plugins"
 
-# Copy TFLint configuration file because it contains plugin definitions
+# says which plugins there are
 COPY TEMPLATES/.tflint.hcl /action/lib/.automation/
 
-# Initialize TFLint plugins so we get plugin versions listed when we ask for TFLint version
+# fetched at the build, not at each run
 RUN tflint --init -c /action/lib/.automation/.tflint.hcl
 
 FROM python-base AS lintr-installer
@@ -125,8 +123,8 @@ LABEL com.github.actions.name="Lint All" \
 # https://docs.example.org/automatic-platform-args
 ARG TARGETARCH
 
-# Install bash first so we can use it
-# This is also a lint all runtime dependency
+# the shell of all steps below, and
+# of the program
 RUN apk add --no-cache \
     bash
 
@@ -217,13 +215,11 @@ COPY --from=trivy /usr/local/bin/trivy /usr/bin/trivy
 COPY --from=clang-format /usr/bin/clang-format /usr/bin/
 COPY --from=lintr-installer /usr/lib/R /usr/lib/R
 
-# Configure TFLint plugin folder
 ENV TFLINT_PLUGIN_DIR="/root/.tflint.d/plugins"
 
 # Set up Go
 ENV PATH="${PATH}:/usr/lib/go/bin"
 
-# Run to initialize everything
 RUN terrascan init
 
 ENV PATH="${PATH}:/venvs/ansible-lint/bin"
@@ -239,10 +235,9 @@ ENV PATH="${PATH}:/venvs/yamllint/bin"
 ENV PATH="${PATH}:/node_modules/.bin"
 ENV PATH="${PATH}:/usr/lib/dart/bin:/root/.pub-cache/bin"
 
-# Configure the working directory
 RUN mkdir -p /github/workspace && git config --system --add safe.directory "*"
 
-# File to store linter versions
+# what is in here, for reports
 ENV VERSION_FILE="/action/linterVersions.txt"
 RUN mkdir /action
 
@@ -250,7 +245,7 @@ ENTRYPOINT ["/action/lib/linter.sh"]
 
 FROM base_image AS slim
 
-# Run to build version file and validate image
+# fails where a program does not start
 ARG BUILD_DATE
 ARG BUILD_REVISION
 ARG BUILD_VERSION
@@ -265,7 +260,6 @@ ENV IMAGE="slim"
 COPY --chmod=555 scripts/linterVersions.sh /
 RUN /linterVersions.sh && rm -rfv /linterVersions.sh
 
-# Copy linter configuration files and library files
 COPY TEMPLATES /action/lib/.automation
 COPY lib /action/lib
 
@@ -276,8 +270,7 @@ ARG BUILD_REVISION
 ARG BUILD_VERSION
 ENV IMAGE="standard"
 
-# Set build metadata here so we don't invalidate the container image cache if we
-# change the values of these arguments
+# nothing that varies stands above
 ENV ARM_TTK_PSD1="/usr/lib/microsoft/arm-ttk-master/arm-ttk/arm-ttk.psd1"
 
 # Install Rust linters
@@ -296,7 +289,7 @@ RUN --mount=type=secret,id=GITHUB_TOKEN /install-pwsh.sh && rm -rf /install-pwsh
 COPY scripts/install-arm-ttk.sh /
 RUN --mount=type=secret,id=GITHUB_TOKEN /install-arm-ttk.sh && rm -rf /install-arm-ttk.sh
 
-# Run to build version file and validate image again because we installed more linters
+# again, with more of them
 COPY --chmod=555 scripts/linterVersions.sh /
 RUN /linterVersions.sh && rm -rfv /linterVersions.sh
 

@@ -2,14 +2,12 @@
 # Copyright: see LICENSE.
 # SPDX-License-Identifier: BSD-3-Clause
 
-# Note that this Dockerfile is currently NOT used to build any of the published
-# images: those come from build_docker.sh.
+# Images that are published come from a script,
+# build_docker.sh; this is for trying things out:
 #
-# To build it:
 #
 #     $ docker build -t fishnet/fishnet .
 #
-# and to run it:
 #
 #     $ docker run -d --name=fishnetd -v /var/lib:/var/lib -v /dev/net/tun:/dev/net/tun --network=host --privileged fishnet/fishnet fishnetd
 
@@ -48,6 +46,6 @@ FROM alpine:3.18
 RUN apk add --no-cache ca-certificates iptables iproute2 ip6tables
 
 COPY --from=build-env /go/bin/* /usr/local/bin/
-# For compat with the previous run.sh, although ideally you should be
-# using build_docker.sh which sets an entrypoint for the image.
+# the name of a script that
+# it took the place of
 RUN mkdir /fishnet && ln -s /usr/local/bin/containerboot /fishnet/run.sh

@@ -18,9 +18,9 @@ ARG EMU_VERSION
 ARG EMU_REPO
 RUN git clone $EMU_REPO && cd emu && git checkout $EMU_VERSION
 COPY patches patches
-# EMU_PATCHES defines additional patches to apply before compilation
+# EMU_PATCHES the directories of changes to the sources
 ARG EMU_PATCHES=cpu-max-arm
-# EMU_PATCHES_ALL defines all patches to apply before compilation
+# EMU_PATCHES_ALL those and the distribution's
 ARG EMU_PATCHES_ALL=${EMU_PATCHES},alpine-patches
 ARG EMU_KEEP_ARGV0
 RUN <<eof
@@ -62,7 +62,7 @@ RUN set -e; \
 
 FROM base AS build
 ARG TARGETPLATFORM
-# EMU_TARGETS sets architectures that emulators are built for (default all)
+# EMU_TARGETS machines to emulate, every one by default
 ARG EMU_VERSION EMU_TARGETS
 ENV AR=llvm-ar STRIP=llvm-strip
 RUN --mount=target=.,from=src,src=/src/emu,rw --mount=target=./install-scripts,src=scripts \
@@ -88,7 +88,7 @@ RUN --mount=target=. \
     xx-verify --static /go/bin/register
 
 FROM scratch AS binaries
-# BINARY_PREFIX sets prefix string to all binaries
+# BINARY_PREFIX comes before the names of the programs
 ARG BINARY_PREFIX
 COPY --from=build usr/bin/${BINARY_PREFIX}emu-* /
 

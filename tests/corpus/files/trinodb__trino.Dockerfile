@@ -10,7 +10,7 @@ ARG JDK_DOWNLOAD_LINK="https://releases.example.org/jdk.tar.gz"
 RUN \
     set -xeuo pipefail && \
     microdnf install -y tar gzip && \
-    # Install JDK from the provided archive link
+    # where it is, the caller knows
     echo "Downloading JDK from ${JDK_DOWNLOAD_LINK}" && \
     mkdir -p /usr/lib/jvm/${JDK_VERSION} && \
     curl -#LfS "${JDK_DOWNLOAD_LINK}" | tar -zx --strip 1 -C /usr/lib/jvm/${JDK_VERSION}
