@@ -54,5 +54,9 @@ class Bridge(Protocol):
     def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
         """Entries of a directory in a solved state, ordered by name. Raises `FileNotFoundError`."""
 
+    def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
+        """The time of what a git or HTTP source brings, in seconds since 1970: the committer's; Last-Modified,
+        unless a checksum pins the file, else that of the newest file in a tar archive. None where nothing tells."""
+
     def warn(self, warning: Diagnostic) -> None:
         """Show a warning with the build's messages."""

@@ -146,6 +146,8 @@ def parse(data: bytes) -> Image:
         value = json.loads(data)
     except ValueError as error:
         raise ImageConfigError(f"image config is not JSON: {error}") from None
+    except RecursionError:
+        raise ImageConfigError("image config is nested too deep") from None
     if not isinstance(value, dict):
         raise ImageConfigError("image config is not a JSON object")
     read = _Reader(value, "image config")

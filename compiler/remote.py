@@ -30,10 +30,16 @@ def is_remote(context: str) -> bool:
 
 
 def git_state(
-    found: GitRef, name: str, *, keep_git_dir: bool = False, checksum: str = "", spans: tuple[Span, ...] = ()
+    found: GitRef,
+    name: str,
+    *,
+    keep_git_dir: bool = False,
+    checksum: str = "",
+    mtime: str = "",
+    spans: tuple[Span, ...] = (),
 ) -> State:
-    """The files of a repository; `name` is what progress shows, `spans` is where it is named. `checksum` counts
-    where the address has none."""
+    """The files of a repository; `name` is what progress shows, `spans` is where it is named. `checksum` and
+    `mtime` count where the address has none."""
     return State.git(
         found.remote,
         found.ref,
@@ -41,7 +47,7 @@ def git_state(
         keep_git_dir=keep_git_dir or bool(found.keep_git_dir),
         checksum=found.checksum or checksum,
         skip_submodules=found.submodules is False,
-        mtime=found.mtime,
+        mtime=found.mtime or mtime,
         fetch_by_commit=found.fetch_by_commit,
         options=Options(name=name, spans=spans),
     )

@@ -286,6 +286,12 @@ class Engine:
                 self._git = GitSource(self.store, self.snapshotter, self.secrets, self.agents, self._fetching)
             return self._git
 
+    def source_time(self, op: SourceOp) -> int | None:
+        """The time of what a git or HTTP source brings, in seconds. Raises UserError, Cancelled."""
+        if op.identifier.startswith("git://"):
+            return self.git().time(op, self.cancellation)
+        return self.http().time(op, self.cancellation)
+
     def _fetching(self, holder: str) -> None:
         self.observer.notice(f"waiting for {holder}, which fetches from the same address")
 

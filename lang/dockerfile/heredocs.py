@@ -1,4 +1,4 @@
-"""Heredoc words: `<<NAME`, `<<-NAME`, `3<<"NAME"`, anywhere among the words of a line.
+"""Heredoc words: `<<NAME`, `<<-NAME`, `3<<"NAME"`, `<< NAME`, anywhere among the words of a line.
 
 A heredoc word is found by cutting the line into shell words; its name is what the shell would make of the
 rest of the word, and a quote in it means that the body isn't expanded. No variable is set at that time, so
@@ -8,6 +8,7 @@ says. The rules are those of BuildKit's `parser/parser.go`.
 
 from __future__ import annotations
 
+from pybuild.lang.dockerfile.characters import BLANKS
 from pybuild.lang.dockerfile.instructions import Heredoc
 from pybuild.lang.dockerfile.words import Lex, WordError
 
@@ -33,7 +34,7 @@ def _read(word: str) -> Heredoc | None:
     digits = word[: len(word) - len(word.lstrip(_DIGITS))]
     mark, name = word[len(digits) : len(digits) + 2], word[len(digits) + 2 :]
     chomp = name.startswith("-")
-    name = name.removeprefix("-")
+    name = name.removeprefix("-").lstrip(BLANKS)
     if mark != "<<" or not name or "<" in name:
         return None
     words = _shell_words(name)

@@ -243,12 +243,16 @@ class Stage:
 
 @frozen
 class Dockerfile:
-    """A parsed file: at least one stage. `escape` and `check` are the values of these directives; `extended` says
-    that the file may use pybuild's extensions of the language."""
+    """A parsed file: at least one stage. `escape` is the value of that directive; `extended` says
+    that the file may use pybuild's extensions of the language, `included` are the files it took in by them."""
 
     source: Source = field(eq=False, repr=False)
     meta_args: tuple[ArgInstruction, ...]
     stages: tuple[Stage, ...]
     escape: str = "\\"
-    check: str = ""
     extended: bool = False
+    included: tuple[Source, ...] = field(default=(), eq=False, repr=False)
+
+    def wrote(self, instruction: Instruction) -> bool:
+        """Whether the instruction stands in the file or in one it includes: triggers of a base image don't."""
+        return any(instruction.span.source is one for one in (self.source, *self.included))

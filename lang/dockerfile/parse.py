@@ -67,6 +67,23 @@ def parse(
     if not nodes:
         what = "has no instructions" if source.text.strip() else "is empty"
         raise source_error(f"{source.name} {what}", Span(source, 1, 1, 1, 2), help="begin it with FROM image")
+    meta_args, stages = _read_stages(source, nodes, warn, linter)
+    check_stage_names(stages, linter)
+    check_casing(nodes[len(meta_args) :], linter)
+    return Dockerfile(
+        source,
+        tuple(meta_args),
+        tuple(stages),
+        escape=tree.escape,
+        extended=read is not None,
+        included=tuple(dict.fromkeys(node.line.source for node in nodes if node.line.source is not source)),
+    )
+
+
+def _read_stages(
+    source: Source, nodes: Sequence[Node], warn: Warn, linter: Linter
+) -> tuple[list[ArgInstruction], list[Stage]]:
+    """The arguments of global scope, and the stages. Raises SourceError."""
     meta_args: list[ArgInstruction] = []
     stages: list[Stage] = []
     commands: list[Instruction] = []
@@ -91,16 +108,7 @@ def parse(
     if not stages:
         raise nodes[-1].error(f"{source.name} has no FROM", help="add FROM image below the last ARG")
     _finish(stages, commands)
-    check_stage_names(stages, linter)
-    check_casing(nodes[len(meta_args) :], linter)
-    return Dockerfile(
-        source,
-        tuple(meta_args),
-        tuple(stages),
-        escape=tree.escape,
-        check=tree.check,
-        extended=read is not None,
-    )
+    return meta_args, stages
 
 
 def _extended(nodes: Sequence[Node], read: ReadFile, linter: Linter) -> list[Node]:

@@ -5,23 +5,29 @@ The reference is BuildKit's `frontend/dockerfile/instructions/parse.go`.
 
 from __future__ import annotations
 
+import re
+
 from attrs import evolve
 
+from pybuild.lang.dockerfile.arguments import Word
 from pybuild.lang.dockerfile.flags import read_flags
 from pybuild.lang.dockerfile.heredocs import is_heredoc, parse_heredoc
 from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction, Heredoc
 from pybuild.lang.dockerfile.nodes import Node
 from pybuild.lang.dockerfile.reader import Warn
 
+_ALONE = re.compile("[0-9]*<<")
+
 
 def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
     """The source paths, the destination and the heredocs of COPY or ADD."""
-    if len(node.words) < 2:
+    words = _joined(node)
+    if len(words) < 2:
         raise node.error(
             f"{node.keyword} requires at least two arguments, the last of which is the destination",
-            node.rest if node.words else None,
+            node.rest if words else None,
         )
-    *sources, dest = node.words
+    *sources, dest = words
     if is_heredoc(dest.text):
         raise node.error(f"the destination of {node.keyword} cannot be a heredoc", dest)
     bodies = {heredoc.name: heredoc.content for heredoc in node.heredocs}
@@ -35,6 +41,20 @@ def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
             heredoc = evolve(heredoc, content=bodies.get(heredoc.name, ""))
             heredocs.append(evolve(heredoc, content=heredoc.body))
     return tuple(paths), dest.text, tuple(heredocs)
+
+
+def _joined(node: Node) -> list[Word]:
+    """The words, each `<<` that stands alone in one with its heredoc's name."""
+    names = {heredoc.name for heredoc in node.heredocs}
+    words: list[Word] = []
+    for word in node.words:
+        if words and _ALONE.fullmatch(words[-1].text):
+            heredoc = parse_heredoc(words[-1].text + word.text)
+            if heredoc is not None and heredoc.name in names:
+                mark = words.pop()
+                word = Word(mark.text + word.text, mark.start, word.end)
+        words.append(word)
+    return words
 
 
 def parse_copy(node: Node, warn: Warn) -> CopyInstruction:

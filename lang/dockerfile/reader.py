@@ -38,15 +38,14 @@ HEREDOC_INSTRUCTIONS = frozenset({"add", "copy", "run"})
 
 
 class Tree:
-    """The nodes of a file in order, and its directives. `empty` has, for each instruction with an empty line among
+    """The nodes of a file in order, and its escape character. `empty` has, for each instruction with an empty line among
     its continuations, its last line and the first of the empty ones."""
 
-    __slots__ = ("check", "empty", "escape", "nodes")
+    __slots__ = ("empty", "escape", "nodes")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.escape = "\\"
-        self.check = ""
         self.empty: list[tuple[Span, Span]] = []
 
 
@@ -119,8 +118,6 @@ class _Reader:
                     help="it is \\ (the default) or `",
                 )
             self.tree.escape = directive.value
-        elif directive.name == "check":
-            self.tree.check = directive.value
 
     def instruction(self, line: str, column: int) -> None:
         """Read the instruction that starts with `line`, with its continuations and heredoc bodies."""

@@ -92,13 +92,13 @@ def _compile(tokens: Iterable[str], longest: bool) -> re.Pattern[str]:
     """
     import re
 
-    chunks = [""]
+    pieces: list[list[str]] = [[]]
     for token in tokens:
         if token == _STAR:
-            chunks.append("")
+            pieces.append([])
         else:
-            chunks[-1] += "." if token == _ANY else re.escape(token[1])
-    head, *middle = chunks
+            pieces[-1].append("." if token == _ANY else re.escape(token[1]))
+    head, *middle = ("".join(piece) for piece in pieces)
     if not middle:
         return re.compile(head)
     last = middle.pop()

@@ -86,12 +86,13 @@ def expression(parts: Sequence[str], *, star: str = "[^/]*") -> str:
     of many stars takes no more than the product of the two lengths. That is right while no character class
     can match the slash that ends a star's reach; with one, all ways are tried.
     """
-    chunks = [""]
+    pieces: list[list[str]] = [[]]
     for part in parts:
         if part == STAR:
-            chunks.append("")
+            pieces.append([])
         else:
-            chunks[-1] += part
+            pieces[-1].append(part)
+    chunks = ["".join(piece) for piece in pieces]
     head, *middle = chunks
     if not middle:
         return head

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
+HEREDOC_BLANKS = " \t\r"
 NESTING_LIMIT = 50
 """How deep `${…}` may nest."""
 
@@ -157,6 +158,9 @@ class _Reader:
             elif ch in "'\"" and not self._lex.skip_quotes:
                 piece = self._single_quoted() if ch == "'" else self._double_quoted()
                 words.keep(piece)
+            elif ch == "<":
+                piece = self._opened()
+                words.keep(piece)
             elif ch == self._lex.escape:
                 piece = (ch if self._raw_escapes else "") + self._next()
                 words.keep(piece)
@@ -176,6 +180,17 @@ class _Reader:
         ch = self._text[self._pos : self._pos + 1]
         self._pos += len(ch)
         return ch
+
+    def _opened(self) -> str:
+        """What stands behind a `<`, and the `<`: a `<<` keeps the blanks behind it, which may lead to a heredoc's
+        name."""
+        if self._peek() != "<":
+            return "<"
+        start = self._pos
+        self._pos += 1
+        while (ch := self._peek()) and ch in HEREDOC_BLANKS:
+            self._pos += 1
+        return "<" + self._text[start : self._pos]
 
     def _single_quoted(self) -> str:
         end = self._text.find("'", self._pos)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pybuild.compiler.graph import Edge
-    from pybuild.compiler.ops import Platform
+    from pybuild.compiler.ops import Platform, SourceOp
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.progress.observer import Observer
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 class LocalBridge:
     """See `compiler.bridge.Bridge`. `image` and `layout` resolve names, `solve` brings about a state, `tree`
-    reads it. A name is resolved once: all who ask get the same image, and one vertex shows it."""
+    reads it, `time` asks a source for its time. A name is resolved once: all who ask get the same image, and one
+    vertex shows it."""
 
     def __init__(
         self,
@@ -33,13 +34,16 @@ class LocalBridge:
         solve: Callable[[Edge], Result],
         tree: Callable[[Result], Tree],
         observer: Observer,
+        time: Callable[[SourceOp], int | None],
     ) -> None:
         self._image = image
         self._layout = layout
         self._solve = solve
         self._tree = tree
         self._observer = observer
+        self._time = time
         self._resolved: dict[tuple[str, str, Platform], ResolvedImage] = {}
+        self._times: dict[str, int | None] = {}
 
     def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
         return self._resolve("image", self._image, ref, platform, log_name)
@@ -79,6 +83,17 @@ class LocalBridge:
         if not stat.S_ISDIR(node.stat.st_mode):
             raise FileNotFoundError(path)
         return [_described(one) for one in tree.list(node.path)]
+
+    def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
+        from pybuild.compiler.ops import SourceOp
+
+        op = edge.vertex.op
+        assert isinstance(op, SourceOp)
+        digest = edge.vertex.digest
+        if digest not in self._times:
+            with Tracked(self._observer, log_name or f"[internal] load metadata for {op.identifier}"):
+                self._times[digest] = self._time(op)
+        return self._times[digest]
 
     def warn(self, warning: Diagnostic) -> None:
         self._observer.warning("", warning)

@@ -24,9 +24,11 @@ from hashlib import sha256
 from pybuild.compiler.ops import EMPTY, CacheSharing, ExecOp, MountType
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.runtime.content.locks import POLL, Lock, holder, try_lock, wait_lock
+from pybuild.runtime.sandbox.rootpath import open_directory
 from pybuild.runtime.snapshots.copies import copy_entry, copy_metadata
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.snapshots.tree import DirectoryTree
+from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,15 +68,30 @@ class Held:
         self.path = path
         self._lock = lock
 
-    def part(self, key: CacheKey) -> str:
-        """What is to be mounted: the directory, or for a cache that started from nothing the part of it that is
-        selected. Raises UserError: there is no such part."""
+    def part(self, key: CacheKey) -> int | None:
+        """A descriptor of what is to be mounted where that is not the directory: of a cache that started from
+        nothing, the part of it that is selected. The caller closes it. Others that share the cache may be changing
+        it, so its path says nothing: a symlink may be there a moment later. Raises UserError: there is no such
+        part."""
         if key.snapshot is not None or not key.selector:
-            return self.path
-        found = DirectoryTree(os.fsencode(self.path)).resolve(key.selector)
-        if found.node is None:
+            return None
+        root = os.fsencode(self.path)
+        try:
+            found = DirectoryTree(root).resolve(key.selector)
+            if found.node is None or not found.path:
+                raise missing(key.selector)
+            *above, name = found.path.split(b"/")
+            parent = open_directory(root, above)
+            try:
+                part = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            finally:
+                os.close(parent)
+        except OSError:
+            raise missing(key.selector) from None
+        if stat.S_ISLNK(os.fstat(part).st_mode):
+            os.close(part)
             raise missing(key.selector)
-        return os.fsdecode(found.node.real)
+        return part
 
     def release(self) -> None:
         """Idempotent."""
@@ -191,7 +208,7 @@ class Caches:
             os.chmod(target, 0o755)
             return
         tree = self._snapshotter.tree(key.snapshot)
-        where = tree.resolve(key.selector)
+        where = look_up(tree, key.selector)
         if where.node is None:
             raise missing(key.selector)
         if _copied(tree, where, target):
@@ -202,7 +219,10 @@ class Caches:
 
 
 def missing(selector: bytes) -> UserError:
-    return UserError(f"/{os.fsdecode(selector)}: no such file or directory to mount as a cache")
+    return UserError(
+        f"/{os.fsdecode(selector)}: no such file or directory to mount as a cache",
+        help="source= is a path in what the cache starts from, which from= names",
+    )
 
 
 def _copied(tree: Tree, where: Resolution, target: bytes) -> bool:

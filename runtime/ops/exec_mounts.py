@@ -7,10 +7,12 @@ the client and lie in memory, beside the step's own root, for as long as it runs
 from __future__ import annotations
 
 import os
+import stat
 
 from pybuild.compiler.ops import EMPTY, ContentCache, ExecOp, Mount, MountType
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,9 +162,13 @@ class StepMounts:
 
         path = self.root(mount, mounted)
         selector = os.fsencode(mount.selector)
-        where = self.tree(mount).resolve(selector) if selector.strip(b"/") else None
+        where = look_up(self.tree(mount), selector) if selector.strip(b"/") else None
         if where is not None and where.node is None:
-            raise UserError(f"{mount.selector}: no such file or directory to mount at {mount.dest}")
+            raise UserError(
+                f"{mount.selector}: no such file or directory to mount at {mount.dest}",
+                help="source= is a path in the build context, or in the stage or image that from= names; "
+                ".dockerignore may leave it out",
+            )
         source = os.path.join(path, where.path) if where is not None else path
         return StepMount(self._dest(mount), os.fsdecode(source), readonly=mount.readonly)
 
@@ -178,7 +184,10 @@ class StepMounts:
         from pybuild.runtime.sandbox.step import StepMount
 
         key = self._cache_key(mount)
-        return StepMount(self._dest(mount), self._held[key.path].part(key), readonly=mount.readonly)
+        held = self._held[key.path]
+        part = held.part(key)
+        path = held.path if part is None else _bound(self._supplies.sandbox(), part, mounted)
+        return StepMount(self._dest(mount), path, readonly=mount.readonly)
 
     def _secret_file(self, mount: Mount, mounted: ExitStack) -> StepMount | None:
         from pybuild.runtime.sandbox.step import StepMount
@@ -233,7 +242,7 @@ class StepMounts:
         if any(dest.startswith(other) for other in others):
             return False
         root = next(mount for mount in self._op.mounts if mount.dest == "/")
-        return self.tree(root).resolve(os.fsencode(dest)).node is None
+        return look_up(self.tree(root), os.fsencode(dest)).node is None
 
     def _secret(self, id: str, *, optional: bool) -> bytes | None:
         value = self._supplies.secrets.get(id)
@@ -264,6 +273,25 @@ _KINDS: dict[MountType, Callable[[StepMounts, Mount, ExitStack], StepMount | Non
     MountType.SECRET: StepMounts._secret_file,
     MountType.SSH: StepMounts._agent,
 }
+
+
+def _bound(sandbox: Sandbox, part: int, mounted: ExitStack) -> str:
+    """A path of the sandbox's own at which the file or directory of the descriptor `part` is. Closes it."""
+    from pybuild.runtime.sandbox import libc
+
+    try:
+        path = sandbox.private_path("part")
+        if stat.S_ISDIR(os.fstat(part).st_mode):
+            os.mkdir(path, 0o700)
+            mounted.callback(os.rmdir, path)
+        else:
+            _write(path, b"", os.geteuid(), os.getegid(), 0o600)
+            mounted.callback(_remove, path)
+        libc.mount(f"/proc/self/fd/{part}", path, flags=libc.MS_BIND)
+        mounted.callback(libc.umount, path, libc.MNT_DETACH)
+        return path
+    finally:
+        os.close(part)
 
 
 def _write(path: str, value: bytes, uid: int, gid: int, mode: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pybuild.runtime.sandbox.rootpath import resolve
+from pybuild.runtime.sandbox.rootpath import open_directory, resolve
 from pybuild.runtime.sandbox.spec import HOSTNAME
 
 TYPE_CHECKING = False
@@ -124,20 +124,25 @@ class MountPoints:
                 continue
 
     def _remove(self, path: bytes) -> None:
-        found = os.lstat(path)
-        above = os.path.dirname(path)
-        times = _times(above)
-        if stat.S_ISDIR(found.st_mode):
-            os.rmdir(path)
-        elif found.st_size == 0 and stat.S_ISREG(found.st_mode):
-            os.unlink(path)
-        else:
-            return
-        os.utime(above, ns=times)
+        # By descriptors from the root on: a directory above may be a symlink of the step's to anywhere.
+        *above, name = path.removeprefix(self._root + b"/").split(b"/")
+        parent = open_directory(self._root, above)
+        try:
+            found = os.lstat(name, dir_fd=parent)
+            times = _times(parent)
+            if stat.S_ISDIR(found.st_mode):
+                os.rmdir(name, dir_fd=parent)
+            elif found.st_size == 0 and stat.S_ISREG(found.st_mode):
+                os.unlink(name, dir_fd=parent)
+            else:
+                return
+            os.utime(parent, ns=times)
+        finally:
+            os.close(parent)
 
 
-def _times(path: bytes) -> tuple[int, int]:
-    found = os.lstat(path)
+def _times(path: bytes | int) -> tuple[int, int]:
+    found = os.stat(path, follow_symlinks=False) if isinstance(path, bytes) else os.fstat(path)
     return found.st_atime_ns, found.st_mtime_ns
 
 

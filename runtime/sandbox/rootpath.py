@@ -5,6 +5,10 @@ from __future__ import annotations
 import errno
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _MAX_LINKS = 40
 
 
@@ -34,6 +38,20 @@ def resolve(root: bytes, path: str) -> bytes:
             found.clear()
         pending += target.split(b"/")[::-1]
     return b"/".join((base, *found))
+
+
+def open_directory(root: bytes, names: Iterable[bytes]) -> int:
+    """A descriptor of the directory that `names` lead to from `root`, no symlink followed on the way. Whatever
+    changes the root meanwhile, it is none outside. Raises OSError: ELOOP or ENOTDIR where a symlink is."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    here = os.open(root, flags)
+    for name in names:
+        above = here
+        try:
+            here = os.open(name, flags, dir_fd=above)
+        finally:
+            os.close(above)
+    return here
 
 
 def make_directories(path: bytes, root: bytes, uid: int, gid: int, mode: int = 0o755) -> None:

@@ -48,6 +48,7 @@ def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cance
         return origin
     known = rows.stacked(parent, origin)
     if known is not None:
+        rows.store.lease("snapshot", str(known))
         return known
     apart = set()
     if isinstance(snapshotter, OverlaySnapshotter):

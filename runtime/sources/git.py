@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.sources.gitcommand import Git
 
     Say = Callable[[bytes], None]
+    Work = Callable[[Git, GitRepository, GitRequest, GitCommit], int]
 
 GIT_SEMANTICS = "git 1"
 
@@ -71,6 +72,25 @@ class GitSource:
 
     def snapshot(self, op: SourceOp, cancellation: Cancellation, say: Say | None = None) -> int:
         """The snapshot with the files. `say` hears what git says. Raises as `resolve`."""
+
+        def made(git: Git, repository: GitRepository, request: GitRequest, found: GitCommit) -> int:
+            return self._made(git, repository, request, found, say)
+
+        return self._in_repository(op, cancellation, made)
+
+    def time(self, op: SourceOp, cancellation: Cancellation, say: Say | None = None) -> int:
+        """The committer's time of the commit, in seconds since 1970. Raises as `resolve`."""
+        from pybuild.runtime.sources.gitcheckout import commit_time
+
+        def read(git: Git, repository: GitRepository, request: GitRequest, found: GitCommit) -> int:
+            commit = repository.bring(found, say)
+            check(request, GitCommit(found.ref, found.checksum, commit))
+            return commit_time(git, repository, commit)
+
+        return self._in_repository(op, cancellation, read)
+
+    def _in_repository(self, op: SourceOp, cancellation: Cancellation, work: Work) -> int:
+        """What `work` finds in the store's repository, locked; once more in a fresh one where that was damaged."""
         request = GitRequest(op)
         found = self._resolve(request, cancellation)
         git = self._git(request, cancellation)
@@ -81,12 +101,12 @@ class GitSource:
         if lock is None:
             raise Cancelled
         try:
-            return self._made(git, repository, request, found, say)
+            return work(git, repository, request, found)
         except GitFailed as error:
             if not is_damage(error):
                 raise
             repository.discard()
-            return self._made(git, repository, request, found, say)
+            return work(git, repository, request, found)
         finally:
             lock.remove()
 

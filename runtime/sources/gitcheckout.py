@@ -66,7 +66,7 @@ def checkout(
     if request.subdir:
         _move(tree, request.subdir, target)
     if request.mtime == "commit":
-        _set_times(target, _commit_time(git, repository, commit))
+        _set_times(target, commit_time(git, repository, commit))
 
 
 def _pack(git: Git, repository: GitRepository, found: GitCommit, commit: str, directory: str) -> None:
@@ -180,7 +180,7 @@ def _move(tree: str, subdir: str, target: str) -> None:
         os.rename(os.path.join(here, name), os.path.join(target, name))
 
 
-def _commit_time(git: Git, repository: GitRepository, commit: str) -> int:
+def commit_time(git: Git, repository: GitRepository, commit: str) -> int:
     """The committer's time, seconds since the epoch."""
     return int(git.text("--git-dir", repository.path, "show", "--no-patch", "--format=%ct", commit))
 

@@ -111,6 +111,21 @@ class HttpSource:
         assert file.snapshot is not None
         return file.snapshot
 
+    def time(self, op: SourceOp, cancellation: Cancellation, report: Report | None = None) -> int | None:
+        """When the file was last modified, in seconds since 1970; where the server doesn't say, or a checksum leaves
+        the server no say, the time of the newest file in it if it is an archive. Raises as `snapshot`."""
+        from pybuild.runtime.sources.newest import newest_file
+
+        request = HttpRequest(op)
+        file = self._fetched(request, cancellation, report)
+        if file.modified is not None and not request.checksum:
+            return file.modified
+        assert file.snapshot is not None
+        node = self._snapshotter.tree(file.snapshot).lstat(os.fsencode(file.name))
+        assert node is not None
+        with open(node.real, "rb") as archive:
+            return newest_file(archive, cancellation)
+
     def close(self) -> None:
         """Idempotent."""
         if self._made is not None:

@@ -12,7 +12,7 @@ import os
 import sys
 
 from pybuild.cached import note
-from pybuild.contexts import STDIN, Inputs, NamedContexts, complete, read_inputs
+from pybuild.contexts import STDIN, Inputs, NamedContexts, read_inputs
 from pybuild.dockerfile import (
     CONTEXT,
     build_args,
@@ -130,7 +130,8 @@ class Asked:
     @property
     def fetches(self) -> bool:
         """Whether something is fetched before there is a graph."""
-        return self._inputs.remote is not None or self._inputs.url is not None
+        inputs = self._inputs
+        return inputs.remote is not None or inputs.url is not None or inputs.archive is not None
 
     @property
     def text(self) -> Text | None:
@@ -156,7 +157,7 @@ class Asked:
         engine = open_engine(self._request, directories, images, observer, cancellation, enter=enter)
         if self._inputs.directory is None and self._inputs.remote is None:
             try:
-                directory = _unpack_context(self._inputs, self._request, engine)
+                directory = _place_context(self._inputs, engine)
             except BaseException:
                 engine.close()
                 raise
@@ -181,6 +182,7 @@ class Asked:
             consulted={**self._consulted, **inputs.consulted, **self._named.consulted},
             names=[name for name, value in request.build_args if value is None],
             trees=list(engine.local_trees.values()),
+            dated_by=[one.epoch_source for one in lowered if one.epoch_source is not None],
         )
 
     def question(
@@ -201,14 +203,17 @@ class Asked:
         inputs = self._inputs
         if not self.fetches:
             return None
-        from pybuild.remote import fetch_dockerfile, open_context
+        from pybuild.remote import fetch_dockerfile, open_archive, open_context
 
         if inputs.url is not None:
             fetch_dockerfile(inputs, bridge)
+        if inputs.archive is not None:
+            return open_archive(inputs, CONTEXT, bridge)
         if inputs.remote is None:
             return None
         keep = self._args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")
-        return open_context(inputs, bridge, keep_git_dir=bool(truth(keep)))
+        mtime = "commit" if self._args.get("SOURCE_DATE_EPOCH") else ""
+        return open_context(inputs, bridge, keep_git_dir=bool(truth(keep)), mtime=mtime)
 
     def _hosts(self) -> dict[str, str]:
         """The `host:` contexts as OCI layouts."""
@@ -257,25 +262,22 @@ def _bridge(engine: Engine, observer: Observer) -> LocalBridge:
         lambda edge: engine.solve([edge])[0],
         engine.tree,
         observer,
+        engine.source_time,
     )
 
 
-def _unpack_context(inputs: Inputs, request: BuildRequest, engine: Engine) -> str:
-    """The archive from standard input, unpacked into this process's work directory."""
-    from io import BytesIO
-
-    from pybuild.runtime.image.decompression import pull_decompressed
-    from pybuild.runtime.image.extract import extract
+def _place_context(inputs: Inputs, engine: Engine) -> str:
+    """A directory of this process's own with the archive from standard input, or with nothing."""
+    from pybuild.compiler.remote import FILE
 
     directory = os.path.join(engine.store.work, "context")
     os.mkdir(directory, 0o700)
     if inputs.archive is None:
         inputs.directory = directory
     else:
-        pull = pull_decompressed(BytesIO(inputs.archive), name="standard input")
-        extract(pull, os.fsencode(directory), owners=False, archive="standard input")
-        inputs.archive = None
-        complete(inputs, directory, request.file)
+        with open(os.path.join(directory, FILE), "wb") as file:
+            file.write(inputs.archive)
+        inputs.archive = b""
     return directory
 
 

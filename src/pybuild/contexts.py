@@ -26,9 +26,9 @@ LARGEST_FILE = 16 << 20
 
 class Inputs:
     """The files of one build. The context is the `directory`; without one it is at the address `remote`, or an
-    archive on standard input, whose bytes are `archive`. `dockerfile` is the Dockerfile's text, None before it is
-    fetched from the context or from the address `url`; `name` is what the user calls it. `consulted` has every
-    path that was read or looked for, with its state before that."""
+    archive on standard input, whose bytes are `archive`, empty once they are placed. `dockerfile` is the Dockerfile's
+    text, None before it is fetched from the context or from the address `url`; `name` is what the user calls it.
+    `consulted` has every path that was read or looked for, with its state before that."""
 
     __slots__ = (
         "archive",
@@ -125,33 +125,7 @@ def _from_stdin(inputs: Inputs, file: str | None) -> None:
         inputs.dockerfile, inputs.name = data, "Dockerfile"
         return
     inputs.archive = data
-    inputs.name = file or "Dockerfile"
-
-
-def complete(inputs: Inputs, directory: str, file: str | None) -> None:
-    """The archive on standard input was unpacked into `directory`: read the Dockerfile and its ignore file from
-    there. Raises UsageError."""
-    from pybuild.runtime.snapshots.tree import DirectoryTree
-    from pybuild.runtime.sources.expansion import look_up
-
-    tree = DirectoryTree(os.fsencode(directory))
-
-    def find(name: str) -> str | None:
-        """Where the file of that name really is: never outside of the archive."""
-        node = look_up(tree, os.fsencode(name)).node
-        return os.fsdecode(node.real) if node is not None and stat.S_ISREG(node.stat.st_mode) else None
-
-    names = (file,) if file is not None else DOCKERFILES
-    name, path = next(((one, found) for one in names if (found := find(one)) is not None), ("", ""))
-    if not path:
-        raise UsageError(f"the archive on standard input has no {names[0]}", help="name it with -f")
-    inputs.directory = directory
-    inputs.dockerfile, inputs.name = inputs.read(path) or b"", name
-    for ignore in (name + ".dockerignore", ".dockerignore"):
-        found = find(ignore)
-        if found is not None:
-            inputs.ignore, inputs.ignore_name = inputs.read(found) or b"", ignore
-            return
+    inputs.name = file or ""
 
 
 def _default_file(inputs: Inputs, context: str) -> str:

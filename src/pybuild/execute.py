@@ -160,7 +160,7 @@ def _evidence(
     vertices = list(walk(plan.edges))
     sources = {vertex.digest: vertex.op for vertex in vertices if isinstance(vertex.op, SourceOp)}
     generation = engine.store.known_generation()
-    if generation is None or not recordable(request, outputs, sources.values()):
+    if generation is None or not recordable(request, outputs, [*sources.values(), *plan.dated_by]):
         return None
     trees = engine.local_trees
     local = [digest for digest, op in sources.items() if op.identifier.startswith("local://")]

@@ -86,19 +86,20 @@ def recordable(request: BuildRequest, outputs: Sequence[Output], sources: Iterab
 def _holds_still(op: SourceOp) -> bool:
     """Whether a source is what it was while files and the store's generation say so: a download by its checksum, a
     repository by its commit."""
-    from pybuild.runtime.sources.gitresolve import pinned
-
     scheme = op.identifier.partition("://")[0]
     if scheme in ("http", "https"):
         return bool(op.attrs.get("http.checksum"))
-    return scheme in STILL or (scheme == "git" and pinned(op.identifier))
+    if scheme != "git":
+        return scheme in STILL
+    from pybuild.runtime.sources.gitresolve import pinned
+
+    return pinned(op.identifier)
 
 
 def _is_elsewhere(request: BuildRequest) -> bool:
     """Whether the build file may have come from an address, which the graph need not name."""
-    from pybuild.compiler.remote import is_remote
-
-    return is_remote(request.context) or (request.file is not None and is_remote(request.file))
+    fetched = request.file is not None and request.file.startswith(("http://", "https://"))
+    return fetched or not os.path.isdir(request.context)
 
 
 def given(request: BuildRequest) -> tuple[str, ...] | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pybuild.cached import Part, Signature
     from pybuild.compiler.graph import Edge
+    from pybuild.compiler.ops import SourceOp
     from pybuild.runtime.sources.local import LocalTree
 
 
@@ -33,9 +34,20 @@ class Plan:
     """`index` asks for an index even of one platform. `directories` and `images` are what the graph's local names
     and OCI layout names stand for. The plan depends on the files `consulted`, each with its state before it was
     read or looked for, on the variables `names`, and on what the frontend read of local directories: those of
-    `trees`, and what lies in the states `parts`, which an earlier build left."""
+    `trees`, and what lies in the states `parts`, which an earlier build left. `dated_by` are the sources that told
+    the time, which the graph need not hold."""
 
-    __slots__ = ("consulted", "directories", "images", "index", "names", "parts", "targets", "trees")
+    __slots__ = (
+        "consulted",
+        "dated_by",
+        "directories",
+        "images",
+        "index",
+        "names",
+        "parts",
+        "targets",
+        "trees",
+    )
 
     def __init__(
         self,
@@ -48,6 +60,7 @@ class Plan:
         names: Sequence[str] = (),
         trees: Sequence[LocalTree] = (),
         parts: Sequence[Part] = (),
+        dated_by: Sequence[SourceOp] = (),
     ) -> None:
         self.targets = tuple(targets)
         self.directories = dict(directories)
@@ -57,6 +70,7 @@ class Plan:
         self.names = tuple(names)
         self.trees = tuple(trees)
         self.parts = tuple(parts)
+        self.dated_by = tuple(dated_by)
 
     @property
     def edges(self) -> list[Edge]:

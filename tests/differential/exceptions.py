@@ -129,6 +129,22 @@ def _on_build(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
     return evolve(image, config={**image.config, "config": config})
 
 
+def _no_trigger(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+    """A text is the pair of an ENV that no trigger made."""
+    (pair,) = texts
+    config = image.config["config"]
+    config = {**config, "Env": [entry for entry in config["Env"] if entry != pair]}
+    history = [entry for entry in image.config["history"] if entry["created_by"] != f"ENV {pair}"]
+    return evolve(image, config={**image.config, "config": config, "history": history})
+
+
+def _unnamed_layer(image: ReadImage, texts: tuple[str, ...]) -> ReadImage:
+    """The text is that of the last entry."""
+    *first, last = image.config["history"]
+    history = [*first, {**last, "created_by": texts[0]}]
+    return evolve(image, config={**image.config, "history": history})
+
+
 EXCEPTIONS: dict[str, VersionDifference] = {
     "arg-values": _history("ARG"),
     "run-arguments": _history("RUN"),
@@ -141,6 +157,8 @@ EXCEPTIONS: dict[str, VersionDifference] = {
     "bare-global-argument": _history("ARG"),
     "global-argument-fault": VersionDifference(docker_accepts=True),
     "trigger-of-trigger": VersionDifference(_on_build),
+    "replaced-stage-trigger": VersionDifference(_no_trigger),
+    "unnamed-layer": VersionDifference(_unnamed_layer),
     "chmod-checked": VersionDifference(docker_accepts=True),
     "unknown-owner": VersionDifference(docker_accepts=True),
     "directive-line": VersionDifference(lines_off=-1),

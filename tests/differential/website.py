@@ -65,6 +65,9 @@ class Website:
             name = f"/app.tar{ending}"
             self._web.files[name] = compressed(name, tar_bytes(_APPLICATION))
 
+    def add(self, path: str, content: bytes) -> None:
+        self._web.files[path] = content
+
     def __enter__(self) -> Website:
         return self
 

@@ -134,9 +134,9 @@ def test_a_byte_order_mark_in_a_text() -> None:
     assert "Dockerfile:1:2" in render(caught.value.diagnostic)
 
 
-def test_directives_are_kept() -> None:
+def test_the_escape_directive_may_follow_others() -> None:
     file = parse(decode("Dockerfile", b"# check=skip=all;error=true\n# escape=`\nFROM a"))
-    assert (file.check, file.escape) == ("skip=all;error=true", "`")
+    assert file.escape == "`"
 
 
 def test_bytes_that_are_not_utf8_in_comments_and_values() -> None:

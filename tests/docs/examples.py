@@ -8,6 +8,8 @@ Its context has these `files` (with a mode; the content is the path, or what fol
 command `setup` makes; `flags` are given to `pybuild build`. `finds` names the build checks that it does not pass.
 With `lowered: NAME …` it is not built but parsed, checked and lowered, the images NAME being empty.
 
+Files of the context may also stand right before it, as `text` blocks: `<!-- file: app.env -->`.
+
 Behind it stand, in any number:
 
     <!-- prints -->  text: what its steps print, in order
@@ -28,7 +30,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -49,19 +51,22 @@ class Block:
         self.kind = found["kind"]
         self.text = found["text"]
         self.start, self.end = found.span("text")
+        self.line = found.string.count("\n", 0, self.start) + 1
         parts = [part.partition(":") for part in (found["note"] or "").split("; ")]
         self.note = {name.strip(): value.strip() for name, _, value in parts}
 
 
 class Example:
-    """A Dockerfile of a page, its `number` from 0, and the blocks that show what becomes of it."""
+    """The Dockerfile at a `place` among the blocks of a page, with the files that stand before it and what is shown
+    behind it. It is the page's `number`th, from 0."""
 
-    def __init__(self, page: Path, number: int, line: int, block: Block, shown: list[Block]) -> None:
+    def __init__(self, page: Path, number: int, found: Sequence[Block], place: int) -> None:
         self.page = page
         self.number = number
-        self.name = f"{page.stem}:{line}"
-        self.block = block
-        self.shown = shown
+        self.block = found[place]
+        self.name = f"{page.stem}:{self.block.line}"
+        self.files = list(takewhile(lambda block: "file" in block.note, reversed(found[:place])))
+        self.shown = list(takewhile(shows, found[place + 1 :]))
 
     @property
     def built(self) -> bool:
@@ -78,13 +83,10 @@ def blocks(page: Path) -> list[Block]:
 
 def examples() -> Iterator[Example]:
     for page in sorted(PAGES.glob("*.md")):
-        text = page.read_text(encoding="utf-8")
         found = blocks(page)
         places = [place for place, block in enumerate(found) if block.kind == "dockerfile"]
         for number, place in enumerate(places):
-            block = found[place]
-            line = text.count("\n", 0, block.start) + 1
-            yield Example(page, number, line, block, list(takewhile(shows, found[place + 1 :])))
+            yield Example(page, number, found, place)
 
 
 def shows(block: Block) -> bool:
@@ -105,13 +107,18 @@ class Outcome:
         self.place = place
         note = example.block.note
         write_files(place, note.get("files", ""))
+        for block in example.files:
+            (place / block.note["file"]).write_text(block.text, encoding="utf-8")
         if "setup" in note:
             subprocess.run(["sh", "-euc", note["setup"]], cwd=place, check=True, timeout=60)
         (place / "Dockerfile").write_text(example.block.text, encoding="utf-8")
         wanted = {name for block in example.shown for name in block.note}
         flags = [f"--build-context=base={base_context()}", *shlex.split(note.get("flags", ""))]
         if not example.built:
-            flags += ["--check", *(f"--build-context={name}=docker-image://scratch" for name in note["lowered"].split())]
+            flags += [
+                "--check",
+                *(f"--build-context={name}=docker-image://scratch" for name in note["lowered"].split()),
+            ]
         if "config" in wanted:
             flags.append("--output=type=oci,dest=../layout,tar=false")
         if "holds" in wanted:

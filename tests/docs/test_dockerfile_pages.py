@@ -24,7 +24,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         name: value for name, value in os.environ.items() if not name.startswith(("PYBUILD_", "BUILDKIT_"))
     }
     kept.pop("SOURCE_DATE_EPOCH", None)
-    return {**kept, "PYBUILD_ROOT": str(place / "store"), "HOME": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+    kept |= {"PYBUILD_ROOT": str(place / "store"), "HOME": str(place), "LC_ALL": "C.UTF-8"}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @pytest.mark.root

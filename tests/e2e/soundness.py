@@ -58,7 +58,12 @@ def _row_faults(root: Path, db: sqlite3.Connection) -> list[str]:
         for one, home in homes
         if not (root / "snapshots" / str(home) / "fs").is_dir()
     ]
-    references = (("layer", "snapshot"), ("chain", "snapshot"), ("snapshot", "parent"), ("snapshot", "origin"))
+    references = (
+        ("layer", "snapshot"),
+        ("chain", "snapshot"),
+        ("snapshot", "parent"),
+        ("snapshot", "origin"),
+    )
     for table, column in references:
         rows = db.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")
         found += [f"{table} names snapshot {row[0]}" for row in rows if row[0] not in snapshots]

@@ -156,7 +156,8 @@ def test_checks_and_calls_read_included_files(builder: Builder) -> None:
 
 
 def test_optional_sources_behind_links(builder: Builder) -> None:
-    text = "FROM base\nCOPY --optional link/b link/gone /out/\nCOPY --optional --from=base /var/link/one /var/gone/x /out/\n"
+    text = "FROM base\nCOPY --optional link/b link/gone /out/\n"
+    text += "COPY --optional --from=base /var/link/one /var/gone/x /out/\n"
     context = builder.context("context", SYNTAX + text + "RUN ls /out\n", **{"dir/b": "b"})
     (context / "link").symlink_to("dir")
     done = builder.build(context)

@@ -156,6 +156,21 @@ def test_standard_input(builder: Builder) -> None:
     says(builder.build("-", code=2), "is empty")
 
 
+@pytest.mark.parametrize(("target", "read"), [("real", True), ("../../../../../../etc/hostname", False)])
+def test_an_archive_of_standard_input_leads_nowhere_else(builder: Builder, target: str, read: bool) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        link = tarfile.TarInfo("Dockerfile")
+        link.type, link.linkname = tarfile.SYMTYPE, target
+        archive.addfile(link)
+        member = tarfile.TarInfo("real")
+        text = b"FROM base\nRUN echo was read\n"
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+    done = builder.build("-", code=0 if read else 2, stdin=out.getvalue())
+    assert ("was read" if read else "has no Dockerfile") in done.err
+
+
 def test_standard_input_is_a_build_like_any(builder: Builder) -> None:
     archive = tar_of(Dockerfile="FROM base\nCOPY part /\nRUN cat /part\n", part="content")
     builder.build("-", "-t", "x", stdin=archive)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,11 @@ from e2e.building import Builder
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
-SHOWN = b"FROM base\nCOPY . /context\nRUN cd /context && find . ! -name . | sort && cat README* sub/a 2>/dev/null || true\n"
+SHOWN = b"""\
+FROM base
+COPY . /context
+RUN cd /context && find . ! -name . | sort && cat README* sub/a 2>/dev/null || true
+"""
 
 
 @pytest.fixture
@@ -50,43 +56,39 @@ def test_no_dockerfile_in_the_repository(builder: Builder, site: Website) -> Non
     assert "unexpected query" in builder.build(site.words["WEBSITE"] + "/repo.git?brunch=x", code=2).err
 
 
-def archive(context: Path) -> None:
-    import tarfile
-
-    with tarfile.open(context / "site.tar.gz", "w:gz") as tar:
+def packed(context: Path) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
         for name in ("Dockerfile", "README", "sub/a"):
             tar.add(context / name, name)
+    return out.getvalue()
 
 
 def test_an_archive(builder: Builder, site: Website) -> None:
     files = {"README": "of the archive\n", "sub/a": "deep\n", ".dockerignore": "README\n"}
-    archive(builder.context("packed", SHOWN.decode(), **files))
-    (builder.place / "packed/site.tar.gz").rename(site.directory / "site.tar.gz")
+    site.add("/site.tar.gz", packed(builder.context("packed", SHOWN.decode(), **files)))
     done = builder.build(site.words["WEBSITE"] + "/site.tar.gz")
     assert "[internal] load remote build context" in done.err
     assert "of the archive" in done.err
     assert "deep" in done.err
-    named = "FROM base\nRUN --mount=from=packed,target=/p cat /p/sub/a\n"
-    context = builder.context("context", named)
+    context = builder.context("context", "FROM base\nRUN --mount=from=packed,target=/p cat /p/sub/a\n")
     asked = f"--build-context=packed={site.words['WEBSITE']}/site.tar.gz"
     assert "deep" in builder.build(asked, context).err
 
 
 def test_a_dockerfile_alone(builder: Builder, site: Website) -> None:
-    (site.directory / "Dockerfile").write_text("FROM base\nCOPY context /kept\nRUN echo ran && cat /kept\n")
+    site.add("/Dockerfile", b"FROM base\nCOPY context /kept\nRUN echo ran && cat /kept\n")
     done = builder.build(site.words["WEBSITE"] + "/Dockerfile")
     assert "COPY context /kept" in done.err  # the file is all that its context holds
-    elsewhere = builder.context("context", None, context="of the directory\n")
+    elsewhere = builder.context("elsewhere", None, context="of the directory\n")
     done = builder.build("-f", site.words["WEBSITE"] + "/Dockerfile", elsewhere)
     assert "of the directory" in done.err
 
 
 def test_named_contexts(builder: Builder, site: Website) -> None:
     address = site.words["WEBSITE"]
-    context = builder.context(
-        "context",
-        "FROM base AS repo\nFROM base\nCOPY --from=repo README /\nCOPY --from=file context /\nRUN cat /README /context\n",
-    )
+    text = "FROM base AS repo\nFROM base\nCOPY --from=repo README /\nCOPY --from=file context /\n"
+    context = builder.context("context", text + "RUN cat /README /context\n")
     flags = [f"--build-context=repo={address}/repo.git#main", f"--build-context=file={address}/plain.txt"]
     done = builder.build(*flags, context)
     assert "readme" in done.err

@@ -1,6 +1,6 @@
 """A small fuzzer that is guided by coverage.
 
-1. Every seed runs once; the shortest come first, and those that take new steps are the corpus.
+1. Every seed runs once, in turn with mutations; those that take new steps are the corpus.
 2. An input of the corpus is chosen, rather a recent or a short one, and mutated; what takes new steps joins it.
 3. An input that fails is made smaller while it fails in the same way; each way to fail is reported once.
 
@@ -60,6 +60,7 @@ class Fuzzer:
         self.report = Report()
         self._steps = Steps(WATCHED)
         self._known = seeds(target)
+        self.random.shuffle(self._known)
 
     def run(self, executions: int, seconds: float) -> Report:
         """Goes on for as long as both limits allow."""
@@ -67,7 +68,7 @@ class Fuzzer:
         report = self.report
         last = report.executions + executions
         while report.executions < last and time.monotonic() < end:
-            self._one(self._known.pop(0) if self._known else self._next())
+            self._one(self._known.pop() if self._known and report.executions % 2 == 0 else self._next())
         return report
 
     def _next(self) -> bytes:

@@ -55,6 +55,7 @@ _IMAGES = (
     '"Healthcheck":{"Test":["CMD","x"],"Interval":1},"StopSignal":"TERM","Shell":["sh"]},"rootfs":{"type":"layers",'
     '"diff_ids":["sha256:x"]},"history":[{"created_by":"a","empty_layer":true}]}',
 )
+_EXTENDED = b"FROM a\nINCLUDE x\nUNSET VOLUME /a\nENV --file=x\nCOPY --optional a b\nCOPY --from=$a a b\n"
 
 
 def dockerfiles() -> list[bytes]:
@@ -89,4 +90,4 @@ def seeds(target: str) -> list[bytes]:
     if target in small:
         return [text.encode() for text in small[target]]
     files = dockerfiles()
-    return _instructions(files) if "trigger" in target else files
+    return _instructions(files) if "trigger" in target else [*files, _EXTENDED]

@@ -171,7 +171,7 @@ def _refused(kind: type[Exception], act: Callable[[], object]) -> bool:
     try:
         act()
     except kind as error:
-        if isinstance(error, UnicodeError) or "digits" in str(error):
+        if isinstance(error, UnicodeError) or "Exceeds the limit" in str(error):
             raise
         return True
     return False

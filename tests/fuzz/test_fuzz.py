@@ -9,13 +9,13 @@ from fuzz.casebook import read_cases
 from fuzz.coverage import Steps
 from fuzz.fuzzer import Fuzzer, minimal, outcome
 from fuzz.mutations import DICTIONARY
-from fuzz.seeds import dockerfiles
+from fuzz.seeds import seeds
 from fuzz.targets import TARGETS, WATCHED
 
 from pybuild.lang.dockerfile import wildcard
 
-EXECUTIONS = 200
-SECONDS = 1.2
+EXECUTIONS = 150
+SECONDS = 0.9
 
 
 @pytest.mark.parametrize(("target", "title", "data"), read_cases(), ids=lambda value: str(value)[:40])
@@ -30,9 +30,8 @@ def test_a_short_run_finds_nothing(target: str) -> None:
     assert len(report.steps) > 50
 
 
-def test_every_instruction_and_rule_of_the_dictionary_is_a_seed_too() -> None:
-    """The seeds reach what the mutations put together."""
-    whole = b"\n".join(dockerfiles())
+def test_every_instruction_stands_in_a_seed() -> None:
+    whole = b"\n".join(seeds("parse"))
     names = [token for token in DICTIONARY if re.fullmatch(rb"\n[A-Z]+ ", token)]
     assert len(names) == 20
     assert [name for name in names if name not in whole] == []
@@ -41,7 +40,7 @@ def test_every_instruction_and_rule_of_the_dictionary_is_a_seed_too() -> None:
 def test_the_same_seed_gives_the_same_run() -> None:
     def run(seed: int) -> list[bytes]:
         wildcard._compiled.clear()
-        return Fuzzer("wildcard", seed).run(150, 60).corpus
+        return Fuzzer("wildcard", seed).run(60, 60).corpus
 
     assert run(1) == run(1)
     assert run(1) != run(2)

@@ -52,7 +52,7 @@ def test_every_instruction_has_a_rule() -> None:
     assert len({name.split()[0] for name in COMMANDS}) == 17
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(files())
 def test_it_parses_and_spans_are_where_instructions_stand(file: File) -> None:
     text = file.written()
@@ -71,7 +71,7 @@ def test_it_parses_and_spans_are_where_instructions_stand(file: File) -> None:
         assert not source.line(number).strip()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(files())
 def test_line_ends_and_a_byte_order_mark_mean_nothing(file: File) -> None:
     plain = meaning(file.written())
@@ -81,7 +81,7 @@ def test_line_ends_and_a_byte_order_mark_mean_nothing(file: File) -> None:
     assert meaning(file.written(directive=False)) == plain
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(files())
 def test_the_escape_character_is_a_way_of_writing(file: File) -> None:
     text, other = file.written(), file.written(escape="`")
@@ -89,7 +89,7 @@ def test_the_escape_character_is_a_way_of_writing(file: File) -> None:
     assert result(other) == result(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(files())
 def test_lowering_is_a_function(file: File) -> None:
     text = file.written()
@@ -97,7 +97,7 @@ def test_lowering_is_a_function(file: File) -> None:
     assert result(file.written(directive=False)) == result(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(files())
 def test_the_formatter_keeps_what_it_means(file: File) -> None:
     text = file.written()

@@ -247,8 +247,7 @@ def test_a_repository_as_context() -> None:
 
 @pytest.mark.parametrize(("head", "unpacked"), [(b"\x1f\x8b\x08\x00", True), (b"FROM x\n", False)])
 def test_an_address_as_context(head: bytes, unpacked: bool) -> None:
-    world = World()
-    world.directories["http://example.com/x"] = {"context": head}
+    world = World(directories={"http://example.com/x": {"context": head}})
     result = lowered("FROM scratch\nCOPY --from=x a /\n", world, contexts={"x": "http://example.com/x"})
     assert result.edge is not None
     (source,) = result.edge.vertex.inputs
@@ -261,7 +260,7 @@ def test_another_target_as_context() -> None:
     assert config_of(result)["Env"] == [PATH, "A=1"]
     assert result.edge is not None
     assert result.edge.vertex.inputs[0].vertex.name.endswith("COPY x /")
-    with pytest.raises(SourceError, match="target stage .* could not be found"):
+    with pytest.raises(SourceError, match=r"target stage .* could not be found"):
         lowered(text, contexts={"base": "target:c"})
 
 

@@ -43,15 +43,18 @@ class NoSuchImage(UserError):
 
 
 class World:
-    """Images by canonical name, directories by name. Keeps what it was asked and what it was told."""
+    """Images by canonical name, directories by name, times of sources by identifier. Keeps and what it was told."""
 
     def __init__(
         self,
         images: Mapping[str, bytes] | None = None,
         directories: Mapping[str, Mapping[str, bytes]] | None = None,
+        times: Mapping[str, int] | None = None,
     ) -> None:
         self.images = {"docker.io/library/base:latest": image_config(), **(images or {})}
         self.directories = directories or {}
+        self.times = times or {}
+        self.timed: list[SourceOp] = []
         self.resolved: list[tuple[str, str]] = []
         self.log_names: list[str] = []
         self.warnings: list[Diagnostic] = []
@@ -80,6 +83,15 @@ class World:
 
     def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
         raise FileNotFoundError(path)
+
+    def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
+        op = edge.vertex.op
+        assert isinstance(op, SourceOp)
+        self.timed.append(op)
+        self.log_names.append(log_name)
+        if op.identifier.endswith("/gone"):
+            raise NoSuchImage(f"invalid response status 404: {op.identifier}")
+        return self.times.get(op.identifier)
 
     def warn(self, warning: Diagnostic) -> None:
         self.warnings.append(warning)

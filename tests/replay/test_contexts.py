@@ -12,7 +12,7 @@ import pytest
 from registry.images import tar
 
 from pybuild import contexts
-from pybuild.contexts import Inputs, NamedContexts, complete, read_inputs
+from pybuild.contexts import Inputs, NamedContexts, read_inputs
 from pybuild.lang.diagnostics import UsageError
 
 MODULE = "# syntax=python:1\n"
@@ -136,36 +136,12 @@ def from_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes, context: str, file:
 
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
-def test_an_archive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, packed: type[bytes]) -> None:
-    inputs = from_stdin(monkeypatch, packed(tar(Dockerfile=b"FROM scratch")), "-", None)
-    assert inputs.archive is not None
-    complete(inputs, written(tmp_path, "Containerfile", ".dockerignore", "Containerfile.dockerignore"), None)
-    assert (inputs.dockerfile, inputs.ignore) == (b"Containerfile", b"Containerfile.dockerignore")
-    assert inputs.name == "Containerfile"
-
-
-def test_an_archive_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("secret")
-    inside = tmp_path / "inside"
-    inside.mkdir()
-    (inside / "Dockerfile").symlink_to("../secret")
-    inputs = from_stdin(monkeypatch, tar(x=b""), "-", None)
-    with pytest.raises(UsageError, match="has no Dockerfile"):
-        complete(inputs, str(inside), None)
-    (inside / "secret").write_text("inner")
-    complete(inputs, str(inside), None)
-    assert inputs.dockerfile == b"inner"
-
-
-def test_an_ignore_file_of_an_archive_leads_nowhere_else(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "secret").write_text("secret")
-    inside = written(tmp_path / "inside", "Dockerfile")
-    (tmp_path / "inside" / ".dockerignore").symlink_to("../secret")
-    inputs = from_stdin(monkeypatch, tar(x=b""), "-", None)
-    complete(inputs, inside, None)
-    assert inputs.ignore == b""
+def test_an_archive(monkeypatch: pytest.MonkeyPatch, packed: type[bytes]) -> None:
+    """Its Dockerfile is read when it is unpacked."""
+    data = packed(tar(Dockerfile=b"FROM scratch"))
+    inputs = from_stdin(monkeypatch, data, "-", None)
+    assert (inputs.archive, inputs.dockerfile, inputs.directory, inputs.name) == (data, None, None, "")
+    assert from_stdin(monkeypatch, data, "-", "sub/dev").name == "sub/dev"
 
 
 def test_a_bare_build_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

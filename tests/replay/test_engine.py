@@ -58,6 +58,7 @@ def bridge_of(engine: Engine, heard: Observer) -> LocalBridge:
         lambda edge: engine.solve([edge])[0],
         engine.tree,
         heard,
+        engine.source_time,
     )
 
 

@@ -95,6 +95,7 @@ def test_defaults_and_alternatives(text: str, result: str) -> None:
 @pytest.mark.parametrize(
     ("text", "result"),
     [
+        ("${A#}|${A%}|${A##}|${A%%}|${NONE#}", "one|one|one|one|"),
         ("${PATH_#/}", "usr/local/bin"),
         ("${PATH_#*/}", "usr/local/bin"),
         ("${PATH_##*/}", "bin"),

@@ -1,4 +1,4 @@
-"""Build arguments: the predefined ones, those of global scope, proxies, SOURCE_DATE_EPOCH."""
+"""Build arguments: the predefined ones, those of global scope, proxies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pybuild.compiler import platforms
 from pybuild.compiler.lower.dockerfile.options import LowerOptions, UsedArg
 from pybuild.compiler.lower.dockerfile.words import Words
 from pybuild.compiler.ops import Platform, ProxyEnv
-from pybuild.lang.diagnostics import Diagnostic, UsageError, suggest
+from pybuild.lang.diagnostics import Diagnostic, suggest
 from pybuild.lang.dockerfile.instructions import ArgInstruction, Dockerfile
 
 EPOCH = "SOURCE_DATE_EPOCH"
@@ -92,19 +92,6 @@ def effective_build_args(options: LowerOptions) -> dict[str, str]:
     if options.source_date_epoch is not None:
         build_args[EPOCH] = str(options.source_date_epoch)
     return build_args
-
-
-def source_date_epoch(build_args: Mapping[str, str], values: Mapping[str, str]) -> int | None:
-    """The time in force, in seconds. Raises `UsageError` when it is no number."""
-    text = build_args.get(EPOCH, values.get(EPOCH, ""))
-    if not text:
-        return None
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        raise UsageError(
-            f"invalid {EPOCH}: {text}",
-            help="give a whole number of seconds since 1970-01-01T00:00:00Z, as `date +%s` prints it",
-        )
-    return int(text)
 
 
 def unused_warning(

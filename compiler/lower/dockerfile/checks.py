@@ -171,5 +171,5 @@ def report(
     lowering: Lowering, state: StageState, rule: rules.Rule, instruction: Instruction, *facts: str
 ) -> None:
     """One finding in a stage; a trigger of the base stands at the FROM."""
-    ours = instruction.span.source is lowering.dockerfile.source
+    ours = lowering.dockerfile.wrote(instruction)
     lowering.linter.report(rule, instruction.span if ours else state.stage.span, *facts)

@@ -74,6 +74,10 @@ class NamedContexts:
         self._resolve_mode = resolve_mode
         self._target = target
 
+    def names(self) -> list[str]:
+        """The names as `familiar` has them, without platforms."""
+        return [name.partition("::")[0] for name in self._sources]
+
     def find(self, name: str, platform: Platform | None) -> NamedContext | None:
         """The context called `name` for a platform (None: the target's), else the one for any."""
         if name.lower() in ("scratch", "context") or not self._sources:

@@ -5,8 +5,8 @@
     a named context the commit or the file that it is
     a stage         the one address that it ADDs: FROM scratch, and nothing else but ARGs in it
 
-A repository has its commit's time, what HTTP brings that of its Last-Modified, else of the newest file in the archive.
-Where nothing tells a time, the build has none. The rules are those of BuildKit's `dockerfile2llb/epoch.go`.
+A repository has its commit's time, what HTTP brings that of its Last-Modified, else that of the newest file in the
+archive. Where nothing tells a time, the build has none. The rules are those of BuildKit's `dockerfile2llb/epoch.go`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from pybuild.lang.source import Span
 CONTEXT = "context"
 """The value that means the main context."""
 
-_NUMBER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _YEARS = (-62_135_596_800, 253_402_300_799)
 """The seconds of the years 1 to 9999, the only ones that an image's config can name."""
 _TIMELESS = ("docker-image", "local", "oci-layout")
@@ -97,7 +97,8 @@ class Clock:
 
     def _of(self, files: Edge | None, what: str, span: Span | None = None) -> Epoch:
         """The time of the only source of `files`, if it tells one."""
-        found = [vertex for vertex in walk([files]) if isinstance(vertex.op, SourceOp)] if files is not None else []
+        roots = [files] if files is not None else []
+        found = [vertex for vertex in walk(roots) if isinstance(vertex.op, SourceOp)]
         if len(found) != 1 or not _is_remote(found[0].op):
             return Epoch()
         source = Edge(found[0])
@@ -166,7 +167,8 @@ class Clock:
             )
         checksum = self.words.one(instruction.checksum, values, span)
         (piece,) = pieces(evolve(instruction, sources=(address,), checksum=checksum), instruction.text)
-        assert piece.state is not None and piece.state.edge is not None
+        assert piece.state is not None
+        assert piece.state.edge is not None
         return piece.state.edge
 
     def _checked(self, seconds: int, text: str) -> int:

@@ -339,6 +339,7 @@ def _finish(lowering: Lowering, target: StageState) -> Lowered:
         stage_names=tuple(state.title for state in lowering.stages.registered()),
         base_config=target.base_config,
         epoch=lowering.epoch,
+        epoch_source=lowering.epoch_source,
         args=tuple(target.args.values()),
         ignore_cache=target.ignore_cache,
     )

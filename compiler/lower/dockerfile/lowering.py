@@ -10,18 +10,19 @@ from pybuild.compiler.bridge import Bridge, ResolvedImage
 from pybuild.compiler.image import Image
 from pybuild.compiler.image import parse as parse_image
 from pybuild.compiler.lower.dockerfile.arguments import (
+    EPOCH,
     Platforms,
     effective_build_args,
     global_args,
     platform_args,
     proxy_env,
-    source_date_epoch,
 )
 from pybuild.compiler.lower.dockerfile.contexts import NamedContexts, main_context
+from pybuild.compiler.lower.dockerfile.epoch import Clock, Epoch, put
 from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
 from pybuild.compiler.lower.dockerfile.stages import Stages
 from pybuild.compiler.lower.dockerfile.words import Words
-from pybuild.compiler.ops import Platform
+from pybuild.compiler.ops import Platform, SourceOp
 from pybuild.compiler.timestamps import NANOSECONDS, format_seconds
 from pybuild.lang.diagnostics import UsageError, suggest
 from pybuild.lang.dockerfile.ignore import Matcher
@@ -69,7 +70,6 @@ class Lowering:
         self.global_args, self.declared_args = global_args(
             self.predefined, dockerfile.meta_args, self.build_args, self.words
         )
-        self.epoch = source_date_epoch(self.build_args, self.global_args)
         self.proxy = proxy_env(self.build_args)
         self.contexts = NamedContexts(options.contexts, options.image_resolve_mode, self.platforms.target)
         self.stages = Stages()
@@ -77,6 +77,29 @@ class Lowering:
         self.context = main_context(options, self._context_paths)
         self.ignored = Matcher(options.excludes)
         self._images: dict[tuple[str, Platform], tuple[ResolvedImage, Image]] = {}
+        self._epoch = Epoch()
+        self._read_epoch()
+
+    def _read_epoch(self) -> None:
+        """What stages get as SOURCE_DATE_EPOCH is the number, whatever told it."""
+        clock = Clock(
+            self.dockerfile,
+            self.build_args,
+            self.global_args,
+            self.declared_args,
+            self.words,
+            self.options.context,
+            self.contexts,
+            self.platforms.build[0],
+            self.bridge,
+            self.lower_target,
+        )
+        self._epoch = clock.read()
+        put(self.build_args, self.epoch)
+        put(self.global_args, self.epoch)
+        if EPOCH in self.declared_args:
+            value = self.global_args.get(EPOCH)
+            self.declared_args[EPOCH] = evolve(self.declared_args[EPOCH], value=value)
 
     def resolve_image(self, ref: str, platform: Platform, log_name: str) -> tuple[ResolvedImage, Image]:
         """An image and its config; each is asked for once."""
@@ -89,11 +112,26 @@ class Lowering:
     def lower_target(self, target: str, context: str) -> Lowered:
         """Another target of the file for the same platform, without the named context that stands for it."""
         contexts = {name: value for name, value in self.options.contexts.items() if name != context}
-        return self._lower(
-            self.dockerfile,
-            evolve(self.options, target=target, contexts=contexts, linter=Linter.off()),
-            self.bridge,
+        options = evolve(
+            self.options,
+            target=target,
+            contexts=contexts,
+            linter=Linter.off(),
+            source_date_epoch=None,
+            build_args={**self.options.build_args, EPOCH: "" if self.epoch is None else str(self.epoch)},
         )
+        return self._lower(self.dockerfile, options, self.bridge)
+
+    @property
+    def epoch(self) -> int | None:
+        """SOURCE_DATE_EPOCH, in seconds."""
+        return self._epoch.seconds
+
+    @property
+    def epoch_source(self) -> SourceOp | None:
+        """The source that told the time."""
+        op = self._epoch.source.vertex.op if self._epoch.source is not None else None
+        return op if isinstance(op, SourceOp) else None
 
     @property
     def created(self) -> str | None:

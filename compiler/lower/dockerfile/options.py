@@ -9,7 +9,7 @@ from attrs import field, frozen
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
-from pybuild.compiler.ops import HostIP, Platform, Ulimit
+from pybuild.compiler.ops import HostIP, Platform, SourceOp, Ulimit
 from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.source import Span
 
@@ -84,9 +84,9 @@ class Lowered:
     """A lowered target. `edge` None is the empty file system.
 
     `base_config` is the raw config of the image the target is built on, None without one; `epoch` the
-    SOURCE_DATE_EPOCH in force, in seconds. `stage_names` are those progress shows, in order of the file.
-    `args` are the arguments in scope of the target, for outlines. With `ignore_cache` its steps run
-    anew.
+    SOURCE_DATE_EPOCH in force, in seconds, and `epoch_source` the source that was asked for it. `stage_names` are
+    those progress shows, in order of the file. `args` are the arguments in scope of the target, for outlines. With
+    `ignore_cache` its steps run anew.
     """
 
     edge: Edge | None
@@ -95,5 +95,6 @@ class Lowered:
     stage_names: tuple[str, ...] = ()
     base_config: bytes | None = None
     epoch: int | None = None
+    epoch_source: SourceOp | None = None
     args: tuple[UsedArg, ...] = ()
     ignore_cache: bool = False
