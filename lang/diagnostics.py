@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 
+LONGEST_LINE = 400
+"""Characters that are shown of a source line."""
+
+
 class Label:
     """A place in a source and what is said about it. The primary one is the cause."""
 
@@ -55,6 +59,17 @@ class Diagnostic:
         self.code = code
         self.level = level
         self.url = url
+
+    def at(self, span: Span) -> Diagnostic:
+        """The same message about one place."""
+        return Diagnostic(
+            self.title,
+            labels=[Label(span)],
+            notes=self.notes,
+            code=self.code,
+            level=self.level,
+            url=self.url,
+        )
 
     def with_note(self, word: str, text: str) -> Diagnostic:
         return Diagnostic(
@@ -139,18 +154,33 @@ def _frame(labels: Sequence[Label], name: str, width: int) -> list[str]:
         if previous and span.line > previous + 1:
             out.append("...")
         for number in range(max(span.line, previous + 1) if previous >= span.line else span.line, last + 1):
-            out.append(f"{number:>{width}} | {span.source.line(number)}".expandtabs(1).rstrip())
+            column = span.column if number == span.line else 1
+            shown, _ = _clipped(span.source.line(number), column)
+            out.append(f"{number:>{width}} | {shown}".expandtabs(1).rstrip())
             previous = number
         if last == span.line:
-            text = span.source.line(span.line)
-            before = display_width(text[: span.column - 1].expandtabs(1))
-            end = span.end_column if span.end_line == span.line else len(text) + 1
-            marked = max(1, display_width(text[span.column - 1 : end - 1].expandtabs(1)))
+            line = span.source.line(span.line)
+            text, moved = _clipped(line, span.column)
+            end = span.end_column if span.end_line == span.line else len(line) + 1
+            start = span.column - 1 - moved
+            before = display_width(text[:start].expandtabs(1))
+            marked = max(1, display_width(text[start : end - 1 - moved].expandtabs(1)))
             mark = ("^" if label.primary else "-") * marked
             out.append(f"{' ' * width} | {' ' * before}{mark} {label.text}".rstrip())
         elif label.text:
             out.append(f"{' ' * width} | {'^' if label.primary else '-'} {label.text}")
     return out
+
+
+def _clipped(line: str, column: int) -> tuple[str, int]:
+    """What is shown of a line, around `column` where it is long, and by how many characters that moves columns to
+    the left."""
+    if len(line) <= LONGEST_LINE:
+        return line, 0
+    first = 0 if column <= LONGEST_LINE // 2 else column - LONGEST_LINE // 4
+    shown = line[first : first + LONGEST_LINE]
+    end = "…" if first + LONGEST_LINE < len(line) else ""
+    return ("…" if first else "") + shown + end, first - 1 if first else 0
 
 
 def visible(text: str) -> str:

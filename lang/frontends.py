@@ -182,7 +182,7 @@ def refused(frontend: Frontend, syntax: Syntax | None = None, source: Source | N
     reference = frontend.reference or ""
     shown = reference if reference.isprintable() and reference else ascii(reference)
     title = f"the frontend {shown} is not supported by this version of pybuild"
-    accepted = "docker/dockerfile:1 (or a version like 1.7 or 1.7.0, or latest)"
+    accepted = "docker/dockerfile:1 (or a version like 1.7 or 1.7.0, or latest), or pybuild/dockerfile:1"
     what = _DESCRIPTIONS.get(frontend.kind, "")
     if syntax is None or source is None:
         return UsageError(title, help=f"{what} cannot run here: use {accepted}")

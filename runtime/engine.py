@@ -161,11 +161,10 @@ class Engine:
         """The handlers of every kind of op, put together."""
         from pybuild.compiler.ops import DiffOp, FileOp, MergeOp
         from pybuild.runtime.ops.caches import Caches
-        from pybuild.runtime.ops.diff import DiffHandler
         from pybuild.runtime.ops.exec import ExecHandler
         from pybuild.runtime.ops.exec_mounts import Supplies
         from pybuild.runtime.ops.files.handler import FileHandler
-        from pybuild.runtime.ops.merge import MergeHandler
+        from pybuild.runtime.ops.merge import StackHandler
 
         records = Records(self.store, self.snapshotter)
         files = FileHandler(self.snapshotter, records)
@@ -175,6 +174,7 @@ class Engine:
             self.snapshotter, self.sandbox, files.materialize, self._caches, self.secrets, self.agents
         )
         steps = ExecHandler(supplies, self._entitlements, self.observer, self.options.root)
+        stacks = StackHandler(self.snapshotter, files.materialize)
         http = HttpHandler(self.http, self.observer)
         sources: dict[str, Handler] = {
             "docker-image": ImageHandler(self.images.image_content, self.images.unpack),
@@ -187,8 +187,8 @@ class Engine:
         kinds: dict[type[Op], Handler] = {
             ExecOp: steps,
             FileOp: files,
-            MergeOp: MergeHandler(self.snapshotter, files.materialize),
-            DiffOp: DiffHandler(self.snapshotter, files.materialize),
+            MergeOp: stacks,
+            DiffOp: stacks,
         }
         return Operations(self.store, records, sources, kinds, self.observer)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import frozen
 
-from pybuild.lang.diagnostics import Diagnostic, Label, SourceError
+from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, UserError
 from pybuild.lang.dockerfile.characters import printable
 from pybuild.lang.dockerfile.flags import read_flags
 from pybuild.lang.dockerfile.instructions import UnsetInstruction
@@ -95,8 +95,12 @@ def _data(node: Node, path: str, read: ReadFile) -> bytes:
         raise node.error(
             f"{printable(path)} is not in the build context",
             node.words[0],
-            help="paths of INCLUDE start at the context's root",
+            help="paths of INCLUDE start at the context's root, and lead to a file",
         ) from None
+    except UserError as error:
+        if not error.diagnostic.labels:
+            error.diagnostic = error.diagnostic.at(node.place(node.words[0]))
+        raise
 
 
 def _circle(chain: Chain) -> SourceError:

@@ -325,7 +325,7 @@ def _compile(pattern: Pattern, text: str) -> None:
         elif component:
             pattern.path = _path_expression(items)
             return
-        else:
+        elif pattern.steps[-1:] != [MANY]:
             pattern.steps.append(MANY)
             pattern.literal.append(False)
             if number == 0 and text[2] != "/" and not any(ch in "*?[]\\" for ch in text[2:]):

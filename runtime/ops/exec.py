@@ -10,7 +10,7 @@ from pybuild.compiler.ops import EMPTY, CacheOpt, ExecOp
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.exec_mounts import StepMounts, selectors
-from pybuild.runtime.ops.failures import NotExecutable, StepFailed, foreign
+from pybuild.runtime.ops.failures import NotExecutable, StepFailed, check_paths, foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class ExecHandler:
         """Proxies are no part of it: they say how to reach the network, not what to do. Nor is which cache is
         mounted, and how it is shared: what it holds does not count. Values of secrets are not in the op."""
         assert isinstance(vertex.op, ExecOp)
+        check_paths([vertex.op.meta.cwd, *(path for one in vertex.op.mounts for path in (one.dest, one.selector))])
         mounts = tuple(
             mount if mount.cache_opt is None else evolve(mount, cache_opt=CacheOpt())
             for mount in vertex.op.mounts

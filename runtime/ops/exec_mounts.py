@@ -142,7 +142,13 @@ class StepMounts:
                     f"secret {one.id} holds a zero byte, which no environment variable can",
                     help="mount it as a file: --mount=type=secret,id=" + one.id,
                 )
-            found.append(f"{one.name}={os.fsdecode(value)}")
+            try:
+                found.append(f"{one.name}={value.decode()}")
+            except UnicodeDecodeError:
+                raise UserError(
+                    f"secret {one.id} is not UTF-8 text, which the runtimes want of environment variables",
+                    help="mount it as a file: --mount=type=secret,id=" + one.id,
+                ) from None
         return found
 
     def has_output(self, mount: Mount) -> bool:

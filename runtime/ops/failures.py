@@ -7,6 +7,8 @@ from pybuild.lang.diagnostics import Diagnostic, Label, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pybuild.compiler.graph import Vertex
 
 LAST_LINES = 10
@@ -14,6 +16,9 @@ _FULL = 1 << 20
 """Bytes left on a file system that count as none."""
 _FORMAT_ERROR = b"xec format error"
 _NO_SPACE = b"o space left on device"
+_TOO_LONG = b"rgument list too long"
+_LONGEST_SHOWN = 4096
+"""Characters of a command that an error shows."""
 
 
 class StepFailed(UserError):
@@ -21,7 +26,7 @@ class StepFailed(UserError):
 
     def __init__(self, vertex: Vertex, exit_code: int, output: bytes, store: str = "") -> None:
         assert isinstance(vertex.op, ExecOp)
-        command = " ".join(vertex.op.meta.args)
+        command = _clipped(" ".join(vertex.op.meta.args))
         lines = output.decode("utf-8", "replace").splitlines()
         shown = [line.rstrip() for line in lines[-LAST_LINES:]]
         diagnostic = Diagnostic(
@@ -29,7 +34,7 @@ class StepFailed(UserError):
             labels=[Label(span, _meaning(exit_code)) for span in vertex.metadata.spans[:1]],
             notes=[("output", "\n".join(["(the last lines)", *shown]))] if shown else [],
         )
-        super().__init__(diagnostic, help=_space(output, store) or _advice(exit_code))
+        super().__init__(diagnostic, help=_space(output, store) or _length(output) or _advice(exit_code))
         self.vertex = vertex
 
 
@@ -62,6 +67,13 @@ class NotExecutable(UserError):
         self.vertex = vertex
 
 
+def check_paths(paths: Iterable[str]) -> None:
+    """Raises UserError for a path that the system can't have. Without it the system's calls refuse to be made."""
+    for path in paths:
+        if "\0" in path:
+            raise UserError(f"the path {path!r} holds a zero byte, which no path can", help="remove the byte")
+
+
 def foreign(vertex: Vertex, output: bytes) -> bool:
     """Whether a step for another processor ran into a program that the kernel can't execute."""
     from pybuild.compiler import platforms
@@ -86,6 +98,20 @@ def _space(output: bytes, store: str) -> str:
         f"{what} left where the store {store} is: free some, run `pybuild prune --all`, or set PYBUILD_ROOT to a "
         "directory on a larger file system"
     )
+
+
+def _length(output: bytes) -> str:
+    """What to do when the kernel refused a command or a variable for its size."""
+    if _TOO_LONG not in output:
+        return ""
+    return (
+        "the kernel takes 128 KiB of one argument or variable, and 2 MiB of all: put a long script into a file, or "
+        "into a heredoc that begins with #! and an interpreter"
+    )
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
 
 
 def _meaning(code: int) -> str:

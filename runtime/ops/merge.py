@@ -1,10 +1,14 @@
-"""Merge ops: the diffs of each input over the input before."""
+"""Merge and diff ops: layers of states laid over other states, or by themselves.
+
+Nothing is read but what a layer needs to lie where it does (`snapshots/stacking.py`). The rules are those of
+BuildKit's docs/dev/merge-diff.md.
+"""
 
 from __future__ import annotations
 
 from attrs import evolve
 
-from pybuild.compiler.ops import MergeOp
+from pybuild.compiler.ops import EMPTY, DiffOp, MergeOp
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.results import Snapshot, View
 
@@ -17,12 +21,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Snapshotter
     from pybuild.runtime.solver.types import Cancellation
 
-SEMANTICS = "merge 1"
+SEMANTICS = {MergeOp: "merge 1", DiffOp: "diff 1"}
 
 
-class MergeHandler:
-    """The layers of every input, each as it is, one over the other (BuildKit's docs/dev/merge-diff.md). Nothing
-    is read but what a layer needs to lie where it does (`snapshots/stacking.py`)."""
+class StackHandler:
+    """Merge: the layers of every input, each as it is, one over the other. Diff: the upper input's layers above the
+    lower one's, if it was built on that, else one layer with all that differs."""
 
     recorded = True
     limited = False
@@ -35,7 +39,8 @@ class MergeHandler:
         self._materialize = materialize
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        return digest_of(SEMANTICS, evolve(vertex, inputs=()).digest)
+        assert isinstance(vertex.op, MergeOp | DiffOp)
+        return digest_of(SEMANTICS[type(vertex.op)], evolve(vertex, inputs=()).digest)
 
     def outside(self, vertex: Vertex) -> str:
         return ""
@@ -44,15 +49,19 @@ class MergeHandler:
         return None
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
-        assert isinstance(vertex.op, MergeOp)
-        merged: int | None = None
-        for number in vertex.op.inputs:
-            state = inputs[number]
-            if isinstance(state, View):
-                state = self._materialize(state, cancellation)
-            if merged is None:
-                merged = state.id
-                continue
-            for layer in self._snapshotter.layers(state.id):
+        def state(number: int) -> int | None:
+            if number == EMPTY:
+                return None
+            held = inputs[number]
+            return (self._materialize(held, cancellation) if isinstance(held, View) else held).id
+
+        op = vertex.op
+        if isinstance(op, DiffOp):
+            return [Snapshot(self._snapshotter.difference(state(op.lower), state(op.upper), cancellation))]
+        assert isinstance(op, MergeOp)
+        first, *others = op.inputs
+        merged = state(first)
+        for number in others:
+            for layer in self._snapshotter.layers(state(number)):
                 merged = self._snapshotter.stack(merged, layer, cancellation)
         return [Snapshot(merged)]

@@ -214,9 +214,7 @@ def _place(error: UserError, vertex: Vertex) -> None:
     """Have an error that names no place say which instruction it came from."""
     found, spans = error.diagnostic, vertex.metadata.spans
     if spans and not found.labels:
-        error.diagnostic = Diagnostic(
-            found.title, labels=[Label(spans[0])], notes=found.notes, code=found.code, level=found.level
-        )
+        error.diagnostic = found.at(spans[0])
 
 
 def _ids(results: Sequence[Result]) -> list[int | None]:

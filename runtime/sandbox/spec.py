@@ -235,6 +235,8 @@ def _with_devices(env: list[str], devices: Edits | None) -> list[str]:
 
 def _process(step: Step) -> dict[str, object]:
     meta = step.meta
+    env = _with_devices(environment(meta, step.secret_env, step.identity.home), step.devices)
+    _check_texts(meta, env)
     capabilities = list(_own_capabilities()) if step.insecure else list(CAPABILITIES)
     sets = ("bounding", "effective", "permitted", *(("inheritable", "ambient") if step.insecure else ()))
     return {
@@ -246,12 +248,26 @@ def _process(step: Step) -> dict[str, object]:
             "umask": 0o022,
         },
         "args": meta.args,
-        "env": _with_devices(environment(meta, step.secret_env, step.identity.home), step.devices),
+        "env": env,
         "cwd": meta.cwd or "/",
         "capabilities": dict.fromkeys(sets, capabilities),
         "noNewPrivileges": False,
         "rlimits": [_rlimit(limit) for limit in meta.ulimit],
     }
+
+
+def _check_texts(meta: Meta, env: Iterable[str]) -> None:
+    """What holds a zero byte would reach the program cut short."""
+    if any("\0" in arg for arg in meta.args):
+        raise SandboxError(
+            "the command holds a zero byte, which no argument of a program can",
+            help="remove the byte; to write one to a file: printf '\\000'",
+        )
+    for name, _, value in (pair.partition("=") for pair in env):
+        if "\0" in name or "\0" in value:
+            raise SandboxError(
+                f"the variable {name!r} holds a zero byte, which no variable can", help="remove the byte"
+            )
 
 
 def _rlimit(limit: Ulimit) -> dict[str, object]:

@@ -100,7 +100,7 @@ def _words(text: str) -> dict[str, str]:
 
 def fields(text: str, what: str) -> list[str]:
     """The fields of one line of CSV. Raises UsageError."""
-    if '"' not in text and "\n" not in text:
+    if '"' not in text:
         return text.split(",")
     import csv
 
@@ -137,8 +137,11 @@ def read(source: SecretSource) -> bytes:
                 value = file.read(MAX_SIZE + 1)
         except OSError as error:
             raise UserError(
-                f"secret {source.id}: {source.path} can't be read: {error.strerror or error}"
+                f"secret {source.id}: {source.path} can't be read: {(error.strerror or str(error)).lower()}",
+                help=f"give a file that you can read: --secret id={source.id},src=PATH",
             ) from None
     if len(value) > MAX_SIZE:
-        raise UserError(f"secret {source.id} too big. max size 500KB")
+        raise UserError(
+            f"secret {source.id} too big. max size 500KB", help="a secret has at most 512,000 bytes"
+        )
     return value

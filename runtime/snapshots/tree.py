@@ -237,7 +237,7 @@ class LayeredTree:
     def _step(
         self, names: Sequence[bytes], node: Node | None, stack: Stack, name: bytes
     ) -> tuple[Node | None, Stack]:
-        found = self.find(stack, name) if node is not None else None
+        found = self.find(stack, name) if node is not None and b"\0" not in name else None
         if found is None:
             return None, ()
         path = b"/".join((*names, name))

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Resolution, Tree
 
 
+class Unresolvable(UserError):
+    """A path with symlinks in a circle, or a malformed wildcard: it names nothing in any tree like this one."""
+
+
 def look_up(tree: Tree, path: bytes, *, follow: bool = True) -> Resolution:
-    """Where `path` leads; a path through something that is no directory leads nowhere. Raises UserError for
+    """Where `path` leads; a path through something that is no directory leads nowhere. Raises Unresolvable for
     symlinks in a circle."""
     from pybuild.runtime.snapshots.types import Resolution
 
@@ -23,7 +27,10 @@ def look_up(tree: Tree, path: bytes, *, follow: bool = True) -> Resolution:
     except NotADirectoryError:
         return Resolution(path, None, ())
     except OSError as error:
-        raise UserError(f"/{os.fsdecode(path)}: {error.strerror}") from None
+        raise Unresolvable(
+            f"/{os.fsdecode(path).lstrip('/')}: {(error.strerror or str(error)).lower()}",
+            help="its symlinks lead in a circle: remove one of them",
+        ) from None
 
 
 class Expansion:
@@ -42,7 +49,7 @@ def expand(tree: Tree, pattern: str, *, follow: bool) -> Expansion:
 
     A wildcard never crosses a slash. The part before the first wildcard is walked through symlinks (its last
     component only with `follow`); below it symlinks are entries like others, and what matches isn't entered.
-    Raises UserError for a malformed pattern.
+    Raises Unresolvable for a malformed pattern.
     """
     parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
     plain = next((n for n, part in enumerate(parts) if wildcard.has_wildcard(part)), None)
@@ -52,7 +59,7 @@ def expand(tree: Tree, pattern: str, *, follow: bool) -> Expansion:
         for part in parts[plain:]:
             wildcard.check(part)
     except ValueError as error:
-        raise UserError(
+        raise Unresolvable(
             f"bad wildcard {pattern!r}: {error}", help="a backslash makes '*', '?' and '[' plain characters"
         ) from None
     base = look_up(tree, os.fsencode("/".join(parts[:plain])), follow=follow)

@@ -18,7 +18,7 @@ from hashlib import sha256
 
 from pybuild.runtime.snapshots.contents import attributes
 from pybuild.runtime.snapshots.types import Node, Resolution
-from pybuild.runtime.sources.expansion import expand, look_up
+from pybuild.runtime.sources.expansion import Unresolvable, expand, look_up
 from pybuild.runtime.sources.reading import (
     CHUNK,
     ContextError,
@@ -224,15 +224,21 @@ class LocalTree:
         """Digest of all that may be selected."""
         state = sha256(b"local 2\n")
         for pattern in self._selected or (b"",):
-            found = expand(self, os.fsdecode(pattern), follow=True)
             state.update(_field(pattern))
-            if found.base is not None:
-                self._walked(state.update, found.base)
-            for path in found.paths:
-                where = look_up(self, path)
-                self._walked(state.update, where)
-                state.update(_field(path) + _field(where.path) + self.entry_digest(where.path))
+            try:
+                self._select(state.update, os.fsdecode(pattern))
+            except Unresolvable:
+                state.update(b"unresolvable")  # what copies it says so, at its instruction
         return "sha256:" + state.hexdigest()
+
+    def _select(self, update: Callable[[bytes], object], pattern: str) -> None:
+        found = expand(self, pattern, follow=True)
+        if found.base is not None:
+            self._walked(update, found.base)
+        for path in found.paths:
+            where = look_up(self, path)
+            self._walked(update, where)
+            update(_field(path) + _field(where.path) + self.entry_digest(where.path))
 
     def ignored(self, path: bytes) -> Sequence[tuple[bytes, bool]]:
         """Names in the directory at `path` that ignore patterns leave out whatever is in them, each with whether
@@ -380,6 +386,8 @@ class LocalTree:
         return self._found[path]
 
     def _look(self, path: bytes, name: bytes) -> Node | None:
+        if b"\0" in name:
+            return None
         real = os.path.join(self.root, path)
         try:
             found = os.lstat(real)

@@ -106,6 +106,10 @@ def prune(root: str) -> None:
                 remove_tree(os.path.join(root, name))
 
 
+_AT_HAND = ("docker-image:", "local:", "oci-layout:", "target:")
+"""Sources of named contexts that are not fetched to know the graph."""
+
+
 class Asked:
     """A request with what it reads: the build files and the named contexts. The Dockerfile is parsed when it is
     read, unless `parse` leaves that to who asks."""
@@ -129,9 +133,15 @@ class Asked:
 
     @property
     def fetches(self) -> bool:
-        """Whether something is fetched before there is a graph."""
+        """Whether something may be fetched before there is a graph: the context, the Dockerfile, a named context,
+        what tells the time."""
         inputs = self._inputs
-        return inputs.remote is not None or inputs.url is not None or inputs.archive is not None
+        if inputs.remote is not None or inputs.url is not None or inputs.archive is not None:
+            return True
+        if any(not source.startswith(_AT_HAND) for source in self._named.sources.values()):
+            return True
+        epoch = self._args.get("SOURCE_DATE_EPOCH", "")
+        return b"SOURCE_DATE_EPOCH" in self.written or not (epoch.lstrip("+-") or "0").isdecimal()
 
     @property
     def text(self) -> Text | None:

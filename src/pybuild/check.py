@@ -139,7 +139,7 @@ def _report(file: str, given: Mapping[str, Any], *, fix: bool) -> _Report:
 
     observer = Observer()
     asked = Asked(graph_request(None if file == "." else file, given), observer, parse=False)
-    engine = asked.open(observer, Cancellation(), enter=False)
+    engine = asked.open(observer, Cancellation(), enter=asked.fetches)
     try:
         bridges: list[_Lenient] = []
 

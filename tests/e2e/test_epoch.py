@@ -173,3 +173,18 @@ def test_what_cannot_be_asked(builder: Builder, site: Site) -> None:
     refused = builder.build("--build-arg=SOURCE_DATE_EPOCH=scr", context, code=2).err
     assert "invalid SOURCE_DATE_EPOCH: scr" in refused
     assert "did you mean src?" in refused
+
+
+@pytest.mark.user
+def test_an_ordinary_user(user_builder: Builder, site: Site) -> None:
+    """Questions run nothing, and fetch all the same."""
+    site.web.dates = False
+    site.web.files["/a.tar"] = b"a"
+    text = f"FROM scratch AS src\nADD {site.web.url('/a.tar')} /\n{TOLD}"
+    context = user_builder.context("context", text, a="a\n")
+    words = ("--build-arg=SOURCE_DATE_EPOCH=src", f"--build-context=base=oci-layout://{user_builder.base}")
+    assert '"vertices"' in user_builder.run("graph", *words, context).out
+    user_builder.run("check", *words, context, code=None)
+    git = (words[1], f"--build-context=src={site.repository}", words[0])
+    assert str(COMMITTED) in user_builder.run("graph", *git, context).out
+    assert f"told={COMMITTED}." in user_builder.build(*git[1:], context).err

@@ -172,6 +172,7 @@ def test_bad_triggers_of_a_base(trigger: str, title: str) -> None:
         lowered("FROM base", world)
     assert caught.value.diagnostic.title == title
     assert caught.value.diagnostic.labels[0].span.source.name == "ONBUILD of base"
+    assert ("note", "a trigger that FROM runs at Dockerfile:1:1") in caught.value.diagnostic.notes
 
 
 def test_epoch_must_be_a_number() -> None:

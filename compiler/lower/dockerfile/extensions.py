@@ -13,7 +13,7 @@ from pybuild.compiler.lower.dockerfile.expose import ports
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record
 from pybuild.compiler.lower.dockerfile.stages import StageState
-from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, source_error, suggest
+from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, UserError, source_error, suggest
 from pybuild.lang.dockerfile.instructions import EnvFileInstruction, UnsetInstruction
 from pybuild.lang.source import Source, Span
 
@@ -70,8 +70,12 @@ def env_file(lowering: Lowering, stage: StageState, instruction: EnvFileInstruct
         raise source_error(
             f"{path} is not in the build context",
             instruction.span,
-            help="is it left out by .dockerignore? paths start at the context's root",
+            help="is it left out by .dockerignore? paths start at the context's root, and lead to a file",
         ) from None
+    except UserError as error:
+        if not error.diagnostic.labels:
+            error.diagnostic = error.diagnostic.at(instruction.span)
+        raise
     message = "ENV"
     for key, value in _variables(path, data, instruction.span):
         message += f" {key}={value}"
@@ -84,7 +88,7 @@ def _variables(path: str, data: bytes, span: Span) -> list[tuple[str, str]]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise source_error(f"{path} is not UTF-8 text", span) from None
+        raise source_error(f"{path} is not UTF-8 text", span, help="save it in the UTF-8 encoding") from None
     source = Source(path, text)
     found: list[tuple[str, str]] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -98,7 +102,7 @@ def _variables(path: str, data: bytes, span: Span) -> list[tuple[str, str]]:
                 Diagnostic(
                     f"{path}:{number} sets no variable",
                     labels=[Label(place), Label(span, "read here", primary=False)],
-                    notes=[("help", "write NAME=value; the value may be empty")],
+                    notes=[("help", "write NAME=value; the value may be empty, and holds no zero byte")],
                 )
             )
         found.append((name, value))

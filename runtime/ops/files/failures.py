@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from pybuild.lang.diagnostics import Diagnostic, UserError
 from pybuild.runtime.sources.expansion import look_up
@@ -27,11 +28,26 @@ def not_found(tree: Tree, path: bytes) -> SourceNotFound:
             diagnostic,
             help=f"it is in the directory, but .dockerignore leaves it out: add !{os.fsdecode(path)} there",
         )
+    dangling = _dangling(tree, path)
+    if dangling is not None:
+        return SourceNotFound(diagnostic, help=dangling)
     here, _, name = path.rpartition(b"/")
     similar = _similar(tree, here, name)
     if similar:
         return SourceNotFound(diagnostic, help=f"did you mean {' or '.join(similar)}?")
     return SourceNotFound(diagnostic, help=_missing_part(tree, here))
+
+
+def _dangling(tree: Tree, path: bytes) -> str | None:
+    """What is wrong when the path goes through a symlink to nothing."""
+    parts = path.split(b"/")
+    for count in range(1, len(parts) + 1):
+        part = b"/".join(parts[:count])
+        node = look_up(tree, part, follow=False).node
+        if node is not None and stat.S_ISLNK(node.stat.st_mode) and look_up(tree, part).node is None:
+            target = os.fsdecode(tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real))
+            return f"{os.fsdecode(part)} is a symlink to {target}, which is not there; no link leads out of a root"
+    return None
 
 
 def _similar(tree: Tree, directory: bytes, name: bytes) -> list[str]:

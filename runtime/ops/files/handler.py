@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from attrs import evolve
 
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkDir, MkFile, Rm, Symlink
-from pybuild.lang.diagnostics import Cancelled, Diagnostic, Label, UserError
+from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.runtime.cache.records import digest_of
+from pybuild.runtime.ops.failures import check_paths
 from pybuild.runtime.ops.files.copy import Copier
 from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_found, system_error
 from pybuild.runtime.ops.files.filedata import write_all
@@ -47,6 +48,8 @@ class FileHandler:
         self._records = records
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
+        assert isinstance(vertex.op, FileOp)
+        check_paths(path for action in vertex.op.actions for path in _paths(action))
         return digest_of(SEMANTICS, evolve(vertex, inputs=()).digest)
 
     def outside(self, vertex: Vertex) -> str:
@@ -296,6 +299,13 @@ _ACTIONS: dict[type, Callable[[_Run, FileAction, Active, Writer], None]] = {
 }
 
 
+def _paths(action: FileAction) -> list[str]:
+    one = action.action
+    if isinstance(one, Copy):
+        return [one.src, one.dest, *one.required_paths]
+    return [one.oldpath, one.newpath] if isinstance(one, Symlink) else [one.path]
+
+
 def _owner_inputs(action: FileAction) -> list[int]:
     return [number for _, number in databases(getattr(action.action, "owner", None))]
 
@@ -321,10 +331,5 @@ def _located(error: UserError, vertex: Vertex) -> UserError:
     """The error, pointing at the instruction."""
     found = error.diagnostic
     if not found.labels and vertex.metadata.spans:
-        error.diagnostic = Diagnostic(
-            found.title,
-            labels=[Label(span) for span in vertex.metadata.spans[:1]],
-            notes=found.notes,
-            code=found.code,
-        )
+        error.diagnostic = found.at(vertex.metadata.spans[0])
     return error
