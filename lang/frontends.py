@@ -30,6 +30,8 @@ DOCKERFILE_IMAGE: Final = (
 )
 IMAGE: Final = "image"  # any other image that is a frontend
 
+EXTENDED_NAME: Final = "pybuild/dockerfile"
+
 _HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "registry.hub.docker.com/")
 _DOCKERFILE_REPOSITORIES = ("docker/dockerfile", "docker/dockerfile-upstream")
 
@@ -140,7 +142,9 @@ def choose(reference: str | None) -> Frontend:
         stable = name == "docker/dockerfile" and not digest and _stable(tag)
         return Frontend(DOCKERFILE if stable else DOCKERFILE_IMAGE, reference)
     if not hub and not digest and _number(tag):
-        own = {"pybuild/dockerfile": DOCKERFILE_EXTENDED, "pybuild": LANGUAGE, "python": PYTHON}
+        own = {"pybuild": LANGUAGE, "python": PYTHON}
+        if name == EXTENDED_NAME and tag == "1":
+            return Frontend(DOCKERFILE_EXTENDED, reference)
         return Frontend(own.get(name, IMAGE), reference)
     return Frontend(IMAGE, reference)
 
@@ -183,6 +187,8 @@ def refused(frontend: Frontend, syntax: Syntax | None = None, source: Source | N
     shown = reference if reference.isprintable() and reference else ascii(reference)
     title = f"the frontend {shown} is not supported by this version of pybuild"
     accepted = "docker/dockerfile:1 (or a version like 1.7 or 1.7.0, or latest), or pybuild/dockerfile:1"
+    if reference.partition("@")[0].rpartition(":")[0] == EXTENDED_NAME or reference == EXTENDED_NAME:
+        accepted = f"{EXTENDED_NAME}:1"
     what = _DESCRIPTIONS.get(frontend.kind, "")
     if syntax is None or source is None:
         return UsageError(title, help=f"{what} cannot run here: use {accepted}")

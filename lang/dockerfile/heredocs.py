@@ -8,10 +8,13 @@ says. The rules are those of BuildKit's `parser/parser.go`.
 
 from __future__ import annotations
 
+import re
+
 from pybuild.lang.dockerfile.characters import BLANKS
 from pybuild.lang.dockerfile.instructions import Heredoc
 from pybuild.lang.dockerfile.words import Lex, WordError
 
+_SPACED = re.compile(f"[0-9]*<<-?[{BLANKS}]")
 _DIGITS = "0123456789"
 _LARGEST = 2**64 - 1
 
@@ -48,8 +51,9 @@ def _read(word: str) -> Heredoc | None:
     return Heredoc(words[0], "", expand=expand, chomp=chomp, file_descriptor=descriptor)
 
 
-def heredocs_of(line: str) -> list[Heredoc]:
-    """The heredocs that the words of `line` open, in order, their contents empty. Raises WordError.
+def heredocs_of(line: str) -> list[tuple[Heredoc, bool]]:
+    """The heredocs that the words of `line` open, in order, their contents empty, and of each whether blanks stand
+    before its name. Raises WordError.
 
     A line that can't be cut into shell words opens none.
     """
@@ -59,7 +63,8 @@ def heredocs_of(line: str) -> list[Heredoc]:
         words = _shell_words(line, raw_quotes=True, raw_escapes=True)
     except WordError:
         return []
-    return [heredoc for heredoc in map(_read, words) if heredoc is not None]
+    found = ((_read(word), word) for word in words)
+    return [(heredoc, bool(_SPACED.match(word))) for heredoc, word in found if heredoc is not None]
 
 
 def _quotes(word: str) -> int:

@@ -27,16 +27,16 @@ from posixpath import normpath
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceError
 from pybuild.lang.dockerfile import wildcard
 from pybuild.lang.dockerfile.characters import BYTE_ORDER_MARK, SPACES, printable
+from pybuild.lang.dockerfile.pathpattern import MANY, path_matcher
 from pybuild.lang.source import Source, Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MANY = "/**"
-"""A step that takes any number of directories, none too. Other steps take one component."""
 REST = "/***"
-"""A last step that takes any number of components, at least one."""
+"""A last step that takes any number of components, at least one. `MANY` is a step that takes any number of
+directories, none too; other steps take one component."""
 _SLASH = "\\/"
 
 
@@ -45,7 +45,7 @@ class PatternError(SourceError, ValueError):
 
 
 class Pattern:
-    """One pattern: `steps` over path components, or one regular expression over the whole path.
+    """One pattern: `steps` over path components, or the items of a `path_matcher` over the whole path.
 
     A step is `MANY`, `REST`, a literal component (`literal` is true at its place), or a regular expression.
     Steps from number `final` on may be the last one to match.
@@ -57,7 +57,7 @@ class Pattern:
         self.exception = text.startswith("!")
         self.steps: list[str] = []
         self.literal: list[bool] = []
-        self.path: str | None = None
+        self.path: list[str] | None = None
         self.final = 0
         _compile(self, text[1:] if self.exception else text)
 
@@ -297,21 +297,19 @@ def _loose(patterns: list[Pattern]) -> list[tuple[int, Callable[[str], object]]]
     out: list[tuple[int, Callable[[str], object]]] = []
     for index, pattern in enumerate(patterns):
         if pattern.path is not None:
-            import re
-
-            out.append((index, re.compile(pattern.path, re.DOTALL).fullmatch))
+            out.append((index, path_matcher(pattern.path)))
     return out[::-1]
 
 
 def _compile(pattern: Pattern, text: str) -> None:
-    """Fill in the pattern's steps, or its path expression where steps can't say it.
+    """Fill in the pattern's steps, or its items where steps can't say it.
 
     Steps can't where a class may match a slash, and where `**` follows something in its component without
     ending the pattern: there it also matches nothing, taking a slash after it along (`a**/b` matches `ab`).
     """
     items = _items(wildcard.tokens(text))
     if any(map(wildcard.crosses, items)):
-        pattern.path = _path_expression(items)
+        pattern.path = items
         return
     component: list[str] = []
     for number, item in enumerate(items):
@@ -323,7 +321,7 @@ def _compile(pattern: Pattern, text: str) -> None:
         elif number + 1 == len(items):
             component.append(wildcard.STAR if component else REST)
         elif component:
-            pattern.path = _path_expression(items)
+            pattern.path = items
             return
         elif pattern.steps[-1:] != [MANY]:
             pattern.steps.append(MANY)
@@ -359,12 +357,6 @@ def _add_component(pattern: Pattern, component: list[str]) -> None:
     text = "".join(item[-1] for item in component)
     pattern.steps.append(text if literal else wildcard.expression(component, star=".*"))
     pattern.literal.append(literal)
-
-
-def _path_expression(items: list[str]) -> str:
-    special = {MANY: "(?:.*/)?", wildcard.STAR: "[^/]*"}
-    body = "".join(special.get(item, item) for item in items[:-1])
-    return body + (".*" if items[-1] == MANY else special.get(items[-1], items[-1]))
 
 
 def _root_relative(text: str) -> str:

@@ -38,8 +38,8 @@ HEREDOC_INSTRUCTIONS = frozenset({"add", "copy", "run"})
 
 
 class Tree:
-    """The nodes of a file in order, and its escape character. `empty` has, for each instruction with an empty line among
-    its continuations, its last line and the first of the empty ones."""
+    """The nodes of a file in order, and its escape character. `empty` has, for each instruction with an empty line
+    among its continuations, its last line and the first of the empty ones."""
 
     __slots__ = ("empty", "escape", "nodes")
 
@@ -130,7 +130,11 @@ class _Reader:
                 opened = heredocs_of(replace_invalid(joined.text))
             except WordError as error:
                 raise node.error(f"bad heredoc: {error}", node.rest) from None
-            node.heredocs = [self.heredoc(node, heredoc) for heredoc in opened]
+            node.heredocs = [
+                self.heredoc(node, heredoc)
+                for heredoc, spaced in opened
+                if not spaced or self.terminated(heredoc)
+            ]
             node.end_line = self.number
         self.tree.nodes.append(node)
 
@@ -151,6 +155,12 @@ class _Reader:
             width = len(self.source.line(self.number))
             self.tree.empty.append((Span(self.source, self.number, 1, self.number, max(width, 1) + 1), empty))
         return LogicalLine(self.source, pieces)
+
+    def terminated(self, heredoc: Heredoc) -> bool:
+        """Whether a line below ends the heredoc. With blanks before the name it may be none: `$((1 << 2))`, which
+        the reference takes for one and refuses."""
+        lines = (line.rstrip("\r\n") for line in self.lines[self.number :])
+        return any((line.lstrip("\t") if heredoc.chomp else line) == heredoc.name for line in lines)
 
     def heredoc(self, node: Node, heredoc: Heredoc) -> Heredoc:
         """`heredoc` with the lines up to its terminator."""

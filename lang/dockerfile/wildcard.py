@@ -83,8 +83,8 @@ def expression(parts: Sequence[str], *, star: str = "[^/]*") -> str:
     """Tokens as one regular expression for a full match with `re.DOTALL`; it has no numbered groups.
 
     The text between two stars is taken at its first occurrence for good (an atomic group), so that a pattern
-    of many stars takes no more than the product of the two lengths. That is right while no character class
-    can match the slash that ends a star's reach; with one, all ways are tried.
+    of many stars takes no more than the product of the two lengths. Go does so too, also where a class takes the
+    slash that ends a star's reach and a later occurrence would have matched.
     """
     pieces: list[list[str]] = [[]]
     for part in parts:
@@ -92,13 +92,10 @@ def expression(parts: Sequence[str], *, star: str = "[^/]*") -> str:
             pieces.append([])
         else:
             pieces[-1].append(part)
-    chunks = ["".join(piece) for piece in pieces]
-    head, *middle = chunks
+    head, *middle = ("".join(piece) for piece in pieces)
     if not middle:
         return head
     last = middle.pop()
-    if any(map(crosses, parts)):
-        return star.join(chunks)
     return head + "".join(f"(?>{star}?{chunk})" for chunk in middle if chunk) + star + last
 
 

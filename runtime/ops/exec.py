@@ -49,7 +49,8 @@ class ExecHandler:
         """Proxies are no part of it: they say how to reach the network, not what to do. Nor is which cache is
         mounted, and how it is shared: what it holds does not count. Values of secrets are not in the op."""
         assert isinstance(vertex.op, ExecOp)
-        check_paths([vertex.op.meta.cwd, *(path for one in vertex.op.mounts for path in (one.dest, one.selector))])
+        check_paths([vertex.op.meta.cwd])
+        check_paths(path for one in vertex.op.mounts for path in (one.dest, one.selector))
         mounts = tuple(
             mount if mount.cache_opt is None else evolve(mount, cache_opt=CacheOpt())
             for mount in vertex.op.mounts

@@ -61,9 +61,11 @@ class Inputs:
         """The file's bytes; None if it is not there. Raises UsageError."""
         self.consult(path)
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=None if path == "/dev/stdin" else _at_once) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) and path != "/dev/stdin":
-                    raise UsageError(f"{path} is not a regular file")
+                    raise UsageError(
+                        f"{path} is not a regular file", help="-f - takes the Dockerfile from standard input"
+                    )
                 data = file.read(LARGEST_FILE + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -74,6 +76,11 @@ class Inputs:
         if len(data) > LARGEST_FILE:
             raise UsageError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: it is no Dockerfile")
         return data
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens without waiting for the writer of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_inputs(context: str, file: str | None) -> Inputs:
@@ -208,8 +215,9 @@ class NamedContexts:
             self.directories[local_name(name)] = os.fsencode(os.path.abspath(value))
             self.sources[name] = f"local:{local_name(name)}"
         else:
+            what = "is not a directory" if os.path.exists(value) else "does not exist"
             raise UsageError(
-                f"the build context {name}={value} does not exist",
+                f"the build context {name}={value} {what}",
                 help="give a directory, docker-image://REF, oci-layout://PATH, docker-archive:PATH, host:COMMANDS, "
                 "target:STAGE or the address of a git repository or an archive",
             )

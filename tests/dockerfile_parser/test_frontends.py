@@ -156,7 +156,8 @@ error: the frontend docker/dockerfile:1-labs is not supported by this version of
 2 | # syntax = docker/dockerfile:1-labs --x
   |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ a Dockerfile frontend run from its image
   |
-  = help: remove the syntax line, or use docker/dockerfile:1 (or a version like 1.7 or 1.7.0, or latest), or pybuild/dockerfile:1"""
+  = help: remove the syntax line, or use docker/dockerfile:1 (or a version like 1.7 or 1.7.0, or latest), or \
+pybuild/dockerfile:1"""
     )
 
 

@@ -10,6 +10,7 @@ ends it earlier.
 
 from __future__ import annotations
 
+import signal
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -97,13 +98,19 @@ class Fuzzer:
 
 def outcome(act: Target, data: bytes) -> Exception | None:
     """What the target raises for `data`, or that it is slow; None if all is well."""
-    start = time.process_time()
+
+    def stop(number: int, frame: object) -> None:
+        raise TooSlow(f"{len(data)} bytes")
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, SLOW)
     try:
         act(data)
     except Exception as error:
         return error
-    if time.process_time() - start > SLOW:
-        return TooSlow(f"{len(data)} bytes")
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
     return None
 
 

@@ -14,8 +14,8 @@ from fuzz.targets import TARGETS, WATCHED
 
 from pybuild.lang.dockerfile import wildcard
 
-EXECUTIONS = 150
-SECONDS = 0.9
+EXECUTIONS = 120
+SECONDS = 0.7
 
 
 @pytest.mark.parametrize(("target", "title", "data"), read_cases(), ids=lambda value: str(value)[:40])

@@ -34,6 +34,8 @@ CASES: dict[str, tuple[str, int, Make]] = {
     "stars of a wildcard": ("wildcard", 4_000, repeated("", "*a", "\n" + "ab" * 20)),
     "marks of a wildcard": ("wildcard", 20_000, repeated("", "?", "\nab")),
     "brackets of a wildcard": ("wildcard", 50_000, repeated("", "[")),
+    "stars and classes of a wildcard": ("wildcard", 300, repeated("", "*[^a]", "b\n" + "/b" * 99)),
+    "double stars within names": ("ignore", 200, repeated("", "a**/", "b\n" + "a/a/" * 9 + "c")),
     "stars ignored": ("ignore", 20_000, repeated("x/", "*")),
     "double stars ignored": ("ignore", 4_000, repeated("", "**/", "x")),
     "patterns ignored": ("ignore", 1_500, counted("", "a{0}\n!b{0}/**\n")),

@@ -121,7 +121,7 @@ def test_the_ignore_file_lies_beside_the_build_file(tmp_path: Path) -> None:
 def test_what_was_looked_for_is_noted_as_it_was_before(tmp_path: Path) -> None:
     context = written(tmp_path, "Dockerfile")
     found = read_inputs(context, None).consulted
-    looked_for = ("Dockerfile", "Containerfile", "build.pybuild", "build.py", ".dockerignore",
+    looked_for = ("Dockerfile", "Containerfile", "dockerfile", "build.pybuild", "build.py", ".dockerignore",
                   "Dockerfile.dockerignore")  # fmt: skip
     assert found.keys() == {str(tmp_path / name) for name in looked_for}
     assert {Path(path).name for path, state in found.items() if state is not None} == {"Dockerfile"}
@@ -187,9 +187,6 @@ def test_kinds_of_named_contexts(tmp_path: Path) -> None:
     [
         ("missing", "does not exist"),
         ("host:", "names no command"),
-        ("https://example.com/x.git", "not supported"),
-        ("git@github.com:a/b", "not supported"),
-        ("target:other", "not supported"),
     ],
 )
 def test_bad_named_contexts(value: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -45,7 +46,9 @@ def _dangling(tree: Tree, path: bytes) -> str | None:
         part = b"/".join(parts[:count])
         node = look_up(tree, part, follow=False).node
         if node is not None and stat.S_ISLNK(node.stat.st_mode) and look_up(tree, part).node is None:
-            target = os.fsdecode(tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real))
+            target = os.fsdecode(
+                tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real)
+            )
             return f"{os.fsdecode(part)} is a symlink to {target}, which is not there; no link leads out of a root"
     return None
 
@@ -104,10 +107,17 @@ def is_a_directory(path: bytes) -> UserError:
 
 def system_error(error: OSError) -> UserError:
     """The system refused what the action asks for."""
-    import errno
-
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return UserError(
-        f"cannot carry out the file operation: {error.strerror or error}",
-        help="make room on the store's file system" if full else None,
+        f"cannot carry out the file operation: {error.strerror or error}", help=_WAYS.get(error.errno or 0)
     )
+
+
+_FULL = "make room on the store's file system"
+_WAYS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    # The kernel's answer to an owner that the user namespace has no id for.
+    errno.EINVAL: "if it gives files an owner: an ordinary user's build has as many ids as /etc/subuid and "
+    "/etc/subgid give the user",
+    errno.ENAMETOOLONG: "a name has at most 255 bytes, a path 4095",
+}
