@@ -103,6 +103,8 @@ class Store:
         file system, a store written by a newer version.
         """
         try:
+            # Apart from those in it: `makedirs` gives its mode to the last directory alone.
+            os.makedirs(root, mode=0o700, exist_ok=True)
             for name in ("locks", "work", "snapshots", "ingest", os.path.join("blobs", "sha256")):
                 os.makedirs(os.path.join(root, name), mode=0o700, exist_ok=True)
         except OSError as error:
@@ -349,8 +351,10 @@ def _connect(root: str) -> sqlite3.Connection:
 def _check_schema(root: str) -> None:
     path = os.path.join(root, "store.json")
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, "rb") as file:
             text = file.read()
+    except IsADirectoryError:
+        text = b""
     except FileNotFoundError:
         from pybuild.runtime.content.migration import claim
 

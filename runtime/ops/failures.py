@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pybuild.compiler.ops import ExecOp
 from pybuild.lang.diagnostics import Diagnostic, Label, UserError
 
@@ -17,6 +19,8 @@ _FULL = 1 << 20
 _FORMAT_ERROR = b"xec format error"
 _NO_SPACE = b"o space left on device"
 _TOO_LONG = b"rgument list too long"
+_PATH_MAX = 4096
+"""Bytes of a path with the zero byte behind it: the kernel's limit."""
 _LONGEST_SHOWN = 4096
 """Characters of a command that an error shows."""
 
@@ -72,6 +76,8 @@ def check_paths(paths: Iterable[str]) -> None:
     for path in paths:
         if "\0" in path:
             raise UserError(f"the path {path!r} holds a zero byte, which no path can", help="remove the byte")
+        if len(os.fsencode(path)) >= _PATH_MAX:
+            raise UserError(f"{_clipped(path)}: file name too long", help="a path has at most 4095 bytes")
 
 
 def foreign(vertex: Vertex, output: bytes) -> bool:
@@ -85,8 +91,6 @@ def foreign(vertex: Vertex, output: bytes) -> bool:
 
 def _space(output: bytes, store: str) -> str:
     """What to do when a step found its disk full, and the store's is."""
-    import os
-
     if _NO_SPACE not in output or not store:
         return ""
     found = os.statvfs(store)

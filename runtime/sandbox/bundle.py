@@ -86,7 +86,7 @@ class Bundle:
             return _NOT_FOUND
         if "exec" in lower and self.program in message:
             return _NOT_FOUND if "no such file" in lower else _NOT_EXECUTABLE
-        raise NotStarted(message)
+        raise _not_mounted(message) or NotStarted(message)
 
     def clean(self) -> None:
         """Remove everything made for the step but its results. Idempotent."""
@@ -99,6 +99,18 @@ class Bundle:
             self._sandbox.cgroups.tidy(self.group)
         self._points.clean()
         files.remove_tree(self.path)
+
+
+def _not_mounted(message: str) -> NotStarted | None:
+    """What crun means by "mount `SOURCE` to `TARGET`: REASON", without the places in the store."""
+    start, to, rest = message.partition("` to `")
+    target, end, reason = rest.partition("`: ")
+    if not (start.startswith("mount `") and to and end):
+        return None
+    return NotStarted(
+        f"mounting at /{target.lstrip('/')}: {reason.lower()}",
+        help="a directory is mounted over a directory and a file over a file, and nothing over the root",
+    )
 
 
 def _last_error(log: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
 
 class Unresolvable(UserError):
-    """A path with symlinks in a circle, or a malformed wildcard: it names nothing in any tree like this one."""
+    """A path with symlinks in a circle or a name that is too long, or a malformed wildcard: it names nothing in any
+    tree like this one."""
 
 
 def look_up(tree: Tree, path: bytes, *, follow: bool = True) -> Resolution:
     """Where `path` leads; a path through something that is no directory leads nowhere. Raises Unresolvable for
-    symlinks in a circle."""
+    one that the system can't follow."""
     from pybuild.runtime.snapshots.types import Resolution
 
     try:
@@ -29,8 +31,14 @@ def look_up(tree: Tree, path: bytes, *, follow: bool = True) -> Resolution:
     except OSError as error:
         raise Unresolvable(
             f"/{os.fsdecode(path).lstrip('/')}: {(error.strerror or str(error)).lower()}",
-            help="its symlinks lead in a circle: remove one of them",
+            help=_WAYS.get(error.errno or 0),
         ) from None
+
+
+_WAYS = {
+    errno.ELOOP: "its symlinks lead in a circle: remove one of them",
+    errno.ENAMETOOLONG: "a name has at most 255 bytes, a path 4095",
+}
 
 
 class Expansion:

@@ -13,6 +13,8 @@ def main() -> None:
 
     from pybuild.cached import replay
 
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_standard_streams()
     try:
         code = replay(sys.argv[1:])
     except KeyboardInterrupt:
@@ -23,3 +25,18 @@ def main() -> None:
         run()
     else:
         sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Have those that the process was started without lead nowhere. Else the first files that are opened would get
+    their numbers, and what is written to a stream would go into a file."""
+    import os
+    import sys
+
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - stays open

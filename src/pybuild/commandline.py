@@ -141,5 +141,5 @@ def graph_request(path: str | None, given: Mapping[str, Any]) -> BuildRequest:
             f"two build files: {path} and --file={given['file']}", help="give the second as a directory"
         )
     if not os.path.exists(path):
-        raise UsageError(f"there is no file {path}")
+        raise UsageError(f"there is no file {path}", help="name a build file, or a directory that has one")
     return request([os.path.join(os.path.dirname(path) or ".", "")], {**given, "file": path})

@@ -72,7 +72,9 @@ class Inputs:
         except IsADirectoryError:
             raise UsageError(f"{path} is a directory", help="name the Dockerfile with -f") from None
         except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+            raise UsageError(
+                f"cannot read {path}: {error.strerror}", help="check where it leads, who owns it and its mode"
+            ) from None
         if len(data) > LARGEST_FILE:
             raise UsageError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: it is no Dockerfile")
         return data
@@ -209,6 +211,8 @@ class NamedContexts:
                 raise UsageError(f"the build context {name} names no command: {value}", help="host:sh,cat,ls")
             self.hosts[name] = commands
             self.sources[name] = f"oci-layout://{name}"
+        elif value == "target:":
+            raise UsageError(f"the build context {name} names no stage: {value}", help="target:STAGE")
         elif value.startswith("target:") or is_remote(value):
             self.sources[name] = value
         elif os.path.isdir(value):

@@ -97,5 +97,5 @@ def read_file(file: str) -> tuple[str, bytes]:
     elif os.path.exists(file):
         inputs = read_inputs(os.path.dirname(file) or ".", file)
     else:
-        raise UsageError(f"there is no file {file}")
+        raise UsageError(f"there is no file {file}", help="name a build file, or a directory that has one")
     return os.path.normpath(inputs.name), inputs.dockerfile or b""

@@ -22,7 +22,10 @@ def rewrite(path: str, data: bytes) -> None:
     try:
         _rewrite(os.path.realpath(path), data)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}",
+            help="check who owns it and its directory, and their modes",
+        ) from None
 
 
 def _rewrite(path: str, data: bytes) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.building import Builder, Outcome, blob
+from e2e.building import FIXED_TIME, Builder, blob
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -117,7 +117,8 @@ def test_an_index_that_must_not_be(builder: Builder) -> None:
 def test_replayed_as_an_index(builder: Builder) -> None:
     context = builder.context("context", "FROM scratch\nCOPY a /\n", a="a")
     words = ["--build-arg=BUILDKIT_MULTI_PLATFORM=1", "-t", "kept:1", str(context)]
-    first: Outcome = builder.build(*words)
+    builder = builder.in_environment(**FIXED_TIME)
+    first = builder.build(*words)
     (context / "a").write_text("b")
     changed = builder.build(*words)
     builder.run("prune", "--all", "--force")

@@ -145,14 +145,15 @@ def with_sum(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, with_sum])
 def test_damage_after_the_first_entry_is_an_error(room: Room, pack: Any) -> None:
-    data = pack(packed(("a", FILE, b"1"), ("b", FILE, os.urandom(2_000_000))))
+    data = pack(packed(("a", FILE, b"1"), ("b", FILE, Random(1).randbytes(2_000_000))))
     assert room.paths(added(room, data)) == {"to", "to/a", "to/b"}
     with pytest.raises(UserError, match=r"^x is (cut short|damaged)"):
         added(room, data[: len(data) // 2])
     broken = bytearray(data)
     for at in range(len(data) // 2, len(data) // 2 + 64):
         broken[at] ^= 0x5A
-    with pytest.raises(UserError, match=r"^x is damaged"):
+    # A decoder led astray may also come to the end before it notices.
+    with pytest.raises(UserError, match=r"^x is (cut short|damaged)"):
         added(room, bytes(broken))
 
 

@@ -136,12 +136,13 @@ def test_nothing_of_the_former_step_is_in_a_reused_network(box: Box) -> None:
 @needs_pasta
 def test_an_insecure_step_spoils_its_network(box: Box) -> None:
     def two(stage: Stage) -> list[str]:
-        script = "readlink /proc/self/ns/net"
+        script = "ip link set lo mtu 1400; cat /sys/class/net/lo/mtu"
         insecure = stage.sh(script, network=NetMode.UNSET, security=SecurityMode.INSECURE)
-        return [insecure.out, stage.sh(script, network=NetMode.UNSET).out]
+        return [insecure.out, stage.sh("cat /sys/class/net/lo/mtu", network=NetMode.UNSET).out]
 
     first, second = box.inside(two)
-    assert first != second
+    assert first == "1400\n"
+    assert second != first
 
 
 @needs_pasta

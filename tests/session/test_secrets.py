@@ -104,7 +104,7 @@ def test_the_size_is_limited(file: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_file_that_goes_away(file: Path) -> None:
     given = ClientSecrets([parse("id=t,src=token")])
     file.unlink()
-    with pytest.raises(UserError, match=r"secret t: .*token can't be read: No such file"):
+    with pytest.raises(UserError, match=r"secret t: .*token can't be read: no such file"):
         given.get("t")
 
 
