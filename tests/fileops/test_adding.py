@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from random import Random
 from typing import Any
 
 import pytest
