@@ -52,8 +52,9 @@ def build_contexts(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
         if not name or not value:
             raise UsageError(
                 f"invalid build context {text!r}",
-                help="write --build-context NAME=VALUE, the value being a directory or docker-image://REF, "
-                "oci-layout://DIR, docker-archive:FILE, host:COMMANDS",
+                help="write --build-context NAME=VALUE, the value being a directory, docker-image://REF, "
+                "oci-layout://DIR, docker-archive:FILE, host:COMMANDS, target:STAGE or the address of a git "
+                "repository or an archive",
             )
         pairs.append((name, value))
     return last_of_each(pairs)
