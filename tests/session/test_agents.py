@@ -40,9 +40,9 @@ def agent(key: Path, tmp_path: Path) -> Iterator[str]:
     path = str(tmp_path / "agent")
     process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
     end = time.monotonic() + 10
-    while not os.path.exists(path) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert ssh_add(path, str(key)).returncode == 0
+    while (added := ssh_add(path, str(key))).returncode != 0 and time.monotonic() < end:
+        time.sleep(0.05)  # it may not listen yet
+    assert added.returncode == 0, added
     yield path
     process.terminate()
     process.wait()
