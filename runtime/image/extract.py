@@ -81,6 +81,11 @@ def extract(
     ArchiveError for a damaged archive and ExtractError naming the entry; what was unpacked before stays.
     """
     extractor = Extractor(root, owners=owners, owner=owner, archive=archive, layering=layering)
+    return extract_all(extractor, pull, archive)
+
+
+def extract_all(extractor: Extractor, pull: Pull, archive: str) -> Extracted:
+    """Give `extractor` the whole archive, read the stream to its end, and close it. Raises as `extract`."""
     try:
         reader = TarReader(pull, archive)
         extractor.run(reader)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import stat
 
-from pybuild.runtime.image.extract import Extracted, Extractor, clean
+from pybuild.runtime.image.extract import Extracted, Extractor, clean, extract_all
 from pybuild.runtime.image.tarreader import DIRECTORY, TarReader
 
 TYPE_CHECKING = False
@@ -27,13 +27,7 @@ def unarchive(pull: Pull, root: bytes, *, archive: str, owner: tuple[int, int] |
     Entries keep their owners unless `owner` is given. Raises ArchiveError and ExtractError as `extract` does.
     """
     extractor = ArchiveExtractor(root, owner=owner, archive=archive)
-    try:
-        reader = TarReader(pull, archive)
-        extractor.run(reader)
-        reader.drain()
-    finally:
-        extractor.close()
-    return extractor.done
+    return extract_all(extractor, pull, archive)
 
 
 class ArchiveExtractor(Extractor):

@@ -180,8 +180,9 @@ class Asked:
         bridge = _bridge(engine, observer)
         context = self._fetch(bridge)
         if self._parsed is None:
-            assert self.text is not None
-            self._parsed = parse_dockerfile(self.text, self._args, _reader(bridge, context), observer)
+            text = self.text
+            assert text is not None
+            self._parsed = parse_dockerfile(text, self._args, _reader(bridge, context), observer)
         parsed, linter = self._parsed
         lowered = lower_all(parsed, inputs, request, self._named.sources, context, bridge, linter)
         return Plan(

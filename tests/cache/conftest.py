@@ -35,13 +35,15 @@ class Noting(Observer):
 
 
 class Child:
-    """A build in a process."""
+    """Work in a process of its own, which ends after `life` seconds at the latest."""
+
+    life = LIFE
 
     def __init__(self, work: Callable[[], object]) -> None:
         self._read, write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            signal.alarm(LIFE)
+            signal.alarm(self.life)
             try:
                 result: tuple[bool, object] = True, work()
             except BaseException:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from pybuild import failure
-from pybuild.cli import main
+from cli import conftest as cli
 
 Run = Callable[..., tuple[int, str, str]]
+
+pybuild = cli.pybuild
 
 
 @pytest.fixture(autouse=True)
@@ -25,21 +24,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("BUILDKIT_PROGRESS", "NO_COLOR", "PYBUILD_DEBUG", "SOURCE_DATE_EPOCH"):
         monkeypatch.delenv(name, raising=False)
     return work
-
-
-@pytest.fixture
-def pybuild(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in this process: code, standard output, standard error."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        try:
-            code = main(list(arguments))
-        except BaseException as error:
-            code = failure.report(error, sys.stderr)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import pickle
-import signal
 import subprocess
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cache import conftest as cache
 from remotesource.webserver import Web, smart_git
 
 from pybuild.compiler.ops import SourceOp
@@ -25,8 +23,6 @@ from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.solver.types import Cancellation
 from pybuild.runtime.sources.git import GitSource
 from pybuild.runtime.sources.http import HttpSource
-
-LIFE = 40
 
 
 @pytest.fixture
@@ -220,36 +216,8 @@ def repositories(tmp_path: Path) -> Repositories:
     return Repositories(tmp_path)
 
 
-class Child:
-    """Work in a process of its own."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        self._read, write = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            signal.alarm(LIFE)
-            try:
-                result: tuple[bool, object] = True, work()
-            except BaseException:
-                result = False, traceback.format_exc()
-            with os.fdopen(write, "wb") as pipe:
-                pickle.dump(result, pipe)
-            os._exit(0)
-        os.close(write)
-
-    def result(self) -> Any:
-        with os.fdopen(self._read, "rb") as pipe:
-            data = pipe.read()
-        os.waitpid(self.pid, 0)
-        assert data, "the child died"
-        done, value = pickle.loads(data)
-        assert done, value
-        return value
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-        os.close(self._read)
+class Child(cache.Child):
+    life = 40
 
 
 FILES = {"a": "one\n", "run": "#!/bin/sh\n", "sub/deep/f": "deep\n", "sub/link": "-> ../a"}

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve
-
 from pybuild.compiler.contextfile import read_context_file
 from pybuild.compiler.lower.dockerfile import history
 from pybuild.compiler.lower.dockerfile.expose import ports
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
-from pybuild.compiler.lower.dockerfile.metadata import record
+from pybuild.compiler.lower.dockerfile.metadata import record, set_env
 from pybuild.compiler.lower.dockerfile.stages import StageState
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, UserError, source_error, suggest
 from pybuild.lang.dockerfile.instructions import EnvFileInstruction, UnsetInstruction
@@ -76,12 +74,7 @@ def env_file(lowering: Lowering, stage: StageState, instruction: EnvFileInstruct
         if not error.diagnostic.labels:
             error.diagnostic = error.diagnostic.at(instruction.span)
         raise
-    message = "ENV"
-    for key, value in _variables(path, data, instruction.span):
-        message += f" {key}={value}"
-        stage.set_variable(key, value)
-        stage.image = evolve(stage.image, config=stage.image.config.with_env(key, value))
-    record(lowering, stage, message)
+    set_env(lowering, stage, _variables(path, data, instruction.span))
 
 
 def _variables(path: str, data: bytes, span: Span) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import evolve
 
 from pybuild.compiler.image import Healthcheck
@@ -55,16 +57,20 @@ def with_shell(stage: StageState, command: CommandLine) -> tuple[str, ...]:
 
 def env(lowering: Lowering, stage: StageState, instruction: EnvInstruction) -> None:
     """Every value is expanded with the variables as they were before the instruction."""
-    before = dict(stage.environment)
-    message = "ENV"
     pairs = []
     for pair in instruction.env:
-        key = lowering.words.one(pair.key, before, instruction.span)
-        value = lowering.words.one(pair.value, before, instruction.span)
-        pairs.append((key, value, pair.legacy))
-    for key, value, legacy in pairs:
-        check_pair(lowering, stage, instruction, legacy=legacy)
+        key = lowering.words.one(pair.key, stage.environment, instruction.span)
+        pairs.append((key, lowering.words.one(pair.value, stage.environment, instruction.span)))
+    for pair, (key, _) in zip(instruction.env, pairs, strict=True):
+        check_pair(lowering, stage, instruction, legacy=pair.legacy)
         check_secret(lowering, stage, "ENV", key, instruction)
+    set_env(lowering, stage, pairs)
+
+
+def set_env(lowering: Lowering, stage: StageState, pairs: Iterable[tuple[str, str]]) -> None:
+    """Sets variables of the image and of the commands below, with an entry of history."""
+    message = "ENV"
+    for key, value in pairs:
         message += f" {key}={value}"
         stage.set_variable(key, value)
         stage.image = evolve(stage.image, config=stage.image.config.with_env(key, value))
