@@ -11,16 +11,24 @@ from pybuild.compiler.state import State
 
 
 def read_context_file(
-    path: str, bridge: Bridge, *, context: Edge | None, local_name: str, excludes: Iterable[str] = ()
+    path: str,
+    bridge: Bridge,
+    *,
+    context: Edge | None,
+    local_name: str,
+    excludes: Iterable[str] = (),
+    session: str = "",
 ) -> bytes:
     """The file at `path` from the context's root: of the state `context`, or of the local directory called
-    `local_name` without what `excludes` leave out. Links stay inside. Raises FileNotFoundError, `UserError`."""
+    `local_name` (of `session`, "" for that of the build's client) without what `excludes` leave out. Links stay
+    inside. Raises FileNotFoundError, `UserError`."""
     if context is None:
         context = State.local(
             local_name,
             exclude=excludes,
             follow_paths=[path.lstrip("/")],
             shared_key=f"{local_name}-{path}",
+            session=session,
             differ="none",
             options=Options(name=f"[internal] load {path}"),
         ).edge

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pybuild.compiler.graph import Edge, Vertex
-from pybuild.compiler.llb.encode import unique_vertices
+from pybuild.compiler.graph import Edge, Vertex, walk
 from pybuild.compiler.ops import (
     EMPTY,
     BuildOp,
@@ -29,7 +28,12 @@ _WIDTH = 60
 
 def to_dot(edge: Edge) -> str:
     """DOT text; the same graph always gives the same text. Arrows lead from an input to its user."""
-    vertices = unique_vertices(edge)
+    return to_dot_all([("result", edge)])
+
+
+def to_dot_all(results: Sequence[tuple[str, Edge]]) -> str:
+    """The graph of several results, each with its name."""
+    vertices = list(walk([edge for _, edge in results]))
     names = {vertex.digest: f"v{number}" for number, vertex in enumerate(vertices)}
     out = ["digraph build {", "  rankdir=LR;", '  node [fontname="monospace", fontsize=10];']
     for vertex in vertices:
@@ -46,9 +50,11 @@ def to_dot(edge: Edge) -> str:
                 label = f"output {source.index} {label}".rstrip()
             attributes = f' [label="{escape(_cut(label))}"]' if label else ""
             out.append(f"  {names[source.vertex.digest]} -> {names[vertex.digest]}{attributes};")
-    out.append('  result [shape=doublecircle, label="result"];')
-    attributes = f' [label="output {edge.index}"]' if edge.index else ""
-    out.append(f"  {names[edge.vertex.digest]} -> result{attributes};")
+    for number, (name, edge) in enumerate(results):
+        node = "result" if len(results) == 1 else f"result{number}"
+        out.append(f'  {node} [shape=doublecircle, label="{escape(name)}"];')
+        attributes = f' [label="output {edge.index}"]' if edge.index else ""
+        out.append(f"  {names[edge.vertex.digest]} -> {node}{attributes};")
     out.append("}")
     return "\n".join(out) + "\n"
 

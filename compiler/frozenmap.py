@@ -23,7 +23,13 @@ class FrozenMap(Mapping[str, V], Generic[V]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def updated(self, items: Mapping[str, V]) -> FrozenMap[V]:
+        """With other values for some keys, and with more keys."""
+        return FrozenMap({**self._items, **items})
+
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, FrozenMap):
+            return self._items == other._items
         return isinstance(other, Mapping) and self._items == dict(other)
 
     def __hash__(self) -> int:

@@ -299,6 +299,11 @@ def _list(obj: object, name: str) -> list[Any]:
 # The converter
 
 
+def plain(value: object) -> Any:
+    """An op's record as plain JSON values, without the fields that have their default."""
+    return _converter().unstructure(value)
+
+
 @cache
 def _converter() -> Converter:
     """A strict converter for the op records: nothing is coerced, unknown keys are refused."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from pybuild.compiler.frozenmap import FrozenMap
+from pybuild.compiler.frozenmap import FrozenMap, frozen_map
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.timestamps import format_time, parse_time
 from pybuild.lang.diagnostics import UserError
@@ -29,11 +29,11 @@ class ImageConfigError(UserError):
 
 
 def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
-    return FrozenMap(items)
+    return frozen_map(items)
 
 
 def _values(items: Mapping[str, Any]) -> FrozenMap[Any]:
-    return FrozenMap(items)
+    return frozen_map(items)
 
 
 @frozen

@@ -18,6 +18,14 @@ EMPTY = -1
 """An input or output number that refers to nothing: an empty root file system, an output not kept."""
 
 
+def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
+    return frozen_map(items)
+
+
+def _numbers(items: Mapping[str, int]) -> FrozenMap[int]:
+    return frozen_map(items)
+
+
 class NetMode(enum.IntEnum):
     UNSET = 0
     HOST = 1
@@ -63,7 +71,7 @@ class SourceOp:
     """Something from outside: `docker-image://`, `oci-layout://`, `local://`, `git://`, `https://`."""
 
     identifier: str = ""
-    attrs: Mapping[str, str] = field(factory=FrozenMap, converter=frozen_map)
+    attrs: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
 
 
 @frozen
@@ -263,9 +271,9 @@ class BuildOp:
     """A definition to solve, made by the result of another vertex (`builder`) or carried along."""
 
     builder: int = 0
-    inputs: Mapping[str, int] = field(factory=FrozenMap, converter=frozen_map)
+    inputs: Mapping[str, int] = field(factory=FrozenMap, converter=_numbers)
     definition: bytes | None = None
-    attrs: Mapping[str, str] = field(factory=FrozenMap, converter=frozen_map)
+    attrs: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
 
 
 @frozen

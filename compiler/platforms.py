@@ -14,6 +14,7 @@ from attrs import evolve
 
 from pybuild.compiler.ops import Platform
 from pybuild.lang.diagnostics import Diagnostic, UserError, suggest
+from pybuild.lang.dockerfile.goquote import quote
 
 # fmt: off
 OPERATING_SYSTEMS = frozenset(
@@ -54,7 +55,8 @@ class BadPlatform(UserError):
     def __init__(self, text: str, reason: str, help: str | None = None) -> None:
         help = help or "write os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7"
         shown = text if text.isprintable() else ascii(text)[1:-1]
-        super().__init__(Diagnostic(f"bad platform '{shown}': {reason}", notes=[("help", help)]))
+        title, known = f"bad platform '{shown}': {reason}", f"{quote(text)}: {_known(text)}: invalid argument"
+        super().__init__(Diagnostic(title, notes=[("help", help)], buildkit=known))
 
 
 def parse(text: str) -> Platform:
@@ -243,6 +245,15 @@ def _from_one_word(text: str, platform: Platform) -> Platform:
     raise BadPlatform(
         text, "no such operating system or architecture", f"did you mean {near}?" if near else None
     )
+
+
+def _known(text: str) -> str:
+    """What containerd says of it."""
+    if "*" in text:
+        return "wildcards not yet supported"
+    if "/" not in text:
+        return "unknown operating system or architecture"
+    return "cannot parse platform specifier"
 
 
 def _reason(text: str, first: str, parts: Sequence[str]) -> str:

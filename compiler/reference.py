@@ -27,9 +27,10 @@ class InvalidReference(UserError):
 
     exit_code = 2
 
-    def __init__(self, text: str, reason: str, help: str) -> None:
+    def __init__(self, text: str, reason: str, help: str, buildkit: str = "") -> None:
         title = f"invalid reference format: '{_shown(text)}': {reason}"
-        super().__init__(Diagnostic(title, notes=[("help", help)]))
+        known = "invalid reference format" + (f": {buildkit}" if buildkit else "")
+        super().__init__(Diagnostic(title, notes=[("help", help)], buildkit=known))
         self.text = text
         self.reason = reason
 
@@ -134,7 +135,12 @@ def _check_name(text: str, domain: str, path: str) -> None:
             "a registry is a host name or address, perhaps with :port",
         )
     if path != path.lower():
-        raise InvalidReference(text, "the repository name must be lower case", f"write {text.lower()}")
+        raise InvalidReference(
+            text,
+            "the repository name must be lower case",
+            f"write {text.lower()}",
+            f"repository name ({path}) must be lowercase",
+        )
     help = "names are lower case letters and digits, with single '.', '_', '__' or dashes between them"
     for component in path.removeprefix(_OFFICIAL).split("/") if path != _OFFICIAL else [""]:
         if not component:

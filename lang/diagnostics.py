@@ -4,6 +4,7 @@ Every error a user can cause is a `UserError` that carries a `Diagnostic`; the f
 
     UserError                exit code 1: the build, a test or a check failed
     ├── SourceError          exit code 2: a build file or an input of it is wrong
+    │   └── SourceErrors     several of them, in the order of their places
     ├── UsageError           exit code 2: a command line or a configuration file is wrong
     └── Cancelled            exit code 130
 
@@ -34,14 +35,26 @@ class Label:
         self.primary = primary
 
 
+class Edit:
+    """A change that puts right what a message is about: `text` takes the place of `span`."""
+
+    __slots__ = ("span", "text")
+
+    def __init__(self, span: Span, text: str) -> None:
+        self.span = span
+        self.text = text
+
+
 class Diagnostic:
     """One message: a title that states the fact, labelled places, notes and help.
 
     `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines. `url` is a page
-    about messages of this kind, empty where there is none.
+    about messages of this kind, empty where there is none. `edits` together are one way to put it right, none where
+    no single one is likely. `buildkit` is the fact in words that BuildKit's clients compare, empty where the title
+    has them, and `lines` are the first and the last of what it is about, where that is more than the labels.
     """
 
-    __slots__ = ("code", "labels", "level", "notes", "title", "url")
+    __slots__ = ("buildkit", "code", "edits", "labels", "level", "lines", "notes", "title", "url")
 
     def __init__(
         self,
@@ -52,6 +65,9 @@ class Diagnostic:
         code: str | None = None,
         level: str = "error",
         url: str = "",
+        edits: Iterable[Edit] = (),
+        buildkit: str = "",
+        lines: tuple[int, int] | None = None,
     ) -> None:
         self.title = title
         self.labels = tuple(labels)
@@ -59,33 +75,64 @@ class Diagnostic:
         self.code = code
         self.level = level
         self.url = url
+        self.edits = tuple(edits)
+        self.buildkit = buildkit
+        self.lines = lines
+
+    @property
+    def span(self) -> Span | None:
+        """The place of the cause."""
+        return next((label.span for label in self.labels if label.primary), None)
 
     def at(self, span: Span) -> Diagnostic:
         """The same message about one place."""
-        return Diagnostic(
-            self.title,
-            labels=[Label(span)],
-            notes=self.notes,
-            code=self.code,
-            level=self.level,
-            url=self.url,
-        )
+        return self._with(labels=(Label(span),), edits=())
+
+    def with_labels(self, labels: Sequence[Label], edits: Sequence[Edit] | None = None) -> Diagnostic:
+        """The same message with other labels and, unless they are None, other edits."""
+        return self._with(labels=labels, edits=edits)
 
     def with_note(self, word: str, text: str) -> Diagnostic:
+        return self._with(notes=(*self.notes, (word, text)))
+
+    def known_as(self, buildkit: str, lines: tuple[int, int] | None = None) -> Diagnostic:
+        """The same message, in other words for BuildKit's clients, and about other lines unless they are None."""
+        return self._with(buildkit=buildkit, lines=lines)
+
+    def without(self, word: str) -> Diagnostic:
+        """The message without its notes of this word, more of which may stand behind it: `output (2 lines)`."""
+        return self._with(notes=tuple(note for note in self.notes if note[0].partition(" ")[0] != word))
+
+    def _with(
+        self,
+        *,
+        labels: Sequence[Label] | None = None,
+        notes: Sequence[tuple[str, str]] | None = None,
+        edits: Sequence[Edit] | None = None,
+        buildkit: str | None = None,
+        lines: tuple[int, int] | None = None,
+    ) -> Diagnostic:
         return Diagnostic(
             self.title,
-            labels=self.labels,
-            notes=(*self.notes, (word, text)),
+            labels=self.labels if labels is None else labels,
+            notes=self.notes if notes is None else notes,
             code=self.code,
             level=self.level,
             url=self.url,
+            edits=self.edits if edits is None else edits,
+            buildkit=self.buildkit if buildkit is None else buildkit,
+            lines=self.lines if lines is None else lines,
         )
 
 
 class UserError(Exception):
-    """An error shown to a user. `str(error)` is the title alone."""
+    """An error shown to a user. `str(error)` is the title alone; where a program lets it pass, the traceback ends in
+    the whole message, as notes of the exception are shown."""
 
     exit_code = 1
+    origin: object = None
+    """Where in what is built it arose, as the room knows it that executes that (`runtime.ops.origin`)."""
+    _noted: list[str]
 
     def __init__(self, diagnostic: Diagnostic | str, *, help: str | None = None) -> None:
         if isinstance(diagnostic, str):
@@ -95,9 +142,47 @@ class UserError(Exception):
         super().__init__(diagnostic.title)
         self.diagnostic = diagnostic
 
+    @property
+    def messages(self) -> tuple[Diagnostic, ...]:
+        """All that is to be shown."""
+        return (self.diagnostic,)
+
+    @property
+    def __notes__(self) -> list[str]:  # type: ignore[override]
+        """Those of `add_note` come after the message, which is written when somebody asks."""
+        if "_noted" not in vars(self):
+            self._noted = ["\n".join(map(render, self.messages))]
+        return self._noted
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors reach other processes as they are, whatever the class takes to make one."""
+        return _remade, (type(self), self.args), vars(self)
+
+
+def _remade(kind: type[UserError], args: tuple[object, ...]) -> UserError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, *args)
+    return error
+
 
 class SourceError(UserError):
     exit_code = 2
+
+
+class SourceErrors(SourceError):
+    """What is wrong in several places. `diagnostic` is the first; `diagnostics` are all, warnings among them. If no
+    file is wrong, but what one names can't be had (codes R…), the build has failed."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        first = next((one for one in diagnostics if one.level == "error"), diagnostics[0])
+        super().__init__(first)
+        self.diagnostics = tuple(diagnostics)
+        if all((one.code or "").startswith("R") for one in self.diagnostics if one.level == "error"):
+            self.exit_code = UserError.exit_code
+
+    @property
+    def messages(self) -> tuple[Diagnostic, ...]:
+        return self.diagnostics
 
 
 class UsageError(UserError):
@@ -125,7 +210,10 @@ def render(diagnostic: Diagnostic) -> str:
     What it quotes is made `visible`; only notes of `output` stay as a program wrote them.
     """
     code = f"[{diagnostic.code}]" if diagnostic.code else ""
-    out = [f"{diagnostic.level}{code}: {visible(diagnostic.title)}"]
+    title = visible(diagnostic.title)
+    if code:
+        title = title.replace("\n", _sign("\n"))
+    out = [f"{diagnostic.level}{code}: {title}"]
     labels = diagnostic.labels
     width = max((len(str(label.span.end_line)) for label in labels), default=0)
     gutter = " " * width
@@ -138,17 +226,27 @@ def render(diagnostic: Diagnostic) -> str:
     if labels and notes:
         out.append(f"{gutter} |")
     for word, text in notes:
-        first, *rest = (text if word == "output" else visible(text)).split("\n")
-        out.append(f"{gutter} = {word}: {first}")
-        out.extend(f"{gutter}     {line}" if line else "" for line in rest)
+        first, *rest = (text if _is_output(word) else visible(text)).split("\n")
+        out.append(f"{gutter} = {word}: {first}".rstrip())
+        out.extend(f"{gutter}   {line}" if line else "" for line in rest)
     return "\n".join(out)
+
+
+def _is_output(word: str) -> bool:
+    return word.partition(" ")[0] == "output"
 
 
 def _frame(labels: Sequence[Label], name: str, width: int) -> list[str]:
     out: list[str] = []
     previous = 0
-    for label in sorted(labels, key=lambda label: (label.span.source.name != name, label.span.line)):
+    shown_name = name
+    for label in sorted(
+        labels, key=lambda label: (label.span.source.name != name, label.span.source.name, label.span.line)
+    ):
         span = label.span
+        if span.source.name != shown_name:
+            out += [f"{' ' * width}::: {span.place}", f"{' ' * width} |"]
+            shown_name, previous = span.source.name, 0
         last = span.end_line - 1 if span.end_line > span.line and span.end_column <= 1 else span.end_line
         last = min(last, span.line + 9)
         if previous and span.line > previous + 1:
@@ -211,12 +309,23 @@ def display_width(text: str) -> int:
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def suggest(word: str, names: Iterable[str]) -> str | None:
-    """The nearest of `names` within a Damerau-Levenshtein distance of max(1, len/3); None if none is."""
-    limit = max(1, len(word) // 3)
+def suggest(word: str, names: Iterable[str], limit: int = 0) -> str | None:
+    """The nearest of `names` within a Damerau-Levenshtein distance of `limit`, else of max(1, len/3), and with
+    something in common; None if none is."""
+    limit = limit or max(1, len(word) // 3)
     scored = [(_distance(word.lower(), name.lower(), limit), name) for name in names]
-    near = sorted((score, name) for score, name in scored if score <= limit and name != word)
+    near = sorted(
+        (score, name)
+        for score, name in scored
+        if score <= limit and name != word and score < max(len(word), len(name))
+    )
     return near[0][1] if near else None
+
+
+def meant(word: str, names: Iterable[str]) -> str:
+    """What BuildKit adds to a message about a word that none of `names` is."""
+    near = suggest(word, names, 2)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def _distance(a: str, b: str, limit: int) -> int:

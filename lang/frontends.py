@@ -2,6 +2,7 @@
 
     detect_syntax     bytes -> Syntax | None    the `# syntax=` line
     choose            reference -> Frontend     what the reference names
+    split             reference -> name, tag    as a frontend of an installed package is named
     refused           the error for a frontend that can't be used
 
 The first of these that a file has selects its frontend: a `# syntax=` directive, a `// syntax=` directive,
@@ -12,13 +13,14 @@ Directives stand before any other line and start in the first column. This is Bu
 
 from __future__ import annotations
 
-from pybuild.lang.diagnostics import UsageError, UserError, source_error
+from pybuild.lang.diagnostics import Diagnostic, UsageError, UserError, source_error, suggest
 from pybuild.lang.dockerfile.directives import Directive, read_directive
 from pybuild.lang.dockerfile.strictjson import read_json
 from pybuild.lang.source import Source, Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final
 
 DOCKERFILE: Final = "dockerfile"  # the Dockerfile frontend, stable channel
@@ -29,11 +31,13 @@ DOCKERFILE_IMAGE: Final = (
     "dockerfile-image"  # an image of the Dockerfile frontend: another channel, or pinned
 )
 IMAGE: Final = "image"  # any other image that is a frontend
+PLUGIN: Final = "plugin"  # a frontend of an installed Python package, by its registered name
 
 EXTENDED_NAME: Final = "pybuild/dockerfile"
 
 _HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/", "registry.hub.docker.com/")
 _DOCKERFILE_REPOSITORIES = ("docker/dockerfile", "docker/dockerfile-upstream")
+_OWN_NAMES = ("pybuild", "python", EXTENDED_NAME)
 
 
 class Syntax:
@@ -72,6 +76,16 @@ class Frontend:
     @property
     def builtin(self) -> bool:
         return self.kind in (DOCKERFILE, DOCKERFILE_EXTENDED)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is run from an image."""
+        return self.kind in (DOCKERFILE_IMAGE, IMAGE)
+
+    @property
+    def records(self) -> bool:
+        """Whether its files are compiled to a recipe: of the language, and its twin in Python."""
+        return self.kind in (LANGUAGE, PYTHON)
 
     @property
     def extended(self) -> bool:
@@ -141,12 +155,35 @@ def choose(reference: str | None) -> Frontend:
     if name in _DOCKERFILE_REPOSITORIES:
         stable = name == "docker/dockerfile" and not digest and _stable(tag)
         return Frontend(DOCKERFILE if stable else DOCKERFILE_IMAGE, reference)
+    if not hub and not digest and name == "pybuild" and all(map(_number, tag.split("."))):
+        return Frontend(LANGUAGE, reference)
     if not hub and not digest and _number(tag):
-        own = {"pybuild": LANGUAGE, "python": PYTHON}
+        own = {"python": PYTHON}
         if name == EXTENDED_NAME and tag == "1":
             return Frontend(DOCKERFILE_EXTENDED, reference)
         return Frontend(own.get(name, IMAGE), reference)
     return Frontend(IMAGE, reference)
+
+
+def split(reference: str) -> tuple[str, str] | None:
+    """A reference's name as it is written, and its tag, "" without one; None where a digest makes it an image's."""
+    if "@" in reference:
+        return None
+    name, tag = _split_tag(reference)
+    return name, tag if name != reference else ""
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a name is that of a built-in frontend, whatever its version."""
+    hub = next((host for host in _HUB if name.startswith(host)), "")
+    return name in _OWN_NAMES or name[len(hub) :] in _DOCKERFILE_REPOSITORIES
+
+
+def by_name(name: str) -> Frontend:
+    """The frontend of a file without a syntax line."""
+    if name.endswith(".pybuild"):
+        return Frontend(LANGUAGE, None)
+    return Frontend(PYTHON if name.endswith(".py") else DOCKERFILE, None)
 
 
 def _split_tag(name: str) -> tuple[str, str]:
@@ -174,22 +211,48 @@ _DESCRIPTIONS = {
     PYTHON: "Python build modules",
     DOCKERFILE_IMAGE: "a Dockerfile frontend run from its image",
     IMAGE: "a frontend run from its image",
+    PLUGIN: "a frontend of an installed package",
 }
 
 
-def refused(frontend: Frontend, syntax: Syntax | None = None, source: Source | None = None) -> UserError:
-    """The error for a frontend that this version of pybuild can't use.
+def refused(
+    frontend: Frontend,
+    syntax: Syntax | None = None,
+    source: Source | None = None,
+    *,
+    installed: Sequence[str] | None = None,
+) -> UserError:
+    """The error for a frontend that this version of pybuild can't use, or not for what is asked.
 
     It points at the `syntax` line when that is given with its source; without them, the reference came from
-    the command line.
+    the command line. `installed` are the names that packages have registered, None if nobody looked.
     """
     reference = frontend.reference or ""
     shown = reference if reference.isprintable() and reference else ascii(reference)
     title = f"the frontend {shown} is not supported by this version of pybuild"
+    if frontend.is_image:
+        title = f"the frontend {shown} is an image, which only builds run"
     accepted = "docker/dockerfile:1 (or a version like 1.7 or 1.7.0, or latest), or pybuild/dockerfile:1"
     if reference.partition("@")[0].rpartition(":")[0] == EXTENDED_NAME or reference == EXTENDED_NAME:
         accepted = f"{EXTENDED_NAME}:1"
     what = _DESCRIPTIONS.get(frontend.kind, "")
+    note, near = not_installed(reference, installed)
     if syntax is None or source is None:
-        return UsageError(title, help=f"{what} cannot run here: use {accepted}")
-    return source_error(title, syntax.span(source), what, help=f"remove the syntax line, or use {accepted}")
+        help = near or f"{what} cannot run here: use {accepted}"
+        return UsageError(Diagnostic(title, notes=[("note", note)] if note else []), help=help)
+    help = near or f"remove the syntax line, or use {accepted}"
+    return source_error(title, syntax.span(source), what, help=help, note=note)
+
+
+def not_installed(reference: str, installed: Sequence[str] | None) -> tuple[str | None, str | None]:
+    """What is said of a reference that no installed package has registered: a note, and the name that is meant."""
+    found = split(reference)
+    if installed is None or found is None:
+        return None, None
+    name, tag = found
+    listed = ", ".join(installed) if installed else "none"
+    near = suggest(name, installed)
+    return (
+        f"no installed package registers a frontend of that name (registered: {listed})",
+        f"did you mean {near}{':' if tag else ''}{tag}?" if near else None,
+    )

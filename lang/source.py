@@ -4,13 +4,15 @@ from __future__ import annotations
 
 
 class Source:
-    """The text of one build file under the name a user knows it by."""
+    """The text of one build file under the name a user knows it by. `definition` says what it was read from, as the
+    bytes of a `pb.Definition`; empty where no graph brought it."""
 
-    __slots__ = ("_lines", "name", "text")
+    __slots__ = ("_lines", "definition", "name", "text")
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, *, definition: bytes = b"") -> None:
         self.name = name
         self.text = text
+        self.definition = definition
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:

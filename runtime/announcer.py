@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import time
 
 from pybuild.compiler.graph import walk
+from pybuild.compiler.names import name_of
 from pybuild.runtime.progress.observer import VertexEvent
 from pybuild.runtime.solver.types import Observer as SolverObserver
 
@@ -44,7 +45,8 @@ class Announcer(SolverObserver["Vertex"]):
         text = "" if error is None else str(error) or type(error).__name__
         started = self._started.get(vertex.digest, when)
         if error is None or vertex.digest in self._started:
-            self._observer.vertex(_event(vertex, started=started, completed=when, cached=cached, error=text))
+            event = _event(vertex, started=started, completed=when, cached=cached, error=text, failure=error)
+            self._observer.vertex(event)
 
 
 def _event(
@@ -54,15 +56,17 @@ def _event(
     completed: float | None = None,
     cached: bool = False,
     error: str = "",
+    failure: BaseException | None = None,
 ) -> VertexEvent:
     group = vertex.metadata.progress_group
     return VertexEvent(
         vertex.digest,
-        vertex.name or vertex.digest,
+        name_of(vertex),
         [edge.vertex.digest for edge in vertex.inputs],
         started=started,
         completed=completed,
         cached=cached,
         error=error,
         group=group.id if group is not None else "",
+        failure=failure,
     )

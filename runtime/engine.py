@@ -13,25 +13,27 @@ from time import time
 
 from pybuild.compiler.graph import walk
 from pybuild.compiler.ops import ExecOp, NetMode
+from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.announcer import Announcer
 from pybuild.runtime.cache.records import Records
 from pybuild.runtime.content.store import Store, make_root
 from pybuild.runtime.images import Images
 from pybuild.runtime.ops.entitlements import Entitlements
 from pybuild.runtime.ops.operations import Operations
-from pybuild.runtime.ops.remote import GitHandler, HttpHandler
-from pybuild.runtime.ops.results import View
-from pybuild.runtime.ops.sources import ImageHandler, LocalHandler, patterns
+from pybuild.runtime.ops.remote import BlobHandler, GitHandler, HttpHandler
+from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.ops.sources import ImageHandler, LocalHandler
 from pybuild.runtime.progress.observer import Observer
-from pybuild.runtime.session.agents import ClientAgents
-from pybuild.runtime.session.secrets import ClientSecrets
+from pybuild.runtime.sandbox.surroundings import Surroundings
+from pybuild.runtime.session.client import Workplace
+from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.solver.solver import Solver
 from pybuild.runtime.solver.types import Cancellation, Input
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pybuild.compiler.graph import Edge, Vertex
     from pybuild.compiler.ops import Op, SourceOp
@@ -39,13 +41,14 @@ if TYPE_CHECKING:
     from pybuild.runtime.ops.handlers import Handler
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.registry.hosts import Hosts
+    from pybuild.runtime.sandbox.devices import Devices
     from pybuild.runtime.sandbox.executor import Sandbox
     from pybuild.runtime.sandbox.network import NetworkPool
     from pybuild.runtime.sandbox.runner import Runner
-    from pybuild.runtime.session.agents import AgentSource
-    from pybuild.runtime.session.secrets import SecretSource
-    from pybuild.runtime.session.types import Agents, Secrets
+    from pybuild.runtime.session.client import Client
     from pybuild.runtime.snapshots.types import Tree
+    from pybuild.runtime.solver.types import Outcome
+    from pybuild.runtime.sources.blob import BlobSource
     from pybuild.runtime.sources.git import GitSource
     from pybuild.runtime.sources.http import HttpSource
     from pybuild.runtime.sources.local import LocalTree
@@ -55,58 +58,50 @@ SYNC_AFTER = 60
 
 
 class EngineOptions:
-    """How to build. `directories` are what the graph's local names stand for, `named` what its OCI
-    layout names stand for (`oci-layout://PATH…`, `docker-archive:PATH…`);
-    `allow` holds granted entitlements; `parallelism` 0 leaves it to the machine. `secrets` and `agents` are what
-    the client gives."""
+    """How to build. `client` is whom for; `allow` holds granted entitlements; `parallelism` 0 leaves it to the
+    machine. `project` is an opaque key of what is built: caches of a project's scope are apart by it. With
+    `outlasting` a step goes on for another process that waits for it when this build is over. `surroundings` are
+    what steps run in."""
 
     __slots__ = (
-        "agents",
         "allow",
-        "directories",
+        "client",
         "hosts",
-        "isolate",
-        "named",
+        "outlasting",
         "parallelism",
+        "project",
         "pull",
         "root",
-        "secrets",
+        "surroundings",
     )
 
     def __init__(
         self,
         root: str,
         *,
-        directories: Mapping[str, bytes] | None = None,
-        named: Mapping[str, str] | None = None,
+        client: Client | None = None,
         pull: bool = False,
         allow: frozenset[str] = frozenset(),
         isolate: bool = False,
         parallelism: int = 0,
         hosts: Hosts | None = None,
-        secrets: Sequence[SecretSource] = (),
-        agents: Sequence[AgentSource] = (),
+        project: str = "",
+        outlasting: bool = False,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self.root = root
-        self.directories = dict(directories or {})
-        self.named = dict(named or {})
+        self.client = client or LocalClient()
         self.pull = pull
         self.allow = allow
-        self.isolate = isolate
         self.parallelism = parallelism
         self.hosts = hosts
-        self.secrets = secrets
-        self.agents = agents
+        self.project = project
+        self.outlasting = outlasting
+        self.surroundings = surroundings or Surroundings(isolate=isolate)
 
 
 class Engine:
-    """Solves edges and hands out trees and layers. Close it; threads end with it.
-
-    `secrets` and `agents` are what the client gives to steps and sources (`session.types`).
-    """
-
-    secrets: Secrets
-    agents: Agents
+    """Solves edges and hands out trees and layers. Close it; threads end with it. `client` is whom it works for."""
 
     def __init__(
         self,
@@ -129,7 +124,7 @@ class Engine:
         if enter:
             namespaces.enter(options.root)
             self._runner = Runner.start()
-        self.store = Store.open(options.root, on_wait=lambda who: observer.notice(f"waiting for {who}"))
+        self.store = Store.open(options.root, on_wait=lambda who: observer.waiting(f"waiting for {who}"))
         self.snapshotter = choose(self.store)
         self._sandbox: Sandbox | None = None
         self._networks: NetworkPool | None = None
@@ -137,45 +132,64 @@ class Engine:
         self._http: HttpSource | None = None
         self._git: GitSource | None = None
         self._guard = threading.RLock()
-        self.secrets = ClientSecrets(options.secrets)
-        self._entitlements = Entitlements(options.allow)
-        self.agents = self._agents = ClientAgents(options.agents, lambda: self.store.work, self._runner)
+        self.solved: dict[Edge, None] = {}
+        """What was solved so far."""
+        self.client = options.client
+        self.client.enter(Workplace(self.store, self._runner, observer))
+        self.entitlements = Entitlements(options.allow, self._devices())
         self._sweep()
         self.images = Images(
             self.store,
             self.snapshotter,
             observer,
-            named=options.named,
+            client=self.client,
             hosts=options.hosts,
             pull=options.pull,
         )
-        self._local = LocalHandler(options.directories, self._local_tree)
+        self._local = LocalHandler(self.client)
         self.operations = self._operations()
         self._announcer = Announcer(observer)
         parallelism = options.parallelism or max(16, 4 * len(os.sched_getaffinity(0)))
         self._solver: Solver[Vertex, Result] = Solver(
-            self.operations, observer=self._announcer, max_parallelism=parallelism
+            self.operations,
+            observer=self._announcer,
+            max_parallelism=parallelism,
+            elsewhere=self.operations.elsewhere,
         )
 
     def _operations(self) -> Operations:
         """The handlers of every kind of op, put together."""
-        from pybuild.compiler.ops import DiffOp, FileOp, MergeOp
+        from pybuild.compiler.ops import BuildOp, DiffOp, FileOp, MergeOp, PassthroughOp
+        from pybuild.runtime.ops.build import BuildHandler
         from pybuild.runtime.ops.caches import Caches
         from pybuild.runtime.ops.exec import ExecHandler
         from pybuild.runtime.ops.exec_mounts import Supplies
         from pybuild.runtime.ops.files.handler import FileHandler
+        from pybuild.runtime.ops.kept import Kept
         from pybuild.runtime.ops.merge import StackHandler
+        from pybuild.runtime.ops.passthrough import PassthroughHandler
+        from pybuild.runtime.sources.blob import REGISTRY, STORED
 
-        records = Records(self.store, self.snapshotter)
-        files = FileHandler(self.snapshotter, records)
+        records = self.records = Records(self.store, self.snapshotter)
+        kept = Kept(self._hold)
+        files = FileHandler(self.snapshotter, records, kept)
         self._materialize = files.materialize
-        self._caches = Caches(self.store, self.snapshotter, self.observer.notice)
-        supplies = Supplies(
-            self.snapshotter, self.sandbox, files.materialize, self._caches, self.secrets, self.agents
+        self._caches = Caches(self.store, self.snapshotter, self.observer.waiting)
+        self.supplies = Supplies(
+            self.snapshotter,
+            self.sandbox,
+            files.materialize,
+            self._caches,
+            self.client.secrets,
+            self.client.agents,
+            self._hold,
+            self.options.project,
         )
-        steps = ExecHandler(supplies, self._entitlements, self.observer, self.options.root)
+        steps = ExecHandler(self.supplies, self.entitlements, self.observer, self.options.root)
+        self._keep_failed = steps.keep_failed = kept.digests
         stacks = StackHandler(self.snapshotter, files.materialize)
         http = HttpHandler(self.http, self.observer)
+        blob = BlobHandler(self._blobs(), self.observer)
         sources: dict[str, Handler] = {
             "docker-image": ImageHandler(self.images.image_content, self.images.unpack),
             "oci-layout": ImageHandler(self.images.named_content, self.images.unpack),
@@ -183,27 +197,88 @@ class Engine:
             "http": http,
             "https": http,
             "git": GitHandler(self.git, self.observer),
+            REGISTRY: blob,
+            STORED: blob,
         }
         kinds: dict[type[Op], Handler] = {
             ExecOp: steps,
             FileOp: files,
             MergeOp: stacks,
             DiffOp: stacks,
+            BuildOp: BuildHandler(self._solve_nested, self.tree),
+            PassthroughOp: PassthroughHandler(files.materialize),
         }
-        return Operations(self.store, records, sources, kinds, self.observer)
+        return Operations(
+            self.store, records, sources, kinds, self.observer, outlasting=self.options.outlasting
+        )
+
+    def _blobs(self) -> BlobSource:
+        from pybuild.runtime.sources.blob import BlobSource
+
+        return BlobSource(
+            self.store, self.snapshotter, self.client, lambda: self.images.client(), self._fetching
+        )
+
+    def _devices(self) -> Devices | None:
+        """Those of other directories than the usual ones."""
+        from pybuild.runtime.sandbox.devices import Devices
+
+        directories = self.options.surroundings.devices
+        return None if directories is None else Devices(directories)
+
+    def _hold(self, snapshot: int) -> None:
+        """Keep a snapshot while this process lives."""
+        self.store.lease("snapshot", str(snapshot))
 
     # Solving
 
-    def solve(self, edges: Sequence[Edge]) -> list[Result]:
-        """The results of `edges`. Raises UserError, Cancelled."""
-        self._entitlements.check(walk(edges))
-        self._caches.renew(walk(edges))
+    def solve(
+        self,
+        edges: Sequence[Edge],
+        *,
+        keep_failed: Iterable[str] = (),
+        cancellation: Cancellation | None = None,
+    ) -> list[Result]:
+        """The results of `edges`. Raises UserError, Cancelled. If a step whose digest is among `keep_failed` fails,
+        the StepFailed tells the snapshot of what it left, which is there while this engine is open; with a file op
+        the error's origin does. `cancellation` ends this call alone; without one it ends with the engine's."""
+        self._prepare(edges, keep_failed)
+        inputs = [Input(edge.vertex, edge.index) for edge in edges]
+        results = self._solver.solve(inputs, cancellation or self.cancellation)
+        self._announcer.rest(edges)
+        self.solved.update(dict.fromkeys(edges))
+        return results
+
+    def solve_each(self, edges: Sequence[Edge], *, keep_failed: Iterable[str] = ()) -> list[Outcome[Result]]:
+        """What came of each of `edges`, solved side by side: the failure of one leaves the others alone, and one
+        that several share is tried once and is each one's. Raises Cancelled, UserError for what none can do, and
+        any error that no user can cause."""
+        self._prepare(edges, keep_failed)
+        inputs = [Input(edge.vertex, edge.index) for edge in edges]
+        outcomes = self._solver.solve_each(inputs, self.cancellation)
+        for one in outcomes:
+            if one.error is not None and not isinstance(one.error, UserError):
+                raise one.error
+        solved = [edge for edge, one in zip(edges, outcomes, strict=True) if one.error is None]
+        self._announcer.rest(solved)
+        self.solved.update(dict.fromkeys(solved))
+        return outcomes
+
+    def _solve_nested(self, edge: Edge, cancellation: Cancellation) -> Snapshot:
+        """The state of a definition that a vertex holds, solved while that vertex runs."""
+        self._prepare([edge], ())
+        (result,) = self._solver.solve([Input(edge.vertex, edge.index)], cancellation)
+        self._announcer.rest([edge])
+        return self._materialize(result, cancellation) if isinstance(result, View) else result
+
+    def _prepare(self, edges: Sequence[Edge], keep_failed: Iterable[str]) -> None:
+        self.observer.known(edges)
+        self._keep_failed.update(keep_failed)
+        self.entitlements.check(walk(edges))
+        self._caches.renew(walk(edges), self.options.project)
         self._announcer.on_run = partial(self._foresee, edges)
         if self._runs_steps(edges):
             self.networks().prefetch()
-        results = self._solver.solve([Input(edge.vertex, edge.index) for edge in edges], self.cancellation)
-        self._announcer.rest(edges)
-        return results
 
     def _runs_steps(self, edges: Sequence[Edge]) -> bool:
         """Whether a step in a private network will certainly run: it has no record, or must not use one."""
@@ -217,6 +292,10 @@ class Engine:
         if self._runner is not None and any(_private_network(vertex) for vertex in walk(edges)):
             self.networks().prefetch()
 
+    def cache_keys(self) -> Mapping[str, str]:
+        """The cache keys of the vertices that were solved, by their digests."""
+        return self._solver.keys()
+
     def tree(self, result: Result) -> Tree:
         return result.tree if isinstance(result, View) else self.snapshotter.tree(result.id)
 
@@ -227,6 +306,11 @@ class Engine:
         return result.id
 
     @property
+    def outlasting(self) -> bool:
+        """Whether steps go on for other processes that wait for them, and for nothing else."""
+        return self._solver.outlasting > 0
+
+    @property
     def layers(self) -> Layers:
         from pybuild.runtime.image.layers import Layers
 
@@ -235,11 +319,18 @@ class Engine:
         return self._layers
 
     def made(self, snapshot: int) -> tuple[str | None, str]:
-        """When a snapshot was made, RFC 3339."""
+        """When a snapshot was made, RFC 3339, and by what."""
         from pybuild.compiler.timestamps import format_seconds
 
-        rows = self.store.query("SELECT created FROM snapshot WHERE id = ?", snapshot)
-        return (format_seconds(int(str(rows[0][0]))), "") if rows else (None, "")
+        rows = self.store.query(
+            "SELECT created, description FROM snapshot LEFT JOIN usage ON snapshot = id WHERE id = ?",
+            snapshot,
+        )
+        return (format_seconds(int(str(rows[0][0]))), str(rows[0][1] or "")) if rows else (None, "")
+
+    def made_at(self, snapshot: int) -> tuple[str | None, str]:
+        """When, but not by what: an image with a config doesn't depend on which step first made a layer."""
+        return self.made(snapshot)[0], ""
 
     def sandbox(self) -> Sandbox:
         """Made when the first step runs. Raises SandboxError when there is no OCI runtime."""
@@ -249,7 +340,13 @@ class Engine:
         with self._guard:
             if self._sandbox is None:
                 assert self._runner is not None
-                self._sandbox = Sandbox(self.store.work, self._runner, self.networks(), find_runtime())
+                self._sandbox = Sandbox(
+                    self.store.work,
+                    self._runner,
+                    self.networks(),
+                    find_runtime(),
+                    cgroup_parent=self.options.surroundings.cgroup_parent,
+                )
             return self._sandbox
 
     def networks(self) -> NetworkPool:
@@ -264,7 +361,9 @@ class Engine:
                     self._runner,
                     directory,
                     notice=self.observer.notice,
-                    isolate=self.options.isolate,
+                    isolate=self.options.surroundings.isolate,
+                    host=self.options.surroundings.host_network,
+                    dns=self.options.surroundings.dns,
                 )
             return self._networks
 
@@ -274,7 +373,13 @@ class Engine:
 
         with self._guard:
             if self._http is None:
-                self._http = HttpSource(self.store, self.snapshotter, self.secrets, self._fetching)
+                self._http = HttpSource(
+                    self.store,
+                    self.snapshotter,
+                    self.client.secrets,
+                    self._fetching,
+                    upload=self.client.upload,
+                )
             return self._http
 
     def git(self) -> GitSource:
@@ -283,7 +388,9 @@ class Engine:
 
         with self._guard:
             if self._git is None:
-                self._git = GitSource(self.store, self.snapshotter, self.secrets, self.agents, self._fetching)
+                self._git = GitSource(
+                    self.store, self.snapshotter, self.client.secrets, self.client.agents, self._fetching
+                )
             return self._git
 
     def source_time(self, op: SourceOp) -> int | None:
@@ -293,7 +400,7 @@ class Engine:
         return self.http().time(op, self.cancellation)
 
     def _fetching(self, holder: str) -> None:
-        self.observer.notice(f"waiting for {holder}, which fetches from the same address")
+        self.observer.waiting(f"waiting for {holder}, which fetches from the same address")
 
     @property
     def local_trees(self) -> Mapping[str, LocalTree]:
@@ -301,20 +408,6 @@ class Engine:
         return self._local.trees()
 
     # Parts
-
-    def _local_tree(self, name: str, op: SourceOp) -> LocalTree:
-        from pybuild.lang.dockerfile.ignore import Matcher
-        from pybuild.runtime.sources.local import LocalTree
-        from pybuild.runtime.sources.statcache import StatCache
-
-        root = self.options.directories[name]
-        excludes = patterns(op, "local.excludepatterns")
-        return LocalTree(
-            root,
-            StatCache(self.store.path("stat"), root),
-            ignored=Matcher(excludes) if excludes else None,
-            selected=[os.fsencode(path) for path in patterns(op, "local.followpaths")],
-        )
 
     def _sweep(self) -> None:
         """Remove what dead builds left, and let old snapshots outlast this boot."""
@@ -343,7 +436,7 @@ class Engine:
         self.images.close()
         if self._http is not None:
             self._http.close()
-        self._agents.close()
+        self.client.close()
         if self._sandbox is not None:
             self._sandbox.close()
         if self._runner is not None:
@@ -352,30 +445,11 @@ class Engine:
         self.store.clear(remove_tree)
         self.store.close()
         if unsynced:
+            from pybuild.runtime.snapshots.syncing import sync_detached
+
             sync_detached(self.options.root)
 
 
 def _private_network(vertex: Vertex) -> bool:
     """Whether the vertex is a step that runs in a network of its own."""
     return isinstance(vertex.op, ExecOp) and vertex.op.network == NetMode.UNSET
-
-
-def sync_detached(root: str) -> None:
-    """Have old snapshots of the store outlast this boot: a process of its own syncs the file system, which can
-    take as long as anyone on the machine has written, and ends. Nobody waits for it."""
-    child = os.fork()
-    if child != 0:
-        os.waitpid(child, 0)
-        return
-    try:
-        os.setsid()
-        os.closerange(0, 1 << 16)
-        for _ in range(3):
-            os.open(os.devnull, os.O_RDWR)
-        if os.fork() == 0:
-            from pybuild.runtime.snapshots.rows import sync_old
-
-            with Store.open(root) as store:
-                sync_old(store)
-    finally:
-        os._exit(0)

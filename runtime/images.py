@@ -8,13 +8,13 @@ from pybuild.compiler.ops import SourceOp
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.image.unpack import unpack
 from pybuild.runtime.progress.observer import Tracked
-from pybuild.runtime.registry.transfer import Transfer
+from pybuild.runtime.registry.transfer import Transfer, fetch_blobs, read_blob
 from pybuild.runtime.sources.image import ImageSource
 from pybuild.runtime.sources.resolve import ImageResolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pybuild.compiler.graph import Vertex
     from pybuild.compiler.ops import Platform
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.registry.client import Client
     from pybuild.runtime.registry.hosts import Hosts
+    from pybuild.runtime.session.client import Client as BuildClient
     from pybuild.runtime.snapshots.types import Snapshotter
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.archive import ArchiveSource
     from pybuild.runtime.sources.layout import LayoutSource
     from pybuild.runtime.sources.resolve import Resolved
+
+_PULLS = {"": None, "default": None, "pull": True, "local": False}
+"""By an op's resolve mode: whether the registry is asked for a tag that is known; None as the build has it."""
 
 
 class Images:
@@ -39,14 +43,14 @@ class Images:
         snapshotter: Snapshotter,
         observer: Observer,
         *,
-        named: Mapping[str, str],
+        client: BuildClient,
         hosts: Hosts | None,
         pull: bool,
     ) -> None:
         self._store = store
         self._snapshotter = snapshotter
         self._observer = observer
-        self._named = named
+        self._for = client
         self._resolved: dict[tuple[str, Platform], Resolved] = {}
         self._archives: ArchiveSource | None = None
         self._open_layouts: LayoutSource | None = None
@@ -62,14 +66,31 @@ class Images:
 
         with self._guard:
             if self._made is None:
-                self._made = Client(self._hosts)
+                self._made = Client(self._hosts, self._for.credentials)
             return self._made
 
-    def resolve_image(self, ref: str, platform: Platform, cancellation: Cancellation) -> Resolved:
-        return self._resolver.resolve(ref, platform, cancelled=cancellation, on_wait=self._waiting)
+    def resolve_image(
+        self, ref: str, platform: Platform, cancellation: Cancellation, *, pull: bool | None = None
+    ) -> Resolved:
+        """`pull`: whether a tag is asked for even when it is known; the build's choice without it."""
+        return self._resolver.resolve(ref, platform, pull=pull, cancelled=cancellation, on_wait=self._waiting)
 
-    def image_content(self, ref: str, platform: Platform, cancellation: Cancellation) -> ImageContent:
-        return self.resolve_image(ref, platform, cancellation).content()
+    def built_here(self, name: str) -> bool:
+        """Whether a build on this machine has given an image the canonical `name`."""
+        return bool(self._store.query("SELECT 1 FROM image WHERE name = ?", name))
+
+    def image_content(self, op: SourceOp, platform: Platform, cancellation: Cancellation) -> ImageContent:
+        """The image of a `docker-image://` op. Raises UserError, also for one that is not what its checksum says."""
+        ref = op.identifier.partition("://")[2]
+        mode, checksum = op.attrs.get("image.resolvemode", ""), op.attrs.get("image.checksum", "")
+        if mode not in _PULLS:
+            raise UserError(f"invalid resolve mode of {ref}: {mode}")
+        found = self._resolver.resolve(
+            ref, platform, pull=_PULLS[mode], cancelled=cancellation, on_wait=self._waiting
+        )
+        if checksum not in ("", found.digest):
+            raise UserError(f"image digest {found.digest} for {ref} does not match expected {checksum}")
+        return found.content()
 
     def resolve_named(self, name: str, platform: Platform, cancellation: Cancellation) -> Resolved:
         """The image of a layout or archive, by the name the build gave it: the same for all who ask. Raises
@@ -84,9 +105,13 @@ class Images:
             known = self._resolved.setdefault((name, platform), found.named(f"{name}@{found.digest}"))
         return known
 
-    def named_content(self, ref: str, platform: Platform, cancellation: Cancellation) -> ImageContent:
-        """The image `NAME@DIGEST` of a graph. Raises UserError."""
-        name, _, digest = ref.partition("@")
+    def named_content(self, op: SourceOp, platform: Platform, cancellation: Cancellation) -> ImageContent:
+        """The image `NAME@DIGEST` of an `oci-layout://` op. Raises UserError."""
+        ref = op.identifier.partition("://")[2]
+        name, digest = self._name(op), ref.partition("@")[2]
+        if self._is_stored(op):
+            store, session = op.attrs["oci.store"], op.attrs.get("oci.session", "")
+            return self.resolve_stored(ref, platform, store, session, cancellation).content()
         kind, place = self._place(name)
         if digest and kind != "docker-archive":
             from pybuild.runtime.sources.layout import LayoutName, parse_layout_name
@@ -103,12 +128,44 @@ class Images:
             )
         return found.content()
 
+    def resolve_stored(
+        self, ref: str, platform: Platform, store: str, session: str, cancellation: Cancellation
+    ) -> Resolved:
+        """The image `NAME@DIGEST` of the client's content store `store` (of another client's `session`, unless that
+        is empty). Raises UserError, Cancelled."""
+        from pybuild.runtime.image.descriptor import Descriptor, is_digest
+        from pybuild.runtime.sources.choice import choose
+        from pybuild.runtime.sources.resolve import Resolved
+
+        digest = ref.rpartition("@")[2]
+        if not is_digest(digest):
+            raise UserError(f"the OCI layout reference {ref!r} has no digest", help="write NAME@sha256:…")
+        provider, blobs = self._for.content_store(store, session), self._store.blobs
+        self._store.lease("blob", digest)
+        here = blobs.has(digest)
+        root = Descriptor("", digest, blobs.size(digest)) if here else provider.describe(digest)
+        transfer = Transfer(None, cancellation, self._waiting)
+
+        def read(descriptor: Descriptor) -> bytes:
+            return read_blob(self._store, provider, descriptor, transfer)
+
+        return Resolved(ref, digest, choose(root, read, platform, ref))
+
+    def _is_stored(self, op: SourceOp) -> bool:
+        """Whether an `oci-layout://` op is of a content store of the client."""
+        return self._name(op) not in self._for.named and "oci.store" in op.attrs
+
+    def _name(self, op: SourceOp) -> str:
+        """What the build calls the layout of an `oci-layout://` op: the store that it names, else the image."""
+        store = op.attrs.get("oci.store", "")
+        return store if store in self._for.named else op.identifier.partition("://")[2].partition("@")[0]
+
     def unpack(self, content: ImageContent, vertex: Vertex, cancellation: Cancellation) -> int | None:
         """The snapshot of an image; fetching and unpacking overlap."""
         tracked = Tracked(self._observer, vertex.name, vertex.digest)
         assert isinstance(vertex.op, SourceOp)
-        ref = vertex.op.identifier
-        with _Arrival(self._store, lambda: self._fetch(ref, content, tracked, cancellation)) as arrival:
+        op = vertex.op
+        with _Arrival(self._store, lambda: self._fetch(op, content, tracked, cancellation)) as arrival:
             return unpack(
                 self._store,
                 self._snapshotter,
@@ -119,11 +176,16 @@ class Images:
                 notice=self._observer.notice,
             )
 
-    def _fetch(self, ref: str, content: ImageContent, tracked: Tracked, cancellation: Cancellation) -> None:
-        scheme, _, name = ref.partition("://")
+    def _fetch(
+        self, op: SourceOp, content: ImageContent, tracked: Tracked, cancellation: Cancellation
+    ) -> None:
+        scheme, _, name = op.identifier.partition("://")
         transfer = Transfer(tracked, cancellation, self._waiting)
-        if scheme == "oci-layout":
-            self._fetch_named(name.partition("@")[0], content, transfer)
+        if scheme == "oci-layout" and self._is_stored(op):
+            provider = self._for.content_store(op.attrs["oci.store"], op.attrs.get("oci.session", ""))
+            fetch_blobs(self._store, provider, content.layers, transfer)
+        elif scheme == "oci-layout":
+            self._fetch_named(self._name(op), content, transfer)
         else:
             self._source.fetch(name, content.layers, transfer)
 
@@ -140,7 +202,7 @@ class Images:
 
     def _place(self, name: str) -> tuple[str, str]:
         """Kind and place of a named image."""
-        found = self._named.get(name)
+        found = self._for.named.get(name)
         if found is None:
             raise UserError(
                 f"the graph names an OCI layout {name!r} that was not given",
@@ -168,7 +230,7 @@ class Images:
             return self._archives
 
     def _waiting(self, holder: str) -> None:
-        self._observer.notice(f"waiting for {holder}, which fetches a layer of the same image")
+        self._observer.waiting(f"waiting for {holder}, which fetches a layer of the same image")
 
     def close(self) -> None:
         """Idempotent."""
@@ -189,6 +251,7 @@ class _Arrival:
 
     def wait(self, blob: Descriptor) -> None:
         """Raises what the fetch raised."""
+        self._store.lease("blob", blob.digest)
         if self._store.blobs.has(blob.digest):
             return
         if self._thread is None:

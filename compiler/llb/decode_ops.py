@@ -95,7 +95,7 @@ def _exec(payload: bytes) -> ExecOp:
     m = Message("pb.ExecOp", payload, range(1, 7))
     return ExecOp(
         meta=_meta(m.message(1) or b""),
-        mounts=tuple(map(_mount, m.messages(2))),
+        mounts=tuple(map(decode_mount, m.messages(2))),
         network=_enum(m, 3, NetMode),
         security=_enum(m, 4, SecurityMode),
         secret_env=tuple(map(_secret_env, m.messages(5))),
@@ -145,7 +145,7 @@ def _device(payload: bytes) -> CDIDevice:
     return CDIDevice(m.text(1), m.boolean(2))
 
 
-def _mount(payload: bytes) -> Mount:
+def decode_mount(payload: bytes) -> Mount:
     m = Message("pb.Mount", payload, (1, 2, 3, 4, 5, 6, 19, 20, 21, 22, 23, 24))
     return Mount(
         input=m.int64(1),

@@ -5,7 +5,7 @@ The reference is BuildKit's `frontend/dockerfile/instructions/bflag.go`.
 
 from __future__ import annotations
 
-from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, suggest
+from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, meant, suggest
 from pybuild.lang.dockerfile.arguments import Word
 from pybuild.lang.dockerfile.characters import printable
 from pybuild.lang.dockerfile.nodes import Node
@@ -81,9 +81,14 @@ def read_flags(
         if name in switches:
             value = value.lower() if equals else "true"
             if value not in ("true", "false"):
-                raise node.error(f"the flag --{name} takes true or false, not {printable(value)}", flag)
+                raise _not_boolean(node, flag, name)
         elif not equals:
-            raise node.error(f"the flag --{name} needs a value", flag, help=f"write --{name}=…")
+            raise node.error(
+                f"the flag --{name} needs a value",
+                flag,
+                help=f"write --{name}=…",
+                buildkit=f"missing a value on flag: --{name}",
+            )
         start = min(flag.start + len(name) + 3, flag.end)
         given.setdefault(name, []).append(Word(value, start, flag.end))
     return Flags(given)
@@ -101,6 +106,16 @@ def ignore_flags(node: Node, warn: Warn, what: str) -> None:
         )
 
 
+def _not_boolean(node: Node, flag: Word, name: str) -> SourceError:
+    value = flag.text.partition("=")[2]
+    known = f"expecting boolean value for flag --{name}, not: {value}"
+    return node.error(
+        f"the flag --{name} takes true or false, not {printable(value.lower())}",
+        flag,
+        buildkit=known if value else f"missing a value on flag: --{name}",
+    )
+
+
 def _twice(node: Node, flag: Word, first: Word, name: str) -> SourceError:
     return SourceError(
         Diagnostic(
@@ -109,6 +124,8 @@ def _twice(node: Node, flag: Word, first: Word, name: str) -> SourceError:
                 Label(node.place(flag)),
                 Label(node.place(first), "first given here", primary=False),
             ],
+            buildkit=f"duplicate flag specified: --{name}",
+            lines=(node.line.number, node.end_line),
         )
     )
 
@@ -119,4 +136,9 @@ def _unknown(node: Node, flag: Word, name: str, names: tuple[str, ...]) -> Sourc
     hint = f"did you mean --{near}?" if near else None
     if hint is None and names:
         hint = f"{node.keyword} takes " + ", ".join(f"--{known}" for known in names)
-    return node.error(f"{node.keyword} has no flag {printable('--' + name)}", written, help=hint)
+    return node.error(
+        f"{node.keyword} has no flag {printable('--' + name)}",
+        written,
+        help=hint,
+        buildkit=f"unknown flag: --{name}{meant(name, names)}",
+    )

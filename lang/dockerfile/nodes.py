@@ -25,6 +25,7 @@ from pybuild.lang.dockerfile.characters import (
     printable,
     replace_invalid,
 )
+from pybuild.lang.dockerfile.goquote import quote
 from pybuild.lang.dockerfile.instructions import Heredoc
 from pybuild.lang.dockerfile.lines import LogicalLine
 from pybuild.lang.source import Span
@@ -92,9 +93,18 @@ class Node:
         return self.line.span(start, end)
 
     def error(
-        self, title: str, word: Word | None = None, label: str = "", *, help: str | None = None
+        self,
+        title: str,
+        word: Word | None = None,
+        label: str = "",
+        *,
+        help: str | None = None,
+        buildkit: str = "",
     ) -> SourceError:
-        return source_error(title, self.place(word), label, help=help)
+        """See `Diagnostic`; it is about all lines of the instruction."""
+        error = source_error(title, self.place(word), label, help=help)
+        error.diagnostic = error.diagnostic.known_as(buildkit, (self.line.number, self.end_line))
+        return error
 
 
 def new_node(line: LogicalLine, whole: Word, escape: str, end_line: int) -> Node:
@@ -155,6 +165,7 @@ def _json(node: Node, rest: Word) -> bool:
             f"the JSON array of {node.keyword} must hold only strings",
             rest,
             help="put each element in double quotes",
+            buildkit="when using JSON array syntax, arrays must be comprised of strings only",
         ) from None
     if words is not None:
         node.words, node.json = words, True
@@ -173,6 +184,7 @@ def _key_values(node: Node) -> None:
                 f"{node.keyword} needs a name and a value",
                 key,
                 help=f"write {node.keyword} {printable(key.text)}=value",
+                buildkit=f"{node.keyword} must have two arguments",
             )
         node.words = [key, value, Word("", value.start, value.start)]
         return
@@ -183,6 +195,7 @@ def _key_values(node: Node) -> None:
                 word,
                 "not of the form name=value",
                 help="put a value with spaces in double quotes",
+                buildkit=f"Syntax error - can't find = in {quote(word.text)}. Must be of the form: name=value",
             )
         node.words += [key, value, Word("=", key.end, value.start)]
 

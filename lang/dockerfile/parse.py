@@ -66,7 +66,12 @@ def parse(
     nodes = tree.nodes if read is None else _extended(tree.nodes, read, linter)
     if not nodes:
         what = "has no instructions" if source.text.strip() else "is empty"
-        raise source_error(f"{source.name} {what}", Span(source, 1, 1, 1, 2), help="begin it with FROM image")
+        error = source_error(
+            f"{source.name} {what}", Span(source, 1, 1, 1, 2), help="begin it with FROM image"
+        )
+        known = "file with no instructions" if source.text else "the Dockerfile cannot be empty"
+        error.diagnostic = error.diagnostic.known_as(known)
+        raise error
     meta_args, stages = _read_stages(source, nodes, warn, linter)
     check_stage_names(stages, linter)
     check_casing(nodes[len(meta_args) :], linter)
@@ -90,7 +95,13 @@ def _read_stages(
     above: Node | None = None
     for node in nodes:
         check_node(node, linter)
-        parsed = parse_instruction(node, warn, above)
+        try:
+            parsed = parse_instruction(node, warn, above)
+        except SourceError as error:
+            found = error.diagnostic
+            line = f"dockerfile parse error on line {node.line.number}"
+            error.diagnostic = found.known_as(f"{line}: {found.buildkit or found.title}")
+            raise
         check_description(node, parsed, linter)
         above = node
         if isinstance(parsed, Stage):
@@ -104,9 +115,14 @@ def _read_stages(
             raise node.error(
                 f"{node.keyword} stands before the first FROM",
                 help="only ARG may stand there: begin a stage with FROM image",
+                buildkit="no build stage in current context",
             )
     if not stages:
-        raise nodes[-1].error(f"{source.name} has no FROM", help="add FROM image below the last ARG")
+        raise nodes[-1].error(
+            f"{source.name} has no FROM",
+            help="add FROM image below the last ARG",
+            buildkit="dockerfile contains no stages to build",
+        )
     _finish(stages, commands)
     return meta_args, stages
 

@@ -26,10 +26,16 @@ def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
         raise node.error(
             f"{node.keyword} requires at least two arguments, the last of which is the destination",
             node.rest if words else None,
+            buildkit=f"{node.keyword} requires at least two arguments, but only one was provided. "
+            "Destination could not be determined",
         )
     *sources, dest = words
     if is_heredoc(dest.text):
-        raise node.error(f"the destination of {node.keyword} cannot be a heredoc", dest)
+        raise node.error(
+            f"the destination of {node.keyword} cannot be a heredoc",
+            dest,
+            buildkit=f"{node.keyword} cannot accept a heredoc as a destination",
+        )
     bodies = {heredoc.name: heredoc.content for heredoc in node.heredocs}
     paths: list[str] = []
     heredocs: list[Heredoc] = []

@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable
 from typing import NoReturn
 
-from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, suggest
+from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, meant, suggest
 from pybuild.lang.dockerfile.arguments import Word, pairs
 from pybuild.lang.dockerfile.characters import BLANKS, printable, replace_invalid
 from pybuild.lang.dockerfile.durations import MILLISECOND, parse_duration
 from pybuild.lang.dockerfile.extensions import INSTRUCTIONS as EXTENSIONS
 from pybuild.lang.dockerfile.extensions import parse_unset
 from pybuild.lang.dockerfile.flags import ignore_flags, opt_in, read_flags
+from pybuild.lang.dockerfile.goquote import quote
 from pybuild.lang.dockerfile.instructions import (
     Arg,
     ArgInstruction,
@@ -70,7 +71,11 @@ def _unknown(node: Node, above: Node | None) -> SourceError:
             hint = f"{above.keyword} takes no heredoc: only RUN, COPY and ADD do"
         elif above.end_line == node.line.number - 1:
             hint = f"if this line continues the one above, end that one with {node.escape}"
-    return node.error(f"unknown instruction {printable(node.name.text)}", help=hint)
+    return node.error(
+        f"unknown instruction {printable(node.name.text)}",
+        help=hint,
+        buildkit=f"unknown instruction: {node.name.text}{meant(node.keyword, _names())}",
+    )
 
 
 def _some(node: Node) -> list[Word]:
@@ -113,6 +118,7 @@ def _stage_name(node: Node) -> str:
             "FROM requires one argument, or three of which the second is AS",
             word,
             help=hint,
+            buildkit="FROM requires either one or three arguments",
         )
     name = words[2].text.lower()
     if not _STAGE_NAME.fullmatch(name):
@@ -120,6 +126,8 @@ def _stage_name(node: Node) -> str:
             f"{printable(words[2].text)} cannot name a stage",
             words[2],
             help="a name starts with a letter and has only letters, digits, -, _ and .",
+            buildkit=f"invalid name for build stage: {quote(words[2].text)}, "
+            "name can't start with a number or contain symbols",
         )
     return name
 
@@ -138,7 +146,7 @@ def _arg(node: Node, warn: Warn) -> ArgInstruction:
     args: list[Arg] = []
     for word, key, value in pairs(words):
         if value is not None and not key.text:
-            raise node.error("an ARG has no name before its =", word)
+            raise node.error("an ARG has no name before its =", word, buildkit="ARG names can not be blank")
         args.append(Arg(key.text, None if value is None else value.text, _comment(node, key.text)))
     return ArgInstruction(node.span, node.text, tuple(args))
 
@@ -148,7 +156,11 @@ def _key_values(node: Node) -> tuple[KeyValue, ...]:
     out: list[KeyValue] = []
     for key, value, mark in zip(words[::3], words[1::3], words[2::3], strict=True):
         if not key.text:
-            raise node.error(f"{node.keyword} has a value without a name", Word("", key.start, value.end))
+            raise node.error(
+                f"{node.keyword} has a value without a name",
+                Word("", key.start, value.end),
+                buildkit=f"{node.keyword} names can not be blank",
+            )
         out.append(KeyValue(key.text, value.text, legacy=not mark.text))
     return tuple(out)
 
@@ -212,7 +224,11 @@ def _volume(node: Node, warn: Warn) -> VolumeInstruction:
     words = [word.strip() for word in _some(node)]
     read_flags(node)
     if not all(word.text for word in words):
-        raise node.error("a VOLUME has an empty path", node.rest)
+        raise node.error(
+            "a VOLUME has an empty path",
+            node.rest,
+            buildkit="VOLUME specified can not be an empty string",
+        )
     return VolumeInstruction(node.span, node.text, tuple(word.text for word in words))
 
 
@@ -231,7 +247,10 @@ def _shell(node: Node, warn: Warn) -> ShellInstruction:
     words = _some(node)
     if not node.json:
         raise node.error(
-            "SHELL requires its arguments as a JSON array", node.rest, help='write them as ["/bin/sh", "-c"]'
+            "SHELL requires its arguments as a JSON array",
+            node.rest,
+            help='write them as ["/bin/sh", "-c"]',
+            buildkit="SHELL requires the arguments to be in JSON form",
         )
     return ShellInstruction(node.span, node.text, tuple(word.text for word in words))
 
@@ -250,9 +269,12 @@ def _healthcheck(node: Node, warn: Warn) -> HealthcheckInstruction:
             f"HEALTHCHECK takes CMD or NONE, not {printable(kind.text)}",
             kind,
             help="write HEALTHCHECK CMD command",
+            buildkit=f"Unknown type {quote(kind.text.upper())} in HEALTHCHECK (try CMD)",
         )
     if not words:
-        raise node.error("HEALTHCHECK CMD has no command", kind)
+        raise node.error(
+            "HEALTHCHECK CMD has no command", kind, buildkit="Missing command after HEALTHCHECK CMD"
+        )
     command = command_line(node, words)
     interval, timeout, start_period, start_interval = (_time(node, name, flags.get(name)) for name in times)
     return HealthcheckInstruction(
@@ -275,21 +297,46 @@ def _time(node: Node, name: str, value: Word | None) -> int:
         time = parse_duration(value.text)
     except ValueError as error:
         raise node.error(
-            f"--{name}={printable(value.text)} {error}", value, help="write a time like 30s, 1m30s or 500ms"
+            f"--{name}={printable(value.text)} {error}",
+            value,
+            help="write a time like 30s, 1m30s or 500ms",
+            buildkit=f"time: {_known(str(error))} duration {quote(value.text)}",
         ) from None
     if time and time < MILLISECOND:
-        raise node.error(f"--{name} must be at least 1ms", value)
+        raise node.error(
+            f"--{name} must be at least 1ms",
+            value,
+            buildkit=f"Interval {quote(name)} cannot be less than 1ms",
+        )
     return time
+
+
+def _known(problem: str) -> str:
+    """What Go says of a duration."""
+    if problem == "has no unit":
+        return "missing unit in"
+    unit = problem.removeprefix("has the unknown unit ")
+    return "invalid" if unit == problem else f"unknown unit {quote(unit)} in"
 
 
 def _retries(node: Node, value: Word | None) -> int:
     if value is None or not value.text:
         return 0
     if not _INTEGER.fullmatch(value.text):
-        raise node.error(f"--retries must be a whole number, not {printable(value.text)}", value)
+        raise node.error(
+            f"--retries must be a whole number, not {printable(value.text)}",
+            value,
+            buildkit=f"strconv.ParseInt: parsing {quote(value.text)}: invalid syntax",
+        )
     number = int(value.text)
     if not 0 <= number <= _MOST_RETRIES:
-        raise node.error(f"--retries must be between 0 and {_MOST_RETRIES}", value)
+        raise node.error(
+            f"--retries must be between 0 and {_MOST_RETRIES}",
+            value,
+            buildkit=f"--retries cannot be negative ({number})"
+            if number < 0
+            else f"strconv.ParseInt: parsing {quote(value.text)}: value out of range",
+        )
     return number
 
 
@@ -298,7 +345,13 @@ def _onbuild(node: Node, warn: Warn) -> OnbuildInstruction:
     read_flags(node)
     kind = trigger.text.upper()
     if kind in ("FROM", "MAINTAINER", "ONBUILD"):
-        raise node.error(f"{kind} cannot be the trigger of an ONBUILD", trigger)
+        raise node.error(
+            f"{kind} cannot be the trigger of an ONBUILD",
+            trigger,
+            buildkit="Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
+            if kind == "ONBUILD"
+            else f"{kind} isn't allowed as an ONBUILD trigger",
+        )
     if kind.lower() not in INSTRUCTIONS:
         near = suggest(kind, _names())
         warn(

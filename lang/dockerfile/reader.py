@@ -106,17 +106,21 @@ class _Reader:
                     f"the {directive.name} directive is given twice",
                     labels=[Label(span), Label(self.seen[directive.name], "first given here", primary=False)],
                     notes=[("help", "remove one of the two")],
+                    buildkit=f"only one {directive.name} parser directive can be used",
                 )
             )
         self.seen[directive.name] = span
         self.comments.pop()
         if directive.name == "escape":
             if directive.value not in ("\\", "`"):
-                raise source_error(
+                error = source_error(
                     f"{printable(directive.value)} cannot be the escape character",
                     span,
                     help="it is \\ (the default) or `",
                 )
+                known = f"invalid escape token '{directive.value}' does not match ` or \\"
+                error.diagnostic = error.diagnostic.known_as(known)
+                raise error
             self.tree.escape = directive.value
 
     def instruction(self, line: str, column: int) -> None:
@@ -172,10 +176,12 @@ class _Reader:
             content.append(raw)
         found = node.line.text.find(heredoc.name, node.line.text.find("<<"))
         word = Word("", found, found + len(heredoc.name)) if found >= 0 else node.rest
+        node.end_line = self.number
         raise node.error(
             f"unterminated heredoc {printable(heredoc.name)}",
             word,
             help=f"end it with a line that holds only {printable(heredoc.name)}",
+            buildkit="unterminated heredoc",
         )
 
     def body(self, node: Node, heredoc: Heredoc, content: str, length: int) -> str:

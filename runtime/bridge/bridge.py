@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
+from contextlib import contextmanager
 
 from pybuild.compiler.bridge import FileStat, ResolvedImage
+from pybuild.runtime.bridge import reading
 from pybuild.runtime.progress.observer import Tracked
-from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.ops import Platform, SourceOp
     from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.snapshots.types import Node, Tree
@@ -68,21 +70,15 @@ class LocalBridge:
         return known
 
     def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
-        node = _node(self._tree(self._solve(edge)), path)
-        if not stat.S_ISREG(node.stat.st_mode):
-            raise FileNotFoundError(path)
-        with open(node.real, "rb") as file:
-            return file.read(-1 if limit is None else limit)
+        with _absent(path):
+            return reading.read_file(self._tree(self._solve(edge)), path, limit=limit)
 
     def stat(self, edge: Edge, path: str) -> FileStat:
-        return _described(_node(self._tree(self._solve(edge)), path))
+        return _described(reading.node_at(self._tree(self._solve(edge)), path))
 
     def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
-        tree = self._tree(self._solve(edge))
-        node = _node(tree, path)
-        if not stat.S_ISDIR(node.stat.st_mode):
-            raise FileNotFoundError(path)
-        return [_described(one) for one in tree.list(node.path)]
+        with _absent(path):
+            return [_described(one) for one in reading.entries(self._tree(self._solve(edge)), path)]
 
     def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
         from pybuild.compiler.ops import SourceOp
@@ -99,15 +95,32 @@ class LocalBridge:
         self._observer.warning("", warning)
 
 
-def _node(tree: Tree, path: str) -> Node:
-    """What is at `path`, links followed. Raises FileNotFoundError, and UserError for links in a circle."""
-    node = look_up(tree, os.fsencode(path)).node
-    if node is None:
-        raise FileNotFoundError(path)
-    return node
+@contextmanager
+def _absent(path: str) -> Iterator[None]:
+    """To a frontend what is no file is no file, whatever it is instead."""
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise FileNotFoundError(path) from None
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise FileNotFoundError(path) from None
+        raise
 
 
 def _described(node: Node) -> FileStat:
-    link = os.fsdecode(os.readlink(node.real)) if stat.S_ISLNK(node.stat.st_mode) else ""
     name = os.fsdecode(node.path.rpartition(b"/")[2])
-    return FileStat(name, node.stat.st_mode, node.stat.st_size, link)
+    return FileStat(name, node.stat.st_mode, node.stat.st_size, reading.link_target(node))
+
+
+def local_bridge(engine: Engine, observer: Observer, *, pull: bool | None = None) -> LocalBridge:
+    """What answers a frontend's questions in a build on this machine. `pull` says whether tags are asked for that are
+    known; None leaves it to the engine's options."""
+    return LocalBridge(
+        lambda ref, platform: engine.images.resolve_image(ref, platform, engine.cancellation, pull=pull),
+        lambda name, platform: engine.images.resolve_named(name, platform, engine.cancellation),
+        lambda edge: engine.solve([edge])[0],
+        engine.tree,
+        observer,
+        engine.source_time,
+    )

@@ -9,10 +9,13 @@ from __future__ import annotations
 import time
 from hashlib import sha256
 
+from pybuild.lang.diagnostics import UserError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pybuild.runtime.content.labels import Label
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.types import Snapshotter
 
@@ -23,12 +26,15 @@ SIBLINGS = 64
 
 
 class Record:
-    """A row: the snapshots it ran on and made. An input of -1 was a view of something outside."""
+    """A row: the snapshots it ran on and made. An input of -1 was a view of something outside. `op` and `content` are
+    there where they were read too."""
 
-    __slots__ = ("inputs", "key", "results")
+    __slots__ = ("content", "inputs", "key", "op", "results")
 
-    def __init__(self, key: str, inputs: str, results: str) -> None:
+    def __init__(self, key: str, inputs: str, results: str, op: str = "", content: str = "") -> None:
         self.key = key
+        self.op = op
+        self.content = content
         self.inputs = [-1 if part == "?" else _id(part) for part in inputs.split(",") if part]
         self.results = [_id(part) for part in results.split(",") if part]
 
@@ -44,8 +50,16 @@ class Records:
         """Whether the op has any record."""
         return bool(self._store.query("SELECT 1 FROM record WHERE op = ? LIMIT 1", op))
 
+    def read(self, key: str) -> Record | None:
+        """The record under `key`, if every result is there and trusted; leased."""
+        rows = self._store.query(
+            "SELECT key, inputs, results, op, coalesce(content, '') FROM record WHERE key = ?", key
+        )
+        record = Record(*map(str, rows[0])) if rows else None
+        return record if record is not None and self._usable(record) is not None else None
+
     def latest(self, op: str) -> list[int | None] | None:
-        """The snapshots that the op made last, if they are there and trusted."""
+        """The snapshots that the op made last, if they are there and trusted; leased."""
         rows = self._store.query(
             "SELECT key, inputs, results FROM record WHERE op = ? ORDER BY created DESC LIMIT 1", op
         )
@@ -57,13 +71,13 @@ class Records:
         return self._usable(Record(*map(str, rows[0]))) if rows else None
 
     def find(self, op: str, content: str, digest: Callable[[Record], str | None]) -> list[int | None] | None:
-        """The snapshots of a record of `op` that read `content`. `digest` computes what a record read (None:
+        """The snapshots of a record of `op` that read `content`; leased. `digest` computes what a record read (None:
         it can't be told any more) for those of which that is not known."""
         rows = self._store.query(
             "SELECT key, inputs, results FROM record WHERE op = ? AND content IS NULL", op
         )
         for record in (Record(*map(str, row)) for row in rows):
-            if self._usable(record) is None:
+            if not all(one is None or self._snapshotter.trusted(one) for one in record.results):
                 continue
             found = digest(record) if self._there(record.inputs) else None
             with self._store.transaction() as db:
@@ -80,10 +94,19 @@ class Records:
         return None
 
     def save(
-        self, key: str, op: str, inputs: Sequence[int | None], results: Ids, content: str | None
+        self,
+        key: str,
+        op: str,
+        inputs: Sequence[int | None],
+        results: Ids,
+        content: str | None,
+        labels: Sequence[Label] = (),
     ) -> None:
-        """Record, replacing what was under `key`."""
+        """Record, replacing what was under `key`; `labels` tell what the results are."""
         with self._store.transaction() as db:
+            for snapshot, label in zip(results, labels, strict=False):
+                if snapshot is not None:
+                    label.write(db, snapshot)
             db.execute(
                 "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
                 (key, op, _text(results), _text(inputs), content, time.time()),
@@ -113,16 +136,28 @@ class Records:
             snapshot,
             SIBLINGS,
         )
+        others = (int(str(row[0])) for row in rows)
+        return min((other for other in others if self._same(snapshot, other)), default=snapshot)
+
+    def _same(self, snapshot: int, other: int) -> bool:
+        """Whether another snapshot is trusted and has the same content. It is not leased: it may be removed at any
+        moment, and is another then."""
         snapshotter = self._snapshotter
-        alike = [
-            other
-            for other in (int(str(row[0])) for row in rows)
-            if snapshotter.trusted(other) and _same_shape(snapshotter, snapshot, other)
-        ]
-        if not alike:
-            return snapshot
-        identity = snapshotter.identity(snapshot)
-        return min((other for other in alike if snapshotter.identity(other) == identity), default=snapshot)
+        if not snapshotter.trusted(other):
+            return False
+        try:
+            if not _same_shape(snapshotter, snapshot, other):
+                return False
+            identity = snapshotter.identity(other)
+        except (OSError, UserError):
+            if snapshotter.trusted(other):
+                raise
+            return False
+        return identity == snapshotter.identity(snapshot)
+
+    def hold(self, snapshot: int) -> bool:
+        """Lease a snapshot; whether it is there and trusted, and so stays while this process lives."""
+        return self._there([snapshot])
 
     def _there(self, snapshots: Ids) -> bool:
         """Whether all of them are in the store, and stay there while this process lives."""
@@ -131,10 +166,7 @@ class Records:
         return all(self._snapshotter.trusted(one) for one in numbers)
 
     def _usable(self, record: Record) -> list[int | None] | None:
-        for snapshot in record.results:
-            if snapshot is not None and not self._snapshotter.trusted(snapshot):
-                return None
-        return record.results
+        return record.results if self._there(record.results) else None
 
 
 def digest_of(*parts: str) -> str:

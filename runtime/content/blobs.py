@@ -34,14 +34,16 @@ class Blobs:
 
     A blob is visible under its digest only when complete, verified and synced. That it is there may be lost with
     the power until `sync`. Blobs are written in `work()`, a directory that goes with the process, and resumable
-    ones in `ingest/`.
+    ones in `ingest/`. `keep` leases a blob for this process: each is leased before it gets its name, and so is one
+    that `put` finds there.
     """
 
-    __slots__ = ("_ingest", "_unsynced", "_work", "root")
+    __slots__ = ("_ingest", "_unsynced", "_work", "keep", "root")
 
-    def __init__(self, root: str, work: Callable[[], str]) -> None:
+    def __init__(self, root: str, work: Callable[[], str], keep: Callable[[str], None]) -> None:
         self.root = os.path.join(root, "blobs", "sha256")
         self._work = work
+        self.keep = keep
         self._ingest = os.path.join(root, "ingest")
         self._unsynced = False
 
@@ -67,6 +69,7 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Store `data`; its digest. Idempotent."""
         digest = "sha256:" + sha256(data).hexdigest()
+        self.keep(digest)
         if not self.has(digest):
             with self.writer() as writer:
                 writer.write(data)
@@ -146,6 +149,7 @@ class BlobWriter:
             self.restart()
             raise DigestMismatch(what, digest, found)
         os.fsync(self._fd)
+        self._blobs.keep(found)
         os.makedirs(self._blobs.root, mode=0o700, exist_ok=True)
         os.rename(self._path, self._blobs.path(found))
         self._blobs.renamed()

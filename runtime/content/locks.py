@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 POLL = 0.02
 """Seconds between two tries of a waiter that can be cancelled."""
+WANTED = ".wanted"
+"""What the file that waiters of a lock hold is called behind the lock's own name."""
 
 
 class Lock:
@@ -32,6 +34,15 @@ class Lock:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+    def share(self) -> bool:
+        """Go on holding it as others may do too. False: another got it meanwhile, and this one is released."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            return False
+        return True
 
     def remove(self) -> None:
         """Delete the lock's file and release it: waiters notice and take the next file of that name."""
@@ -77,19 +88,38 @@ def wait_lock(
     on_wait: Callable[[str], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Lock | None:
-    """The lock on `path`, waited for. `on_wait` is called once with the holder's signature when it must wait;
-    None is returned when `cancelled` answers true before the lock is free."""
+    """The lock on `path`, waited for. `on_wait` is called once with the holder's signature when it must wait for
+    another process; None is returned when `cancelled` answers true before the lock is free."""
     told = False
-    while True:
-        lock = try_lock(path, shared=shared)
-        if lock is not None:
-            return lock
-        if cancelled is not None and cancelled():
-            return None
-        if not told and on_wait is not None:
-            told = True
-            on_wait(holder(path))
-        time.sleep(POLL)
+    waiter: Lock | None = None
+    try:
+        while True:
+            lock = try_lock(path, shared=shared)
+            if lock is not None:
+                return lock
+            if cancelled is not None and cancelled():
+                return None
+            waiter = waiter or try_lock(path + WANTED, shared=True)
+            if not told and on_wait is not None:
+                found = holder(path)
+                told = not found.startswith(_own_signature())
+                if told:
+                    on_wait(found)
+            time.sleep(POLL)
+    finally:
+        if waiter is not None:
+            waiter.release()
+            wanted(path)
+
+
+def wanted(path: str) -> bool:
+    """Whether somebody waits for the lock on `path`."""
+    if not os.path.exists(path + WANTED):
+        return False
+    lock = try_lock(path + WANTED)
+    if lock is not None:
+        lock.remove()
+    return lock is None
 
 
 def holder(path: str) -> str:
@@ -107,7 +137,12 @@ def _inode(fd: int) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def _own_signature() -> str:
+    """What the signatures of this process begin with."""
+    return f"pid {os.getpid()} "
+
+
 def _sign(fd: int) -> None:
     command = " ".join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:4]]) if sys.argv else "python"
     os.ftruncate(fd, 0)
-    os.pwrite(fd, f"pid {os.getpid()} ({command[:200]})".encode("utf-8", "replace"), 0)
+    os.pwrite(fd, f"{_own_signature()}({command[:200]})".encode("utf-8", "replace"), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS snapshot (
@@ -72,9 +72,27 @@ CREATE TABLE IF NOT EXISTS download (
     dated    INTEGER NOT NULL,           -- 1 if `modified` alone tells of every change
     PRIMARY KEY (asked, snapshot)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS usage (
+    snapshot    INTEGER PRIMARY KEY REFERENCES snapshot(id) ON DELETE CASCADE,
+    type        TEXT NOT NULL DEFAULT 'regular', -- what it is, one of `usage.py`
+    description TEXT NOT NULL DEFAULT '', -- what made it
+    used        REAL,                    -- when the last build that used it ended
+    uses        INTEGER NOT NULL DEFAULT 0, -- builds that used it
+    size        INTEGER                  -- bytes of its directory, once measured
+);
+CREATE TABLE IF NOT EXISTS directory (
+    path        TEXT PRIMARY KEY,        -- of a directory of the store that is no snapshot: caches/…/0, git/…
+    lock        TEXT NOT NULL,           -- file that its users hold locked; both relative to the store
+    type        TEXT NOT NULL,           -- as in usage
+    description TEXT NOT NULL,
+    created     REAL NOT NULL,
+    used        REAL NOT NULL,
+    uses        INTEGER NOT NULL,
+    size        INTEGER                  -- bytes, measured since it was used last
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lease (
     owner TEXT NOT NULL,                 -- name of the owner's work directory, alive while its lock is held
-    kind  TEXT NOT NULL,                 -- blob, snapshot
+    kind  TEXT NOT NULL,                 -- blob, snapshot; made: a snapshot that the owner has made
     ref   TEXT NOT NULL,
     PRIMARY KEY (owner, kind, ref)
 ) WITHOUT ROWID;
@@ -85,5 +103,6 @@ CHANGES = {
         "ALTER TABLE snapshot ADD COLUMN origin INTEGER REFERENCES snapshot(id)",
         "ALTER TABLE snapshot ADD COLUMN shares INTEGER NOT NULL DEFAULT 0",
     ),
+    2: (),
 }
 """By version: what makes the next one's tables of a database of it, before `TABLES` adds what is missing."""

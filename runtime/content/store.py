@@ -2,7 +2,7 @@
 
     store.json          schema version and who wrote it
     in-use.lock         held shared by every process that works here, exclusively by a structural change
-    records-v2.sqlite   tables of `schema.py`; the number is their version
+    records-v3.sqlite   tables of `schema.py`; the number is their version
     blobs/ ingest/      content (`blobs.py`)
     snapshots/          committed snapshots (`runtime.snapshots`)
     work/NAME/          what one process makes before it commits; NAME.lock is held while the process lives
@@ -11,6 +11,9 @@
     generation          changes when something said outside of the database may hold no longer
     invocations/        records of whole builds (`pybuild.cached`)
     git/                repositories fetched from (`runtime.sources.gitrepository`)
+    filesync/           directories of clients (`runtime.sources.filesync.pool`)
+    filesync/           directories of clients, as they were sent last (`runtime.sources.filesync`)
+    history/            builds of the daemon (`pybuild.serve.history`)
 
 Every write is a rename or a transaction. What a dead process left in `work/` is swept by `sweep`.
 """
@@ -23,7 +26,7 @@ import threading
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content.blobs import Blobs
-from pybuild.runtime.content.locks import Lock, try_lock, wait_lock
+from pybuild.runtime.content.locks import Lock, try_lock, wait_lock, wanted
 from pybuild.runtime.content.schema import TABLES, VERSION
 
 TYPE_CHECKING = False
@@ -46,6 +49,8 @@ ENTRIES = (
     "host",
     "caches",
     "git",
+    "filesync",
+    "history",
     "snapshotter",
 )
 """How the names of all that a store's directory holds begin, but for IN_USE."""
@@ -83,7 +88,7 @@ class Store:
 
     def __init__(self, root: str, in_use: Lock, db: sqlite3.Connection) -> None:
         self.root = root
-        self.blobs = Blobs(root, lambda: self.work)
+        self.blobs = Blobs(root, lambda: self.work, lambda digest: self.lease("blob", digest))
         self.boot = boot_id()
         self._in_use = in_use
         self._db = db
@@ -133,9 +138,11 @@ class Store:
 
     @property
     def work(self) -> str:
-        """This process's own directory in `work/`, made on first use; it goes with the process."""
+        """This process's own directory in `work/`, made on first use; it goes with the process. That use is outside
+        of a transaction: who sweeps holds the lock of a directory while waiting for the database."""
         with self._guard:
             if self._work is None:
+                assert not self._db.in_transaction
                 name = os.urandom(8).hex()
                 self._work_lock = wait_lock(self.path("work", name + ".lock"))
                 self._work = self.path("work", name)
@@ -154,6 +161,10 @@ class Store:
                     "INSERT OR IGNORE INTO lease VALUES (?, ?, ?)", [(owner, kind, ref) for ref in wanted]
                 )
             self._leased.update((kind, ref) for ref in wanted)
+
+    def leases(self, kind: str, ref: str) -> bool:
+        """Whether this process has leased something by `lease`."""
+        return (kind, ref) in self._leased
 
     def generation(self) -> str:
         """Changes with every `bump`; "" at first."""
@@ -193,6 +204,10 @@ class Store:
         """The lock named `name` (safe in a file name) among all processes; None when cancelled."""
         return wait_lock(self.path("locks", name), on_wait=on_wait, cancelled=cancelled)
 
+    def wanted(self, name: str) -> bool:
+        """Whether somebody waits for the lock named `name`."""
+        return wanted(self.path("locks", name))
+
     def sweep(self, remove: Callable[[str], None]) -> list[str]:
         """Delete what dead processes left: their work directories (by `remove`, which must cope with foreign
         owners and mounts), half-written blobs among them, and their leases. Names of the swept directories."""
@@ -202,7 +217,7 @@ class Store:
             if os.path.lexists(directory):
                 remove(directory)
             with self.transaction() as db:
-                db.execute("DELETE FROM lease WHERE owner = ?", (name,))
+                _end_leases(db, name)
             swept.append(name)
         return swept
 
@@ -232,7 +247,7 @@ class Store:
                     self._work_lock.release()
                 else:
                     with self.transaction() as db:
-                        db.execute("DELETE FROM lease WHERE owner = ?", (os.path.basename(self._work),))
+                        _end_leases(db, os.path.basename(self._work))
                     self._work_lock.remove()
                 self._work = self._work_lock = None
             self._db.close()
@@ -286,6 +301,18 @@ class Transaction:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._guard.release()
+
+
+def _end_leases(db: sqlite3.Connection, owner: str) -> None:
+    """End the leases of a process, in a transaction: what it had leased of the snapshots it has used."""
+    db.execute(
+        "INSERT INTO usage (snapshot, used, uses) "
+        "SELECT id, CAST(strftime('%s', 'now') AS REAL), 1 FROM snapshot WHERE id IN "
+        "(SELECT CAST(ref AS INTEGER) FROM lease WHERE owner = ? AND kind IN ('snapshot', 'made')) "
+        "ON CONFLICT (snapshot) DO UPDATE SET used = excluded.used, uses = uses + 1",
+        (owner,),
+    )
+    db.execute("DELETE FROM lease WHERE owner = ?", (owner,))
 
 
 def make_root(root: str) -> None:

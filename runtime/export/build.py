@@ -7,7 +7,7 @@ from pybuild.lang.diagnostics import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Protocol
 
     from pybuild.compiler.reference import Reference
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.export.output import Output
     from pybuild.runtime.image.annotations import Annotations
     from pybuild.runtime.image.assemble import Image, Result
+    from pybuild.runtime.image.descriptor import Descriptor
     from pybuild.runtime.image.layers import Layers
     from pybuild.runtime.progress.observer import Observer, Tracked
     from pybuild.runtime.snapshots.types import Snapshotter
@@ -33,9 +34,9 @@ class Build:
     """The outcome of a build, ready to be exported.
 
     `results` has one entry a platform; `index` says that they are to be an index even if there is one; `tags` are
-    the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH; `annotations` those of `--annotation`; `push` brings
-    an image to a registry. Images are assembled once for each set of options, so several outputs share layers,
-    config and manifest.
+    the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH, a result's own counts where it is None; `annotations`
+    those of `--annotation`; `push` brings an image to a registry. Images are assembled once for each set of options,
+    so several outputs share layers, config and manifest.
     """
 
     def __init__(
@@ -66,11 +67,17 @@ class Build:
         self.cancelled = cancelled
         self._images: dict[tuple[object, ...], Image] = {}
 
+    def epoch_of(self, result: Result) -> int | None:
+        """SOURCE_DATE_EPOCH of a result."""
+        return result.epoch if self.epoch is None else self.epoch
+
     def image(self, output: Output, tracked: Tracked) -> Image:
-        """The image that `output` asks for."""
+        """The image that `output` asks for. Raises UsageError for what its attributes can't mean."""
         from pybuild.runtime.image.assemble import assemble
 
-        options = output.image_options(epoch=self.epoch, annotations=self.annotations)
+        options = output.image_options(
+            epoch=self.epoch, annotations=self.annotations, names=self.names(output)
+        )
         key = options.identity
         image = self._images.get(key)
         if image is None:
@@ -109,11 +116,23 @@ class Build:
         return names
 
 
-def metadata(image: Image, names: Sequence[Reference]) -> dict[str, object]:
-    """What `--metadata-file` says of an exported image, under buildx's keys."""
+def texts(found: Mapping[str, object]) -> dict[str, str]:
+    """Metadata as BuildKit's clients get it: an object is JSON in base 64."""
+    from base64 import b64encode
+
+    from pybuild.runtime.image.gojson import compact
+
+    return {
+        name: value if isinstance(value, str) else b64encode(compact(value)).decode()
+        for name, value in found.items()
+    }
+
+
+def metadata(image: Image, names: Sequence[Reference], descriptor: Descriptor) -> dict[str, object]:
+    """What `--metadata-file` says of an exported image that is described so, under buildx's keys."""
     found: dict[str, object] = {
         "containerimage.config.digest": image.configs[0].digest,
-        "containerimage.descriptor": image.target.to_json(),
+        "containerimage.descriptor": descriptor.to_json(),
         "containerimage.digest": image.target.digest,
     }
     if not image.target.is_manifest:

@@ -6,10 +6,10 @@ The archive is an OCI layout with Docker's `manifest.json` beside the index, as 
 from __future__ import annotations
 
 from pybuild.lang.diagnostics import UserError
-from pybuild.runtime.export.build import Build, metadata
-from pybuild.runtime.export.destination import OutputFile
+from pybuild.runtime.export.build import Build, metadata, texts
 from pybuild.runtime.export.layout import (
     LAYOUT_FILE,
+    described,
     docker_manifest,
     index_entries,
     index_json,
@@ -38,21 +38,19 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
         raise SeveralPlatforms(len(build.results))
     image = build.image(output, tracked)
     names = build.names(output)
+    found = metadata(image, names, described(image))
     entries = index_entries(image, names)
     files = {"manifest.json": docker_manifest(image, names)}
     if not output.flag("tar", True):
-        from pybuild.runtime.export.oci import write_directory
-
-        write_directory(output.dest, build, image, entries, files)
-        return metadata(image, names)
+        output.receiver.layout(build, image, entries, files)
+        return found
     files |= {"index.json": index_json(entries), "oci-layout": LAYOUT_FILE}
-    if output.dest:
-        with OutputFile(output.dest) as file:
-            write_tar(file, build.store, image.blobs, files)
+    if output.placed:
+        output.receiver.archive(lambda file: write_tar(file, build.store, image.blobs, files), texts(found))
         tracked.progress("sending tarball", 0, 0, done=True)
     else:
         from pybuild.runtime.export.daemon import load
 
         load(lambda file: write_tar(file, build.store, image.blobs, files), cancelled=build.cancelled)
         tracked.progress("importing to docker", 0, 0, done=True)
-    return metadata(image, names)
+    return found

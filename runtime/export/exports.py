@@ -31,12 +31,13 @@ def export_all(outputs: Sequence[Output], build: Build) -> list[dict[str, object
     return [export(output, build) for output in outputs]
 
 
-def export(output: Output, build: Build) -> dict[str, object]:
-    """Carry out one output. Raises UserError: what its exporter raises."""
+def export(output: Output, build: Build, digest: str | None = None) -> dict[str, object]:
+    """Carry out one output, as the vertex `digest`: one that goes by its title without. Raises UserError: what its
+    exporter raises."""
     if output.type == "none":
         return {}
     exporter = _exporter(output.type)
-    with Tracked(build.observer, TITLES[output.type]) as tracked:
+    with Tracked(build.observer, TITLES[output.type], digest) as tracked:
         return exporter(output, build, tracked)
 
 

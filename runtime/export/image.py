@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.export.build import Build, metadata
+from pybuild.runtime.export.layout import described
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
         insecure = output.flag("registry.insecure")
         for name in names:
             build.push(image, name, insecure=insecure, by_digest=by_digest, tracked=tracked)
-    return metadata(image, names)
+    return metadata(image, names, described(image, dated=False))
 
 
 def record(store: Store, names: list[str], image: Image) -> None:

@@ -7,6 +7,7 @@ for blobs, times zero, so equal images give equal bytes.
 from __future__ import annotations
 
 from pybuild.runtime.image.descriptor import CONTAINERD_NAME, OCI_INDEX, REF_NAME, Descriptor
+from pybuild.runtime.image.gojson import compact
 from pybuild.runtime.image.tarwriter import header
 
 TYPE_CHECKING = False
@@ -35,26 +36,32 @@ _END = bytes(1024)
 
 def index_entries(image: Image, names: Sequence[Reference]) -> list[dict[str, object]]:
     """The entries of `index.json`: one for each name, or one without a name."""
-    target = image.target
-    platform = target.platform
-    if platform is None and len(image.manifests) == 1 and target.is_manifest:
-        platform = image.platform
+    target = described(image)
     entries = []
     unnamed: list[Reference | None] = [None]
     for name in names or unnamed:
         annotations = dict(target.annotations)
-        if image.created:
-            annotations[CREATED] = image.created
         if name is not None:
             annotations[CONTAINERD_NAME] = name.canonical
             annotations[REF_NAME] = name.tag or "latest"
-        described = Descriptor(target.media_type, target.digest, target.size, annotations, platform)
-        entries.append(described.to_json())
+        entries.append(
+            Descriptor(target.media_type, target.digest, target.size, annotations, target.platform).to_json()
+        )
     return entries
 
 
+def described(image: Image, *, dated: bool = True) -> Descriptor:
+    """The image with its platform, if it has one alone, and when it was made."""
+    target = image.target
+    annotations = dict(target.annotations)
+    if image.created and dated:
+        annotations[CREATED] = image.created
+    platform = image.platform if target.platform is None and target.is_manifest else target.platform
+    return Descriptor(target.media_type, target.digest, target.size, annotations, platform)
+
+
 def index_json(entries: Sequence[dict[str, object]]) -> bytes:
-    return encode({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)})
+    return compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)})
 
 
 def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
@@ -65,18 +72,7 @@ def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
         or None,
         "Layers": [blob_name(layer.digest) for layer in image.layers[0]],
     }
-    return encode([value])
-
-
-def encode(value: object) -> bytes:
-    """Compact JSON as Go's encoder writes it."""
-    import json
-
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    for char in "<>&\u2028\u2029":
-        if char in text:
-            text = text.replace(char, f"\\u{ord(char):04x}")
-    return text.encode()
+    return compact([value])
 
 
 def blob_name(digest: str) -> str:

@@ -1,7 +1,7 @@
-"""`type=local`: the files of the result, written into a directory.
+"""`type=local`: the files of the result, in a directory.
 
-Files belong to the user who builds, as with buildx; modes, times, links and attributes are the result's.
-Files of the directory that the result does not have are left alone; each file that it has is replaced by a
+On this machine files belong to the user who builds, as with buildx; modes, times, links and attributes are the
+result's. Files of the directory that the result does not have are left alone; each file that it has is replaced by a
 rename.
 """
 
@@ -13,53 +13,46 @@ import stat
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.export.build import Build
-from pybuild.runtime.export.destination import ExportError, failure
+from pybuild.runtime.export.destination import ExportError, failure, put_file
+from pybuild.runtime.export.filecopy import copy_file
+from pybuild.runtime.export.parts import parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pybuild.runtime.export.output import Output
-    from pybuild.runtime.image.assemble import Result
+    from pybuild.runtime.export.receiver import Part
     from pybuild.runtime.progress.observer import Tracked
     from pybuild.runtime.snapshots.types import Node, Tree
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
-    """Write the files. Raises ExportError."""
-    epoch = output.epoch(build.epoch)
-    for prefix, result in subdirectories(output, build):
-        writer = _Writer(os.path.join(os.fsencode(output.dest), prefix), epoch, build)
-        writer.run(build.snapshotter.tree(result.snapshot))
-        if writer.skipped:
-            build.observer.notice(
-                f"{output.dest}: left out {os.fsdecode(writer.skipped[0])!r}"
-                + (f" and {len(writer.skipped) - 1} more" if len(writer.skipped) > 1 else "")
-                + ": this user may not make device nodes"
-            )
-    tracked.progress("copying files", 0, 0, done=True)
+    """Have the files written. Raises ExportError."""
+    output.receiver.files(parts(output, build), build, tracked)
     return {}
 
 
-def subdirectories(output: Output, build: Build) -> list[tuple[bytes, Result]]:
-    """Where each result's files go: `linux_amd64` and so on for several platforms (`platform-split=false`:
-    none; `true`: also for one)."""
-    split = output.flag("platform-split", build.index)
-    return [(_directory(result) if split else b"", result) for result in build.results]
-
-
-def _directory(result: Result) -> bytes:
-    from pybuild.runtime.image.manifest import config_platform
-
-    platform = config_platform(result.config)
-    names = ("os", "architecture", "variant")
-    return "_".join(str(platform[name]) for name in names if platform.get(name)).encode()
+def write(dest: str, found: Sequence[Part], build: Build) -> None:
+    """Write the files into the directory `dest` of this machine. Raises ExportError, Cancelled."""
+    for part in found:
+        writer = _Writer(os.path.join(os.fsencode(dest), part.prefix), part, build)
+        writer.run(part.tree)
+        if writer.skipped:
+            build.observer.notice(
+                f"{dest}: left out {os.fsdecode(writer.skipped[0])!r}"
+                + (f" and {len(writer.skipped) - 1} more" if len(writer.skipped) > 1 else "")
+                + ": this user may not make device nodes"
+            )
 
 
 class _Writer:
-    """The writing of one tree into one directory."""
+    """The writing of one part into one directory."""
 
-    def __init__(self, root: bytes, epoch: int | None, build: Build) -> None:
+    def __init__(self, root: bytes, part: Part, build: Build) -> None:
         self._root = root
-        self._time = None if epoch is None else epoch * 1_000_000_000
+        self._files = part.files
+        self._time = None if part.time is None else part.time * 1_000_000_000
         self._cancelled = build.cancelled
         self._links: dict[tuple[int, int], bytes] = {}
         self._directories: list[tuple[bytes, Node]] = []
@@ -74,6 +67,8 @@ class _Writer:
                     raise Cancelled
                 target = os.path.join(self._root, node.path)
                 self._write(node, target)
+            for name, data in self._files.items():
+                put_file(os.path.join(os.fsdecode(self._root), os.fsdecode(name)), data)
             for target, node in reversed(self._directories):
                 self._attributes(node, target)
                 os.chmod(target, stat.S_IMODE(node.stat.st_mode))
@@ -133,7 +128,7 @@ class _Writer:
         if kind == stat.S_IFLNK:
             os.symlink(os.readlink(node.real), target)
         elif kind == stat.S_IFREG:
-            _copy(node, target)
+            copy_file(node, target)
         elif kind == stat.S_IFIFO:
             os.mkfifo(target, 0o600)
         else:
@@ -169,45 +164,3 @@ class _Writer:
             except OSError as error:
                 if error.errno not in (errno.ENOTSUP, errno.EPERM):
                     raise
-
-
-def _copy(node: Node, target: bytes) -> None:
-    """Copy a regular file's bytes into the new file `target`, holes as holes."""
-    source = os.open(node.real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            size = node.stat.st_size
-            if node.stat.st_blocks * 512 < size:
-                _copy_segments(source, fd, size)
-            else:
-                _copy_range(source, fd, size)
-        finally:
-            os.close(fd)
-    finally:
-        os.close(source)
-
-
-def _copy_range(source: int, fd: int, left: int) -> None:
-    while left:
-        sent = os.sendfile(fd, source, None, min(left, 1 << 30))
-        if not sent:
-            raise OSError(errno.EIO, "the file ended early")
-        left -= sent
-
-
-def _copy_segments(source: int, fd: int, size: int) -> None:
-    at = 0
-    while at < size:
-        try:
-            at = os.lseek(source, at, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            break
-        end = os.lseek(source, at, os.SEEK_HOLE)
-        os.lseek(source, at, os.SEEK_SET)
-        os.lseek(fd, at, os.SEEK_SET)
-        _copy_range(source, fd, end - at)
-        at = end
-    os.ftruncate(fd, size)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 
-from pybuild.runtime.export.build import Build, metadata
+from pybuild.runtime.export.build import Build, metadata, texts
 from pybuild.runtime.export.destination import ExportError, OutputFile, failure, put_file
 from pybuild.runtime.export.layout import (
     LAYOUT_FILE,
     blob_name,
+    described,
     index_entries,
     index_json,
     write_tar,
 )
 from pybuild.runtime.image.descriptor import CONTAINERD_NAME, REF_NAME
+from pybuild.runtime.image.gojson import compact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pybuild.runtime.export.output import Output
     from pybuild.runtime.image.assemble import Image
@@ -28,15 +30,15 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
     """Write the layout; its metadata. Raises ExportError and what assembling the image raises."""
     image = build.image(output, tracked)
     names = build.names(output)
+    found = metadata(image, names, described(image))
     entries = index_entries(image, names)
     if output.flag("tar", True):
         files = {"index.json": index_json(entries), "oci-layout": LAYOUT_FILE}
-        with OutputFile(output.dest) as file:
-            write_tar(file, build.store, image.blobs, files)
+        output.receiver.archive(lambda file: write_tar(file, build.store, image.blobs, files), texts(found))
         tracked.progress("sending tarball", 0, 0, done=True)
     else:
-        write_directory(output.dest, build, image, entries, {})
-    return metadata(image, names)
+        output.receiver.layout(build, image, entries, {})
+    return found
 
 
 def write_directory(
@@ -44,7 +46,7 @@ def write_directory(
     build: Build,
     image: Image,
     entries: Sequence[dict[str, object]],
-    files: dict[str, bytes],
+    files: Mapping[str, bytes],
 ) -> None:
     """Add the image to the layout in directory `dest`, made if missing.
 
@@ -88,9 +90,7 @@ def _merged(dest: str, entries: Sequence[dict[str, object]]) -> bytes:
     replaced = {_name(entry) for entry in entries}
     kept = [entry for entry in manifests if _name(entry) not in replaced]
     value.update(schemaVersion=2, manifests=[*kept, *entries])
-    from pybuild.runtime.export.layout import encode
-
-    return encode(value)
+    return compact(value)
 
 
 def _name(entry: dict[str, object]) -> tuple[object, object]:

@@ -8,8 +8,10 @@ from pybuild.runtime.export.destination import STDOUT, check_directory, check_fi
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from pybuild.compiler.reference import Reference
+    from pybuild.runtime.export.receiver import Receiver
     from pybuild.runtime.image.annotations import Annotations
     from pybuild.runtime.image.assemble import ImageOptions
 
@@ -57,14 +59,34 @@ REFUSED = {
 
 class Output:
     """One requested export: `type` (a key of KEYS), `dest` (a path, `-` for standard output, "" for none) and
-    the other `attributes` as they were written."""
+    the other `attributes` as they were written. `receiver` takes it instead of `dest`."""
 
-    __slots__ = ("attributes", "dest", "type")
+    __slots__ = ("_receiver", "attributes", "dest", "type")
 
-    def __init__(self, type: str, dest: str = "", attributes: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        type: str,
+        dest: str = "",
+        attributes: Mapping[str, str] | None = None,
+        *,
+        receiver: Receiver | None = None,
+    ) -> None:
         self.type = type
         self.dest = dest
         self.attributes = dict(attributes or {})
+        self._receiver = receiver
+
+    @property
+    def placed(self) -> bool:
+        """Whether it is said where the output goes."""
+        return bool(self.dest) or self._receiver is not None
+
+    @property
+    def receiver(self) -> Receiver:
+        """Who takes it."""
+        from pybuild.runtime.export.place import Place
+
+        return self._receiver or Place(self.dest)
 
     def flag(self, key: str, default: bool = False) -> bool:
         """A true or false key. Raises UsageError for anything else; an empty value means true."""
@@ -91,10 +113,14 @@ class Output:
             check_file(self.dest, self.type)
 
     def image_options(
-        self, *, epoch: int | None = None, annotations: Annotations | None = None
+        self,
+        *,
+        epoch: int | None = None,
+        annotations: Annotations | None = None,
+        names: Sequence[Reference] = (),
     ) -> ImageOptions:
-        """How to assemble the image of this output; `epoch` and `annotations` come from outside of it. Raises
-        UsageError for values that don't fit."""
+        """How to assemble the image of this output; `epoch`, `annotations` and the image's `names` come from outside
+        of it. Raises UsageError for values that don't fit."""
         from pybuild.runtime.image.annotations import parse_option
         from pybuild.runtime.image.assemble import ImageOptions
         from pybuild.runtime.image.compression import Compression
@@ -115,6 +141,9 @@ class Output:
             rewrite=self.flag("rewrite-timestamp"),
             oci=self.flag("oci-mediatypes", self.type == "oci"),
             annotations=annotations,
+            inline=self.flag("attestation-inline", self.type == "image"),
+            artifact=self.flag("oci-artifact"),
+            names=names,
         )
 
     def __eq__(self, other: object) -> bool:

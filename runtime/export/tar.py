@@ -4,34 +4,47 @@ from __future__ import annotations
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.export.build import Build
-from pybuild.runtime.export.destination import OutputFile
-from pybuild.runtime.export.local import subdirectories
+from pybuild.runtime.export.parts import parts
 from pybuild.runtime.image.tarwriter import LayerWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.runtime.export.layout import Sink
     from pybuild.runtime.export.output import Output
+    from pybuild.runtime.export.receiver import Part
     from pybuild.runtime.progress.observer import Tracked
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
     """Write the archive, owners included; with SOURCE_DATE_EPOCH every time is that time. Raises
     ExportError."""
-    epoch = output.epoch(build.epoch)
-    with OutputFile(output.dest) as file:
-
-        def sink(data: bytes) -> None:
-            if build.cancelled is not None and build.cancelled():
-                raise Cancelled
-            file.write(data)
-
-        writer = LayerWriter(sink, clamp=epoch, fixed=epoch is not None)
-        for prefix, result in subdirectories(output, build):
-            if prefix:
-                writer.directory(prefix, mtime=epoch or 0)
-            for node in build.snapshotter.tree(result.snapshot).walk(b""):
-                path = prefix + b"/" + node.path if prefix else node.path
-                writer.add(path, node.real, node.stat)
-        writer.finish()
+    found = parts(output, build)
+    output.receiver.archive(lambda file: _write(file, found, build), {})
     tracked.progress("sending tarball", 0, 0, done=True)
     return {}
+
+
+def _write(file: Sink, found: Sequence[Part], build: Build) -> None:
+    def sink(data: bytes) -> None:
+        if build.cancelled is not None and build.cancelled():
+            raise Cancelled
+        file.write(data)
+
+    for part in found:
+        writer = LayerWriter(sink, clamp=part.time, fixed=part.time is not None)
+        if part.prefix:
+            writer.directory(part.prefix, mtime=part.time or 0)
+        for node in part.tree.walk(b""):
+            writer.add(_below(part.prefix, node.path), node.real, node.stat)
+        for name, data in part.files.items():
+            writer.file(_below(part.prefix, name), data, mtime=part.now)
+        if part is found[-1]:
+            writer.finish()
+        else:
+            writer.flush()
+
+
+def _below(prefix: bytes, path: bytes) -> bytes:
+    return prefix + b"/" + path if prefix else path

@@ -45,10 +45,14 @@ class Annotations:
     def index_descriptor(self) -> dict[str, str]:
         return self._for("index-descriptor", {})
 
+    def strangers(self, platforms: Iterable[Mapping[str, object]]) -> list[str]:
+        """The platforms that something is annotated for and that are none of these."""
+        known = {"", *map(_full, platforms)}
+        return [where for _, where, _ in self._values if where not in known]
+
     def _for(self, place: str, platform: Mapping[str, object]) -> dict[str, str]:
         """Those for every platform, then those for this one."""
-        names = ("os", "architecture", "variant")
-        full = "/".join(str(platform[name]) for name in names if platform.get(name))
+        full = _full(platform)
         out = {key: value for (at, where, key), value in self._values.items() if at == place and not where}
         for (at, where, key), value in self._values.items():
             if at == place and where and where == full:
@@ -65,6 +69,11 @@ class Annotations:
         return isinstance(other, Annotations) and self._values == other._values
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _full(platform: Mapping[str, object]) -> str:
+    names = ("os", "architecture", "variant")
+    return "/".join(str(platform[name]) for name in names if platform.get(name))
 
 
 def parse_flags(texts: Iterable[str]) -> Annotations:

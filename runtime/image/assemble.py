@@ -6,7 +6,10 @@ order of the specification, `<`, `>` and `&` escaped. Every blob is in the store
 
 from __future__ import annotations
 
+from functools import partial
+
 from pybuild.lang.diagnostics import UsageError
+from pybuild.runtime.image.attached import attached, makes_index
 from pybuild.runtime.image.compression import Compression
 from pybuild.runtime.image.descriptor import (
     COMPRESSIONS,
@@ -24,16 +27,22 @@ from pybuild.runtime.image.descriptor import (
     OCI_MANIFEST,
     Descriptor,
 )
+from pybuild.runtime.image.gojson import indented
 from pybuild.runtime.image.manifest import config_platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pybuild.compiler.reference import Reference
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.image.annotations import Annotations
     from pybuild.runtime.image.layers import Layers
+    from pybuild.runtime.image.statements import Attested, Predicate
     from pybuild.runtime.progress.observer import Tracked
+
+    Part = tuple[Descriptor, Descriptor, list[Descriptor], bytes]
+    """Of one result: descriptors of its manifest, of its config and of its layers, and the config."""
 
 _OCI_LAYERS = {"none": OCI_LAYER, "gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD}
 _DOCKER_LAYERS = {"none": DOCKER_LAYER, "gzip": DOCKER_LAYER_GZIP, "zstd": DOCKER_LAYER_ZSTD}
@@ -44,9 +53,12 @@ class Result:
 
     `base` is the config of the image built upon, whose history keeps its times. `made` tells of a snapshot
     when (RFC 3339) and by what it was made, for history entries without a time and layers without an entry.
+    `platform` is what an index lists it for, that of its config without one. `predicates` are what is to be attested
+    of its manifest. `epoch` is SOURCE_DATE_EPOCH where the options give none, `key` its name among several, by
+    default `linux/amd64` and the like. `extra` are further keys of the stored config.
     """
 
-    __slots__ = ("base", "config", "made", "snapshot")
+    __slots__ = ("base", "config", "epoch", "extra", "key", "made", "platform", "predicates", "snapshot")
 
     def __init__(
         self,
@@ -55,18 +67,41 @@ class Result:
         *,
         base: bytes | None = None,
         made: Callable[[int], tuple[str | None, str]] | None = None,
+        platform: dict[str, object] | None = None,
+        predicates: Sequence[Predicate] = (),
+        epoch: int | None = None,
+        key: str = "",
+        extra: Mapping[str, object] | None = None,
     ) -> None:
         self.config = config
+        self.extra = extra
+        self.epoch = epoch
         self.snapshot = snapshot
         self.base = base
         self.made = made
+        self.platform = platform if platform is not None else config_platform(config)
+        self.predicates = tuple(predicates)
+        names = ("os", "architecture", "variant")
+        self.key = key or "/".join(str(self.platform[name]) for name in names if self.platform.get(name))
 
 
 class ImageOptions:
     """How an image is written. `epoch` bounds the times in the config, with `rewrite` also those in the
-    layers the build made (not those of a pulled base). `oci` false gives Docker's media types."""
+    layers the build made (not those of a pulled base). `oci` false gives Docker's media types. With `inline` what is
+    attested makes an index also if it is for images alone; `artifact` says how it is stored, and `names` (package
+    URLs without a platform) are what it is about."""
 
-    __slots__ = ("annotations", "compression", "epoch", "force", "oci", "rewrite")
+    __slots__ = (
+        "annotations",
+        "artifact",
+        "compression",
+        "epoch",
+        "force",
+        "inline",
+        "names",
+        "oci",
+        "rewrite",
+    )
 
     def __init__(
         self,
@@ -77,31 +112,33 @@ class ImageOptions:
         rewrite: bool = False,
         oci: bool = True,
         annotations: Annotations | None = None,
+        inline: bool = False,
+        artifact: bool = False,
+        names: Sequence[Reference] = (),
     ) -> None:
-        if rewrite and epoch is None:
-            raise UsageError(
-                "rewrite-timestamp=true needs a time to rewrite to",
-                help="set SOURCE_DATE_EPOCH to a number of seconds",
-            )
         self.compression = compression or Compression()
         self.force = force
         self.epoch = epoch
         self.rewrite = rewrite
         self.oci = oci or (annotations is not None and annotations.need_oci)
         self.annotations = annotations
+        self.inline = inline
+        self.artifact = artifact
+        self.names = tuple(names)
 
     @property
     def identity(self) -> tuple[object, ...]:
         """Equal for options that give equal images of equal results."""
         annotations = self.annotations.identity if self.annotations is not None else ()
-        return self.compression, self.force, self.epoch, self.rewrite, self.oci, annotations
+        attested = self.inline, self.artifact, tuple(map(str, self.names))
+        return self.compression, self.force, self.epoch, self.rewrite, self.oci, annotations, attested
 
 
 class Image:
-    """What was assembled: the `target` (a manifest, or an index of `manifests`). `configs`, `layers` and
-    `platforms` (JSON objects) belong to `manifests`, one each."""
+    """What was assembled: the `target` (a manifest, or an index of `manifests` and then `attested`). `configs`,
+    `layers` and `platforms` (JSON objects) belong to `manifests`, one each."""
 
-    __slots__ = ("configs", "created", "layers", "manifests", "platforms", "target")
+    __slots__ = ("attested", "configs", "created", "layers", "manifests", "platforms", "target")
 
     def __init__(
         self,
@@ -111,7 +148,9 @@ class Image:
         layers: Sequence[Sequence[Descriptor]],
         platforms: Sequence[dict[str, object]],
         created: str,
+        attested: Sequence[Attested] = (),
     ) -> None:
+        self.attested = tuple(attested)
         self.target = target
         self.manifests = tuple(manifests)
         self.configs = tuple(configs)
@@ -132,6 +171,9 @@ class Image:
         for layers, config, manifest in zip(self.layers, self.configs, self.manifests, strict=True):
             for descriptor in (*layers, config, manifest):
                 found.setdefault(descriptor.digest, descriptor)
+        for one in self.attested:
+            for descriptor in (*one.blobs, one.manifest):
+                found.setdefault(descriptor.digest, descriptor)
         found.setdefault(self.target.digest, self.target)
         return list(found.values())
 
@@ -146,15 +188,17 @@ def assemble(
     tracked: Tracked | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Image:
-    """Make the image of `results`: a manifest for one, an index for several or where `index` asks for it.
+    """Make the image of `results`: a manifest for one, an index for several, where `index` asks for it, and where
+    something is attested.
 
-    Equal results and options give equal bytes. Raises ImageConfigError for a config that is none, and what
-    making the layers raises.
+    Equal results and options give equal bytes. Raises ImageConfigError for a config that is none, UsageError for
+    annotations and attestations that such an image can't have, and what making the layers raises.
     """
-    clamp = options.epoch if options.rewrite else None
-    index = index or len(results) > 1
+    index = index or len(results) > 1 or any(makes_index(result, options) for result in results)
+    _check(results, options, index)
     parts = []
     for result in results:
+        clamp = _epoch(result, options) if options.rewrite else None
         made = layers.layers(
             result.snapshot, options.compression, clamp=clamp, force=options.force, cancelled=cancelled
         )
@@ -163,19 +207,53 @@ def assemble(
         total = sum(layer.size for part in parts for layer in part[2])
         tracked.progress("exporting layers", total, total, done=True)
     manifests = [part[0] for part in parts]
-    target = _index(store, manifests, options) if index else manifests[0]
+    attested = attached(partial(_put, store), layers, results, parts, options) if index else []
+    target = (
+        _index(store, [*manifests, *(one.manifest for one in attested)], options) if index else manifests[0]
+    )
     if tracked is not None:
         for manifest, config, _, _ in parts:
             tracked.progress(f"exporting manifest {manifest.digest}", 0, 0, done=True)
             tracked.progress(f"exporting config {config.digest}", 0, 0, done=True)
+        for one in attested:
+            tracked.progress(f"exporting attestation manifest {one.manifest.digest}", 0, 0, done=True)
         if index:
             tracked.progress(f"exporting manifest list {target.digest}", 0, 0, done=True)
-    layers.keep([target.digest, *(blob.digest for part in parts for blob in part[:2])])
     created = max(_created(part[3]) for part in parts)
-    platforms = [config_platform(part[3]) for part in parts]
-    return Image(
-        target, manifests, [part[1] for part in parts], [part[2] for part in parts], platforms, created
+    image = Image(
+        target,
+        manifests,
+        [part[1] for part in parts],
+        [part[2] for part in parts],
+        [result.platform for result in results],
+        created,
+        attested,
     )
+    layers.keep([blob.digest for blob in image.blobs])
+    return image
+
+
+def _check(results: Sequence[Result], options: ImageOptions, index: bool) -> None:
+    """Raises UsageError for what an image of these results can't have."""
+    if options.rewrite and any(_epoch(result, options) is None for result in results):
+        raise UsageError(
+            "rewrite-timestamp=true needs a time to rewrite to",
+            help="set SOURCE_DATE_EPOCH to a number of seconds",
+        )
+    annotations = options.annotations
+    if annotations is not None:
+        unknown = annotations.strangers(result.platform for result in results)
+        if unknown:
+            raise UsageError(f"invalid annotation: no platform {unknown[0]} found in source")
+        if not index and (annotations.index() or annotations.index_descriptor()):
+            raise UsageError(
+                "index annotations not supported for single platform export",
+                help="annotate the manifest, or build several platforms",
+            )
+    if index and not options.oci and any(result.predicates for result in results):
+        raise UsageError(
+            'cannot export attestations with "oci-mediatypes=false"', help="leave out oci-mediatypes=false"
+        )
 
 
 def _manifest(
@@ -185,10 +263,10 @@ def _manifest(
     made: Sequence[Descriptor],
     options: ImageOptions,
     listed: bool,
-) -> tuple[Descriptor, Descriptor, list[Descriptor], bytes]:
+) -> Part:
     """Write config and manifest; their descriptors, the layers as listed there, the config."""
     config = _config(layers, result, made, options)
-    platform = config_platform(config)
+    platform = result.platform
     types = _OCI_LAYERS if options.oci else _DOCKER_LAYERS
     listed_layers = [
         Descriptor(types[COMPRESSIONS[layer.media_type]], layer.digest, layer.size, diff_id=layer.diff_id)
@@ -207,7 +285,7 @@ def _manifest(
         if own := options.annotations.manifest(platform):
             value["annotations"] = dict(sorted(own.items()))
         annotations = options.annotations.descriptor(platform)
-    found = _put(store, media_type, _json(value))
+    found = _put(store, media_type, indented(value))
     described = Descriptor(
         media_type, found.digest, found.size, annotations, platform if listed or annotations else None
     )
@@ -222,7 +300,13 @@ def _config(layers: Layers, result: Result, made: Sequence[Descriptor], options:
     for snapshot, layer in zip(chain, made, strict=True):
         created, by = result.made(snapshot) if result.made is not None else (None, "")
         described.append(Layer(layer.diff_id, created, by))
-    return finish(result.config, described, epoch=options.epoch, base=result.base)
+    return finish(
+        result.config, described, epoch=_epoch(result, options), base=result.base, extra=result.extra
+    )
+
+
+def _epoch(result: Result, options: ImageOptions) -> int | None:
+    return result.epoch if options.epoch is None else options.epoch
 
 
 def _index(store: Store, manifests: Sequence[Descriptor], options: ImageOptions) -> Descriptor:
@@ -237,24 +321,13 @@ def _index(store: Store, manifests: Sequence[Descriptor], options: ImageOptions)
         if own := options.annotations.index():
             value["annotations"] = dict(sorted(own.items()))
         annotations = options.annotations.index_descriptor()
-    found = _put(store, media_type, _json(value))
+    found = _put(store, media_type, indented(value))
     return Descriptor(media_type, found.digest, found.size, annotations)
 
 
 def _put(store: Store, media_type: str, data: bytes) -> Descriptor:
     digest = store.blobs.put(data)
     return Descriptor(media_type, digest, len(data))
-
-
-def _json(value: object) -> bytes:
-    """As Go's `json.MarshalIndent(value, "", "  ")`."""
-    import json
-
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    for char in "<>&\u2028\u2029":
-        if char in text:
-            text = text.replace(char, f"\\u{ord(char):04x}")
-    return text.encode()
 
 
 def _created(config: bytes) -> str:

@@ -158,7 +158,12 @@ class OverlayLayering:
         parts = path.split(b"/")
         if any(b"/".join(parts[:count]) in self._opaque for count in range(len(parts))):
             return None
-        node = self._below.lstat(path)
+        try:
+            node = self._below.lstat(path)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                raise
+            return None  # what the parent has on the way is no directory
         if node is None or node.path != path or not stat.S_ISDIR(node.stat.st_mode):
             return None
         return node

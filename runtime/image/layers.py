@@ -123,6 +123,10 @@ class Layers:
         """The snapshots whose layers `layers` gives, in the same order."""
         return self._snapshotter.layers(snapshot)
 
+    def files(self, snapshot: int) -> Iterator[bytes]:
+        """The paths of what the layer of one snapshot adds or changes."""
+        return (change.path for change in self._snapshotter.changes(snapshot) if change.kind == "add")
+
     def diff_ids(self, snapshot: int | None, *, clamp: int | None = None) -> list[str]:
         """The diff IDs of a state from the base up, without making blobs."""
         from pybuild.runtime.image.parallel import run_all

@@ -114,10 +114,15 @@ class LayerWriter:
         """Write a directory that is nowhere on disk: root's, mode 0755."""
         self._append(header(path + b"/", b"5", 0o755, mtime=mtime))
 
+    def file(self, path: bytes, data: bytes, *, mtime: int) -> None:
+        """Write a file that is nowhere on disk: root's, mode 0600."""
+        head = header(path, b"0", 0o600, size=len(data), mtime=mtime)
+        self._append(head + data + _PADDING[len(data) % BLOCK])
+
     def finish(self) -> None:
         """Write the end of the archive and pass everything on."""
         self._append(_ZEROS + _ZEROS)
-        self._flush()
+        self.flush()
 
     def _lead(self, path: bytes) -> int:
         """Write directory `path` and those above it that are not written yet; how many."""
@@ -172,9 +177,10 @@ class LayerWriter:
         self._parts.append(data)
         self._size += len(data)
         if self._size >= BATCH:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Pass on what waits."""
         if self._parts:
             self._sink(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
             self._parts = []
@@ -192,7 +198,7 @@ class LayerWriter:
                     self._parts += (head, data, _PADDING[size % BLOCK])
                     self._size += BLOCK + size
                     if self._size >= BATCH:
-                        self._flush()
+                        self.flush()
                     return
                 os.lseek(fd, 0, os.SEEK_SET)
             self._append(head)

@@ -78,9 +78,10 @@ def unpack(
 
 
 def known(store: Store, snapshotter: Snapshotter, chain_id: str) -> int | None:
-    """The trusted snapshot of a chain ID."""
+    """The trusted snapshot of a chain ID; leased."""
     for (snapshot,) in store.query("SELECT snapshot FROM chain WHERE chain_id = ?", chain_id):
         number = int(str(snapshot))
+        store.lease("snapshot", str(number))
         if snapshotter.trusted(number):
             return number
     return None

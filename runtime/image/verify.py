@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from pybuild.runtime.image.descriptor import COMPRESSIONS, CONFIGS, OCI_INDEX, Descriptor
 from pybuild.runtime.image.manifest import Index, config_platform, decode, diff_ids, parse
+from pybuild.runtime.image.verify_attestations import attestation_problems, is_attestation
 from pybuild.runtime.image.verify_streams import (
     Hashed,
     Rejoined,
@@ -122,6 +123,10 @@ class _Check:
         if isinstance(found, Index):
             for entry in found.manifests:
                 self.image(entry)
+            return
+        if is_attestation(found):
+            for problem in attestation_problems(descriptor, found, self.small):
+                self.add(where, problem)
             return
         self._config(where, descriptor, found.config, found.layers)
 

@@ -1,13 +1,14 @@
 """Cache mounts: directories that outlive the steps that use them.
 
-    caches/DIGEST OF THE ID/DIGEST OF WHAT IT STARTED FROM/
+    caches/DIGEST OF THE ID[-DIGEST OF THE PROJECT]/DIGEST OF WHAT IT STARTED FROM/
         lock          held while one of the directories is chosen, made or taken away
         0/ 1/ …       the directories
         0.lock …      held by those who use it: shared among `shared` users, alone by all others
         gone-…        taken out of use; deleted when its last user has left
 
 What a cache is keyed by and how its users share it is BuildKit's: its id, and the identity of the state it starts
-from (with the part of that state that is mounted). `shared` users share one directory; a `private` one takes a
+from (with the part of that state that is mounted). Caches of one project's scope are apart from those of the same
+id elsewhere. `shared` users share one directory; a `private` one takes a
 directory that nobody uses, or gets another; a `locked` one waits for one if there are any.
 
 A directory is made aside and renamed into place, so a dead process leaves none half made. What a step writes into
@@ -21,9 +22,14 @@ import stat
 import time
 from hashlib import sha256
 
+from pybuild.compiler.descriptions import KEEPS_CACHES
 from pybuild.compiler.ops import EMPTY, CacheSharing, ExecOp, MountType
-from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.lang.diagnostics import Cancelled
+from pybuild.runtime.content.directories import GONE, note_use
+from pybuild.runtime.content.labels import CACHE_MOUNT
 from pybuild.runtime.content.locks import POLL, Lock, holder, try_lock, wait_lock
+from pybuild.runtime.ops.descriptions import project_caches
+from pybuild.runtime.ops.files.failures import SourceNotFound
 from pybuild.runtime.sandbox.rootpath import open_directory
 from pybuild.runtime.snapshots.copies import copy_entry, copy_metadata
 from pybuild.runtime.snapshots.removal import remove_tree
@@ -46,17 +52,20 @@ NOTHING = "-"
 
 
 class CacheKey:
-    """What a cache is known by: the `id`, and the snapshot it starts from (None is nothing) with the path in it."""
+    """What a cache is known by: the `id`, within a project unless `project` is None, and the snapshot it starts from
+    (None is nothing) with the path in it."""
 
     __slots__ = ("id", "path", "selector", "snapshot")
 
-    def __init__(self, id: str, snapshot: int | None, selector: str, identity: str) -> None:
+    def __init__(
+        self, id: str, snapshot: int | None, selector: str, identity: str, project: str | None = None
+    ) -> None:
         """`identity` is the snapshot's, "" for none."""
         self.id = id
         self.snapshot = snapshot
         self.selector = os.fsencode(os.path.normpath("/" + selector).strip("/"))
         origin = _name(identity + "\0" + os.fsdecode(self.selector)) if identity else NOTHING
-        self.path = os.path.join(_name(id), origin)
+        self.path = os.path.join(_place(id, project), origin)
 
 
 class Held:
@@ -105,17 +114,23 @@ class Caches:
         self._store = store
         self._snapshotter = snapshotter
         self._notice = notice
-        self._renewed: set[tuple[str, bool]] = set()
+        self._renewed: set[tuple[str, str | None, bool]] = set()
 
-    def key(self, id: str, snapshot: int | None, selector: str) -> CacheKey:
+    def key(self, id: str, snapshot: int | None, selector: str, project: str | None = None) -> CacheKey:
         identity = "" if snapshot is None else self._snapshotter.identity(snapshot)
-        return CacheKey(id, snapshot, selector, identity)
+        return CacheKey(id, snapshot, selector, identity, project)
 
-    def take(self, key: CacheKey, sharing: CacheSharing, user: str, cancelled: Callable[[], bool]) -> Held:
-        """A directory of the cache for `user`, a step's name. Waits for a `locked` one. Raises Cancelled,
-        UserError: the part of the state that it starts from isn't there."""
+    def take(
+        self,
+        key: CacheKey,
+        sharing: CacheSharing,
+        user: str,
+        cancelled: Callable[[], bool],
+        description: str = "cached mount",
+    ) -> Held:
+        """A directory of the cache for `user`, a step's name. Waits for a `locked` one. `description` is what disk
+        usage calls it. Raises Cancelled, UserError: the part of the state that it starts from isn't there."""
         place = self._store.path(DIRECTORY, key.path)
-        os.makedirs(place, mode=0o700, exist_ok=True)
         told = False
         while True:
             with self._choosing(place, cancelled):
@@ -124,6 +139,8 @@ class Caches:
                     held = self._made(key, place, sharing)
             if held is not None:
                 _sign(held, user)
+                path = os.path.relpath(held.path, self._store.root)
+                note_use(self._store, path, path + ".lock", CACHE_MOUNT, description)
                 return held
             if not told:
                 told = True
@@ -132,30 +149,36 @@ class Caches:
                 raise Cancelled
             time.sleep(POLL)
 
-    def renew(self, vertices: Iterable[Vertex]) -> None:
-        """Have the caches of steps that must run anew start anew, as BuildKit does; each once a build."""
+    def renew(self, vertices: Iterable[Vertex], project: str = "") -> None:
+        """Have the caches of steps that must run anew start anew, as BuildKit does; each once a build. `project` is
+        the one that is built."""
         for vertex in vertices:
             if not isinstance(vertex.op, ExecOp) or not vertex.metadata.ignore_cache:
                 continue
-            for mount in vertex.op.mounts:
-                if mount.mount_type != MountType.CACHE or mount.cache_opt is None:
+            if KEEPS_CACHES in vertex.metadata.description:
+                continue
+            mounts = [mount for mount in vertex.op.mounts if mount.mount_type == MountType.CACHE]
+            scoped = project_caches(vertex) if mounts else frozenset()
+            for mount in mounts:
+                if mount.cache_opt is None:
                     continue
-                cache = (mount.cache_opt.id or mount.dest, mount.input != EMPTY)
+                id = mount.cache_opt.id or mount.dest
+                cache = (id, project if id in scoped else None, mount.input != EMPTY)
                 if cache not in self._renewed:
                     self._renewed.add(cache)
-                    self.retire(cache[0], started=cache[1])
+                    self.retire(id, cache[1], started=cache[2])
 
-    def retire(self, id: str, *, started: bool) -> None:
+    def retire(self, id: str, project: str | None = None, *, started: bool) -> None:
         """Take the caches of an id out of use, so that the next user starts anew: those that started from a
         state, or those that did not. Who uses one keeps it."""
-        above = self._store.path(DIRECTORY, _name(id))
+        above = self._store.path(DIRECTORY, _place(id, project))
         for name in _names(above):
             if (name != NOTHING) != started:
                 continue
             place = os.path.join(above, name)
             with self._choosing(place, lambda: False):
                 for number in _numbers(place):
-                    gone = os.path.join(place, f"gone-{os.urandom(6).hex()}")
+                    gone = os.path.join(place, GONE + os.urandom(6).hex())
                     os.rename(os.path.join(place, str(number)), gone)
                     _rename_if_there(os.path.join(place, f"{number}.lock"), gone + ".lock")
                 _delete_gone(place)
@@ -163,10 +186,15 @@ class Caches:
     # Parts
 
     def _choosing(self, place: str, cancelled: Callable[[], bool]) -> Lock:
-        lock = wait_lock(os.path.join(place, "lock"), cancelled=cancelled)
-        if lock is None:
-            raise Cancelled
-        return lock
+        while True:
+            try:
+                os.makedirs(place, mode=0o700, exist_ok=True)
+                lock = wait_lock(os.path.join(place, "lock"), cancelled=cancelled)
+            except FileNotFoundError:
+                continue  # the place was removed with the last directory in it
+            if lock is None:
+                raise Cancelled
+            return lock
 
     def _free(self, place: str, sharing: CacheSharing) -> Held | None:
         """A directory that may be used as it is: for a `shared` user, best one that others share already."""
@@ -218,8 +246,8 @@ class Caches:
             sync_file_system(os.fsencode(self._store.root))
 
 
-def missing(selector: bytes) -> UserError:
-    return UserError(
+def missing(selector: bytes) -> SourceNotFound:
+    return SourceNotFound(
         f"/{os.fsdecode(selector)}: no such file or directory to mount as a cache",
         help="source= is a path in what the cache starts from, which from= names",
     )
@@ -251,6 +279,11 @@ def _copied(tree: Tree, where: Resolution, target: bytes) -> bool:
     for one, there in reversed(directories):
         copy_metadata(one.real, one.stat, there)
     return written
+
+
+def _place(id: str, project: str | None) -> str:
+    """The directory of the caches of an id."""
+    return _name(id) if project is None else f"{_name(id)}-{_name(project)}"
 
 
 def _name(text: str) -> str:
@@ -296,7 +329,7 @@ def _rename_if_there(path: str, target: str) -> None:
 def _delete_gone(place: str) -> None:
     """Delete the directories out of use that have no user left."""
     for name in _names(place):
-        if not name.startswith("gone-") or name.endswith(".lock"):
+        if not name.startswith(GONE) or name.endswith(".lock"):
             continue
         path = os.path.join(place, name)
         lock = try_lock(path + ".lock")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 DEVICE = "device"
 
 
+class NotAllowed(UserError):
+    """A step asks for what the build was not granted."""
+
+
 class Entitlements:
     """`allow` are the texts of `--allow`: `network.host`, `security.insecure`, `device`,
     `device=NAME[,alias=OTHER]`. `devices` are the machine's."""
@@ -111,8 +115,8 @@ def _placed(found: Diagnostic, vertex: Vertex) -> Diagnostic:
     return Diagnostic(found.title, labels=labels, notes=found.notes, code=found.code)
 
 
-def _denied(vertex: Vertex, title: str, entitlement: str) -> UserError:
-    return UserError(
+def _denied(vertex: Vertex, title: str, entitlement: str) -> NotAllowed:
+    return NotAllowed(
         Diagnostic(title, labels=[Label(span) for span in vertex.metadata.spans[:1]]),
         help=f"if you trust this build, run it with --allow {entitlement}",
     )

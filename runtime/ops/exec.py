@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 
 from attrs import evolve
 
-from pybuild.compiler.ops import EMPTY, CacheOpt, ExecOp
+from pybuild.compiler.ops import EMPTY, CacheOpt, ExecOp, MountType
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.cache.records import digest_of
+from pybuild.runtime.ops.descriptions import call_lines, pids_limit, project_caches
 from pybuild.runtime.ops.exec_mounts import StepMounts, selectors
-from pybuild.runtime.ops.failures import NotExecutable, StepFailed, check_paths, foreign
+from pybuild.runtime.ops.failures import NotExecutable, StepFailed, check_paths, foreign, reached
+from pybuild.runtime.ops.stepoutput import StepOutput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.compiler.ops import Mount
     from pybuild.runtime.ops.entitlements import Entitlements
     from pybuild.runtime.ops.exec_mounts import Supplies
     from pybuild.runtime.ops.results import Result
@@ -27,11 +31,14 @@ if TYPE_CHECKING:
     from pybuild.runtime.solver.types import Cancellation
 
 SEMANTICS = "exec 1"
-TAIL_BYTES = 16 << 10
 
 
 class ExecHandler:
-    """Runs steps, whose entitlements the engine has checked. `store` is the directory their files lie in."""
+    """Runs steps, whose entitlements the engine has checked. `store` is the directory their files lie in.
+
+    `keep_failed` are digests of vertices of which a failed run leaves a snapshot, in no record and leased like
+    what is found.
+    """
 
     recorded = True
     limited = True
@@ -44,6 +51,7 @@ class ExecHandler:
         self._entitlements = entitlements
         self._observer = observer
         self._store = store
+        self.keep_failed: set[str] = set()
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         """Proxies are no part of it: they say how to reach the network, not what to do. Nor is which cache is
@@ -77,10 +85,21 @@ class ExecHandler:
         op = vertex.op
         assert isinstance(op, ExecOp)
         with ExitStack() as stack:
-            mounts = StepMounts(self._supplies, op, inputs, stack, cancellation)
-            with ExitStack() as mounted:
-                step = self._step(vertex, op, mounts, mounted)
-                self._execute(vertex, step, cancellation)
+            scoped = project_caches(vertex)
+            mounts = StepMounts(self._supplies, op, inputs, stack, cancellation, scoped)
+            try:
+                with ExitStack() as mounted:
+                    step = self._step(vertex, op, mounts, mounted)
+                    self._execute(vertex, step, cancellation)
+            except StepFailed as error:
+                if vertex.digest in self.keep_failed:
+                    error.mounts = {
+                        index: (mounts.snapshot(mount), mounts.keep(mount))
+                        for index, mount in enumerate(op.mounts)
+                        if mount.mount_type == MountType.BIND
+                    }
+                    error.snapshot = error.mounts[op.mounts.index(_root(op))][1]
+                raise
             outputs = sorted(
                 (mount for mount in op.mounts if mount.output != EMPTY and mounts.has_output(mount)),
                 key=lambda one: one.output,
@@ -92,8 +111,8 @@ class ExecHandler:
         from pybuild.runtime.sandbox.step import Step as SandboxStep
         from pybuild.runtime.sandbox.users import resolve_user
 
-        root = next(mount for mount in op.mounts if mount.dest == "/")
-        secret_env = mounts.secret_env()
+        root = _root(op)
+        secret_env = [*mounts.secret_env(), *call_lines(vertex)]
         mounts.take_caches(vertex.name or vertex.digest, mounted)
         rootfs = mounts.root(root, mounted)
         others = [made for mount in op.mounts if mount is not root for made in mounts.made(mount, mounted)]
@@ -107,6 +126,7 @@ class ExecHandler:
             security=op.security,
             secret_env=secret_env,
             resources=vertex.metadata.linux_resources,
+            pids=pids_limit(vertex),
             readonly=root.readonly,
             devices=self._edits(vertex, op, identity),
         )
@@ -121,17 +141,23 @@ class ExecHandler:
         return edits(devices, uid=identity.uid, gid=identity.gid, bound=bound)
 
     def _execute(self, vertex: Vertex, step: Step, cancellation: Cancellation) -> None:
-        tail = bytearray()
+        written = StepOutput()
 
         def output(stream: int, data: bytes) -> None:
-            tail.extend(data[-TAIL_BYTES:])
-            del tail[:-TAIL_BYTES]
+            written.add(data)
             self._observer.log(vertex.digest, stream, data)
 
+        begun = time.monotonic()
         code = self._supplies.sandbox().run(step, on_output=output, cancellation=cancellation)
+        seconds = time.monotonic() - begun
         if cancellation():
             raise Cancelled
-        if code.format_error or foreign(vertex, bytes(tail)):
+        if code.format_error or foreign(vertex, bytes(written.tail)):
             raise NotExecutable(vertex)
-        if code not in (step.meta.valid_exit_codes or (0,)):
-            raise StepFailed(vertex, code, bytes(tail), self._store)
+        limit = reached(step, code)
+        if limit or code not in (step.meta.valid_exit_codes or (0,)):
+            raise StepFailed(vertex, code, written, self._store, seconds=seconds, limit=limit)
+
+
+def _root(op: ExecOp) -> Mount:
+    return next(mount for mount in op.mounts if mount.dest == "/")

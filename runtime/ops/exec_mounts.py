@@ -11,7 +11,12 @@ import stat
 
 from pybuild.compiler.ops import EMPTY, ContentCache, ExecOp, Mount, MountType
 from pybuild.lang.diagnostics import UserError
+from pybuild.lang.dockerfile.goquote import quote
+from pybuild.runtime.ops.files.failures import SourceNotFound
+from pybuild.runtime.ops.labelling import mount_description
 from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.session.types import MissingAgent, MissingSecret
+from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
+    from pybuild.compiler.ops import SecretEnv
     from pybuild.runtime.ops.caches import CacheKey, Caches, Held
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.sandbox.executor import Sandbox
@@ -30,9 +36,19 @@ if TYPE_CHECKING:
 
 class Supplies:
     """What steps are supplied with besides their inputs. `materialize` makes a snapshot of a view, for mounts of
-    local directories."""
+    local directories; `lease` keeps a snapshot while this process lives; `project` is the key of the project, whose
+    caches are its own."""
 
-    __slots__ = ("agents", "caches", "materialize", "sandbox", "secrets", "snapshotter")
+    __slots__ = (
+        "agents",
+        "caches",
+        "lease",
+        "materialize",
+        "project",
+        "sandbox",
+        "secrets",
+        "snapshotter",
+    )
 
     def __init__(
         self,
@@ -42,6 +58,8 @@ class Supplies:
         caches: Caches,
         secrets: Secrets,
         agents: Agents,
+        lease: Callable[[int], None],
+        project: str = "",
     ) -> None:
         self.snapshotter = snapshotter
         self.sandbox = sandbox
@@ -49,6 +67,8 @@ class Supplies:
         self.caches = caches
         self.secrets = secrets
         self.agents = agents
+        self.lease = lease
+        self.project = project
 
 
 def selectors(op: ExecOp, index: int) -> list[str] | None:
@@ -75,7 +95,7 @@ def selectors(op: ExecOp, index: int) -> list[str] | None:
 
 class StepMounts:
     """The mounts of one step. What `stack` takes is undone after its outputs are committed, what `mounted` takes
-    when its process has ended."""
+    when its process has ended. `scoped` are the ids of caches that are the project's."""
 
     def __init__(
         self,
@@ -84,7 +104,9 @@ class StepMounts:
         inputs: Sequence[Result],
         stack: ExitStack,
         cancellation: Cancellation,
+        scoped: frozenset[str] = frozenset(),
     ) -> None:
+        self._scoped = scoped
         self._supplies = supplies
         self._op = op
         self._inputs = inputs
@@ -104,9 +126,19 @@ class StepMounts:
     def tree(self, mount: Mount) -> Tree:
         return self._supplies.snapshotter.tree(self.snapshot(mount))
 
+    def current(self, mount: Mount) -> Tree | None:
+        """What is in a bind or a cache at the moment, the whole of it; None for a mount of another kind."""
+        if mount.mount_type == MountType.CACHE:
+            return DirectoryTree(os.fsencode(self._held[self._cache_key(mount).path].path))
+        if mount.mount_type != MountType.BIND:
+            return None
+        active = self._actives.get(mount.dest)
+        return self.tree(mount) if active is None else self._supplies.snapshotter.active_tree(active)
+
     def root(self, mount: Mount, mounted: ExitStack) -> bytes:
-        """The path of the root, or of a bind's whole state, mounted."""
-        if mount.readonly and mount.output == EMPTY:
+        """The path of the root, or of a bind's whole state, mounted. A root that is read-only to the step can be
+        written nevertheless: what is mounted in it needs mount points."""
+        if mount.readonly and mount.output == EMPTY and mount.dest != "/":
             return mounted.enter_context(self._supplies.snapshotter.mount(self.snapshot(mount)))
         return mounted.enter_context(self._active(mount).mount())
 
@@ -119,7 +151,9 @@ class StepMounts:
                 wanted.setdefault(key.path, (key, mount))
         for path, (key, mount) in sorted(wanted.items()):
             assert mount.cache_opt is not None
-            held = self._supplies.caches.take(key, mount.cache_opt.sharing, user, self._cancellation)
+            held = self._supplies.caches.take(
+                key, mount.cache_opt.sharing, user, self._cancellation, mount_description(self._op, mount)
+            )
             mounted.callback(held.release)
             self._held[path] = held
 
@@ -128,15 +162,13 @@ class StepMounts:
         made = _KINDS[mount.mount_type](self, mount, mounted)
         return [] if made is None else [made]
 
-    def secret_env(self) -> list[str]:
-        """`NAME=value` of each secret in the environment. Raises UserError."""
+    def secret_env(self, wanted: Sequence[SecretEnv] | None = None) -> list[str]:
+        """`NAME=value` of each secret in the environment, the op's without `wanted`. Raises UserError."""
         found = []
-        for one in self._op.secret_env:
+        for one in self._op.secret_env if wanted is None else wanted:
             if not one.id:
                 raise UserError(f"secret ID missing for {one.name!r} environment variable")
-            value = self._secret(one.id, optional=one.optional)
-            if value is None:
-                continue
+            value = self._secret(one.id, optional=one.optional) or b""
             if b"\0" in value:
                 raise UserError(
                     f"secret {one.id} holds a zero byte, which no environment variable can",
@@ -161,6 +193,14 @@ class StepMounts:
         active = self._actives.get(mount.dest)
         return Snapshot(self.snapshot(mount)) if active is None else Snapshot(active.commit())
 
+    def keep(self, mount: Mount) -> int | None:
+        """The snapshot of what a failed step left in a bind, leased; no lookup of content finds it."""
+        active = self._actives.get(mount.dest)
+        kept = self.snapshot(mount) if active is None else active.commit(apart=True)
+        if kept is not None:
+            self._supplies.lease(kept)
+        return kept
+
     # Kinds of mounts
 
     def _bind(self, mount: Mount, mounted: ExitStack) -> StepMount:
@@ -170,11 +210,13 @@ class StepMounts:
         selector = os.fsencode(mount.selector)
         where = look_up(self.tree(mount), selector) if selector.strip(b"/") else None
         if where is not None and where.node is None:
-            raise UserError(
+            missing = SourceNotFound(
                 f"{mount.selector}: no such file or directory to mount at {mount.dest}",
                 help="source= is a path in the build context, or in the stage or image that from= names; "
                 ".dockerignore may leave it out",
             )
+            missing.diagnostic = missing.diagnostic.known_as(f"{quote(mount.selector)}: not found")
+            raise missing
         source = os.path.join(path, where.path) if where is not None else path
         return StepMount(self._dest(mount), os.fsdecode(source), readonly=mount.readonly)
 
@@ -222,8 +264,9 @@ class StepMounts:
         if socket is None:
             if option is not None and option.optional:
                 return None
-            raise UserError(
-                f"unset ssh forward key {id}",
+            raise MissingAgent(
+                agents.missing(id),
+                id,
                 help=f"give the build an agent of that id: --ssh {id}, --ssh {id}=SOCKET or --ssh {id}=KEY",
             )
         uid, gid, mode = (option.uid, option.gid, option.mode) if option is not None else (0, 0, 0o600)
@@ -253,8 +296,9 @@ class StepMounts:
     def _secret(self, id: str, *, optional: bool) -> bytes | None:
         value = self._supplies.secrets.get(id)
         if value is None and not optional:
-            raise UserError(
+            raise MissingSecret(
                 f"secret {id}: not found",
+                id,
                 help=f"give it to the build: --secret id={id},src=PATH or --secret id={id},env=NAME",
             )
         return value
@@ -263,7 +307,9 @@ class StepMounts:
         option = mount.cache_opt
         if option is None:
             raise UserError("missing cache mount options")
-        return self._supplies.caches.key(option.id or mount.dest, self.snapshot(mount), mount.selector)
+        id = option.id or mount.dest
+        project = self._supplies.project if id in self._scoped else None
+        return self._supplies.caches.key(id, self.snapshot(mount), mount.selector, project)
 
     def _active(self, mount: Mount) -> Active:
         active = self._supplies.snapshotter.prepare(self.snapshot(mount))

@@ -6,12 +6,16 @@ import os
 
 from pybuild.compiler.ops import ExecOp
 from pybuild.lang.diagnostics import Diagnostic, Label, UserError
+from pybuild.lang.dockerfile.goquote import quote
+from pybuild.runtime.ops.stepoutput import StepOutput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.sandbox.executor import ExitCode
+    from pybuild.runtime.sandbox.step import Step
 
 LAST_LINES = 10
 _FULL = 1 << 20
@@ -21,25 +25,55 @@ _NO_SPACE = b"o space left on device"
 _TOO_LONG = b"rgument list too long"
 _PATH_MAX = 4096
 """Bytes of a path with the zero byte behind it: the kernel's limit."""
+_OF_DOCKERFILE = {"com.docker.dockerfile.v1.command"}
+"""Keys of a description that only instructions of a Dockerfile have."""
 _LONGEST_SHOWN = 4096
 """Characters of a command that an error shows."""
 
 
 class StepFailed(UserError):
-    """A step's process ended with a code that is not among the valid ones. `store` is where its files lie."""
+    """A step's process ended with a code that is not among the valid ones, or was ended at a limit.
 
-    def __init__(self, vertex: Vertex, exit_code: int, output: bytes, store: str = "") -> None:
+    `code` is the exit code, 0 where the step went on after a limit had ended one of its processes; `output` are its
+    last lines, of `lines` in all; `seconds` is how long it ran; `limit` says which one it reached (`32MiB of memory`,
+    `5 processes`), "" for none. `snapshot` is the state that it left, if that was to be kept; None else. `mounts` are
+    then, for each bind of the op by its number, the snapshots of what was mounted and of what the step left there.
+    """
+
+    def __init__(
+        self,
+        vertex: Vertex,
+        code: int,
+        output: StepOutput,
+        store: str = "",
+        *,
+        seconds: float = 0.0,
+        limit: str = "",
+    ) -> None:
+        """`store` is where the step's files lie."""
         assert isinstance(vertex.op, ExecOp)
         command = _clipped(" ".join(vertex.op.meta.args))
-        lines = output.decode("utf-8", "replace").splitlines()
+        tail = bytes(output.tail)
+        lines = tail.decode("utf-8", "replace").splitlines()
         shown = [line.rstrip() for line in lines[-LAST_LINES:]]
+        reached = f": it reached its limit of {limit}" if limit else ""
+        said = f"did not complete successfully: exit code: {code}{reached}"
         diagnostic = Diagnostic(
-            f'process "{command}" did not complete successfully: exit code: {exit_code}',
-            labels=[Label(span, _meaning(exit_code)) for span in vertex.metadata.spans[:1]],
+            f'process "{command}" {said}',
+            buildkit=f"process {quote(command)} {said}",
+            labels=[Label(span, _meaning(code)) for span in vertex.metadata.spans[:1]],
             notes=[("output", "\n".join(["(the last lines)", *shown]))] if shown else [],
         )
-        super().__init__(diagnostic, help=_space(output, store) or _length(output) or _advice(exit_code))
+        raised = f"raise the limit of {limit}, or have the step need less" if limit else ""
+        super().__init__(diagnostic, help=raised or _space(tail, store) or _length(tail) or _advice(code))
         self.vertex = vertex
+        self.code = code
+        self.output = output.lines()
+        self.lines = output.count
+        self.seconds = seconds
+        self.limit = limit
+        self.snapshot: int | None = None
+        self.mounts: dict[int, tuple[int | None, int | None]] = {}
 
 
 class NotExecutable(UserError):
@@ -50,6 +84,7 @@ class NotExecutable(UserError):
 
         assert isinstance(vertex.op, ExecOp)
         program = vertex.op.meta.args[0] if vertex.op.meta.args else ""
+        description = vertex.metadata.description
         here, there = platforms.default(), vertex.platform
         labels = [Label(span) for span in vertex.metadata.spans[:1]]
         if there is not None and there.architecture != here.architecture:
@@ -57,10 +92,13 @@ class NotExecutable(UserError):
 
             names = platforms.format_all(there), platforms.format_all(here)
             title = "a step for {} can't run on this machine ({}): nothing here emulates its processor"
+            stage = (
+                ", in a stage FROM --platform=$BUILDPLATFORM" if _OF_DOCKERFILE & description.keys() else ""
+            )
             super().__init__(
                 Diagnostic(title.format(*names), labels=labels),
                 help=f"install QEMU's emulators: {install_command('qemu-user-static')}; or run the step for this "
-                "machine, in a stage FROM --platform=$BUILDPLATFORM",
+                f"machine{stage}",
             )
         else:
             super().__init__(
@@ -69,6 +107,20 @@ class NotExecutable(UserError):
                 f"after it; a program must be built for {platforms.format_all(here)}",
             )
         self.vertex = vertex
+
+
+def reached(step: Step, code: ExitCode) -> str:
+    """The limit that decided how a step ended, as `StepFailed.limit` has it. A process killed for want of memory
+    does, whatever the step made of it: what it left depends on the limit, which no key knows. A process that it
+    could not have does not, if it managed without."""
+    if code.out_of_memory and step.resources is not None:
+        from pybuild.lang.textual.expand.values import Size
+
+        return f"{Size(step.resources.memory)} of memory"
+    failed = code not in (step.meta.valid_exit_codes or (0,))
+    if not (failed and code.out_of_processes):
+        return ""
+    return "1 process" if step.pids == 1 else f"{step.pids} processes"
 
 
 def check_paths(paths: Iterable[str]) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 
+from pybuild.compiler.descriptions import LOCKED
 from pybuild.compiler.ops import Op, SourceOp
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, Label, UserError
 from pybuild.runtime.cache.records import Record, Records, digest_of
-from pybuild.runtime.ops.results import Snapshot
+from pybuild.runtime.ops.labelling import labels_of
+from pybuild.runtime.ops.origin import CONTENT, KEY, RUN, Origin
+from pybuild.runtime.ops.results import Snapshot, snapshots
 from pybuild.runtime.solver.types import Input
+from pybuild.runtime.sources.errors import SourceFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.cache.imported import ImportedRecords
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.ops.handlers import Handler
     from pybuild.runtime.ops.results import Result
@@ -34,7 +40,8 @@ class UnsupportedOp(UserError):
 
 
 class Operations:
-    """Answers the solver for vertices. `sources` are handlers by URL scheme, `kinds` those of other ops."""
+    """Answers the solver for vertices. `sources` are handlers by URL scheme, `kinds` those of other ops. With
+    `outlasting` a step goes on for another process that waits for it, when nobody here wants it any more."""
 
     def __init__(
         self,
@@ -43,14 +50,23 @@ class Operations:
         sources: Mapping[str, Handler],
         kinds: Mapping[type[Op], Handler],
         observer: Observer,
+        *,
+        outlasting: bool = False,
     ) -> None:
         self._store = store
         self._records = records
         self._sources = sources
         self._kinds = kinds
         self._observer = observer
+        self._outlasting = outlasting
+        self._imported: ImportedRecords | None = None
+        self._jobs: dict[str, str] = {}
         self._op_keys: dict[str, str] = {}
         self._outsides: dict[str, frozenset[str]] = {}
+
+    def use(self, imported: ImportedRecords) -> None:
+        """Take results from caches outside of the store too."""
+        self._imported = imported
 
     def handler(self, vertex: Vertex) -> Handler:
         """Raises UnsupportedOp."""
@@ -87,7 +103,8 @@ class Operations:
 
         if not self.handler(vertex).pure_key:
             return True
-        return self._records.known(self.op_key(vertex, Cancellation()))
+        op = self.op_key(vertex, Cancellation())
+        return self._records.known(op) or (self._imported is not None and self._imported.knows(op))
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         key = self._op_keys.get(vertex.digest)
@@ -97,7 +114,7 @@ class Operations:
             except Cancelled:
                 raise
             except UserError as error:
-                _place(error, vertex)
+                _place(error, vertex, KEY)
                 raise
         return key
 
@@ -118,18 +135,40 @@ class Operations:
             return self._content(vertex, [Snapshot(one) for one in record.inputs], cancellation)
 
         found = self._records.find(op, content, digest)
+        if found is None and self._imported is not None:
+            brought = self._imported.find(vertex, op, content, cancellation)
+            found = brought[1] if brought is not None else None
         if found is not None:
             self._records.save(key, op, _ids(inputs), found, content)
+        return self._found(found)
+
+    def elsewhere(
+        self, vertex: Vertex, key: str, cancellation: Cancellation
+    ) -> Callable[[], Sequence[Result] | None] | None:
+        """What brings the results of a key from a cache outside of the store; None where no cache has it."""
+        if self._imported is None or not self._imported.has(key):
+            return None
+        return partial(self._imported_results, self._imported, vertex, key, cancellation)
+
+    def _imported_results(
+        self, imported: ImportedRecords, vertex: Vertex, key: str, cancellation: Cancellation
+    ) -> Sequence[Result] | None:
+        brought = imported.lookup(vertex, key, cancellation)
+        if brought is None:
+            return None
+        entry, found = brought
+        labels = labels_of(vertex, len(found))
+        outside: list[int | None] = [-1] * len(vertex.inputs)
+        self._records.save(key, entry.op, outside, found, entry.content or None, labels)
         return self._found(found)
 
     def adopt(self, result: Result, cancellation: Cancellation) -> Result:
         if not isinstance(result, Snapshot) or result.id is None:
             return result
         earlier = self._records.earliest(result.id)
-        if earlier == result.id:
+        if earlier == result.id or not self._records.hold(earlier):
             return result
         self._records.replace(result.id, earlier)
-        self._store.lease("snapshot", str(earlier))
         return Snapshot(earlier)
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
@@ -140,7 +179,7 @@ class Operations:
         except Cancelled:
             raise
         except UserError as error:
-            _place(error, vertex)
+            _place(error, vertex, RUN)
             raise
 
     def save(self, vertex: Vertex, key: str, inputs: Sequence[Result], results: Sequence[Result]) -> None:
@@ -150,7 +189,8 @@ class Operations:
         if any(not isinstance(one, Snapshot) for one in inputs):
             content = self._content(vertex, inputs, Cancellation())
         op = self.op_key(vertex, Cancellation())
-        self._records.save(key, op, _ids(inputs), [one for one in _ids(results) if one != -1], content)
+        made = [one for one in _ids(results) if one != -1]
+        self._records.save(key, op, _ids(inputs), made, content, labels_of(vertex, len(made)))
 
     @contextmanager
     def job(self, vertex: Vertex, key: str | None, cancellation: Cancellation) -> Iterator[None]:
@@ -159,16 +199,22 @@ class Operations:
             return
 
         def waiting(holder: str) -> None:
-            self._observer.notice(f"waiting for {holder}, which runs {vertex.name or vertex.digest}")
+            self._observer.waiting(f"waiting for {holder}, which runs {vertex.name or vertex.digest}")
 
         name = (key or self._definition(vertex)).partition(":")[2]
         lock = self._store.lock(name, on_wait=waiting, cancelled=cancellation)
         if lock is None:
             raise Cancelled
+        self._jobs[vertex.digest] = name
         try:
             yield
         finally:
+            del self._jobs[vertex.digest]
             lock.remove()
+
+    def wanted(self, vertex: Vertex) -> bool:
+        name = self._jobs.get(vertex.digest) if self._outlasting else None
+        return name is not None and self._store.wanted(name)
 
     # Parts
 
@@ -195,26 +241,31 @@ class Operations:
         handler = self.handler(vertex)
         parts = []
         for index, result in enumerate(inputs):
-            part = handler.content(vertex, index, result, cancellation)
+            try:
+                part = handler.content(vertex, index, result, cancellation)
+            except UserError as error:
+                _place(error, vertex, CONTENT, index, inputs)
+                raise
             if part is None:
                 part = f"snapshot {result.id}" if isinstance(result, Snapshot) else result.tree.digest()
             parts.append(part)
         return digest_of("content", *parts)
 
     def _found(self, ids: Sequence[int | None] | None) -> Sequence[Result] | None:
-        if ids is None:
-            return None
-        for one in ids:
-            if one is not None:
-                self._store.lease("snapshot", str(one))
-        return [Snapshot(one) for one in ids]
+        return None if ids is None else [Snapshot(one) for one in ids]
 
 
-def _place(error: UserError, vertex: Vertex) -> None:
-    """Have an error that names no place say which instruction it came from."""
+def _place(
+    error: UserError, vertex: Vertex, phase: str, index: int = 0, inputs: Sequence[Result] = ()
+) -> None:
+    """Have an error tell which vertex it came from, and one that names no place the instruction."""
+    if error.origin is None:
+        error.origin = Origin(vertex, phase, index, snapshots(inputs))
     found, spans = error.diagnostic, vertex.metadata.spans
     if spans and not found.labels:
         error.diagnostic = found.at(spans[0])
+    if isinstance(error, SourceFailed):
+        error.locked = vertex.metadata.description.get(LOCKED, "")
 
 
 def _ids(results: Sequence[Result]) -> list[int | None]:

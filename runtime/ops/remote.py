@@ -1,4 +1,4 @@
-"""Source ops that the network answers: files by HTTP, git repositories."""
+"""Source ops that others answer, by the network mostly: files by HTTP, git repositories, single blobs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
+    from pybuild.runtime.sources.blob import BlobSource
     from pybuild.runtime.sources.git import GitSource
     from pybuild.runtime.sources.http import HttpSource
 
@@ -41,6 +42,31 @@ class HttpHandler:
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         report = _report(vertex, self._observer)
         return [Snapshot(self._source().snapshot(_op(vertex), cancellation, report))]
+
+
+class BlobHandler:
+    """Single blobs of registries and of the client's content stores."""
+
+    recorded = True
+    limited = False
+    pure_key = False
+
+    def __init__(self, source: BlobSource, observer: Observer) -> None:
+        self._source = source
+        self._observer = observer
+
+    def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
+        return self._source.key(_op(vertex))
+
+    def outside(self, vertex: Vertex) -> str:
+        return ""
+
+    def content(self, vertex: Vertex, index: int, result: Result, cancellation: Cancellation) -> str | None:
+        return None
+
+    def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
+        tracked = Tracked(self._observer, vertex.name, vertex.digest)
+        return [Snapshot(self._source.snapshot(_op(vertex), cancellation, tracked))]
 
 
 class GitHandler:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pybuild.runtime.sources.local import LocalTree
 
 
@@ -29,3 +31,8 @@ class View:
 
 
 Result = Snapshot | View
+
+
+def snapshots(results: Sequence[Result]) -> list[int | None]:
+    """Those of results, None for a view."""
+    return [one.id if isinstance(one, Snapshot) else None for one in results]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 
 from pybuild.compiler.ops import Platform, SourceOp
 from pybuild.lang.diagnostics import Diagnostic, Label, UserError
 from pybuild.runtime.cache.records import digest_of
+from pybuild.runtime.image.descriptor import ImageContent
 from pybuild.runtime.ops.results import Snapshot, View
 
 TYPE_CHECKING = False
@@ -15,28 +15,44 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pybuild.compiler.graph import Vertex
-    from pybuild.runtime.image.descriptor import ImageContent
     from pybuild.runtime.ops.results import Result
+    from pybuild.runtime.session.client import Client
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.local import LocalTree
 
 IMAGE_SEMANTICS = "image 1"
+IMAGE_ATTRIBUTES = frozenset(
+    {
+        "image.checksum",
+        "image.layerlimit",
+        "image.recordtype",
+        "image.resolvemode",
+        "oci.layerlimit",
+        "oci.session",
+        "oci.store",
+    }
+)
+"""`image.recordtype` says what the image is for, and is told by disk usage; the session and the store of a layout say
+who has it, and are the client's to answer."""
 LOCAL_ATTRIBUTES = frozenset(
     {
         "local.followpaths",
+        "local.includepattern",
         "local.excludepatterns",
         "local.sharedkeyhint",
+        "local.session",
         "local.sessionid",
         "local.unique",
         "local.differ",
         "local.metadatatransfer",
+        "local.metadatatransferexclude",
     }
 )
 
 
 class ImageHandler:
-    """Images. `content` finds an image's layers for a platform (its manifest and config, no more); `unpack`
-    brings them into snapshots."""
+    """Images. `content` finds an image's layers for the platform of a source op (its manifest and config, no more);
+    `unpack` brings them into snapshots."""
 
     recorded = True
     limited = False
@@ -44,14 +60,16 @@ class ImageHandler:
 
     def __init__(
         self,
-        content: Callable[[str, Platform, Cancellation], ImageContent],
+        content: Callable[[SourceOp, Platform, Cancellation], ImageContent],
         unpack: Callable[[ImageContent, Vertex, Cancellation], int | None],
     ) -> None:
         self._content = content
         self._unpack = unpack
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        return digest_of(IMAGE_SEMANTICS, self._find(vertex, cancellation).manifest)
+        found = self._find(vertex, cancellation)
+        limit = _layer_limit(vertex)
+        return digest_of(IMAGE_SEMANTICS, found.manifest, *(() if limit is None else (str(limit),)))
 
     def outside(self, vertex: Vertex) -> str:
         return ""
@@ -60,15 +78,41 @@ class ImageHandler:
         return None
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
-        return [Snapshot(self._unpack(self._find(vertex, cancellation), vertex, cancellation))]
+        found = self._find(vertex, cancellation)
+        limit = _layer_limit(vertex)
+        if limit is not None:
+            found = ImageContent(found.manifest, found.config, found.layers[:limit])
+        return [Snapshot(self._unpack(found, vertex, cancellation))]
 
     def _find(self, vertex: Vertex, cancellation: Cancellation) -> ImageContent:
         from pybuild.compiler.platforms import default
 
         op = vertex.op
         assert isinstance(op, SourceOp)
-        ref = op.identifier.partition("://")[2]
-        return self._content(ref, vertex.platform or default(), cancellation)
+        _refuse_unknown(vertex, op, IMAGE_ATTRIBUTES)
+        return self._content(op, vertex.platform or default(), cancellation)
+
+
+def _layer_limit(vertex: Vertex) -> int | None:
+    """How many layers of an image there are to be, from the base up. Raises UserError."""
+    assert isinstance(vertex.op, SourceOp)
+    attrs = vertex.op.attrs
+    text = attrs.get("image.layerlimit") or attrs.get("oci.layerlimit")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise UserError(f"invalid layer limit {text}")
+    return int(text)
+
+
+def _refuse_unknown(vertex: Vertex, op: SourceOp, known: frozenset[str]) -> None:
+    """Raises UserError for an attribute that is not among those `known`."""
+    unknown = set(op.attrs) - known
+    if unknown:
+        labels = [Label(span) for span in vertex.metadata.spans[:1]]
+        raise UserError(
+            Diagnostic(f"this version does not execute {min(unknown)} of a source", labels=labels)
+        )
 
 
 class LocalHandler:
@@ -78,43 +122,31 @@ class LocalHandler:
     limited = False
     pure_key = False
 
-    def __init__(self, directories: Mapping[str, bytes], tree: Callable[[str, SourceOp], LocalTree]) -> None:
-        self._directories = directories
-        self._tree = tree
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._trees: dict[str, LocalTree] = {}
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        return self._view(vertex).digest()
+        return self._view(vertex, cancellation).digest()
 
     def outside(self, vertex: Vertex) -> str:
-        return os.fsdecode(self._directories.get(_name(vertex), b""))
+        return self._client.outside(_name(vertex))
 
     def content(self, vertex: Vertex, index: int, result: Result, cancellation: Cancellation) -> str | None:
         return None
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
-        return [View(self._view(vertex))]
+        return [View(self._view(vertex, cancellation))]
 
     def trees(self) -> Mapping[str, LocalTree]:
         """Those looked at so far, by the digests of their vertices."""
         return dict(self._trees)
 
-    def _view(self, vertex: Vertex) -> LocalTree:
+    def _view(self, vertex: Vertex, cancellation: Cancellation) -> LocalTree:
         tree = self._trees.get(vertex.digest)
         if tree is None:
-            op = vertex.op
-            assert isinstance(op, SourceOp)
-            name = _name(vertex)
-            if name not in self._directories:
-                raise UserError(f"the graph reads a local directory {name!r} that was not given")
-            unknown = set(op.attrs) - LOCAL_ATTRIBUTES
-            if unknown:
-                labels = [Label(span) for span in vertex.metadata.spans[:1]]
-                attribute = min(unknown)
-                raise UserError(
-                    Diagnostic(f"this version does not execute {attribute} of a source", labels=labels)
-                )
-            tree = self._trees[vertex.digest] = self._tree(name, op)
+            _refuse_unknown(vertex, source_of(vertex), LOCAL_ATTRIBUTES)
+            tree = self._trees[vertex.digest] = self._client.tree(vertex, cancellation)
         return tree
 
 
@@ -129,6 +161,11 @@ def patterns(op: SourceOp, attribute: str) -> list[str]:
     return found
 
 
-def _name(vertex: Vertex) -> str:
+def source_of(vertex: Vertex) -> SourceOp:
+    """The op of a vertex that is a source."""
     assert isinstance(vertex.op, SourceOp)
-    return vertex.op.identifier.partition("://")[2]
+    return vertex.op
+
+
+def _name(vertex: Vertex) -> str:
+    return source_of(vertex).identifier.partition("://")[2]

@@ -17,6 +17,7 @@ from pybuild.runtime.progress.observer import Observer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
     from pybuild.lang.diagnostics import Diagnostic
@@ -40,10 +41,12 @@ class Display(Observer):
         self._lock = RLock()
         self._dead = False
         self.warnings: list[Diagnostic] = []
+        self.on_start: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """From here on the display may have threads of its own. Called by the build, once it has entered its
-        namespaces; a build that needs no namespace need not call it."""
+        namespaces; a build that needs no namespace need not call it. `on_start` hears of it first."""
+        self.on_start()
 
     def stop(self, error: BaseException | None = None) -> None:
         """Write what is left, end the threads, give the terminal back. `error` is what ended the build.

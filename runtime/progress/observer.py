@@ -9,14 +9,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pybuild.compiler.graph import Edge
     from pybuild.lang.diagnostics import Diagnostic
 
 
 class VertexEvent:
     """State of one vertex. Sent anew on each change: known, started, completed (perhaps `cached` or with an
-    `error` text)."""
+    `error` text). `failure` is the error itself, where it came about in this process."""
 
-    __slots__ = ("cached", "completed", "digest", "error", "group", "inputs", "name", "started")
+    __slots__ = ("cached", "completed", "digest", "error", "failure", "group", "inputs", "name", "started")
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class VertexEvent:
         cached: bool = False,
         error: str = "",
         group: str = "",
+        failure: BaseException | None = None,
     ) -> None:
         self.digest = digest
         self.name = name
@@ -38,6 +40,7 @@ class VertexEvent:
         self.cached = cached
         self.error = error
         self.group = group
+        self.failure = failure
 
 
 class StatusEvent:
@@ -72,6 +75,9 @@ class Observer:
     def start(self) -> None:
         """The process is in the build's namespaces: threads may be started."""
 
+    def known(self, edges: Sequence[Edge]) -> None:
+        """These are about to be solved."""
+
     def vertex(self, event: VertexEvent) -> None: ...
 
     def status(self, event: StatusEvent) -> None: ...
@@ -82,7 +88,11 @@ class Observer:
     def warning(self, vertex: str, diagnostic: Diagnostic) -> None: ...
 
     def notice(self, text: str) -> None:
-        """A line for the user that belongs to no vertex (waiting for another process, a downgrade)."""
+        """A line for the user that belongs to no vertex, such as of a downgrade."""
+
+    def waiting(self, text: str) -> None:
+        """Something waits for another process, which is no more than a notice."""
+        self.notice(text)
 
 
 class Tracked:
@@ -96,7 +106,7 @@ class Tracked:
 
         self._observer = observer
         self.name = name
-        self.digest = digest or "sha256:" + sha256(name.encode()).hexdigest()
+        self.digest = digest or "sha256:" + sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
         self.started = 0.0
         self._begun: dict[str, float] = {}
 
@@ -127,6 +137,7 @@ class Tracked:
         from time import time
 
         text = "" if error is None else str(error) or type(error).__name__
-        self._observer.vertex(
-            VertexEvent(self.digest, self.name, started=self.started, completed=time(), error=text)
+        event = VertexEvent(
+            self.digest, self.name, started=self.started, completed=time(), error=text, failure=error
         )
+        self._observer.vertex(event)

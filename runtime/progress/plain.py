@@ -72,6 +72,7 @@ class Plain(Display):
         self._timer: Timer | None = None
 
     def start(self) -> None:
+        super().start()
         with self._lock:
             self._threads = True
             self._arm()

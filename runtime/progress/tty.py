@@ -78,6 +78,7 @@ class Tty(Display):
     def start(self) -> None:
         from threading import Event, Thread
 
+        super().start()
         with self._lock:
             if self._thread is not None or self._stopped:
                 return

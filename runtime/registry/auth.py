@@ -99,8 +99,12 @@ class Authorizer:
         self._lock = Lock()
 
     def lookup(self, repository: str) -> Lookup:
-        domain = self._endpoint.host if self._endpoint.is_mirror else self._endpoint.domain
-        return self._credentials.find(domain, repository)
+        return self._credentials.find(self._domain, repository)
+
+    @property
+    def _domain(self) -> str:
+        """By which logins are known."""
+        return self._endpoint.host if self._endpoint.is_mirror else self._endpoint.domain
 
     def header(
         self, repository: str, action: str, scopes: Sequence[str], cancelled: Callable[[], bool] | None = None
@@ -138,21 +142,38 @@ class Authorizer:
         self, repository: str, action: str, scopes: Sequence[str], cancelled: Callable[[], bool] | None
     ) -> str | None:
         assert self._challenge is not None
-        found = self.lookup(repository)
         if self._challenge.scheme == "basic":
-            credential = found.credential
+            credential = self.lookup(repository).credential
             return credential.basic() if credential is not None and credential.secret else None
-        if found.credential is not None and found.credential.bearer:
-            return f"Bearer {found.credential.bearer}"
         wanted = merge_scopes([*scopes, *self._extra.get(tuple(scopes), ())])
         token = self._cached(wanted)
         if token is None:
-            request = _TokenRequest(self._endpoint, self._transport, self._challenge, found, cancelled)
-            token, life = request.fetch(wanted, repository, action)
+            token, life = self._fetched(repository, action, wanted, cancelled)
             from time import monotonic
 
             self._tokens[wanted] = (token, monotonic() + max(life, SHORTEST_LIFE) - MARGIN)
         return f"Bearer {token}"
+
+    def _fetched(
+        self,
+        repository: str,
+        action: str,
+        scopes: tuple[str, ...],
+        cancelled: Callable[[], bool] | None,
+    ) -> tuple[str, float]:
+        """A token and the seconds it lasts."""
+        assert self._challenge is not None
+        asked = self._challenge.parameters
+        given = self._credentials.token(
+            self._domain, asked.get("realm", ""), asked.get("service", ""), scopes
+        )
+        if given is not None:
+            return given
+        found = self.lookup(repository)
+        if found.credential is not None and found.credential.bearer:
+            return found.credential.bearer, SHORTEST_LIFE
+        request = _TokenRequest(self._endpoint, self._transport, self._challenge, found, cancelled)
+        return request.fetch(scopes, repository, action)
 
     def _cached(self, wanted: tuple[str, ...]) -> str | None:
         from time import monotonic

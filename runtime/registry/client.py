@@ -163,6 +163,19 @@ class Repository:
         with self.request("HEAD", f"blobs/{digest}", action=action) as response:
             return response.status == 200
 
+    def describe(self, digest: str) -> Descriptor:
+        """What the registry says of a blob, or of a manifest of that digest; a blob has no media type. Raises
+        NotFound, BadContent."""
+        with self.request("HEAD", f"blobs/{digest}") as response:
+            status, length = response.status, response.headers.get("Content-Length", "")
+            if status not in (200, 404):
+                raise self.session.failure(response, self.name, "pull")
+        if status == 404:
+            return self.resolve(digest)[0]
+        if not length.isdecimal():
+            raise errors.no_size(self.host, digest)
+        return Descriptor("", digest, int(length))
+
     def fetch(
         self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None] | None = None
     ) -> None:

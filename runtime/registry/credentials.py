@@ -15,7 +15,7 @@ from pybuild.runtime.registry.hosts import DOCKER_HUB, DOCKER_HUB_HOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """Under which Docker's files and helpers know Docker Hub."""
@@ -72,6 +72,11 @@ class Credentials:
             if key not in self._known:
                 self._known[key] = self._find(domain, repository)
             return self._known[key]
+
+    def token(self, domain: str, realm: str, service: str, scopes: Sequence[str]) -> tuple[str, float] | None:
+        """A token of the server `realm` and the seconds it lasts, from someone who fetches them himself; None where
+        the login found by `find` is to be taken there. Raises UserError."""
+        return None
 
     def _find(self, domain: str, repository: str) -> Lookup:
         if self._files is None:

@@ -5,7 +5,8 @@
     ├── NotFound           404: a repository, manifest or blob
     ├── TooManyRequests    429 that outlasted its retries
     ├── ServerFailure      5xx, and answers that no registry gives (HTML pages, wrong status)
-    ├── Unreachable        no connection: name, port, TLS, proxy, silence
+    ├── Unreachable        no connection: name, port, TLS, proxy
+    │   └── TimedOut       silence
     ├── BadContent         what came is not what was asked for: truncated, too long, unknown kind
     └── BadRegistryConfig  the user's registry, credential or proxy configuration can't be used
 
@@ -58,6 +59,10 @@ class Unreachable(RegistryError):
     """`reason` is the title without the host's name."""
 
     reason = ""
+
+
+class TimedOut(Unreachable):
+    """The other side was silent for longer than it may be."""
 
 
 class BadContent(RegistryError):
@@ -201,8 +206,10 @@ def bad_redirect(host: str, location: str) -> ServerFailure:
     )
 
 
-def unreachable(host: str, reason: str, *, help: str | None = None) -> Unreachable:
-    error = Unreachable(
+def unreachable(
+    host: str, reason: str, *, help: str | None = None, kind: type[Unreachable] = Unreachable
+) -> Unreachable:
+    error = kind(
         f"cannot connect to {host}: {reason}",
         help=help or "check the name, the network and the proxy settings (HTTPS_PROXY, NO_PROXY)",
     )
@@ -219,7 +226,7 @@ def refused(host: str) -> Unreachable:
 
 
 def silent(host: str, seconds: float) -> Unreachable:
-    return unreachable(host, f"no answer within {seconds:.0f} s")
+    return unreachable(host, f"no answer within {seconds:.0f} s", kind=TimedOut)
 
 
 def tls_failure(host: str, reason: str, *, plain: bool) -> Unreachable:
@@ -253,6 +260,12 @@ def too_long(host: str, what: str, limit: int) -> BadContent:
     return BadContent(
         f"{what} from {host} is longer than {limit} bytes",
         help="the registry sends something else than the image describes; nothing was kept",
+    )
+
+
+def no_size(host: str, what: str) -> BadContent:
+    return BadContent(
+        f"{host} does not say how large {what} is", help="the registry is not one of OCI's distribution 1.1"
     )
 
 

@@ -23,6 +23,16 @@ class RegistryProvider:
     def __init__(self, repositories: Sequence[Repository]) -> None:
         self._repositories = repositories
 
+    def describe(self, digest: str) -> Descriptor:
+        """As `Repository.describe`, by the first that has it."""
+        *mirrors, origin = self._repositories
+        for repository in mirrors:
+            try:
+                return repository.describe(digest)
+            except (RegistryError, BlobError):
+                continue
+        return origin.describe(digest)
+
     def fetch(self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None]) -> None:
         *mirrors, origin = self._repositories
         for repository in mirrors:

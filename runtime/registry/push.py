@@ -111,6 +111,7 @@ class _Push:
         report(0)
         if not repository.has_blob(blob.digest):
             origin = self._mountable(blob.digest)
+            store.lease("blob", blob.digest)
             if not store.blobs.has(blob.digest):
                 if origin and mount(repository, blob.digest, origin):
                     return report(blob.size)

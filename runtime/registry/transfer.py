@@ -78,9 +78,10 @@ class Transfer:
 
 
 def fetch_blob(store: Store, provider: Provider, descriptor: Descriptor, transfer: Transfer) -> None:
-    """Have one blob in the store. Idempotent. Raises DigestMismatch, StoreFull, Cancelled and the provider's
-    errors."""
+    """Have one blob in the store, leased for this process. Idempotent. Raises DigestMismatch, StoreFull, Cancelled
+    and the provider's errors."""
     digest, blobs = descriptor.digest, store.blobs
+    store.lease("blob", digest)
     if blobs.has(digest):
         return
     report = transfer.reporter(digest, descriptor.size)
@@ -112,8 +113,7 @@ def fetch_blobs(
     """Have all blobs in the store, leased for this process, several fetched at once. The first failure stops
     the others and is raised; what they got stays for the next try."""
     wanted = {descriptor.digest: descriptor for descriptor in descriptors}
-    for digest in wanted:
-        store.lease("blob", digest)
+    store.lease("blob", *wanted)
     missing = [descriptor for digest, descriptor in wanted.items() if not store.blobs.has(digest)]
 
     def job(descriptor: Descriptor) -> Callable[[Transfer], None]:
@@ -164,14 +164,9 @@ def run_parallel(jobs: list[Callable[[Transfer], None]], transfer: Transfer) -> 
 
 
 def read_blob(store: Store, provider: Provider, descriptor: Descriptor, transfer: Transfer) -> bytes:
-    """A small blob's bytes, fetched if the store lacks it."""
+    """A small blob's bytes, fetched if the store lacks it; leased for this process."""
     fetch_blob(store, provider, descriptor, transfer)
-    try:
-        return store.blobs.read(descriptor.digest)
-    except FileNotFoundError:
-        # Deleted by another process's prune between the two steps.
-        fetch_blob(store, provider, descriptor, transfer)
-        return store.blobs.read(descriptor.digest)
+    return store.blobs.read(descriptor.digest)
 
 
 def copy_range(fd: int, start: int, size: int, writer: BlobWriter, report: Callable[[int], None]) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 
 from pybuild.runtime.sandbox import files, spec
-from pybuild.runtime.sandbox.errors import NotStarted
+from pybuild.runtime.sandbox.errors import LimitError, NotStarted
 from pybuild.runtime.sandbox.rootpath import make_directories, resolve
 
 TYPE_CHECKING = False
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
+_LIMIT_WORDS = {
+    "memory": ("memory limit", "memory.", "`memory`", "oom"),
+    "cpu": ("cpuset.", "`cpuset`", "cpu.", "`cpu`", "cpu-shares", "/cpu/"),
+    "pids": ("pids.", "`pids`"),
+}
+"""What the runtimes' messages about a controller hold."""
 
 
 class Bundle:
@@ -44,8 +50,14 @@ class Bundle:
         return self._step.meta.args[0] if self._step.meta.args else ""
 
     @property
-    def limited_memory(self) -> bool:
-        return "memory" in self._limits
+    def grouped(self) -> bool:
+        """Whether it has a control group of its own."""
+        return self._sandbox.cgroups.grouped(self._limits)
+
+    @property
+    def counted(self) -> bool:
+        """Whether its control group counts how often a limit was reached."""
+        return "memory" in self._limits or "pids" in self._limits
 
     def prepare(self) -> None:
         """Write the bundle; make the mount points and the working directory in the root. Raises NotStarted."""
@@ -54,7 +66,7 @@ class Bundle:
             hosts=sandbox.shared_file(files.hosts_file(step.meta.hostname, step.meta.extra_hosts)),
             resolv_conf=sandbox.shared_file(self._network.resolv_conf),
             netns=self._network.path,
-            cgroup=self.group if sandbox.cgroups.usable else None,
+            cgroup=self.group if self.grouped else None,
             rootless=sandbox.rootless,
             unified=sandbox.cgroups.unified,
         )
@@ -75,18 +87,30 @@ class Bundle:
         if not os.path.lexists(path):
             make_directories(path, root, self._step.identity.uid, self._step.identity.gid)
 
-    def failure(self) -> int | None:
-        """The exit code a shell has for a program that can't be executed, if the runtime's log says so (its
+    def failure(self, log: str, program: str) -> int | None:
+        """The exit code a shell has for a `program` that can't be executed, if the runtime's `log` says so (its
         message has gone to stderr); None when the log holds no error. Raises NotStarted for any other."""
-        message = _last_error(self.log)
+        message = _last_error(log)
         if message is None:
             return None
         lower = message.lower()
         if "executable file" in lower and "not found" in lower:
             return _NOT_FOUND
-        if "exec" in lower and self.program in message:
+        if "exec" in lower and program in message:
             return _NOT_FOUND if "no such file" in lower else _NOT_EXECUTABLE
-        raise _not_mounted(message) or NotStarted(message)
+        raise self._limit_refused(message) or _not_mounted(message) or NotStarted(message)
+
+    def _limit_refused(self, message: str) -> LimitError | None:
+        """The error for what the runtime says of a limit that it could not set."""
+        for controller, values in self._limits.items():
+            if any(word in message.lower() for word in _LIMIT_WORDS.get(controller, ())):
+                assert isinstance(values, dict)
+                asked = ", ".join(f"{name} {value}" for name, value in values.items())
+                return LimitError(
+                    f"the {controller} limit of the step ({asked}) can't be set: {message}",
+                    help="give it another value: more memory, or CPUs that this machine has",
+                )
+        return None
 
     def clean(self) -> None:
         """Remove everything made for the step but its results. Idempotent."""

@@ -8,53 +8,47 @@ them with it; orphans of the runtime itself are reaped by the runner's init.
 from __future__ import annotations
 
 import os
-import select
 import threading
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.sandbox import libc
-from pybuild.runtime.sandbox.bundle import Bundle
 from pybuild.runtime.sandbox.cgroups import Cgroups
+from pybuild.runtime.sandbox.container import Container
 from pybuild.runtime.sandbox.namespaces import rootless
-from pybuild.runtime.sandbox.output import Output
+from pybuild.runtime.sandbox.process import STDERR, STDOUT, ExitCode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pybuild.runtime.sandbox.bundle import Bundle
     from pybuild.runtime.sandbox.network import NetworkPool
     from pybuild.runtime.sandbox.runner import Child, Runner
     from pybuild.runtime.sandbox.step import Step
     from pybuild.runtime.solver.types import Cancellation
 
-STDOUT, STDERR = 1, 2
-_CHUNK = 1 << 16
-_SIGNALLED = 128
+__all__ = ["STDERR", "STDOUT", "ExitCode", "Sandbox"]
+
 _RUNTIME_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-
-
-class ExitCode(int):
-    """A step's exit code as a shell has it: 128 + number for a signal. `out_of_memory`: the kernel killed a
-    process of the step for want of memory (known only where a memory limit was set). `format_error`: it does not
-    know what the step's program is, which the step's output does not say then."""
-
-    out_of_memory = False
-    format_error = False
 
 
 class Sandbox:
     """Runs steps with one runtime. Thread-safe: many steps at once.
 
     Its files are in `work`, this process's own directory in the store; `close` it before that is removed. The
-    process must be in the build's mount namespace (`namespaces.enter`).
+    process must be in the build's mount namespace (`namespaces.enter`). `cgroup_parent` is where control groups of
+    steps go that name no parent.
     """
 
-    def __init__(self, work: str, runner: Runner, networks: NetworkPool, runtime: str) -> None:
+    def __init__(
+        self, work: str, runner: Runner, networks: NetworkPool, runtime: str, *, cgroup_parent: str = ""
+    ) -> None:
         self.directory = os.path.join(work, "sandbox")
         self.name = os.path.basename(work)
         self.networks = networks
         self.rootless = rootless()
         self.cgroups = Cgroups.detect(rootless=self.rootless)
+        self._cgroup_parent = cgroup_parent
         self._runner = runner
         self._guard = threading.Lock()
         self._count = 0
@@ -67,92 +61,90 @@ class Sandbox:
         os.mkdir(os.path.join(self.directory, "state"), 0o700)
         self._groups: set[str] = set()
         self._command = [runtime, "--root", os.path.join(self.directory, "state"), "--log-format", "json"]
-        if os.path.basename(runtime).startswith("crun"):
-            self._command.append("--cgroup-manager=" + ("cgroupfs" if self.cgroups.usable else "disabled"))
+        self._is_crun = os.path.basename(runtime).startswith("crun")
 
     def run(
-        self, step: Step, *, on_output: Callable[[int, bytes], None], cancellation: Cancellation
+        self,
+        step: Step,
+        *,
+        on_output: Callable[[int, bytes], None],
+        cancellation: Cancellation,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        on_start: Callable[[], None] | None = None,
     ) -> ExitCode:
         """Run the step to its end.
 
         `on_output(stream, bytes)` gets everything the step writes, as it comes, in this thread; stream 1 is
-        stdout, 2 stderr. Raises Cancelled when cancelled, with every process of the step dead; NotStarted when
-        the runtime can't set the container up; LimitError for a limit that can't be enforced. A program that is
-        not found or can't be executed is no error here: the runtime's message comes as stderr, the code is 127
-        or 126.
+        stdout, 2 stderr. A descriptor `stdin` is what the step reads, else it reads nothing; a descriptor `stdout`
+        is what it writes to in place of stream 1. Both stay the caller's; `on_start` is called, in this thread, once
+        the step's side has them and the caller may close its own. Raises Cancelled when cancelled, with every
+        process of the step dead; NotStarted when the runtime can't set the container up; LimitError for a
+        limit that can't be enforced. A program that is not found or can't be executed is no error here: the
+        runtime's message comes as stderr, the code is 127 or 126.
         """
         if cancellation.cancelled:
             raise Cancelled
+        container = Container(self, step)
+        try:
+            with container.start(stdin=stdin, stdout=stdout) as process:
+                forget = cancellation.on_cancel(process.kill)
+                try:
+                    if on_start is not None:
+                        on_start()
+                    process.attend(on_output)
+                finally:
+                    forget()
+                if cancellation.cancelled:
+                    raise Cancelled
+                return container.code(process)
+        finally:
+            container.close()
+
+    def new_name(self) -> str:
+        """A name that no other container of this machine has."""
         with self._guard:
             self._count += 1
-            number = self._count
-        limits = self.cgroups.limits(step)
-        network = self.networks.take(step.network)
-        bundle = Bundle(self, step, f"{self.name}-{number}", network, limits)
-        try:
-            bundle.prepare()
-            return self._run(bundle, on_output, cancellation)
-        finally:
-            try:
-                bundle.clean()
-            finally:
-                self.networks.give_back(network, reusable=not step.insecure)
+            return f"{self.name}-{self._count}"
 
-    def _run(
-        self, bundle: Bundle, on_output: Callable[[int, bytes], None], cancellation: Cancellation
-    ) -> ExitCode:
-        keep = ["--keep"] if bundle.limited_memory else []
-        spoken = Output(bundle.program, on_output)
-        child, outputs = self._start(["run", *keep, "--bundle", bundle.path, bundle.id], bundle.log)
-        with child:
-            forget = cancellation.on_cancel(child.kill)
-            try:
-                _stream(outputs, spoken)
-                code = child.wait() or 0
-            except BaseException:
-                child.kill()
-                child.wait()
-                raise
-            finally:
-                forget()
-                for fd in outputs:
-                    os.close(fd)
-        if cancellation.cancelled:
-            raise Cancelled
-        unable = bundle.failure()
-        if unable is not None:
-            return ExitCode(unable)
-        result = ExitCode(code if code >= 0 else _SIGNALLED - code)
-        result.format_error = spoken.format_error
-        if keep:
-            result.out_of_memory = self.cgroups.out_of_memory_kills(bundle.group) > 0
-            self._delete(bundle)
-        return result
+    def command(self, bundle: Bundle, log: str, arguments: Sequence[str]) -> list[str]:
+        """The runtime's command line; what goes wrong with it is written to `log`."""
+        manager = "cgroupfs" if bundle.grouped else "disabled"
+        options = ["--log", log, *([f"--cgroup-manager={manager}"] if self._is_crun else [])]
+        return [*self._command, *options, *arguments]
 
-    def _start(self, arguments: Sequence[str], log: str) -> tuple[Child, dict[int, int]]:
-        """Start the runtime: the child, and the streams by the descriptors they are read from."""
-        out_read, out_write = os.pipe()
-        error_read, error_write = os.pipe()
+    def spawn(self, command: Sequence[str], stdin: int, stdout: int, stderr: int) -> Child:
+        """Start the runtime. The descriptors stay the caller's."""
+        return self._runner.spawn(
+            command, env=_RUNTIME_ENV, cwd="/", stdin=stdin, stdout=stdout, stderr=stderr
+        )
+
+    def spawn_piped(
+        self, command: Sequence[str], stdin: int | None = None, stdout: int | None = None
+    ) -> tuple[Child, dict[int, int]]:
+        """Start the runtime: the child, and its streams by the descriptors they are read from, without those that
+        are given. It reads nothing without a `stdin`."""
+        wanted = (STDERR,) if stdout is not None else (STDOUT, STDERR)
+        pipes = {stream: os.pipe() for stream in wanted}
         try:
-            child = self._runner.spawn(
-                [*self._command, "--log", log, *arguments],
-                env=_RUNTIME_ENV,
-                cwd="/",
-                stdin=self._null,
-                stdout=out_write,
-                stderr=error_write,
+            child = self.spawn(
+                command,
+                self._null if stdin is None else stdin,
+                pipes[STDOUT][1] if stdout is None else stdout,
+                pipes[STDERR][1],
             )
         except BaseException:
-            os.close(out_read)
-            os.close(error_read)
+            for reading, _ in pipes.values():
+                os.close(reading)
             raise
         finally:
-            os.close(out_write)
-            os.close(error_write)
-        return child, {out_read: STDOUT, error_read: STDERR}
+            for _, writing in pipes.values():
+                os.close(writing)
+        return child, {reading: stream for stream, (reading, _) in pipes.items()}
 
-    def _delete(self, bundle: Bundle) -> None:
-        child, outputs = self._start(["delete", bundle.id], bundle.log)
+    def delete(self, bundle: Bundle) -> None:
+        """Have the runtime forget a container that it was told to keep."""
+        child, outputs = self.spawn_piped(self.command(bundle, bundle.log, ["delete", bundle.id]))
         with child:
             child.wait()
         for fd in outputs:
@@ -179,7 +171,7 @@ class Sandbox:
 
     def own_group(self, parent: str) -> str:
         """This build's control group below `parent`, removed when the build ends, however it does."""
-        group = self.cgroups.path(self.name, "", parent)
+        group = self.cgroups.path(self.name, "", parent or self._cgroup_parent)
         with self._guard:
             if group not in self._groups:
                 self._groups.add(group)
@@ -199,19 +191,3 @@ class Sandbox:
             self.cgroups.remove(group)
         libc.umount(self.directory, libc.MNT_DETACH)
         os.rmdir(self.directory)
-
-
-def _stream(outputs: dict[int, int], on_output: Callable[[int, bytes], None]) -> None:
-    """Pass on everything until both streams are closed by their last writer."""
-    poll = select.poll()
-    for fd in outputs:
-        poll.register(fd, select.POLLIN)
-    left = len(outputs)
-    while left:
-        for fd, _ in poll.poll():
-            data = os.read(fd, _CHUNK)
-            if data:
-                on_output(outputs[fd], data)
-            else:
-                poll.unregister(fd)
-                left -= 1

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pybuild.compiler.ops import HostIP
+    from pybuild.runtime.sandbox.surroundings import Dns
 
 HOST_RESOLV_CONF = "/etc/resolv.conf"
 _PUBLIC_RESOLVERS = ("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844")
@@ -50,6 +51,18 @@ def resolv_conf(text: str, forwarder: str | None = None) -> str:
         names = (forwarder,) if forwarder and local else _PUBLIC_RESOLVERS
         kept = [*(f"nameserver {name}" for name in names), *kept]
     return "\n".join(kept) + "\n"
+
+
+def with_dns(text: str, dns: Dns | None) -> str:
+    """The host's resolv.conf with what `dns` says instead: each kind of line that it has any of."""
+    if dns is None:
+        return text
+    given = {"nameserver": dns.servers, "options": dns.options, "search": dns.search}
+    replaced = {word for word, values in given.items() if values} | ({"domain"} if dns.search else set())
+    lines = [line for line in text.splitlines() if line.split()[:1] not in [[word] for word in replaced]]
+    lines += [f"nameserver {one}" for one in dns.servers]
+    lines += [f"{word} {' '.join(given[word])}" for word in ("options", "search") if given[word]]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def read_host_resolv_conf() -> str:

@@ -17,7 +17,7 @@ import threading
 
 from pybuild.compiler.ops import NetMode
 from pybuild.runtime.sandbox.errors import SandboxError
-from pybuild.runtime.sandbox.files import read_host_resolv_conf, resolv_conf
+from pybuild.runtime.sandbox.files import read_host_resolv_conf, resolv_conf, with_dns
 from pybuild.runtime.sandbox.find import find_program, install_command
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pybuild.runtime.sandbox.runner import Child, Runner
+    from pybuild.runtime.sandbox.surroundings import Dns
 
 ADDRESS = "10.177.83.2"
 GATEWAY = "10.177.83.1"
@@ -71,11 +72,18 @@ class NetworkPool:
 
     Without pasta and slirp4netns, or where they fail, the default network is the host's: `notice` is told once
     why; with `isolate` it is an error instead, and so it is once a private one has been made: no build runs some
-    steps isolated and others not.
+    steps isolated and others not. With `host` the default network is the host's anyway.
     """
 
     def __init__(
-        self, runner: Runner, directory: str, *, notice: Callable[[str], None], isolate: bool = False
+        self,
+        runner: Runner,
+        directory: str,
+        *,
+        notice: Callable[[str], None],
+        isolate: bool = False,
+        host: bool = False,
+        dns: Dns | None = None,
     ) -> None:
         self._runner = runner
         self._directory = directory
@@ -90,14 +98,15 @@ class NetworkPool:
         self._worked = False
         self._told = False
         self._closed = False
-        self._host_conf = read_host_resolv_conf()
+        self._host = host
+        self._host_conf = with_dns(read_host_resolv_conf(), dns)
         self._private_conf = resolv_conf(self._host_conf, RESOLVER)
 
     def prefetch(self, count: int = 1) -> None:
         """Begin to make networks in the background until `count` are idle or on their way."""
         with self._changed:
             missing = count - len(self._idle) - self._starting
-            if self._closed or self._refusal is not None or missing <= 0:
+            if self._host or self._closed or self._refusal is not None or missing <= 0:
                 return
             self._starting += missing
         for _ in range(missing):
@@ -106,7 +115,7 @@ class NetworkPool:
     def take(self, mode: NetMode) -> Network:
         """A network for a step; give it back. Raises SandboxError when a private one is demanded and can't be
         made."""
-        if mode == NetMode.HOST:
+        if mode == NetMode.HOST or (self._host and mode == NetMode.UNSET):
             return Network(None, self._host_conf or self._private_conf)
         if mode == NetMode.NONE:
             return Network("", self._private_conf)

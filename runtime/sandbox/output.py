@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _STDERR = 2
 _FORMAT_ERROR = "exec format error"
+_RECORD = b'{"msg":"exec container process'
+"""How crun's record begins."""
+_LONGEST_RECORD = 8192
 
 
 class Output:
@@ -24,11 +27,26 @@ class Output:
         self._program = program
         self._on_output = on_output
         self._first = True
+        self._held = b""
         self.format_error = False
 
     def __call__(self, stream: int, data: bytes) -> None:
-        reason = self._reason(data) if self._first and stream == _STDERR else None
-        self._first = False
+        if self._first and stream == _STDERR:
+            self._held += data
+            if not _is_cut(self._held):
+                self.finish()
+        else:
+            self._on_output(stream, data)
+            self._first = self._first and bool(self._held)
+
+    def finish(self) -> None:
+        """Pass on what has been held back, as nothing more comes that could complete it."""
+        data, self._held, self._first = self._held, b"", False
+        if data:
+            self._pass(_STDERR, data)
+
+    def _pass(self, stream: int, data: bytes) -> None:
+        reason = self._reason(data)
         if reason is None:
             self._on_output(stream, data)
         elif reason.lower() == _FORMAT_ERROR:
@@ -43,11 +61,22 @@ class Output:
             return None
         if text == f"exec {self._program}: {_FORMAT_ERROR}":
             return _FORMAT_ERROR
-        if not text.startswith('{"msg":"exec container process'):
+        if not data.startswith(_RECORD):
             return None
         try:
             message = str(json.loads(text)["msg"])
         except (ValueError, KeyError):
             return None
-        head = f"exec container process `{self._program}`: "
-        return message.removeprefix(head) if message.startswith(head) else None
+        for why in ("", "(missing dynamic library?) "):
+            head = f"exec container process {why}`{self._program}`: "
+            if message.startswith(head):
+                reason = message.removeprefix(head)
+                return f"{reason}; its interpreter is missing, perhaps" if why else reason
+        return None
+
+
+def _is_cut(data: bytes) -> bool:
+    """Whether it may be the start of crun's record, which comes in pieces and ends with its line."""
+    if data.endswith(b"\n") or len(data) > _LONGEST_RECORD:
+        return False
+    return data.startswith(_RECORD) or _RECORD.startswith(data)

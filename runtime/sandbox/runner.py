@@ -18,6 +18,7 @@ as the last descriptor. Messages are marshalled tuples:
     NETNS, key, path               descriptor report
     DROP_NETNS, key, path          descriptor report
     KILL, key
+    SIGNAL, key, number
     GROUPS, directories            control groups to remove at the end
 
 Into `report` go two numbers of eight bytes: the pid when the process is started (a negative one is an errno, and
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-SPAWN, NETNS, DROP_NETNS, KILL, GROUPS = range(5)
+SPAWN, NETNS, DROP_NETNS, KILL, SIGNAL, GROUPS = range(6)
 NUMBER = struct.Struct("=q")
 MAX_MESSAGE = 128 << 10
 
@@ -73,8 +74,15 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL the process and all its descendants. Harmless after the end."""
+        self._tell((KILL, self.key))
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal. Harmless after the end."""
+        self._tell((SIGNAL, self.key, int(number)))
+
+    def _tell(self, request: tuple[int, ...]) -> None:
         try:
-            self._runner.send((KILL, self.key), ())
+            self._runner.send(request, ())
         except SandboxError:
             # The runner has ended, and everything it started with it.
             pass

@@ -14,7 +14,7 @@ import struct
 
 from pybuild.runtime.sandbox import libc
 from pybuild.runtime.sandbox.cgroups import remove_group
-from pybuild.runtime.sandbox.runner import GROUPS, KILL, MAX_MESSAGE, NETNS, NUMBER, SPAWN
+from pybuild.runtime.sandbox.runner import GROUPS, KILL, MAX_MESSAGE, NETNS, NUMBER, SIGNAL, SPAWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ class _Runner:
         operation, *request = marshal.loads(data)
         if operation == KILL:
             self._kill(request[0])
+        elif operation == SIGNAL:
+            self._signal(*request)
         elif operation == GROUPS:
             self._groups += request[0]
         else:
@@ -193,6 +195,11 @@ class _Runner:
                 os.kill(target, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+    def _signal(self, key: int, number: int) -> None:
+        pid = self._by_key.get(key)
+        if pid is not None:
+            os.kill(pid, number)
 
     def _descendants(self, pid: int) -> list[int]:
         children: dict[int, list[int]] = {}

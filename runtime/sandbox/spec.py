@@ -147,6 +147,11 @@ def configuration(step: Step, around: Surroundings, limits: Mapping[str, object]
     return text if filter is None else f'{text[:-2]},"seccomp":{filter}}}}}'
 
 
+def process_text(step: Step) -> str:
+    """The text of a `process.json`: a process that joins a container."""
+    return json.dumps(_process(step), separators=(",", ":"))
+
+
 def environment(meta: Meta, secret_env: Iterable[str], home: str) -> list[str]:
     """The step's variables: the image's, the proxies, a default PATH, secrets, and HOME where none is set.
 
@@ -240,7 +245,7 @@ def _process(step: Step) -> dict[str, object]:
     capabilities = list(_own_capabilities()) if step.insecure else list(CAPABILITIES)
     sets = ("bounding", "effective", "permitted", *(("inheritable", "ambient") if step.insecure else ()))
     return {
-        "terminal": False,
+        "terminal": step.terminal,
         "user": {
             "uid": step.identity.uid,
             "gid": step.identity.gid,

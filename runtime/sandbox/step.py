@@ -45,6 +45,7 @@ class Step:
 
     `secret_env` holds `NAME=value` strings that come after every other variable; `shm_size` is in bytes;
     `pids` 0 means no limit of its own. `readonly` forbids writes to the root. `devices` is what CDI devices change.
+    `terminal`: its streams are a terminal.
     """
 
     __slots__ = (
@@ -60,6 +61,7 @@ class Step:
         "secret_env",
         "security",
         "shm_size",
+        "terminal",
     )
 
     def __init__(
@@ -77,6 +79,7 @@ class Step:
         shm_size: int = DEFAULT_SHM_SIZE,
         readonly: bool = False,
         devices: Edits | None = None,
+        terminal: bool = False,
     ) -> None:
         self.rootfs = rootfs
         self.meta = meta
@@ -90,6 +93,7 @@ class Step:
         self.shm_size = shm_size or DEFAULT_SHM_SIZE
         self.readonly = readonly
         self.devices = devices
+        self.terminal = terminal
 
     @property
     def insecure(self) -> bool:

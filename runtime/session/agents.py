@@ -13,6 +13,7 @@ import threading
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.session.keys import read_key
+from pybuild.runtime.session.sockets import Sockets
 from pybuild.runtime.session.types import Agents
 
 TYPE_CHECKING = False
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 SOCKET_VARIABLE = "SSH_AUTH_SOCK"
-LONGEST = 100
-"""Characters that the path of a socket may have, a few less than the kernel's limit."""
 
 _HELP = "write --ssh default, or --ssh ID=SOCKET, or --ssh ID=KEY[,KEY]"
 
@@ -119,8 +118,7 @@ def _usage(text: str, title: str) -> UsageError:
 
 
 class ClientAgents(Agents):
-    """The agents of `sources`. Thread-safe. `directory` gives a directory of this process's own, in which sockets
-    of agents for keys are made where their paths aren't too long. `close` it."""
+    """The agents of `sources`. Thread-safe. `directory` is as in `Sockets`. `close` it."""
 
     def __init__(
         self,
@@ -129,11 +127,10 @@ class ClientAgents(Agents):
         runner: Runner | None = None,
     ) -> None:
         self._sources = {source.id: source for source in sources}
-        self._directory = directory
+        self._sockets = Sockets(directory)
         self._runner = runner
         self._guard = threading.Lock()
         self._started: dict[str, KeyAgent] = {}
-        self._place: str | None = None
 
     def socket(self, id: str) -> str | None:
         """See `Agents`."""
@@ -145,8 +142,8 @@ class ClientAgents(Agents):
         with self._guard:
             agent = self._started.get(source.id)
             if agent is None:
-                path = os.path.join(self._sockets(), str(len(self._started)))
-                agent = self._started[source.id] = KeyAgent(path, source.keys, self._runner)
+                agent = KeyAgent(self._sockets.path(), source.keys, self._runner)
+                self._started[source.id] = agent
             return agent.path
 
     def raw(self, id: str) -> bool:
@@ -154,18 +151,9 @@ class ClientAgents(Agents):
         source = self._sources.get(id or DEFAULT)
         return source is not None and source.raw
 
-    def _sockets(self) -> str:
-        """The directory of sockets, for this user alone."""
-        if self._place is None:
-            place = os.path.join(self._directory(), "agents") if self._directory is not None else ""
-            if place and len(os.fsencode(place)) + 8 <= LONGEST:
-                os.mkdir(place, 0o700)
-            else:
-                from tempfile import mkdtemp
-
-                place = mkdtemp(prefix="pybuild-ssh-", dir="/tmp")
-            self._place = place
-        return self._place
+    def missing(self, id: str) -> str:
+        """See `Agents`."""
+        return f"unset ssh forward key {id or DEFAULT}"
 
     def close(self) -> None:
         """End the agents that were started. Idempotent."""
@@ -173,11 +161,4 @@ class ClientAgents(Agents):
             started, self._started = self._started, {}
             for agent in started.values():
                 agent.close()
-            place, self._place = self._place, None
-        if place is not None:
-            for name in os.listdir(place):
-                try:
-                    os.unlink(os.path.join(place, name))
-                except FileNotFoundError:
-                    continue  # an agent takes its socket away itself when it can
-            os.rmdir(place)
+        self._sockets.close()

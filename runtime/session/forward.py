@@ -10,21 +10,16 @@ bytes, the first of which is the kind.
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pybuild.runtime.session.listening import CHUNK, Listening, at, shut
 
 REQUEST_IDENTITIES, SIGN_REQUEST, EXTENSION = 11, 13, 27
 FAILURE, EXTENSION_FAILURE = 5, 28
 PASSED = (REQUEST_IDENTITIES, SIGN_REQUEST)
 LONGEST = 256 << 10
 """Bytes of a message: as many as OpenSSH's agent takes."""
-_BACKLOG = 64
-_CHUNK = 1 << 16
 
 
 class Forward:
@@ -36,59 +31,25 @@ class Forward:
         self.path = path
         self._agent = agent
         self._raw = raw
-        self._guard = threading.Lock()
-        self._open: set[socket.socket] | None = set()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            _at(path, self._listener.bind)
-            os.chown(path, uid, gid)
-            os.chmod(path, mode & 0o777)
-            self._listener.listen(_BACKLOG)
-        except BaseException:
-            self._listener.close()
-            if os.path.lexists(path):
-                os.unlink(path)
-            raise
-        threading.Thread(target=self._accept, name="ssh forward", daemon=True).start()
+        self._listening = Listening(path, self._serve, uid=uid, gid=gid, mode=mode)
 
     def close(self) -> None:
         """Idempotent."""
-        with self._guard:
-            if self._open is None:
-                return
-            connections, self._open = self._open, None
-        for one in (self._listener, *connections):
-            _shut(one)
-        self._listener.close()
-        os.unlink(self.path)
+        self._listening.close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), name="ssh agent", daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, listening: Listening, client: socket.socket) -> None:
         """One connection of the step to its end. An agent that is gone ends it."""
-        with client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-            with self._guard:
-                if self._open is None:
-                    return
-                self._open |= {client, server}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+            if not listening.joined(server):
+                return
             try:
-                _at(self._agent, server.connect)
+                at(self._agent, server.connect)
                 if self._raw:
                     _connect(client, server)
                 else:
                     _filter(client, server)
-            except OSError:
-                return
             finally:
-                with self._guard:
-                    if self._open is not None:
-                        self._open -= {client, server}
+                listening.left(server)
 
 
 def _filter(client: socket.socket, server: socket.socket) -> None:
@@ -121,7 +82,7 @@ def _message(stream: socket.socket) -> bytes | None:
 def _read(stream: socket.socket, size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
-        part = stream.recv(min(_CHUNK, size - len(data)))
+        part = stream.recv(min(CHUNK, size - len(data)))
         if not part:
             break
         data += part
@@ -142,25 +103,9 @@ def _connect(client: socket.socket, server: socket.socket) -> None:
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
     try:
-        while data := source.recv(_CHUNK):
+        while data := source.recv(CHUNK):
             target.sendall(data)
     except OSError:
         pass
     finally:
-        _shut(target)
-
-
-def _shut(one: socket.socket) -> None:
-    try:
-        one.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
-
-
-def _at(path: str, use: Callable[[str], object]) -> None:
-    """Use a socket's path through its directory's descriptor: an address holds 107 bytes at most."""
-    fd = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        use(f"/proc/self/fd/{fd}/{os.path.basename(path)}")
-    finally:
-        os.close(fd)
+        shut(target)

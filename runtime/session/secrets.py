@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_SIZE = 500 << 10
 """Bytes that a secret may have."""
 
-_HELP = "write --secret id=ID,src=PATH or --secret id=ID,env=NAME"
+_HELP = "write --secret ID=env:NAME or --secret ID=file:PATH; also --secret id=ID,env=NAME or id=ID,src=PATH"
 
 
 class SecretSource:
@@ -54,9 +54,9 @@ class ClientSecrets(Secrets):
 
 
 def parse(text: str) -> SecretSource:
-    """The source that `id=ID[,type=file|env][,src=PATH][,env=NAME]` names; without one it is the variable named
-    like the id if that is set, else the file of that name. Raises UsageError, also for a file that isn't there or is
-    too big."""
+    """The source that `ID=env:NAME`, `ID=file:PATH` or `id=ID[,type=file|env][,src=PATH][,env=NAME]` names; without
+    one it is the variable named like the id if that is set, else the file of that name. Raises UsageError, also for
+    a file that isn't there or is too big, and for a variable that `env:` names and that is not set."""
     words = _words(text)
     id, path, variable = words.get("id", ""), words.get("src", ""), words.get("env", "")
     if not id:
@@ -67,6 +67,10 @@ def parse(text: str) -> SecretSource:
         path, variable = ("", id) if id in os.environ else (id, "")
     if path:
         _check_file(id, path)
+    elif variable not in os.environ and _short(text):
+        raise UsageError(
+            f"secret {id}: the variable {variable} is not set", help=f"set it, or give a file: {id}=file:PATH"
+        )
     return SecretSource(id, variable=variable) if variable else SecretSource(id, path=os.path.abspath(path))
 
 
@@ -84,6 +88,9 @@ def named(text: str) -> tuple[str, ...] | None:
 
 def _words(text: str) -> dict[str, str]:
     """The fields of a flag by key, `source` among them as `src`."""
+    short = _short(text)
+    if short:
+        return short
     words: dict[str, str] = {}
     for field in fields(text, "secret"):
         key, equals, value = field.partition("=")
@@ -96,6 +103,16 @@ def _words(text: str) -> dict[str, str]:
             raise _usage(text, f"unexpected key '{key}' in '{field}'")
         words["src" if key == "source" else key] = value
     return words
+
+
+def _short(text: str) -> dict[str, str]:
+    """The fields that `ID=env:NAME` and `ID=file:PATH` stand for; empty for another form. What follows the colon is
+    taken as it is. A flag without `id=` means nothing else, and `id=…` is never this form."""
+    id, _, place = text.partition("=")
+    kind, colon, value = place.partition(":")
+    if id.lower() == "id" or not id or not colon or not value or kind not in ("env", "file"):
+        return {}
+    return {"id": id, "env" if kind == "env" else "src": value}
 
 
 def fields(text: str, what: str) -> list[str]:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from pybuild.lang.diagnostics import UserError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 else:
     Protocol = object
+
+
+class MissingSecret(UserError):
+    """The client did not give the secret `id` that something needs."""
+
+    def __init__(self, title: str, id: str, *, help: str) -> None:
+        super().__init__(title, help=help)
+        self.id = id
+
+
+class MissingAgent(MissingSecret):
+    """The client did not give the SSH agent `id` that something needs."""
 
 
 class Secrets(Protocol):
@@ -26,3 +40,6 @@ class Agents(Protocol):
 
     def raw(self, id: str) -> bool:
         """Whether a step may ask everything of the agent, and not only for its keys and for signatures."""
+
+    def missing(self, id: str) -> str:
+        """What to say when something needs an agent that isn't there."""

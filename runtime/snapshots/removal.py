@@ -34,7 +34,7 @@ def remove_tree(path: str | bytes) -> None:
         return
     parent = os.open(os.path.dirname(path) or b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _remove_entry(parent, os.path.basename(path), found, mounts=_mounts_below(path), path=path)
+        _remove_entry(parent, os.path.basename(path), found, mounts=mounts_below(path), path=path)
     finally:
         os.close(parent)
 
@@ -190,7 +190,7 @@ def _unlock(parent: int, name: bytes) -> None:
         os.close(fd)
 
 
-def _mounts_below(path: bytes) -> list[bytes]:
+def mounts_below(path: bytes) -> list[bytes]:
     """Mount points at or below `path` in this mount namespace, spelled as beginning with `path`."""
     real = os.path.realpath(path)
     found = []

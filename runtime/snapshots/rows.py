@@ -115,7 +115,7 @@ class Rows:
 
     def trusted(self, snapshot: int) -> bool:
         """Whether the snapshot and its ancestors are of this kind, have their files, and were made in this
-        boot or synced since."""
+        boot or synced since. It stays so while the process lives if it has leased the snapshot before."""
         seen: list[int] = []
         at: int | None = snapshot
         while at is not None and at not in self._trusted:
@@ -135,14 +135,19 @@ class Rows:
                 return False
             seen.append(at)
             at = _number(parent)
-        self._trusted.update(seen)
+        if self.store.leases("snapshot", str(snapshot)):
+            self._trusted.update(seen)
         return True
 
-    def add(self, parent: int | None, made: bytes, origin: int | None = None) -> int:
+    def add(self, parent: int | None, made: bytes, origin: int | None = None, *, apart: bool = False) -> int:
         """Make directory `made`, which holds `fs`, a snapshot; its number. After a crash it is there whole or
-        is an orphan that nothing refers to."""
+        is an orphan that nothing refers to. `apart` gives it an identity that no content has."""
+        owner = os.path.basename(self.store.work)
         with self.store.transaction() as db:
-            snapshot = self._insert(db, parent, origin, shares=False)
+            snapshot = self._insert(db, owner, parent, origin, shares=False)
+            if apart:
+                identity = f"apart:{os.urandom(16).hex()}"
+                db.execute("UPDATE snapshot SET identity = ? WHERE id = ?", (identity, snapshot))
             self._make_room(snapshot)
             os.rename(made, self.directory(snapshot))
         self._known[snapshot] = (parent, origin, False)
@@ -150,8 +155,9 @@ class Rows:
 
     def share(self, parent: int | None, origin: int) -> int:
         """A snapshot with the files of `origin` over `parent`; its number. One transaction."""
+        owner = os.path.basename(self.store.work)
         with self.store.transaction() as db:
-            snapshot = self._insert(db, parent, origin, shares=True)
+            snapshot = self._insert(db, owner, parent, origin, shares=True)
             self._make_room(snapshot)
         self._known[snapshot] = (parent, origin, True)
         return snapshot
@@ -166,7 +172,9 @@ class Rows:
         )
         return self._first_trusted(rows)
 
-    def _insert(self, db: sqlite3.Connection, parent: int | None, origin: int | None, *, shares: bool) -> int:
+    def _insert(
+        self, db: sqlite3.Connection, owner: str, parent: int | None, origin: int | None, *, shares: bool
+    ) -> int:
         depth = 1
         for needed in (origin, parent):
             if needed is not None:
@@ -180,6 +188,7 @@ class Rows:
             (parent, self.kind, self.store.boot, depth, origin, shares),
         ).lastrowid
         assert snapshot is not None
+        db.execute("INSERT INTO lease VALUES (?, 'made', ?)", (owner, str(snapshot)))
         return snapshot
 
     def _make_room(self, snapshot: int) -> None:
@@ -215,18 +224,22 @@ class Rows:
         return None
 
     def remove(self, snapshots: Iterable[int]) -> list[int]:
-        """Delete snapshots; those removed. One that is leased, or that a snapshot which stays is based on or
-        has its layer from, stays, and so do its ancestors."""
+        """Delete snapshots and the records that lead to them; those removed. One that is leased, that another
+        process has made and not ended since, or that a snapshot which stays is based on or has its layer from,
+        stays, and so do its ancestors."""
         wanted = set(snapshots)
         removed: list[int] = []
+        owner = os.path.basename(self.store.work)
         with self.store.transaction() as db:
-            leased = {int(row[0]) for row in db.execute("SELECT ref FROM lease WHERE kind = 'snapshot'")}
+            leases = "SELECT ref FROM lease WHERE kind = 'snapshot' OR kind = 'made' AND owner != ?"
+            leased = {int(row[0]) for row in db.execute(leases, (owner,))}
             highest = db.execute("SELECT max(id) FROM snapshot").fetchone()[0]
             for snapshot in self._latest_first(wanted - leased):
                 needed = "SELECT 1 FROM snapshot WHERE parent = ?1 OR origin = ?1"
                 if db.execute(needed, (snapshot,)).fetchone() is None:
                     db.execute("DELETE FROM snapshot WHERE id = ?", (snapshot,))
                     removed.append(snapshot)
+            _delete_records(db, set(removed))
             if highest in removed:
                 db.execute("DELETE FROM snapshot WHERE kind = ?", (REMOVED,))
                 db.execute(
@@ -244,6 +257,18 @@ class Rows:
         """Those of this kind, users before what they need: that has a lower number always."""
         rows = self.store.query("SELECT id FROM snapshot WHERE kind = ? ORDER BY id DESC", self.kind)
         return [number for (found,) in rows if (number := _number(found)) in snapshots and number is not None]
+
+
+def _delete_records(db: sqlite3.Connection, removed: set[int]) -> None:
+    """Delete the records that lead to one of `removed`."""
+    if removed:
+        rows = db.execute("SELECT key, results FROM record").fetchall()
+        gone = [
+            (key,)
+            for key, results in rows
+            if not removed.isdisjoint(int(part) for part in results.split(",") if part.isdecimal())
+        ]
+        db.executemany("DELETE FROM record WHERE key = ?", gone)
 
 
 def sync_old(store: Store) -> int:
@@ -273,6 +298,7 @@ def sweep_orphans(store: Store) -> list[int]:
     rows = Rows(store, "")
     orphans: list[int] = []
     taken: list[bytes] = []
+    room = os.fsencode(store.work)
     with store.transaction() as db:
         known = {
             int(row[0])
@@ -280,7 +306,7 @@ def sweep_orphans(store: Store) -> list[int]:
         }
         for name in os.listdir(store.path("snapshots")):
             if name.isdecimal() and int(name) not in known:
-                aside = rows.room()
+                aside = os.path.join(room, os.urandom(8).hex().encode())
                 try:
                     os.rename(rows.directory(int(name)), aside)
                 except FileNotFoundError:

@@ -49,7 +49,8 @@ def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cance
     known = rows.stacked(parent, origin)
     if known is not None:
         rows.store.lease("snapshot", str(known))
-        return known
+        if rows.trusted(known):
+            return known
     apart = set()
     if isinstance(snapshotter, OverlaySnapshotter):
         apart = shared_inodes(rows, origin, parent)

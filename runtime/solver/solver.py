@@ -12,33 +12,38 @@ For a wanted vertex, in this order:
 
 A *flight* is one vertex being solved; it is shared by all clients that want it and ends when it is done, when
 it fails, or when its last client leaves. A client that fails leaves its flights; what nobody else wants is
-cancelled.
+cancelled. What failed is tried again for a later client, but not while goals are solved that began before it failed.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from hashlib import sha256
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.solver.loop import All, Call, Loop, Slots, Task
-from pybuild.runtime.solver.types import Cancellation, Input, Observer
+from pybuild.runtime.solver.types import Cancellation, Input, Observer, Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Generic, TypeVar
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Generic, TypeAlias, TypeVar
 
     from pybuild.runtime.solver.loop import Body
     from pybuild.runtime.solver.types import Delegate
 
     V = TypeVar("V")
     R = TypeVar("R")
+    Elsewhere: TypeAlias = Callable[[V, str, Cancellation], "Callable[[], Sequence[R] | None] | None"]
 else:
     from pybuild.runtime.solver.types import Generic
 
     V = R = None
+
+AGAIN = 0.1
+"""Seconds between two looks at whether another process waits."""
 
 
 def combine_keys(op_key: str, inputs: Iterable[tuple[str, int]]) -> str:
@@ -48,9 +53,9 @@ def combine_keys(op_key: str, inputs: Iterable[tuple[str, int]]) -> str:
 
 
 class Flight(Generic[V, R]):
-    """One vertex being solved. `ran` tells results made here from ones that were found."""
+    """One vertex being solved. `ran` tells results made here from ones that were found; `span` is when it ran."""
 
-    __slots__ = ("adopted", "cancellation", "clients", "key", "parts", "ran", "task", "vertex")
+    __slots__ = ("adopted", "cancellation", "clients", "key", "parts", "ran", "span", "task", "vertex")
 
     def __init__(self, vertex: V) -> None:
         self.vertex = vertex
@@ -59,6 +64,7 @@ class Flight(Generic[V, R]):
         self.parts: list[Flight[V, R]] = []
         self.key: Task | None = None
         self.ran = False
+        self.span = (0.0, 0.0)
         self.adopted: dict[int, R] = {}
         self.task: Task
 
@@ -69,16 +75,25 @@ class Flight(Generic[V, R]):
 
 
 class Client:
-    """One call of `solve`: waits, and can leave early."""
+    """One call of `solve`, or one goal of several: waits, and can leave early. `ran`: one of its results was made."""
 
-    __slots__ = ("error", "finished", "flights", "results", "task")
+    __slots__ = ("error", "finished", "flights", "ran", "results", "task")
 
     def __init__(self) -> None:
         self.task: Task
         self.flights: set[Flight[object, object]] = set()
         self.finished = threading.Event()
         self.results: list[object] = []
+        self.ran = False
         self.error: BaseException | None = None
+
+    def seconds(self) -> float:
+        """How long any of its flights ran: the length of the union of their spans."""
+        total, reached = 0.0, 0.0
+        for begin, end in sorted(flight.span for flight in self.flights):
+            total += max(0.0, end - max(begin, reached))
+            reached = max(reached, end)
+        return total
 
 
 class Solver(Generic[V, R]):
@@ -90,34 +105,95 @@ class Solver(Generic[V, R]):
         *,
         observer: Observer[V] | None = None,
         max_parallelism: int | None = None,
+        elsewhere: Elsewhere[V, R] | None = None,
     ) -> None:
+        """`elsewhere` gives, for a key that has no record, what brings the results from another place if they are
+        there; None from that is a miss."""
         self._delegate = delegate
+        self._elsewhere = elsewhere
         self._observer = observer or Observer()
         self._loop = Loop()
         self._slots = Slots(self._loop, max_parallelism)
         self._flights: dict[str, Flight[V, R]] = {}
         self._keys: dict[str, Task] = {}
         self._anew: dict[str, bool] = {}
+        self._lasting = 0
+        """Solves of several goals that go on: what fails meanwhile stays failed for all of them."""
+        self.outlasting = 0
+        """Flights that go on for other processes alone."""
 
     def solve(self, edges: Sequence[Input[V]], cancellation: Cancellation | None = None) -> list[R]:
         """The results of `edges`. Raises the first failure, after all that only this call wanted has ended;
         Cancelled after `cancellation`."""
         client = Client()
         self._loop.post(lambda: self._join(client, edges))
-        forget = cancellation.on_cancel(lambda: self._leave(client)) if cancellation else None
+        self._await([client], cancellation)
+        if client.error is not None:
+            raise client.error
+        return client.results  # type: ignore[return-value]
+
+    def solve_each(
+        self, edges: Sequence[Input[V]], cancellation: Cancellation | None = None
+    ) -> list[Outcome[R]]:
+        """What came of each of `edges`. The failure of one cancels only what no other wants, and a vertex that
+        failed is not tried again for another. Raises Cancelled after `cancellation`, all of them having ended."""
+        clients = [Client() for _ in edges]
+
+        def join() -> None:
+            self._last(1)
+            for client, edge in zip(clients, edges, strict=True):
+                self._join(client, [edge])
+
+        self._loop.post(join)
         try:
-            while not client.finished.wait(3600):
-                pass
+            self._await(clients, cancellation)
+        finally:
+            self._loop.post(lambda: self._last(-1))
+        if cancellation is not None and cancellation.cancelled:
+            raise Cancelled
+        return [
+            Outcome(None, one.error, False, one.seconds())
+            if one.error is not None
+            else Outcome(one.results[0], None, not one.ran, one.seconds())  # type: ignore[arg-type]
+            for one in clients
+        ]
+
+    def _await(self, clients: Sequence[Client], cancellation: Cancellation | None) -> None:
+        """Until all have finished. A cancellation, and an exception that comes to this thread, has them leave."""
+
+        def leave() -> None:
+            for client in clients:
+                self._leave(client)
+
+        forget = cancellation.on_cancel(leave) if cancellation else None
+        try:
+            for client in clients:
+                while not client.finished.wait(3600):
+                    pass
         except BaseException:
-            self._leave(client)
-            client.finished.wait()
+            leave()
+            for client in clients:
+                client.finished.wait()
             raise
         finally:
             if forget is not None:
                 forget()
-        if client.error is not None:
-            raise client.error
-        return client.results  # type: ignore[return-value]
+
+    def _last(self, change: int) -> None:
+        """A solve of several goals begins or ends. What failed before is to be tried again."""
+        if not self._lasting:
+            self._flights = {name: one for name, one in self._flights.items() if one.task.error is None}
+            self._keys = {name: task for name, task in self._keys.items() if task.error is None}
+        self._lasting += change
+
+    def _again(self, task: Task) -> bool:
+        """Whether a task is to be tried again, as it failed."""
+        return task.error is not None and (not self._lasting or isinstance(task.error, Cancelled))
+
+    def keys(self) -> dict[str, str]:
+        """The cache keys that are known so far, by the digests of their vertices."""
+        known = list(self._keys.items())
+        return {digest: task.value for digest, task in known if task.done and task.error is None}
 
     def close(self) -> None:
         self._loop.close()
@@ -138,6 +214,7 @@ class Solver(Generic[V, R]):
                     flight.adopted.get(edge.index, flight.task.value[edge.index])
                     for edge, flight in zip(edges, flights, strict=True)
                 ]
+                client.ran = any(flight.ran for flight in flights)
         except BaseException as error:
             client.error = client.error or error
         ended = self._abandon(client)
@@ -171,16 +248,31 @@ class Solver(Generic[V, R]):
                 digest = self._delegate.digest(flight.vertex)  # type: ignore[arg-type]
                 if self._flights.get(digest) is flight:
                     del self._flights[digest]
-                flight.cancellation.cancel()
-                self._loop.throw(flight.task, Cancelled())
+                if self._delegate.wanted(flight.vertex):  # type: ignore[arg-type]
+                    self._loop.spawn(self._outlast(flight))  # type: ignore[arg-type]
+                else:
+                    self._give_up(flight)  # type: ignore[arg-type]
         return ended
+
+    def _give_up(self, flight: Flight[V, R]) -> None:
+        flight.cancellation.cancel()
+        self._loop.throw(flight.task, Cancelled())
+
+    def _outlast(self, flight: Flight[V, R]) -> Body:
+        """See a flight through that another process waits for, as long as it does."""
+        self.outlasting += 1
+        while not flight.task.done and self._delegate.wanted(flight.vertex):
+            yield Call(partial(time.sleep, AGAIN))
+        self.outlasting -= 1
+        if not flight.task.done:
+            self._give_up(flight)
 
     # Flights
 
     def _flight(self, vertex: V) -> Flight[V, R]:
         digest = self._delegate.digest(vertex)
         flight = self._flights.get(digest)
-        if flight is None or flight.task.error is not None:
+        if flight is None or self._again(flight.task):
             flight = self._flights[digest] = Flight(vertex)
             flight.task = self._loop.spawn(self._fly(flight))
         return flight
@@ -235,7 +327,12 @@ class Solver(Generic[V, R]):
 
     def _lookup(self, flight: Flight[V, R]) -> Body:
         key = yield from self._key(flight)
-        return self._delegate.lookup(flight.vertex, key)
+        found = self._delegate.lookup(flight.vertex, key)
+        if found is None and self._elsewhere is not None:
+            bring = self._elsewhere(flight.vertex, key, flight.cancellation)
+            if bring is not None:
+                found = yield Call(bring)
+        return found
 
     def _inputs(self, flight: Flight[V, R], *, adopt: bool) -> Body:
         flight.check()
@@ -264,7 +361,11 @@ class Solver(Generic[V, R]):
             flight.check()
             flight.ran = True
             self._observer.started(vertex)
-            return (yield Call(partial(delegate.run, vertex, inputs, stop)))
+            begun = time.monotonic()
+            try:
+                return (yield Call(partial(delegate.run, vertex, inputs, stop)))
+            finally:
+                flight.span = begun, time.monotonic()
         finally:
             if limited:
                 self._slots.release()
@@ -302,7 +403,7 @@ class Solver(Generic[V, R]):
     def _key_task(self, vertex: V, cancellation: Cancellation) -> Task:
         digest = self._delegate.digest(vertex)
         task = self._keys.get(digest)
-        if task is None or task.error is not None:
+        if task is None or self._again(task):
             task = self._keys[digest] = self._loop.spawn(self._compute_key(vertex, cancellation))
         return task
 

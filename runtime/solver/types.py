@@ -75,6 +75,20 @@ class Input(Generic[V]):
         self.index = index
 
 
+class Outcome(Generic[R]):
+    """What came of one goal of several. `result` is None where there is an `error`. `cached`: the goal's own result
+    was found, not made. `seconds` is how long something ran for it, what it shares with others included and waiting
+    left out."""
+
+    __slots__ = ("cached", "error", "result", "seconds")
+
+    def __init__(self, result: R | None, error: BaseException | None, cached: bool, seconds: float) -> None:
+        self.result = result
+        self.error = error
+        self.cached = cached
+        self.seconds = seconds
+
+
 class Delegate(Protocol[V, R]):
     """Everything the solver asks. Methods may be called from several threads at once.
 
@@ -127,6 +141,10 @@ class Delegate(Protocol[V, R]):
     def job(self, vertex: V, key: str | None, cancellation: Cancellation) -> AbstractContextManager[object]:
         """Single flight across processes, held around a last lookup and `run`. `key` is None while the op has
         no records; the delegate then derives a name from the definition. Entering waits, cancellably."""
+
+    def wanted(self, vertex: V) -> bool:
+        """Whether another process waits for the vertex's job, so that it is to go on though nobody in this one
+        wants it any more. Asked again while it does. Quick."""
 
 
 class Observer(Generic[V]):

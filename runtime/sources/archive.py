@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.content.blobs import DigestMismatch
 from pybuild.runtime.image.descriptor import (
     OCI_CONFIG,
@@ -28,6 +28,7 @@ from pybuild.runtime.image.manifest import (
 )
 from pybuild.runtime.registry.transfer import Transfer, fetch_blobs
 from pybuild.runtime.sources.choice import Chosen
+from pybuild.runtime.sources.errors import SourceFailed
 from pybuild.runtime.sources.layout import Layout, LayoutError, LayoutName, resolve_in_layout
 from pybuild.runtime.sources.place import open_place
 from pybuild.runtime.sources.resolve import Resolved
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 _TYPES = {"none": OCI_LAYER, "gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD}
 
 
-class ImageArchiveError(UserError):
+class ImageArchiveError(SourceFailed):
     """An archive that holds no image, or not the one asked for."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.image.descriptor import COMPRESSIONS, CONFIGS, INDEXES, MANIFESTS
 from pybuild.runtime.image.manifest import (
     LONGEST_CONFIG,
@@ -15,6 +15,7 @@ from pybuild.runtime.image.manifest import (
     parse,
 )
 from pybuild.runtime.registry import errors
+from pybuild.runtime.sources.errors import SourceFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ ATTESTATION = "vnd.docker.reference.type"
 """Annotation of BuildKit's index entries that describe an image rather than are one."""
 
 
-class NoSuchPlatform(UserError):
+class NoSuchPlatform(SourceFailed):
     """An index without a manifest for the platform. `offered` are the platforms it has."""
 
     def __init__(self, what: str, wanted: str, offered: list[str]) -> None:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import threading
 
+from pybuild.compiler.credentials import without_credentials
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.cache.records import digest_of
+from pybuild.runtime.content.directories import note_use
+from pybuild.runtime.content.labels import REGULAR
 from pybuild.runtime.sources.gitcommand import GitFailed
 from pybuild.runtime.sources.gitrepository import GitRepository, is_damage
 from pybuild.runtime.sources.gitrequest import GitRequest
@@ -19,6 +22,7 @@ from pybuild.runtime.sources.gitresolve import GitCommit, check, known_commit, r
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from pybuild.compiler.ops import SourceOp
     from pybuild.runtime.content.store import Store
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
     from pybuild.runtime.sources.gitcommand import Git
 
     Say = Callable[[bytes], None]
-    Work = Callable[[Git, GitRepository, GitRequest, GitCommit], int]
+    T = TypeVar("T")
+    Work = Callable[[Git, GitRepository, GitRequest, GitCommit], T]
 
 GIT_SEMANTICS = "git 1"
 
@@ -89,7 +94,23 @@ class GitSource:
 
         return self._in_repository(op, cancellation, read)
 
-    def _in_repository(self, op: SourceOp, cancellation: Cancellation, work: Work) -> int:
+    def objects(
+        self, op: SourceOp, cancellation: Cancellation, say: Say | None = None
+    ) -> tuple[bytes, bytes]:
+        """The commit as git stores it, and the annotated tag that leads to it, empty where none does. Raises as
+        `resolve`."""
+
+        def read(
+            git: Git, repository: GitRepository, request: GitRequest, found: GitCommit
+        ) -> tuple[bytes, bytes]:
+            commit = repository.bring(found, say)
+            check(request, GitCommit(found.ref, found.checksum, commit))
+            tag = repository.object("tag", found.checksum) if commit != found.checksum else b""
+            return repository.object("commit", commit), tag
+
+        return self._in_repository(op, cancellation, read)
+
+    def _in_repository(self, op: SourceOp, cancellation: Cancellation, work: Work[T]) -> T:
         """What `work` finds in the store's repository, locked; once more in a fresh one where that was damaged."""
         request = GitRequest(op)
         found = self._resolve(request, cancellation)
@@ -100,6 +121,9 @@ class GitSource:
         )
         if lock is None:
             raise Cancelled
+        name = os.path.basename(repository.path)
+        description = f"shared git repo for {without_credentials(request.remote)}"
+        note_use(self._store, f"git/{name}", f"locks/git-{name}", REGULAR, description)
         try:
             return work(git, repository, request, found)
         except GitFailed as error:

@@ -7,6 +7,7 @@ import re
 from shlex import quote
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.session.types import MissingAgent
 from pybuild.runtime.sources.gitcommand import Git
 
 TYPE_CHECKING = False
@@ -106,8 +107,9 @@ def _ssh(request: GitRequest, work: str, agents: Agents) -> dict[str, str]:
     if request.ssh_id:
         socket = agents.socket(request.ssh_id)
         if socket is None:
-            raise UserError(
+            raise MissingAgent(
                 f"no SSH key {request.ssh_id!r} forwarded from the client",
+                request.ssh_id,
                 help=f"give it with --ssh {request.ssh_id}",
             )
         variables["SSH_AUTH_SOCK"] = socket

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import stat
 
-from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.snapshots.removal import remove_tree
+from pybuild.runtime.sources.errors import SourceFailed
 from pybuild.runtime.sources.gitcommand import GitFailed
 from pybuild.runtime.sources.gitrepository import (
     fetch_failed,
@@ -41,7 +41,7 @@ def checkout(
     target: str,
     work: str,
 ) -> None:
-    """Fill the empty directory `target`; `work` is an empty one on the same file system. Raises UserError,
+    """Fill the empty directory `target`; `work` is an empty one on the same file system. Raises SourceFailed,
     FetchError (submodules), GitFailed, Cancelled."""
     keeps = request.keep and not request.subdir
     tree = os.path.join(work, "tree") if request.subdir else target
@@ -114,10 +114,10 @@ def _submodules(git: Git, place: tuple[str, ...], tree: str, request: GitRequest
             raise _submodule_failed(request, again) from None
 
 
-def _submodule_failed(request: GitRequest, error: GitFailed) -> UserError:
+def _submodule_failed(request: GitRequest, error: GitFailed) -> SourceFailed:
     failed = fetch_failed(request.remote, error)
     notes = dict(failed.diagnostic.notes)
-    return UserError(
+    return SourceFailed(
         type(failed.diagnostic)(
             f"failed to update submodules for {request.remote}", notes=[("git", notes.get("git", error.said))]
         ),
@@ -169,13 +169,13 @@ def _move(tree: str, subdir: str, target: str) -> None:
         try:
             mode = os.lstat(here).st_mode
         except OSError:
-            raise UserError(
+            raise SourceFailed(
                 f"failed to open subdir {subdir}: no such directory in the repository",
                 help="the subdirectory stands behind the ref and a colon: #REF:SUBDIR",
             ) from None
         if not stat.S_ISDIR(mode):
             what = "a symbolic link" if stat.S_ISLNK(mode) else "no directory"
-            raise UserError(f"invalid subdir {subdir}: {part} is {what} in the repository")
+            raise SourceFailed(f"invalid subdir {subdir}: {part} is {what} in the repository")
     for name in os.listdir(here):
         os.rename(os.path.join(here, name), os.path.join(target, name))
 

@@ -13,6 +13,7 @@ import signal
 import threading
 
 from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.runtime.sources.errors import SourceFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ SETTINGS = (
 """What every command is told. `fetch.unpackLimit`: packs are synced to the disk, single objects are not."""
 
 
-class GitFailed(UserError):
+class GitFailed(SourceFailed):
     """git ended with `code`; `said` is what it wrote to its standard error."""
 
     def __init__(self, command: str, code: int, said: str) -> None:
@@ -152,7 +153,7 @@ class Git:
             "GIT_ATTR_NOSYSTEM": "1",
             "GIT_TEMPLATE_DIR": self._home,
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "true",
+            "GIT_ASKPASS": "",
             "GIT_ALLOW_PROTOCOL": PROTOCOLS,
             "GIT_CONFIG_COUNT": str(len(self._settings)),
         }

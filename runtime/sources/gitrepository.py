@@ -12,7 +12,8 @@ import os
 import re
 from hashlib import sha256
 
-from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.lang.diagnostics import Diagnostic
+from pybuild.runtime.sources.errors import SourceFailed, SourceMismatch, SourceTimedOut
 from pybuild.runtime.sources.gitcommand import GitFailed
 from pybuild.runtime.sources.gitrequest import COMMIT
 
@@ -37,9 +38,20 @@ _BROKEN = re.compile(
     re.IGNORECASE,
 )
 
+_SILENCE = re.compile(r"timed out|Operation too slow", re.IGNORECASE)
+"""How git, curl and ssh say that nothing came any more."""
 
-class FetchError(UserError):
+
+class FetchError(SourceFailed):
     """A remote can't be reached, lets nobody in, or has not what was asked for."""
+
+
+class FetchTimedOut(FetchError, SourceTimedOut):
+    """A remote was silent for too long."""
+
+
+class CommitNotFound(FetchError, SourceMismatch):
+    """A remote does not have the commit that its ref is to be at."""
 
 
 class GitRepository:
@@ -72,6 +84,10 @@ class GitRepository:
         """The commit that a commit or a tag is. Raises GitFailed."""
         return self._run_text("rev-parse", "--verify", "--quiet", object + "^{commit}")
 
+    def object(self, kind: str, object: str) -> bytes:
+        """The bytes of a commit or a tag. Raises GitFailed."""
+        return self._git.run("--git-dir", self.path, "cat-file", kind, object)[0]
+
     def has(self, object: str) -> bool:
         """Whether there is a commit, or a tag with its commit."""
         try:
@@ -93,7 +109,7 @@ class GitRepository:
                     raise fetch_failed(self.remote, error) from None
             if self.has(found.checksum):
                 return
-        raise FetchError(
+        raise CommitNotFound(
             f"fetched ref {found.ref} does not match expected commit {found.checksum} and commit can not be found "
             "in the repository",
             help=f"is the commit on a branch or a tag of {self.remote}?",
@@ -232,9 +248,7 @@ def fetch_failed(remote: str, error: GitFailed) -> FetchError:
     else:
         help = "check the address and the network"
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return FetchError(
-        Diagnostic(
-            f"failed to fetch remote {remote}", notes=[("git", "\n".join(lines[-8:]))] if lines else []
-        ),
-        help=help,
-    )
+    kind = FetchTimedOut if _SILENCE.search(said) else FetchError
+    title, told = f"failed to fetch remote {remote}", "\n".join(lines[-8:])
+    diagnostic = Diagnostic(title, notes=[("git", told)] if told else [])
+    return kind(diagnostic.known_as(f"{title}: git stderr:\n{told}: exit status {error.code}"), help=help)

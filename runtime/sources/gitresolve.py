@@ -5,7 +5,8 @@ The rules are those of BuildKit's source/git: an exact `refs/…` first, then a 
 
 from __future__ import annotations
 
-from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.lang.diagnostics import Diagnostic
+from pybuild.runtime.sources.errors import SourceFailed, SourceMismatch
 from pybuild.runtime.sources.gitcommand import GitFailed
 from pybuild.runtime.sources.gitrepository import fetch_failed
 from pybuild.runtime.sources.gitrequest import COMMIT
@@ -44,7 +45,7 @@ def pinned(identifier: str) -> bool:
 
 
 def resolve(request: GitRequest, git: Git) -> GitCommit:
-    """The commit of a ref. Raises UserError: no such ref; FetchError: the remote can't be asked."""
+    """The commit of a ref. Raises SourceFailed: no such ref; FetchError: the remote can't be asked."""
     ref = "" if request.ref == "HEAD" else request.ref
     patterns = [ref, ref + "^{}"] if ref else ["HEAD"]
     try:
@@ -65,7 +66,7 @@ def _default(request: GitRequest, listed: str) -> GitCommit:
         elif name == "HEAD" and COMMIT.fullmatch(value):
             commit = value
     if not commit:
-        raise UserError(
+        raise SourceFailed(
             f"could not find default branch for repository: {request.remote}",
             help="is the repository empty? else name a branch or a tag behind a #",
         )
@@ -82,7 +83,7 @@ def _chosen(request: GitRequest, ref: str, listed: str) -> GitCommit:
     names = ("refs/" + ref.removeprefix("refs/"), "refs/heads/" + ref.removeprefix("refs/heads/"), tag)
     used = next((name for name in names if name in found), None)
     if used is None:
-        raise UserError(
+        raise SourceFailed(
             Diagnostic(f"repository does not contain ref {ref}", notes=[("repository", request.remote)]),
             help="check the name of the branch or tag; a commit is named by its whole hash",
         )
@@ -90,14 +91,14 @@ def _chosen(request: GitRequest, ref: str, listed: str) -> GitCommit:
 
 
 def check(request: GitRequest, found: GitCommit) -> None:
-    """Raises UserError when the checksum of the op, whole or its beginning, is neither that of the ref nor that of
-    the commit it leads to."""
+    """Raises SourceMismatch when the checksum of the op, whole or its beginning, is neither that of the ref nor that
+    of the commit it leads to."""
     if not request.checksum or request.checksum in (found.checksum, found.commit):
         return
     if found.checksum.startswith(request.checksum) or found.commit.startswith(request.checksum):
         return
     got = found.checksum if found.commit == found.checksum else f"{found.checksum} or {found.commit}"
-    raise UserError(
+    raise SourceMismatch(
         Diagnostic(
             f"expected checksum to match {request.checksum}, got {got}",
             notes=[("repository", request.remote)],

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import os
 
-from pybuild.lang.diagnostics import Diagnostic, UserError, suggest
+from pybuild.lang.diagnostics import Diagnostic, suggest
 from pybuild.runtime.sources.elf import BadElf, Elf, read_elf
+from pybuild.runtime.sources.errors import SourceFailed
 from pybuild.runtime.sources.hosttree import HostTree
 from pybuild.runtime.sources.libraries import Loader
 
@@ -51,7 +52,7 @@ _MACHINES = {
 """ELF machine numbers that a kernel of each architecture runs."""
 
 
-class HostError(UserError):
+class HostError(SourceFailed):
     pass
 
 

@@ -10,19 +10,22 @@ from __future__ import annotations
 import os
 import threading
 
-from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError
+from pybuild.lang.diagnostics import Cancelled, Diagnostic
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.registry.errors import shown_url
 from pybuild.runtime.sources.download import Download, Downloads, conditions, confirmed, is_dated, seconds
+from pybuild.runtime.sources.errors import SourceFailed, SourceMismatch, SourceTimedOut
 from pybuild.runtime.sources.httprequest import HttpRequest, file_name, host_of
+from pybuild.runtime.sources.singlefile import file_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from pybuild.compiler.ops import SourceOp
     from pybuild.runtime.content.store import Store
+    from pybuild.runtime.registry.errors import RegistryError
     from pybuild.runtime.registry.transport import Response, Transport
     from pybuild.runtime.session.types import Secrets
     from pybuild.runtime.snapshots.types import Snapshotter
@@ -35,12 +38,20 @@ if TYPE_CHECKING:
 HTTP_SEMANTICS = "http 1"
 
 
-class HttpError(UserError):
+class HttpError(SourceFailed):
     """A file can't be downloaded. `status` is the HTTP status that says so, 0 where there was none."""
 
     def __init__(self, diagnostic: Diagnostic | str, *, help: str | None = None, status: int = 0) -> None:
         super().__init__(diagnostic, help=help)
         self.status = status
+
+
+class HttpMismatch(HttpError, SourceMismatch):
+    """A file is not what its checksum says."""
+
+
+class HttpTimedOut(HttpError, SourceTimedOut):
+    """A server was silent for too long."""
 
 
 class HttpFile:
@@ -60,7 +71,8 @@ class HttpFile:
 class HttpSource:
     """Downloads, each address once a build: all of a build sees the same file. Thread-safe. Close it.
 
-    `waiting` is told whom a download in another process waits for.
+    `waiting` is told whom a download in another process waits for. `upload` gives what the client itself sends, by
+    the path of an address at the host UPLOADS.
     """
 
     def __init__(
@@ -70,6 +82,8 @@ class HttpSource:
         secrets: Secrets,
         waiting: Callable[[str], None] | None = None,
         transport: Transport | None = None,
+        *,
+        upload: Callable[[str], Iterator[bytes]] | None = None,
     ) -> None:
         self._store = store
         self._snapshotter = snapshotter
@@ -79,6 +93,7 @@ class HttpSource:
         self._files: dict[str, HttpFile] = {}
         self._guard = threading.Lock()
         self._made = transport
+        self._upload = upload
 
     def resolve(self, op: SourceOp, cancellation: Cancellation, report: Report | None = None) -> HttpFile:
         """What is at the address of an op; downloaded unless it is known, or pinned by a checksum. Raises
@@ -159,14 +174,27 @@ class HttpSource:
     def _bring(
         self, request: HttpRequest, asked: str, cancellation: Cancellation, report: Report | None
     ) -> HttpFile:
-        """Ask the server for a file; what it confirms is not brought again."""
-        known = [] if request.checksum else self._downloads.of(asked)
-        headers = {**request.sent(self._secrets), **conditions(known)}
-        transport = self._transport()
+        """Ask the server, or the client, for a file; what a server confirms is not brought again."""
+        from urllib.parse import urlsplit
+
+        from pybuild.runtime.session.client import UPLOADS
+        from pybuild.runtime.sources.httptransfer import take_up
+
         target = os.path.join(self._store.work, os.urandom(8).hex() + ".download")
-        found = interruptible(
-            lambda: _exchange(transport, request, headers, known, target, cancellation, report), cancellation
-        )
+        upload = self._upload
+        if upload is not None and host_of(request.url) == UPLOADS:
+            path = urlsplit(request.url).path
+            found: Download | Received = interruptible(
+                lambda: take_up(upload(path), target, cancellation, report), cancellation
+            )
+        else:
+            known = [] if request.checksum else self._downloads.of(asked)
+            headers = {**request.sent(self._secrets), **conditions(known)}
+            transport = self._transport()
+            found = interruptible(
+                lambda: _exchange(transport, request, headers, known, target, cancellation, report),
+                cancellation,
+            )
         if isinstance(found, Download):
             return _file(found)
         if request.checksum and found.digest != request.checksum:
@@ -179,18 +207,8 @@ class HttpSource:
         headers = received.headers
         name = request.name or file_name(request.url, headers)
         modified = seconds(headers.get("Last-Modified", ""))
-        active = self._snapshotter.prepare(None)
-        try:
-            os.chown(target, request.uid, request.gid)
-            os.chmod(target, request.mode)
-            when = (modified or 0) * 1_000_000_000
-            os.utime(target, ns=(when, when))
-            os.rename(target, active.upper + b"/" + os.fsencode(name))
-            os.utime(active.upper, ns=(when, when))
-            snapshot = active.commit()
-        except BaseException:
-            active.abort()
-            raise
+        owner = (request.uid, request.gid)
+        snapshot = file_snapshot(self._snapshotter, target, name, request.mode, owner, modified or 0)
         self._store.lease("snapshot", str(snapshot))
         download = Download(
             snapshot,
@@ -227,7 +245,7 @@ def _exchange(
     report: Report | None,
 ) -> Download | Received:
     """One of `known` that is still the file, or what was received into the file `target`."""
-    from pybuild.runtime.registry.errors import RegistryError, Unreachable
+    from pybuild.runtime.registry.errors import RegistryError
     from pybuild.runtime.sources.httptransfer import receive
 
     try:
@@ -240,7 +258,7 @@ def _exchange(
                 return receive(transport, response, request.url, headers, target, cancellation, report)
             raise _refused(request, response)
     except RegistryError as error:
-        raise _unreachable(request, error.reason if isinstance(error, Unreachable) else str(error)) from None
+        raise _unreachable(request, error) from None
 
 
 def interruptible(work: Callable[[], T], cancellation: Cancellation) -> T:
@@ -274,8 +292,8 @@ def interruptible(work: Callable[[], T], cancellation: Cancellation) -> T:
 # Messages
 
 
-def _mismatch(request: HttpRequest, found: str) -> HttpError:
-    return HttpError(
+def _mismatch(request: HttpRequest, found: str) -> HttpMismatch:
+    return HttpMismatch(
         Diagnostic(
             f"digest mismatch {found}: {request.checksum}", notes=[("address", shown_url(request.url))]
         ),
@@ -303,11 +321,15 @@ def _refused(request: HttpRequest, response: Response) -> HttpError:
     )
 
 
-def _unreachable(request: HttpRequest, reason: str) -> HttpError:
+def _unreachable(request: HttpRequest, error: RegistryError) -> HttpError:
+    from pybuild.runtime.registry.errors import TimedOut, Unreachable
+
+    reason = error.reason if isinstance(error, Unreachable) else str(error)
     if "certificate" in reason:
         help = "name the certificate of the server's authority in SSL_CERT_FILE"
     elif "TLS" in reason:
         help = "if the server speaks plain HTTP, write http://"
     else:
         help = "check the address and the network; a proxy is taken from HTTPS_PROXY and HTTP_PROXY"
-    return HttpError(f"cannot download {shown_url(request.url)}: {reason}", help=help)
+    kind = HttpTimedOut if isinstance(error, TimedOut) else HttpError
+    return kind(f"cannot download {shown_url(request.url)}: {reason}", help=help)

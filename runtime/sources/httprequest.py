@@ -7,6 +7,7 @@ import re
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.registry.errors import shown_url
+from pybuild.runtime.session.types import MissingSecret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class HttpRequest:
         self.login = unquote(user) if ":" in user or not user else unquote(user) + ":"
         self.checksum = attrs.get("http.checksum", "")
         self.name = safe_name(attrs["http.filename"]) if attrs.get("http.filename") else ""
-        self.mode = (_number(op, "http.perm") & 0o777) or MODE
-        self.uid, self.gid = _number(op, "http.uid"), _number(op, "http.gid")
+        self.mode = (number(op, "http.perm") & 0o777) or MODE
+        self.uid, self.gid = number(op, "http.uid"), number(op, "http.gid")
         self.secret = attrs.get("http.authheadersecret", "")
         prefix = "http.header."
         self.headers = {
@@ -94,8 +95,9 @@ class HttpRequest:
         if self.secret:
             value = secrets.get(self.secret)
             if value is None:
-                raise UserError(
+                raise MissingSecret(
                     f"failed to retrieve HTTP auth secret {self.secret}",
+                    self.secret,
                     help=f"give it with --secret id={self.secret}",
                 )
             headers["Authorization"] = _header(self.secret, value)
@@ -122,7 +124,8 @@ def _check(op: SourceOp) -> None:
         raise UserError(f"invalid URL {shown_url(op.identifier)!r}: it holds blanks or control characters")
 
 
-def _number(op: SourceOp, attribute: str) -> int:
+def number(op: SourceOp, attribute: str) -> int:
+    """The value of an attribute in Go's notation, 0 without one. Raises UserError."""
     text = op.attrs.get(attribute, "") or "0"
     octal = re.fullmatch(r"0[0-7]+", text)
     if octal is None and not re.fullmatch(r"[0-9]{1,10}|0[xob][0-9a-fA-F]{1,10}", text):

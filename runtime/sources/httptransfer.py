@@ -14,7 +14,7 @@ from pybuild.runtime.registry.transport import ATTEMPTS, check, wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pybuild.runtime.registry.transport import Response, Transport
     from pybuild.runtime.solver.types import Cancellation
@@ -123,6 +123,25 @@ def receive(
         digest = sink.finish()
         check(cancellation)
         return Received(digest, answer)
+    except BaseException:
+        _unlink(target)
+        raise
+    finally:
+        os.close(fd)
+
+
+def take_up(
+    pieces: Iterable[bytes], target: str, cancellation: Cancellation, report: Report | None = None
+) -> Received:
+    """Write the bytes that come piece by piece into the new file `target`. Raises Cancelled, and what the pieces
+    raise; `target` is gone then."""
+    fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        sink = _Sink(fd, report)
+        for data in pieces:
+            check(cancellation)
+            sink.take(data)
+        return Received(sink.finish(), {})
     except BaseException:
         _unlink(target)
         raise

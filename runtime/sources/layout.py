@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 
-from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.image.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, is_digest
 from pybuild.runtime.image.manifest import LONGEST_MANIFEST, decode
 from pybuild.runtime.registry.transfer import Transfer, fetch_blobs, read_blob
 from pybuild.runtime.sources.choice import choose, choose_entry
+from pybuild.runtime.sources.errors import SourceFailed
 from pybuild.runtime.sources.place import open_place
 from pybuild.runtime.sources.resolve import Resolved
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.sources.place import Archive, Directory
 
 
-class LayoutError(UserError):
+class LayoutError(SourceFailed):
     """A layout that is none, or does not have the image asked for."""
 
 
@@ -232,12 +233,9 @@ class LayoutSource:
 
     def fetch(self, path: str, layers: Sequence[Descriptor], transfer: Transfer | None = None) -> None:
         """Have the layers' blobs in the store, leased for this process. Raises LayoutError, DigestMismatch."""
-        missing = [layer for layer in layers if not self._store.blobs.has(layer.digest)]
-        if missing:
+        self._store.lease("blob", *(layer.digest for layer in layers))
+        if not all(self._store.blobs.has(layer.digest) for layer in layers):
             fetch_blobs(self._store, self.layout(path), layers, transfer or Transfer())
-        else:
-            for layer in layers:
-                self._store.lease("blob", layer.digest)
 
     def layout(self, path: str) -> Layout:
         with self._lock:

@@ -1,9 +1,9 @@
 """Local directories as sources: read in place, filtered by ignore patterns, digested with a stat cache.
 
-As in BuildKit a context has no owners (everything belongs to root) and keeps modes, but for that of the directory
-itself, which is 0755. Sockets are not part of it. Only what an op names is read, and what a build has once seen of
-it (lists, link targets, digests of bytes) stays so for that build: a file that changes is read again, and when it
-is no longer what a digest was made of, the build stops.
+As in BuildKit a context has no owners (everything belongs to root, unless it is `owned`) and keeps modes, but for
+that of the directory itself, which is 0755. Sockets are not part of it. Only what an op names is read, and what a
+build has once seen of it (lists, link targets, digests of bytes) stays so for that build: a file that changes is read
+again, and when it is no longer what a digest was made of, the build stops.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pybuild.lang.dockerfile.ignore import Matcher, State
     from pybuild.runtime.snapshots.types import Tree
+    from pybuild.runtime.sources.leftout import Directory, LeftOut
     from pybuild.runtime.sources.statcache import Known
 
     Below = Callable[[Tree, bytes], Iterable[Node]]
@@ -46,10 +46,11 @@ _TYPE, _FILE, _DIRECTORY, _LINK, _SOCKET = 0o170000, 0o100000, 0o040000, 0o12000
 
 
 class LocalTree:
-    """The tree of a local directory without what `ignored` matches. Thread-safe.
+    """The tree of a local directory without what `ignored` leaves out. Thread-safe.
 
     `selected` are the paths an op below may read, links followed, wildcards allowed (BuildKit's
-    `local.followpaths`); empty means all. They bound `digest`, not what can be read.
+    `local.followpaths`); empty means all. They bound `digest`, not what can be read. `owned`: entries belong to whom
+    they do on disk.
     """
 
     def __init__(
@@ -57,16 +58,18 @@ class LocalTree:
         root: bytes,
         cache: StatCache,
         *,
-        ignored: Matcher | None = None,
+        ignored: LeftOut | None = None,
         selected: Sequence[bytes] = (),
+        owned: bool = False,
     ) -> None:
         self.root = root
+        self.owned = owned
         self._cache = cache
         self._ignored = ignored
         self._selected = tuple(selected)
         self._lock = threading.RLock()
         self._lists: dict[bytes, Sequence[Node]] = {}
-        self._states: dict[bytes, State] = {}
+        self._states: dict[bytes, Directory] = {}
         self._records: dict[bytes, bytes] = {}
         self._known: dict[bytes, Known] = {}  # what this build took each file to be
         self._links: dict[bytes, bytes] = {}
@@ -311,9 +314,8 @@ class LocalTree:
         mode = node.stat.st_mode
         if mode & _TYPE == _FILE:
             known = self._known.get(node.path) or self._known_of(node)
-            if not known[6]:
-                return b"%o " % mode + known[5]
-            return b"%o " % mode + known[5] + self._attributed(node)
+            record = b"%o " % mode + known[5] + self._owner(node.stat)
+            return record + self._attributed(node) if known[6] else record
         found = self._records.get(node.path)
         if found is None:
             found = self._header(node)
@@ -326,12 +328,18 @@ class LocalTree:
         """The record of an entry without what is in it."""
         mode = node.stat.st_mode
         kind = mode & _TYPE
-        header = b"%o" % (mode if node.path else kind | _ROOT_MODE)
+        header = b"%o" % (mode if node.path else kind | _ROOT_MODE) + self._owner(node.stat)
         if kind == _LINK:
             header += b" " + self.readlink(node)
         elif kind in (stat.S_IFCHR, stat.S_IFBLK):
             header += b" %d" % node.stat.st_rdev
         return header + self._attributed(node) if node.path else header
+
+    def _owner(self, found: os.stat_result) -> bytes:
+        """Nothing for root."""
+        if not self.owned or not (found.st_uid or found.st_gid):
+            return b""
+        return b" %d:%d" % (found.st_uid, found.st_gid)
 
     def _attributed(self, node: Node) -> bytes:
         try:
@@ -343,14 +351,14 @@ class LocalTree:
     def _content(self, path: bytes) -> bytes:
         """Digest of a directory's entries."""
         start = len(path) + 1 if path else 0
-        known, cached = self._known, self._cache.get
+        known, cached, owned = self._known, self._cache.get, self.owned
         out = []
         for node in self.list(path):
             one, found = node.path, node.stat
             mode = found.st_mode
             if mode & _TYPE == _FILE:
                 taken = known.get(one) or cached(one, found)
-                if taken is not None and not taken[6]:
+                if taken is not None and not taken[6] and not (owned and self._owner(found)):
                     known[one] = taken
                     out.append(b"%d:%b39:%o " % (len(one) - start, one[start:], mode) + taken[5])
                     continue
@@ -432,7 +440,7 @@ class LocalTree:
                 return False
             return bool(self.list(node.path))
 
-    def _state(self, path: bytes) -> State:
+    def _state(self, path: bytes) -> Directory:
         assert self._ignored is not None
         found = self._states.get(path)
         if found is None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.registry.transfer import copy_range
+from pybuild.runtime.sources.errors import SourceFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ BLOCK = 512
 _STAND_IN = bytes(1 << 20)
 
 
-class PlaceError(UserError):
+class PlaceError(SourceFailed):
     """A directory or archive of an image that can't be read."""
 
 

@@ -7,8 +7,8 @@ import os
 import time
 from hashlib import sha256
 
-from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.snapshots.contents import attributes
+from pybuild.runtime.sources.errors import SourceFailed
 from pybuild.runtime.sources.statcache import FINE_GRAIN, known_of
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ CHUNK = 1 << 20
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class ContextError(UserError):
+class ContextError(SourceFailed):
     """A local directory can't be read as it is."""
 
 

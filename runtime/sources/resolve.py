@@ -132,6 +132,7 @@ class ImageResolver:
 
     def _from_store(self, ref: Reference, root: Descriptor, platform: Platform) -> Resolved:
         def read(descriptor: Descriptor) -> bytes:
+            self._store.lease("blob", descriptor.digest)
             try:
                 return self._store.blobs.read(descriptor.digest)
             except FileNotFoundError:
@@ -161,6 +162,7 @@ class ImageResolver:
 
         repository, store = repositories[0], self._store
         root, data = self._root(ref, repository)
+        store.lease("blob", root.digest)
         if data is None and not store.blobs.has(root.digest):
             root, data = repository.manifest(root.digest)
         if data is not None:

@@ -4,7 +4,48 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.embed import Builder as Builder
+    from pybuild.lang.python.api import *  # noqa: F403 - the public names, for type checkers and editors
+
 __all__ = ["__version__", "main"]
+
+
+_API = frozenset(
+    (
+        "GB KB MB TB Duration GiB Group KiB MiB Module Option Path Platform Ref Size State StateBuilder "
+        "Target TiB Version bind build_platform cache check context default device diff dockerfile "
+        "duration env frontend git glob group host http ignore image insecure limits local "
+        "merge network oci param plain platform raw read read_json read_lines read_toml scratch secret "
+        "size ssh state step target test text tmpfs uncached use user vcs version workdir"
+    ).split()
+)
+"""Names of `lang.python.api`, which is imported when one of them is first used: cached builds never do."""
+
+
+def __getattr__(name: str) -> object:
+    if name == "Builder":
+        from pybuild.embed import Builder
+
+        return Builder
+    if name not in _API:
+        import sys
+
+        module = sys.modules[__name__]
+        raise AttributeError(f"module 'pybuild' has no attribute {name!r}", name=name, obj=module)
+    from pybuild.embed.homes import recording_of
+    from pybuild.lang.python import api
+    from pybuild.lang.python.recording import provide_homes
+
+    provide_homes(recording_of)
+    value: object = getattr(api, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_API, "Builder"})
 
 
 def main() -> None:
@@ -13,18 +54,38 @@ def main() -> None:
 
     from pybuild.cached import replay
 
+    if sys.getfilesystemencoding() != "utf-8":
+        _restart_with_utf8()
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _open_standard_streams()
+    if sys.argv[0].rpartition("/")[2] == "buildkitd":
+        sys.argv.insert(1, "serve")  # a link of that name is the daemon
     try:
         code = replay(sys.argv[1:])
     except KeyboardInterrupt:
         code = 130
-    if code is None:
+    if code is None and sys.argv[1:2] in (["serve"], ["buildkitd"]):
+        # The rest of the command line would take a good part of the time in which the daemon has to be there.
+        from pybuild.process import run as run_process
+        from pybuild.serve.serving import serve
+
+        run_process(lambda: serve(sys.argv[2:]))
+    elif code is None:
         from pybuild.cli import run
 
         run()
     else:
         sys.exit(code)
+
+
+def _restart_with_utf8() -> None:
+    """Start anew with file names read as UTF-8, whatever the locale: they are part of graphs and of messages."""
+    import os
+    import sys
+
+    if os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _open_standard_streams() -> None:

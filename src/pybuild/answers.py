@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 
+from pybuild.lang.dockerfile.lint.rules import DOCUMENTATION
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,14 +113,20 @@ def calls_text() -> str:
     return _table([("NAME", "VERSION", "DESCRIPTION"), *rows], gap=1)
 
 
-def check_json(sources: Sequence[Source], findings: Iterable[Finding], error: Diagnostic | None) -> str:
-    """What `check` found in `sources`. The error is what a build would end with."""
+def check_json(
+    sources: Sequence[Source],
+    findings: Iterable[Finding],
+    error: Diagnostic | None,
+    *,
+    pages: str = DOCUMENTATION,
+) -> str:
+    """What `check` found in `sources`. The error is what a build would end with; `pages` tell more of the rules."""
     warnings = [
         _some(
             {
                 "ruleName": finding.rule.name,
                 "description": finding.description,
-                "url": finding.url,
+                "url": finding.rule.page(pages),
                 "detail": finding.message,
                 "location": _located(finding.span, _index(sources, finding.span.source)),
             }
@@ -137,13 +145,19 @@ def check_json(sources: Sequence[Source], findings: Iterable[Finding], error: Di
 
 
 def check_text(findings: Sequence[Finding]) -> str:
-    """The findings with their frames, by file and line; empty if there are none."""
+    """How many findings there are, and what they are; empty if there are none."""
     if not findings:
         return ""
     many = len(findings) > 1
-    out = [f"Check complete, {len(findings)} warning{'s have' if many else ' has'} been found!\n"]
+    head = f"Check complete, {len(findings)} warning{'s have' if many else ' has'} been found!\n"
+    return head + findings_text(findings)
+
+
+def findings_text(findings: Iterable[Finding], *, pages: str = DOCUMENTATION) -> str:
+    """The findings with their frames, by file and line."""
+    out = []
     for finding in sorted(findings, key=lambda one: (base_name(one.span.source), one.span.line)):
-        out.append(f"\nWARNING: {finding.rule.name} - {finding.url}\n{finding.message}\n")
+        out.append(f"\nWARNING: {finding.rule.name} - {finding.rule.page(pages)}\n{finding.message}\n")
         out.append(_frame(finding.span))
     return _shown("".join(out))
 

@@ -1,9 +1,9 @@
 """The front door: from a request to exported images.
 
 inputs   = read_inputs(context, file)            what the user wrote
-parsed   = parse_dockerfile(inputs)              instructions
-targets  = lower_all(parsed, …, bridge)          LLB vertices; the bridge answers what must be known
-result   = execute(plan, …)                      snapshots, cached and parallel; images and archives
+asked    = ask(request, observer)                of which frontend it is
+plan     = asked.plan(engine, observer)          LLB vertices; a bridge answers what must be known
+result   = execute(plan, request, engine)        snapshots, cached and parallel; images and archives
 """
 
 from __future__ import annotations
@@ -12,42 +12,36 @@ import os
 import sys
 
 from pybuild.cached import note
-from pybuild.contexts import STDIN, Inputs, NamedContexts, read_inputs
-from pybuild.dockerfile import (
-    CONTEXT,
-    build_args,
-    lower_all,
-    lower_options,
-    parse_dockerfile,
-    read_dockerfile,
-    wants_index,
-)
-from pybuild.execute import BuildResult, execute, open_engine, requested_outputs
-from pybuild.lang.booleans import truth
+from pybuild.contexts import STDIN, default_name, frontend_of, read_inputs
+from pybuild.execute import BuildResult, execute, requested_outputs
+from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
-from pybuild.lang.dockerfile.lint.linter import Linter
-from pybuild.plan import Plan, Target
-from pybuild.runtime.bridge.bridge import LocalBridge
-from pybuild.runtime.content.place import default_root
+from pybuild.runtime.content.locks import wait_lock
 from pybuild.runtime.content.store import ENTRIES, IN_USE
 from pybuild.runtime.progress.observer import Tracked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
 
-    from pybuild.cached import Signature
-    from pybuild.compiler.bridge import Bridge
-    from pybuild.compiler.graph import Edge
-    from pybuild.compiler.lower.dockerfile import LowerOptions
-    from pybuild.dockerfile import Text
-    from pybuild.lang.dockerfile.extensions import ReadFile
-    from pybuild.lang.dockerfile.instructions import Dockerfile
-    from pybuild.lang.source import Source
+    from pybuild.contexts import Inputs
+    from pybuild.plan import Plan
     from pybuild.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
+
+    class Asked(Protocol):
+        """A build of one frontend. Making it reads the build files; all may raise UserError."""
+
+        @property
+        def fetches(self) -> bool:
+            """Whether something may be fetched before there is a graph."""
+
+        def open(self, observer: Observer, cancellation: Cancellation, *, enter: bool = True) -> Engine:
+            """The engine, with the directories and images that the graph will name."""
+
+        def plan(self, engine: Engine, observer: Observer) -> Plan: ...
 
 
 def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
@@ -55,28 +49,84 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
 
     Raises UserError.
     """
-    outputs = requested_outputs(request)
-    asked = Asked(request, observer)
+    requested_outputs(request)  # what is wrong with them is said before anything is read
+    asked = ask(request, observer)
     engine = asked.open(observer, cancellation)
     try:
         observer.start()
-        return execute(asked.plan(engine, observer), request, outputs, engine)
+        return execute(asked.plan(engine, observer), request, engine)
     finally:
         engine.close()
 
 
-def graph(request: BuildRequest, observer: Observer, cancellation: Cancellation, format: str) -> bytes:
-    """The graph of the target as `json`, `llb` (a `pb.Definition`) or `dot`. Nothing is run. Raises UserError."""
+def ask(request: BuildRequest, observer: Observer) -> Asked:
+    """The build that is asked for, by its frontend. Raises UserError."""
+    return _ask(request, load_inputs(request, observer), observer)
+
+
+def _ask(request: BuildRequest, inputs: Inputs, observer: Observer) -> Asked:
+    frontend = frontend_of(inputs, request)
+    if frontend.records:
+        from pybuild.language.asked import LanguageBuild
+
+        return LanguageBuild(request, inputs, observer)
+    if frontend.kind == frontends.PLUGIN:
+        from pybuild.plugins.asked import PluginBuild
+
+        return PluginBuild(request, inputs, frontend)
+    if frontend.is_image:
+        from pybuild.imagefrontend import ImageFrontendBuild
+
+        return ImageFrontendBuild(request, inputs)
+    from pybuild.asked import DockerfileBuild
+
+    return DockerfileBuild(request, inputs, observer)
+
+
+def load_inputs(request: BuildRequest, observer: Observer) -> Inputs:
+    """The files that a request names, and the state of those that decide what it means. Raises UsageError."""
+    from pybuild.invocation import given
+
+    states: dict[str, tuple[int, ...] | None] = {}
+    for path in (*request.consulted, *(given(request) or ())):
+        note(path, states)
+    name = request.file if request.file not in (None, STDIN) else default_name(request.context)
+    with Tracked(observer, f"[internal] load build definition from {os.path.basename(name or '')}"):
+        inputs = read_inputs(request.context, request.file)
+    inputs.consulted = {**states, **inputs.consulted}
+    return inputs
+
+
+def graph(
+    request: BuildRequest,
+    observer: Observer,
+    cancellation: Cancellation,
+    format: str,
+    *,
+    linked: bool = False,
+) -> bytes:
+    """The graph of what is asked for as `json`, `llb` (a `pb.Definition`) or `dot`. Nothing is run but what
+    a package's frontend asks for. That of a Dockerfile is always `linked`. Raises UserError."""
+    inputs = load_inputs(request, observer)
+    if frontend_of(inputs, request).records:
+        from pybuild.language import graphs
+
+        return graphs.graph(request, inputs, observer, cancellation, format, linked=linked)
+    return _dockerfile_graph(_ask(request, inputs, observer), observer, cancellation, format)
+
+
+def _dockerfile_graph(asked: Asked, observer: Observer, cancellation: Cancellation, format: str) -> bytes:
+    """That of the one target of the one platform."""
     from pybuild.compiler.dot import to_dot
     from pybuild.compiler.graphjson import dumps
     from pybuild.compiler.llb.encode import encode_definition
 
-    asked = Asked(request, observer)
     engine = asked.open(observer, cancellation, enter=asked.fetches)
     try:
-        (target, *others) = asked.plan(engine, observer).targets
+        targets = [target for goal in asked.plan(engine, observer).goals for target in goal.targets]
     finally:
         engine.close()
+    target, *others = targets
     if others:
         raise UsageError("a graph is for one platform", help="give one --platform")
     if format == "llb":
@@ -89,7 +139,6 @@ def graph(request: BuildRequest, observer: Observer, cancellation: Cancellation,
 def prune(root: str) -> None:
     """Delete all that the store at `root` holds, also what belongs to other users of a user namespace. Waits for
     the builds that use it. Raises UserError."""
-    from pybuild.runtime.content.locks import wait_lock
     from pybuild.runtime.sandbox import namespaces
     from pybuild.runtime.snapshots.removal import remove_tree
 
@@ -104,192 +153,6 @@ def prune(root: str) -> None:
         for name in sorted(os.listdir(root), key=lambda name: name != "invocations"):
             if name.startswith(ENTRIES):
                 remove_tree(os.path.join(root, name))
-
-
-_AT_HAND = ("docker-image:", "local:", "oci-layout:", "target:")
-"""Sources of named contexts that are not fetched to know the graph."""
-
-
-class Asked:
-    """A request with what it reads: the build files and the named contexts. The Dockerfile is parsed when it is
-    read, unless `parse` leaves that to who asks."""
-
-    def __init__(self, request: BuildRequest, observer: Observer, *, parse: bool = True) -> None:
-        self._request = request
-        from pybuild.invocation import given
-
-        self._consulted: dict[str, Signature | None] = {}
-        for path in (*request.consulted, *(given(request) or ())):
-            note(path, self._consulted)
-        file = request.file if request.file not in (None, STDIN) else "Dockerfile"
-        with Tracked(observer, f"[internal] load build definition from {os.path.basename(file or '')}"):
-            self._inputs = read_inputs(request.context, request.file)
-        self._named = NamedContexts(request.build_contexts)
-        self._args = build_args(request)
-        self._parsed: tuple[Dockerfile, Linter] | None = None
-        text = self.text if parse else None
-        if text is not None and not text.extended:
-            self._parsed = parse_dockerfile(text, self._args, None, observer)
-
-    @property
-    def fetches(self) -> bool:
-        """Whether something may be fetched before there is a graph: the context, the Dockerfile, a named context,
-        what tells the time."""
-        inputs = self._inputs
-        if inputs.remote is not None or inputs.url is not None or inputs.archive is not None:
-            return True
-        if any(not source.startswith(_AT_HAND) for source in self._named.sources.values()):
-            return True
-        epoch = self._args.get("SOURCE_DATE_EPOCH", "")
-        return b"SOURCE_DATE_EPOCH" in self.written or not (epoch.lstrip("+-") or "0").isdecimal()
-
-    @property
-    def text(self) -> Text | None:
-        """The Dockerfile's text, None before it is fetched. Raises SourceError, UsageError."""
-        syntax = self._args.get("BUILDKIT_SYNTAX", "").strip().partition(" ")[0]
-        return None if self._inputs.dockerfile is None else read_dockerfile(self._inputs, syntax)
-
-    @property
-    def written(self) -> bytes:
-        """The Dockerfile's bytes as they were read."""
-        return self._inputs.dockerfile or b""
-
-    def linter(self, source: Source) -> Linter:
-        """A linter as the file and the build arguments want it, which warns nobody. Raises as `Linter.of`."""
-        return Linter.of(source, self._args)
-
-    def open(self, observer: Observer, cancellation: Cancellation, *, enter: bool = True) -> Engine:
-        """The engine, with the directories and images that the graph will name."""
-        directories = {**self._named.directories}
-        if self._inputs.directory is not None:
-            directories[CONTEXT] = os.fsencode(self._inputs.directory)
-        images = {**self._named.images, **self._hosts()}
-        engine = open_engine(self._request, directories, images, observer, cancellation, enter=enter)
-        if self._inputs.directory is None and self._inputs.remote is None:
-            try:
-                directory = _place_context(self._inputs, engine)
-            except BaseException:
-                engine.close()
-                raise
-            engine.options.directories[CONTEXT] = os.fsencode(directory)
-        return engine
-
-    def plan(self, engine: Engine, observer: Observer) -> Plan:
-        """Lower the target for every platform."""
-        request, inputs, options = self._request, self._inputs, engine.options
-        bridge = _bridge(engine, observer)
-        context = self._fetch(bridge)
-        if self._parsed is None:
-            text = self.text
-            assert text is not None
-            self._parsed = parse_dockerfile(text, self._args, _reader(bridge, context), observer)
-        parsed, linter = self._parsed
-        lowered = lower_all(parsed, inputs, request, self._named.sources, context, bridge, linter)
-        return Plan(
-            [Target(one.edge, one.image.to_json(), one.base_config, one.epoch) for one in lowered],
-            options.directories,
-            options.named,
-            index=wants_index(request, self._args),
-            consulted={**self._consulted, **inputs.consulted, **self._named.consulted},
-            names=[name for name, value in request.build_args if value is None],
-            trees=list(engine.local_trees.values()),
-            dated_by=[one.epoch_source for one in lowered if one.epoch_source is not None],
-        )
-
-    def question(
-        self, engine: Engine, observer: Observer, bridge: Callable[[Bridge], Bridge] | None = None
-    ) -> Question:
-        """The Dockerfile, fetched where it lies elsewhere, and what its lowering needs. `bridge` may take the
-        place of the one given to it."""
-        own = _bridge(engine, observer)
-        context = self._fetch(own)
-        text = self.text
-        assert text is not None
-        options = lower_options(self._inputs, self._request, self._named.sources, context, Linter.off())
-        asked = bridge(own) if bridge is not None else own
-        return Question(text, options[0], asked, _reader(own, context))
-
-    def _fetch(self, bridge: LocalBridge) -> Edge | None:
-        """The main context if it lies elsewhere; reads a Dockerfile that does."""
-        inputs = self._inputs
-        if not self.fetches:
-            return None
-        from pybuild.remote import fetch_dockerfile, open_archive, open_context
-
-        if inputs.url is not None:
-            fetch_dockerfile(inputs, bridge)
-        if inputs.archive is not None:
-            return open_archive(inputs, CONTEXT, bridge)
-        if inputs.remote is None:
-            return None
-        keep = self._args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")
-        mtime = "commit" if self._args.get("SOURCE_DATE_EPOCH") else ""
-        return open_context(inputs, bridge, keep_git_dir=bool(truth(keep)), mtime=mtime)
-
-    def _hosts(self) -> dict[str, str]:
-        """The `host:` contexts as OCI layouts."""
-        found: dict[str, str] = {}
-        if self._named.hosts:
-            from pybuild.runtime.content.store import make_root
-            from pybuild.runtime.sources.host import materialize
-
-            make_root(default_root())
-            for name, commands in self._named.hosts.items():
-                host = materialize(commands, os.path.join(default_root(), "host"))
-                found[name] = "oci-layout://" + host.path
-                for path in host.files:
-                    note(path, self._named.consulted)
-        return found
-
-
-class Question:
-    """What a frontend is given to say something of a build: the Dockerfile's text, the options of its first
-    platform, whose linter is off, a bridge, and what reads a file of the main context."""
-
-    __slots__ = ("bridge", "options", "read", "text")
-
-    def __init__(self, text: Text, options: LowerOptions, bridge: Bridge, read: ReadFile) -> None:
-        self.text = text
-        self.options = options
-        self.bridge = bridge
-        self.read = read
-
-    def parse(self, linter: Linter) -> Dockerfile:
-        """Raises SourceError."""
-        return self.text.parse(None, linter, self.read)
-
-
-def _reader(bridge: Bridge, context: Edge | None) -> ReadFile:
-    """What reads a file of the main context."""
-    from pybuild.compiler.contextfile import read_context_file
-
-    return lambda path: read_context_file(path, bridge, context=context, local_name=CONTEXT)
-
-
-def _bridge(engine: Engine, observer: Observer) -> LocalBridge:
-    return LocalBridge(
-        lambda ref, platform: engine.images.resolve_image(ref, platform, engine.cancellation),
-        lambda name, platform: engine.images.resolve_named(name, platform, engine.cancellation),
-        lambda edge: engine.solve([edge])[0],
-        engine.tree,
-        observer,
-        engine.source_time,
-    )
-
-
-def _place_context(inputs: Inputs, engine: Engine) -> str:
-    """A directory of this process's own with the archive from standard input, or with nothing."""
-    from pybuild.compiler.remote import FILE
-
-    directory = os.path.join(engine.store.work, "context")
-    os.mkdir(directory, 0o700)
-    if inputs.archive is None:
-        inputs.directory = directory
-    else:
-        with open(os.path.join(directory, FILE), "wb") as file:
-            file.write(inputs.archive)
-        inputs.archive = b""
-    return directory
 
 
 __all__ = ["BuildResult", "build", "graph", "prune"]

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pybuild import failure, resultfiles
-from pybuild.interrupts import interrupts
+from pybuild.interrupts import Interrupts
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
 from pybuild.runtime.solver.types import Cancellation
@@ -59,7 +59,8 @@ def observed(
     """The build under signals; the display is stopped whatever happens."""
     cancellation = Cancellation()
     ended: BaseException | None = None
-    with interrupts(cancellation, display.notice, display.restore):
+    with Interrupts(cancellation, display.notice, display.restore) as heard:
+        display.on_start = heard.watch
         try:
             return build(request, display, cancellation)
         except BaseException as error:
@@ -74,7 +75,7 @@ def observed(
 
 def _leave(request: BuildRequest, result: BuildResult) -> None:
     if request.iidfile is not None:
-        resultfiles.write(request.iidfile, result.iid)
+        resultfiles.write(request.iidfile, result.made[0].iid)
     if request.metadata_file is not None:
         resultfiles.write(request.metadata_file, resultfiles.metadata_text(result.metadata))
 
@@ -84,11 +85,17 @@ def _say_warnings(display: Display, warned: str) -> str:
     heard = warnings_text(display.warnings)
     if warned or heard:
         from pybuild.runtime.progress.rawjson import RawJson
-        from pybuild.runtime.progress.terminal import printable
 
         if not isinstance(display, RawJson):
-            print("\n" + printable(warned + heard), file=sys.stderr, end="")
+            print_warnings(warned + heard)
     return heard
+
+
+def print_warnings(text: str) -> None:
+    """Write the text of warnings below what the display has shown."""
+    from pybuild.runtime.progress.terminal import printable
+
+    print("\n" + printable(text), file=sys.stderr, end="")
 
 
 def _remember(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:
@@ -106,13 +113,13 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
     said += ["\n" + printable(warned)] if warned else []
     said += [] if silent else [line + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]
-    files += [path for path in (request.iidfile, request.metadata_file) if path is not None]
+    files += [path for path in (request.iidfile, request.metadata_file, *result.files) if path is not None]
     write(
         sys.argv[1:],
         request,
         result.evidence,
         [os.path.abspath(path) for path in files if path],
-        stdout=result.digest + "\n" if silent and result.digest else "",
+        stdout="".join(f"{digest}\n" for digest in result.digests) if silent else "",
         stderr="".join(said),
         warnings=of_frontend,
     )
@@ -122,6 +129,6 @@ def _print_digest(request: BuildRequest, result: BuildResult) -> None:
     """On standard output, unless the image itself went there."""
     from pybuild.runtime.export.output import parse_output
 
-    if result.digest and not any(parse_output(text).dest == "-" for text in request.outputs):
-        print(result.digest)
+    if result.digests and not any(parse_output(text).dest == "-" for text in request.outputs):
+        print("\n".join(result.digests))
         sys.stdout.flush()

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     Signature = tuple[int, ...]
-    Directory = tuple[bytes, Mapping[bytes, bool]]
-    """A directory, and the names in it that are ignored: whether each is a directory itself."""
+    Directory = tuple[bytes, Mapping[bytes, bool] | None]
+    """A directory, and the names in it that are ignored: whether each is a directory itself. None: only the names
+    in it count, and which of them are directories and links."""
 
     Part = tuple[tuple[Directory, ...], tuple[bytes, ...], bytes]
 
@@ -90,9 +91,9 @@ def _say(said: str, printed: str) -> int | None:
 
 
 def record_path(argv: Sequence[str]) -> str:
-    """Where the record of a command line lies: by its words, the working directory, the kind of terminal and
-    the program itself."""
-    parts = [*argv, os.getcwd(), str(os.isatty(2)), str(UID), sys.version, program()]
+    """Where the record of a command line lies: by its words, the working directory, the kind of terminal, where
+    packages are looked for, and the program itself."""
+    parts = [*argv, os.getcwd(), str(os.isatty(2)), str(UID), sys.version, *sys.path, program()]
     key = blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=16)
     return os.path.join(default_root(), "invocations", key.hexdigest())
 
@@ -231,11 +232,16 @@ def part_digest(directories: Iterable[Directory], files: Iterable[bytes]) -> byt
         with os.scandir(path) as entries:
             for entry in entries:
                 name = entry.name
+                if ignored is None:
+                    rows.append(
+                        b"%b\0%d%d\n" % (name, entry.is_dir(follow_symlinks=False), entry.is_symlink())
+                    )
+                    continue
                 if name not in ignored or ignored[name] is not entry.is_dir(follow_symlinks=False):
                     found = row(name, entry.stat(follow_symlinks=False))
                     if found:
                         rows.append(found)
-        state.update(listing(path, rows))
+        state.update(listing(path, rows) if ignored is not None else names(path, rows))
     for path in files:
         state.update(single(path))
     return state.digest()
@@ -249,6 +255,12 @@ def listing(path: bytes, rows: list[bytes]) -> bytes:
     """The state of a directory with these entries: their rows, and extended attributes of its own."""
     rows.sort()
     return b"%d %b\n" % (len(rows), path) + b"".join(rows) + _attributes(path)
+
+
+def names(path: bytes, rows: list[bytes]) -> bytes:
+    """The names in a directory."""
+    rows.sort()
+    return b"names %d %b\n" % (len(rows), path) + b"".join(rows)
 
 
 def _attributes(path: bytes) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+from pybuild.contexts import frontend_of
 from pybuild.flags import CALLS
 from pybuild.lang.diagnostics import UsageError, suggest
 from pybuild.options import boolean
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from pybuild.asked import Question
+    from pybuild.contexts import Inputs
     from pybuild.lang.diagnostics import UserError
     from pybuild.lang.dockerfile.instructions import Dockerfile
     from pybuild.lang.dockerfile.lint.linter import Finding
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 DESCRIBE = "subrequests.describe"
 FORMATS = ("text", "json")
+_REQUESTS = {"check": "frontend.lint", "outline": "frontend.outline", "targets": "frontend.targets"}
+"""Questions as a frontend that is an image is asked them."""
 _OTHER_NAMES = {"lint": "check"}
 
 
@@ -135,28 +140,33 @@ def _metadata(call: Call, answer: Answer) -> dict[str, object]:
 
 def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Cancellation) -> Answer:
     """The answer. Of several platforms it is the first that counts. Raises UserError."""
-    from pybuild import answers
-    from pybuild.build import Asked
+    from pybuild.asked import DockerfileBuild
+    from pybuild.build import load_inputs
     from pybuild.lang.dockerfile.lint.linter import Linter
 
     if call.name == DESCRIBE:
-        return Answer(answers.calls_text(), answers.calls_json())
-    asked = Asked(request, observer, parse=False)
+        return described()
+    inputs = load_inputs(request, observer)
+    frontend = frontend_of(inputs, request)
+    if frontend.is_image:
+        return _of_image(call, request, inputs, observer, cancellation)
+    if frontend.records:
+        raise UsageError(
+            f"--call={call.name} is for Dockerfiles",
+            help="pybuild list and pybuild check tell of a file of the language",
+        )
+    asked = DockerfileBuild(request, inputs, observer, parse=False)
     text = asked.text
     if call.name == "targets" and text is not None and not text.extended:
-        return _targets(text.parse(None, Linter.off(), None))
+        return listed_targets(text.parse(None, Linter.off(), None))
     engine = asked.open(observer, cancellation, enter=asked.fetches)
     try:
         question = asked.question(engine, observer)
         if call.name == "targets":
-            return _targets(question.parse(Linter.off()))
+            return listed_targets(question.parse(Linter.off()))
         if call.name == "outline":
-            from pybuild.compiler.lower.dockerfile.outline import outline
-
-            parsed = question.parse(Linter.off())
-            found = outline(parsed, question.options, question.bridge)
-            return Answer(answers.outline_text(found), answers.outline_json(found))
-        from pybuild.check import check
+            return outlined(question)
+        from pybuild.checks import check
 
         findings, error = check(question, asked.linter(question.text.source))
         return checked(question.text.source, findings, error)
@@ -164,7 +174,40 @@ def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Can
         engine.close()
 
 
-def _targets(parsed: Dockerfile) -> Answer:
+def _of_image(
+    call: Call, request: BuildRequest, inputs: Inputs, observer: Observer, cancellation: Cancellation
+) -> Answer:
+    """What a frontend that is an image answers. Raises UserError."""
+    from pybuild.imagefrontend import ImageFrontendBuild
+
+    asked = ImageFrontendBuild(request, inputs)
+    engine = asked.open(observer, cancellation)
+    try:
+        observer.start()
+        found = asked.answer(_REQUESTS[call.name], engine, observer)
+    finally:
+        engine.close()
+    text, json, status = (found.get(f"result.{name}", b"").decode() for name in ("txt", "json", "statuscode"))
+    return Answer(text, json or "{}", status=int(status == "1"))
+
+
+def described() -> Answer:
+    from pybuild import answers
+
+    return Answer(answers.calls_text(), answers.calls_json())
+
+
+def outlined(question: Question) -> Answer:
+    """What the target takes. Raises UserError."""
+    from pybuild import answers
+    from pybuild.compiler.lower.dockerfile.outline import outline
+    from pybuild.lang.dockerfile.lint.linter import Linter
+
+    found = outline(question.parse(Linter.off()), question.options, question.bridge)
+    return Answer(answers.outline_text(found), answers.outline_json(found))
+
+
+def listed_targets(parsed: Dockerfile) -> Answer:
     from pybuild import answers
     from pybuild.compiler.lower.dockerfile.targets import targets
 

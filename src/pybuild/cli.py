@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from pybuild import __version__, failure
+from pybuild import __version__, process
 from pybuild.completion import COMMANDS, FORMATS, SHELLS, STAGES_COMMAND, command_flags
 from pybuild.completion import script as completion_script
 from pybuild.completion import stages as completion_stages
-from pybuild.flags import MANY, REFUSED, SWITCH, Flag
+from pybuild.flags import MANY, OPTIONAL, REFUSED, SWITCH, Flag
 from pybuild.lang.diagnostics import UsageError, suggest
+
+LATER = ("lsp", "debug")
+"""Commands of the language that later versions have."""
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def run() -> None:
     """Run the command line of this process and exit with its code."""
-    try:
-        code = main(sys.argv[1:])
-        sys.stdout.flush()
-    except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
-        code = failure.report(error, sys.stderr)
-        _forget_stdout()
-    raise SystemExit(code)
+    process.run(lambda: main(sys.argv[1:]))
 
 
 def main(arguments: list[str]) -> int:
@@ -42,14 +37,6 @@ def main(arguments: list[str]) -> int:
     except click.ClickException as error:
         raise _usage_error(error) from None
     return result if isinstance(result, int) else 0
-
-
-def _forget_stdout() -> None:
-    """Leave nothing in the buffer for the interpreter to complain about when the reader has gone."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _usage_error(error: click.ClickException) -> UsageError:
@@ -78,6 +65,8 @@ class _Root(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        if name in LATER:
+            raise UsageError(f"pybuild {name} is not supported by this version of pybuild")
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             near = suggest(name, COMMANDS)
             raise UsageError(
@@ -124,6 +113,16 @@ def _option(flag: Flag) -> click.Option:
     names = [f"-{flag.short}"] if flag.short else []
     if flag.kind == SWITCH:
         return click.Option([*names, flag.spelling], is_flag=True, default=None, help=flag.help)
+    if flag.kind == OPTIONAL:
+        return click.Option(
+            [*names, flag.spelling],
+            is_flag=False,
+            flag_value=flag.words[0],
+            default=None,
+            type=click.STRING,
+            metavar=f"[{flag.value}]",
+            help=flag.help,
+        )
     return click.Option(
         [*names, flag.spelling],
         multiple=flag.kind == MANY,
@@ -138,9 +137,9 @@ def _refused_option(flag: Flag) -> click.Option:
     def refuse(ctx: click.Context, param: click.Parameter, value: object) -> None:
         if value in (None, ()):
             return
-        name = f"-{flag.short}" if flag.long == "param" else flag.spelling
         raise UsageError(
-            f"{name} is not supported by this version of pybuild", help=f"{name} is for {flag.help}"
+            f"{flag.spelling} is not supported by this version of pybuild",
+            help=f"{flag.spelling} is for {flag.help}",
         )
 
     names = [f"-{flag.short}"] if flag.short else []
@@ -175,19 +174,25 @@ def _with_flags(command: click.Command) -> click.Command:
 def _root() -> None: ...
 
 
-@click.command(
-    "build",
-    cls=_Command,
-    context_settings=CONTEXT_SETTINGS,
-    short_help=COMMANDS["build"],
-    options_metavar="[OPTION]…",
-)
-@click.argument("words", nargs=-1, metavar="[TARGET | CONTEXT]")
+def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """The command of a function: it takes the flags of that name and the words that its arguments say."""
+    return click.command(
+        name,
+        cls=_Command,
+        context_settings=CONTEXT_SETTINGS,
+        short_help=COMMANDS[name],
+        options_metavar="[OPTION]…",
+    )
+
+
+@_command("build")
+@click.argument("words", nargs=-1, metavar="[TARGET… | CONTEXT]")
 def _build(words: tuple[str, ...], **given: Any) -> int:
-    """Build an image from a Dockerfile.
+    """Build images from a .pybuild file, a Dockerfile or a Python module.
 
     CONTEXT is a directory (default: this one), or - for a tar archive or a Dockerfile on standard input. A
-    plain NAME that is no directory is the TARGET. Defaults come from pybuild.toml.
+    plain NAME that is no directory is a TARGET, NAME[AXIS=VALUE,…] an instance of one. Defaults come from
+    pybuild.toml.
     """
     from pybuild.build import build
     from pybuild.building import run_build
@@ -201,21 +206,17 @@ def _build(words: tuple[str, ...], **given: Any) -> int:
     return run_build(asked, build)
 
 
-@click.command(
-    "graph",
-    cls=_Command,
-    context_settings=CONTEXT_SETTINGS,
-    short_help=COMMANDS["graph"],
-    options_metavar="[OPTION]…",
-)
-@click.argument("files", nargs=-1, metavar="[FILE | DIRECTORY]…")
-def _graph(files: tuple[str, ...], format: str | None, **given: Any) -> int:
+@_command("graph")
+@click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
+def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **given: Any) -> int:
     """Print the graph of a build without running it.
 
-    json is for reading, llb is BuildKit's wire format (for buildctl build), dot is for Graphviz.
+    json is for reading, llb is BuildKit's wire format (for buildctl build), dot is for Graphviz. Words that name no
+    file or directory are targets. That of a .pybuild file or a module is as that alone decides it: --linked resolves
+    references too, as llb always does.
     """
     from pybuild.build import graph
-    from pybuild.commandline import graph_request
+    from pybuild.commandline import files_and_targets, graph_request, with_targets
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
@@ -226,42 +227,35 @@ def _graph(files: tuple[str, ...], format: str | None, **given: Any) -> int:
             f"unknown format {format!r}",
             help=f"did you mean {near}?" if near else "choose one of " + ", ".join(FORMATS),
         )
+    files, targets = files_and_targets(words)
     if format == "llb" and len(files) > 1:
         raise UsageError("--format=llb is for one file", help="print one after the other")
     if format == "llb" and sys.stdout.isatty():
         raise UsageError("llb is binary: not written to a terminal", help="redirect it to a file")
     for file in files or (None,):
-        data = graph(graph_request(file, given), Observer(), Cancellation(), format)
+        request = graph_request(file, with_targets(given, targets))
+        data = graph(request, Observer(), Cancellation(), format, linked=bool(linked))
         sys.stdout.buffer.write(data if format == "llb" or data.endswith(b"\n") else data + b"\n")
     return 0
 
 
-@click.command(
-    "check",
-    cls=_Command,
-    context_settings=CONTEXT_SETTINGS,
-    short_help=COMMANDS["check"],
-    options_metavar="[OPTION]…",
-)
-@click.argument("files", nargs=-1, metavar="[FILE | DIRECTORY]…")
-def _check(files: tuple[str, ...], fix: bool | None, format: str | None, **given: Any) -> int:
+@_command("check")
+@click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
+def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **given: Any) -> int:
     """Check build files without building them.
 
-    A directory stands for its Dockerfile (default: this one), - for standard input. The exit code is 0 when
-    nothing was found, 1 for findings, 2 for a file that can't be built.
+    A directory stands for its build file (default: this one), - for standard input; words that name neither are
+    targets (default: all that the file declares). The exit code is 0 when nothing was found, 1 for findings, 2 for a
+    file that can't be built.
     """
-    from pybuild.check import run_check
+    from pybuild.checks import run_check
+    from pybuild.commandline import files_and_targets, with_targets
 
-    return run_check(files, given, format=format or "text", fix=bool(fix))
+    files, targets = files_and_targets(words)
+    return run_check(files, with_targets(given, targets), format=format or "text", fix=bool(fix))
 
 
-@click.command(
-    "fmt",
-    cls=_Command,
-    context_settings=CONTEXT_SETTINGS,
-    short_help=COMMANDS["fmt"],
-    options_metavar="[OPTION]…",
-)
+@_command("fmt")
 @click.argument("files", nargs=-1, metavar="[FILE | DIRECTORY | -]…")
 def _fmt(files: tuple[str, ...], check: bool | None, diff: bool | None) -> int:
     """Format build files: keywords, spacing and continuation lines.
@@ -272,6 +266,82 @@ def _fmt(files: tuple[str, ...], check: bool | None, diff: bool | None) -> int:
     from pybuild.formatting import run_fmt
 
     return run_fmt(files, check=bool(check), diff=bool(diff))
+
+
+@_command("convert")
+@click.argument("file", required=False, metavar="[FILE | DIRECTORY | -]")
+def _convert(file: str | None, to: str | None, output: str | None, context: str | None, **given: Any) -> int:
+    """Convert a Dockerfile to a .pybuild file, or either of them to a Python module.
+
+    A directory stands for its build file (default: this one). A build of the result makes the same files and the
+    same image config; where something differs a comment says so, and a line on standard error.
+    """
+    from pybuild.converting import run_convert
+
+    linked, force = bool(given["linked"]), bool(given["force"])
+    return run_convert(file or ".", to=to, output=output, context=context, linked=linked, force=force)
+
+
+@_command("test")
+@click.argument("words", nargs=-1, metavar="[TEST… | DIRECTORY]")
+def _test(words: tuple[str, ...], **given: Any) -> int:
+    """Run the tests of a .pybuild file or a Python module, side by side.
+
+    Without a name all of them are run. A test whose inputs are as they were is not run again. The exit code is 1
+    when one failed.
+    """
+    from pybuild.commandline import request
+    from pybuild.language.testing import run_tests
+
+    return run_tests(request(words, given))
+
+
+@_command("list")
+@click.argument("path", required=False, metavar="[FILE | DIRECTORY]")
+def _list(path: str | None, format: str | None, **given: Any) -> None:
+    """List the targets, tests, groups and params of a .pybuild file or a Python module, and its secrets."""
+    from pybuild.call import FORMATS, known
+    from pybuild.commandline import graph_request
+    from pybuild.language.listed import list_targets
+
+    form = known(format or "text", FORMATS, "format")
+    click.echo(list_targets(graph_request(path, given), form), nl=False)
+
+
+@_command("lock")
+@click.argument("words", nargs=-1, metavar="[TARGET… | DIRECTORY]")
+def _lock(words: tuple[str, ...], update: str | None, **given: Any) -> int:
+    """Resolve what a .pybuild file or a module refers to and write it to pybuild.lock; nothing is built.
+
+    All targets are looked at, unless some are named. Entries stay as they are without --update, which moves those
+    that match PATTERN (default: all) and removes those that nothing uses.
+    """
+    from pybuild.commandline import request
+    from pybuild.language.locking import run_lock
+
+    return run_lock(request(words, given), update)
+
+
+@click.command("init", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["init"])
+@click.argument("directory", required=False, metavar="[DIRECTORY]")
+def _init(directory: str | None) -> None:
+    """Write a small build.pybuild for the project in a directory (default: this one).
+
+    It knows Python, Node.js, Go and Rust projects and sites of plain files by their manifests. A file that is
+    there is never overwritten.
+    """
+    from pybuild.language.init import init
+
+    click.echo(init(directory or "").text(), nl=False)
+
+
+@click.command("explain", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["explain"])
+@click.argument("code", metavar="CODE")
+def _explain(code: str) -> None:
+    """Explain the message with a code, such as E0503: what it means, why, and an example."""
+    from pybuild.explain import page
+
+    click.echo(page(code), nl=False)
 
 
 @click.command("prune", cls=_Command, context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["prune"])
@@ -293,6 +363,43 @@ def _prune(all: bool | None, force: bool | None) -> int:
             raise KeyboardInterrupt
     prune(root)
     return 0
+
+
+@_command("solve")
+def _solve(definition: str | None, frontend: str | None, **given: Any) -> int:
+    """Solve a graph in BuildKit's wire format, as any client writes it, and export the result.
+
+    The graph comes from standard input: pybuild graph --format=llb | pybuild solve --local context=. With --frontend
+    that one makes it, as its attributes (--opt) say: dockerfile.v0, or gateway.v0 and --opt source=IMAGE.
+    """
+    from pybuild.commandline import request
+    from pybuild.solve import read_solve, run_solve
+
+    options, directories, layouts = (given.pop(name) or () for name in ("opt", "local", "oci_layout"))
+    asked = request((), given)
+    return run_solve(read_solve(definition, frontend, options, directories, layouts), asked)
+
+
+_RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""Settings of a command that reads its words itself."""
+
+
+@click.command("serve", add_help_option=False, context_settings=_RAW, short_help=COMMANDS["serve"])
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def _serve(words: tuple[str, ...]) -> int:
+    """Serve BuildKit's clients. The flags are buildkitd's."""
+    from pybuild.serve.serving import serve
+
+    return serve(words)
+
+
+@click.command("buildkitd", add_help_option=False, hidden=True, context_settings=_RAW)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def _buildkitd(words: tuple[str, ...]) -> int:
+    """Another name of `pybuild serve`."""
+    from pybuild.serve.serving import serve
+
+    return serve(words)
 
 
 @click.command("version", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["version"])
@@ -320,5 +427,23 @@ def _stages(words: tuple[str, ...]) -> None:
         click.echo(name)
 
 
-for _command in (_build, _check, _fmt, _graph, _prune, _version, _completion, _stages):
-    _root.add_command(_with_flags(_command))
+for _one in (
+    _build,
+    _test,
+    _check,
+    _convert,
+    _fmt,
+    _graph,
+    _init,
+    _list,
+    _lock,
+    _explain,
+    _prune,
+    _serve,
+    _solve,
+    _buildkitd,
+    _version,
+    _completion,
+    _stages,
+):
+    _root.add_command(_with_flags(_one))

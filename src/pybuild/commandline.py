@@ -14,10 +14,14 @@ from pybuild.lang.diagnostics import UsageError, UserError, suggest
 from pybuild.request import BuildRequest
 
 _NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
-_INSTANCE = re.compile(r"[A-Za-z_][\w.-]*\[.*\]")
+_FILE = re.compile(r"dockerfile|containerfile|\.py(build)?$", re.IGNORECASE)
+_INSTANCE = re.compile(r"[A-Za-z_][\w.-]*\[.*\]", re.DOTALL)
 
 _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "tag": ("tags", tuple),
+    "target": ("targets", lambda text: (text,)),
+    "param": ("params", options.params),
+    "params": ("params_files", tuple),
     "build_arg": ("build_args", options.build_args),
     "build_context": ("build_contexts", options.build_contexts),
     "platform": ("platforms", options.listed),
@@ -42,7 +46,7 @@ _ATTESTATIONS = ("provenance", "sbom", "attest")
 def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
     """The request that positional `words` and the `given` flags (by parameter name; None, False and () are not
     given) make, with the configuration files beneath. Raises UsageError."""
-    target, context = positionals(words)
+    targets, context = positionals(words)
     for name in _ATTESTATIONS:
         value = given.get(name) or ()
         for text in (value,) if isinstance(value, str) else value:
@@ -53,13 +57,12 @@ def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
             continue
         field, convert = _CONVERSIONS.get(name, (name, _same))
         fields[field] = convert(value)
-    if target is not None:
-        if fields.get("target") not in (None, target):
+    if targets:
+        if fields.get("targets", targets) != targets:
             raise UsageError(
-                f"two targets: {target} and --target={fields['target']}",
-                help="a build has one: leave one out",
+                f"two targets: {' '.join(targets)} and --target={fields['targets'][0]}", help="leave one out"
             )
-        fields["target"] = target
+        fields["targets"] = targets
     if not fields.get("ssh") and _by_ssh(context) and os.environ.get("SSH_AUTH_SOCK"):
         fields["ssh"] = ("default",)
     found = config.load(context, fields.get("file"))
@@ -86,21 +89,10 @@ def _same(value: Any) -> Any:
     return value
 
 
-def positionals(words: Sequence[str]) -> tuple[str | None, str]:
-    """The target and the context that the words name. Raises UsageError."""
-    targets = [word for word in words if _is_target(word)]
+def positionals(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The targets and the context that the words name. Raises UsageError."""
+    targets = tuple(word for word in words if _is_target(word))
     contexts = [word for word in words if not _is_target(word)]
-    for word in targets:
-        if _INSTANCE.fullmatch(word):
-            raise UsageError(
-                f"targets with parameters are not supported by this version of pybuild: {word}",
-                help="give a stage's name",
-            )
-    if len(targets) > 1:
-        raise UsageError(
-            "several targets in one build are not supported by this version of pybuild: " + " ".join(targets),
-            help="build one after the other",
-        )
     if len(contexts) > 1:
         raise UsageError("a build has one context, not " + " and ".join(contexts))
     if targets and contexts:
@@ -108,12 +100,14 @@ def positionals(words: Sequence[str]) -> tuple[str | None, str]:
             f"{targets[0]} would be a target and {contexts[0]} the context",
             help=f"write pybuild build --target {targets[0]} {contexts[0]}",
         )
-    return (targets[0] if targets else None), (contexts[0] if contexts else ".")
+    return targets, (contexts[0] if contexts else ".")
 
 
 def _is_target(word: str) -> bool:
-    """NAME and NAME[…] are targets where no directory has that name; `.`, `-` and what holds a `/` never are."""
-    return bool(_NAME.fullmatch(word) or _INSTANCE.fullmatch(word)) and not os.path.isdir(word)
+    """NAME is a target where no directory has that name, NAME[…] always; `.`, `-` and what holds a `/` never are."""
+    if _INSTANCE.fullmatch(word):
+        return True
+    return bool(_NAME.fullmatch(word)) and not os.path.isdir(word)
 
 
 def _progress(flag: str | None, configured: str | None) -> str:
@@ -128,6 +122,35 @@ def _progress(flag: str | None, configured: str | None) -> str:
             help=f"did you mean {near}?" if near else "choose one of " + ", ".join(PROGRESS),
         )
     return value
+
+
+def files_and_targets(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Words that are files or directories, or look like them, and the others, which are targets. Raises UsageError
+    for targets of several files."""
+    files = tuple(word for word in words if _is_file(word))
+    targets = tuple(word for word in words if not _is_file(word))
+    if targets and len(files) > 1:
+        raise UsageError(
+            f"{targets[0]} would be a target of several files: {', '.join(files)}", help="name one file"
+        )
+    return files, targets
+
+
+def _is_file(word: str) -> bool:
+    if _INSTANCE.fullmatch(word):
+        return False
+    return not _NAME.fullmatch(word) or os.path.exists(word) or bool(_FILE.search(word))
+
+
+def with_targets(given: Mapping[str, Any], targets: tuple[str, ...]) -> Mapping[str, Any]:
+    """The given flags with targets that words name. Raises UsageError if a flag names one too."""
+    if not targets:
+        return given
+    if given.get("target"):
+        raise UsageError(
+            f"two targets: {' '.join(targets)} and --target={given['target']}", help="leave one out"
+        )
+    return {**given, "targets": targets}
 
 
 def graph_request(path: str | None, given: Mapping[str, Any]) -> BuildRequest:

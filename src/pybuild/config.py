@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = "pybuild.toml"
 USER_FILE = os.path.join("pybuild", "config.toml")
-MERGED = ("build_args", "build_contexts", "labels")
+MERGED = ("build_args", "build_contexts", "labels", "params")
 """Fields of BuildRequest that are pairs: the command line replaces those of the same name only."""
 
 
@@ -155,6 +155,10 @@ def _project_settings(source: Source, here: str) -> dict[str, Any]:
     return settings
 
 
+def _one(value: Any, here: str) -> tuple[Any, ...]:
+    return (value,)
+
+
 def _plain(value: Any, here: str) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -210,7 +214,11 @@ def _beside(here: str, path: str) -> str:
 
 _CONVERSIONS: tuple[tuple[str, str, Callable[[Any, str], Any]], ...] = (
     ("file", "file", lambda value, here: _beside(here, value)),
-    ("target", "target", _plain),
+    ("target", "targets", _one),
+    ("project", "project", _plain),
+    ("params", "params", _pairs),
+    ("params_files", "params_files", lambda value, here: tuple(_beside(here, path) for path in value)),
+    ("locked", "locked", _plain),
     ("tags", "tags", _plain),
     ("build_args", "build_args", _pairs),
     ("build_contexts", "build_contexts", _contexts),

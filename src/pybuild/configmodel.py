@@ -18,10 +18,15 @@ class _Table(BaseModel):
 
 
 class ProjectFile(_Table):
-    """`pybuild.toml`: defaults for the flags of `pybuild build`."""
+    """`pybuild.toml`: defaults for the flags of `pybuild build`; `project` is what the project's caches are known
+    by."""
 
     file: Text | None = None
     target: Text | None = None
+    project: Text | None = None
+    params: dict[str, str] | None = None
+    params_files: list[Text] | None = None
+    locked: bool | None = None
     tags: list[Text] | None = None
     build_args: dict[str, str] | None = None
     build_contexts: dict[str, Text] | None = None

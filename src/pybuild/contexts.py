@@ -9,6 +9,7 @@ import sys
 from pybuild.cached import note
 from pybuild.compiler.remote import is_remote
 from pybuild.compiler.urls import is_http
+from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 
 TYPE_CHECKING = False
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pybuild.cached import Signature
+    from pybuild.request import BuildRequest
 
 STDIN = "-"
 DOCKERFILES = ("Dockerfile", "Containerfile", "dockerfile")
-OTHER_KINDS = {"build.pybuild": "the pybuild language", "build.py": "Python build modules"}
+LANGUAGE_FILE = "build.pybuild"
+EXTENSION = ".pybuild"
+MODULE_FILE = "build.py"
 LARGEST_FILE = 16 << 20
-"""Bytes of a Dockerfile; a larger one is something else."""
+"""Bytes of a build file; a larger one is something else."""
 
 
 class Inputs:
@@ -70,13 +74,13 @@ class Inputs:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except IsADirectoryError:
-            raise UsageError(f"{path} is a directory", help="name the Dockerfile with -f") from None
+            raise UsageError(f"{path} is a directory", help="name the build file with -f") from None
         except OSError as error:
             raise UsageError(
                 f"cannot read {path}: {error.strerror}", help="check where it leads, who owns it and its mode"
             ) from None
         if len(data) > LARGEST_FILE:
-            raise UsageError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: it is no Dockerfile")
+            raise UsageError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: it is no build file")
         return data
 
 
@@ -99,6 +103,11 @@ def read_inputs(context: str, file: str | None) -> Inputs:
         inputs.remote = context
     else:
         what = "is not a directory" if os.path.exists(context) else "does not exist"
+        if "[" in context.partition("/")[0] and not os.path.exists(context):
+            raise UsageError(
+                f"{context} is neither a selection of a target nor a context",
+                help="a selection is NAME[axis=value,…], with nothing behind the bracket",
+            )
         raise UsageError(
             f"the context {context} {what}",
             help="give the directory that holds the files to copy, or the address of a repository or an archive",
@@ -114,10 +123,10 @@ def read_inputs(context: str, file: str | None) -> Inputs:
         path = file if file is not None else _default_file(inputs, context)
         found = inputs.read(path)
         if found is None:
-            raise UsageError(f"the Dockerfile {path} does not exist", help="name it with -f")
+            raise UsageError(f"the build file {path} does not exist", help="name it with -f")
         inputs.dockerfile, inputs.name = found, path
     if inputs.directory is not None:
-        _read_ignore(inputs, None if file == STDIN or inputs.url is not None else inputs.name)
+        read_ignore(inputs, None if file == STDIN or inputs.url is not None else inputs.name)
     return inputs
 
 
@@ -137,22 +146,57 @@ def _from_stdin(inputs: Inputs, file: str | None) -> None:
     inputs.name = file or ""
 
 
+def default_name(context: str) -> str:
+    """What the build file of a context is probably called."""
+    names = (LANGUAGE_FILE, *DOCKERFILES, MODULE_FILE)
+    return next((name for name in names if os.path.exists(os.path.join(context, name))), DOCKERFILES[0])
+
+
 def _default_file(inputs: Inputs, context: str) -> str:
     kinds: dict[str, str] = {}
-    for name in (*DOCKERFILES, *OTHER_KINDS):
+    for name in (*DOCKERFILES, LANGUAGE_FILE, MODULE_FILE):
         path = os.path.join(context, name)
         inputs.consult(path)
-        if os.path.lexists(path) and (name != "build.py" or _is_module(inputs, path)):
-            kinds.setdefault(OTHER_KINDS.get(name, "Dockerfile"), path)
+        if os.path.lexists(path) and (name != MODULE_FILE or _is_module(inputs, path)):
+            kinds.setdefault(DOCKERFILES[0] if name in DOCKERFILES else name, path)
     if len(kinds) > 1:
         listed = ", ".join(os.path.basename(path) for path in kinds.values())
         raise UsageError(f"{context} has more than one build file: {listed}", help="choose one with -f")
     if not kinds:
-        raise UsageError(f"{context} has no Dockerfile", help="name it with -f, or give another directory")
-    ((kind, path),) = kinds.items()
-    if kind != "Dockerfile":
-        raise UsageError(f"{path}: {kind} are not supported by this version of pybuild")
+        help = "name the build file with -f, give another directory, or make one with pybuild init"
+        if os.path.exists(os.path.join(context, MODULE_FILE)):
+            help = f"if {MODULE_FILE} is to build it, begin it with the line # syntax=python:1"
+        raise UsageError(f"{context} has no {LANGUAGE_FILE} and no Dockerfile", help=help)
+    (path,) = kinds.values()
     return path
+
+
+def frontend_of(inputs: Inputs, request: BuildRequest) -> frontends.Frontend:
+    """The frontend that builds the file: that of BUILDKIT_SYNTAX, of its syntax line, of its name. A file of the
+    language that names an image says more about the line itself than that the image is not run. Raises UsageError for
+    a name that packages quarrel about."""
+    args = dict(request.build_args)
+    syntax = (args.get("BUILDKIT_SYNTAX") or "").strip().partition(" ")[0]
+    if syntax:
+        return _chosen(syntax)
+    if inputs.dockerfile is not None:
+        found = frontends.detect_syntax(inputs.dockerfile)
+        if found is not None and found.reference:
+            frontend = _chosen(found.reference)
+            if frontend.kind != frontends.IMAGE or not inputs.name.endswith(EXTENSION):
+                return frontend
+    return frontends.by_name(inputs.name)
+
+
+def _chosen(reference: str) -> frontends.Frontend:
+    """What a reference names: a frontend of ours, else of an installed package, else an image."""
+    frontend = frontends.choose(reference)
+    if frontend.kind == frontends.IMAGE:
+        from pybuild.plugins.installed import find
+
+        if find(reference) is not None:
+            return frontends.Frontend(frontends.PLUGIN, reference)
+    return frontend
 
 
 def _is_module(inputs: Inputs, path: str) -> bool:
@@ -160,8 +204,8 @@ def _is_module(inputs: Inputs, path: str) -> bool:
     return any(line.startswith(b"# syntax=python:") for line in data.split(b"\n", 5)[:5])
 
 
-def _read_ignore(inputs: Inputs, dockerfile: str | None) -> None:
-    """`<name>.dockerignore` beside the Dockerfile, else `.dockerignore` in the context."""
+def read_ignore(inputs: Inputs, dockerfile: str | None) -> None:
+    """Read the patterns of `<name>.dockerignore` beside the Dockerfile, else `.dockerignore` in the context."""
     assert inputs.directory is not None
     candidates = [os.path.join(inputs.directory, ".dockerignore")]
     if dockerfile is not None:

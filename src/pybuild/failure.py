@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError, render
+from pybuild.lang.diagnostics import Cancelled, Diagnostic, SourceErrors, UserError, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,17 +53,11 @@ def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) 
     diagnostic, code = explain(error)
     if diagnostic is None:
         return code
-    if output_shown:
-        notes = [note for note in diagnostic.notes if note[0] != "output"]
-        diagnostic = Diagnostic(
-            diagnostic.title,
-            labels=diagnostic.labels,
-            notes=notes,
-            code=diagnostic.code,
-            level=diagnostic.level,
-        )
+    several = error.diagnostics if isinstance(error, SourceErrors) else (diagnostic,)
+    shown = [one.without("output") if output_shown else one for one in several]
+    colour = coloured(stream)
     try:
-        stream.write(message(diagnostic, colour=coloured(stream)) + "\n")
+        stream.write("\n".join(message(one, colour=colour) + "\n" for one in shown))
         if os.environ.get(DEBUG) == "1" and not isinstance(error, UserError):
             from traceback import format_exception
 
@@ -79,7 +73,9 @@ def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
     if isinstance(error, Cancelled | KeyboardInterrupt):
         return Diagnostic("cancelled", level="pybuild"), CANCELLED
     if isinstance(error, UserError):
-        return error.diagnostic, error.exit_code
+        from pybuild.language.failures import explained
+
+        return explained(error) or error.diagnostic, error.exit_code
     if isinstance(error, BrokenPipeError):
         return None, 1
     known = _of_machine(error)

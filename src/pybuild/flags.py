@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 TEXT: Final = "text"  # one value, the last one counts
 MANY: Final = "many"  # may be repeated
 SWITCH: Final = "switch"  # no value, or =true / =false
+OPTIONAL: Final = "optional"  # a value or none
 
 
 class Flag:
@@ -54,16 +55,41 @@ class Flag:
 
 
 NETWORKS = ("default", "none", "host")
-ENTITLEMENTS = ("network.host", "security.insecure", "device")
+ENTITLEMENTS = ("network.host", "security.insecure", "device", "python")
 CALLS = ("build", "check", "outline", "targets")
 PROGRESS = ("auto", "tty", "plain", "quiet", "rawjson")
 
 FLAGS = (
     Flag(
-        "file", TEXT, "PATH", "Build file (default: CONTEXT/Dockerfile).", short="f", files=True, graph=True
+        "file",
+        TEXT,
+        "PATH",
+        "Build file (default: build.pybuild, Dockerfile or build.py in CONTEXT).",
+        short="f",
+        files=True,
+        graph=True,
     ),
     Flag("tag", MANY, "NAME[:TAG]", "Name of the image.", short="t", key="tags"),
-    Flag("target", TEXT, "STAGE", "Stage to build (default: the last one).", graph=True),
+    Flag("target", TEXT, "STAGE", "Stage or target to build (default: the last one).", graph=True),
+    Flag(
+        "param",
+        MANY,
+        "NAME=VALUE",
+        "Value of a param of a .pybuild file or a Python module.",
+        short="p",
+        key="params",
+        graph=True,
+    ),
+    Flag(
+        "params",
+        MANY,
+        "FILE",
+        "TOML file with values of params.",
+        key="params-files",
+        files=True,
+        graph=True,
+    ),
+    Flag("locked", SWITCH, "", "Refuse a reference that pybuild.lock doesn't pin.", graph=True),
     Flag("build-arg", MANY, "NAME[=VALUE]", "Build argument.", key="build-args", graph=True),
     Flag("build-context", MANY, "NAME=VALUE", "Additional context.", key="build-contexts", graph=True),
     Flag("platform", MANY, "OS/ARCH", "Platform to build for, or several.", key="platforms", graph=True),
@@ -83,7 +109,13 @@ FLAGS = (
     Flag("no-cache-filter", MANY, "STAGE", "Run the steps of this stage anew.", graph=True),
     Flag("pull", SWITCH, "", "Ask the registry for images even if they are known.", graph=True),
     Flag("network", TEXT, "MODE", "Network of RUN: default, none or host.", words=NETWORKS, graph=True),
-    Flag("allow", MANY, "ENTITLEMENT", "Allow network.host, security.insecure, device.", words=ENTITLEMENTS),
+    Flag(
+        "allow",
+        MANY,
+        "ENTITLEMENT",
+        "Allow network.host, security.insecure, device, read=PATH, python.",
+        words=ENTITLEMENTS,
+    ),
     Flag("add-host", MANY, "HOST:IP", "Line of /etc/hosts for RUN.", key="add-hosts", graph=True),
     Flag("ulimit", MANY, "TYPE=SOFT[:HARD]", "Resource limit of RUN.", key="ulimits", graph=True),
     Flag("shm-size", TEXT, "BYTES", "Size of /dev/shm for RUN.", graph=True),
@@ -91,8 +123,8 @@ FLAGS = (
     Flag(
         "secret",
         MANY,
-        "id=ID[,src=PATH|,env=NAME]",
-        "Secret for RUN --mount=type=secret.",
+        "ID=env:NAME|ID=file:PATH",
+        "Secret for steps; also in the form id=ID,env=NAME or id=ID,src=PATH.",
         key="secrets",
         graph=True,
     ),
@@ -113,7 +145,6 @@ FLAGS = (
 REFUSED = (
     Flag("cache-from", MANY, "", "importing a cache"),
     Flag("cache-to", MANY, "", "exporting a cache"),
-    Flag("param", MANY, "", "parameters of the language", short="p"),
     Flag("builder", TEXT, "", "choosing a builder: there is only this process"),
     Flag("debug", SWITCH, "", "debug logs", short="D"),
     Flag("invoke", TEXT, "", "a shell in a step"),

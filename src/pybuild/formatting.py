@@ -81,9 +81,17 @@ def formatted(file: str) -> Formatted:
     name, data = read_file(file)
     source = decode(name, data)
     syntax = frontends.detect_syntax(data)
-    frontend = frontends.choose(syntax.reference if syntax is not None else None)
+    frontend = frontends.choose(syntax.reference) if syntax is not None else frontends.by_name(name)
+    if frontend.kind == frontends.LANGUAGE:
+        from pybuild.lang.textual.fmt import format_source
+
+        return Formatted(name, data, format_source(name, data).encode("utf-8"))
+    if frontend.kind == frontends.PYTHON:
+        raise UsageError(f"{name} is a Python module", help=f"format it with: ruff format {name}")
     if frontend.kind not in _DIALECTS:
-        raise frontends.refused(frontend, syntax, source)
+        from pybuild.plugins.installed import refused
+
+        raise refused(frontend, syntax, source)
     text = format_text(source, extended=frontend.kind == frontends.DOCKERFILE_EXTENDED)
     return Formatted(name, data, encoded(text, data))
 

@@ -1,14 +1,18 @@
-"""Ctrl-C and SIGTERM: the first asks the build to end, the second ends the process."""
+"""Ctrl-C and SIGTERM: the first asks the build to end, the second ends the process.
+
+A signal to a process may be given to any of its threads, and Python runs handlers in the main thread alone: where
+another thread got it while the main one waits, the handler waits too. So once there are threads, one of them watches
+for signals by the descriptor that Python's own part of the handler writes to.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import FrameType
 
     from pybuild.runtime.solver.types import Cancellation
@@ -17,35 +21,73 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGAIN = "cancelling; press Ctrl-C again to end at once"
 
 
-@contextmanager
-def interrupts(
-    cancellation: Cancellation, notice: Callable[[str], None], restore: Callable[[], None]
-) -> Iterator[None]:
-    """Within, a signal cancels; a second one calls `restore` and ends the process with code 130.
+class Interrupts:
+    """Within, a signal cancels; a second one calls `restore` and ends the process with code 130. To be entered in the
+    main thread.
 
-    The handler runs in the main thread at any point, perhaps while that holds a lock: it takes none, and
-    leaves the callbacks to a thread of their own. What the dead process was about is swept by the next one.
+    The handler runs at any point, perhaps while its thread holds a lock: it takes none, and leaves the callbacks to a
+    thread of their own. What the dead process was about is swept by the next one.
     """
-    from _thread import start_new_thread
 
-    def cancel(interactive: bool) -> None:
-        cancellation.cancel()
-        if interactive:
-            notice(AGAIN)
+    __slots__ = ("_asked", "_before", "_cancellation", "_notice", "_pipe", "_restore")
 
-    asked = False
+    def __init__(
+        self, cancellation: Cancellation, notice: Callable[[str], None], restore: Callable[[], None]
+    ) -> None:
+        self._cancellation = cancellation
+        self._notice = notice
+        self._restore = restore
+        self._asked = False
+        self._pipe: tuple[int, int] | None = None
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            restore()
-            os._exit(130)
-        asked = True
-        start_new_thread(cancel, (number == signal.SIGINT,))
+    def __enter__(self) -> Interrupts:
+        self._before = [signal.signal(number, self._handle) for number in SIGNALS]
+        return self
 
-    before = [signal.signal(number, handle) for number in SIGNALS]
-    try:
-        yield
-    finally:
-        for number, handler in zip(SIGNALS, before, strict=True):
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip(SIGNALS, self._before, strict=True):
             signal.signal(number, handler)
+        if self._pipe is not None:
+            signal.set_wakeup_fd(-1)
+            os.close(self._pipe[1])  # at which the thread ends
+
+    def watch(self) -> None:
+        """Have a thread of its own wait for signals. Called in the main thread once the process may have threads."""
+        from _thread import start_new_thread
+
+        if self._pipe is not None:
+            return
+        # No signal may come between the two ways of hearing of it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            pipe = self._pipe = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(pipe[1], False)
+            signal.set_wakeup_fd(pipe[1], warn_on_full_buffer=False)
+            start_new_thread(self._hear, (pipe[0],))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _hear(self, heard: int) -> None:
+        with open(heard, "rb", buffering=0) as file:
+            while numbers := file.read(64):
+                for number in numbers:
+                    if number in SIGNALS:
+                        self._asked_for(number)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._pipe is None:
+            self._asked_for(number)
+
+    def _asked_for(self, number: int) -> None:
+        from _thread import start_new_thread
+
+        if self._asked:
+            self._restore()
+            os._exit(130)
+        self._asked = True
+        start_new_thread(self._cancel, (number == signal.SIGINT,))
+
+    def _cancel(self, interactive: bool) -> None:
+        self._cancellation.cancel()
+        if interactive:
+            self._notice(AGAIN)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     V = TypeVar("V")
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtp])i?)?b?", re.IGNORECASE)
-_LIMITS = (
+LIMITS = (
     "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
     "rttime", "sigpending", "stack",
 )  # fmt: skip
@@ -71,6 +71,19 @@ def labels(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return last_of_each(pairs)
 
 
+def params(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """`NAME=VALUE` texts, one a name. Raises UsageError."""
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(
+                f"invalid param {text!r}", help="write -p NAME=VALUE; -p NAME= is the empty value"
+            )
+        pairs.append((name, value))
+    return tuple(dict(pairs).items())
+
+
 def annotation_texts(texts: Iterable[str]) -> tuple[str, ...]:
     """Kept as they are (`[TYPE:]NAME=VALUE`); the exporter knows the types."""
     kept = tuple(texts)
@@ -93,12 +106,15 @@ def network(text: str) -> str:
 
 
 def entitlements(texts: Iterable[str]) -> tuple[str, ...]:
-    """Names with commas between them; `device=NAME[,alias=OTHER]` stands alone."""
+    """Names with commas between them; `device=NAME[,alias=OTHER]` and `read=PATH` stand alone."""
     names: list[str] = []
     for text in texts:
-        names += [_device(text)] if text.startswith("device=") else listed([text])
+        if text.startswith("device="):
+            names.append(_device(text))
+        else:
+            names += [text] if text.startswith("read=") else listed([text])
     for name in names:
-        if name in ENTITLEMENTS or name.startswith("device="):
+        if name in ENTITLEMENTS or name.startswith(("device=", "read=")):
             continue
         near = suggest(name, ENTITLEMENTS)
         raise UsageError(
@@ -147,11 +163,11 @@ def ulimits(texts: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
     for text in texts:
         name, _, values = text.partition("=")
         soft_text, colon, hard_text = values.partition(":")
-        if name not in _LIMITS:
-            near = suggest(name, _LIMITS)
+        if name not in LIMITS:
+            near = suggest(name, LIMITS)
             raise UsageError(
                 f"unknown resource limit {name!r}",
-                help=f"did you mean {near}?" if near else "choose from " + ", ".join(_LIMITS),
+                help=f"did you mean {near}?" if near else "choose from " + ", ".join(LIMITS),
             )
         try:
             soft = int(soft_text)

@@ -6,7 +6,7 @@ import sys
 
 from pybuild import failure
 from pybuild.building import run_build
-from pybuild.execute import BuildResult, execute, open_engine, requested_outputs
+from pybuild.execute import BuildResult, execute, open_engine
 from pybuild.lang.diagnostics import UserError
 from pybuild.plan import Plan
 from pybuild.request import BuildRequest
@@ -29,11 +29,12 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
         return None
 
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
-        outputs = requested_outputs(request)
-        engine = open_engine(request, plan.directories, plan.images, observer, cancellation)
+        engine = open_engine(
+            request, plan.directories, plan.images, observer, cancellation, project=plan.owner
+        )
         try:
             observer.start()
-            return execute(plan, request, outputs, engine)
+            return execute(plan, request, engine)
         finally:
             engine.close()
 

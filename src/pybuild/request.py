@@ -17,13 +17,22 @@ class BuildRequest:
     texts of `--output`. `parallelism` 0 leaves it to the machine. `secrets` and `ssh` are texts of
     their flags; `call` is `build`, `check`, `outline` or `targets`, with `,format=json` and the like after it.
     `registries` maps hosts to the arguments of
-    `RegistryConfig`. `consulted` are the absolute paths of all configuration files that were looked for, those
-    that do not exist too.
+    `RegistryConfig`.
+
+    `targets` are names, with the axes chosen (`NAME[axis=value]`) in the language; `params` are values of its params,
+    `project` is what its caches are known by ("": by where it lies), `locked` has it refuse what the lock file
+    doesn't pin, `rerun` has tests run that are cached. `consulted` are the absolute paths of all configuration files
+    that were looked for, those that do not exist too.
     """
 
     context: str = "."
     file: str | None = None
-    target: str | None = None
+    targets: tuple[str, ...] = ()
+    project: str = ""
+    params: tuple[tuple[str, str], ...] = ()
+    params_files: tuple[str, ...] = ()
+    locked: bool = False
+    rerun: bool = False
     tags: tuple[str, ...] = ()
     build_args: tuple[tuple[str, str | None], ...] = ()
     build_contexts: tuple[tuple[str, str], ...] = ()
@@ -53,6 +62,11 @@ class BuildRequest:
     isolate_network: bool = False
     registries: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     consulted: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str | None:
+        """The first target."""
+        return self.targets[0] if self.targets else None
 
     def to_plain(self) -> dict[str, Any]:
         """The request as values of built-in types, from which `BuildRequest(**…)` makes it again."""

@@ -9,7 +9,7 @@ from pybuild.lang.source import Source, Span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from pydantic import BaseModel, ValidationError
 
@@ -31,16 +31,25 @@ def read_text(path: str) -> str | None:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def load(source: Source, model: type[Model]) -> Model:
-    """The file as a `model`. Raises UsageError with the line that is wrong."""
+def read_table(source: Source) -> dict[str, Any]:
+    """The file's values. Raises UsageError with the line that is wrong."""
     import tomllib
 
+    try:
+        return tomllib.loads(source.text)
+    except RecursionError:
+        raise _syntax_error(source, "values are nested too deeply") from None
+    except ValueError as error:
+        # Numbers of thousands of digits are ValueErrors of Python's own.
+        said = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number is too large"
+        raise _syntax_error(source, said) from None
+
+
+def load(source: Source, model: type[Model]) -> Model:
+    """The file as a `model`. Raises UsageError with the line that is wrong."""
     from pydantic import ValidationError
 
-    try:
-        table = tomllib.loads(source.text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(source, str(error)) from None
+    table = read_table(source)
     try:
         return model.model_validate(table)
     except ValidationError as error:

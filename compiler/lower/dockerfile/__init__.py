@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from pybuild.compiler.lower.dockerfile.lower import lower
-from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions, UsedArg
+from pybuild.compiler.lower.dockerfile.options import (
+    DirectoryContext,
+    Lowered,
+    LowerOptions,
+    StateContext,
+    UsedArg,
+)
 
-__all__ = ["LowerOptions", "Lowered", "UsedArg", "lower"]
+__all__ = ["DirectoryContext", "LowerOptions", "Lowered", "StateContext", "UsedArg", "lower"]

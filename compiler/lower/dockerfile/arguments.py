@@ -8,17 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from pybuild.compiler import platforms
+from pybuild.compiler.lower.commands import PROXIES
 from pybuild.compiler.lower.dockerfile.options import LowerOptions, UsedArg
 from pybuild.compiler.lower.dockerfile.words import Words
-from pybuild.compiler.ops import Platform, ProxyEnv
+from pybuild.compiler.ops import Platform
 from pybuild.lang.diagnostics import Diagnostic, suggest
 from pybuild.lang.dockerfile.instructions import ArgInstruction, Dockerfile
 
 EPOCH = "SOURCE_DATE_EPOCH"
 NOT_IN_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
 """Arguments that commands don't see."""
-
-_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 
 
 @frozen
@@ -77,15 +76,6 @@ def global_args(
     return values, declared
 
 
-def proxy_env(build_args: Mapping[str, str]) -> ProxyEnv | None:
-    """Proxies given as build arguments, in either case; commands get them without any trace in the image."""
-    found = {}
-    for name in sorted(build_args):
-        if name.lower() in _PROXIES:
-            found[name.lower()] = build_args[name]
-    return ProxyEnv(**found) if found else None
-
-
 def effective_build_args(options: LowerOptions) -> dict[str, str]:
     """The build arguments given, with `source_date_epoch` as one of them."""
     build_args = dict(options.build_args)
@@ -124,7 +114,7 @@ def _declared(dockerfile: Dockerfile) -> set[str]:
 
 def _predefined(name: str) -> bool:
     return (
-        name.lower() in _PROXIES
+        name.lower() in PROXIES
         or name.startswith("BUILDKIT_")
         or name == EPOCH
         or re.fullmatch(r"(BUILD|TARGET)(PLATFORM|OS|OSVERSION|ARCH|VARIANT)|TARGETSTAGE", name) is not None

@@ -9,15 +9,17 @@ from attrs import evolve
 from pybuild.compiler import image, platforms, reference
 from pybuild.compiler.image import Image
 from pybuild.compiler.lower.dockerfile.checks import check_base_platform
-from pybuild.compiler.lower.dockerfile.contexts import Loaded, pinned
+from pybuild.compiler.lower.dockerfile.contexts import Loaded
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.names import step_name
 from pybuild.compiler.lower.dockerfile.pending import settled
 from pybuild.compiler.lower.dockerfile.stages import StageState
+from pybuild.compiler.lower.images import is_empty, pinned
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.options import Options
 from pybuild.compiler.state import State
-from pybuild.lang.diagnostics import Diagnostic, Label, UserError, suggest
+from pybuild.lang.diagnostics import Diagnostic, Label, UserError, meant, suggest
+from pybuild.lang.dockerfile.goquote import quote
 
 SCRATCH = "scratch"
 _COMMON_IMAGES = ("alpine", "busybox", "centos", "debian", "fedora", "golang", "ubuntu")
@@ -40,7 +42,7 @@ def resolve_base(lowering: Lowering, state: StageState) -> None:
 def _resolve(lowering: Lowering, state: StageState) -> None:
     platform = state.platform or lowering.platforms.target
     origin = state.base_name
-    state.base_name = reference.parse(origin).canonical
+    state.base_name = _canonical(origin)
     context = state.named_context
     if context is not None:
         state.dispatched = True
@@ -76,14 +78,20 @@ def _take_context(state: StageState, loaded: Loaded, platform: Platform) -> None
 def _take_image(lowering: Lowering, state: StageState, origin: str, platform: Platform) -> None:
     shown = platforms.format_all(platform) + " " if lowering.options.multi_platform else ""
     log_name = f"[{shown}internal] load metadata for {state.base_name}"
-    found, config = lowering.resolve_image(state.base_name, platform, log_name)
+    try:
+        found, config = lowering.resolve_image(state.base_name, platform, log_name)
+    except UserError as error:
+        stages = [*lowering.stages.names(), *_COMMON_IMAGES]
+        known = error.diagnostic.buildkit or str(error)
+        error.diagnostic = error.diagnostic.known_as(f"{origin}: {known}{meant(origin, stages)}")
+        raise
     state.base_config = found.config
     if state.platform is None and lowering.platforms.implicit:
         platform = _detect(config, platform, lowering.platforms.build)
     state.image = evolve(config, created=None)
     state.platform = platform
     state.base_name = pinned(found)
-    if not config.diff_ids and all(entry.empty_layer for entry in config.history):
+    if is_empty(config):
         return
     name = step_name(
         state,
@@ -113,6 +121,15 @@ def _detect(config: Image, target: Platform, supported: Sequence[Platform]) -> P
     return target
 
 
+def _canonical(name: str) -> str:
+    try:
+        return reference.parse(name).canonical
+    except UserError as error:
+        known = f"failed to parse stage name {quote(name)}: {error.diagnostic.buildkit or error}"
+        error.diagnostic = error.diagnostic.known_as(known)
+        raise
+
+
 def _placed(error: UserError, lowering: Lowering, state: StageState) -> UserError:
     """The same error, pointing at the instruction that needs the image, with a name that may be meant."""
     diagnostic = error.diagnostic
@@ -124,6 +141,7 @@ def _placed(error: UserError, lowering: Lowering, state: StageState) -> UserErro
             notes=diagnostic.notes,
             code=diagnostic.code,
             level=diagnostic.level,
+            buildkit=diagnostic.buildkit,
         )
     stages = lowering.stages.names()
     near = suggest(state.stage.base, [*stages, *_COMMON_IMAGES])

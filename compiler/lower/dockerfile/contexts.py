@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
 from pybuild.compiler import image, platforms, reference
-from pybuild.compiler.bridge import Bridge, ResolvedImage
+from pybuild.compiler.bridge import Bridge, NotAnImage, ResolvedImage
 from pybuild.compiler.giturl import parse_git_ref
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
-from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
+from pybuild.compiler.lower.dockerfile.options import (
+    DirectoryContext,
+    Lowered,
+    LowerOptions,
+    StateContext,
+)
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending, settled
+from pybuild.compiler.lower.images import pinned
+from pybuild.compiler.lower.paths import follow_paths
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.options import Options
 from pybuild.compiler.remote import git_state, http_context
@@ -41,12 +47,15 @@ class Loaded:
 
 @frozen
 class NamedContext:
-    """A named context as it was found: `key` is the name it was given under, perhaps with a platform."""
+    """A named context as it was found: `key` is the name it was given under, perhaps with a platform. `session` and
+    `shared_key` are a directory's."""
 
     key: str
     source: str
     platform: Platform | None
-    resolve_mode: str
+    given: StateContext | DirectoryContext | None = None
+    session: str = ""
+    shared_key: str = ""
 
     def load(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> Loaded:
         """Resolves the context. `paths` are asked when everything is lowered: those used of a directory. `lower`
@@ -54,24 +63,57 @@ class NamedContext:
 
         Raises `UsageError` for a specification of no known form.
         """
+        if isinstance(self.given, StateContext):
+            return Loaded(settled(self.given.edge), self.given.image, self.given.config)
+        if self.given is not None:
+            return _load_directory(self, self.given.name, self.given.exclude, paths)
+        context = self
+        for _ in range(_MOST_SOURCES):
+            try:
+                return context._loaded(bridge, paths, lower)
+            except NotAnImage as error:
+                context = evolve(context, source=error.identifier.replace("local://", "local:"))
+        raise UsageError(
+            "context recursion limit exceeded; this may indicate a cycle in the provided source policies: "
+            f"{context.source}"
+        )
+
+    def _loaded(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> Loaded:
         kind, colon, rest = self.source.partition(":")
         if colon and kind == "target":
             return _load_target(lower(rest, self.key))
         load = _LOADERS.get("git" if kind.startswith("git@") else kind)
         if not colon or load is None:
             raise UsageError(
-                f"unsupported source of the build context {self.key}: {self.source}",
+                f"unsupported context source {kind} for {self.key}"
+                if colon
+                else f"invalid context specifier {self.source} for {self.key}",
                 help=f"write {self.key}={_KINDS}",
             )
         return load(self, rest, bridge, paths)
 
 
+_MOST_SOURCES = 10
+"""Sources that one context may have, each by a policy in place of the one before."""
+
+
 class NamedContexts:
     """Look-up by name. Names are image references: `x`, `x:latest` and `docker.io/library/x` are one."""
 
-    def __init__(self, contexts: Mapping[str, str], resolve_mode: str, target: Platform) -> None:
+    def __init__(
+        self,
+        contexts: Mapping[str, str],
+        target: Platform,
+        states: Mapping[str, StateContext | DirectoryContext] | None = None,
+        *,
+        sessions: Mapping[str, str] | None = None,
+        shared_keys: Mapping[str, str] | None = None,
+    ) -> None:
+        self._states = {_context_key(name): state for name, state in (states or {}).items()}
         self._sources = {_context_key(name): source for name, source in contexts.items()}
-        self._resolve_mode = resolve_mode
+        self._sources |= dict.fromkeys(self._states, "")
+        self._sessions = sessions or {}
+        self._shared_keys = {_context_key(name): key for name, key in (shared_keys or {}).items()}
         self._target = target
 
     def names(self) -> list[str]:
@@ -86,8 +128,14 @@ class NamedContexts:
         short = familiar(name)
         for key in (f"{short}::{platforms.format_all(platforms.normalize(platform))}", short):
             if key in self._sources:
-                return NamedContext(key, self._sources[key], platform, self._resolve_mode)
+                return self._found(key, platform)
         return None
+
+    def _found(self, key: str, platform: Platform) -> NamedContext:
+        source, given = self._sources[key], self._states.get(key)
+        directory = given.name if isinstance(given, DirectoryContext) else source.removeprefix("local:")
+        session = self._sessions.get(directory, "")
+        return NamedContext(key, source, platform, given, session, self._shared_keys.get(key, ""))
 
 
 def _context_key(name: str) -> str:
@@ -111,24 +159,11 @@ def main_context(options: LowerOptions, paths: Paths) -> Pending | None:
             exclude=options.excludes,
             follow_paths=follow_paths(paths()),
             shared_key=options.context_local_name,
+            session=options.sessions.get(options.context_local_name, ""),
             options=Options(name="[internal] load build context"),
         ).edge
 
     return Pending(make)
-
-
-def follow_paths(paths: Iterable[str]) -> list[str]:
-    """The paths to read of a context, relative to it; none means all of it."""
-    wanted = set(paths)
-    if "/" in wanted:
-        return []
-    return sorted(path.lstrip("/") for path in wanted)
-
-
-def used_path(source: str) -> str:
-    """A source path of COPY or ADD as a path from the context's root."""
-    path = posixpath.normpath("/" + source)
-    return path[1:] if path.startswith("//") else path
 
 
 def _load_target(lowered: Lowered) -> Loaded:
@@ -147,13 +182,6 @@ def _load_image(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) 
     return _with_config(files, found)
 
 
-def pinned(found: ResolvedImage) -> str:
-    """The reference of a resolved image with its digest."""
-    if not found.digest:
-        return found.ref
-    return f"{found.ref.partition('@')[0]}@{found.digest}"
-
-
 def _with_config(files: State, found: ResolvedImage) -> Loaded:
     config = evolve(image.parse(found.config), created=None)
     return Loaded(settled(files.edge), config, found.config)
@@ -165,18 +193,21 @@ def _load_layout(context: NamedContext, rest: str, bridge: Bridge, paths: Paths)
     log_name = f"[context {context.key}] load metadata for {ref}"
     found = bridge.resolve_layout(ref, platform, log_name=log_name)
     options = Options(platform=platform, name=f"[context {context.key}] OCI load from client")
-    return _with_config(State.oci_layout(pinned(found), options=options), found)
+    return _with_config(State.oci_layout(pinned(found), store=found.store, options=options), found)
 
 
 def _load_local(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
-    excludes = _ignore_patterns(context, rest, bridge)
+    return _load_directory(context, rest, _ignore_patterns(context, rest, bridge), paths)
 
+
+def _load_directory(context: NamedContext, name: str, excludes: Sequence[str], paths: Paths) -> Loaded:
     def make(inputs: Inputs) -> Edge | None:
         return State.local(
-            rest,
+            name,
             exclude=excludes,
             follow_paths=follow_paths(paths()),
-            shared_key=f"context:{context.key}-",
+            shared_key=f"context:{context.key}-{context.shared_key}",
+            session=context.session,
             options=Options(name=f"[context {context.key}] load from client"),
         ).edge
 
@@ -188,6 +219,7 @@ def _ignore_patterns(context: NamedContext, name: str, bridge: Bridge) -> list[s
         name,
         follow_paths=[IGNORE_FILE],
         shared_key=f"context:{context.key}-{IGNORE_FILE}",
+        session=context.session,
         differ="none",
         options=Options(name=f"[context {context.key}] load {IGNORE_FILE}"),
     ).edge
@@ -197,6 +229,10 @@ def _ignore_patterns(context: NamedContext, name: str, bridge: Bridge) -> list[s
     except FileNotFoundError:
         return []
     return read_patterns(data.decode(errors="surrogateescape"), IGNORE_FILE)
+
+
+def _load_input(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
+    raise UsageError(f"invalid input {rest} for {context.key}", help="the client gave no state of that name")
 
 
 def _load_remote(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
@@ -215,6 +251,7 @@ _LOADERS = {
     "git": _load_remote,
     "http": _load_remote,
     "https": _load_remote,
+    "input": _load_input,
     "local": _load_local,
     "oci-layout": _load_layout,
     "ssh": _load_remote,

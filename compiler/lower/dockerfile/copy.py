@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
-from pybuild.compiler.file_actions import Actions, absolute, owner_option
-from pybuild.compiler.graph import Edge, ProgressGroup
+from pybuild.compiler.file_actions import Actions, absolute
+from pybuild.compiler.graph import Edge
 from pybuild.compiler.lower.dockerfile.checks import report
-from pybuild.compiler.lower.dockerfile.contexts import used_path
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record
 from pybuild.compiler.lower.dockerfile.modes import parse_mode
@@ -19,9 +18,10 @@ from pybuild.compiler.lower.dockerfile.names import step_name, upper_instruction
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending
 from pybuild.compiler.lower.dockerfile.sources import Files, local_paths, pieces
 from pybuild.compiler.lower.dockerfile.stages import StageState
-from pybuild.compiler.ops import NamedUser
+from pybuild.compiler.lower.layers import laid_over, names_users
+from pybuild.compiler.lower.paths import used_path
 from pybuild.compiler.options import Options
-from pybuild.compiler.state import State, merge
+from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import source_error
 from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction, Heredoc
 from pybuild.lang.dockerfile.lint.rules import COPY_IGNORED_FILE
@@ -134,23 +134,17 @@ def _applied(actions: Callable[[Edge | None], Actions], options: Options) -> Cal
 def _linked(
     actions: Callable[[Edge | None], Actions], options: Options, name: str
 ) -> Callable[[Inputs], Edge | None]:
-    """The copy onto nothing, laid over the stage's files by a step called `name`: it needn't be made again when
-    they change. Progress shows both as one."""
-    group = ProgressGroup(name, options.name)
-    copied = evolve(options, progress_group=evolve(group, weak=True))
-    laid = evolve(options, name=name, progress_group=group)
+    """The copy as a layer of its own, laid over the stage's files by a step called `name`."""
 
     def make(inputs: Inputs) -> Edge | None:
-        layer = State.scratch().file(actions(inputs[1]), options=copied)
-        return merge([State(inputs[0]), layer], options=laid).edge
+        return laid_over(inputs[0], actions(inputs[1]), options, name)
 
     return make
 
 
 def _check_owner(instruction: Files) -> None:
     """Names can't be looked up where nothing is below."""
-    owner = owner_option(instruction.chown or None, -1)
-    if owner is not None and (isinstance(owner.user, NamedUser) or isinstance(owner.group, NamedUser)):
+    if names_users(instruction.chown):
         raise source_error(
             f"invalid user index: -1: --link reads no /etc/passwd, so --chown={instruction.chown} names nobody",
             instruction.span,

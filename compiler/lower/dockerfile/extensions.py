@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from pybuild.compiler.contextfile import read_context_file
 from pybuild.compiler.lower.dockerfile import history
-from pybuild.compiler.lower.dockerfile.expose import ports
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record, set_env
 from pybuild.compiler.lower.dockerfile.stages import StageState
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, UserError, source_error, suggest
+from pybuild.lang.dockerfile.expose import ports
 from pybuild.lang.dockerfile.instructions import EnvFileInstruction, UnsetInstruction
 from pybuild.lang.source import Source, Span
 
@@ -63,6 +63,7 @@ def env_file(lowering: Lowering, stage: StageState, instruction: EnvFileInstruct
             context=options.context,
             local_name=options.context_local_name,
             excludes=options.excludes,
+            session=options.sessions.get(options.context_local_name, ""),
         )
     except FileNotFoundError:
         raise source_error(

@@ -13,7 +13,7 @@ The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 from attrs import evolve
 
@@ -40,6 +40,7 @@ from pybuild.compiler.lower.dockerfile.stages import (
     reachable,
 )
 from pybuild.compiler.lower.dockerfile.workdir import set_directory
+from pybuild.compiler.lower.images import for_platform, normalized
 from pybuild.compiler.ops import Platform
 from pybuild.lang.diagnostics import SourceError, source_error, suggest
 from pybuild.lang.dockerfile.flags import SYNTAX
@@ -129,9 +130,10 @@ def _stage_platform(lowering: Lowering, stage: Stage, found: Expansion) -> Platf
     try:
         return platforms.parse_specifier(found.result)
     except platforms.BadPlatform as error:
-        raise source_error(
-            f"failed to parse platform {stage.platform}: {error}", stage.span, help=help
-        ) from None
+        what = f"failed to parse platform {stage.platform}"
+        placed = source_error(f"{what}: {error}", stage.span, help=help)
+        placed.diagnostic = placed.diagnostic.known_as(f"{what}: {error.diagnostic.buildkit}")
+        raise placed from None
 
 
 def _suggestion(unmatched: set[str], lowering: Lowering) -> str | None:
@@ -215,12 +217,17 @@ def _expanded(lowering: Lowering, state: StageState, instruction: CopyInstructio
 def _source(lowering: Lowering, name: str, instruction: Instruction) -> StageState:
     """The stage called `name`, or an image that becomes one without a name. Raises `SourceError`."""
     if lowering.words.one(name, {}, instruction.span) != name:
-        raise source_error(
+        error = source_error(
             "variable expansion is not supported for --from",
             instruction.span,
             help=f"begin the file with `# syntax={SYNTAX}`, or name a stage with FROM $VARIABLE AS name, an ARG "
             "before the first FROM giving the variable",
         )
+        error.diagnostic = error.diagnostic.known_as(
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global "
+            "scope as a workaround"
+        )
+        raise error
     source = lowering.stages.find(name, instruction.span)
     if source is None:
         source = _unregistered(lowering, name, instruction.span)
@@ -285,6 +292,17 @@ def _triggered(state: StageState) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _about(span: Span) -> Iterator[None]:
+    """Errors in an instruction, whatever words they point at, are about all of its lines."""
+    try:
+        yield
+    except SourceError as error:
+        found = error.diagnostic
+        error.diagnostic = found.known_as(found.buildkit, found.lines or (span.line, span.end_line))
+        raise
+
+
 def _dispatch_stage(lowering: Lowering, state: StageState) -> None:
     state.inherit()
     state.dispatched = True
@@ -305,7 +323,7 @@ def _dispatch_stage(lowering: Lowering, state: StageState) -> None:
     if config.user:
         state.user = config.user
     for command in state.commands:
-        with _triggered(state) if command.onbuild else nullcontext():
+        with _triggered(state) if command.onbuild else _about(command.instruction.span):
             dispatch(lowering, state, command)
     lowering.context_paths |= state.context_paths
 
@@ -321,17 +339,8 @@ def _finish(lowering: Lowering, target: StageState) -> Lowered:
         image = image.with_config(labels={**image.config.labels, **lowering.options.labels})
     wanted = lowering.platforms.target
     if not lowering.platforms.implicit:
-        same = (wanted.os, wanted.architecture) == (image.os, image.architecture)
-        image = image.with_platform(
-            Platform(
-                architecture=wanted.architecture,
-                os=wanted.os,
-                variant=wanted.variant if wanted.variant or not same else image.variant,
-                os_version=wanted.os_version if wanted.os_version or not same else image.os_version,
-                os_features=wanted.os_features or image.os_features,
-            )
-        )
-    image = image.with_platform(platforms.normalize(image.platform))
+        image = for_platform(image, wanted)
+    image = normalized(image)
     return Lowered(
         edge=settle(target.files),
         image=image,

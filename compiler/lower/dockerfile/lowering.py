@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 
 from attrs import evolve
 
 from pybuild.compiler.bridge import Bridge, ResolvedImage
 from pybuild.compiler.image import Image
 from pybuild.compiler.image import parse as parse_image
+from pybuild.compiler.lower.commands import proxy_env
 from pybuild.compiler.lower.dockerfile.arguments import (
     EPOCH,
     Platforms,
     effective_build_args,
     global_args,
     platform_args,
-    proxy_env,
 )
 from pybuild.compiler.lower.dockerfile.contexts import NamedContexts, main_context
 from pybuild.compiler.lower.dockerfile.epoch import Clock, Epoch, put
@@ -71,14 +72,24 @@ class Lowering:
             self.predefined, dockerfile.meta_args, self.build_args, self.words
         )
         self.proxy = proxy_env(self.build_args)
-        self.contexts = NamedContexts(options.contexts, options.image_resolve_mode, self.platforms.target)
+        self.contexts = NamedContexts(
+            options.contexts,
+            self.platforms.target,
+            options.states,
+            sessions=options.sessions,
+            shared_keys=options.shared_keys,
+        )
         self.stages = Stages()
         self.context_paths: set[str] = set()
         self.context = main_context(options, self._context_paths)
-        self.ignored = Matcher(options.excludes)
         self._images: dict[tuple[str, Platform], tuple[ResolvedImage, Image]] = {}
         self._epoch = Epoch()
         self._read_epoch()
+
+    @cached_property
+    def ignored(self) -> Matcher:
+        """What is left out of the main context."""
+        return Matcher(self.options.excludes)
 
     def _read_epoch(self) -> None:
         """What stages get as SOURCE_DATE_EPOCH is the number, whatever told it."""

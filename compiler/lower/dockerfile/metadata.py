@@ -16,12 +16,12 @@ from pybuild.compiler.lower.dockerfile.checks import (
     check_secret,
     check_shell_form,
 )
-from pybuild.compiler.lower.dockerfile.expose import ports
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.notes import note_declared
 from pybuild.compiler.lower.dockerfile.signals import is_signal, known_signals
 from pybuild.compiler.lower.dockerfile.stages import StageState
 from pybuild.lang.diagnostics import source_error, suggest
+from pybuild.lang.dockerfile.expose import ports
 from pybuild.lang.dockerfile.instructions import (
     Arg,
     ArgInstruction,

@@ -12,12 +12,11 @@ from attrs import evolve, frozen
 
 from pybuild.compiler.file_actions import absolute, clean, mkdir
 from pybuild.compiler.graph import Edge
-from pybuild.compiler.lower.dockerfile.contexts import used_path
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
-from pybuild.compiler.lower.dockerfile.mount_options import MountOptions, read_options
 from pybuild.compiler.lower.dockerfile.options import Used
 from pybuild.compiler.lower.dockerfile.pending import Pending
 from pybuild.compiler.lower.dockerfile.stages import StageState
+from pybuild.compiler.lower.paths import used_path
 from pybuild.compiler.mounts import AnyMount, FileMount, SecretMount, SSHMount, bind, cache
 from pybuild.compiler.ops import CacheSharing, TmpfsOpt
 from pybuild.compiler.options import Options
@@ -25,6 +24,7 @@ from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import source_error
 from pybuild.lang.dockerfile.goquote import quote
 from pybuild.lang.dockerfile.instructions import RunInstruction, RunMount
+from pybuild.lang.dockerfile.mount_options import MountOptions, read_options
 from pybuild.lang.source import Span
 
 NAMESPACE_ARG = "BUILDKIT_CACHE_MOUNT_NS"

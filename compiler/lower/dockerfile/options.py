@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -18,6 +18,24 @@ def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
     return FrozenMap(items)
 
 
+@frozen(eq=False)
+class StateContext:
+    """A named context that is a state already: its edge (None: the empty file system), and its config, parsed and
+    raw, if it is an image."""
+
+    edge: Edge | None
+    image: Image | None = None
+    config: bytes | None = None
+
+
+@frozen
+class DirectoryContext:
+    """A named context that is the client's directory `name`, without what `exclude` matches."""
+
+    name: str
+    exclude: tuple[str, ...] = ()
+
+
 @frozen
 class LowerOptions:
     """Options of one build for one platform.
@@ -26,6 +44,9 @@ class LowerOptions:
     `build_platforms` are those steps can run on, the first one the machine's own; empty means that one.
     `context` is the state that the main context is, None for the local directory `context_local_name`.
     `contexts` maps names to `docker-image://REF`, `oci-layout://NAME[:TAG][@DIGEST]` or `local:NAME`.
+    `states` are named contexts that another frontend made, by name; they win over `contexts`. `sessions` are those of
+    local directories, by the directory's name, where that isn't the session of the build's client; `shared_keys` are
+    what a client calls the directories of its named contexts, by the context's name.
     `excludes` are the patterns of the main context's .dockerignore. `no_cache_filter` holds stage names.
     `network_default` is `default`, `none` or `host`, `image_resolve_mode` is `default`, `pull` or `local`.
     `shm_size` in bytes. `source_date_epoch` in seconds; it counts as a build argument of that name.
@@ -40,6 +61,9 @@ class LowerOptions:
     target_platform: Platform | None = None
     build_platforms: tuple[Platform, ...] = ()
     contexts: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
+    states: Mapping[str, StateContext | DirectoryContext] = field(factory=dict, eq=False, repr=False)
+    sessions: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
+    shared_keys: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
     context_local_name: str = "context"
     context: Edge | None = None
     no_cache: bool = False
@@ -52,7 +76,7 @@ class LowerOptions:
     image_resolve_mode: str = "default"
     hostname: str = ""
     source_date_epoch: int | None = None
-    excludes: tuple[str, ...] = ()
+    excludes: Sequence[str] = ()
     multi_platform: bool = False
     linter: Linter | None = field(default=None, eq=False, repr=False)
     lint_all: bool = False

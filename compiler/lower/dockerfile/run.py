@@ -9,6 +9,7 @@ from attrs import frozen
 from pybuild.compiler import platforms
 from pybuild.compiler.file_actions import clean
 from pybuild.compiler.graph import Edge
+from pybuild.compiler.lower.commands import NETWORKS, PIPES, command_state, script_mount, shared_memory
 from pybuild.compiler.lower.dockerfile import history
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record, with_shell
@@ -21,17 +22,12 @@ from pybuild.compiler.lower.dockerfile.mounts import (
 from pybuild.compiler.lower.dockerfile.names import heredoc_summary, step_name, upper_instruction
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending
 from pybuild.compiler.lower.dockerfile.stages import StageState
-from pybuild.compiler.mounts import bind, tmpfs
-from pybuild.compiler.ops import CDIDevice, NetMode, Platform, SecurityMode
+from pybuild.compiler.mounts import AnyMount
+from pybuild.compiler.ops import CDIDevice, Platform, SecurityMode
 from pybuild.compiler.options import Options
-from pybuild.compiler.state import State, mkfile
+from pybuild.compiler.state import State
 from pybuild.lang.dockerfile.heredocs import is_heredoc
 from pybuild.lang.dockerfile.instructions import CommandLine, Heredoc, RunInstruction
-
-PIPES = "/dev/pipes/"
-"""Where a script given as a heredoc is mounted."""
-
-NETWORKS = {"none": NetMode.NONE, "host": NetMode.HOST}
 
 
 def run(
@@ -100,9 +96,7 @@ def _exec(
     options: Options,
 ) -> Pending:
     state = _command_state(lowering, stage)
-    if lowering.options.shm_size > 0:
-        shared_memory = tmpfs("/dev/shm", size=lowering.options.shm_size)
-        mounts.append(StepMount(lambda edge: shared_memory))
+    mounts.extend(_fixed(mount) for mount in shared_memory(lowering.options))
     network = NETWORKS.get(instruction.network)
     security = SecurityMode.INSECURE if instruction.security == "insecure" else None
     devices = [CDIDevice(device.name, optional=not device.required) for device in instruction.devices]
@@ -125,17 +119,13 @@ def _exec(
 
 def _command_state(lowering: Lowering, stage: StageState) -> State:
     """What the command inherits, without its file system."""
-    options = lowering.options
-    return State(
+    return command_state(
+        lowering.options,
         cwd=stage.cwd,
-        environment=tuple(stage.environment.items()),
-        user_name=stage.user,
-        host_name=options.hostname,
+        environment=stage.environment,
+        user=stage.user,
         platform=platform_of_steps(lowering, stage),
-        network_mode=NETWORKS.get(options.network_default, NetMode.UNSET),
-        extra_hosts=options.add_hosts,
-        ulimits=options.ulimits,
-        cgroup_parent=options.cgroup_parent,
+        hostname=lowering.options.hostname,
     )
 
 
@@ -150,8 +140,8 @@ def _script(script: Heredoc | None) -> list[StepMount]:
     """The mount that holds a script, if there is one."""
     if script is None:
         return []
-    options = Options(name="[internal] preparing inline document")
-    made = mkfile(script.name, script.body.encode(), mode=0o755)
-    document = State.scratch().file(made, options=options)
-    mount = bind(PIPES, document, selector="/", readonly=True)
-    return [StepMount(lambda edge: mount)]
+    return [_fixed(script_mount(script.name, script.body))]
+
+
+def _fixed(mount: AnyMount) -> StepMount:
+    return StepMount(lambda edge: mount)

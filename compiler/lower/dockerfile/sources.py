@@ -14,7 +14,7 @@ from attrs import frozen
 
 from pybuild.compiler.file_actions import Actions, clean, copy
 from pybuild.compiler.giturl import GitRef, parse_git_ref
-from pybuild.compiler.lower.dockerfile.contexts import used_path
+from pybuild.compiler.lower.paths import bracketed, unescaped, used_path
 from pybuild.compiler.options import Options
 from pybuild.compiler.remote import git_state
 from pybuild.compiler.state import State, mkfile
@@ -118,13 +118,8 @@ def _optional(path: str, how: dict[str, Any]) -> str:
     with its first name, because directories before one must exist."""
     if not _has_wildcards(path):
         how["wildcard"] = False
-        return re.sub(r"(?s)\\(.)", r"\1", path)
-    first, slash, rest = path[1:].partition("/")
-    if _has_wildcards(first):
-        return path
-    start, last = first[:-1].removesuffix("\\"), first[-1]
-    bracketed = f"{start}[{last}]" if last.isalnum() else f"{start}[\\{last}]"
-    return f"/{bracketed}{slash}{rest}"
+        return unescaped(path)
+    return path if _has_wildcards(path[1:].partition("/")[0]) else bracketed(path)
 
 
 def _split_at_pivot(path: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from pybuild.lang.diagnostics import SourceError, source_error
+from pybuild.lang.dockerfile.goquote import quote
 from pybuild.lang.dockerfile.words import Expansion, Lex, WordError
 from pybuild.lang.source import Span
 
@@ -86,4 +87,6 @@ class Words:
 
 
 def _failed(text: str, error: WordError, span: Span) -> SourceError:
-    return source_error(f'failed to process "{text}": {error}', span)
+    failed = source_error(f'failed to process "{text}": {error}', span)
+    failed.diagnostic = failed.diagnostic.known_as(f"failed to process {quote(text)}: {error}")
+    return failed

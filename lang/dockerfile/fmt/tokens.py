@@ -60,6 +60,8 @@ def _arguments(node: Node, kind: str) -> tuple[list[Token], bool]:
         return list(_pairs(node)), False
     if node.heredocs and any(quote in node.rest.text for quote in "'\"\\"):
         return [rest], True  # the name of a heredoc may hold white space
+    if node.rest.text.startswith("["):
+        return [rest], True  # no array of strings, but with other white space it might be one
     if kind == "from" and len(node.words) == 3:
         image, word, name = (Token(word.start, word.end) for word in node.words)
         return [image, word._replace(text="AS"), name], False

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pybuild.lang.dockerfile.goquote import quote
 
 DOCUMENTATION = "https://pybuildkit.readthedocs.io/en/stable/dockerfile/checks/"
+REFERENCE = "https://docs.docker.com/go/dockerfile/rule/"
+"""Where the pages lie that clients of BuildKit are told of."""
 
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -35,7 +37,11 @@ class Rule:
 
     @property
     def url(self) -> str:
-        return f"{DOCUMENTATION}{self.slug}/"
+        return self.page(DOCUMENTATION)
+
+    def page(self, pages: str) -> str:
+        """The address of the rule's page where all `pages` lie."""
+        return f"{pages}{self.slug}/"
 
     def __repr__(self) -> str:
         return f"Rule({self.name})"

@@ -39,7 +39,8 @@ _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Copier:
-    """Carries out one copy action. `owner` None keeps the source's (root for a local directory)."""
+    """Carries out one copy action. `owner` None keeps the source's (root for a local directory that isn't
+    `owned`)."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Copier:
         self._source = source
         self._writer = writer
         self._local = source if isinstance(source, LocalTree) else None
-        self._owner = _ROOT if owner is None and self._local is not None else owner
+        self._owner = _ROOT if owner is None and self._local is not None and not self._local.owned else owner
         self._linking = linking
         self._cancellation = cancellation
         self._generation = generation

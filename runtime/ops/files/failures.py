@@ -18,7 +18,7 @@ SIMILAR = 3
 
 
 class SourceNotFound(UserError):
-    """A copy of something that is not there."""
+    """A copy or a mount of something that is not there."""
 
 
 def not_found(tree: Tree, path: bytes) -> SourceNotFound:
@@ -81,26 +81,40 @@ def _missing_part(tree: Tree, directory: bytes) -> str | None:
     return None
 
 
+def not_there(tree: Tree, path: bytes) -> SourceNotFound:
+    """What was to be removed."""
+    error = not_found(tree, path)
+    error.diagnostic = error.diagnostic.known_as(f"stat /{os.fsdecode(path)}: no such file or directory")
+    return error
+
+
 def not_a_directory(path: bytes) -> UserError:
-    return UserError(
-        f"/{os.fsdecode(path)} is not a directory", help="copy to another place, or remove it first"
-    )
+    name = f"/{os.fsdecode(path)}"
+    title = Diagnostic(f"{name} is not a directory", buildkit=f"cannot copy to non-directory: {name}")
+    return UserError(title, help="copy to another place, or remove it first")
 
 
 def through_a_file(path: bytes) -> UserError:
+    name = f"/{os.fsdecode(path)}"
     return UserError(
-        f"/{os.fsdecode(path)}: a part of this path is not a directory",
+        Diagnostic(f"{name}: a part of this path is not a directory", buildkit=f"{name}: not a directory"),
         help="write to another place, or remove what is in the way in an earlier step",
     )
 
 
 def no_directory(path: bytes) -> UserError:
-    return UserError(f"/{os.fsdecode(path)}: no such directory", help="make it in an earlier step")
+    name = f"/{os.fsdecode(path)}"
+    title = Diagnostic(f"{name}: no such directory", buildkit=f"{name}: no such file or directory")
+    return UserError(title, help="make it in an earlier step")
 
 
 def is_a_directory(path: bytes) -> UserError:
+    name = f"/{os.fsdecode(path)}"
     return UserError(
-        f"cannot replace the directory /{os.fsdecode(path)} with a file",
+        Diagnostic(
+            f"cannot replace the directory {name} with a file",
+            buildkit=f"cannot replace to directory {name} with file",
+        ),
         help="remove the directory in an earlier step, or copy to another place",
     )
 

@@ -13,14 +13,15 @@ from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.failures import check_paths
 from pybuild.runtime.ops.files.copy import Copier
-from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_found, system_error
+from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_there, system_error
 from pybuild.runtime.ops.files.filedata import write_all
 from pybuild.runtime.ops.files.generation import Generation
 from pybuild.runtime.ops.files.linking import Linking
 from pybuild.runtime.ops.files.owners import resolve_owner
 from pybuild.runtime.ops.files.selection import databases, reads, selection_digest
 from pybuild.runtime.ops.files.writer import Writer
-from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.ops.origin import RUN, Origin
+from pybuild.runtime.ops.results import Snapshot, View, snapshots
 from pybuild.runtime.snapshots.tree import LayeredTree
 from pybuild.runtime.sources.expansion import expand, look_up
 
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from pybuild.compiler.graph import Vertex
     from pybuild.runtime.cache.records import Records
     from pybuild.runtime.ops.files.writer import Owner
+    from pybuild.runtime.ops.kept import Kept
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
     from pybuild.runtime.solver.types import Cancellation
 
-SEMANTICS = "file 2"
+SEMANTICS = "file 3"
 
 
 class FileHandler:
@@ -43,9 +45,10 @@ class FileHandler:
     limited = True
     pure_key = True
 
-    def __init__(self, snapshotter: Snapshotter, records: Records) -> None:
+    def __init__(self, snapshotter: Snapshotter, records: Records, kept: Kept | None = None) -> None:
         self._snapshotter = snapshotter
         self._records = records
+        self._kept = kept
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         assert isinstance(vertex.op, FileOp)
@@ -67,16 +70,27 @@ class FileHandler:
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         assert isinstance(vertex.op, FileOp)
+        before = self._before(vertex, inputs, cancellation)
         with ExitStack() as stack:
+            run = _Run(self._snapshotter, vertex.op, inputs, stack, cancellation, before)
             try:
-                before = self._before(vertex, inputs, cancellation)
-                return _Run(self._snapshotter, vertex.op, inputs, stack, cancellation, before).results()
+                return run.results()
             except Cancelled:
                 raise
             except UserError as error:
+                error.origin = self._origin(vertex, inputs, run)
                 raise _located(error, vertex)  # noqa: B904 - the same error
             except OSError as error:
-                raise _located(system_error(error), vertex) from error
+                found = system_error(error)
+                found.origin = self._origin(vertex, inputs, run)
+                raise _located(found, vertex) from error
+
+    def _origin(self, vertex: Vertex, inputs: Sequence[Result], run: _Run) -> Origin:
+        """The action that failed, and what it has left where that is asked for."""
+        if self._kept is None or vertex.digest not in self._kept.digests:
+            return Origin(vertex, RUN, run.number)
+        left = None if run.active is None else self._kept.snapshot(run.active)
+        return Origin(vertex, RUN, run.number, snapshots(inputs), left)
 
     def _before(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> bytes | None:
         """The layer directory of what the op made last from a local directory."""
@@ -130,10 +144,15 @@ class _Run:
         self._values: list[Result | Active] = list(inputs)
         self._count = len(inputs)
         self._linked: set[tuple[int, int]] = set()
+        self.number = 0
+        """Of the action that runs, or has failed."""
+        self.active: Active | None = None
+        """What that writes."""
 
     def results(self) -> Sequence[Result]:
         for number, action in enumerate(self._op.actions):
-            active = self._take(action.input)
+            self.number, self.active = number, None
+            active = self.active = self._take(action.input)
             writer = Writer(self._snapshotter, active)
             _ACTIONS[type(action.action)](self, action, active, writer)
             writer.finish()
@@ -252,13 +271,21 @@ class _Run:
         assert isinstance(made, MkFile)
         where = writer.find(os.fsencode(os.path.normpath("/" + made.path)))
         _check_directory_of(writer, where.path)
+        mode, owner = made.mode & 0o777, self.owner(action)
+        before = where.node
+        if before is not None and stat.S_ISREG(before.stat.st_mode):
+            # It is that file which is written.
+            mode = stat.S_IMODE(before.stat.st_mode) & (0o7777 if owner is None else 0o777)
+            owner = owner or (before.stat.st_uid, before.stat.st_gid)
         writer.make_room(where.path)
-        fd = writer.create(writer.real(where.path), made.mode & 0o777)
+        fd = writer.create(writer.real(where.path), mode)
         try:
             write_all(fd, made.data)
         finally:
             os.close(fd)
-        _finish_entry(writer, where.path, self.owner(action), made.timestamp)
+        _finish_entry(writer, where.path, owner, made.timestamp)
+        if mode > 0o777:
+            os.chmod(writer.real(where.path), mode)
 
     def symlink(self, action: FileAction, active: Active, writer: Writer) -> None:
         made = action.action
@@ -287,7 +314,7 @@ class _Run:
             if where.node is not None and writer.tree.lstat(target) is not None:
                 writer.remove(target)
             elif not removed.allow_not_found:
-                raise not_found(writer.tree, one)
+                raise not_there(writer.tree, one)
 
 
 _ACTIONS: dict[type, Callable[[_Run, FileAction, Active, Writer], None]] = {

@@ -1,0 +1,137 @@
+"""`copy`: files of another state, by the rules of spec section 12. One file op, a copy action for each source.
+
+    literal     the path itself; its contents where it ends in `/` or the destination doesn't
+    `parents`   the root's contents, of which an include pattern keeps the path
+    pattern     the contents of the directory before the first wildcard, of which an include pattern keeps what is
+                copied: its path stays as it is from there
+    `unpack`    archives by a wildcard of LLB: nothing of their paths stays
+
+An include pattern may match nothing without an error. So where nobody has looked before, a pattern's copy goes to
+an empty file system first, and what is in that is copied on, which fails when it is empty.
+
+A file whose destination is a directory goes into it, as with COPY. `follow` is for the sources that are named, not
+for links in directories that are copied; links to the directory before a pattern are always followed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from pybuild.compiler.file_actions import Actions, absolute, copy
+from pybuild.compiler.lower.layers import laid_over
+from pybuild.compiler.lower.paths import bracketed, unescaped, used_path
+from pybuild.compiler.lower.recipe import patterns, printing
+from pybuild.compiler.lower.recipe.files import check_owner
+from pybuild.compiler.lower.recipe.lowering import Lowering
+from pybuild.compiler.lower.recipe.made import Made
+from pybuild.compiler.lower.recipe.problems import unpacks_many
+from pybuild.compiler.options import Options
+from pybuild.compiler.state import State
+from pybuild.lang.recipe import Copy, Directory, Source, Step
+from pybuild.lang.recipe.statements import KEEP
+
+
+def copy_files(lowering: Lowering, step: Step, statement: Copy, made: Made) -> Made:
+    """Raises `SourceError` for an owner that can't be looked up."""
+    if statement.owner != KEEP:
+        check_owner(statement.owner, made, step.span, link=statement.link)
+    source = State(lowering.made[statement.source].edge)
+    dest = absolute(made.cwd, statement.dest, keep_end=True)
+    chain: Actions | None = None
+    for one in statement.sources:
+        action = _Source(statement, one, source, dest).action()
+        chain = evolve(action, previous=chain)
+    assert chain is not None
+    text = printing.copy(statement)
+    options = lowering.step_options(step, text)
+    into = dest.rstrip("/") if dest.endswith("/") else dest.rpartition("/")[0]
+    return made.with_directory(into or "/").written(_edge(statement, made, chain, options), text)
+
+
+def _edge(statement: Copy, made: Made, chain: Actions, options: Options) -> Any:
+    if statement.link:
+        return laid_over(made.edge, chain, options, options.name)
+    return State(made.edge).file(chain, options=options).edge
+
+
+class _Source:
+    """One source of a statement."""
+
+    def __init__(self, statement: Copy, source: Source, state: State, dest: str) -> None:
+        self.statement = statement
+        self.source = source
+        self.state = state
+        self.dest = dest
+        self.path = used_path(source.path)
+        self.shared: dict[str, Any] = {
+            "owner": None if statement.owner == KEEP else statement.owner,
+            "mode": statement.mode,
+            "create_dest_path": True,
+        }
+        self.start, self.pattern = patterns.split(source.path)
+
+    def action(self) -> Actions:
+        """The copy, as a chain of one. Raises `SourceError`."""
+        statement = self.statement
+        if self.pattern and statement.unpack:
+            return self._unpacked()
+        if self.pattern or (statement.parents and self.path != "/" and not statement.unpack):
+            return self._included()
+        return self._literal()
+
+    def _literal(self) -> Actions:
+        written = self.source.path
+        contents = self.path == "/" or written.endswith(("/", "/."))
+        return copy(
+            self.state,
+            unescaped(self.path),
+            self.dest,
+            follow_symlinks=self.statement.follow or contents,
+            contents_only=contents or not self.dest.endswith("/"),
+            unpack=self.statement.unpack,
+            empty_wildcard=self.statement.optional,
+            exclude=self.statement.exclude,
+            **self.shared,
+        )
+
+    def _unpacked(self) -> Actions:
+        """Archives that a wildcard of LLB names, one by one."""
+        if patterns.DOUBLESTAR in self.pattern:
+            raise unpacks_many(self.source.path, self.source.span)
+        optional = self.statement.optional
+        path = bracketed(self.path) if optional and self.start.strip("/") else self.path
+        return copy(
+            self.state,
+            path,
+            self.dest,
+            follow_symlinks=True,
+            unpack=True,
+            wildcard=True,
+            empty_wildcard=optional,
+            **self.shared,
+        )
+
+    def _included(self) -> Actions:
+        """What the source names, with the directories between it and where paths are kept from."""
+        statement = self.statement
+        start, pattern, exclude = used_path(self.start), self.pattern, statement.exclude
+        if statement.parents:
+            exclude = patterns.below(self.start if self.pattern else self.path, exclude)
+            start, pattern = "/", self.path.removeprefix("/")
+        required = () if self.pattern or statement.optional else (unescaped(self.path),)
+        how: dict[str, Any] = {
+            "follow_symlinks": True,
+            "contents_only": True,
+            "empty_wildcard": statement.optional,
+            "include": (patterns.included(pattern),),
+            "exclude": exclude,
+            "required_paths": required,
+        }
+        if not self.pattern or statement.optional or isinstance(statement.source, Directory):
+            return copy(self.state, unescaped(start), self.dest, **how, **self.shared)
+        # The same path again, which is what the failure of an empty one says.
+        found = copy(self.state, unescaped(start), unescaped(start), **how)
+        into = self.dest if self.dest.endswith("/") else self.dest + "/"
+        return copy(found.on(State.scratch()), used_path(f"{start}/*"), into, wildcard=True, **self.shared)

@@ -1,0 +1,12 @@
+"""Build files converted from one kind to another.
+
+    convert_dockerfile    a parsed Dockerfile -> a file of the language
+    python_source         `pythonsource`: a file of the language -> a Python module
+
+What a conversion asks of the context, of addresses and of images are `Surroundings`.
+"""
+
+from pybuild.lang.convert.dockerfile import Converted, convert_dockerfile
+from pybuild.lang.convert.surroundings import BaseImage, Repository, Surroundings
+
+__all__ = ["BaseImage", "Converted", "Repository", "Surroundings", "convert_dockerfile"]

@@ -1,0 +1,195 @@
+"""ADD: files of the context, unpacked if they are archives, and what is at addresses; files that heredocs hold."""
+
+from __future__ import annotations
+
+import re
+
+from pybuild.lang.convert import problems
+from pybuild.lang.convert.bases import SCRATCH
+from pybuild.lang.convert.copying import (
+    Context,
+    Taken,
+    add_copies,
+    copy_files,
+    destination,
+    ends_in_slash,
+    shared_options,
+)
+from pybuild.lang.convert.scripts import MARGIN, block
+from pybuild.lang.convert.surroundings import ARCHIVE
+from pybuild.lang.convert.values import Value, joined, known, literal, raw, string, written
+from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction
+from pybuild.lang.dockerfile.wildcard import has_wildcard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from pybuild.lang.convert.stage import Stage
+    from pybuild.lang.convert.surroundings import Repository
+    from pybuild.lang.dockerfile.instructions import Heredoc
+
+_SHA256: Final = re.compile("sha256:([0-9a-f]{64})")
+_COMMIT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_DOWNLOADED_MODE: Final = "0o600"
+
+
+def copy_instruction(stage: Stage, instruction: CopyInstruction) -> None:
+    """COPY. Raises `SourceError`."""
+    if instruction.sources:
+        copy_files(stage, instruction)
+    _write_heredocs(stage, instruction)
+
+
+def add_instruction(stage: Stage, instruction: AddInstruction) -> None:
+    """ADD. Raises `SourceError`."""
+    span = instruction.span
+    dest = destination(stage, instruction.dest, span)
+    shared = shared_options(stage, instruction, excludes=instruction.excludes)
+    context = Context(stage, span, foreign=False)
+    local: list[Taken] = []
+    for source in instruction.sources:
+        path = stage.value(source, span)
+        state = _fetched(stage, instruction, path)
+        if state is None:
+            local.append(_unpacked(stage, instruction, context, path, dest))
+            continue
+        add_copies(stage, local, "", dest, shared)
+        local = []
+        code, origin, unpack = state
+        add_copies(stage, [Taken((code,), unpack)], origin, dest, shared)
+    add_copies(stage, local, "", dest, shared)
+    _write_heredocs(stage, instruction)
+
+
+def _unpacked(stage: Stage, instruction: AddInstruction, context: Context, path: Value, dest: Value) -> Taken:
+    """A source of the context."""
+    text = known(path)
+    if instruction.unpack is False:
+        return context.taken(path, dest)
+    if text is not None and has_wildcard(text):
+        into = dest if ends_in_slash(dest) else joined((*dest, "/"))
+        return Taken((string(text),), (*_unpack(instruction), "optional=true"), into)
+    kind = None if text is None else stage.shared.surroundings.kind(text.strip("/"))
+    taken = context.taken(path, dest)
+    if kind not in (None, ARCHIVE) or taken.codes == ('"."',):
+        return taken
+    return Taken(taken.codes, (*_unpack(instruction), *taken.options), taken.dest)
+
+
+def _unpack(instruction: AddInstruction) -> tuple[str, ...]:
+    """The options of a copy that unpacks: what is in an archive has the owners that it says."""
+    return ("unpack=true",) if instruction.chown else ("unpack=true", 'owner="keep"')
+
+
+def _fetched(
+    stage: Stage, instruction: AddInstruction, path: Value
+) -> tuple[str, str, tuple[str, ...]] | None:
+    """The source and the state of what is at an address, and options of the copy; None for a path."""
+    surroundings = stage.shared.surroundings
+    first = path[0] if path and isinstance(path[0], str) else ""
+    is_address = "://" in first or known(path) is not None
+    # The names of expressions don't matter for where an address leads, but for what a file is called.
+    shown = "".join(piece if isinstance(piece, str) else "x" for piece in path)
+    repository = surroundings.repository(shown) if is_address else None
+    checksum = stage.text(instruction.checksum, instruction.span, "a checksum")
+    if repository is not None:
+        return '"/"', _repository(stage, instruction, path, repository, checksum), ()
+    if not shown.startswith(("http://", "https://")):
+        return None
+    arguments = [written(path)]
+    if checksum:
+        found = _SHA256.fullmatch(checksum)
+        if found is None:
+            help = "the language knows sha256 only"
+            raise problems.not_expressible(f"the checksum {checksum}", instruction.span, help)
+        arguments.append(f"sha256={string(found[1])}")
+    name = _download_name(stage, path)
+    arguments += [f"name={written(name)}", f"mode={_DOWNLOADED_MODE}"]
+    if known(path) is not None:
+        arguments = [one for one in arguments if not one.startswith("name=")]
+    unpack = _unpack(instruction) if instruction.unpack else ()
+    return written(name), f"http({', '.join(arguments)})", unpack
+
+
+def _download_name(stage: Stage, path: Value) -> Value:
+    """What a downloaded file is called."""
+    text = known(path)
+    if text is not None:
+        return literal(stage.shared.surroundings.download_name(text))
+    name: list[object] = []
+    for piece in path:
+        if isinstance(piece, str) and "/" in re.split(r"[?#]", piece)[0]:
+            name = [piece.rpartition("/")[2]]
+        else:
+            name.append(piece)
+    return joined(name)  # type: ignore[arg-type]
+
+
+def _repository(
+    stage: Stage, instruction: AddInstruction, path: Value, found: Repository, checksum: str
+) -> str:
+    if known(path) is None:
+        help = "write the address out, or give it a stage of its own"
+        raise problems.not_expressible("a repository by an argument", instruction.span, help)
+    ref, commit = found.ref, checksum or found.checksum
+    if commit and _COMMIT.fullmatch(commit):
+        ref = commit
+    elif commit:
+        stage.differs(f"the commit isn't compared with {commit}", instruction.span)
+    arguments = [string(found.url)]
+    if ref:
+        arguments.append(f"ref={string(ref)}")
+    if found.subdir:
+        arguments.append(f"subdir={string(found.subdir)}")
+    if not found.submodules:
+        arguments.append("submodules=false")
+    if instruction.keep_git_dir or found.keep_git:
+        arguments.append("keep_git=true")
+    return f"git({', '.join(arguments)})"
+
+
+# Heredocs
+
+
+def _write_heredocs(stage: Stage, instruction: CopyInstruction | AddInstruction) -> None:
+    dest = destination(stage, instruction.dest, instruction.span)
+    options = [
+        option
+        for option in shared_options(stage, instruction, excludes=())
+        if option.startswith(("owner=", "mode="))
+    ]
+    for heredoc in instruction.heredocs:
+        content = _content(stage, instruction, heredoc)
+        if instruction.link and not instruction.chmod:
+            _link(stage, content, heredoc.name, dest, shared_options(stage, instruction, excludes=()))
+            continue
+        name = joined((*dest, heredoc.name)) if ends_in_slash(dest) else dest
+        stage.add(*_write(content, name, options))
+
+
+def _content(stage: Stage, instruction: CopyInstruction | AddInstruction, heredoc: Heredoc) -> Value:
+    if not heredoc.content.isascii() and any("\udc80" <= char <= "\udcff" for char in heredoc.content):
+        raise problems.not_text(instruction.span)
+    if not heredoc.expand:
+        return literal(heredoc.content)
+    return stage.value(heredoc.content, instruction.span, body=True)
+
+
+def _link(stage: Stage, content: Value, name: str, dest: Value, options: Sequence[str]) -> None:
+    """A file in a layer of its own: it comes from a target that has nothing else."""
+    target = stage.shared.names.new(f"{stage.name}_file")
+    rows = (f"from {SCRATCH}", *_write(content, literal(f"/{name}"), ()))
+    stage.helpers.append((f"target {target}:", *(MARGIN + row if row else "" for row in rows)))
+    add_copies(stage, [Taken((string(f"/{name}"),))], target, dest, options)
+
+
+def _write(content: Value, name: Value, options: Sequence[str]) -> tuple[str, ...]:
+    """A statement that writes a file."""
+    text = raw(content)
+    rows = None if text is None else block(text)
+    if rows is None:
+        return (", ".join((f"write {written(content)} to {written(name)}", *options)),)
+    opening = ", ".join((f"write to {written(name)}", *options))
+    return (f"{opening}:", *(MARGIN + row if row else "" for row in rows))

@@ -1,0 +1,104 @@
+"""Arguments of a Dockerfile as params.
+
+A param has one default. So an argument that is declared with several, with one that means something in bodies only,
+or somewhere without any, becomes a param whose default is "", and each use says what that stands for. Which of the
+two it is, is known when all declarations have been seen: a conversion goes over the file twice.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import field, frozen
+
+from pybuild.lang.convert.expansion import Variable
+from pybuild.lang.convert.values import Inserted, Value, is_local, string, written
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
+_NAME: Final = re.compile(r"\w+")
+PLATFORMS: Final[Mapping[str, Value]] = {
+    "BUILDPLATFORM": (Inserted("str(build_platform)", empty=False),),
+    "BUILDOS": (Inserted("build_platform.os", empty=False),),
+    "BUILDOSVERSION": (),
+    "BUILDARCH": (Inserted("build_platform.arch", empty=False),),
+    "BUILDVARIANT": (Inserted("build_platform.variant"),),
+    "TARGETPLATFORM": (Inserted("str(platform)", empty=False, local=True),),
+    "TARGETOS": (Inserted("platform.os", empty=False, local=True),),
+    "TARGETOSVERSION": (),
+    "TARGETARCH": (Inserted("platform.arch", empty=False, local=True),),
+    "TARGETVARIANT": (Inserted("platform.variant", local=True),),
+    "TARGETSTAGE": ("default",),
+}
+"""Arguments that are there without being declared in global scope."""
+
+
+@frozen
+class Declared:
+    """A param. `default` None: `""` stands for what isn't given. `comments` are those of its first declaration."""
+
+    name: str
+    default: Value | None
+    comments: tuple[str, ...] = ()
+
+
+@frozen
+class Arguments:
+    """The arguments of one pass. `simple` are the names that all declarations agree on, by an earlier pass."""
+
+    simple: frozenset[str] = frozenset()
+    declared: dict[str, Declared] = field(factory=dict)
+    defaults: dict[str, list[Value | None]] = field(factory=dict)
+
+    def declare(self, name: str, default: Value | None, comments: tuple[str, ...] = ()) -> Variable:
+        """What an argument comes to whose default is this; None: it isn't set unless it is given."""
+        self.defaults.setdefault(name, []).append(default)
+        simple = name in self.simple
+        if name not in self.declared:
+            self.declared[name] = Declared(name, default if simple else None, comments)
+        if simple:
+            return Variable((Inserted(name),))
+        if default is None:
+            return Variable((Inserted(name),), unset=True)
+        if not default:
+            return Variable((Inserted(name),))
+        code = f'{name} if {name} != "" else {written(default)}'
+        return Variable((Inserted(code, local=is_local(default)),))
+
+    def by_default(self, value: Value) -> str | None:
+        """What a value comes to if no argument is given; None where that depends on more."""
+        out = ""
+        for piece in value:
+            if isinstance(piece, Inserted):
+                name = _NAME.match(piece.code)
+                default = next(iter(self.defaults.get(name[0], ())), None) if name is not None else None
+                text = None if default is None else self.by_default(default)
+            else:
+                text = piece if isinstance(piece, str) else None
+            if text is None:
+                return None
+            out += text
+        return out
+
+    def agreed(self) -> frozenset[str]:
+        """The names whose declarations have one default, which may stand at the top of a file."""
+        return frozenset(
+            name
+            for name, (first, *others) in self.defaults.items()
+            if first is not None and not is_local(first) and all(other == first for other in others)
+        )
+
+    def declarations(self) -> list[str]:
+        """The rows of all params."""
+        rows: list[str] = []
+        for one in self.declared.values():
+            rows += one.comments
+            if one.default is None and any(self.defaults[one.name]):
+                rows.append(f"# differs: an empty {one.name} is one that isn't given")
+            rows.append(
+                f"param {one.name}: str = {string('') if one.default is None else written(one.default)}"
+            )
+        return rows

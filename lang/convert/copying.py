@@ -1,0 +1,284 @@
+"""COPY and ADD as `copy` and `write`: what each source becomes, by what is known of it.
+
+    known file            "a.txt" to "/d/"
+    known directory       "src/" to "/d/", as COPY takes what is in it
+    anything else         "x/" to "/d/" or "x" to "/d", follow=true: both take a directory's contents, a file, and
+                          what a link leads to
+    pattern of files      the pattern where the language keeps no more of paths than names, else `glob(…)`
+    other pattern         what it matches, written out
+
+A source that has options of its own is a statement of its own.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from attrs import frozen
+
+from pybuild.lang.convert import problems
+from pybuild.lang.convert.mounts import state_of
+from pybuild.lang.convert.surroundings import ARCHIVE, DIRECTORY, FILE
+from pybuild.lang.convert.values import Value, joined, known, literal, string, strings, written
+from pybuild.lang.dockerfile.wildcard import has_wildcard, match
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+    from pybuild.lang.convert.stage import Stage
+    from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction
+    from pybuild.lang.source import Span
+
+PIVOT: Final = "/./"
+_OCTAL: Final = re.compile("[0-7]+")
+_OWNER: Final = re.compile(r"[^\s:]+(?::[^\s:]+)?")
+
+
+@frozen
+class Taken:
+    """A source as expressions, the options it needs, and the destination if it isn't the instruction's."""
+
+    codes: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    dest: Value | None = None
+
+
+def copy_files(stage: Stage, instruction: CopyInstruction) -> None:
+    """Raises `SourceError`."""
+    span = instruction.span
+    state = _state(stage, instruction)
+    shared = shared_options(stage, instruction, excludes=() if instruction.parents else instruction.excludes)
+    dest = destination(stage, instruction.dest, span)
+    context = Context(stage, span, foreign=bool(state), excludes=instruction.excludes)
+    taken = []
+    for source in instruction.sources:
+        path = stage.value(source, span)
+        if instruction.parents:
+            taken.append(context.with_parents(path, dest, optional=instruction.optional))
+        else:
+            taken.append(context.taken(path, dest, optional=instruction.optional))
+    keeps = state and not instruction.chown and context.owners(instruction.from_stage)
+    add_copies(stage, taken, state, dest, ['owner="keep"', *shared] if keeps else shared)
+    stage.owners = stage.owners or bool(instruction.chown) or bool(keeps)
+
+
+def _state(stage: Stage, instruction: CopyInstruction) -> str:
+    """What is copied from, "" for the context."""
+    name = instruction.from_stage
+    if not name:
+        return ""
+    if "$" in name:
+        name = stage.text(name, instruction.span, "a stage that is named")
+    if re.fullmatch(r"[+]?[0-9]+", name):
+        targets, number = stage.shared.targets, int(name)
+        if number >= len(targets) or targets[number] is stage:
+            raise problems.unknown_stage(name, instruction.span)
+        return targets[number].name
+    return state_of(stage, name)
+
+
+def add_copies(stage: Stage, taken: Sequence[Taken], state: str, dest: Value, shared: Sequence[str]) -> None:
+    """The statements: sources that agree in options and destination are in one, if that is a directory."""
+    groups: list[Taken] = []
+    for one in taken:
+        last = groups[-1] if groups else None
+        to = dest if one.dest is None else one.dest
+        together = last is not None and (last.options, last.dest) == (one.options, to)
+        if last is not None and together and ends_in_slash(to):
+            groups[-1] = Taken((*last.codes, *one.codes), one.options, to)
+        else:
+            groups.append(Taken(one.codes, one.options, to))
+    for group in groups:
+        assert group.dest is not None
+        origin = f" from {state}" if state else ""
+        text = f"copy {', '.join(group.codes)}{origin} to {written(group.dest)}"
+        stage.add(", ".join((text, *shared, *group.options)))
+    into = known(dest)
+    if into is not None and into.startswith("/") and into.endswith("/"):
+        stage.enters(into)
+
+
+def ends_in_slash(dest: Value) -> bool:
+    return bool(dest) and isinstance(dest[-1], str) and dest[-1].endswith("/")
+
+
+def destination(stage: Stage, text: str, span: Span) -> Value:
+    """Where files go: with a `/` where that is certainly a directory."""
+    value = stage.value(text, span)
+    found = known(value)
+    if found in ("", "."):
+        return literal("./")
+    if found is not None and found.endswith("/."):
+        return literal(found[:-1])
+    if found is not None and found in stage.directories:
+        return literal(f"{found.rstrip('/')}/")
+    return value
+
+
+def shared_options(
+    stage: Stage, instruction: CopyInstruction | AddInstruction, *, excludes: Sequence[str]
+) -> list[str]:
+    """What all statements of an instruction have. Raises `SourceError`."""
+    span = instruction.span
+    out = []
+    if instruction.chown:
+        owner = stage.value(instruction.chown, span)
+        found = known(owner)
+        if found is not None and not _OWNER.fullmatch(found):
+            owner = literal(":".join(part or "0" for part in found.split(":", 1)) or "0")
+        if known(owner) not in ("0:0", "root:root"):
+            out.append(f"owner={written(owner)}")
+    if instruction.chmod:
+        out.append(f"mode={mode(stage, instruction.chmod, span)}")
+    if excludes:
+        out.append(f"exclude={strings(excludes)}")
+    if instruction.link and not instruction.chmod:
+        out.append("link=true")
+    return out
+
+
+def mode(stage: Stage, text: str, span: Span) -> str:
+    """An octal mode as a number, a symbolic one as a string. Raises `SourceError`."""
+    found = stage.text(text, span, "a mode")
+    return f"0o{int(found, 8):o}" if _OCTAL.fullmatch(found) else string(found)
+
+
+class Context:
+    """Sources of one instruction. `foreign`: they are of another state than the context; nothing is known of it.
+    `excludes` are what the instruction leaves out."""
+
+    def __init__(self, stage: Stage, span: Span, *, foreign: bool, excludes: Sequence[str] = ()) -> None:
+        self._stage = stage
+        self._excludes = excludes
+        self._span = span
+        self._foreign = foreign
+        self._surroundings = stage.shared.surroundings
+
+    def owners(self, name: str) -> bool:
+        """Whether files of a stage may belong to others than root."""
+        found = self._stage.shared.stages.get(name.lower())
+        return found is None or found.owners
+
+    def taken(self, path: Value, dest: Value, *, optional: bool = False) -> Taken:
+        text = known(path)
+        if text is not None and ".." in text.split("/"):
+            text = posixpath.normpath("/" + text).lstrip("/") + ("/" if text.endswith("/") else "")
+            path = literal(text)
+        given = ("optional=true",) if optional else ()
+        if text is not None and has_wildcard(text):
+            return self._pattern(text.replace("**", "*"), dest)
+        kind = None if text is None or self._foreign else self._kind(text)
+        if text is not None and posixpath.normpath("/" + text).strip("/") in ("", "."):
+            return Taken((string("." if not self._foreign else "/"),), given)
+        if kind in (FILE, ARCHIVE):
+            return Taken((written(path),), given)
+        if kind is None and not self._foreign and ends_in_slash(dest) and not ends_in_slash(path):
+            return Taken((self._guessed(path),), given)
+        if ends_in_slash(dest) or kind == DIRECTORY:
+            # A trailing slash takes a directory's contents and follows a link.
+            ended = path if ends_in_slash(path) or not ends_in_slash(dest) else joined((*path, "/"))
+            return Taken((written(ended),), given)
+        follow = () if ends_in_slash(path) else ("follow=true",)
+        return Taken((written(path),), (*follow, *given))
+
+    def _guessed(self, path: Value) -> str:
+        """A path that isn't there: the file that its name says it is, or a directory."""
+        name = "".join(piece for piece in path if isinstance(piece, str)).rpartition("/")[2]
+        file = "." in name.strip(".")
+        shown, kind = written(path), "a file" if file else "a directory"
+        self._stage.differs(f"{shown} isn't in the context, and taken for {kind}", self._span)
+        return shown if file else written(joined((*path, "/")))
+
+    def _kind(self, text: str) -> str | None:
+        return self._surroundings.kind(posixpath.normpath("/" + text).lstrip("/"))
+
+    def _pattern(self, pattern: str, dest: Value) -> Taken:
+        """A pattern takes the contents of directories, and of the path of a file its name."""
+        pattern = posixpath.normpath(pattern)
+        simple = not has_wildcard(posixpath.dirname(pattern))
+        found = None if self._foreign else self._surroundings.matches(pattern.lstrip("/"))
+        if found is None:
+            return self._unseen(pattern, dest, simple=simple)
+        kinds = {self._kind(path) for path in found}
+        files = kinds <= {FILE, ARCHIVE}
+        if not ends_in_slash(dest):
+            if len(found) == 1 and files:
+                return Taken((f"glob({string(pattern)})[0]",), dest=dest)
+            if len(found) > 1:
+                help = "end the destination with a `/`"
+                raise problems.not_expressible("several files that become one", self._span, help)
+        into = dest if ends_in_slash(dest) else joined((*dest, "/"))
+        if files:
+            option = () if found else ("optional=true",)
+            # Patterns that leave files out do not count for what is named itself.
+            code = string(pattern) if simple and not self._excludes else f"glob({string(pattern)})"
+            return Taken((code,), option, into)
+        self._stage.differs(f"what {pattern} matches is written out", self._span)
+        codes = [
+            string(_plain(path) + ("" if self._kind(path) in (FILE, ARCHIVE) else "/")) for path in found
+        ]
+        return Taken(tuple(codes), dest=into)
+
+    def _unseen(self, pattern: str, dest: Value, *, simple: bool) -> Taken:
+        if not ends_in_slash(dest):
+            help = "name the file, or end the destination with a `/`"
+            raise problems.not_expressible("a pattern that becomes a file", self._span, help)
+        if simple:
+            self._stage.differs("directories that match keep their names, and links stay links", self._span)
+        else:
+            self._stage.differs("what matches keeps its path behind the pattern's beginning", self._span)
+        return Taken((string(pattern),), ("optional=true",))
+
+    def with_parents(self, path: Value, dest: Value, *, optional: bool) -> Taken:
+        """A source that keeps its directories, from the root or from a `/./` in it."""
+        text = known(path)
+        into = dest if ends_in_slash(dest) else joined((*dest, "/"))
+        given = ("optional=true",) if optional or (text is not None and has_wildcard(text)) else ()
+        if text is None or PIVOT not in text:
+            left_out = relative_excludes(self._excludes, "" if text is None else _split(text)[0])
+            options = (f"exclude={strings(left_out)}",) if left_out else ()
+            return Taken((written(path),), ("parents=true", *options, *given), into)
+        if self._excludes:
+            help = "copy the directory before `/./` into a stage of its own first"
+            raise problems.not_expressible("--exclude with `/./`", self._span, help)
+        start, _, kept = text.partition(PIVOT)
+        plain, pattern = _split(kept)
+        start = posixpath.normpath(start)
+        if has_wildcard(start):
+            help = "write the directories before `/./` out"
+            raise problems.not_expressible("a pattern before `/./`", self._span, help)
+        base = "" if start in (".", "/") else start + "/"
+        below = posixpath.dirname(kept) if not pattern else plain
+        target = joined((*into, f"{below}/")) if below else into
+        return Taken((string(posixpath.normpath(base + kept)),), given, target)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The part of a path before its first component with a wildcard, and the rest."""
+    parts = path.split("/")
+    for number, part in enumerate(parts):
+        if has_wildcard(part):
+            return "/".join(parts[:number]), "/".join(parts[number:])
+    return path, ""
+
+
+def relative_excludes(patterns: Sequence[str], start: str) -> list[str]:
+    """Patterns from the root as patterns from `start`; those that mean nothing below it are left out."""
+    names = [name for name in start.split("/") if name not in ("", ".")]
+    out = []
+    for pattern in patterns:
+        mark = "!" if pattern.startswith("!") else ""
+        parts = pattern.removeprefix("!").strip("/").split("/")
+        if "**" in parts[: len(names)]:
+            out.append(pattern)
+        elif len(parts) > len(names) and all(map(match, parts, names)):
+            out.append(mark + "/".join(parts[len(names) :]))
+    return out
+
+
+def _plain(path: str) -> str:
+    r"""A path as a source that means itself: a backslash before what would be a wildcard."""
+    return re.sub(r"([\\*?\[])", r"\\\1", path)

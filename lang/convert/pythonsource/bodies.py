@@ -1,0 +1,80 @@
+"""The rows of a body: its statements with the comments around them."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from pybuild.lang.textual.fmt.docs import STEP, WIDTH, render
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Final
+
+    from pybuild.lang.convert.pythonsource.expressions import Expressions
+    from pybuild.lang.convert.pythonsource.statements import Body
+    from pybuild.lang.textual.fmt.lines import LogicalLine, Own
+
+_TIGHT: Final = re.compile(r"#(?=[^\s#!:])")
+
+
+def comment(text: str) -> str:
+    return _TIGHT.sub("# ", text.rstrip(), count=1) if _TIGHT.match(text) else text.rstrip()
+
+
+class Rows:
+    __slots__ = ("_expressions", "rows")
+
+    def __init__(self, expressions: Expressions) -> None:
+        self._expressions = expressions
+        self.rows: list[str] = []
+
+    def head(self, line: LogicalLine, rows: list[str]) -> None:
+        """A line, with its comments and what its meaning has come to differ in above it or at its end."""
+        margin = " " * line.depth * STEP
+        differences, self._expressions.differences = self._expressions.differences, []
+        self.rows += [f"{margin}# differs: {one}" for one in dict.fromkeys(differences)]
+        self.rows += [margin + comment(one.text) for one in line.inner]
+        if line.trailing:
+            trailing = comment(line.trailing)
+            whole = f"{rows[-1]}  {trailing}"
+            if _ends_at_once(rows) and len(whole) <= WIDTH:
+                rows = [*rows[:-1], whole]
+            else:
+                self.rows.append(margin + trailing)
+        self.rows += rows
+
+    def body(self, lines: Sequence[LogicalLine], body: Body) -> None:
+        """The lines below the first one, which is the head."""
+        for before, line in pairwise(lines):
+            self._comments(before.below)
+            goes_on = line.word in ("elif", "else")
+            above = self._comments(line.above, tight=goes_on or before.opens, all_tight=goes_on)
+            if line.blank and not goes_on and (above or not before.opens):
+                self.rows.append("")
+            self.head(line, self._line(line, body))
+        if lines:
+            self._comments(lines[-1].below)
+
+    def _line(self, line: LogicalLine, body: Body) -> list[str]:
+        indent = line.depth * STEP
+        return (
+            [" " * indent + "else:"] if line.node is None else render(body.head(line.node, line.word), indent)
+        )
+
+    def _comments(self, comments: Iterable[Own], *, tight: bool = False, all_tight: bool = False) -> bool:
+        """Comments in a body; no blank row is above the first if they are `tight`. Says whether there are any."""
+        found = False
+        for own in comments:
+            if own.blank and not tight:
+                self.rows.append("")
+            tight = all_tight
+            found = True
+            self.rows.append(" " * own.depth * STEP + comment(own.text))
+        return found
+
+
+def _ends_at_once(rows: Sequence[str]) -> bool:
+    """Whether it is one row, decorators left out."""
+    return all(row.startswith("@") for row in rows[:-1])

@@ -1,0 +1,109 @@
+"""`$X` in texts. In the language it is told apart from data where it is written. In Python every `$X` of a text that
+goes where variables are expanded is one, unless the whole text is `pb.plain`.
+
+A text is looked at as the leaves that `+` and interpolations put it together of; a name of a `let` is what that has.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.convert.pythonsource.making import EXPANDED, SOMEWHERE, bare
+from pybuild.lang.textual import builtins, tree
+from pybuild.lang.textual.literals import with_variables
+from pybuild.lang.textual.types import is_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from pybuild.lang.convert.pythonsource.facts import Facts
+
+_DATA_KINDS: Final = frozenset(("param", "axis", "loop"))
+
+
+def is_plain(expr: tree.Expr, dollars: int, facts: Facts) -> bool:
+    """Whether a text is to be `pb.plain`: it has no variables, and where variables are expanded it may have a `$`;
+    elsewhere only if it certainly has one."""
+    if isinstance(expr, tree.Parens) or not is_text(facts.type(expr)):
+        return False
+    binding = facts.binding(expr)
+    if binding is not None and isinstance(binding.node, tree.Let):
+        value = bare(binding.node.value)
+        if not isinstance(value, tree.Name) and is_plain(value, SOMEWHERE, facts):
+            return False
+    leaves = _leaves(expr, facts)
+    if not all(_is_data(one, facts) for one in leaves):
+        return False
+    if len(leaves) == 1 and isinstance(leaves[0], tree.String) and _is_literal(leaves[0]):
+        return _has_literal(leaves[0])
+    if dollars == EXPANDED:
+        return not all(_is_safe(one, facts) for one in leaves)
+    return any(isinstance(one, tree.String) and _has_stray(one) for one in leaves)
+
+
+def is_mixed(expr: tree.Expr, facts: Facts) -> bool:
+    """Whether a text that is not `pb.plain` has a `$X` that is no variable."""
+    if not isinstance(expr, tree.String | tree.Binary) or not is_text(facts.type(expr)):
+        return False
+    return any(isinstance(one, tree.String) and _has_literal(one) for one in _leaves(expr, facts))
+
+
+def _leaves(expr: tree.Expr, facts: Facts) -> list[tree.Expr]:
+    out: list[tree.Expr] = []
+    lets: set[tree.Node] = set()
+    waiting = [expr]
+    while waiting:
+        one = waiting.pop()
+        binding = facts.binding(one) if isinstance(one, tree.Name) else None
+        if isinstance(one, tree.Parens):
+            waiting.append(one.value)
+        elif isinstance(one, tree.Ternary):
+            waiting += [one.then, one.otherwise]
+        elif isinstance(one, tree.Binary) and one.op == "+":
+            waiting += [one.left, one.right]
+        elif binding is not None and isinstance(binding.node, tree.Let):
+            waiting += [binding.node.value] if binding.node not in lets else []
+            lets.add(binding.node)
+        else:
+            out.append(one)
+    return out
+
+
+def _is_data(expr: tree.Expr, facts: Facts) -> bool:
+    if isinstance(expr, tree.String):
+        return not any(part.variables for part in expr.parts if isinstance(part, tree.Text))
+    if isinstance(expr, tree.Name):
+        binding = facts.binding(expr)
+        return binding is None or binding.kind in _DATA_KINDS
+    if isinstance(expr, tree.Call):
+        return facts.gives_data(expr)
+    return facts.has_no_dollar(expr)
+
+
+def _is_safe(expr: tree.Expr, facts: Facts) -> bool:
+    if isinstance(expr, tree.Call) and facts.callee(expr) is builtins.FUNCTIONS["str"]:
+        return all(facts.has_no_dollar(one.value) for one in expr.arguments)
+    if not isinstance(expr, tree.String):
+        return facts.has_no_dollar(expr)
+    return not _has_stray(expr) and all(
+        facts.has_no_dollar(part.value) for part in expr.parts if isinstance(part, tree.Interpolation)
+    )
+
+
+def _is_literal(node: tree.String) -> bool:
+    return not any(isinstance(part, tree.Interpolation) for part in node.parts)
+
+
+def _has_literal(node: tree.String) -> bool:
+    """Whether a `$X` of it is no variable, but looks like one."""
+    return any(
+        "$" in part.value and len(with_variables(part.value, part.span).variables) > len(part.variables)
+        for part in node.parts
+        if isinstance(part, tree.Text)
+    )
+
+
+def _has_stray(node: tree.String) -> bool:
+    """Whether it has a `$` that begins no variable: with what follows it may look like one."""
+    return any(
+        part.value.count("$") > len(part.variables) for part in node.parts if isinstance(part, tree.Text)
+    )

@@ -1,0 +1,81 @@
+"""The order of declarations. In the language it means nothing; in Python what runs as the module does comes after
+what it mentions: values, headers, defaults of parameters, and what the functions called there mention. Bodies of
+targets, steps and state functions run when the module has ended. The author's order is kept as far as it can be.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.convert.pythonsource.defaults import late
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.check.cycles import Named, name_of
+from pybuild.lang.textual.check.walk import bound, mentions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def ordered(decls: Sequence[tree.Decl]) -> list[tree.Decl]:
+    """The declarations, each after those that it needs."""
+    needs = _Needs(decls)
+    done: set[tree.Decl] = set()
+    out: list[tree.Decl] = []
+    for root in decls:
+        waiting = [(root, False)]
+        while waiting:
+            decl, opened = waiting.pop()
+            if opened:
+                out.append(decl)
+            elif decl not in done:
+                done.add(decl)
+                waiting.append((decl, True))
+                waiting += [(one, False) for one in reversed(needs.of(decl))]
+    return out
+
+
+class _Needs:
+    def __init__(self, decls: Sequence[tree.Decl]) -> None:
+        self._values = {name_of(one): one for one in decls if isinstance(one, Named) and not _is_def(one)}
+        self._functions = {one.name.name: one for one in decls if isinstance(one, tree.Def)}
+
+    def of(self, decl: tree.Decl) -> list[tree.Decl]:
+        if isinstance(decl, tree.Default):
+            found = self._values.get(decl.name.name)
+            return [found] if found is not None else []
+        out: dict[tree.Decl, None] = {}
+        inner = bound(decl)
+        waiting: list[tuple[Sequence[tree.Node | None], set[str]]] = [(_at_once(decl), inner)]
+        while waiting:
+            roots, hidden = waiting.pop()
+            for one in mentions(roots):
+                function = self._functions.get(one.name) if one.called else None
+                value = self._values.get(one.name) if not one.called and one.name not in hidden else None
+                found = function or value
+                if found is None or found in out:
+                    continue
+                out[found] = None
+                if function is not None and _runs_when_called(function):
+                    waiting.append((function.body, bound(function)))
+        return list(out)
+
+
+def _is_def(decl: tree.Decl) -> bool:
+    return isinstance(decl, tree.Def)
+
+
+def _runs_when_called(function: tree.Def) -> bool:
+    return function.returns is not None and not returns_state(function)
+
+
+def returns_state(function: tree.Def) -> bool:
+    return isinstance(function.returns, tree.TypeName) and function.returns.name == "state"
+
+
+def _at_once(decl: tree.Decl) -> Sequence[tree.Node | None]:
+    """What is evaluated where a declaration stands."""
+    if isinstance(decl, tree.Def):
+        later = late(decl)
+        return [one.default for one in decl.parameters if one not in later]
+    if isinstance(decl, tree.Target):
+        return [*decl.axes, *decl.on]
+    return [decl]

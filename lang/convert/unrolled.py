@@ -1,0 +1,202 @@
+"""A Python build module as a file of the language: unrolled, with the values that it has for the params given.
+
+1. What was recorded of the module are its bodies: of each instance and call, for each platform that was wanted.
+2. Bodies that are the same are written once; where they differ, what differs stands in branches by the values of the
+   axes and the platform.
+3. Each call of a state function with its own arguments is a function of its own without parameters.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from attrs import evolve, fields
+
+from pybuild.lang.convert import writing
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.expand.params import as_text, quoted
+from pybuild.lang.textual.expand.values import text_of
+from pybuild.lang.textual.fmt import format_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from pybuild.lang.python.expansion import Expansion, Written
+    from pybuild.lang.textual.expand.values import Value
+
+Case = tuple[str, list[str]]
+"""A condition, and the rows of the statements where it holds, each statement's joined by newlines."""
+
+
+def unrolled(expansion: Expansion) -> str:
+    """The text of a module all of whose targets have been expanded."""
+    return format_source("build.pybuild", _Unrolling(expansion).text().encode())
+
+
+class _Unrolling:
+    def __init__(self, expansion: Expansion) -> None:
+        self._recording = expansion.recording
+        self._bodies: dict[tree.Decl, list[Written]] = {}
+        self._by_platforms: dict[str, tuple[str, ...]] = {}
+        for one in expansion.written:
+            self._bodies.setdefault(one.decl, []).append(one)
+
+    def text(self) -> str:
+        blocks: list[list[str]] = []
+        for decl in self._recording.file.decls:
+            if isinstance(decl, tree.Target):
+                blocks.append([*writing.doc(decl.doc), writing.header(decl), *self._target(decl)])
+            elif isinstance(decl, tree.Def):
+                blocks += self._functions(decl)
+            else:
+                blocks += [rows] if (rows := _declaration(decl)) else []
+        return "\n\n".join("\n".join(block) for block in (self._head(), *blocks)) + "\n"
+
+    def _head(self) -> list[str]:
+        """The header, and what the text doesn't say as the module does."""
+        rows = ["# syntax=pybuild:1", ""]
+        for name, value in self._recording.params.items():
+            shown = quoted(value) if isinstance(value, str) else as_text(value)
+            rows.append(f"# differs: the param {name} is written out, as {shown}")
+        rows += [f"# differs: vcs.{one} is written out" for one in sorted(self._recording.asked)]
+        rows += [f"# differs: what {one} says is written out" for one in sorted(self._recording.reads)]
+        rows += [
+            f"# differs: {name} is written out for {', '.join(platforms)} only"
+            for name, platforms in self._by_platforms.items()
+        ]
+        return rows
+
+    # Bodies
+
+    def _target(self, decl: tree.Target) -> list[str]:
+        by_axes: dict[str, list[Written]] = {}
+        for one in self._bodies.get(decl, ()):
+            condition = " and ".join(
+                f"{writing.name(axis)} == {_literal(of)}" for axis, of in one.names.items()
+            )
+            by_axes.setdefault(condition, []).append(one)
+        cases: list[Case] = []
+        for condition, bodies in by_axes.items():
+            for platform, rows in self._by_platform(bodies):
+                cases.append((" and ".join(filter(None, (condition, platform))), rows))
+        return list(_branches(cases))
+
+    def _functions(self, decl: tree.Def) -> Iterator[list[str]]:
+        """A state function: one for each call of it."""
+        parameter = decl.parameters[0].name.name
+        calls: dict[str, list[Written]] = {}
+        for one in self._bodies.get(decl, ()):
+            calls.setdefault(text_of(one.names[parameter]), []).append(one)
+        for number, bodies in sorted(calls.items(), key=lambda call: int(call[0])):
+            head = f"def {numbered(decl.name.name, number)}() -> state:"
+            yield [*writing.doc(decl.doc), head, *_branches(self._by_platform(bodies))]
+
+    def _by_platform(self, bodies: Sequence[Written]) -> list[Case]:
+        """One case if a body is the same on all platforms."""
+        cases = [(one.platform, self._rows(one.statements)) for one in bodies]
+        if all(rows == cases[0][1] for _, rows in cases):
+            return [("", cases[0][1])]
+        self._by_platforms[bodies[0].decl.name.name] = tuple(platform for platform, _ in cases)
+        return [(f'platform == "{platform}"', rows) for platform, rows in cases]
+
+    def _rows(self, body: Sequence[tree.Stmt]) -> list[str]:
+        return ["\n".join(writing.statement(self._renamed(one))) for one in body]
+
+    def _renamed(self, node: Any) -> Any:
+        """The node with calls of state functions as those of the functions that stand for them."""
+        if isinstance(node, tuple):
+            return tuple(map(self._renamed, node))
+        if not isinstance(node, tree.Node):
+            return node
+        if isinstance(node, tree.Call) and isinstance(node.function, tree.Name):
+            decl = self._recording.declared.get(node.function.name)
+            if isinstance(decl, tree.Def):
+                name = numbered(decl.name.name, _number(node))
+                return tree.Call(node.span, tree.Name(node.span, name), ())
+        parts: dict[str, Any] = {
+            one.name: self._renamed(getattr(node, one.name))
+            for one in fields(type(node))
+            if one.name != "span"
+        }
+        return evolve(node, **parts)
+
+
+def numbered(name: str, number: str) -> str:
+    """The function of a call of a state function."""
+    return writing.name(name if number == "0" else f"{name}_{int(number) + 1}")
+
+
+def _number(node: tree.Call) -> str:
+    (argument,) = node.arguments
+    assert isinstance(argument.value, tree.String)
+    return "".join(part.value for part in argument.value.parts if isinstance(part, tree.Text))
+
+
+def _literal(value: Value) -> str:
+    return quoted(value) if isinstance(value, str) else text_of(value)
+
+
+def _branches(cases: Sequence[Case]) -> list[str]:
+    """The statements of a body: those that all cases begin and end with, and between them what differs."""
+    if not cases:
+        return [f"{writing.STEP}from scratch"]
+    bodies = [rows for _, rows in cases]
+    first = _common(bodies)
+    rests = [rows[len(first) :] for rows in bodies]
+    last = _common([rows[::-1] for rows in rests])[::-1]
+    middles = [rows[: len(rows) - len(last)] for rows in rests]
+    return [*_flat(first), *_middle([one for one, _ in cases], middles), *_flat(last)]
+
+
+def _common(bodies: Sequence[list[str]]) -> list[str]:
+    shortest = min(map(len, bodies))
+    columns = (tuple(rows[at] for rows in bodies) for at in range(shortest))
+    return [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+
+
+def _middle(conditions: Sequence[str], middles: Sequence[list[str]]) -> Iterator[str]:
+    """Branches for what differs; the same statements under several conditions stand in one."""
+    together: dict[tuple[str, ...], list[str]] = {}
+    for condition, rows in zip(conditions, middles, strict=True):
+        together.setdefault(tuple(rows), []).append(condition)
+    whole = all(together)
+    branches = [(found, middle) for middle, found in together.items() if middle]
+    for at, (found, middle) in enumerate(branches):
+        last = whole and 0 < at == len(branches) - 1
+        if len(together) > 1:
+            yield (
+                f"{writing.STEP}else:"
+                if last
+                else f"{writing.STEP}{'elif' if at else 'if'} {_either(found)}:"
+            )
+        yield from (f"{writing.STEP}{row}" if row else "" for row in _flat(middle))
+
+
+def _either(conditions: Sequence[str]) -> str:
+    if len(conditions) == 1:
+        return conditions[0]
+    return " or ".join(f"({one})" if " and " in one else one for one in conditions)
+
+
+def _flat(rows: Sequence[str]) -> list[str]:
+    return [row for one in rows for row in one.split("\n")]
+
+
+# Other declarations
+
+
+def _declaration(decl: tree.Decl) -> list[str]:
+    if isinstance(decl, tree.Use):
+        return [writing.use(decl)]
+    if isinstance(decl, tree.Ignore):
+        return ["ignore " + ", ".join(map(writing.expression, decl.patterns))]
+    if isinstance(decl, tree.Group):
+        return [
+            *writing.doc(decl.doc),
+            f"group {writing.name(decl.name.name)} = {writing.expression(decl.value)}",
+        ]
+    if isinstance(decl, tree.Default):
+        return [f"default {writing.name(decl.name.name)}"]
+    return []

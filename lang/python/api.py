@@ -1,0 +1,162 @@
+"""The public names of `import pybuild as pb`: the language's twin in Python (LANGUAGE.md, section 20)."""
+
+from pybuild.lang.python.builder import StateBuilder
+from pybuild.lang.python.declarations import (
+    check,
+    default,
+    group,
+    ignore,
+    param,
+    state,
+    step,
+    target,
+    test,
+    use,
+)
+from pybuild.lang.python.expressions import Option, State
+from pybuild.lang.python.options import (
+    bind,
+    cache,
+    device,
+    env,
+    insecure,
+    limits,
+    network,
+    secret,
+    ssh,
+    tmpfs,
+    uncached,
+    user,
+    workdir,
+)
+from pybuild.lang.python.quantities import (
+    GB,
+    KB,
+    MB,
+    TB,
+    Duration,
+    GiB,
+    KiB,
+    MiB,
+    Path,
+    Platform,
+    Ref,
+    Size,
+    TiB,
+    Version,
+)
+from pybuild.lang.python.reading import build_platform as _build_platform
+from pybuild.lang.python.reading import (
+    duration,
+    glob,
+    plain,
+    platform,
+    raw,
+    read,
+    read_json,
+    read_lines,
+    read_toml,
+    size,
+    text,
+    vcs,
+    version,
+)
+from pybuild.lang.python.sources import (
+    context,
+    diff,
+    dockerfile,
+    frontend,
+    git,
+    host,
+    http,
+    image,
+    local,
+    merge,
+    oci,
+    scratch,
+)
+from pybuild.lang.python.targets import Group, Module, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    build_platform: Platform
+
+
+def __getattr__(name: str) -> Platform:
+    """The platform that builds is known when a module runs."""
+    if name == "build_platform":
+        return _build_platform()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "GB",
+    "KB",
+    "MB",
+    "TB",
+    "Duration",
+    "GiB",
+    "Group",
+    "KiB",
+    "MiB",
+    "Module",
+    "Option",
+    "Path",
+    "Platform",
+    "Ref",
+    "Size",
+    "State",
+    "StateBuilder",
+    "Target",
+    "TiB",
+    "Version",
+    "bind",
+    "build_platform",
+    "cache",
+    "check",
+    "context",
+    "default",
+    "device",
+    "diff",
+    "dockerfile",
+    "duration",
+    "env",
+    "frontend",
+    "git",
+    "glob",
+    "group",
+    "host",
+    "http",
+    "ignore",
+    "image",
+    "insecure",
+    "limits",
+    "local",
+    "merge",
+    "network",
+    "oci",
+    "param",
+    "plain",
+    "platform",
+    "raw",
+    "read",
+    "read_json",
+    "read_lines",
+    "read_toml",
+    "scratch",
+    "secret",
+    "size",
+    "ssh",
+    "state",
+    "step",
+    "target",
+    "test",
+    "text",
+    "tmpfs",
+    "uncached",
+    "use",
+    "user",
+    "vcs",
+    "version",
+    "workdir",
+]

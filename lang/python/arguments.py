@@ -1,0 +1,108 @@
+"""Arguments that a function of the API, a step or a state function doesn't take, as messages of the language.
+
+Python's own message says neither where in the call it is nor what is meant.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from types import ModuleType
+
+from pybuild.lang.textual.problems import calls as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from types import FrameType
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.python.callsite import Site
+
+
+def misfit(function: Callable[..., object], name: str, site: Site, skipped: int = 0) -> Diagnostic | None:
+    """What is wrong with the arguments that are written at `site`: E0401 to E0404. None if nothing is, or if that
+    can't be told, as where arguments are unpacked. The caller gives the first `skipped` ones."""
+    call = site.call
+    if call is None or _unpacks(call):
+        return None
+    parameters = list(inspect.signature(function).parameters.values())[skipped:]
+    named = [one.arg for one in call.keywords if one.arg is not None]
+    return _unknown(parameters, named, name, site) or _misplaced(parameters, call, named, name, site)
+
+
+def _unpacks(call: ast.Call) -> bool:
+    return any(isinstance(one, ast.Starred) for one in call.args) or any(
+        one.arg is None for one in call.keywords
+    )
+
+
+def _unknown(
+    parameters: list[inspect.Parameter], named: list[str], name: str, site: Site
+) -> Diagnostic | None:
+    if any(one.kind == one.VAR_KEYWORD for one in parameters):
+        return None
+    taken = [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    wrong = next((one for one in named if one not in taken), None)
+    return None if wrong is None else problems.unknown_argument(wrong, site.keyword(wrong), name, taken)
+
+
+def _misplaced(
+    parameters: list[inspect.Parameter], call: ast.Call, named: Collection[str], name: str, site: Site
+) -> Diagnostic | None:
+    """Too many, too few, or one twice."""
+    places = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    given, most = len(call.args), len(places)
+    many = any(one.kind == one.VAR_POSITIONAL for one in parameters)
+    twice = next((at for at, one in enumerate(places[:given]) if one.name in named), None)
+    if twice is not None:
+        word = places[twice].name
+        return problems.given_twice(word, site.keyword(word), site.positional(twice))
+    missing = [
+        one.name
+        for at, one in enumerate(parameters)
+        if one.default is one.empty
+        and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        and one.name not in named
+        and not (one in places and at < given)
+    ]
+    if given > most and not many:
+        return problems.too_many(site.positional(most), name, most, _usage(name, parameters))
+    return problems.missing_arguments(site.span, name, missing, _usage(name, parameters)) if missing else None
+
+
+def _usage(name: str, parameters: list[inspect.Parameter]) -> str:
+    """How a call is written, without what may be left out."""
+    words = []
+    for one in parameters:
+        if one.kind == one.VAR_POSITIONAL:
+            words.append("…")
+        elif one.default is one.empty and one.kind != one.VAR_KEYWORD:
+            words.append(f"{one.name}=…" if one.kind == one.KEYWORD_ONLY else one.name.rstrip("_"))
+    return f"{name}({', '.join(words)})"
+
+
+def called(site: Site, frame: FrameType) -> Callable[..., object] | None:
+    """The function of the API that a frame calls at `site`; None for any other. Nothing of the user's is run."""
+    found = _value(site.call.func, frame) if site.call is not None else None
+    own = getattr(found, "__module__", None)
+    if callable(found) and isinstance(own, str) and own.startswith("pybuild."):
+        return found if inspect.isfunction(found) else None
+    return None
+
+
+def _value(node: ast.expr, frame: FrameType) -> object:
+    """What names and members of the API mean in a frame, None for anything else."""
+    from pybuild.lang.python.builder import StateBuilder
+
+    if isinstance(node, ast.Name):
+        return frame.f_locals.get(node.id, frame.f_globals.get(node.id))
+    if not isinstance(node, ast.Attribute):
+        return None
+    base = _value(node.value, frame)
+    if isinstance(base, StateBuilder):
+        method = getattr(StateBuilder, node.attr, None)
+        return method
+    if isinstance(base, ModuleType) and base.__name__ == "pybuild":
+        return getattr(base, node.attr, None)
+    return None

@@ -1,0 +1,281 @@
+"""Where a call of the API stands in the user's files: spans of the call, of its arguments and of functions.
+
+The interpreter knows the place of every call that it makes (`code.co_positions`, PEP 657); the file's syntax tree
+says where its arguments are. Where that can't be told, the span is the whole call's, or its line.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+
+from pybuild.lang.source import Source, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import CodeType, FrameType, TracebackType
+
+_Range = tuple[int, int, int, int]
+"""First and last line, from 1; first and last column, from 0, in bytes of UTF-8."""
+
+
+class Site:
+    """One call. `span` is that of its last name and its arguments: `run("x")` of `t.run("x")`."""
+
+    __slots__ = ("_call", "_file", "assigned", "span")
+
+    def __init__(self, file: SourceFile, span: Span, call: ast.Call | None = None) -> None:
+        self._file = file
+        self._call = call
+        self.span = span
+        self.assigned = file.assigned(call) if call is not None else ""
+        """The variable that the value is assigned to, "" if it is put to another use."""
+
+    def positional(self, at: int) -> Span:
+        """The place of a positional argument, counted from 0; the call's where it can't be told."""
+        arguments = self._call.args if self._call is not None else []
+        if at >= len(arguments) or any(isinstance(one, ast.Starred) for one in arguments[: at + 1]):
+            return self.span
+        return self._file.span(arguments[at])
+
+    def entry(self, at: int, key: str) -> Span:
+        """The place of the value that a dict has for a key, if it is written out as a positional argument; else the
+        argument's."""
+        arguments = self._call.args if self._call is not None else []
+        given = arguments[at] if at < len(arguments) else None
+        if isinstance(given, ast.Dict):
+            for name, value in zip(given.keys, given.values, strict=True):
+                if isinstance(name, ast.Constant) and name.value == key:
+                    return self._file.span(value)
+        return self.positional(at)
+
+    def named(self, name: str) -> Span:
+        """The place of the value of a named argument; the call's where it can't be told."""
+        found = self._keyword(name)
+        return self.span if found is None else self._file.span(found.value)
+
+    def keyword(self, name: str) -> Span:
+        """The place of the name of a named argument; the call's where it can't be told."""
+        found = self._keyword(name)
+        return self.span if found is None else self._file.name_of(found, name)
+
+    def _keyword(self, name: str) -> ast.keyword | None:
+        keywords = self._call.keywords if self._call is not None else []
+        return next((one for one in keywords if one.arg == name), None)
+
+    @property
+    def call(self) -> ast.Call | None:
+        """Its syntax, None where it can't be told."""
+        return self._call
+
+
+class SourceFile:
+    """A Python file and where its calls and functions are."""
+
+    __slots__ = ("_assigned", "_calls", "_functions", "source")
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._calls: dict[_Range, ast.Call] | None = None
+        self._functions: dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self._assigned: dict[ast.Call, str] = {}
+
+    def _index(self) -> dict[_Range, ast.Call]:
+        if self._calls is None:
+            self._calls = {}
+            try:
+                nodes = list(ast.walk(ast.parse(self.source.text)))
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                nodes = []
+            for node in nodes:
+                if isinstance(node, ast.Call):
+                    self._calls[_range(node)] = node
+                elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    first = min((one.lineno for one in node.decorator_list), default=node.lineno)
+                    self._functions[first, node.name] = node
+                elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+                    self._assign(node.targets[0], node.value)
+        return self._calls
+
+    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name) and isinstance(value, ast.Call):
+            self._assigned[value] = target.id
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            for one, of in zip(target.elts, value.elts, strict=False):
+                self._assign(one, of)
+
+    def assigned(self, call: ast.Call) -> str:
+        return self._assigned.get(call, "")
+
+    def call(self, place: _Range) -> Site:
+        found = self._index().get(place)
+        if found is None:
+            return Site(self, self.first_line(place))
+        name = found.func
+        if isinstance(name, ast.Attribute) and name.end_lineno and name.end_col_offset:
+            start = (name.end_lineno, name.end_col_offset - len(name.attr.encode()))
+            return Site(self, self._span((start[0], place[1], start[1], place[3])), found)
+        return Site(self, self._span(place), found)
+
+    def span(self, node: ast.expr) -> Span:
+        return self._span(_range(node))
+
+    def name_of(self, keyword: ast.keyword, name: str) -> Span:
+        start = self._column(keyword.lineno, keyword.col_offset)
+        return Span(self.source, keyword.lineno, start, keyword.lineno, start + len(name))
+
+    def first_line(self, place: _Range) -> Span:
+        """A place as far as its first line goes."""
+        span = self._span(place)
+        if span.end_line == span.line:
+            return span
+        return Span(self.source, span.line, span.column, span.line, self.line(span.line).end_column)
+
+    def name(self, code: CodeType) -> Span:
+        """The place of the name of a function that `def` made; that of its line for any other."""
+        self._index()
+        node = self._functions.get((code.co_firstlineno, code.co_name))
+        if node is None:
+            return self.line(code.co_firstlineno)
+        text = self.source.line(node.lineno)
+        start = text.find(node.name, len(text.encode()[: node.col_offset].decode(errors="replace")) + 3)
+        if start < 0:
+            return self.line(node.lineno)
+        return Span(self.source, node.lineno, start + 1, node.lineno, start + 1 + len(node.name))
+
+    def line(self, number: int) -> Span:
+        """A line without its indentation."""
+        text = self.source.line(number)
+        start = len(text) - len(text.lstrip())
+        return Span(self.source, number, start + 1, number, max(len(text.rstrip()), start) + 1)
+
+    def _span(self, place: _Range) -> Span:
+        first, last, start, end = place
+        return Span(self.source, first, self._column(first, start), last, self._column(last, end))
+
+    def _column(self, line: int, offset: int) -> int:
+        return len(self.source.line(line).encode()[:offset].decode(errors="replace")) + 1
+
+
+def _range(node: ast.expr) -> _Range:
+    return (
+        node.lineno,
+        node.end_lineno or node.lineno,
+        node.col_offset,
+        node.end_col_offset or node.col_offset,
+    )
+
+
+def _whole(place: tuple[int | None, int | None, int | None, int | None]) -> _Range | None:
+    first, last, start, end = place
+    if first is None or last is None or start is None or end is None:
+        return None
+    return first, last, start, end
+
+
+class Files:
+    """The Python files of one run of a build module, each read once."""
+
+    __slots__ = ("_files", "_positions")
+
+    def __init__(self) -> None:
+        self._files: dict[str, SourceFile] = {}
+        self._positions: dict[int, tuple[CodeType, list[_Range | None]]] = {}
+
+    def add(self, filename: str, source: Source) -> None:
+        """The text of a file by the name that code of it has."""
+        self._files[filename] = SourceFile(source)
+
+    def knows(self, filename: str) -> bool:
+        """Whether a text was given for the file."""
+        return filename in self._files
+
+    def texts(self) -> dict[str, str]:
+        """The texts that were given, by the names of their files."""
+        return {name: file.source.text for name, file in self._files.items()}
+
+    def of(self, filename: str) -> SourceFile:
+        found = self._files.get(filename)
+        if found is None:
+            linecache.checkcache(filename)
+            source = Source(shown_name(filename), "".join(linecache.getlines(filename)))
+            found = self._files[filename] = SourceFile(source)
+        return found
+
+    def _place(self, code: CodeType, at: int) -> _Range | None:
+        """The place of an instruction."""
+        known = self._positions.get(id(code))
+        if known is None:
+            # The code is kept, so that its id stays its own: by value, codes would be compared as a whole.
+            known = self._positions[id(code)] = (code, [*map(_whole, code.co_positions())])
+        return known[1][at // 2] if 0 <= at // 2 < len(known[1]) else None
+
+    def site(self, frame: FrameType) -> Site:
+        """The call that a frame is at."""
+        file = self.of(frame.f_code.co_filename)
+        place = self._place(frame.f_code, frame.f_lasti)
+        return Site(file, file.line(frame.f_lineno)) if place is None else file.call(place)
+
+    def raising(self, trace: TracebackType) -> Site:
+        """What the frame of a traceback was at."""
+        file, code = self.of(trace.tb_frame.f_code.co_filename), trace.tb_frame.f_code
+        place = self._place(code, trace.tb_lasti)
+        return Site(file, file.line(trace.tb_lineno)) if place is None else file.call(place)
+
+    def here(self) -> Site:
+        """The call of the API that is at work: of the innermost function that is not the API's own."""
+        return self.site(caller())
+
+
+def occurrences(span: Span, texts: Sequence[str]) -> list[Span]:
+    """The places of texts that follow each other in a place, each that of the whole where it isn't found."""
+    found: list[Span] = []
+    line, column = span.line, span.column - 1
+    for text in texts:
+        place = _find(span, text, line, column)
+        if place is None:
+            found.append(span)
+            continue
+        line, column = place
+        found.append(Span(span.source, line, column + 1, line, column + 1 + len(text)))
+        column += len(text)
+    return found
+
+
+def _find(span: Span, text: str, line: int, column: int) -> tuple[int, int] | None:
+    for number in range(line, span.end_line + 1):
+        shown = span.source.line(number)
+        end = span.end_column - 1 if number == span.end_line else len(shown)
+        at = shown.find(text, column if number == line else 0, end)
+        if at >= 0:
+            return number, at
+    return None
+
+
+def caller() -> FrameType:
+    """The frame of the innermost function that is not of this program."""
+    frame: FrameType | None = sys._getframe(1)
+    last = frame
+    while frame is not None and is_own(frame):
+        last, frame = frame, frame.f_back
+    assert last is not None
+    return frame if frame is not None else last
+
+
+def is_own(frame: FrameType) -> bool:
+    """Whether a frame is of this program, or of the library in its name (`contextlib`)."""
+    name = frame.f_globals.get("__name__", "")
+    return isinstance(name, str) and (
+        name == "pybuild" or name.startswith("pybuild.") or name == "contextlib"
+    )
+
+
+def shown_name(filename: str) -> str:
+    """A file as messages name it: relative to the current directory if it is below it."""
+    if not os.path.isabs(filename):
+        return filename
+    relative = os.path.relpath(filename)
+    return filename if relative.startswith("..") else relative

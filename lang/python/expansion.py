@@ -1,0 +1,92 @@
+"""One compile of what a recording holds: its declarations as they are, and bodies as they are asked for."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from pybuild.lang.diagnostics import SourceErrors
+from pybuild.lang.python.recording import at_work
+from pybuild.lang.python.states import CALL
+from pybuild.lang.python.wording import in_python
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.arrange import arranged
+from pybuild.lang.textual.check.check import checked
+from pybuild.lang.textual.check.cycles import Named, name_of
+from pybuild.lang.textual.check.recorded import RecordedBodies
+from pybuild.lang.textual.expand.values import text_of
+from pybuild.lang.textual.load import load
+from pybuild.lang.textual.parse import Parsed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.python.recording import Recording
+    from pybuild.lang.source import Source
+    from pybuild.lang.textual.expand.values import Value
+    from pybuild.lang.textual.modules import Program
+
+
+@frozen(eq=False)
+class Written:
+    """The statements of a body, for the values of its axes as the language has them, and its platform."""
+
+    decl: tree.Target | tree.Def
+    names: Mapping[str, Value]
+    platform: str
+    statements: tuple[tree.Stmt, ...]
+
+
+class Expansion:
+    """See `modules.Recorded`. `file` are the declarations, `written` the bodies so far."""
+
+    def __init__(self, recording: Recording, *more: tree.Decl) -> None:
+        """`more` are declarations besides those of the recording, which has their bodies."""
+        self.recording = recording
+        self.file = evolve(recording.file, decls=(*recording.decls, *more))
+        self.names = {name_of(decl): decl for decl in self.file.decls if isinstance(decl, Named)}
+        self.written: list[Written] = []
+        self._bodies: RecordedBodies | None = None
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        return self.recording.asked
+
+    @property
+    def reads(self) -> Mapping[str, str]:
+        return self.recording.reads
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        return [] if self._bodies is None else self._bodies.warnings()
+
+    def findings(self) -> tuple[Program | None, list[Diagnostic]]:
+        """The program with all modules that it uses, and what is wrong with its declarations, arranged."""
+        recording = self.recording
+        source = recording.found.source
+
+        def parsed(one: Source) -> Parsed:
+            return Parsed(self.file, ()) if one is source else recording.parse(one)
+
+        loaded = load(evolve(recording.found, recorded=self), recording.library, parsed)
+        found = list(loaded.diagnostics)
+        if loaded.program is not None:
+            result = checked(loaded.program)
+            found += result.diagnostics
+            self._bodies = RecordedBodies(loaded.program.root, result.modules)
+        return loaded.program, arranged(map(in_python, found))
+
+    def body(
+        self, decl: tree.Target | tree.Def, names: Mapping[str, Value], platform: str
+    ) -> tuple[tree.Stmt, ...]:
+        """Runs the function that makes a body, and checks what it says. Raises SourceError."""
+        with at_work(self.recording, self.names), self.recording.surroundings():
+            statements = self.recording.bodies[decl](names, platform)
+        assert self._bodies is not None
+        call = text_of(names[CALL]) if isinstance(decl, tree.Def) else ""
+        found = self._bodies.check(evolve(decl, body=statements), call)
+        if any(one.level == "error" for one in found):
+            raise SourceErrors([in_python(one) for one in found])
+        self.written.append(Written(decl, dict(names), platform, statements))
+        return statements

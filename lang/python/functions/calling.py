@@ -1,0 +1,87 @@
+"""The statement that a call becomes, and what it returns."""
+
+from __future__ import annotations
+
+import sys
+
+from attrs import evolve
+
+from pybuild.lang.python.functions import problems
+from pybuild.lang.python.functions.encoding import BadData, loads
+from pybuild.lang.python.functions.payload import CALL, INPUTS, RETURN, VALUE, Returned
+from pybuild.lang.recipe import BindMount, Call, Files, Mounted, RunEnv
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pybuild.lang.python.functions.payload import Payload
+    from pybuild.lang.recipe import Option, State, Step
+    from pybuild.lang.source import Span
+
+
+def statement(payload: Payload, options: Iterable[Option] = (), span: Span | None = None) -> Call:
+    """The statement that runs the payload under run options. Sets have one order in all runs, unless the options
+    say otherwise (`PYTHONHASHSEED`). The mounts are the call's own: no option takes their place."""
+    files = tuple((path, data, 0o644) for path, data in payload.files.items())
+    # Whoever the step runs as may write it: the value's file is there already.
+    empty = Files(span, f"{payload.name}: returned value", ((VALUE, b"", 0o666),))
+    own = [
+        BindMount(Files(span, payload.name, files), CALL, "/", False, span=span),
+        *(
+            BindMount(_state_of(one, span), f"{INPUTS}/{number}.json", f"/{VALUE}", False, span=span)
+            for number, one in enumerate(payload.inputs)
+        ),
+        BindMount(empty, RETURN, "/", True, kept=True, span=span),
+    ]
+    seed = RunEnv((("PYTHONHASHSEED", ("0",)),))
+    return Call(payload.title, payload.argv, payload.lines, (seed, *options, *own))
+
+
+def _state_of(value: Returned, span: Span | None) -> State:
+    if value.state is None:
+        raise problems.not_called_yet(span, value.name)
+    return value.state
+
+
+class CallStep:
+    """See `tree.ReadyStep`: the call of a payload. `value` is what it returns, for later calls."""
+
+    __slots__ = ("_payload", "_span", "value")
+
+    def __init__(self, payload: Payload, span: Span) -> None:
+        self._payload = evolve(payload, classes={})
+        self._span = span
+        self.value = Returned(None, payload.name, payload.classes)
+
+    def statement(self, options: tuple[Option, ...]) -> Call:
+        """Raises SourceError for a value of a call in another body."""
+        return statement(self._payload, options, self._span)
+
+    def made(self, step: Step) -> None:
+        self.value.state = Mounted(step.span, step, RETURN)
+
+
+def returned(step: Step, payload: Payload) -> Returned:
+    """What the step of `statement` returns."""
+    return Returned(Mounted(step.span, step, RETURN), payload.name, payload.classes)
+
+
+def decode(data: bytes, classes: Mapping[str, type] | None = None) -> object:
+    """The value that a call has written into its file `VALUE`. `classes` are those of the build module that it may
+    be of (`Returned.classes`); others are taken of modules that are imported already. Nothing is imported or run.
+    Raises BadData."""
+
+    def class_of(name: str) -> type:
+        module, _, path = name.partition(":")
+        known = (classes or {}).get(name)
+        if known is not None:
+            return known
+        found: object = sys.modules.get(module)
+        for part in path.split("."):
+            found = getattr(found, part, None)
+        if not isinstance(found, type):
+            raise BadData(f"no class {name}")
+        return found
+
+    return loads(data, class_of)

@@ -1,0 +1,122 @@
+"""Taking a function out of a build module, so that it can run somewhere else."""
+
+from __future__ import annotations
+
+import os
+import types
+
+from attrs import field, frozen
+
+from pybuild.lang.python.functions import problems
+from pybuild.lang.python.functions.files import Project
+from pybuild.lang.python.functions.imports import directory_of, known
+from pybuild.lang.python.functions.kinds import described, is_own_value
+from pybuild.lang.python.functions.slice import Slice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    from pybuild.lang.source import Span
+
+_NOT_AWAITED = "only ordinary functions run as steps: call it from one"
+
+
+@frozen(eq=False)
+class Captured:
+    """A function that is known to be able to run in a container. `name` is its name; `project` the directory whose
+    files are sent with it; `texts` are those of files that are not on the disk; `modules` are those that the build
+    module has imported."""
+
+    function: Any
+    name: str
+    project: str
+    texts: Mapping[str, str] = field(factory=dict)
+    modules: dict[str, types.ModuleType] = field(factory=dict)
+    span: Span | None = None
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """What its modules import is found: hold it while a slice is made, and what is found of it is used."""
+        original = original_of(self.function, self.span)
+        directory = directory_of(original) if isinstance(original, types.FunctionType) else self.project
+        return known(self.modules, directory, os.path.realpath(self.project))
+
+    def slice(self, classes: Iterable[type] = ()) -> tuple[Slice, Any]:
+        """What it needs, with further classes, and the reference of the function, `at_work`. Raises SourceError."""
+        made = Slice(Project(self.project, self.texts))
+        original = original_of(self.function, self.span)
+        if isinstance(original, types.FunctionType):
+            found = made.function(self.function, original, self.span)
+        else:
+            found = {"global": [self.function.__module__, self.function.__qualname__]}
+        for one in classes:
+            made.class_name(one)
+        made.finish()
+        return made, found
+
+
+def capture(
+    function: object,
+    project: str,
+    *,
+    texts: Mapping[str, str] | None = None,
+    modules: Mapping[str, types.ModuleType] | None = None,
+    span: Span | None = None,
+) -> Captured:
+    """The function with all that it needs: code of the files under the directory `project`, and data.
+
+    `texts` are the texts of files that are not on the disk, by the names that their code has; `modules` those that
+    the build module has imported, by name, where `sys.modules` doesn't have them any more (the build module among
+    them, if others import it); `span` is where the function is passed. Raises SourceError at what can't be sent.
+    """
+    original_of(function, span)
+    name = str(getattr(function, "__qualname__", "")).rpartition(".")[2]
+    made = Captured(function, name, project, texts or {}, dict(modules or {}), span)
+    with made.at_work():
+        made.slice()
+    return made
+
+
+def original_of(function: object, span: Span | None) -> types.FunctionType | types.BuiltinFunctionType:
+    """The function that decorators were given. Raises SourceError for what isn't a plain function."""
+    import functools
+    import inspect
+
+    if isinstance(function, functools.partial):
+        raise problems.not_a_function(span, "a partial function", "pass its arguments to `call`")
+    if isinstance(function, types.BuiltinFunctionType):
+        return _of_c(function, span)
+    if isinstance(function, types.MethodType):
+        help = "write a function, and pass what it needs of the object as an argument"
+        raise problems.not_a_function(span, "a method of an object", help)
+    original: object = function
+    if callable(function) and not is_own_value(function) and not isinstance(function, type):
+        try:
+            original = inspect.unwrap(function)
+        except ValueError:
+            original = None
+    if not isinstance(original, types.FunctionType):
+        help = "pass the name of a function, without calling it"
+        raise problems.not_a_function(span, described(function), help)
+    if original.__name__ == "<lambda>":
+        raise problems.not_a_function(span, "a lambda", "write it with `def`")
+    for test, what in (
+        (inspect.iscoroutinefunction, "a coroutine function"),
+        (inspect.isasyncgenfunction, "an asynchronous generator function"),
+        (inspect.isgeneratorfunction, "a generator function"),
+    ):
+        if test(original) or test(function):
+            raise problems.not_a_function(span, what, _NOT_AWAITED)
+    return original
+
+
+def _of_c(function: types.BuiltinFunctionType, span: Span | None) -> types.BuiltinFunctionType:
+    import sys
+
+    module = sys.modules.get(function.__module__ or "")
+    found: object = getattr(module, function.__qualname__, None)
+    if found is not function:
+        raise problems.not_a_function(span, "a method of an object", "write a function that calls it")
+    return function

@@ -1,0 +1,51 @@
+"""What names lead to: attributes by their path, functions beneath their decorators."""
+
+from __future__ import annotations
+
+import ast
+import types
+
+from pybuild.lang.python.functions.files import Definition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Empty:
+    """Stands for a variable without a value."""
+
+
+EMPTY = Empty()
+
+
+def contents(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return EMPTY
+
+
+def undecorated_of(function: types.FunctionType) -> types.FunctionType | None:
+    """The function of a module's top level whose name stands for `function`, which its decorator has made."""
+    for cell in function.__closure__ or ():
+        held = contents(cell)
+        if isinstance(held, types.FunctionType) and held.__globals__.get(held.__name__) is function:
+            return held
+    return None
+
+
+def at_path(namespace: dict[str, Any], path: str) -> object:
+    first, *rest = path.split(".")
+    found = namespace.get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found
+
+
+def title(statement: ast.stmt) -> str:
+    """What messages call the code of a statement."""
+    if isinstance(statement, Definition):
+        return statement.name
+    target = getattr(statement, "targets", [None])[0] or getattr(statement, "target", None)
+    return target.id if isinstance(target, ast.Name) else "the module"

@@ -1,0 +1,114 @@
+"""What is taken of a project: modules, with statements of their top level, and functions inside of functions."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+import types
+
+from attrs import field, frozen
+
+from pybuild.lang.python.functions.files import Definition
+from pybuild.lang.python.functions.references import Place
+from pybuild.lang.source import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pybuild.lang.python.functions.files import Import, PythonFile
+
+
+@frozen
+class Use:
+    """Where something is used, and by which function."""
+
+    file: PythonFile
+    place: Place
+    function: str
+
+    @property
+    def span(self) -> Span:
+        start, end = self.place, self.file.column(self.place.end_line, self.place.end_column)
+        column = self.file.column(start.line, start.column)
+        return Span(self.file.source, start.line, column, start.end_line, end)
+
+
+class Module:
+    """A module of the project and what is needed of it. `name` is what the container calls it: one that nothing
+    imports by a name is called by its path, without dots, as `pickle` would take what is before one for a package."""
+
+    def __init__(self, file: PythonFile, namespace: dict[str, Any]) -> None:
+        self.file = file
+        self.namespace = namespace
+        name = str(namespace.get("__name__", ""))
+        found = sys.modules.get(name)
+        self.importable = name != "__main__" and found is not None and found.__dict__ is namespace
+        self.name = name if self.importable else _unimported(file.path)
+        self.package = self.importable and "__path__" in namespace
+        self.kept: dict[ast.stmt, None] = {}
+        self.imports: dict[Import, dict[tuple[str, str | None], None]] = {}
+        self.constants: dict[str, tuple[int, Any]] = {}
+        self.inner: dict[ast.stmt, None] = {}
+        self.seen: set[str] = set()
+
+    def statement(self, name: str, value: object) -> ast.stmt | None:
+        """The statement that has bound the name: of several `def`s that of the function, else the last."""
+        found = self.file.binding(name)
+        code = getattr(value, "__code__", None)
+        for one in found:
+            if (
+                isinstance(one, Definition)
+                and isinstance(code, types.CodeType)
+                and one.lineno == code.co_firstlineno
+            ):
+                return one
+        if found:
+            return found[-1]
+        for one in self.file.binding("*"):
+            origin = self.origin(one) if isinstance(one, ast.ImportFrom) else None
+            if origin is not None and origin.__dict__.get(name) is value:
+                return one
+        return None
+
+    def origin(self, statement: ast.ImportFrom) -> types.ModuleType | None:
+        """The module that a `from … import` of this one takes from."""
+        return sys.modules.get(self.absolute(statement.module or "", statement.level))
+
+    def absolute(self, name: str, level: int) -> str:
+        """The full name of a module that code of this one imports."""
+        if not level:
+            return name
+        try:
+            return importlib.util.resolve_name(
+                "." * level + name, str(self.namespace.get("__package__") or "")
+            )
+        except ImportError:
+            return name
+
+    def definition(self, name: str) -> Use:
+        """Where a name of the top level is defined: it stands for the place that uses it, where code is none."""
+        found = self.file.binding(name)
+        span = self.file.heading(found[-1]) if found else Span(self.file.source, 1, 1, 1, 1)
+        return Use(self.file, Place(span.line, span.column - 1, span.line, span.end_column - 1), name)
+
+
+def _unimported(path: str) -> str:
+    """A name that no import has."""
+    name = path.replace(".", "_")
+    while name in sys.modules:
+        name += "_"
+    return name
+
+
+@frozen(eq=False)
+class Closure:
+    """A function that is defined inside of another one: `free` are the variables that it uses of it."""
+
+    module: Module
+    node: ast.FunctionDef | ast.AsyncFunctionDef
+    qualname: str
+    free: list[tuple[str, Any]] = field(factory=list)
+    defaults: list[Any] = field(factory=list)
+    kwdefaults: list[tuple[str, Any]] = field(factory=list)

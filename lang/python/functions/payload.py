@@ -1,0 +1,332 @@
+"""What is sent to the container: the runner, the parts of files, and `call.json`, which says what to call.
+
+    {"name": "greet", "function": reference, "args": [reference…], "kwargs": [[name, reference]…],
+     "needs": [3, 8], "written": [3, 11], "lines": variable,
+     "modules": [{"name", "path", "file", "importable", "package", "units": [lines…], "top",
+                  "constants": [[unit, name, data]…]}],
+     "closures": [{"in": module, "unit", "name", "qualname", "free", "defaults", "kwdefaults"}]}
+
+`path` is what a file is called, and `file` where its units are, below `files/`. A unit is a statement of a file; the
+first `top` ones are executed in their order, a constant of unit N before that one. `needs` is the oldest Python that
+has the syntax, `written` the one that the build runs with. Where the units stand in the user's files is no part of
+it, so that a function is the same when it moves: `lines` tells that.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from typing import Final, NoReturn
+
+from attrs import define, field, frozen
+
+from pybuild.lang.python.functions import problems
+from pybuild.lang.python.functions.encoding import Encoder, NotData, Reference, text_of
+from pybuild.lang.python.functions.files import first_line
+from pybuild.lang.python.functions.kinds import described, is_secret, plain
+from pybuild.lang.recipe import LINES, State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from pybuild.lang.python.functions.capturing import Captured
+    from pybuild.lang.python.functions.parts import Closure, Module
+    from pybuild.lang.python.functions.slice import Slice
+    from pybuild.lang.source import Span
+
+    Spans = Callable[[int | str], Span | None]
+
+CALL: Final = "/run/pybuild/call"
+"""Where the files are mounted."""
+RETURN: Final = "/run/pybuild/return"
+"""Where the returned value is written, as `VALUE`."""
+INPUTS: Final = "/run/pybuild/in"
+"""Where values are mounted that other calls returned: `N.json`."""
+VALUE: Final = "value.json"
+
+_OLDEST = 8
+_MOUNTED = "mount it for the call, `with t.using(pb.secret(…)):`, and read its file in the function"
+_LONGEST_ARGUMENT = 40
+"""Characters of an argument that a title shows."""
+_MAIN = """\
+import sys
+
+if sys.version_info < (3, 8):
+    sys.stderr.write("error: functions need Python 3.8 or later, and the image has %d.%d\\n" % sys.version_info[:2])
+    sys.exit(1)
+runner = __file__[: -len("main.py")] + "runner.py"
+with open(runner, "rb") as file:
+    code = compile(file.read(), runner, "exec")
+exec(code, {"__name__": __name__, "__file__": runner})
+"""
+
+
+@define(eq=False)
+class Returned:
+    """What a call will have returned: data that only a container sees. `state` holds it, as the file `VALUE`, and is
+    None before the call has become a step; `classes` are those that it may be of."""
+
+    state: State | None
+    name: str
+    classes: Mapping[str, type] = field(factory=dict)
+
+    def _no_value(self) -> NoReturn:
+        from pybuild.lang.python.problems import no_text
+        from pybuild.lang.python.recording import here, wrong
+
+        raise wrong(no_text(here().span, f"what `{self.name}` returns", to="to another call"))
+
+    def __str__(self) -> str:
+        self._no_value()
+
+    def __format__(self, spec: str) -> str:
+        self._no_value()
+
+    def __bool__(self) -> bool:
+        self._no_value()
+
+    def __iter__(self) -> NoReturn:
+        self._no_value()
+
+    def __getstate__(self) -> str:
+        """For another process, which has none of the classes and expands anew."""
+        return self.name
+
+    def __setstate__(self, name: str) -> None:
+        self.state, self.name, self.classes = None, name, {}
+
+
+@frozen(eq=False)
+class Payload:
+    """`files` by their paths below `CALL`; `argv` starts the runner; `inputs` are the values of other calls, by
+    number; `lines` is the text of the variable that tells the runner where the units stand; `title` says what is
+    called; `classes` are those that the container knows, which a returned value may be of."""
+
+    title: str
+    files: dict[str, bytes]
+    argv: tuple[str, ...]
+    lines: str
+    inputs: tuple[Returned, ...] = ()
+    classes: Mapping[str, type] = field(factory=dict)
+    name: str = ""
+
+
+def payload(
+    captured: Captured,
+    args: Sequence[object] = (),
+    kwargs: Mapping[str, object] | None = None,
+    *,
+    python: str = "python3",
+    spans: Spans | None = None,
+) -> Payload:
+    """The call of a captured function with these arguments: data, or what other calls returned. `python` is the
+    image's interpreter; `spans` finds the place of an argument by its number or name. The same call gives the same
+    bytes. Raises SourceError."""
+    given: dict[int | str, object] = dict(enumerate(args))
+    given.update(kwargs or {})
+    spans = spans or (lambda key: captured.span)
+    _check_arguments(captured, args, kwargs or {})
+    inputs = _Inputs()
+    with captured.at_work():
+        made, function = captured.slice()
+        encoder = Encoder(made.class_name, inputs.prepare)
+        encoded = {key: _encoded(encoder, value, key, spans) for key, value in given.items()}
+        for returned in inputs.found:
+            for cls in returned.classes.values():
+                made.class_name(cls)
+        made.finish()
+    call = _Call(made)
+    call.content |= {
+        "name": captured.name,
+        "function": function,
+        "args": [{"data": one} for key, one in encoded.items() if isinstance(key, int)],
+        "kwargs": [[key, {"data": one}] for key, one in encoded.items() if isinstance(key, str)],
+    }
+    argv = (python, "-X", "utf8", "-B", f"{CALL}/main.py")
+    title = _title(captured.name, encoded)
+    return Payload(
+        title, call.written(), argv, call.lines(), tuple(inputs.found), dict(made.classes), captured.name
+    )
+
+
+def _check_arguments(captured: Captured, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+    """That the function takes as many, of these names: it is said here, not when the step runs."""
+    import inspect
+
+    try:
+        signature = inspect.signature(captured.function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise problems.bad_arguments(captured.span, captured.name, str(error)) from None
+
+
+class _Inputs:
+    """Values of other calls, in the order they are met."""
+
+    def __init__(self) -> None:
+        self.found: list[Returned] = []
+
+    def prepare(self, value: object) -> object:
+        if not isinstance(value, Returned):
+            return plain(value)
+        number = next((at for at, one in enumerate(self.found) if one is value), len(self.found))
+        if number == len(self.found):
+            self.found.append(value)
+        return Reference(number)
+
+
+def _encoded(encoder: Encoder, value: object, key: int | str, spans: Spans) -> Any:
+    try:
+        return encoder.encode(value)
+    except NotData as error:
+        name = f"argument {key + 1}" if isinstance(key, int) else f"`{key}`"
+        reason = _MOUNTED if is_secret(error.value) else error.reason
+        raise problems.not_data(spans(key), name, error.where, described(error.value), reason) from None
+
+
+def _title(name: str, encoded: Mapping[int | str, Any]) -> str:
+    shown = []
+    for key, one in encoded.items():
+        text = text_of(one).decode().rstrip("\n")
+        if isinstance(one, dict) and "$returned" in one:
+            text = "…"
+        text = text if len(text) <= _LONGEST_ARGUMENT else text[:_LONGEST_ARGUMENT] + "…"
+        shown.append(text if isinstance(key, int) else f"{key}={text}")
+    return f"call {name}({', '.join(shown)})"
+
+
+class _Call:
+    """The files of a slice."""
+
+    def __init__(self, made: Slice) -> None:
+        modules = sorted(made.modules.values(), key=lambda one: (one.file.path, one.name))
+        paths = [one.file.path for one in modules]
+        # A file may be two modules: the build module, and what imports it by its name.
+        self._modules = [_Written(one, paths[:at].count(one.file.path)) for at, one in enumerate(modules)]
+        self._needs = _OLDEST
+        places = {one.module.name: one for one in self._modules}
+        needs = [one.needs() for one in self._modules]
+        version = sys.version_info[1]
+        self.content: dict[str, Any] = {
+            "needs": [3, max([_OLDEST, *needs])],
+            "written": [3, version],
+            "lines": LINES,
+            "modules": [
+                *(_empty_package(name) for name in sorted(made.packages)),
+                *(one.entry() for one in self._modules),
+            ],
+            "closures": [_closure(one, places[one.module.name]) for one in made.closures],
+        }
+
+    def lines(self) -> str:
+        found = {one.stored: one.lines for one in self._modules if one.lines}
+        return json.dumps(found, separators=(",", ":"), sort_keys=True)
+
+    def written(self) -> dict[str, bytes]:
+        """All files, the runner's among them."""
+        out = {"call.json": json.dumps(self.content, indent=1).encode() + b"\n"}
+        for one in self._modules:
+            if one.texts:
+                out[f"files/{one.stored}"] = "".join(one.texts).encode()
+        out["main.py"] = _MAIN.encode()
+        for name in ("encoding.py", "runner.py"):
+            with open(os.path.join(os.path.dirname(__file__), name), "rb") as file:
+                out[name] = file.read()
+        return dict(sorted(out.items()))
+
+
+def _empty_package(name: str) -> dict[str, Any]:
+    path = name.replace(".", "/")
+    return {
+        "name": name,
+        "path": path,
+        "file": path,
+        "importable": True,
+        "package": True,
+        "units": [],
+        "top": 0,
+        "constants": [],
+    }
+
+
+class _Written:
+    """The units of one module: their texts, and the lines that they begin in. Those of functions inside of functions
+    come last."""
+
+    def __init__(self, module: Module, number: int) -> None:
+        self.module = module
+        self.stored = module.file.path + (f"~{number}" if number else "")
+        file = module.file
+        top = [(first_line(one), file.text(one)) for one in module.kept]
+        for statement, names in module.imports.items():
+            top.append((statement.lineno, _import(statement, list(names))))
+        top.sort()
+        inner = sorted(module.inner, key=lambda one: one.lineno)
+        self.top = len(top)
+        self.inner = {one: len(top) + at for at, one in enumerate(inner)}
+        units = top + [(first_line(one), file.text(one)) for one in inner]
+        self.lines = [line for line, _ in units]
+        self.texts = [text for _, text in units]
+
+    def entry(self) -> dict[str, Any]:
+        module = self.module
+        before = self.lines[: self.top]
+        constants = [
+            [sum(one < line for one in before), name, data] for name, (line, data) in module.constants.items()
+        ]
+        return {
+            "name": module.name,
+            "path": module.file.path,
+            "file": self.stored,
+            "importable": module.importable,
+            "package": module.package,
+            "units": [text.count("\n") for text in self.texts],
+            "top": self.top,
+            "constants": sorted(constants, key=lambda one: (one[0], one[1])),
+        }
+
+    def needs(self) -> int:
+        """The oldest Python, 3.N, that has the syntax of all units, as far as the parser tells."""
+        found = _OLDEST
+        for at, text in enumerate(self.texts):
+            whole = text if at < self.top else "def enclosing():\n" + text
+            while found < sys.version_info[1] and not _parses(whole, found):
+                found += 1
+        return found
+
+
+def _parses(text: str, version: int) -> bool:
+    try:
+        ast.parse(text, feature_version=(3, version))
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _import(statement: ast.Import | ast.ImportFrom, names: Sequence[tuple[str, str | None]]) -> str:
+    """The import of only these names."""
+    aliases = [
+        ast.alias(name, asname) for name, asname in sorted(names, key=lambda one: (one[0], one[1] or ""))
+    ]
+    if isinstance(statement, ast.Import):
+        return ast.unparse(ast.Import(aliases)) + "\n"
+    return ast.unparse(ast.ImportFrom(statement.module, aliases, statement.level)) + "\n"
+
+
+def _closure(one: Closure, written: _Written) -> dict[str, Any]:
+    return {
+        "in": one.module.name,
+        "unit": written.inner[one.node],
+        "name": one.node.name,
+        "qualname": one.qualname,
+        "free": one.free,
+        "defaults": one.defaults,
+        "kwdefaults": one.kwdefaults,
+    }

@@ -1,0 +1,387 @@
+"""The part of a project that a function needs: of each file the statements of the top level that it refers to, and so
+on from there.
+
+1. A name that code refers to is looked up in its module. A value that is data is taken as it is, whatever has made
+   it; of a class or a function the statement that defines it is kept, of an import the one name.
+2. What the kept statement refers to comes next: names of its own module, or names of a module of the project that it
+   imports.
+3. Functions inside of functions are kept by themselves, with the values of the variables that they use.
+
+What is neither code of the project nor data is refused at the place that uses it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+import types
+
+from pybuild.lang.python.functions import problems
+from pybuild.lang.python.functions.encoding import Encoder, NotData, is_record
+from pybuild.lang.python.functions.files import Definition, Import, Project, bound_by
+from pybuild.lang.python.functions.kinds import described, is_definition, is_own, is_own_value, plain
+from pybuild.lang.python.functions.names import EMPTY, at_path, contents, title, undecorated_of
+from pybuild.lang.python.functions.parts import Closure, Module, Use
+from pybuild.lang.python.functions.references import Imported, Place, compiled, references, variables
+from pybuild.lang.source import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SPECIAL = frozenset(
+    ("__name__", "__file__", "__doc__", "__package__", "__spec__", "__loader__", "__builtins__", "__path__")
+)
+"""Names that the container gives each module."""
+
+
+class Slice:
+    """What is needed so far. References are plain JSON values: `{"global": [module, name]}`, `{"module": name}`,
+    `{"closure": number}`, `{"data": encoded}`."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self.modules: dict[int, Module] = {}
+        self.packages: set[str] = set()
+        self.closures: list[Closure] = []
+        self.classes: dict[str, type] = {}
+        self._numbers: dict[int, int] = {}
+        self._pending: list[tuple[Module, ast.stmt]] = []
+
+    # What is asked for
+
+    def function(self, function: Any, original: types.FunctionType, span: Span | None) -> Any:
+        """The reference of a function and all that it needs; `original` is what its decorators were given. Raises
+        SourceError."""
+        found = self._function(function, original, span)
+        self.finish()
+        return found
+
+    def finish(self) -> None:
+        """Take up what the kept statements need."""
+        while self._pending:
+            module, statement = self._pending.pop(0)
+            self._refer(module, compiled(statement, module.file.path), title(statement))
+
+    def class_name(self, cls: type) -> str:
+        """What the container calls a class, which is kept if it is the project's. Raises SourceError, NotData."""
+        namespace = None if is_own(cls.__module__) else self._home(cls)
+        if namespace is None:
+            raise NotData(cls, "", "its class isn't at the top level of a module that the container has")
+        module = self._module(namespace)
+        name = f"{cls.__module__ if module is None else module.name}:{cls.__qualname__}"
+        self.classes[name] = cls
+        if module is not None:
+            root = cls.__qualname__.partition(".")[0]
+            self._want(module, root, module.definition(root))
+        return name
+
+    def _home(self, cls: type) -> dict[str, Any] | None:
+        """The namespace of the module that has the class by its name."""
+        found = sys.modules.get(cls.__module__)
+        places = [found.__dict__] if found is not None else []
+        places += [module.namespace for module in self.modules.values()]
+        places += [one.__globals__ for one in vars(cls).values() if isinstance(one, types.FunctionType)]
+        return next((one for one in places if at_path(one, cls.__qualname__) is cls), None)
+
+    # Functions
+
+    def _function(self, function: Any, original: types.FunctionType, span: Span | None) -> Any:
+        qualname = str(getattr(function, "__qualname__", original.__qualname__))
+        if "<locals>" not in qualname:
+            return self._global(function, original, qualname, span)
+        undecorated = undecorated_of(original)
+        if undecorated is not None:
+            return self._global(function, undecorated, undecorated.__qualname__, span)
+        if function is not original:
+            raise problems.other_object(span, original.__name__, original.__code__.co_filename)
+        return self._inner(original, span)
+
+    def _global(
+        self, function: object, original: types.FunctionType, qualname: str, span: Span | None
+    ) -> Any:
+        """A function that a module's name stands for; `original` is defined in that module."""
+        namespace, filename = original.__globals__, original.__code__.co_filename
+        path = self._project.path(filename)
+        if at_path(namespace, qualname) is not function:
+            raise problems.other_object(span, qualname, path or filename)
+        module = self._module(namespace, filename)
+        if module is None:
+            name = str(namespace.get("__name__"))
+            known = sys.modules.get(name)
+            if path is not None or name == "__main__" or known is None or known.__dict__ is not namespace:
+                raise problems.no_source(span, qualname, filename)
+            return {"global": [name, qualname]}
+        root = qualname.partition(".")[0]
+        self._want(module, root, module.definition(root))
+        return {"global": [module.name, qualname]}
+
+    def _inner(self, function: types.FunctionType, span: Span | None) -> Any:
+        known = self._numbers.get(id(function))
+        if known is not None:
+            return {"closure": known}
+        code = function.__code__
+        module = self._module(function.__globals__, code.co_filename)
+        node = None if module is None else module.file.inner(function.__name__, code.co_firstlineno)
+        if module is None or node is None:
+            raise problems.no_source(span, function.__name__, code.co_filename)
+        if node.decorator_list:
+            raise problems.decorated_inside(module.file.heading(node), function.__name__)
+        number = self._numbers[id(function)] = len(self.closures)
+        made = Closure(module, node, function.__qualname__)
+        self.closures.append(made)
+        module.inner[node] = None
+        self._fill(made, function)
+        self._refer(module, code, function.__name__)
+        return {"closure": number}
+
+    def _fill(self, made: Closure, function: types.FunctionType) -> None:
+        file, name = made.module.file, function.__name__
+        used = {one.name: one.place for one in variables(function.__code__)}
+        heading = file.heading(made.node)
+        start = Place(heading.line, made.node.col_offset, heading.line, made.node.col_offset)
+        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            use = Use(file, used.get(variable, start), name)
+            made.free.append((variable, self._variable(contents(cell), variable, use)))
+        for at, value in enumerate(function.__defaults__ or ()):
+            made.defaults.append(self._variable(value, f"default {at + 1}", Use(file, start, name)))
+        for variable, value in (function.__kwdefaults__ or {}).items():
+            made.kwdefaults.append((variable, self._variable(value, variable, Use(file, start, name))))
+
+    def _variable(self, value: Any, name: str, use: Use) -> Any:
+        """The reference of what a variable of an enclosing function holds."""
+        if value is EMPTY:
+            raise problems.refused(
+                use.span,
+                name,
+                "which has no value yet",
+                use.function,
+                None,
+                "call it when the variable is set",
+            )
+        if isinstance(value, types.ModuleType):
+            if is_own(value.__name__):
+                raise problems.own_module(use.span, name, use.function)
+            module = self._module(value.__dict__)
+            if module is not None:
+                self._whole(module, use)
+            return {"module": value.__name__}
+        if isinstance(value, types.FunctionType) and value.__name__ != "<lambda>":
+            return self._function(value, value, use.span)
+        if isinstance(value, type) and not is_own_value(value) and self._home(value) is not None:
+            return {"global": self.class_name(value).split(":")}
+        return {"data": self._encoded(value, name, use, None)}
+
+    # Names
+
+    def _refer(self, module: Module, code: types.CodeType, function: str) -> None:
+        for one in references(code):
+            use = Use(module.file, one.place, function)
+            if isinstance(one, Imported):
+                self._import(module, one, use)
+            elif one.name in module.namespace and one.name not in _SPECIAL:
+                value = module.namespace[one.name]
+                if isinstance(value, types.ModuleType):
+                    self._want_module(module, one.name, value, one.attributes, use)
+                else:
+                    self._want(module, one.name, use)
+
+    def _want(self, module: Module, name: str, use: Use) -> None:
+        """Keep what the module's name stands for."""
+        if name in module.seen or name not in module.namespace:
+            return
+        module.seen.add(name)
+        value = module.namespace[name]
+        statement = module.statement(name, value)
+        if isinstance(value, types.ModuleType):
+            self._want_module(module, name, value, (), use)
+        elif isinstance(statement, ast.ImportFrom):
+            self._want_imported(module, name, value, statement, use)
+        elif not self._take_data(module, name, value, statement):
+            self._keep_made(module, name, value, statement, use)
+            if isinstance(value, type) and is_record(value):
+                self.classes[f"{module.name}:{value.__qualname__}"] = value
+
+    def _take_data(self, module: Module, name: str, value: object, statement: ast.stmt | None) -> bool:
+        """Take the value for the name, if it is data."""
+        try:
+            found = Encoder(self.class_name, plain).encode(value)
+        except NotData:
+            return False
+        module.constants[name] = (0 if statement is None else statement.lineno, found)
+        return True
+
+    def _keep_made(
+        self, module: Module, name: str, value: object, statement: ast.stmt | None, use: Use
+    ) -> None:
+        """Keep the statement that has made a value which is no data, if that may run again."""
+        made = None if statement is None else module.file.heading(statement)
+        if is_own_value(value):
+            help = "pass what it needs as an argument"
+            raise problems.refused(use.span, name, described(value), use.function, made, help)
+        if isinstance(statement, Definition | ast.If | ast.Try):
+            self._check_made(module, name, value, statement, use)
+            self._keep(module, statement)
+            return
+        expression = getattr(statement, "value", None)
+        if statement is not None and len(module.file.binding(name)) == 1 and is_definition(value, expression):
+            self._keep(module, statement)
+            return
+        self._encoded(value, name, use, made)
+
+    def _check_made(self, module: Module, name: str, value: object, statement: ast.stmt, use: Use) -> None:
+        """That the text of a function without decorators is its own, and that all of its text is in one place."""
+        bare = isinstance(statement, Definition) and not statement.decorator_list
+        if (
+            bare
+            and isinstance(value, types.FunctionType)
+            and value.__code__.co_firstlineno != statement.lineno
+        ):
+            raise problems.other_object(use.span, name, module.file.path)
+        if len(getattr(value, "registry", ())) > 1 and hasattr(value, "dispatch"):
+            what, help = "a function with implementations for types", "write one function that tests the type"
+            raise problems.refused(use.span, name, what, use.function, module.file.heading(statement), help)
+
+    def _keep(self, module: Module, statement: ast.stmt) -> None:
+        if statement not in module.kept:
+            module.kept[statement] = None
+            self._pending.append((module, statement))
+
+    def _encoded(self, value: object, name: str, use: Use, made: Span | None) -> Any:
+        """The data of a value; raises SourceError for another one."""
+        try:
+            return Encoder(self.class_name, plain).encode(value)
+        except NotData as error:
+            what = described(error.value)
+            if not error.where and not error.reason:
+                help = "make it inside of the function, or pass what it needs as an argument"
+                raise problems.refused(use.span, name, what, use.function, made, help) from None
+            raise problems.holds(
+                use.span, name, what, error.where, use.function, made, error.reason
+            ) from None
+
+    # Imports
+
+    def _want_module(
+        self, module: Module, name: str, value: types.ModuleType, attributes: tuple[str, ...], use: Use
+    ) -> None:
+        """Keep the import of a module; of one of the project's, what is used of it."""
+        if is_own(value.__name__):
+            raise problems.own_module(use.span, ".".join((name, *attributes)), use.function)
+        self._keep_imports(module, name, value, use)
+        target = self._module(value.__dict__)
+        for attribute in attributes:
+            if target is None:
+                return
+            held = target.namespace.get(attribute)
+            if not isinstance(held, types.ModuleType):
+                self._want(target, attribute, use)
+                return
+            inner = self._module(held.__dict__)
+            if target.file.binding(attribute):
+                self._keep_imports(target, attribute, held, use)
+            target = inner
+        if target is not None:
+            self._whole(target, use)
+
+    def _keep_imports(self, module: Module, name: str, value: types.ModuleType, use: Use) -> None:
+        statements = module.file.binding(name)
+        if not statements or not all(isinstance(one, Import | ast.If | ast.Try) for one in statements):
+            what, help = "a module that no `import` has bound", "import it by its name"
+            made = module.file.heading(statements[-1]) if statements else None
+            raise problems.refused(use.span, name, what, use.function, made, help)
+        for one in statements:
+            if not isinstance(one, Import):
+                self._keep(module, one)
+                continue
+            for alias in one.names:
+                if bound_by(one, alias) == name:
+                    module.imports.setdefault(one, {})[alias.name, alias.asname] = None
+                    if isinstance(one, ast.Import) and alias.name in sys.modules:
+                        self._module(sys.modules[alias.name].__dict__)
+
+    def _want_imported(
+        self, module: Module, name: str, value: object, statement: ast.ImportFrom, use: Use
+    ) -> None:
+        """Keep one name of a `from … import`, and what it stands for in a module of the project."""
+        origin = module.origin(statement)
+        target = None if origin is None else self._module(origin.__dict__)
+        own = origin is not None and is_own(origin.__name__)
+        if (target is not None or own) and self._take_data(module, name, value, statement):
+            return
+        if own:
+            raise problems.own_module(use.span, name, use.function)
+        alias = next(
+            (one for one in statement.names if bound_by(statement, one) == name), ast.alias(name, None)
+        )
+        module.imports.setdefault(statement, {})[alias.name, alias.asname] = None
+        if target is not None:
+            self._want(target, alias.name, use)
+
+    def _import(self, module: Module, found: Imported, use: Use) -> None:
+        """An import inside of a function. A module of the project is imported here, to know what is in it."""
+        name = module.absolute(found.module, found.level)
+        if is_own(name):
+            raise problems.own_module(use.span, name, use.function)
+        target = self._imported(name, use)
+        if target is None:
+            return
+        if not found.names:
+            self._whole(target, use)
+        for one in found.names:
+            held = target.namespace.get(one)
+            if one in target.namespace and not isinstance(held, types.ModuleType):
+                self._want(target, one, use)
+                continue
+            if target.file.binding(one) and isinstance(held, types.ModuleType):
+                self._keep_imports(target, one, held, use)
+            inner = self._imported(
+                held.__name__ if isinstance(held, types.ModuleType) else f"{name}.{one}", use
+            )
+            if inner is not None:
+                self._whole(inner, use)
+
+    def _imported(self, name: str, use: Use) -> Module | None:
+        """The module of the project that has this name."""
+        if name not in sys.modules:
+            try:
+                spec = importlib.util.find_spec(name)
+            except (ImportError, ValueError, AttributeError):
+                return None
+            if spec is None or self._project.path(spec.origin or "") is None:
+                return None
+            try:
+                importlib.import_module(name)
+            except Exception as error:
+                raise problems.not_importable(use.span, name, f"{type(error).__name__}: {error}") from None
+        return self._module(sys.modules[name].__dict__)
+
+    def _whole(self, module: Module, use: Use) -> None:
+        """All of a module, as what is used of it can't be told."""
+        for name in module.file.names:
+            self._want(module, name, use)
+
+    # Modules
+
+    def _module(self, namespace: dict[str, Any], filename: str = "") -> Module | None:
+        """The module of the project with this namespace; None for any other."""
+        known = self.modules.get(id(namespace))
+        if known is not None:
+            return known
+        file = self._project.file(filename or str(namespace.get("__file__") or ""))
+        if file is None:
+            return None
+        made = self.modules[id(namespace)] = Module(file, namespace)
+        if made.importable:
+            self._add_packages(made.name)
+        return made
+
+    def _add_packages(self, name: str) -> None:
+        """The packages that a module is in have to be there, if with nothing in them."""
+        above = name.rpartition(".")[0]
+        if above and above in sys.modules:
+            package = sys.modules[above]
+            if self._module(package.__dict__) is None and getattr(package, "__file__", None) is None:
+                self.packages.add(above)
+                self._add_packages(above)

@@ -1,0 +1,247 @@
+"""A build module while it runs: its declarations in order, and later its bodies, as trees of the language.
+
+    recording = run(module, …)        module.py: the module's top level
+    recording.decls                   what a `.pybuild` file would declare, bodies left out
+    recording.bodies[decl]            makes the statements of a target's instance, or of a state function
+
+One recording is at work at a time in each thread (`at_work`); statements go to the recording of their `t`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from threading import RLock
+from typing import NoReturn
+
+from pybuild.lang.diagnostics import SourceError, SourceErrors
+from pybuild.lang.python import problems
+from pybuild.lang.python.callsite import Files, Site, caller
+from pybuild.lang.textual import modules, tree
+from pybuild.lang.textual.check.checking import Checking
+from pybuild.lang.textual.check.cycles import Named, name_of
+from pybuild.lang.textual.check.expressions import infer
+from pybuild.lang.textual.check.scope import Scope
+from pybuild.lang.textual.expand.compilation import Compilation
+from pybuild.lang.textual.expand.evaluate import evaluate
+from pybuild.lang.textual.expand.frame import Frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from types import CodeType, FrameType, ModuleType
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.python.bodies import Captured
+    from pybuild.lang.source import Source, Span
+    from pybuild.lang.textual.expand.options import ExpandOptions, World
+    from pybuild.lang.textual.expand.values import Value
+    from pybuild.lang.textual.parse import Parsed
+    from pybuild.lang.textual.types import Type
+
+_active: ContextVar[Work | None] = ContextVar("recording", default=None)
+_elsewhere = Files()
+_homes: Callable[[FrameType], Recording] | None = None
+
+
+class Work:
+    """A recording while code of its module runs in a thread. `names` are what its declarations are called, as they
+    are expanded; `failures` are errors that it has been told of."""
+
+    __slots__ = ("failures", "names", "recording")
+
+    def __init__(self, recording: Recording, names: Mapping[str, tree.Decl]) -> None:
+        self.recording = recording
+        self.names = names
+        self.failures: list[SourceError] = []
+
+
+class Recording:
+    """`found` is the module's file. `asked` and `reads` are what was asked of the repository and read of the
+    module's directory while it ran, `modules` those of the project that it has imported, itself among them;
+    its code runs in `surroundings`. With `replaces`, a declaration takes the place of an earlier one of its name, as
+    where a cell of a notebook is run again. `ended` says that the module has run, `depth` how many calls of state
+    functions led to the body that runs."""
+
+    def __init__(
+        self,
+        found: modules.Found,
+        library: modules.Library,
+        options: ExpandOptions,
+        world: World,
+        parse: Callable[[Source], Parsed],
+        *,
+        replaces: bool = False,
+    ) -> None:
+        self.found = found
+        self.replaces = replaces
+        self.options = options
+        self.world = world
+        self.library = library
+        self.parse = parse
+        self.files = Files()
+        self.decls: list[tree.Decl] = []
+        self.comments: tuple[tree.Comment, ...] = ()
+        self.declared: dict[str, tree.Decl] = {}
+        self.modules: dict[str, ModuleType] = {}
+        self.surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.ended = False
+        self.depth = 0
+        self.bodies: dict[tree.Decl, Callable[[Mapping[str, Value], str], tuple[tree.Stmt, ...]]] = {}
+        self.params: dict[str, Value] = {}
+        self.captured: dict[CodeType, list[Captured]] = {}
+        self.module = modules.Module(found.key, found.origin, self.file, found.place)
+        self._compilation = Compilation(
+            modules.Program(self.module, {found.key: self.module}), options, world
+        )
+        self._guard = RLock()
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        return self._compilation.asked
+
+    @property
+    def reads(self) -> Mapping[str, str]:
+        return self._compilation.reads
+
+    @property
+    def file(self) -> tree.File:
+        """What has been declared so far."""
+        source = self.found.source
+        return tree.File(_whole(source), source, None, tuple(self.decls), self.comments)
+
+    def owns(self, filename: str) -> bool:
+        """Whether a file is the user's: of the project, or the module itself."""
+        if filename.startswith("<"):
+            return self.files.knows(filename)
+        return self.files.knows(filename) or filename.startswith(self.options.project.rstrip("/") + "/")
+
+    def members(self, use: tree.Use) -> Mapping[str, tree.Decl]:
+        """What the textual module that a `use` names declares, by name; nothing if it can't be found or read, which
+        is said when the program is loaded. Raises UserError for what the library can't do."""
+        try:
+            found = self.library.find(use, self.module)
+        except modules.NotFound:
+            return AnyMember()
+        file = self.parse(found.source).file
+        return {name_of(decl): decl for decl in file.decls if isinstance(decl, Named)}
+
+    def declare(self, decl: tree.Decl, name: str = "") -> None:
+        """Raises SourceError (E1004) when the module has ended."""
+        if self.ended:
+            raise wrong(problems.too_late(here().span))
+        if self.replaces:
+            same = self.declared.pop(name, None)
+            default = isinstance(decl, tree.Default)
+            self.decls = [
+                one
+                for one in self.decls
+                if one is not same and not (default and isinstance(one, tree.Default))
+            ]
+        self.decls.append(decl)
+        if name:
+            self.declared.setdefault(name, decl)
+
+    def value(self, expr: tree.Expr, wanted: Type | None = None) -> Value:
+        """The value of an expression that stands outside of bodies. Raises SourceErrors."""
+        found: list[Diagnostic] = []
+        infer(expr, Scope(), Checking(self.module, found.append), wanted)
+        if found:
+            raise failed(SourceErrors(found))
+        frame = Frame(self._compilation.root, self.options.build_platform)
+        with self._guard:
+            try:
+                return evaluate(expr, frame, self._compilation, wanted)
+            except SourceError as error:
+                raise failed(error) from None
+
+
+class AnyMember(dict[str, tree.Decl]):
+    """What a module that can't be found declares: whatever is asked for."""
+
+    def get(self, name: str, default: object = None) -> tree.Decl:
+        span = here().span
+        return tree.Broken(span, "", tree.Ident(span, name))
+
+
+def _whole(source: Source) -> Span:
+    from pybuild.lang.source import Span
+
+    lines = source.text.split("\n")
+    return Span(source, 1, 1, len(lines), len(lines[-1]) + 1)
+
+
+@contextmanager
+def at_work(recording: Recording, names: Mapping[str, tree.Decl] | None = None) -> Iterator[None]:
+    """Has a recording be the one at work in this thread, with the declarations that are expanded, if they are not
+    all that it has. Raises the first error that it was told of, also if the module's own code caught it."""
+    work = Work(recording, recording.declared if names is None else names)
+    token = _active.set(work)
+    try:
+        yield
+    except SourceError:
+        if work.failures:
+            raise work.failures[0] from None
+        raise
+    finally:
+        _active.reset(token)
+    if work.failures:
+        raise work.failures[0]
+
+
+def failed(error: SourceError) -> SourceError:
+    """Tells the recording at work of an error, which the caller raises."""
+    work = _active.get()
+    if work is not None:
+        work.failures.append(error)
+    return error
+
+
+def wrong(diagnostic: Diagnostic) -> SourceError:
+    """The error of a message, for the caller to raise: it ends the build also if the module catches it."""
+    return failed(SourceError(diagnostic))
+
+
+def known_here(name: str, home: Recording, decl: tree.Decl, span: Span) -> None:
+    """Raises SourceError (E1004) unless `name` means, where it is used at `span`, what `home` has declared by it. In
+    a program each module is a recording of its own, and a later declaration takes the name of an earlier one."""
+    work = _active.get()
+    if work is not None and work.recording is not home:
+        raise wrong(problems.other_module(span, name, home.found.source.name))
+    meant = (home.declared if work is None else work.names).get(name)
+    if home.replaces and meant is not None and meant is not decl:
+        raise wrong(problems.replaced(span, name, meant.span))
+
+
+def recording(name: str) -> Recording:
+    """The recording at work, else that of the program that calls the API, for the function `name`. Raises SourceError
+    (E1004) if there is none."""
+    work = _active.get()
+    if work is not None:
+        return work.recording
+    if _homes is None:
+        raise wrong(problems.not_recording(here().span, name))
+    return _homes(caller())
+
+
+def provide_homes(homes: Callable[[FrameType], Recording]) -> None:
+    """Has declarations outside of build modules go to what `homes` gives for the frame of their caller."""
+    global _homes
+    _homes = homes
+
+
+def here() -> Site:
+    """The call of the API that is at work."""
+    return files().site(caller())
+
+
+def files() -> Files:
+    """The files of the recording at work."""
+    work = _active.get()
+    return work.recording.files if work is not None else _elsewhere
+
+
+def refuse_change(kind: str) -> NoReturn:
+    """Raises E1003 for a change of a value that belongs to the build."""
+    raise wrong(problems.frozen(here().span, kind))

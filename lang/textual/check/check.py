@@ -1,0 +1,111 @@
+"""The static check of a program (spec section 7, phase 3): whole modules, without values of params."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from pybuild.lang.textual import modules, tree
+from pybuild.lang.textual.arrange import arranged
+from pybuild.lang.textual.check.bodies import check_body
+from pybuild.lang.textual.check.capabilities import check_capability
+from pybuild.lang.textual.check.cycles import cycles
+from pybuild.lang.textual.check.declarations import Declarations
+from pybuild.lang.textual.check.instances import check_instances
+from pybuild.lang.textual.check.lints import environment, lints, unused
+from pybuild.lang.textual.check.options import built_in, check_option
+from pybuild.lang.textual.check.related import put_together
+from pybuild.lang.textual.check.walk import preorder
+from pybuild.lang.textual.trivia import allowed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.textual.check.checking import Checking
+    from pybuild.lang.textual.check.exports import ModuleTypes
+
+
+@frozen
+class Checked:
+    """What is known of each module, by key, and all that was said, in no order."""
+
+    modules: Mapping[str, ModuleTypes]
+    checkings: Mapping[str, Checking]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def check(program: modules.Program) -> list[Diagnostic]:
+    """What is wrong with a program and what is rarely meant, arranged. Warnings are about the project's files."""
+    return arranged(checked(program).diagnostics)
+
+
+def checked(program: modules.Program) -> Checked:
+    """The check, with what it found out about expressions."""
+    types: dict[str, ModuleTypes] = {}
+    checkings: dict[str, Checking] = {}
+    found: dict[str, list[Diagnostic]] = {}
+    done: dict[str, Declarations] = {}
+    for key, module in program.modules.items():
+        said: list[Diagnostic] = []
+        declarations = Declarations(module, types, said.append)
+        types[key] = declarations.check()
+        checkings[key] = declarations.checking
+        _rules(module, declarations, said)
+        done[key] = declarations
+        found[key] = put_together(said, module.file, declarations.checking)
+    variables = environment(program, checkings)
+    for key, module in program.modules.items():
+        if module.recorded is not None:
+            found[key] = _without_allowed(found[key], module.file)
+        elif module.origin in (modules.ROOT, modules.PROJECT):
+            found[key].extend(_warnings(module, done[key], found[key], variables))
+            found[key] = _without_allowed(found[key], module.file)
+        else:
+            found[key] = [one for one in found[key] if one.level == "error"]
+    return Checked(types, checkings, tuple(one for key in reversed(found) for one in found[key]))
+
+
+def _rules(module: modules.Module, declarations: Declarations, said: list[Diagnostic]) -> None:
+    """What is looked at once all types are known."""
+    checking = declarations.checking
+    said.extend(cycles(module.file))
+    for decl in module.file.decls:
+        if isinstance(decl, tree.Def | tree.Target) and not (decl in declarations.refused or module.recorded):
+            said.extend(check_body(decl, checking))
+    check_nodes(module.file.decls, module, checking)
+
+
+def check_nodes(decls: Iterable[tree.Decl], module: modules.Module, checking: Checking) -> None:
+    """What is looked at in every expression once all types are known; messages go to `checking`."""
+    for node in preorder(*decls):
+        if isinstance(node, tree.Call):
+            signature = built_in(node, checking)
+            if signature is not None:
+                check_option(node, signature, checking)
+                check_capability(node, signature, module.origin, checking)
+        check_instances(node, checking)
+
+
+def _warnings(
+    module: modules.Module, declarations: Declarations, said: list[Diagnostic], variables: frozenset[str]
+) -> list[Diagnostic]:
+    silent = allowed(module.file)
+    found = [
+        one
+        for one, line in lints(module.file, declarations, variables)
+        if one.code not in silent.get(line, ())
+    ]
+    broken = any(isinstance(node, tree.Broken) for node in preorder(*module.file.decls))
+    if not broken and not any(one.level == "error" for one in said):
+        found.extend(unused(module.origin, declarations))
+    return found
+
+
+def _without_allowed(said: list[Diagnostic], file: tree.File) -> list[Diagnostic]:
+    silent = allowed(file)
+    return [one for one in said if one.level == "error" or one.code not in silent.get(_line(one), ())]
+
+
+def _line(diagnostic: Diagnostic) -> int:
+    return diagnostic.span.line if diagnostic.span is not None else 0

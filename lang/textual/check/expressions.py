@@ -1,0 +1,70 @@
+"""Types of expressions (spec section 6): names are bound, types inferred from the leaves up, and what is expected is
+pushed into literals, lists, maps and both arms of `if … else`.
+
+`infer` is what others call. A failed expression has type ERROR, which goes with everything.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.check import callees, literals, members, names, operators, selections
+from pybuild.lang.textual.check.conformity import conform
+from pybuild.lang.textual.check.visit import At, Visit
+from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.types import ERROR, Type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
+
+    from pybuild.lang.textual.check.checking import Checking
+    from pybuild.lang.textual.check.scope import Scope
+
+_LEAVES: Final[dict[type[tree.Expr], Callable[[Any, At], Type]]] = {
+    tree.Name: names.name,
+    tree.Number: literals.number,
+    tree.Bool: literals.boolean,
+}
+_VISITORS: Final[dict[type[tree.Expr], Callable[[Any, At], Visit]]] = {
+    tree.Attribute: members.attribute,
+    tree.String: literals.string,
+    tree.List: literals.list_,
+    tree.Map: literals.map_,
+    tree.ListComp: literals.list_comp,
+    tree.MapComp: literals.map_comp,
+    tree.Ternary: literals.ternary,
+    tree.Parens: literals.parens,
+    tree.Binary: operators.binary,
+    tree.Unary: operators.unary,
+    tree.Call: callees.call,
+    tree.Index: selections.index,
+    tree.Select: selections.select,
+}
+
+
+def infer(expr: tree.Expr, scope: Scope, checking: Checking, wanted: Wanted | Type | None = None) -> Type:
+    """The type of `expr`; with `wanted`, what doesn't fit is reported, once, and the type is ERROR then.
+
+    What is asked twice is reported once."""
+    if wanted is not None and not isinstance(wanted, Wanted):
+        wanted = Wanted(wanted)
+    at = At(scope, checking, wanted)
+    pending: list[tuple[tree.Expr, At, Visit]] = []
+    while True:
+        leaf = _LEAVES.get(type(expr))
+        type_: Type | None = None
+        if leaf is not None:
+            type_ = checking.types[expr] = conform(expr, leaf(expr, at), at)
+        else:
+            pending.append((expr, at, _VISITORS[type(expr)](expr, at)))
+        while pending:
+            asking, asked_at, visit = pending[-1]
+            try:
+                expr, at = next(visit) if type_ is None else visit.send(type_)
+                break
+            except StopIteration as stop:
+                pending.pop()
+                type_ = checking.types[asking] = conform(asking, stop.value, asked_at)
+        else:
+            return type_ or ERROR

@@ -1,0 +1,113 @@
+"""Targets where one state is needed: those that certainly have several instances (E0503). What depends on params or
+on a header's conditions is the expansion's to count."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.problems.expansion import several_instances
+from pybuild.lang.textual.types import STATE, TARGET, ListOf, MapOf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybuild.lang.textual.check.checking import Checking
+    from pybuild.lang.textual.check.scope import Binding
+
+
+def check_instances(node: tree.Node, checking: Checking) -> None:
+    """The expressions of a statement or a call that stand for a state."""
+    for place in _places(node, checking):
+        for expr in _arms(place):
+            if checking.types.get(expr) == TARGET:
+                _check(expr, checking)
+
+
+def _places(node: tree.Node, checking: Checking) -> Iterator[tree.Expr]:
+    """Expressions that have to be states."""
+    if isinstance(node, tree.From | tree.Copy):
+        if node.state is not None:
+            yield node.state
+    elif isinstance(node, tree.Return):
+        yield node.value
+    elif isinstance(node, tree.Call):
+        callee = checking.callees.get(node)
+        parameters = callee.parameters if callee is not None else ()
+        by_name = {one.name: one for one in parameters}
+        for at, argument in enumerate(node.arguments):
+            if argument.name is not None:
+                parameter = by_name.get(argument.name.name)
+            else:
+                many = parameters[-1] if parameters and parameters[-1].many else None
+                parameter = parameters[at] if at < len(parameters) else many
+            if parameter is not None and parameter.type in (STATE, ListOf(STATE), MapOf(STATE)):
+                yield argument.value
+
+
+def _arms(expr: tree.Expr) -> Iterator[tree.Expr]:
+    """The expressions that one may come to: arms, items of lists, values of maps."""
+    stack = [expr]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, tree.Parens):
+            stack.append(one.value)
+        elif isinstance(one, tree.Ternary):
+            stack += (one.otherwise, one.then)
+        elif isinstance(one, tree.List):
+            stack.extend(reversed(one.items))
+        elif isinstance(one, tree.Map):
+            stack.extend(entry.value for entry in reversed(one.entries))
+        else:
+            yield one
+
+
+def _check(expr: tree.Expr, checking: Checking) -> None:
+    selected: dict[str, str] = {}
+    base = expr
+    if isinstance(base, tree.Select):
+        selected = {one.name.name: _text(one.value) for one in base.arguments if one.name is not None}
+        base = base.value
+    binding = checking.bindings.get(base)
+    target = binding.node if binding is not None else None
+    if binding is None or not isinstance(target, tree.Target) or not binding.axes:
+        return
+    if any(isinstance(axis, tree.AxisIf) for axis in target.axes):
+        return
+    values = {axis.name: axis.values for axis in binding.axes if axis.name not in selected}
+    counts = [len(known) for known in values.values() if known is not None]
+    if len(counts) != len(values) or prod(counts) <= 1:
+        return
+    title = _text(base)
+    chosen, others = _choice(binding, selected, title)
+    checking.report(several_instances(title, prod(counts), target, expr.span, [chosen], others))
+
+
+def _choice(binding: Binding, selected: dict[str, str], title: str) -> tuple[str, list[str]]:
+    """A selection of one instance, by the last value of each axis, and the other values where one axis is left."""
+    chosen, others = [], []
+    left = [axis for axis in binding.axes or () if axis.name not in selected]
+    for axis in binding.axes or ():
+        if axis.name in selected:
+            chosen.append(f"{axis.name}={selected[axis.name]}")
+            continue
+        known = [_literal(value) for value in axis.values or ()]
+        chosen.append(f"{axis.name}={known[-1]}")
+        if len(left) == 1:
+            others = known[:-1]
+    return f"{title}[{', '.join(chosen)}]", others
+
+
+def _literal(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+def _text(expr: tree.Expr) -> str:
+    span = expr.span
+    if span.line != span.end_line:
+        return "…"
+    return span.source.line(span.line)[span.column - 1 : span.end_column - 1]

@@ -1,0 +1,122 @@
+"""The check of bodies that a program writes while they are asked for: statement by statement as in a file.
+
+A cycle among them is found when the body that closes it is written: else there would be no end.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from pybuild.lang.textual import modules, tree
+from pybuild.lang.textual.arrange import arranged
+from pybuild.lang.textual.check.bodies import check_body
+from pybuild.lang.textual.check.check import check_nodes
+from pybuild.lang.textual.check.cycles import Named, cycles, name_of
+from pybuild.lang.textual.check.declarations import Declarations
+from pybuild.lang.textual.check.lints import lints, variables
+from pybuild.lang.textual.check.walk import preorder
+from pybuild.lang.textual.trivia import allowed
+from pybuild.lang.textual.types import STATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.textual.check.exports import ModuleTypes
+
+
+class RecordedBodies:
+    """The bodies of `module`, whose declarations are right; `types` are the modules that it uses, by key."""
+
+    def __init__(self, module: modules.Module, types: Mapping[str, ModuleTypes]) -> None:
+        self._said: list[Diagnostic] = []
+        self._declarations = Declarations(module, types, self._said.append)
+        self._declarations.check()
+        self._allowed = allowed(module.file)
+        self._uses = _Uses(module.file)
+        self._bodies: list[tree.Target | tree.Def] = []
+
+    def check(self, decl: tree.Target | tree.Def, call: str = "") -> list[Diagnostic]:
+        """What is wrong with a declaration and its body, arranged. `call` tells the bodies of a state function
+        apart."""
+        declarations, checking = self._declarations, self._declarations.checking
+        if isinstance(decl, tree.Target):
+            decl = evolve(
+                decl, axes=(), on=()
+            )  # looked at with the file; no statement has the name of an axis
+        self._said.clear()
+        declarations.body(decl, declarations.scope.child(), STATE)
+        if decl not in declarations.refused:
+            self._said += check_body(decl, checking)
+        check_nodes((decl,), declarations.module, checking)
+        self._said += self._uses.cycles(decl, call)
+        self._bodies.append(decl)
+        return arranged(self._said)
+
+    def warnings(self) -> list[Diagnostic]:
+        """What is rarely meant in the bodies so far, arranged."""
+        declarations = self._declarations
+        names = frozenset(variables(self._bodies, declarations.checking))
+        bodies = evolve(declarations.file, decls=tuple(self._bodies))
+        return arranged(
+            warning
+            for warning, line in lints(bodies, declarations, names)
+            if warning.code not in self._allowed.get(line, ())
+        )
+
+
+class _Uses:
+    """What the declarations of a file mention, as far as their bodies are written. Each call of a state function is
+    one of its own."""
+
+    def __init__(self, file: tree.File) -> None:
+        self._file = file
+        self._decls = {name_of(decl): decl for decl in file.decls if isinstance(decl, Named)}
+        self._uses: dict[str, set[str]] = {}
+        for name, decl in self._decls.items():
+            if not isinstance(decl, tree.Target | tree.Def):
+                self._uses[name] = self._mentioned(decl)
+
+    def _mentioned(self, *nodes: tree.Node) -> set[str]:
+        found: set[str] = set()
+        for node in preorder(*nodes):
+            if isinstance(node, tree.Name) and isinstance(
+                self._decls.get(node.name), tree.Target | tree.Group
+            ):
+                found.add(node.name)
+            elif isinstance(node, tree.Call) and isinstance(node.function, tree.Name) and node.arguments:
+                found.add(_called(node.function.name, node.arguments[0].value))
+        return found
+
+    def cycles(self, decl: tree.Target | tree.Def, call: str) -> list[Diagnostic]:
+        """The cycles that a body closes; `call` tells the calls of a function apart."""
+        name = decl.name.name
+        key = f"{name}({call})" if isinstance(decl, tree.Def) else name
+        new = self._mentioned(*decl.body) - self._uses.setdefault(key, set())
+        if not new:
+            return []
+        self._uses[key] |= new
+        known = self._decls.get(name, decl)
+        before = known.body if isinstance(known, tree.Target | tree.Def) else ()
+        self._decls[name] = evolve(decl, body=(*before, *decl.body))
+        if not self._leads(new, key):
+            return []
+        return cycles(evolve(self._file, decls=tuple(self._decls.values())))
+
+    def _leads(self, start: Iterable[str], to: str) -> bool:
+        waiting, seen = list(start), set(start)
+        while waiting:
+            one = waiting.pop()
+            if one == to:
+                return True
+            more = self._uses.get(one, set()) - seen
+            seen |= more
+            waiting += more
+        return False
+
+
+def _called(name: str, argument: tree.Expr) -> str:
+    """A call of a state function, by the one argument that it has."""
+    parts = argument.parts if isinstance(argument, tree.String) else ()
+    return f"{name}({''.join(part.value for part in parts if isinstance(part, tree.Text))})"

@@ -1,0 +1,130 @@
+"""What is said of a module, put together: one mistake, one message.
+
+1. A message about the type of a name, of a function's argument or of its result shows where that is declared.
+2. Messages that say the same of the same name are one, with the other places as related ones.
+"""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import Diagnostic, Label
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.arrange import MOST_ERRORS
+from pybuild.lang.textual.check.walk import preorder, statements
+from pybuild.lang.textual.problems.excerpt import excerpt
+from pybuild.lang.textual.problems.names import KINDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Final
+
+    from pybuild.lang.source import Span
+    from pybuild.lang.textual.check.checking import Checking
+
+MOST: Final = 3
+"""Related places of a message."""
+
+_TYPES: Final = frozenset({"E0301", "E0302", "E0304", "E0305", "E0309", "E0516"})
+"""Codes of messages about the type of something."""
+_NAMES: Final = frozenset({"E0201", "E0204", "E0205"})
+"""Codes of messages about what a name or a member means; their titles have it."""
+
+
+Place = tuple[int, int, int, int]
+
+
+def put_together(said: Sequence[Diagnostic], file: tree.File, checking: Checking) -> list[Diagnostic]:
+    """The messages about a file; `checking` knows what its names mean."""
+    types = [one for one in said if one.code in _TYPES][:MOST_ERRORS]
+    declared = _declared(file, checking, types) if types else {}
+    merged: dict[tuple[object, ...], list[Diagnostic]] = {}
+    for at, one in enumerate(said):
+        key: tuple[object, ...] = (at,)
+        if one.span is not None and one.code in _TYPES and (where := declared.get(_place(one.span))):
+            one = _with_labels(one, where)
+            key = (one.code, one.title, one.labels[0].text, where[0].span)
+        elif one.span is not None and one.code in _NAMES:
+            key = (one.code, one.title, one.labels[0].text, excerpt(one.span))
+        merged.setdefault(key, []).append(one)
+    return [_merged(same) for same in merged.values()]
+
+
+def _place(span: Span) -> Place:
+    return (span.line, span.column, span.end_line, span.end_column)
+
+
+def _declared(file: tree.File, checking: Checking, types: Iterable[Diagnostic]) -> dict[Place, list[Label]]:
+    """For the places of some messages, what is declared: a name that was misused, a parameter, a result."""
+    found: dict[Place, list[Label]] = {}
+    for one in types:
+        if one.span is not None and one.span.source is file.source:
+            found[_place(one.span)] = []
+    for node in preorder(*file.decls):
+        if isinstance(node, tree.Call):
+            _parameters(node, checking, found)
+        elif isinstance(node, tree.Def) and node.returns is not None:
+            for statement in statements(node.body):
+                if isinstance(statement, tree.Return):
+                    _add(
+                        found,
+                        statement.value,
+                        Label(node.returns.span, "the type of its result", primary=False),
+                    )
+        elif isinstance(node, tree.Expr) and _place(node.span) in found:
+            binding = checking.bindings.get(node)
+            if binding is not None and binding.kind in KINDS:
+                found[_place(node.span)].append(Label(binding.span, KINDS[binding.kind], primary=False))
+    return found
+
+
+def _parameters(call: tree.Call, checking: Checking, found: dict[Place, list[Label]]) -> None:
+    """Adds the parameters of a def to which arguments went that are no good."""
+    binding = checking.bindings.get(call.function)
+    declared = binding.node if binding is not None else None
+    if not isinstance(declared, tree.Def):
+        return
+    names = [one.name for one in declared.parameters]
+    for at, argument in enumerate(call.arguments):
+        if argument.name is None:
+            meant = names[at : at + 1]
+        else:
+            meant = [one for one in names if one.name == argument.name.name]
+        for name in meant:
+            _add(found, argument.value, Label(name.span, "the parameter", primary=False))
+
+
+def _add(found: dict[Place, list[Label]], value: tree.Expr, label: Label) -> None:
+    """Adds a label for a value and for what it may be: its arms, or its items."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if (labels := found.get(_place(one.span))) is not None:
+            labels.append(label)
+        if isinstance(one, tree.Parens):
+            stack.append(one.value)
+        elif isinstance(one, tree.Ternary):
+            stack += (one.then, one.otherwise)
+        elif isinstance(one, tree.List):
+            stack += one.items
+
+
+def _with_labels(one: Diagnostic, more: Sequence[Label]) -> Diagnostic:
+    known = [label.span for label in one.labels]
+    fresh = [label for label in more if label.span not in known]
+    return one.with_labels((*one.labels, *fresh)[: MOST + 1])
+
+
+def _merged(same: Sequence[Diagnostic]) -> Diagnostic:
+    """One message for several that differ in their places only."""
+    ordered = sorted(same, key=lambda one: _place(one.span) if one.span is not None else (0, 0, 0, 0))
+    first, others = ordered[0], [one.span for one in ordered[1:] if one.span is not None]
+    if not others:
+        return first
+    free = MOST + 1 - len(first.labels)
+    labels = [Label(span, "here too", primary=False) for span in others[:free]]
+    edits = [edit for one in ordered for edit in one.edits]
+    merged = first.with_labels((*first.labels, *labels), edits)
+    more = len(others) - len(labels)
+    if more > 0:
+        merged = merged.with_note("note", f"and in {more} more place{'s' if more > 1 else ''}")
+    return merged

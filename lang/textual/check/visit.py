@@ -1,0 +1,44 @@
+"""How expressions are visited: without recursion, so that they may nest and chain as deeply as they like.
+
+A visitor is a generator for one kind of node. It yields each expression it needs the type of, with where that stands
+(`At`), gets the type sent back, and returns the type of its own expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.types import Type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.textual.check.checking import Checking
+    from pybuild.lang.textual.check.scope import Scope
+
+
+class At:
+    """Where an expression stands, or several that are alike, such as the items of a list. `wanted` None: nothing is
+    asked of it. `refused` is the type of one of them that was no good: others of that type are the same mistake."""
+
+    __slots__ = ("checking", "refused", "scope", "wanted")
+
+    def __init__(self, scope: Scope, checking: Checking, wanted: Wanted | None = None) -> None:
+        self.scope = scope
+        self.checking = checking
+        self.wanted = wanted
+        self.refused: Type | None = None
+
+    def wanting(self, wanted: Wanted | None) -> At:
+        return At(self.scope, self.checking, wanted)
+
+    def within(self, scope: Scope) -> At:
+        return At(scope, self.checking, self.wanted)
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        self.checking.report(diagnostic)
+
+
+Visit = Generator[tuple[tree.Expr, At], Type, Type]

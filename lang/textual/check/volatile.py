@@ -1,0 +1,83 @@
+"""Values that change with every commit (`vcs`), and the runs that they make run again (W0607)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.check.walk import Mention, mentions, suites
+from pybuild.lang.textual.check.words import word_span
+from pybuild.lang.textual.problems import lint as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.source import Span
+
+
+def volatile_names(file: tree.File) -> frozenset[str]:
+    """Params and lets of a file whose values, those of defaults, come from `vcs`."""
+    readers: dict[str, list[str]] = defaultdict(list)
+    pending = ["vcs"]
+    for decl in file.decls:
+        if isinstance(decl, tree.Let | tree.Param):
+            value = decl.value if isinstance(decl, tree.Let) else decl.default
+            for mention in mentions([value]):
+                if not mention.called:
+                    readers[mention.name].append(decl.name.name)
+    found: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending.extend(readers.get(name, ()))
+    return frozenset(found)
+
+
+def volatile_runs(decl: tree.Def | tree.Target, names: frozenset[str]) -> Iterator[tuple[Diagnostic, int]]:
+    """W0607 of one body: the statements whose text has such a value, before a run that has none."""
+    known = set(names)
+    yield from _suite(decl.body, None, known)
+
+
+def _suite(
+    body: tuple[tree.Stmt, ...], later: Span | None, names: set[str]
+) -> Iterator[tuple[Diagnostic, int]]:
+    """`later` is the first run after the block."""
+    for statement in body:
+        if isinstance(statement, tree.Let) and _mention(statement.value, names):
+            names.add(statement.name.name)
+    after = later
+    found: list[tuple[Diagnostic, int]] = []
+    for statement in reversed(body):
+        first = _first_run(statement)
+        if isinstance(statement, tree.Run | tree.Exec | tree.Env):
+            mention = _mention(statement, names)
+            if mention is not None and after is not None:
+                one = problems.volatile(mention.span, _said(mention), after)
+                found.append((one, statement.span.line))
+        for suite in suites(statement):
+            found.extend(_suite(suite, after, names))
+        after = first or after
+    yield from reversed(found)
+
+
+def _first_run(statement: tree.Stmt) -> Span | None:
+    stack = [statement]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, tree.Run | tree.Exec):
+            return word_span(one)
+        for suite in reversed(suites(one)):
+            stack.extend(reversed(suite))
+    return None
+
+
+def _mention(node: tree.Node, names: set[str]) -> Mention | None:
+    return next((one for one in mentions([node]) if one.name in names and not one.called), None)
+
+
+def _said(mention: Mention) -> str:
+    return f"{mention.name}.{mention.member}" if mention.member else mention.name

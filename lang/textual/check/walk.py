@@ -1,0 +1,108 @@
+"""Walking the tree without recursion, in the order in which it is written."""
+
+from __future__ import annotations
+
+from attrs import fields, frozen
+
+from pybuild.lang.textual import tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pybuild.lang.source import Span
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
+"""Fields of each class of nodes that may hold nodes."""
+
+_LEAVES = frozenset({"span", "header", "op_span", "doc", "keyword", "kind", "op", "raw", "source"})
+
+
+def children(node: tree.Node) -> list[tree.Node]:
+    """The nodes right below one."""
+    kind = type(node)
+    names = _FIELDS.get(kind)
+    if names is None:
+        names = tuple(one.name for one in fields(kind) if one.name not in _LEAVES)
+        _FIELDS[kind] = names
+    found: list[tree.Node] = []
+    for name in names:
+        value = getattr(node, name)
+        if isinstance(value, tree.Node):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found.extend(one for one in value if isinstance(one, tree.Node))
+    return found
+
+
+def preorder(*roots: tree.Node | None) -> Iterator[tree.Node]:
+    """The roots and all nodes below, each before those below it."""
+    stack = [one for one in reversed(roots) if one is not None]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(children(node)))
+
+
+@frozen
+class Mention:
+    """A name where it is read. `span` is that of `T[…]` for a selection, `member` what stands after its `.`.
+    `called`: it is the function of a call."""
+
+    name: str
+    span: Span
+    called: bool = False
+    member: str = ""
+
+
+def mentions(roots: Iterable[tree.Node | None]) -> Iterator[Mention]:
+    """Names that are read in what stands below the roots, in order."""
+    stack = [one for one in reversed(list(roots)) if one is not None]
+    while stack:
+        node = stack.pop()
+        below = children(node)
+        if isinstance(node, tree.Name):
+            yield Mention(node.name, node.span)
+        elif isinstance(node, tree.Call) and isinstance(node.function, tree.Name):
+            yield Mention(node.function.name, node.function.span, called=True)
+            below = list(node.arguments)
+        elif isinstance(node, tree.Attribute) and isinstance(node.value, tree.Name):
+            yield Mention(node.value.name, node.span, member=node.name.name)
+            below = []
+        elif isinstance(node, tree.Select | tree.Index) and isinstance(node.value, tree.Name):
+            yield Mention(node.value.name, node.span)
+            below = below[1:]
+        stack.extend(reversed(below))
+
+
+def bound(root: tree.Node) -> set[str]:
+    """Names that something below a declaration binds: parameters, axes, lets, loop variables."""
+    found: set[str] = set()
+    for node in preorder(root):
+        if node is root:
+            continue
+        if isinstance(node, tree.Let | tree.For | tree.AxisFor | tree.Parameter | tree.Broken):
+            name = node.name
+            if name is not None:
+                found.add(name.name)
+    return found
+
+
+def statements(body: tuple[tree.Stmt, ...]) -> Iterator[tree.Stmt]:
+    """All statements of a body, those of inner blocks too, in order."""
+    stack = list(reversed(body))
+    while stack:
+        statement = stack.pop()
+        yield statement
+        for suite in reversed(suites(statement)):
+            stack.extend(reversed(suite))
+
+
+def suites(statement: tree.Stmt) -> list[tuple[tree.Stmt, ...]]:
+    """The blocks of a statement."""
+    if isinstance(statement, tree.If):
+        blocks = [branch.body for branch in statement.branches]
+        return blocks if statement.otherwise is None else [*blocks, statement.otherwise]
+    if isinstance(statement, tree.For | tree.With | tree.Broken):
+        return [statement.body]
+    return []

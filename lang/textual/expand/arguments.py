@@ -1,0 +1,88 @@
+"""The arguments of a call of something built in, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from pybuild.lang import recipe
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.expand.values import Located, Size, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.source import Span
+
+
+@frozen
+class Given:
+    """An argument's value and the expression that it is of."""
+
+    value: Value
+    expr: tree.Expr
+
+    @property
+    def span(self) -> Span:
+        return self.expr.span
+
+    @property
+    def literal(self) -> bool:
+        """Whether the expression is the string itself, which an edit can replace."""
+        return isinstance(self.expr, tree.String)
+
+
+class Arguments:
+    """What was given, checked and converted: an argument left out is the caller's default. `span` is the call's."""
+
+    __slots__ = ("_given", "rest", "span")
+
+    def __init__(self, given: Mapping[str, Given], rest: tuple[Located, ...], span: Span) -> None:
+        self._given = given
+        self.rest = rest
+        self.span = span
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._given
+
+    def __getitem__(self, name: str) -> Given:
+        return self._given[name]
+
+    def items(self) -> list[tuple[str, Given]]:
+        return list(self._given.items())
+
+    def place(self, name: str) -> Span:
+        """Where an argument stands; the call's place if it was left out."""
+        return self._given[name].span if name in self._given else self.span
+
+    def value(self, name: str) -> Value | None:
+        return self._given[name].value if name in self._given else None
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.value(name)
+        return value if isinstance(value, str) else default
+
+    def integer(self, name: str, default: int = 0) -> int:
+        value = self.value(name)
+        return value if isinstance(value, int) else default
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        value = self.value(name)
+        return value if isinstance(value, bool) else default
+
+    def size(self, name: str) -> int:
+        """In bytes."""
+        value = self.value(name)
+        return value.bytes if isinstance(value, Size) else 0
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self.value(name)
+        return tuple(one for one in value if isinstance(one, str)) if isinstance(value, tuple) else ()
+
+    def mapping(self, name: str) -> Mapping[str, Value]:
+        value = self.value(name)
+        return value if isinstance(value, Mapping) else {}
+
+    def state(self, name: str) -> recipe.State | None:
+        value = self.value(name)
+        return value if isinstance(value, recipe.State) else None

@@ -1,0 +1,103 @@
+"""Statements that bind, start, branch and call: what a body is made of besides its steps."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import SourceError
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.expand import definitions
+from pybuild.lang.textual.expand.evaluate import evaluate, evaluate_all, step_call
+from pybuild.lang.textual.expand.frame import Frame
+from pybuild.lang.textual.expand.recorder import Placed, Recorder, placed
+from pybuild.lang.textual.expand.values import Located, Value, text_of
+from pybuild.lang.textual.problems import states as problems
+from pybuild.lang.textual.types import OPTION, PLATFORM, STATE
+
+
+def let(statement: tree.Let, frame: Frame, recorder: Recorder) -> None:
+    frame.bind(statement.name.name, evaluate(statement.value, frame, recorder.compilation))
+
+
+def check(statement: tree.Check, frame: Frame, recorder: Recorder) -> None:
+    definitions.check(statement, frame, recorder.compilation)
+
+
+def from_(statement: tree.From, frame: Frame, recorder: Recorder) -> None:
+    compilation = recorder.compilation
+    platform, scope = recorder.body.platform, frame
+    if statement.on is not None:
+        platform = text_of(evaluate(statement.on, frame, compilation, PLATFORM))
+        scope = frame.inner(taken_for=platform)
+    base = _state(evaluate(statement.state, scope, compilation, STATE), statement)
+    recorder.state = recipe.Start(statement.span, base, platform, recorder.body)
+
+
+def _state(value: Value, statement: tree.Stmt) -> recipe.State:
+    if not isinstance(value, recipe.State):
+        raise TypeError(f"{statement.span.place}: {type(value).__name__} is no state")
+    return value
+
+
+def return_(statement: tree.Return, frame: Frame, recorder: Recorder) -> None:
+    recorder.finish(_state(evaluate(statement.value, frame, recorder.compilation, STATE), statement))
+
+
+def call(statement: tree.CallStmt, frame: Frame, recorder: Recorder) -> None:
+    compilation = recorder.compilation
+    called = statement.call
+    while isinstance(called, tree.Parens):
+        called = called.value
+    if not isinstance(called, tree.Call):
+        raise TypeError(f"{statement.span.place}: a statement calls a step")
+    definition, arguments = step_call(called, frame, compilation)
+    scope = compilation.scope_of(definition.module)
+    compilation.budget.enter(f"{scope.named(definition.definition.name.name)}(…)", statement.span)
+    inside = Frame(scope, frame.platform, recorder, arguments, taken_for=frame.taken_for)
+    recorder.open(placed(definition.definition.body, inside), call=True)
+
+
+def if_(statement: tree.If, frame: Frame, recorder: Recorder) -> None:
+    body = definitions.chosen(statement, frame, recorder.compilation)
+    recorder.open(placed(body, frame.inner()))
+
+
+def for_(statement: tree.For, frame: Frame, recorder: Recorder) -> None:
+    values = evaluate(statement.values, frame, recorder.compilation)
+    recorder.open(_rounds(statement, values if isinstance(values, tuple) else (), frame))
+
+
+def _rounds(statement: tree.For, values: tuple[Value, ...], frame: Frame) -> Iterator[Placed]:
+    for value in values:
+        inner = frame.inner()
+        inner.bind(statement.name.name, value)
+        yield from placed(statement.body, inner)
+
+
+def with_(statement: tree.With, frame: Frame, recorder: Recorder) -> None:
+    given = evaluate_all(statement.options, frame, recorder.compilation, OPTION)
+    _distinct(given)
+    options = tuple(one.value for one in given if isinstance(one.value, recipe.Option))
+    recorder.open(placed(statement.body, frame.inner()), options)
+
+
+def _distinct(given: list[Located]) -> None:
+    """Raises E0514 if two mounts are on one path."""
+    mounted: dict[str, Located] = {}
+    for one in given:
+        path = _mounted_at(one.value)
+        if path:
+            path = posixpath.normpath(path)
+            if path in mounted:
+                raise SourceError(problems.two_mounts(one.span, mounted[path].span, path))
+            mounted[path] = one
+
+
+def _mounted_at(value: Value) -> str:
+    if isinstance(value, recipe.CacheMount | recipe.TmpfsMount):
+        return value.path
+    if isinstance(value, recipe.BindMount | recipe.SecretMount | recipe.AgentMount):
+        return value.at
+    return ""

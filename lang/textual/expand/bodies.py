@@ -1,0 +1,119 @@
+"""Bodies on their way into the recipe: of each instance of a target, and of each call of a state function.
+
+Whoever refers to a body gets it at once and goes on; its statements are recorded later, from a list of what is still
+to be done. However long a chain of targets, nothing recurses.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import SourceError
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.expand.frame import Definition, Frame
+from pybuild.lang.textual.expand.matrix import Combination, Matrix, titled
+from pybuild.lang.textual.expand.recorder import Recorder
+from pybuild.lang.textual.expand.statements import STATEMENTS
+from pybuild.lang.textual.expand.values import Value, identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.source import Span
+    from pybuild.lang.textual.expand.compilation import Compilation
+    from pybuild.lang.textual.expand.modulescope import ModuleScope
+    from pybuild.lang.textual.expand.values import TargetValue
+
+
+class Record:
+    """A body and what its statements say besides its state. `unset` are required params without a value that it
+    reads: what is here of it is incomplete then. `gates` are the goals of `needs`, None until they are asked for."""
+
+    __slots__ = ("body", "gates", "needs", "outputs", "tags", "unset")
+
+    def __init__(self, body: recipe.Body) -> None:
+        self.body = body
+        self.tags: list[recipe.Tag] = []
+        self.outputs: list[recipe.Output] = []
+        self.needs: list[tuple[TargetValue, Span]] = []
+        self.gates: list[recipe.Goal] | None = None
+        self.unset: list[str] = []
+
+
+class Bodies:
+    """All bodies of a compile: each is made once for what it is made of."""
+
+    __slots__ = ("_compilation", "_records", "_work", "by_body")
+
+    def __init__(self, compilation: Compilation) -> None:
+        self._compilation = compilation
+        self._records: dict[Hashable, Record] = {}
+        self._work: deque[Callable[[], None]] = deque()
+        self.by_body: dict[recipe.Body, Record] = {}
+
+    def of_instance(self, scope: ModuleScope, matrix: Matrix, one: Combination, platform: str) -> Record:
+        """The body of an instance for a platform."""
+        target = matrix.target
+        key = (scope, target, one.texts, platform)
+        record = self._records.get(key)
+        if record is None:
+            self._compilation.budget.instance(target.header)
+            title = titled(scope.named(target.name.name), matrix.axes, one)
+            record = self._add(key, title, platform)
+            names = dict(zip(matrix.axes, one.values, strict=True))
+            self._later(record, scope, target, names, target.header)
+        return record
+
+    def of_call(self, definition: Definition, arguments: Mapping[str, Value], platform: str) -> Record:
+        """The body of a state function with its arguments, for a platform."""
+        scope = self._compilation.scope_of(definition.module)
+        decl = definition.definition
+        given = tuple((name, identity(value)) for name, value in arguments.items())
+        key = (scope, decl, given, platform)
+        record = self._records.get(key)
+        if record is None:
+            title = f"{scope.named(decl.name.name)}({'…' if decl.parameters else ''})"
+            record = self._add(key, title, platform)
+            self._later(record, scope, decl, arguments, decl.header)
+        return record
+
+    def _add(self, key: Hashable, title: str, platform: str) -> Record:
+        elsewhere = platform != self._compilation.options.build_platform
+        body = recipe.Body(f"{title} {platform}" if elsewhere else title, platform)
+        record = self._records[key] = self.by_body[body] = Record(body)
+        return record
+
+    def _later(
+        self,
+        record: Record,
+        scope: ModuleScope,
+        decl: tree.Target | tree.Def,
+        names: Mapping[str, Value],
+        span: Span,
+    ) -> None:
+        def work() -> None:
+            recorder = Recorder(self._compilation, record, STATEMENTS)
+            frame = Frame(scope, record.body.platform, recorder, names)
+            with self._compilation.budget.inside(record.body.title, span):
+                recorder.record(self._body(scope, decl, names, record), frame)
+
+        self._work.append(work)
+
+    def _body(
+        self, scope: ModuleScope, decl: tree.Target | tree.Def, names: Mapping[str, Value], record: Record
+    ) -> tuple[tree.Stmt, ...]:
+        """The statements of a body; of one that can't be recorded none, and it is the empty state."""
+        recorded = scope.module.recorded
+        if recorded is None:
+            return decl.body
+        try:
+            return recorded.body(decl, names, record.body.platform)
+        except SourceError as error:
+            self._compilation.report(error)
+            return (tree.From(decl.span, tree.Name(decl.span, "scratch"), None, ()),)
+
+    def record_all(self) -> None:
+        """Records until nothing is left to be done."""
+        while self._work:
+            self._work.popleft()()

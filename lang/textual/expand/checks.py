@@ -1,0 +1,106 @@
+"""Checks: the conditions of a module's `check` declarations, each looked at once (spec section 7).
+
+A top-level check runs when a param that it mentions is first read: by name, or through the `let`s and functions of
+its own module. One that mentions none runs when its module is first used. Those that a check itself makes due wait
+until it is done, so that params and checks that lead to one another are no deep recursion.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from pybuild.lang.diagnostics import SourceError
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.check.walk import mentions
+from pybuild.lang.textual.expand.evaluate import evaluate
+from pybuild.lang.textual.expand.frame import Frame
+from pybuild.lang.textual.expand.params import written
+from pybuild.lang.textual.expand.values import text_of
+from pybuild.lang.textual.problems import params as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pybuild.lang.textual.expand.compilation import Compilation
+    from pybuild.lang.textual.expand.modulescope import ModuleScope
+
+
+class Checks:
+    """The top-level checks of a module that have not been run, by the params that they wait for."""
+
+    __slots__ = ("_compilation", "_mentioned", "_scope", "_waiting")
+
+    def __init__(self, compilation: Compilation, scope: ModuleScope) -> None:
+        self._compilation = compilation
+        self._scope = scope
+        self._waiting: dict[str, list[tree.Check]] = {}
+        self._mentioned: dict[tree.Check, list[str]] = {}
+        for decl in scope.module.file.decls:
+            if isinstance(decl, tree.Check):
+                names = self._mentioned[decl] = list(params_of(decl.condition, scope))
+                for name in names or [""]:
+                    self._waiting.setdefault(name, []).append(decl)
+
+    def read(self, param: str, frame: Frame) -> None:
+        """A param has been read for the first time; "" for the module itself."""
+        for check in self._waiting.pop(param, ()):
+            names = self._mentioned.pop(check, None)
+            if names is not None:
+                self._compilation.due.append(lambda check=check, names=names: self._run(check, names, frame))  # type: ignore[misc]
+        self._compilation.run_due()
+
+    def _run(self, check: tree.Check, names: list[str], frame: Frame) -> None:
+        top = self._scope.top(frame)
+        run(check, top, self._compilation, names)
+
+
+def run(check: tree.Check, frame: Frame, compilation: Compilation, params: list[str]) -> None:
+    """Reports E0602 if the condition is false. `params` are those that it mentions."""
+    if evaluate(check.condition, frame, compilation):
+        return
+    message = ""
+    if check.message is not None:
+        message = text_of(evaluate(check.message, frame, compilation))
+    found = shown(params, frame, compilation.scope_of(frame.module))
+    compilation.report(SourceError(problems.check_failed(check.condition.span, message, found)))
+
+
+def shown(names: Iterable[str], frame: Frame, scope: ModuleScope) -> list[problems.Shown]:
+    """Values of names and params that have been read, for people."""
+    found = []
+    for name in names:
+        value = frame.find(name)
+        if value is not None:
+            found.append(problems.Shown(name, problems.shortened(written(value))))
+        elif name in scope.params:
+            param = scope.params[name]
+            text = problems.shortened(written(param.value))
+            found.append(problems.Shown(name, text, source_of(param.origin)))
+    return found
+
+
+def source_of(origin: str) -> str:
+    """Where a value is from, in a table of values."""
+    return origin if origin.startswith(("default", "`use`")) else f"from {origin}"
+
+
+def params_of(expr: tree.Node, scope: ModuleScope) -> Iterator[str]:
+    """The params of a module that an expression mentions, each once, in the order in which they are found: first
+    those of the expression itself, then those of the `let`s and functions in it."""
+    found: set[str] = set()
+    queue: deque[tree.Node] = deque([expr])
+    while queue:
+        for mention in mentions([queue.popleft()]):
+            if mention.name in found:
+                continue
+            decl = scope.decls.get(mention.name)
+            if isinstance(decl, tree.Param):
+                found.add(mention.name)
+                yield mention.name
+            elif isinstance(decl, tree.Let):
+                found.add(mention.name)
+                queue.append(decl.value)
+            elif isinstance(decl, tree.Def) and mention.called:
+                found.add(mention.name)
+                queue.extend((*decl.parameters, *decl.body))

@@ -1,0 +1,153 @@
+"""`copy` and `output`: where sources come from and what they become (spec section 12)."""
+
+from __future__ import annotations
+
+import posixpath
+
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import Diagnostic, Edit, SourceErrors
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.expand import globs
+from pybuild.lang.textual.expand.attributes import Attributes, attributes
+from pybuild.lang.textual.expand.destinations import holds_build_file, output_path
+from pybuild.lang.textual.expand.evaluate import evaluate, evaluate_all
+from pybuild.lang.textual.expand.frame import Frame
+from pybuild.lang.textual.expand.lookups import Missing
+from pybuild.lang.textual.expand.recorder import Recorder
+from pybuild.lang.textual.expand.values import Located, text_of
+from pybuild.lang.textual.problems import expansion as warnings
+from pybuild.lang.textual.problems import security
+from pybuild.lang.textual.problems import states as problems
+from pybuild.lang.textual.problems.excerpt import excerpt
+from pybuild.lang.textual.types import PATH, STATE
+
+
+def copy(statement: tree.Copy, frame: Frame, recorder: Recorder) -> None:
+    compilation = recorder.compilation
+    sources = evaluate_all(statement.sources, frame, compilation, PATH)
+    if statement.state is None:
+        state = compilation.context(frame.module)
+    else:
+        value = evaluate(statement.state, frame, compilation, STATE)
+        if not isinstance(value, recipe.State):
+            raise TypeError(f"{statement.span.place}: no state to copy from")
+        state = value
+    dest = text_of(evaluate(statement.dest, frame, compilation, PATH))
+    given = attributes("copy", statement.options, frame, compilation)
+    one = recipe.Copy(
+        sources=tuple(recipe.Source(text_of(source.value), source.span) for source in sources),
+        source=state,
+        dest=dest,
+        owner=given.owner(),
+        mode=given.mode(),
+        exclude=given.texts("exclude"),
+        parents=given.flag("parents"),
+        follow=given.flag("follow"),
+        optional=given.flag("optional"),
+        unpack=given.flag("unpack"),
+        link=given.flag("link"),
+    )
+    if sources:
+        recorder.step(one, statement.span, op=True)
+    found = _misplaced(sources, statement.dest, dest) if not one.unpack else []
+    found += _looked_up(sources, state, statement, dest, given, frame, recorder)
+    if found:
+        raise SourceErrors(found)
+
+
+def _misplaced(sources: list[Located], dest: tree.Expr, path: str) -> list[Diagnostic]:
+    """E0512: what takes a directory has a destination that is none."""
+    if path.endswith("/"):
+        return []
+    wrong = [(one, "a pattern") for one in sources if globs.is_pattern(text_of(one.value))]
+    if len(sources) > 1:
+        wrong = [(sources[1], "a second source")]
+    if not wrong:
+        return []
+    source, why = wrong[0]
+    return [problems.needs_slash(dest.span, source.span, why, _replaced(dest, f"{path}/"))]
+
+
+def _replaced(literal: tree.Expr, path: str) -> Edit | None:
+    """An edit that writes another path; None where it isn't written out in one short string."""
+    text = excerpt(literal.span)
+    plain = isinstance(literal, tree.String) and all(isinstance(one, tree.Text) for one in literal.parts)
+    if not plain or text[:1] not in ('"', "'") or text.startswith(('"""', "'''")) or "\\" in text:
+        return None
+    return Edit(literal.span, f"{text[0]}{path}{text[0]}")
+
+
+def _looked_up(
+    sources: list[Located],
+    state: recipe.State,
+    statement: tree.Copy,
+    dest: str,
+    given: Attributes,
+    frame: Frame,
+    recorder: Recorder,
+) -> list[Diagnostic]:
+    """What is wrong with the sources: E0513, and where their files can be looked for E0510 and E0511."""
+    lookups = recorder.compilation.lookups
+    seen = lookups.seen(state)
+    found = []
+    for source in sources:
+        text = text_of(source.value)
+        path = globs.normal(text)
+        if path is None:
+            found.append(problems.leaves_root(source.span, text))
+            continue
+        globs.check_pattern(path, text, source.span)
+        if seen is None:
+            continue
+        answer = lookups.find(seen, path, source.span)
+        if isinstance(answer, Missing):
+            if not given.flag("optional"):
+                found.append(lookups.problem(source, seen, answer))
+        elif answer == "file" and text.endswith("/"):
+            label = "is a file, not a directory"
+            found.append(problems.matches_nothing(source.span, seen.where, label, path))
+        elif answer == "dir" and not text.endswith("/") and not given.flag("parents"):
+            _own_directory(source, path, statement.dest, dest, len(sources) == 1, frame, recorder)
+    return found
+
+
+def _own_directory(
+    source: Located, path: str, expr: tree.Expr, dest: str, alone: bool, frame: Frame, recorder: Recorder
+) -> None:
+    """W0610 if a directory lands in one of its own name. `alone`: it is the only source."""
+    name = posixpath.basename(globs.literal(path))
+    if not dest.endswith("/") or posixpath.basename(dest.rstrip("/")) != name or name in ("", "."):
+        return
+    becomes = dest.rstrip("/")
+    help = f'write `"{becomes}"` or `"{path}/"`' if alone else f'write `"{path}/"`'
+    edit = _replaced(expr, becomes) if alone else None
+    warning = warnings.own_directory(source.span, path, expr.span, f"{dest}{name}", help, edit)
+    recorder.compilation.warn(warning, frame.module)
+
+
+def output(statement: tree.Output, frame: Frame, recorder: Recorder) -> None:
+    compilation = recorder.compilation
+    sources = evaluate_all(statement.sources, frame, compilation, PATH)
+    written = text_of(evaluate(statement.dest, frame, compilation, PATH))
+    given = attributes("output", statement.options, frame, compilation)
+    dest = output_path(written, statement.dest.span, compilation.options)
+    found = _misplaced(sources, statement.dest, written)
+    for source in sources:
+        path = globs.normal(text_of(source.value))
+        if path is None:
+            found.append(problems.leaves_root(source.span, text_of(source.value)))
+        else:
+            globs.check_pattern(path, text_of(source.value), source.span)
+    if given.flag("clean") and holds_build_file(dest, compilation.options):
+        found.append(security.empties_sources(statement.dest.span, written))
+    if found:
+        raise SourceErrors(found)
+    recorder.notes.outputs.append(
+        recipe.Output(
+            tuple(recipe.Source(text_of(source.value), source.span) for source in sources),
+            dest,
+            given.flag("clean"),
+            given.flag("always"),
+            statement.span,
+        )
+    )

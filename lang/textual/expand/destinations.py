@@ -1,0 +1,152 @@
+"""Where outputs go, and which of them cannot be at once: E0904, E0709, E0710 (spec section 12)."""
+
+from __future__ import annotations
+
+import posixpath
+
+from attrs import frozen
+
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import Diagnostic, SourceError
+from pybuild.lang.textual.expand import globs
+from pybuild.lang.textual.problems import expansion as problems
+from pybuild.lang.textual.problems import security
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pybuild.lang.source import Span
+    from pybuild.lang.textual.expand.options import ExpandOptions
+
+
+def output_path(written: str, span: Span, options: ExpandOptions) -> str:
+    """The absolute path of a destination; a `/` at its end stays. Raises E0904."""
+    path = posixpath.normpath(posixpath.join(options.directory, written))
+    project = posixpath.normpath(options.project)
+    if path != project and not path.startswith(project.rstrip("/") + "/"):
+        raise SourceError(security.output_leaves(span, written))
+    return f"{path}/" if written.endswith("/") and path != "/" else path
+
+
+def holds_build_file(dest: str, options: ExpandOptions) -> bool:
+    """Whether the directory of the root file is a destination, or below it."""
+    above = dest.rstrip("/")
+    return f"{posixpath.normpath(options.directory)}/".startswith(f"{above}/")
+
+
+@frozen
+class _Written:
+    """What an `output` writes: `title` is the instance's, `span` the statement's."""
+
+    title: str
+    span: Span
+    goal: recipe.Goal
+    instance: recipe.Instance
+
+
+def collisions(goals: Sequence[recipe.Goal], options: ExpandOptions) -> Iterator[Diagnostic]:
+    """What two of the requested instances write, or are tagged, both."""
+    yield from _outputs([instance for goal in goals for instance in goal.instances], options)
+    yield from _tags(goals)
+
+
+def _outputs(instances: Iterable[recipe.Instance], options: ExpandOptions) -> Iterator[Diagnostic]:
+    written: dict[str, _Written] = {}
+    cleaned: dict[str, _Written] = {}
+    for instance in instances:
+        for output in instance.outputs:
+            if output.span is None:
+                continue
+            one = _Written(_title(instance), output.span, instance.goal, instance)
+            if output.clean:
+                cleaned.setdefault(output.dest.rstrip("/"), one)
+            for path in _paths(output):
+                earlier = written.setdefault(path, one)
+                if earlier.instance is not instance:
+                    shown = posixpath.relpath(path, options.directory)
+                    spans = (earlier.span, one.span)
+                    yield problems.outputs_collide(
+                        shown, earlier.title, one.title, spans, _apart(earlier, one)
+                    )
+    for path, one in written.items() if cleaned else ():
+        yield from _emptied(path, one, cleaned, options)
+
+
+def _emptied(
+    path: str, one: _Written, cleaned: dict[str, _Written], options: ExpandOptions
+) -> Iterator[Diagnostic]:
+    """Whether another instance empties a directory above."""
+    above = posixpath.dirname(path)
+    while above not in ("/", ""):
+        other = cleaned.get(above)
+        if other is not None and other.instance is not one.instance:
+            shown = [posixpath.relpath(each, options.directory) for each in (path, above)]
+            titles, spans = (one.title, other.title), (one.span, other.span)
+            yield problems.cleaned_away(shown[0], shown[1], titles, spans)
+            return
+        above = posixpath.dirname(above)
+
+
+def _paths(output: recipe.Output) -> Iterator[str]:
+    """The paths that an output certainly makes: what it becomes, or what it places in a directory by name."""
+    if not output.dest.endswith("/"):
+        yield output.dest
+        return
+    for source in output.sources:
+        name = posixpath.basename(source.path)
+        if name not in ("", ".", "..") and not globs.is_pattern(source.path):
+            yield output.dest + globs.literal(name)
+
+
+def _title(instance: recipe.Instance) -> str:
+    several = len(instance.goal.instances) > 1
+    return f"{instance.goal.title} {instance.platform}" if several else instance.goal.title
+
+
+def _apart(first: _Written, second: _Written) -> str:
+    """How the two can be told apart."""
+    if first.goal is second.goal:
+        return 'put the platform into the path, as `"${{platform.arch}}/"`'
+    if first.goal.name == second.goal.name:
+        differing = [
+            name
+            for (name, one), (_, other) in zip(first.goal.axes, second.goal.axes, strict=False)
+            if one != other
+        ]
+        if differing:
+            return f"put `${{{{{differing[0]}}}}}` into the path"
+    return "write to different paths, or build one of them at a time"
+
+
+def _tags(goals: Sequence[recipe.Goal]) -> Iterator[Diagnostic]:
+    tagged: dict[str, _Written] = {}
+    for goal in goals:
+        for instance in goal.instances:
+            for tag in instance.tags:
+                if tag.span is None:
+                    continue
+                one = _Written(goal.title, tag.span, goal, instance)
+                earlier = tagged.setdefault(_whole(tag.name), one)
+                if earlier.goal is not goal:
+                    spans = (earlier.span, one.span)
+                    yield problems.tags_collide(
+                        tag.name, earlier.title, one.title, spans, _tag_apart(earlier, one)
+                    )
+
+
+def _tag_apart(first: _Written, second: _Written) -> str:
+    if first.goal.name == second.goal.name:
+        return _apart(first, second).replace("into the path", "into the tag")
+    return "give them different tags, or build one of them at a time"
+
+
+def _whole(name: str) -> str:
+    """The tag with what is left out in short names."""
+    name = name.partition("@")[0]
+    first, slash, rest = name.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        first, rest = "docker.io", name
+    if first == "docker.io" and "/" not in rest:
+        rest = f"library/{rest}"
+    return f"{first}/{rest}" if ":" in rest else f"{first}/{rest}:latest"

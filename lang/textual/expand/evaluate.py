@@ -1,0 +1,143 @@
+"""The value of an expression, and of what else holds expressions: strings with `$X`, scripts, calls of steps.
+
+`run` keeps a stack of generators, one for each expression that waits for a part of it: neither long chains nor deep
+nesting recurse. A handler (`expressions.HANDLERS`) gives the value of its kind of expression, or a generator that
+yields what it needs evaluated and returns the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from typing import Any, TypeVar
+
+from pybuild.lang import recipe
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.expand import calls, limits
+from pybuild.lang.textual.expand.conversions import convert
+from pybuild.lang.textual.expand.expressions import HANDLERS, PASSING, each
+from pybuild.lang.textual.expand.frame import Compilation, Definition, Frame
+from pybuild.lang.textual.expand.steps import Ask, Steps
+from pybuild.lang.textual.expand.values import Located, Raw, Value, flatten, template_of, text_of
+from pybuild.lang.textual.types import Type
+
+T = TypeVar("T")
+
+
+def evaluate(expr: tree.Expr, frame: Frame, compilation: Compilation, wanted: Type | None = None) -> Value:
+    """The value, converted to `wanted` unless that is None. Where one item is wanted a list of such items is right
+    too: `flatten` takes it apart."""
+    return run(_one(expr, frame, wanted), compilation)
+
+
+def evaluate_all(
+    exprs: Iterable[tree.Expr], frame: Frame, compilation: Compilation, wanted: Type | None = None
+) -> list[Located]:
+    """All values of a place that takes several, lists item by item. An item of a list literal has a span of its
+    own."""
+    out: list[Located] = []
+    waiting = list(exprs)[::-1]
+    while waiting:
+        expr = waiting.pop()
+        if isinstance(expr, tree.Parens):
+            waiting.append(expr.value)
+        elif isinstance(expr, tree.List):
+            compilation.count(expr.span)
+            waiting.extend(reversed(expr.items))
+        else:
+            out += flatten([Located(evaluate(expr, frame, compilation, wanted), expr.span)])
+    return out
+
+
+def template(expr: tree.Expr, frame: Frame, compilation: Compilation) -> recipe.Template:
+    """A value whose `$X` expand against the image environment."""
+    return template_of(evaluate(expr, frame, compilation))
+
+
+def script(node: tree.Script, frame: Frame, compilation: Compilation) -> recipe.Script:
+    """The script with what is spliced into it as values, not quoted: that needs the shell in force."""
+    out: list[str | recipe.Splice] = []
+    size = 0
+    for part in node.parts:
+        if isinstance(part, tree.ScriptText):
+            out.append(part.value)
+            size += len(part.value)
+        else:
+            splice = _splice(evaluate(part.value, frame, compilation), part)
+            out.append(splice)
+            size += len(splice.value) if isinstance(splice.value, str) else sum(map(len, splice.value))
+        limits.length(size, node.span, compilation)
+    return tuple(out)
+
+
+def _splice(value: Value, part: tree.Interpolation) -> recipe.Splice:
+    if isinstance(value, tuple):
+        raw = bool(value) and all(isinstance(item, Raw) for item in value)
+        return recipe.Splice(tuple(map(text_of, value)), raw, part.span)
+    return recipe.Splice(text_of(value), isinstance(value, Raw), part.span)
+
+
+def text(node: tree.Script | tree.Expr, frame: Frame, compilation: Compilation) -> str:
+    """The text of what `write` writes: what is spliced in is plain text."""
+    if isinstance(node, tree.Expr):
+        return text_of(evaluate(node, frame, compilation))
+    pieces: list[str] = []
+    size = 0
+    for part in node.parts:
+        if isinstance(part, tree.ScriptText):
+            pieces.append(part.value)
+        else:
+            pieces.append(text_of(evaluate(part.value, frame, compilation)))
+        size += len(pieces[-1])
+        limits.length(size, node.span, compilation)
+    return limits.string("".join(pieces), node.span, compilation)
+
+
+def step_call(call: tree.Call, frame: Frame, compilation: Compilation) -> tuple[Definition, dict[str, Value]]:
+    """The step that a statement calls, and a value for each of its parameters."""
+    return run(calls.step_call(call, frame, compilation), compilation)
+
+
+def scopes(axes: tuple[tree.Axis, ...], frame: Frame, compilation: Compilation) -> list[Frame]:
+    """A scope for each instance of a target's header: the axes are bound in it."""
+    out: list[Frame] = []
+
+    def visit(scope: Frame) -> Steps[None]:
+        out.append(scope)
+        yield from ()
+
+    run(each(axes, frame, compilation, visit), compilation)
+    return out
+
+
+def run(steps: Steps[T], compilation: Compilation) -> T:
+    """What a generator of steps returns."""
+    waiting: list[tuple[Steps[Any], Ask | None]] = [(steps, None)]
+    value: Value | None = None
+    while True:
+        generator, ask = waiting[-1]
+        try:
+            asked = generator.send(value)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            waiting.pop()
+            if ask is None:
+                result: T = stop.value
+                return result
+            value = _converted(stop.value, ask, compilation)
+            continue
+        compilation.count(asked.expr.span)
+        made = HANDLERS[type(asked.expr)](asked.expr, asked.frame, compilation, asked.wanted)
+        if isinstance(made, Generator):
+            waiting.append((made, asked))
+            value = None
+        else:
+            value = _converted(made, asked, compilation)
+
+
+def _one(expr: tree.Expr, frame: Frame, wanted: Type | None) -> Steps[Value]:
+    return (yield Ask(expr, frame, wanted))
+
+
+def _converted(value: Value, ask: Ask, compilation: Compilation) -> Value:
+    if ask.wanted is None or isinstance(ask.expr, PASSING):
+        return value
+    return convert(value, ask.wanted, ask.expr, ask.frame, compilation)

@@ -1,0 +1,81 @@
+"""What is built in to be called (spec section 10): functions here, sources and run options in files of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from pybuild.lang.diagnostics import SourceError
+from pybuild.lang.textual import forms
+from pybuild.lang.textual.expand import limits, operators, reads, run_options, sources
+from pybuild.lang.textual.expand.arguments import Arguments
+from pybuild.lang.textual.expand.conversions import plain
+from pybuild.lang.textual.expand.frame import Compilation, Frame
+from pybuild.lang.textual.expand.values import Raw, Value, Version, text_of
+from pybuild.lang.textual.problems import types as type_problems
+from pybuild.lang.textual.problems import values as problems
+from pybuild.lang.textual.types import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+Function = Callable[[Arguments, Frame, Compilation], Value]
+
+_INTEGER: Final = re.compile("[+-]?[0-9]{1,19}")
+
+
+def _len(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    value = given.value("x")
+    return len(value) if isinstance(value, tuple | Mapping) else len(text_of(given["x"].value))
+
+
+def _str(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    value = given["x"].value
+    return value if isinstance(value, str) and not isinstance(value, Raw) else text_of(value)
+
+
+def _int(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = given.text("s")
+    if not _INTEGER.fullmatch(text):
+        raise SourceError(problems.no_integer(given["s"].span, text))
+    return limits.integer(int(text), given["s"].span, compilation)
+
+
+def _sorted(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    value = given.value("list")
+    items = limits.items(value if isinstance(value, tuple) else (), given.span, compilation)
+    return operators.in_order(items)
+
+
+def _version(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = plain(given.text("s"), frame)
+    flaw = forms.version(text)
+    if flaw is not None:
+        argument = given["s"]
+        raise SourceError(
+            type_problems.bad_form(argument.span, VERSION, text, flaw, literal=argument.literal)
+        )
+    return Version(text)
+
+
+def _raw(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return Raw(given.text("s"))
+
+
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    "len": _len,
+    "str": _str,
+    "int": _int,
+    "sorted": _sorted,
+    "version": _version,
+    "raw": _raw,
+    "glob": reads.glob,
+    "read": reads.read,
+    "read_lines": reads.read_lines,
+    "read_toml": reads.read_toml,
+    "read_json": reads.read_json,
+    **sources.SOURCES,
+}
+
+OPTIONS: Final[Mapping[str, Function]] = run_options.OPTIONS

@@ -1,0 +1,196 @@
+"""Patterns of paths (spec section 22): `*`, `?` and `[…]` in a component, `**` for any directories, none too.
+
+Names that start with a dot match like others, a backslash makes the next character plain. `**` at the end matches
+everything below. Links to directories are followed where a component names or matches them, not by `**`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from pybuild.lang.diagnostics import SourceError
+from pybuild.lang.dockerfile import wildcard
+from pybuild.lang.dockerfile.ignore import Matcher, PatternError
+from pybuild.lang.textual.problems import reads as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Final
+
+    from pybuild.lang.source import Span
+    from pybuild.lang.textual.expand.values import Located
+    from pybuild.lang.textual.modules import Place
+
+MANY: Final = "**"
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a path holds wildcards."""
+    return wildcard.has_wildcard(text)
+
+
+def check_pattern(path: str, written: str, span: Span) -> None:
+    """Raises E0309 for a normal path whose wildcards can't be read."""
+    if is_pattern(path):
+        try:
+            for part in path.split("/"):
+                wildcard.check(part)
+        except ValueError as error:
+            raise SourceError(problems.bad_pattern(span, written, str(error))) from None
+
+
+def literal(text: str) -> str:
+    """The path that a text without wildcards means."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def normal(path: str) -> str | None:
+    """A path relative to a root, without `.`, `..` and slashes at its ends; `.` for the root, None if it leaves it.
+    It is also a pattern's. A path that starts at `/` starts at the root."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and not parts:
+            return None
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts) or "."
+
+
+def fixed(pattern: str) -> str:
+    """The directory before the first component with a wildcard, `.` if there is none: matches keep the rest of their
+    path. The pattern is normal."""
+    parts = pattern.split("/")
+    before = next((at for at, part in enumerate(parts) if is_pattern(part)), len(parts) - 1)
+    return "/".join(map(literal, parts[:before])) or "."
+
+
+class Ignored:
+    """What a module ignores: the patterns of its .dockerignore, then those of its `ignore`, of which the last that
+    matches decides."""
+
+    __slots__ = ("_matcher", "patterns")
+
+    def __init__(self, file: Iterable[str], own: Iterable[Located]) -> None:
+        self.patterns = [
+            *(Pattern(text, None) for text in file),
+            *(_own(one) for one in own),
+        ]
+        self._matcher = Matcher(pattern.text for pattern in self.patterns)
+
+    def hides(self, path: str, kind: str | None) -> bool:
+        """Whether nothing is left of what is at a path; of an ignored directory something may be."""
+        if not self._matcher.matches(path):
+            return False
+        return kind != "dir" or not self._matcher.may_have_exceptions_below(path)
+
+    def reason(self, path: str) -> Pattern:
+        """The pattern that hides an ignored path."""
+        at = len(self.patterns) - 1
+        while at and Matcher(one.text for one in self.patterns[:at]).matches(path):
+            at -= 1
+        return self.patterns[at]
+
+
+@frozen
+class Pattern:
+    """`span` None: it stands in .dockerignore."""
+
+    text: str
+    span: Span | None
+
+
+def _own(one: Located) -> Pattern:
+    """A pattern of an `ignore`. Raises E0309."""
+    pattern = Pattern(rooted(str(one.value)), one.span)
+    try:
+        Matcher([pattern.text])
+    except PatternError as error:
+        reason = next((text for word, text in error.diagnostic.notes if word == "note"), "malformed")
+        raise SourceError(problems.bad_pattern(one.span, str(one.value), reason)) from None
+    return pattern
+
+
+def rooted(text: str) -> str:
+    """A pattern of an `ignore` as .dockerignore's are read: a slash at its start is the directory's."""
+    mark = "!" if text.startswith("!") else ""
+    rest = text.removeprefix("!").strip()
+    return mark + (rest.lstrip("/") if rest.strip("/") else rest)
+
+
+def match(
+    place: Place, pattern: str, ignored: Ignored | None = None, visit: Callable[[int], None] = lambda _: None
+) -> list[str]:
+    """The paths that a normal pattern matches and nothing ignores, in bytewise order. `visit` is told how many names
+    are looked at. Raises `ValueError` if the pattern is malformed."""
+    return sorted(set(_Walk(place, pattern.split("/"), ignored, visit).found()), key=bytewise)
+
+
+def bytewise(path: str) -> bytes:
+    return path.encode(errors="surrogateescape")
+
+
+class _Walk:
+    """A walk over the directories that can hold a match. Links count as directories where they are entered."""
+
+    __slots__ = ("_fits", "_ignored", "_parts", "_place", "_visit")
+
+    def __init__(
+        self, place: Place, parts: list[str], ignored: Ignored | None, visit: Callable[[int], None]
+    ) -> None:
+        self._place = place
+        self._parts = parts
+        self._ignored = ignored
+        self._visit = visit
+        self._fits = [_component(part) for part in parts]
+
+    def found(self) -> Iterator[str]:
+        waiting = [("", 0)]
+        seen = set(waiting)
+        while waiting:
+            directory, at = waiting.pop()
+            last = at == len(self._parts) - 1
+            for path, onward in self._steps(directory, at):
+                if onward == len(self._parts) or (last and self._parts[at] == MANY):
+                    yield path
+                if onward < len(self._parts) and (path, onward) not in seen:
+                    seen.add((path, onward))
+                    waiting.append((path, onward))
+
+    def _steps(self, directory: str, at: int) -> Iterator[tuple[str, int]]:
+        """What follows in a directory from component `at`: paths, and the component that is next."""
+        part = self._parts[at]
+        if part == MANY and at < len(self._parts) - 1:
+            yield directory, at + 1
+        fits = self._fits[at]
+        names = [literal(part)] if fits is None else self._place.names(directory or ".")
+        self._visit(len(names))
+        for name in names:
+            if fits is not None and not fits(name):
+                continue
+            path = f"{directory}/{name}" if directory else name
+            kind = self._place.kind(path)
+            if kind is None or (self._ignored is not None and self._ignored.hides(path, kind)):
+                continue
+            if part == MANY and kind == "dir":
+                yield path, at
+            elif part == MANY and at == len(self._parts) - 1:
+                yield path, len(self._parts)
+            elif part == MANY:
+                continue
+            elif kind in ("dir", "link") or at == len(self._parts) - 1:
+                yield path, at + 1
+
+
+def _component(part: str) -> Callable[[str], object] | None:
+    """Whether a name matches a component; None if that is the name itself."""
+    if part == MANY:
+        return lambda _: True
+    wildcard.check(part)
+    if not is_pattern(part):
+        return None
+    return re.compile(wildcard.expression(wildcard.tokens(part)), re.DOTALL).fullmatch

@@ -1,0 +1,155 @@
+"""Sources of `copy` that can be looked for before anything is built: files of a context and of `local` directories
+(spec section 12)."""
+
+from __future__ import annotations
+
+import posixpath
+
+from attrs import frozen
+
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import Diagnostic, SourceError, UserError, suggest
+from pybuild.lang.textual.expand import globs
+from pybuild.lang.textual.expand.values import Located
+from pybuild.lang.textual.problems import states as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.source import Span
+    from pybuild.lang.textual.expand.compilation import Compilation
+    from pybuild.lang.textual.expand.modulescope import ModuleScope
+    from pybuild.lang.textual.modules import Place
+
+
+@frozen(eq=False)
+class Seen:
+    """A directory whose files can be looked at: `below` a place, `.` for all of it. `where` and `label` are how
+    messages speak of it, `span` is where its patterns stand unless they have places of their own."""
+
+    place: Place
+    below: str
+    ignored: globs.Ignored
+    where: str
+    label: str
+    span: Span | None = None
+
+    def path(self, path: str) -> str:
+        return posixpath.normpath(posixpath.join(self.below, path))
+
+    def kind(self, path: str) -> str | None:
+        return self.place.kind(self.path(path))
+
+    def names(self, path: str) -> list[str]:
+        return self.place.names(self.path(path))
+
+
+@frozen
+class Missing:
+    """Why nothing is copied: `path` is hidden by `pattern`, or not there; `near` is meant, perhaps."""
+
+    path: str
+    pattern: globs.Pattern | None = None
+    near: str | None = None
+
+
+Answer = Missing | str
+"""What is there is `file`, `dir`, `link` or `other`; of a pattern `match`."""
+
+
+class Lookups:
+    """The contexts of modules, and what has been looked for in each directory."""
+
+    __slots__ = ("_answers", "_compilation", "_contexts", "_seen")
+
+    def __init__(self, compilation: Compilation) -> None:
+        self._compilation = compilation
+        self._contexts: dict[ModuleScope, recipe.State] = {}
+        self._seen: dict[recipe.State, Seen | None] = {}
+        self._answers: dict[tuple[Seen, str], Answer] = {}
+
+    def context(self, scope: ModuleScope) -> recipe.State:
+        state = self._contexts.get(scope)
+        if state is None:
+            place, own = scope.module.place, scope.ignored()
+            try:
+                state = place.state(tuple(globs.rooted(str(one.value)) for one in own))
+                ignored = globs.Ignored(place.ignores(), own)
+            except SourceError:
+                raise
+            except UserError as error:
+                raise SourceError(error.diagnostic) from None
+            label = f"no such file beside {posixpath.basename(scope.module.file.source.name)}"
+            self._contexts[scope] = state
+            self._seen[state] = Seen(place, ".", ignored, "the context", label)
+        return state
+
+    def seen(self, state: recipe.State) -> Seen | None:
+        """The directory of a state; None if it can't be looked at before the build."""
+        if state not in self._seen and isinstance(state, recipe.Directory):
+            self._seen[state] = self._local(state)
+        return self._seen.get(state)
+
+    def _local(self, state: recipe.Directory) -> Seen | None:
+        place = self._compilation.root.module.place
+        base = place.absolute(".")
+        if base is None or state.include:
+            return None
+        below = posixpath.relpath(state.path, base)
+        if below == ".." or below.startswith("../"):
+            return None
+        ignored = globs.Ignored(state.exclude, ())
+        where = f"`{below}`" if below != "." else "the directory"
+        return Seen(place, below, ignored, where, "no such file in it", state.span)
+
+    def find(self, seen: Seen, path: str, span: Span) -> Answer:
+        """What a normal path or pattern finds."""
+        key = (seen, path)
+        if key not in self._answers:
+            self._answers[key] = (
+                self._pattern(seen, path, span) if globs.is_pattern(path) else _literal(seen, path)
+            )
+        return self._answers[key]
+
+    def _pattern(self, seen: Seen, pattern: str, span: Span) -> Answer:
+        def visit(names: int) -> None:
+            self._compilation.count(span, names // 100)
+
+        full = pattern if seen.below == "." else f"{seen.below}/{pattern}"
+        if seen.below == "." and globs.match(seen.place, full, seen.ignored, visit):
+            return "match"
+        found = globs.match(seen.place, full, None, visit)
+        paths = [posixpath.relpath(path, seen.below) for path in found] if seen.below != "." else found
+        if any(not seen.ignored.hides(path, seen.kind(path)) for path in paths):
+            return "match" if seen.below != "." else Missing(paths[0], seen.ignored.reason(paths[0]))
+        return Missing(paths[0], seen.ignored.reason(paths[0])) if paths else Missing(pattern)
+
+    def problem(self, source: Located, seen: Seen, missing: Missing) -> Diagnostic:
+        """E0510 or E0511."""
+        if missing.pattern is not None:
+            place = missing.pattern.span or seen.span
+            return problems.hidden(source.span, missing.path, missing.pattern.text, place)
+        return problems.matches_nothing(source.span, seen.where, seen.label, missing.near)
+
+
+def _literal(seen: Seen, path: str) -> Answer:
+    name = globs.literal(path)
+    kind = seen.kind(name)
+    if kind is None:
+        return Missing(name, near=_near(seen, name))
+    if name != "." and seen.ignored.hides(name, kind):
+        return Missing(name, seen.ignored.reason(name))
+    return kind
+
+
+def _near(seen: Seen, path: str) -> str | None:
+    """A path that differs in the first component that isn't there."""
+    before = ""
+    parts = path.split("/")
+    for at, part in enumerate(parts):
+        name = f"{before}{part}"
+        if seen.kind(name) is None:
+            near = suggest(part, seen.names(before or "."))
+            instead = "/".join([before + near, *parts[at + 1 :]]) if near is not None else None
+            return instead if instead is not None and seen.kind(instead) is not None else None
+        before = f"{name}/"
+    return None

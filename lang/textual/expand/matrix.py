@@ -1,0 +1,102 @@
+"""The instances of a target: what the comprehension in its header gives (spec section 13)."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from pybuild.lang.diagnostics import SourceError
+from pybuild.lang.recipe.goals import instance_title
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.expand.checks import params_of, shown
+from pybuild.lang.textual.expand.evaluate import scopes
+from pybuild.lang.textual.expand.frame import Frame
+from pybuild.lang.textual.expand.params import written
+from pybuild.lang.textual.expand.values import text_of
+from pybuild.lang.textual.problems import expansion as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pybuild.lang.source import Span
+    from pybuild.lang.textual.expand.compilation import Compilation
+    from pybuild.lang.textual.expand.modulescope import ModuleScope
+    from pybuild.lang.textual.expand.values import Value
+
+
+@frozen(eq=False)
+class Combination:
+    """One instance: the value of each axis in order, and their texts, which tell instances apart."""
+
+    values: tuple[Value, ...]
+    texts: tuple[str, ...]
+
+
+class Matrix:
+    """The instances of a target in order, and those that have given values on some axes."""
+
+    __slots__ = ("_found", "_values", "axes", "combinations", "target")
+
+    def __init__(self, target: tree.Target, axes: tuple[str, ...], combinations: list[Combination]) -> None:
+        self.target = target
+        self.axes = axes
+        self.combinations = combinations
+        self._found: dict[tuple[int, ...], dict[tuple[str, ...], list[Combination]]] = {}
+        self._values: dict[str, dict[str, Value]] = {}
+
+    def having(self, chosen: Mapping[str, str]) -> list[Combination]:
+        """The instances whose axes have these texts; axes that the target doesn't have are left out."""
+        places = tuple(at for at, axis in enumerate(self.axes) if axis in chosen)
+        if not places:
+            return self.combinations
+        table = self._found.get(places)
+        if table is None:
+            table = self._found[places] = {}
+            for one in self.combinations:
+                table.setdefault(tuple(one.texts[at] for at in places), []).append(one)
+        return table.get(tuple(chosen[self.axes[at]] for at in places), [])
+
+    def values(self, axis: str) -> dict[str, Value]:
+        """What an axis can be, by text, in order."""
+        if axis not in self._values:
+            at = self.axes.index(axis)
+            self._values[axis] = {one.texts[at]: one.values[at] for one in self.combinations}
+        return self._values[axis]
+
+    def written(self, name: str, one: Combination) -> str:
+        """A selection of one instance, as an expression."""
+        inside = ", ".join(
+            f"{axis}={written(value)}" for axis, value in zip(self.axes, one.values, strict=True)
+        )
+        return f"{name}[{inside}]" if inside else name
+
+
+def matrix_of(scope: ModuleScope, target: tree.Target, span: Span | None, compilation: Compilation) -> Matrix:
+    """The matrix of a target; `span` is where its instances are wanted. Raises E0704 and E0705."""
+    axes = tuple(axis.name.name for axis in target.axes if isinstance(axis, tree.AxisFor))
+    combinations: list[Combination] = []
+    seen: set[tuple[str, ...]] = set()
+    start = Frame(scope, compilation.options.build_platform)
+    for frame in scopes(target.axes, start, compilation):
+        values = tuple(_bound(frame, axis) for axis in axes)
+        one = Combination(values, tuple(map(text_of, values)))
+        if one.texts in seen:
+            title = titled(scope.named(target.name.name), axes, one)
+            raise SourceError(problems.duplicate_instance(title, target))
+        seen.add(one.texts)
+        combinations.append(one)
+        compilation.budget.matrix(len(combinations), target.header)
+    if not combinations:
+        params = dict.fromkeys(name for axis in target.axes for name in params_of(axis, scope))
+        raise SourceError(problems.empty_matrix(target, span, shown(params, start, scope)))
+    return Matrix(target, axes, combinations)
+
+
+def titled(name: str, axes: tuple[str, ...], one: Combination) -> str:
+    return instance_title(name, zip(axes, one.texts, strict=True))
+
+
+def _bound(frame: Frame, axis: str) -> Value:
+    value = frame.find(axis)
+    assert value is not None
+    return value

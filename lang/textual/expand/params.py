@@ -1,0 +1,239 @@
+"""Values of params from outside: text that is read by the param's type (spec section 8), and the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from attrs import frozen
+
+from pybuild.lang.diagnostics import SourceError, suggest
+from pybuild.lang.recipe import Given
+from pybuild.lang.textual import forms, tree, types
+from pybuild.lang.textual.expand.values import Duration, Platform, Size, Value, Version, text_of
+from pybuild.lang.textual.problems import params as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+_INT: Final = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|[0-9][0-9_]*)")
+_NANOSECONDS: Final = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_BYTES: Final = {
+    "B": 1,
+    **{f"{unit}B": 1000**power for power, unit in enumerate("KMGT", 1)},
+    **{f"{unit}iB": 1024**power for power, unit in enumerate("KMGT", 1)},
+}
+_LARGEST: Final = 2**63
+
+
+@frozen
+class ParamValue:
+    """A param's value and, for people, where it is from."""
+
+    value: Value
+    origin: str
+
+
+class _Unfit(Exception):
+    """The text is no value of the type; `near` is one that is meant, perhaps."""
+
+    def __init__(self, near: str | None = None) -> None:
+        super().__init__()
+        self.near = near
+
+
+def declared(node: tree.Type) -> types.Type:
+    """The type that is written."""
+    if isinstance(node, tree.TypeLits):
+        return types.Literals(tuple(_plain(option) for option in node.options))
+    if isinstance(node, tree.TypeOf):
+        inner = declared(node.argument)
+        return types.ListOf(inner) if node.name.name == "list" else types.MapOf(inner)
+    return types.NAMED.get(node.name, types.ERROR)
+
+
+def _plain(string: tree.String) -> str:
+    return "".join(part.value for part in string.parts if isinstance(part, tree.Text))
+
+
+def from_text(param: tree.Param, given: Given) -> Value:
+    """The value of a param. Raises E0603."""
+    type = declared(param.type)
+    try:
+        return parsed(given.value, type)
+    except _Unfit as error:
+        wanted = described(type)
+        raise SourceError(problems.unfit(param, given.value, wanted, given.origin, error.near)) from None
+
+
+def described(type: types.Type) -> str:
+    """How values of a type are written outside."""
+    if isinstance(type, types.Literals):
+        return f"wants {' or '.join(f'`{option}`' for option in type.options)}"
+    if isinstance(type, types.ListOf):
+        return "wants a list, as `a,b` or as JSON" + (_of(type.item) if type.item != types.STR else "")
+    if isinstance(type, types.MapOf):
+        return f"wants a map as JSON{_of(type.item)}"
+    forms = {
+        "bool": "`true` or `false`",
+        "int": "a whole number",
+        "duration": "a duration such as `30s`",
+        "size": "a size such as `64MiB`",
+        "path": "a path",
+        "ref": "an image reference",
+        "platform": "a platform such as `linux/amd64`",
+        "version": "a version such as `1.2.3`",
+    }
+    return f"wants {forms.get(type.name, type.name)}"
+
+
+def _of(item: types.Type) -> str:
+    kind = "a string" if item == types.STR else described(item).removeprefix("wants ")
+    return f", each of whose values is {kind}"
+
+
+def parsed(text: str, type: types.Type) -> Value:
+    """The value that a text stands for. Raises `_Unfit`."""
+    if isinstance(type, types.Literals):
+        if text not in type.options:
+            raise _Unfit(suggest(text, type.options))
+        return text
+    if isinstance(type, types.ListOf):
+        return _list(text, type.item)
+    if isinstance(type, types.MapOf):
+        return _from_json(_json(text), type)
+    return _SCALARS[type.name](text)
+
+
+def _list(text: str, item: types.Type) -> Value:
+    stripped = text.strip()
+    if stripped.startswith("["):
+        return _from_json(_json(stripped), types.ListOf(item))
+    if not stripped:
+        return ()
+    if isinstance(item, types.ListOf | types.MapOf):
+        raise _Unfit
+    return tuple(parsed(part.strip(), item) for part in text.split(","))
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        raise _Unfit from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _from_json(value: object, type: types.Type) -> Value:
+    if isinstance(type, types.ListOf) and isinstance(value, list):
+        return tuple(_from_json(one, type.item) for one in value)
+    if isinstance(type, types.MapOf) and isinstance(value, dict):
+        return {key: _from_json(one, type.item) for key, one in value.items()}
+    if isinstance(type, types.ListOf | types.MapOf):
+        raise _Unfit
+    if isinstance(value, bool) or type in (types.BOOL, types.INT):
+        wanted = bool if type == types.BOOL else int
+        if type not in (types.BOOL, types.INT) or value.__class__ is not wanted:
+            raise _Unfit
+        return parsed(json.dumps(value), type)
+    if not isinstance(value, str):
+        raise _Unfit
+    return parsed(value, type)
+
+
+_BOOLS = {"yes": "true", "no": "false", "1": "true", "0": "false", "true": "true", "false": "false"}
+"""What is meant by other words, and in other letters."""
+
+
+def _bool(text: str) -> Value:
+    if text not in ("true", "false"):
+        raise _Unfit(_BOOLS.get(text.lower()))
+    return text == "true"
+
+
+def _int(text: str) -> Value:
+    if not _INT.fullmatch(text):
+        raise _Unfit
+    try:
+        value = int(text, 0 if re.match(r"[+-]?0[xXoO]", text) else 10)
+    except ValueError:
+        raise _Unfit from None
+    if not -_LARGEST <= value < _LARGEST:
+        raise _Unfit(str(_LARGEST - 1 if value > 0 else -_LARGEST))
+    return value
+
+
+def _measured(text: str, units: dict[str, int]) -> int:
+    found = re.fullmatch(r"([0-9][0-9_]*)([A-Za-z]+)", text)
+    if not found or found[2] not in units or len(found[1]) > 20:
+        raise _Unfit
+    value = int(found[1].replace("_", "")) * units[found[2]]
+    if value >= _LARGEST:
+        raise _Unfit
+    return value
+
+
+def _formed(type: str, make: Callable[[str], Value]) -> Callable[[str], Value]:
+    def read(text: str) -> Value:
+        flaw = forms.flaw(type, text)
+        if flaw is not None:
+            raise _Unfit(flaw.instead or None)
+        return make(text)
+
+    return read
+
+
+_SCALARS: Final[dict[str, Callable[[str], Value]]] = {
+    "str": lambda text: text,
+    "int": _int,
+    "bool": _bool,
+    "duration": lambda text: Duration(_measured(text, _NANOSECONDS)),
+    "size": lambda text: Size(_measured(text, _BYTES)),
+    "path": _formed("path", str),
+    "ref": _formed("ref", str),
+    "platform": _formed("platform", Platform),
+    "version": _formed("version", Version),
+}
+
+
+def as_text(value: Value) -> str:
+    """A text that `parsed` makes the same value of, for a value that came from one."""
+    if isinstance(value, tuple | dict):
+        return json.dumps(_plain_json(value), ensure_ascii=False, separators=(",", ":"))
+    return text_of(value)
+
+
+def _plain_json(value: Value) -> object:
+    if isinstance(value, tuple):
+        return [_plain_json(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain_json(one) for key, one in value.items()}
+    return value if isinstance(value, bool | int) else text_of(value)
+
+
+def written(value: Value) -> str:
+    """The value as an expression writes it; states and targets by what they are."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quoted(key)}: {written(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, bool | int | Duration | Size):
+        return text_of(value)
+    if isinstance(value, str | Version):
+        return quoted(text_of(value))
+    return "…"
+
+
+def quoted(text: str) -> str:
+    """A string literal."""
+    for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\t", "\\t")):
+        text = text.replace(plain, escaped)
+    return f'"{text}"'

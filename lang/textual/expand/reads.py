@@ -1,0 +1,223 @@
+"""What an expansion reads: files of the module that the expression stands in, through its `Place` (spec section 10).
+
+Each file read and each pattern looked for is an input of the compile, under its name beside the module's.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date, time
+from hashlib import sha256
+
+from pybuild.lang.diagnostics import SourceError, UserError, suggest
+from pybuild.lang.textual.expand import globs, limits
+from pybuild.lang.textual.expand.arguments import Arguments, Given
+from pybuild.lang.textual.expand.conversions import plain
+from pybuild.lang.textual.expand.frame import Compilation, Frame
+from pybuild.lang.textual.expand.values import Value
+from pybuild.lang.textual.problems import reads as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+    from pybuild.lang.source import Span
+    from pybuild.lang.textual.modules import Place
+
+_READ_A_STEP: Final = 10_000
+_PARSED_A_STEP: Final = 100
+
+_KEY: Final = re.compile(r'\s*(?:"([^"]*)"|\'([^\']*)\'|([^."\'\s]+))\s*(?P<dot>\.|$)')
+
+
+def read(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return limits.string(_text(given["path"], "read", frame, compilation), given.span, compilation)
+
+
+def read_lines(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = _text(given["path"], "read_lines", frame, compilation)
+    limits.count(text.count("\n"), given.span, compilation)
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    limits.length(max(map(len, lines), default=0), given.span, compilation)
+    return limits.items(tuple(line.removesuffix("\r") for line in lines), given.span, compilation)
+
+
+def read_toml(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = _text(given["path"], "read_toml", frame, compilation)
+    compilation.count(given.span, len(text) // _PARSED_A_STEP + 1)
+    try:
+        document = tomllib.loads(text.replace("\r\n", "\n"), parse_float=_Number)
+    except (ValueError, RecursionError) as error:
+        raise _malformed(given, "TOML", error) from None
+    return limits.string(_found(document, given, "TOML"), given.span, compilation)
+
+
+def read_json(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = _text(given["path"], "read_json", frame, compilation)
+    compilation.count(given.span, len(text) // _PARSED_A_STEP + 1)
+    try:
+        document = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _malformed(given, "JSON", error) from None
+    return limits.string(_found(document, given, "JSON"), given.span, compilation)
+
+
+class _Number(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _malformed(given: Arguments, language: str, error: Exception) -> SourceError:
+    reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+    return SourceError(problems.malformed(given["path"].span, given.text("path"), language, reason))
+
+
+def _found(document: object, given: Arguments, language: str) -> str:
+    """The text of a scalar by its dotted key, in which a number is the index of an item."""
+    span, text = given["key"].span, given.text("key")
+    value, before = document, ""
+    for name, end in _parts(text, span):
+        names = _names(value)
+        if name not in names:
+            near = suggest(name, names) or ""
+            raise SourceError(problems.no_such_key(span, name, before, given.text("path"), near, list(names)))
+        value, before = names[name], text[:end]
+    return _scalar(value, given, language)
+
+
+def _parts(key: str, span: Span) -> Iterator[tuple[str, int]]:
+    """The names of a dotted key, each with where it ends."""
+    at, more = 0, True
+    while more:
+        found = _KEY.match(key, at)
+        if found is None:
+            raise SourceError(problems.bad_key(span, key))
+        yield next(part for part in found.groups()[:3] if part is not None), found.start("dot")
+        at, more = found.end(), bool(found["dot"])
+
+
+def _names(value: object) -> Mapping[str, object]:
+    if isinstance(value, Mapping):
+        return value
+    return {str(at): one for at, one in enumerate(value)} if isinstance(value, list) else {}
+
+
+def _scalar(value: object, given: Arguments, language: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping | list) or value is None:
+        kind = "null" if value is None else "a list" if isinstance(value, list) else "a table"
+        if language == "JSON" and kind == "a table":
+            kind = "an object"
+        raise SourceError(problems.no_scalar(given["key"].span, given.text("key"), kind))
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def glob(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    """The files, directories and links of the module that a pattern matches, in bytewise order."""
+    argument = given["pattern"]
+    text = plain(given.text("pattern"), frame)
+    pattern = _inside(text, argument, "glob", frame)
+    try:
+        paths = globs.match(
+            _place(frame), pattern, visit=lambda names: compilation.count(argument.span, names // 10 + 1)
+        )
+    except ValueError as error:
+        raise SourceError(problems.bad_pattern(argument.span, text, str(error))) from None
+    name = f"glob({named(pattern, frame)})"
+    compilation.reads[name] = _digest("\0".join(paths).encode(errors="surrogateescape"))
+    return limits.items(tuple(paths), argument.span, compilation)
+
+
+def _text(argument: Given, word: str, frame: Frame, compilation: Compilation) -> str:
+    data = file(argument, word, frame, compilation)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise SourceError(problems.not_text(argument.span, str(argument.value), error.start)) from None
+    compilation.count(argument.span, len(data) // _READ_A_STEP)
+    return text
+
+
+def file(argument: Given, word: str, frame: Frame, compilation: Compilation) -> bytes:
+    """The bytes of a file that a function or source, `word`, is told to read. Raises E0510, E0513."""
+    written = str(argument.value)
+    path = _inside(written, argument, word, frame)
+    place = _place(frame)
+    kind = place.kind(path)
+    if kind == "dir" or kind == "other":
+        raise SourceError(problems.no_file(argument.span, word, written, kind))
+    try:
+        if kind is None:
+            raise FileNotFoundError(path)
+        data = place.read(path)
+    except FileNotFoundError:
+        near = _near(path, frame)
+        module = frame.module.module.file.source.name
+        raise SourceError(
+            problems.missing(argument.span, word, near, module, literal=argument.literal)
+        ) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SourceError(problems.unreadable(argument.span, word, written, reason)) from None
+    except UserError as error:
+        raise SourceError(problems.unreadable(argument.span, word, written, str(error))) from None
+    compilation.reads[named(path, frame)] = _digest(data)
+    return data
+
+
+def optional_file(path: str, frame: Frame, compilation: Compilation) -> bytes | None:
+    """The bytes of a file that need not be there; `path` is normal."""
+    if _place(frame).kind(path) not in ("file", "link"):
+        return None
+    try:
+        data = _place(frame).read(path)
+    except OSError:
+        return None
+    compilation.reads[named(path, frame)] = _digest(data)
+    return data
+
+
+def _inside(path: str, argument: Given, word: str, frame: Frame) -> str:
+    """The path below the module's directory, normal. Raises E0513."""
+    found = None if path.startswith("/") else globs.normal(path)
+    if found is None:
+        raise SourceError(problems.leaves(argument.span, word, path))
+    return found
+
+
+def _near(path: str, frame: Frame) -> str:
+    """A path that is meant, perhaps: another name in the directory, or the name of a directory on the way."""
+    directory, _, name = path.rpartition("/")
+    while directory and _place(frame).kind(directory) is None:
+        directory, _, name = directory.rpartition("/")
+    near = suggest(name, _place(frame).names(directory or "."))
+    if near is None:
+        return ""
+    length = len(directory) + 1 + len(name) if directory else len(name)
+    return posixpath.join(directory, near) + path[length:]
+
+
+def _place(frame: Frame) -> Place:
+    return frame.module.module.place
+
+
+def named(path: str, frame: Frame) -> str:
+    """How a file is called beside its module's name."""
+    return posixpath.join(posixpath.dirname(frame.module.module.file.source.name), path)
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{sha256(data).hexdigest()}"

@@ -1,0 +1,59 @@
+"""Selections of the command line: `NAME`, `module.NAME`, `NAME[axis=value,…]` (spec sections 13 and 22)."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from pybuild.lang.diagnostics import SourceError
+from pybuild.lang.textual.problems import expansion as problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_SELECTION: Final = re.compile(r"(?P<name>[^\[\]]*)(?:\[(?P<inside>.*)\])?", re.DOTALL)
+_CHOICE: Final = re.compile(
+    r"""\s*(?P<axis>[^=,\s"]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^,"]*?))\s*(?P<end>,|$)""",
+    re.DOTALL,
+)
+
+
+@frozen
+class Selection:
+    """`text` as written; `name` and the axes with `_` for `-`; values as texts."""
+
+    text: str
+    name: str
+    choices: tuple[tuple[str, str], ...]
+
+
+def parse(text: str) -> Selection:
+    """Raises E0706 for what can't be read."""
+    found = _SELECTION.fullmatch(text)
+    if found is None:
+        raise SourceError(problems.bad_selection(text, "a bracket stands alone"))
+    if not found["name"]:
+        raise SourceError(problems.bad_selection(text, "it has no name"))
+    inside = found["inside"]
+    choices = _choices(text, inside) if inside is not None else ()
+    return Selection(text, found["name"].replace("-", "_"), choices)
+
+
+def _choices(text: str, inside: str) -> tuple[tuple[str, str], ...]:
+    out: dict[str, str] = {}
+    position, comma = 0, False
+    while position < len(inside) or comma:
+        found = _CHOICE.match(inside, position)
+        if found is None:
+            raise SourceError(problems.bad_selection(text, "`axis=value` expected"))
+        axis = found["axis"].replace("-", "_")
+        if axis in out:
+            raise SourceError(problems.bad_selection(text, f"`{axis}` is chosen twice"))
+        quoted = found["quoted"]
+        out[axis] = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else found["plain"]
+        position, comma = found.end(), found["end"] == ","
+        if comma and position == len(inside):
+            break
+    return tuple(out.items())

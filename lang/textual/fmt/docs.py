@@ -1,0 +1,266 @@
+"""Documents: text with places where its lines may be broken, and how they are laid out in a width.
+
+str        text on one line
+Concat     parts one after the other
+Group      parts whose `Line`s are either all spaces or all line ends; breaks if it doesn't fit
+Chain      the same for operators: breaks inside a broken group only, as outside brackets a line end has a meaning
+Nest       parts that lie one step deeper in a broken group
+Line       its `flat` text, or a line end
+Trailing   text before a line end of a broken group, and nothing in a flat one
+Remark     a comment at the end of a line: it has no width
+Rows       a string of several rows
+Choice     one document if it fits flat, else another
+
+A group fits if all text up to the next place where a line can be broken does. What contains a comment or a `HARD`
+line end is `broken` from the start. Nothing recurses, and each place looks at most a width ahead.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
+WIDTH: Final = 100
+"""Columns that lines are broken to fit in, and joined if they do."""
+
+WHOLE: Final = 120
+"""Columns of a line that the author has not broken."""
+
+STEP: Final = 4
+
+
+class Concat:
+    __slots__ = ("broken", "parts")
+
+    def __init__(self, parts: Iterable[Doc]) -> None:
+        self.parts: list[Doc] = list(parts)
+        self.broken = _breaks(self.parts)
+
+
+class Group(Concat):
+    __slots__ = ()
+
+
+class Nest(Concat):
+    __slots__ = ()
+
+
+class Chain(Concat):
+    """`level` is the precedence of its operators. Operands after the first are a step deeper if `nested`."""
+
+    __slots__ = ("level", "nested")
+
+    def __init__(self, parts: Iterable[Doc], level: int) -> None:
+        super().__init__(parts)
+        self.level = level
+        self.nested = True
+
+    def extend(self, parts: list[Doc]) -> None:
+        self.parts += parts
+        self.broken = self.broken or _breaks(parts)
+
+
+class Line:
+    __slots__ = ("broken", "flat")
+
+    def __init__(self, flat: str, *, broken: bool = False) -> None:
+        self.flat = flat
+        self.broken = broken
+
+
+class Trailing:
+    __slots__ = ("text",)
+    broken = False
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class Remark:
+    __slots__ = ("text",)
+    broken = True
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class Rows:
+    """`rows` follow `first`. If `moves`, they are relative to a step below the line's indentation, and the last one
+    to that indentation itself if it is only the `closing` quotes; else they stand in the first column."""
+
+    __slots__ = ("closing", "first", "moves", "rows")
+    broken = False
+
+    def __init__(self, first: str, rows: list[str], *, moves: bool, closing: bool) -> None:
+        self.first = first
+        self.rows = rows
+        self.moves = moves
+        self.closing = closing
+
+    def shifted(self, indent: int) -> list[str]:
+        if not self.moves:
+            return self.rows
+        margin = " " * (indent + STEP)
+        out = [margin + row if row else "" for row in self.rows]
+        if self.closing:
+            out[-1] = " " * indent + self.rows[-1]
+        return out
+
+
+class Choice:
+    __slots__ = ("flat", "other")
+
+    def __init__(self, flat: Concat, other: Doc) -> None:
+        self.flat = flat
+        self.other = other
+
+    @property
+    def broken(self) -> bool:
+        return self.flat.broken
+
+
+Doc = str | Concat | Line | Trailing | Remark | Rows | Choice
+
+SOFT: Final = Line("")
+SPACE: Final = Line(" ")
+HARD: Final = Line("", broken=True)
+
+_FLAT, _OUTSIDE, _INSIDE = 0, 1, 2
+"""How a part is laid out: on one line; in broken groups, outside brackets or inside."""
+
+Frame = tuple[int, int, Doc]
+
+
+def _breaks(parts: Iterable[Doc]) -> bool:
+    return any(not isinstance(part, str) and part.broken for part in parts)
+
+
+def render(doc: Doc, indent: int, width: int = WIDTH) -> list[str]:
+    """The lines of a document that starts at `indent`, which is on the first line too."""
+    return _Layout(indent, width).lines(doc)
+
+
+def flat(doc: Doc) -> str:
+    """The text of a document on one line."""
+    if isinstance(doc, str):
+        return doc
+    out: list[str] = []
+    waiting: list[Any] = [doc]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            out.append(one)
+        elif isinstance(one, Concat):
+            waiting.extend(reversed(one.parts))
+        elif isinstance(one, Choice):
+            waiting.append(one.flat)
+        elif isinstance(one, Line):
+            out.append(one.flat)
+    return "".join(out)
+
+
+class _Layout:
+    def __init__(self, indent: int, width: int) -> None:
+        self._width = width
+        self._done: list[str] = []
+        self._line = [" " * indent]
+        self._column = indent
+        self._indent = indent
+        self._stack: list[Frame] = []
+
+    def lines(self, doc: Doc) -> list[str]:
+        stack = self._stack
+        stack.append((self._indent, _OUTSIDE, doc))
+        while stack:
+            indent, mode, one = stack.pop()
+            if isinstance(one, str):
+                self._text(one)
+            elif isinstance(one, Concat):
+                self._parts(one, indent, mode)
+            elif isinstance(one, Line):
+                if mode == _FLAT and not one.broken:
+                    self._text(one.flat)
+                else:
+                    self._end_line(" " * indent)
+            elif isinstance(one, Trailing):
+                self._text(one.text if mode != _FLAT else "")
+            elif isinstance(one, Remark):
+                self._line.append(f"  {one.text}")
+            elif isinstance(one, Rows):
+                self._rows(one, indent)
+            elif not one.flat.broken and self._fits(one.flat):
+                stack.append((indent, _FLAT, one.flat))
+            else:
+                stack.append((indent, mode, one.other))
+        self._end_line("")
+        return self._done
+
+    def _text(self, text: str) -> None:
+        self._line.append(text)
+        self._column += len(text)
+
+    def _end_line(self, margin: str) -> None:
+        self._done.append("".join(self._line))
+        self._line = [margin]
+        self._column = len(margin)
+
+    def _rows(self, one: Rows, indent: int) -> None:
+        self._text(one.first)
+        for row in one.shifted(indent):
+            self._end_line(row)
+
+    def _parts(self, one: Concat, indent: int, mode: int) -> None:
+        """Put the parts of a document on the stack, in the mode that is theirs."""
+        if isinstance(one, Nest):
+            indent += STEP if mode != _FLAT else 0
+        elif isinstance(one, Group):
+            if mode != _FLAT:
+                mode = _INSIDE if one.broken or not self._fits(one) else _FLAT
+        elif isinstance(one, Chain) and mode != _FLAT:
+            if mode == _OUTSIDE:
+                self._stack.extend((indent, mode, _spaced(part)) for part in reversed(one.parts))
+                return
+            mode = _INSIDE if one.broken or not self._fits(one) else _FLAT
+            if one.nested:
+                indent += STEP
+        self._stack.extend((indent, mode, part) for part in reversed(one.parts))
+
+    def _fits(self, doc: Doc) -> bool:
+        """Whether a document fits flat, with what follows up to where a line can end."""
+        room = self._width - self._column
+        rest = len(self._stack)
+        waiting: list[tuple[int, Doc]] = [(_FLAT, doc)]
+        while room >= 0:
+            if not waiting:
+                rest -= 1
+                if rest < 0:
+                    return True
+                waiting.append(self._stack[rest][1:])
+            mode, one = waiting.pop()
+            if isinstance(one, str):
+                room -= len(one)
+            elif isinstance(one, Chain) and mode == _OUTSIDE:
+                waiting.extend((mode, _spaced(part)) for part in reversed(one.parts))
+            elif isinstance(one, Concat):
+                inner = _INSIDE if mode != _FLAT and isinstance(one, Group) else mode
+                waiting.extend((inner, part) for part in reversed(one.parts))
+            elif isinstance(one, Line):
+                if mode != _FLAT or one.broken:
+                    return True
+                room -= len(one.flat)
+            elif isinstance(one, Rows):
+                return room >= len(one.first)
+            elif isinstance(one, Trailing):
+                room -= len(one.text) if mode != _FLAT else 0
+            elif isinstance(one, Choice):
+                waiting.append((mode, one.flat))
+            elif isinstance(one, Remark):
+                return True
+        return False
+
+
+def _spaced(part: Doc) -> Doc:
+    """A part of a chain outside brackets, where no line can end."""
+    return part.flat if isinstance(part, Line) else part

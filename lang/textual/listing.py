@@ -1,0 +1,191 @@
+"""What a program offers, as `pybuild list` shows it: told from the text alone, without values."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from pybuild.lang.textual import modules, tree
+from pybuild.lang.textual.check.walk import preorder
+from pybuild.lang.textual.expand.params import declared
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybuild.lang.source import Span
+
+
+@frozen
+class ListedAxis:
+    """`values` as they are written."""
+
+    name: str
+    values: str
+
+
+@frozen
+class ListedTarget:
+    """`kind` is `target` or `test`; `summary` is the first sentence of `doc`. `platforms` as they are written."""
+
+    name: str
+    kind: str
+    summary: str
+    doc: str
+    axes: tuple[ListedAxis, ...]
+    platforms: tuple[str, ...]
+
+
+@frozen
+class ListedParam:
+    """`default` as it is written, None for a required one."""
+
+    name: str
+    type: str
+    default: str | None
+    summary: str
+    doc: str
+
+
+@frozen
+class ListedGroup:
+    """`members` as they are written."""
+
+    name: str
+    members: tuple[str, ...]
+    summary: str
+    doc: str
+
+
+@frozen
+class ListedSecret:
+    """`id` as it is written, without quotes. `optional`: wherever it is used. `places` are where runs find it, in the
+    order of the file: paths, `$NAME`."""
+
+    id: str
+    optional: bool
+    places: tuple[str, ...] = ()
+
+
+@frozen
+class Listing:
+    """What the root file declares, in its order, without private names; secrets and ids of SSH agents that it or the
+    modules it uses name. `default` is what is built when nothing is named, "" if that has to be said."""
+
+    default: str
+    targets: tuple[ListedTarget, ...]
+    groups: tuple[ListedGroup, ...]
+    params: tuple[ListedParam, ...]
+    secrets: tuple[ListedSecret, ...]
+    ssh: tuple[str, ...]
+
+
+def listing(program: modules.Program) -> Listing:
+    decls = [decl for decl in program.root.file.decls if not _private(decl)]
+    targets = tuple(_target(decl) for decl in decls if isinstance(decl, tree.Target))
+    named = next((decl.name.name for decl in program.root.file.decls if isinstance(decl, tree.Default)), "")
+    plain = [target.name for target in targets if target.kind == "target"]
+    return Listing(
+        default=named or (plain[0] if len(plain) == 1 else ""),
+        targets=targets,
+        groups=tuple(_group(decl) for decl in decls if isinstance(decl, tree.Group)),
+        params=tuple(_param(decl) for decl in decls if isinstance(decl, tree.Param)),
+        secrets=_secrets(program),
+        ssh=_agents(program),
+    )
+
+
+def summary(doc: str) -> str:
+    """The first sentence, in one line."""
+    paragraph = " ".join(doc.strip().split("\n\n", 1)[0].split())
+    return re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+
+
+def _private(decl: tree.Decl) -> bool:
+    name = getattr(decl, "name", None)
+    return isinstance(name, tree.Ident) and name.name.startswith("_")
+
+
+def _target(decl: tree.Target) -> ListedTarget:
+    axes = tuple(
+        ListedAxis(axis.name.name, written(axis.values.span))
+        for axis in decl.axes
+        if isinstance(axis, tree.AxisFor)
+    )
+    platforms = tuple(written(one.span) for one in decl.on)
+    return ListedTarget(decl.name.name, decl.kind, summary(decl.doc), decl.doc, axes, platforms)
+
+
+def _group(decl: tree.Group) -> ListedGroup:
+    value = decl.value
+    members = value.items if isinstance(value, tree.List) else (value,)
+    return ListedGroup(
+        decl.name.name, tuple(written(one.span) for one in members), summary(decl.doc), decl.doc
+    )
+
+
+def _param(decl: tree.Param) -> ListedParam:
+    default = written(decl.default.span) if decl.default is not None else None
+    return ListedParam(decl.name.name, str(declared(decl.type)), default, summary(decl.doc), decl.doc)
+
+
+def _secrets(program: modules.Program) -> tuple[ListedSecret, ...]:
+    found: dict[str, ListedSecret] = {}
+    for call in _calls(program, "secret"):
+        id = _argument(call, "id", 0)
+        if id is None:
+            continue
+        text = _text(id)
+        known = found.get(text, ListedSecret(text, True))
+        optional = _argument(call, "optional", None)
+        may_lack = isinstance(optional, tree.Bool) and optional.value
+        places = dict.fromkeys((*known.places, _place(call, text)))
+        found[text] = ListedSecret(text, known.optional and may_lack, tuple(places))
+    return tuple(found.values())
+
+
+def _place(call: tree.Call, id: str) -> str:
+    """Where runs find a secret."""
+    variable, path = _argument(call, "env", None), _argument(call, "at", None)
+    if variable is not None:
+        return f"${_text(variable)}"
+    return _text(path) if path is not None else f"/run/secrets/{id}"
+
+
+def _agents(program: modules.Program) -> tuple[str, ...]:
+    ids = [_argument(call, "id", 0) for call in _calls(program, "ssh")]
+    return tuple(dict.fromkeys(_text(id) if id is not None else "default" for id in ids))
+
+
+def _calls(program: modules.Program, name: str) -> Iterator[tree.Call]:
+    """The calls of something built in, first those of the root file."""
+    others = [module for module in program.modules.values() if module is not program.root]
+    for module in (program.root, *others):
+        for node in preorder(module.file):
+            function = node.function if isinstance(node, tree.Call) else None
+            if isinstance(node, tree.Call) and isinstance(function, tree.Name) and function.name == name:
+                yield node
+
+
+def _argument(call: tree.Call, name: str, place: int | None) -> tree.Expr | None:
+    for at, argument in enumerate(call.arguments):
+        if argument.name.name == name if argument.name is not None else at == place:
+            return argument.value
+    return None
+
+
+def _text(expr: tree.Expr) -> str:
+    if isinstance(expr, tree.String) and all(isinstance(part, tree.Text) for part in expr.parts):
+        return "".join(part.value for part in expr.parts if isinstance(part, tree.Text))
+    return written(expr.span)
+
+
+def written(span: Span) -> str:
+    """The text of a span, in one line."""
+    if span.line == span.end_line:
+        return span.source.line(span.line)[span.column - 1 : span.end_column - 1]
+    lines = [span.source.line(number) for number in range(span.line, span.end_line + 1)]
+    lines[0] = lines[0][span.column - 1 :]
+    lines[-1] = lines[-1][: span.end_column - 1]
+    return " ".join(line.strip() for line in lines)

@@ -1,0 +1,149 @@
+"""Loading a program: the root file and all modules that it uses, each parsed once.
+
+    loaded = load(library's root, library)
+
+Modules are walked depth first with a stack of their own, so that a long chain of them is no deep recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from attrs import frozen
+
+from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.lang.textual import modules, tree
+from pybuild.lang.textual.parse import Parsed, parse
+from pybuild.lang.textual.problems import modules as problems
+from pybuild.lang.textual.trivia import allowed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.source import Source, Span
+
+_UNREADABLE = frozenset({"E0001", "E0002"})
+"""Errors of a header, after which the rest of the file is another language's."""
+
+
+@frozen
+class Loaded:
+    """`program` None: the root file is of another language or edition. Diagnostics are those of loading and of the
+    modules' syntax; warnings about files from outside the project are left out."""
+
+    program: modules.Program | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def load(root: modules.Found, library: modules.Library, parse: Callable[[Source], Parsed] = parse) -> Loaded:
+    """The program of a root file. What is wrong is in the diagnostics; nothing is raised but by the library."""
+    return _Loading(library, parse).load(root)
+
+
+class _Open:
+    """A module whose uses are being loaded. `use` is the one at work."""
+
+    __slots__ = ("module", "rest", "use", "uses")
+
+    def __init__(self, module: modules.Module, uses: dict[str, str]) -> None:
+        self.module = module
+        self.uses = uses
+        self.rest: Iterator[tree.Decl] = iter(module.file.decls)
+        self.use: tree.Use | None = None
+
+    def next(self) -> tree.Use | None:
+        self.use = next((decl for decl in self.rest if isinstance(decl, tree.Use)), None)
+        return self.use
+
+
+class _Loading:
+    __slots__ = ("diagnostics", "done", "edition", "library", "open", "parse", "stack")
+
+    def __init__(self, library: modules.Library, parse: Callable[[Source], Parsed]) -> None:
+        self.library = library
+        self.parse = parse
+        self.diagnostics: list[Diagnostic] = []
+        self.done: dict[str, modules.Module] = {}
+        self.edition = 1
+        self.stack: list[_Open] = []
+        self.open: dict[str, int] = {}
+
+    def load(self, root: modules.Found) -> Loaded:
+        parsed = self.parse(root.source)
+        self.diagnostics.extend(parsed.diagnostics)
+        if any(one.code in _UNREADABLE for one in parsed.diagnostics):
+            return Loaded(None, tuple(self.diagnostics))
+        self.edition = _edition(parsed.file)
+        self._push(root, parsed.file)
+        while self.stack:
+            top = self.stack[-1]
+            use = top.next()
+            if use is not None:
+                self._use(top, use)
+                continue
+            self.stack.pop()
+            del self.open[top.module.key]
+            self.done[top.module.key] = top.module
+        return Loaded(modules.Program(self.done[root.key], self.done), tuple(self.diagnostics))
+
+    def _push(self, found: modules.Found, file: tree.File) -> None:
+        uses: dict[str, str] = {}
+        module = modules.Module(found.key, found.origin, file, found.place, uses, found.recorded)
+        self.open[found.key] = len(self.stack)
+        self.stack.append(_Open(module, uses))
+
+    def _use(self, top: _Open, use: tree.Use) -> None:
+        name = use.alias or use.module
+        found = self._find(top.module, use)
+        if found is None or name is None:
+            return
+        if found.moving and "W0801" not in allowed(top.module.file).get(use.span.line, ()):
+            self.diagnostics.append(problems.moving(_written(use)))
+        if found.key in self.open:
+            self._cycle(found.key)
+        elif found.key in self.done or self._read(found, use):
+            top.uses.setdefault(name.name, found.key)
+
+    def _find(self, importer: modules.Module, use: tree.Use) -> modules.Found | None:
+        if use.path is not None and any(isinstance(part, tree.Interpolation) for part in use.path.parts):
+            self.diagnostics.append(problems.spliced(use.path.span))
+            return None
+        try:
+            return self.library.find(use, importer)
+        except modules.NotFound as missing:
+            self.diagnostics.append(problems.not_found(missing, _written(use), quoted=use.path is not None))
+        except UserError as error:
+            said = error.diagnostic
+            self.diagnostics.append(said if said.labels else said.at(_written(use)))
+        return None
+
+    def _read(self, found: modules.Found, use: tree.Use) -> bool:
+        """Parses a module and makes it the one at work; False if it is none of this edition."""
+        parsed = self.parse(found.source)
+        header = parsed.file.header
+        foreign = any(one.code in _UNREADABLE for one in parsed.diagnostics)
+        if foreign or _edition(parsed.file) != self.edition:
+            reference = header.reference if header else ""
+            place = header.span if header else None
+            self.diagnostics.append(problems.edition(found.source.name, reference, _written(use), place))
+            return False
+        ours = found.origin in (modules.ROOT, modules.PROJECT)
+        self.diagnostics.extend(one for one in parsed.diagnostics if ours or one.level == "error")
+        self._push(found, parsed.file)
+        return True
+
+    def _cycle(self, key: str) -> None:
+        ring = list(islice(self.stack, self.open[key], None))
+        steps = [(one.module.file.source.name, _written(one.use)) for one in ring if one.use is not None]
+        self.diagnostics.append(problems.cycle(steps))
+
+
+def _edition(file: tree.File) -> int:
+    return file.header.edition if file.header else 1
+
+
+def _written(use: tree.Use) -> Span:
+    """The place of what names the module."""
+    if use.path is not None:
+        return use.path.span
+    return use.module.span if use.module is not None else use.span

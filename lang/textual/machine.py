@@ -1,0 +1,111 @@
+"""The LALR stack machine that the tables of grammar.lark are for. Nothing in it recurses."""
+
+from __future__ import annotations
+
+from pybuild.lang.textual.tables import ACTIONS, END, GOTOS, RULES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    Build = Callable[[list[Any]], Any]
+    Saved = tuple[list[int], list[Any], list[int]]
+
+
+class TooDeep(Exception):
+    """An expression nests deeper than the machine's limit; `parts` are those of its innermost part that does."""
+
+    def __init__(self, parts: list[Any]) -> None:
+        super().__init__()
+        self.parts = parts
+
+
+class Machine:
+    """Reads tokens and builds values: `builders` by the names in the tables. `growing` are those that make an
+    expression one level deeper, `closing` those whose result counts as flat."""
+
+    __slots__ = ("_builds", "_depths", "_jumps", "_limit", "_states", "_values")
+
+    def __init__(
+        self, builders: Mapping[str, Build], growing: frozenset[str], closing: frozenset[str], limit: int
+    ) -> None:
+        self._states = [0]
+        self._values: list[Any] = []
+        self._depths: list[int] = []
+        self._limit = limit
+        self._builds = [
+            (
+                origin,
+                size,
+                builders[name] if name else None,
+                1 if name in growing else -limit if name in closing else 0,
+            )
+            for origin, size, name in RULES
+        ]
+        self._jumps: dict[tuple[int, str, str], int] = {}
+
+    def save(self) -> Saved:
+        return self._states.copy(), self._values.copy(), self._depths.copy()
+
+    def restore(self, saved: Saved) -> None:
+        self._states, self._values, self._depths = (part.copy() for part in saved)
+
+    def accepts(self, kind: str) -> bool:
+        """Whether the state at the top goes on with a token of this kind."""
+        return kind in ACTIONS[self._states[-1]]
+
+    @property
+    def states(self) -> Sequence[int]:
+        return self._states
+
+    def feed(self, kinds: Sequence[str], values: Sequence[Any]) -> int:
+        """Take tokens; the index of the first that can't stand where it does, -1 if all can. Raises TooDeep."""
+        states, stack, depths = self._states, self._values, self._depths
+        for index, kind in enumerate(kinds):
+            while True:
+                action = ACTIONS[states[-1]].get(kind)
+                if action is None:
+                    return index
+                if action >= 0:
+                    states.append(action)
+                    stack.append(values[index])
+                    depths.append(0)
+                    break
+                self._reduce(~action, kind)
+        return -1
+
+    def _reduce(self, rule: int, kind: str) -> None:
+        states, stack, depths = self._states, self._values, self._depths
+        origin, size, build, deeper = self._builds[rule]
+        if build is None:
+            del states[-1]
+        elif size:
+            parts = stack[-size:]
+            depth = max(depths[-size:]) + deeper
+            if depth > self._limit:
+                raise TooDeep(parts)
+            del states[-size:], stack[-size:], depths[-size:]
+            stack.append(build(parts))
+            depths.append(max(depth, 0))
+        else:
+            stack.append(build([]))
+            depths.append(0)
+        states.append(self._goto(states[-1], origin, kind))
+
+    def _goto(self, state: int, origin: str, kind: str) -> int:
+        """Where `origin` leads from `state`, past all reductions before `kind` that only pass the value on."""
+        key = (state, origin, kind)
+        found = self._jumps.get(key)
+        if found is None:
+            found = GOTOS[state][origin]
+            while (action := ACTIONS[found].get(kind, 0)) < 0 and self._builds[~action][2] is None:
+                found = GOTOS[state][self._builds[~action][0]]
+            self._jumps[key] = found
+        return found
+
+    def finish(self) -> Any:
+        """The value of the whole, after its last token. The machine must be between declarations."""
+        while self._states[-1] != END:
+            self._reduce(~ACTIONS[self._states[-1]]["$END"], "$END")
+        return self._values[-1]

@@ -1,0 +1,30 @@
+"""The forms of owners, modes and ports (spec section 9, E0515), which the check and the expansion hold values to."""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+OWNER: Final = re.compile(r"[^\s:]+(?::[^\s:]+)?")
+"""`user[:group]`."""
+
+SYMBOLIC: Final = re.compile(
+    r"[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*"
+)
+"""A mode such as `u=rwX,go=rX`."""
+
+MOST_MODE: Final = 0o7777
+
+_PORT: Final = re.compile(r"([0-9]{1,5})(/tcp|/udp)?")
+_MOST_PORT: Final = 65535
+
+
+def port(text: str) -> str | None:
+    """`PORT/tcp` or `PORT/udp`; None for what is no port."""
+    found = _PORT.fullmatch(text)
+    if found is None or not 1 <= int(found[1]) <= _MOST_PORT:
+        return None
+    return f"{int(found[1])}{found[2] or '/tcp'}"

@@ -1,0 +1,197 @@
+"""A tree as plain values and back: what a cache of parsed files keeps, which `marshal` can write.
+
+    (FORMAT, header, comments, declarations, groups)
+
+Nodes are numbered as they stand in `groups`, parts before what they are parts of. A group has nodes of one class, as
+columns: the number of the class, then the four numbers of their spans, then each field. In a column a part is the
+number of its node, several are a tuple of numbers, none is None; the three other members are such parts too. Columns
+make reading fast, and nothing recurses.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, repeat
+
+from attrs import fields
+
+from pybuild.lang.source import Source, Span
+from pybuild.lang.textual import tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
+    Plain = tuple[Any, ...]
+    Column = tuple[Any, ...]
+
+FORMAT: Final = 1
+"""Raised when the tree or the form of its columns changes."""
+
+_NODES: Final = tuple(
+    one for one in vars(tree).values() if isinstance(one, type) and issubclass(one, tree.Node)
+)
+_CLASSES: Final = tuple(one for one in _NODES if one not in (tree.Node, tree.Expr, tree.File, tree.Ready))
+_NUMBERS: Final = {one: number for number, one in enumerate(_CLASSES)}
+_SCALARS: Final = {"str": str, "int": int, "bool": bool}
+
+
+class _Field:
+    """`kind` is `scalar`, `span`, `part` or `parts`; `classes` are those of a value, or of each part."""
+
+    __slots__ = ("classes", "kind", "name", "optional")
+
+    def __init__(self, name: str, annotation: str) -> None:
+        self.name = name
+        self.optional = annotation.endswith(" | None")
+        inner = annotation.removesuffix(" | None")
+        self.kind = "scalar" if inner in _SCALARS else "span" if inner == "Span" else "part"
+        if inner.startswith("tuple["):
+            self.kind, inner = "parts", inner.removeprefix("tuple[").removesuffix(", ...]")
+        self.classes = frozenset(chain.from_iterable(map(_classes, inner.split(" | "))))
+
+
+def _classes(name: str) -> Iterable[type]:
+    """The classes that a name in an annotation of the tree stands for."""
+    found: Any = _SCALARS.get(name) or getattr(tree, name, Span)
+    members: tuple[type, ...] = getattr(found, "__args__", (found,))
+    return (one for member in members for one in (member, *_CLASSES) if issubclass(one, member))
+
+
+_FIELDS: Final = {
+    node: tuple(_Field(one.name, str(one.type)) for one in fields(node) if one.name != "span")
+    for node in _CLASSES
+}
+
+
+def to_plain(file: tree.File) -> Plain:
+    """What `from_plain` makes the same file of."""
+    roots: list[tree.Node] = [*file.decls, *file.comments, *([file.header] if file.header else [])]
+    groups: dict[tuple[int, int], list[tree.Node]] = {}
+    for node, height in _heights(roots).items():
+        groups.setdefault((height, _NUMBERS[type(node)]), []).append(node)
+    order = sorted(groups)
+    numbers = {node: number for number, node in enumerate(chain.from_iterable(groups[key] for key in order))}
+    return (
+        FORMAT,
+        None if file.header is None else numbers[file.header],
+        tuple(numbers[one] for one in file.comments),
+        tuple(numbers[one] for one in file.decls),
+        tuple(_group(_CLASSES[key[1]], groups[key], numbers) for key in order),
+    )
+
+
+def _heights(roots: list[tree.Node]) -> dict[tree.Node, int]:
+    """All nodes below the roots, each with how many levels are below it."""
+    heights: dict[tree.Node, int] = {}
+    waiting = [(node, False) for node in reversed(roots)]
+    while waiting:
+        node, opened = waiting.pop()
+        parts = _parts(node)
+        if opened or not parts:
+            heights[node] = 1 + max((heights[part] for part in parts), default=-1)
+        else:
+            waiting.append((node, True))
+            waiting += [(part, False) for part in reversed(parts)]
+    return heights
+
+
+def _parts(node: tree.Node) -> list[tree.Node]:
+    out: list[tree.Node] = []
+    for field in _FIELDS[type(node)]:
+        value = getattr(node, field.name)
+        if value is not None and field.kind == "part":
+            out.append(value)
+        elif value is not None and field.kind == "parts":
+            out += value
+    return out
+
+
+def _group(node: type[tree.Node], members: list[tree.Node], numbers: dict[tree.Node, int]) -> Plain:
+    spans = [one.span for one in members]
+    return (
+        _NUMBERS[node],
+        tuple(span.line for span in spans),
+        tuple(span.column for span in spans),
+        tuple(span.end_line for span in spans),
+        tuple(span.end_column for span in spans),
+        *(_column(field, [getattr(one, field.name) for one in members], numbers) for field in _FIELDS[node]),
+    )
+
+
+def _column(field: _Field, values: list[Any], numbers: dict[tree.Node, int]) -> Column:
+    if field.kind == "part":
+        return tuple(None if value is None else numbers[value] for value in values)
+    if field.kind == "parts":
+        return tuple(None if value is None else tuple(numbers[one] for one in value) for value in values)
+    if field.kind == "span":
+        return tuple((span.line, span.column, span.end_line, span.end_column) for span in values)
+    return tuple(values)
+
+
+def from_plain(value: object, source: Source) -> tree.File:
+    """The file that `to_plain` gave `value` for, of the same text. Raises ValueError if it gave no such value."""
+    try:
+        return _file(value, source)
+    except (TypeError, IndexError, KeyError) as error:
+        raise ValueError(f"not a tree: {error}") from None
+
+
+def _file(value: Any, source: Source) -> tree.File:
+    _demand(type(value) is tuple and len(value) == 5 and value[0] == FORMAT)
+    _, header, comments, decls, groups = value
+    made: list[Any] = []
+    for number, *columns in groups:
+        _demand(type(number) is int and 0 <= number < len(_CLASSES))
+        node = _CLASSES[number]
+        _demand(len(columns) == 4 + len(_FIELDS[node]))
+        count = len(columns[0])
+        _demand(all(type(column) is tuple and len(column) == count for column in columns))
+        spans = _spans(source, columns[:4])
+        parts = [
+            _values(field, column, made, source)
+            for field, column in zip(_FIELDS[node], columns[4:], strict=True)
+        ]
+        made += map(node, spans, *parts)
+    members = _Field("decls", "tuple[Decl, ...]"), _Field("comments", "tuple[Comment, ...]")
+    (found_decls,), (found_comments,) = (
+        _values(field, (column,), made, source)
+        for field, column in zip(members, (decls, comments), strict=True)
+    )
+    (found_header,) = _values(_Field("header", "Header | None"), (header,), made, source)
+    text = source.text
+    span = Span(source, 1, 1, text.count("\n") + 1, len(text) - text.rfind("\n"))
+    return tree.File(span, source, found_header, found_decls, found_comments)
+
+
+def _demand(holds: bool) -> None:
+    if not holds:
+        raise ValueError("not a tree")
+
+
+def _spans(source: Source, columns: list[Column]) -> Iterable[Span]:
+    for column in columns:
+        _demand(set(map(type, column)) <= {int} and min(column, default=1) >= 1)
+    return map(Span, repeat(source), *columns)
+
+
+def _values(field: _Field, column: Column, made: list[Any], source: Source) -> Iterable[Any]:
+    """The values of a field from its column."""
+    if field.kind == "scalar":
+        _demand(set(map(type, column)) <= field.classes)
+        return column
+    if field.kind == "span":
+        return _spans(source, list(zip(*column, strict=True)) or [()] * 4)
+    if field.kind == "part":
+        _found(field, [index for index in column if index is not None], made)
+        _demand(field.optional or None not in column)
+        return [None if index is None else made[index] for index in column]
+    _demand(set(map(type, column)) <= {tuple, type(None)} and (field.optional or None not in column))
+    _found(field, list(chain.from_iterable(filter(None, column))), made)
+    return [None if indexes is None else tuple([made[index] for index in indexes]) for indexes in column]
+
+
+def _found(field: _Field, indexes: list[int], made: list[Any]) -> None:
+    """Whether all are nodes that have been made, of the field's classes."""
+    _demand(set(map(type, indexes)) <= {int} and min(indexes, default=0) >= 0)
+    _demand({type(made[index]) for index in indexes} <= field.classes)

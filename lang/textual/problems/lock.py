@@ -1,0 +1,32 @@
+"""What can be wrong with pins: E0802, E0803."""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import Diagnostic, Label
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.source import Span
+
+
+def not_locked(key: str, span: Span | None) -> Diagnostic:
+    """E0802: a reference without an entry, under `--locked`."""
+    return Diagnostic(
+        f"`{key}` is not in pybuild.lock",
+        code="E0802",
+        labels=[Label(span, "needs an entry under `--locked`")] if span is not None else [],
+        notes=[("help", "run `pybuild lock` and commit pybuild.lock")],
+    )
+
+
+def differs(key: str, said: str, span: Span | None) -> Diagnostic:
+    """E0803: what a reference leads to has not the content that the lock file says; `said` is how that was found."""
+    return Diagnostic(
+        f"`{key}` differs from pybuild.lock",
+        code="E0803",
+        labels=[Label(span, "has another content than when it was locked")] if span is not None else [],
+        notes=[
+            ("note", said),
+            ("help", f"if the change is meant, run `pybuild lock --update '{key}'`"),
+        ],
+    )

@@ -1,0 +1,100 @@
+"""Comments that mean something: the header, docs, and lints that are allowed (spec sections 4 and 16)."""
+
+from __future__ import annotations
+
+import re
+
+from pybuild.lang.source import Source, Span
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.problems import syntax
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Final
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.textual.modules import Program
+
+EDITION: Final = 1
+LEVEL: Final = 0
+"""`pybuild:EDITION.LEVEL` is what this version reads, with all below."""
+
+_HEADER: Final = re.compile(r"#[ \t]*syntax[ \t]*=[ \t]*(\S+)", re.IGNORECASE)
+_REFERENCE: Final = re.compile(r"pybuild:([0-9]{1,6})(?:\.([0-9]{1,6}))?\Z")
+_ALLOW: Final = re.compile(r"#[ \t]*pybuild:[ \t]*allow[ \t]+(.*)")
+_CODE: Final = re.compile(r"\bW[0-9]{4}\b")
+
+
+def header(
+    source: Source, comments: Sequence[tree.Comment]
+) -> tuple[tree.Header | None, tuple[tree.Comment, ...], list[Diagnostic]]:
+    """The `# syntax=` line, the comments without it, and what is wrong with it."""
+    first = source.line(1)
+    found = _HEADER.match(first)
+    if found is None:
+        allowed = "W0802" in _CODE.findall(first) and _ALLOW.match(first)
+        missing = [] if allowed else [syntax.no_header(Span(source, 1, 1, 1, 1))]
+        return None, tuple(comments), missing
+    span = Span(source, 1, found.start(1) + 1, 1, found.end(1) + 1)
+    reference = found[1]
+    asked = _REFERENCE.match(reference)
+    problems = []
+    if asked is None or int(asked[1]) == 0:
+        problems.append(syntax.unknown_frontend(span, reference))
+    elif (int(asked[1]), int(asked[2] or 0)) > (EDITION, LEVEL):
+        problems.append(syntax.newer_edition(span, reference, f"pybuild:{EDITION}.{LEVEL}"))
+    edition = int(asked[1]) if asked else EDITION
+    return tree.Header(span, reference, edition), tuple(comments[1:]), problems
+
+
+def is_header(text: str) -> bool:
+    """Whether a comment would be the header in the first line."""
+    return _HEADER.match(text) is not None
+
+
+def silenced(text: str) -> frozenset[str] | None:
+    """The lints that a comment allows; None for one that is about something else."""
+    found = _ALLOW.match(text)
+    return frozenset(_CODE.findall(found[1])) if found else None
+
+
+def docs(comments: Sequence[tree.Comment]) -> dict[int, str]:
+    """By line, the doc of a declaration that starts there: the comment lines directly above it. `allow` comments are
+    none of it."""
+    out: dict[int, str] = {}
+    block: list[str] = []
+    before = 0
+    for comment in comments:
+        if not comment.own_line or comment.span.column != 1:
+            continue
+        line = comment.span.line
+        if line == 1 and _HEADER.match(comment.text):
+            continue
+        if line != before + 1:
+            block = []
+        out.pop(line, None)
+        before = line
+        if not _ALLOW.match(comment.text):
+            block.append(comment.text[1:].removeprefix(" ").rstrip())
+        out[line + 1] = block  # type: ignore[assignment]
+    return {line: "\n".join(block).strip("\n") for line, block in out.items()}
+
+
+def allowed(file: tree.File) -> Mapping[int, frozenset[str]]:
+    """By line, the lints that a `# pybuild: allow CODE` comment on the line above silences."""
+    out = {}
+    for comment in file.comments:
+        found = _ALLOW.match(comment.text)
+        if found:
+            out[comment.span.line + 1] = frozenset(_CODE.findall(found[1]))
+    return out
+
+
+def is_allowed(warning: Diagnostic, program: Program) -> bool:
+    """Whether the line above a warning about one of the program's files silences it."""
+    span = warning.span
+    if span is None:
+        return False
+    files = [one.file for one in program.modules.values() if one.file.source is span.source]
+    return any(warning.code in allowed(file).get(span.line, ()) for file in files)

@@ -1,0 +1,93 @@
+"""Attestations of an image in a registry: how its index, its manifest and what is said of it hang together.
+
+BuildKit stores them beside an image's manifest: entries of its index that no platform takes, whose layers are
+in-toto statements.
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from pybuild.compiler.reference import parse
+from pybuild.runtime.image.manifest import Index
+from pybuild.runtime.registry.pull import RegistryProvider
+from pybuild.runtime.registry.transfer import Transfer, read_blob
+from pybuild.runtime.sources.choice import ATTESTATION, read_manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pybuild.runtime.engine import Engine
+    from pybuild.runtime.image.descriptor import Descriptor
+    from pybuild.runtime.solver.types import Cancellation
+    from pybuild.runtime.sources.resolve import Resolved
+
+    Read = Callable[[Descriptor], bytes]
+
+REFERENCE = "vnd.docker.reference.digest"
+"""Annotation of an index entry: the manifest that it is about."""
+PREDICATE = "in-toto.io/predicate-type"
+"""Annotation of a layer: what its statement says."""
+
+
+@frozen
+class AttestationChain:
+    """Digests, "" for what there is not, and the bytes of those blobs with their descriptors. `statements` of the
+    predicate types that were asked for are among the blobs."""
+
+    root: str
+    image_manifest: str
+    attestation_manifest: str = ""
+    blobs: Mapping[str, tuple[Descriptor, bytes]] = field(factory=dict, repr=False)
+
+
+def attestation_chain(
+    engine: Engine, found: Resolved, predicates: tuple[str, ...], cancellation: Cancellation
+) -> AttestationChain:
+    """That of an image for a platform. Raises UserError, Cancelled."""
+    ref = parse(found.ref)
+    transfer = Transfer(None, cancellation)
+    provider = RegistryProvider(
+        engine.images.client().repositories(ref.domain, ref.path, cancelled=cancellation)
+    )
+    blobs: dict[str, tuple[Descriptor, bytes]] = {}
+
+    def read(descriptor: Descriptor) -> bytes:
+        engine.store.lease("blob", descriptor.digest)
+        data = read_blob(engine.store, provider, descriptor, transfer)
+        blobs[descriptor.digest] = descriptor, data
+        return data
+
+    said = _attestation(engine, found, read)
+    read(found.manifest)
+    if said is not None:
+        manifest = read_manifest(said, read, ref.familiar)
+        for layer in () if isinstance(manifest, Index) else manifest.layers:
+            if layer.annotations.get(PREDICATE) in predicates:
+                read(layer)
+    return AttestationChain(found.digest, found.manifest.digest, "" if said is None else said.digest, blobs)
+
+
+def _attestation(engine: Engine, found: Resolved, read: Read) -> Descriptor | None:
+    """The index entry of what is said about the image."""
+    from pybuild.runtime.image.descriptor import Descriptor
+
+    if found.digest == found.manifest.digest:
+        return None
+    root = Descriptor("", found.digest, engine.store.blobs.size(found.digest))
+    index = read_manifest(root, read, found.ref)
+    if not isinstance(index, Index):
+        return None
+    root = Descriptor(index.media_type, root.digest, root.size)
+    read(root)
+    about = found.manifest.digest
+    return next(
+        (
+            one
+            for one in index.manifests
+            if one.annotations.get(ATTESTATION) == "attestation-manifest"
+            and one.annotations.get(REFERENCE) == about
+        ),
+        None,
+    )

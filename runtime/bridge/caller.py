@@ -1,0 +1,63 @@
+"""What a frontend in a container is told: of the build's attributes, its client and its builder."""
+
+from __future__ import annotations
+
+import json
+
+from attrs import frozen
+
+from pybuild.compiler import platforms
+from pybuild.compiler.ops import Platform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pybuild.compiler.image import Image
+    from pybuild.compiler.protos.worker_pb2 import WorkerRecord
+
+_PRODUCT = "buildkit"
+
+
+@frozen
+class Caller:
+    """What a frontend is told of its builder: the session of the client, and the worker that it is."""
+
+    session: str = ""
+    worker: str = "pybuild"
+    labels: Mapping[str, str] = {}
+    platforms: tuple[Platform, ...] = ()
+
+
+def variables(image: Image, options: Mapping[str, str], caller: Caller) -> list[str]:
+    """The environment of a frontend: the image's, and what it is asked for."""
+    given = [
+        f"BUILDKIT_FRONTEND_OPT_{number}={key}={options[key]}" for number, key in enumerate(sorted(options))
+    ]
+    worker = {
+        "id": caller.worker,
+        "labels": dict(caller.labels),
+        "platforms": [_platform(one) for one in caller.platforms or (platforms.default(),)],
+        "gcPolicy": None,
+    }
+    return [
+        *image.config.env,
+        *given,
+        f"BUILDKIT_SESSION_ID={caller.session}",
+        f"BUILDKIT_WORKERS={json.dumps([worker])}",
+        f"BUILDKIT_EXPORTEDPRODUCT={_PRODUCT}",
+    ]
+
+
+def worker_record(caller: Caller) -> WorkerRecord:
+    from pybuild.compiler.protos.worker_pb2 import WorkerRecord
+
+    record = WorkerRecord(ID=caller.worker, Labels=caller.labels)
+    for one in caller.platforms or (platforms.default(),):
+        record.platforms.add(Architecture=one.architecture, OS=one.os, Variant=one.variant)
+    return record
+
+
+def _platform(one: Platform) -> dict[str, str]:
+    found = {"architecture": one.architecture, "os": one.os, "variant": one.variant}
+    return {name: value for name, value in found.items() if value}

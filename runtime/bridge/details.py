@@ -1,0 +1,90 @@
+"""Typed details of errors on the wire: messages of `errdefs` as BuildKit packs them, JSON under type URLs of its own.
+
+`errdefs.Solve` is in protobuf's JSON form, the others in that of Go's encoder: fields by their names in the proto
+files, bytes as base64. Needs the extra `pybuild[buildkit]`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from google.protobuf.any_pb2 import Any
+from google.protobuf.json_format import MessageToDict, MessageToJson, Parse, ParseError
+from google.protobuf.message import Message
+
+from pybuild.compiler.llb.sourcemap import (
+    decode_ranges,
+    decode_source_info,
+    encode_ranges,
+    encode_source_info,
+)
+from pybuild.compiler.llb.wire import DefinitionError
+from pybuild.compiler.protos import errdefs_pb2, gateway_pb2, ops_pb2, policysession_pb2
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pybuild.lang.source import Span
+
+_PREFIX = "github.com/moby/buildkit/"
+_TYPES: dict[str, type[Message]] = {
+    "errdefs.Vertex+json": errdefs_pb2.Vertex,
+    "errdefs.Source+json": errdefs_pb2.Source,
+    "errdefs.Solve+json": errdefs_pb2.Solve,
+    "errdefs.Frontend+json": errdefs_pb2.Frontend,
+    "errdefs.FrontendCap+json": errdefs_pb2.FrontendCap,
+    "errdefs.Subrequest+json": errdefs_pb2.Subrequest,
+    "gatewayapi.ExitMessage+json": gateway_pb2.ExitMessage,
+    "policysession.DecisionResponse+json": policysession_pb2.DecisionResponse,
+}
+_URLS = {kind: _PREFIX + name for name, kind in _TYPES.items()}
+
+
+def packed(message: Message) -> Any:
+    """A detail that holds `message`, one of those kinds."""
+    if isinstance(message, errdefs_pb2.Solve):
+        text = MessageToJson(message, indent=None)
+    else:
+        text = json.dumps(MessageToDict(message, preserving_proto_field_name=True), separators=(",", ":"))
+    return Any(type_url=_URLS[type(message)], value=text.encode())
+
+
+def unpacked(detail: Any) -> Message | None:
+    """The message in a detail; None for one of another kind, or that can't be read."""
+    kind = _TYPES.get(detail.type_url.removeprefix(_PREFIX))
+    if kind is None:
+        return None
+    found = kind()
+    try:
+        Parse(detail.value, found, ignore_unknown_fields=True)
+    except (ParseError, UnicodeDecodeError, RecursionError):
+        return None
+    return found
+
+
+def sources(spans: Iterable[Span]) -> Iterator[errdefs_pb2.Source]:
+    """The places of an error, as one message a run of spans of the same file."""
+    found: errdefs_pb2.Source | None = None
+    file = None
+    for span in spans:
+        if found is None or span.source is not file:
+            if found is not None:
+                yield found
+            file = span.source
+            info = ops_pb2.SourceInfo.FromString(encode_source_info(file))
+            found = errdefs_pb2.Source(info=info)
+        found.ranges.extend(ops_pb2.Range.FromString(one) for one in encode_ranges(span))
+    if found is not None:
+        yield found
+
+
+def spans_of(source: errdefs_pb2.Source) -> tuple[Span, ...]:
+    """The places that such a message names; none where they are not in the file."""
+    try:
+        file = decode_source_info(source.info.SerializeToString())
+        found = decode_ranges((one.SerializeToString() for one in source.ranges), file)
+    except DefinitionError:
+        return ()
+    lines = file.text.count("\n") + 1
+    return tuple(span for span in found if 1 <= span.line <= span.end_line <= lines)

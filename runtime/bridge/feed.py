@@ -1,0 +1,86 @@
+"""What a process in a container reads, as it comes from the frontend."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+
+_ROOM = 64
+"""Pieces that wait for the process to read; who brings another one waits for it too."""
+_LOOKS = 100
+"""Milliseconds between two looks at whether somebody still wants it to be read."""
+
+
+class Feed:
+    """Writes to a descriptor, and closes it: it is the feed's. Thread-safe. A process that has ended reads nothing
+    more: what is left goes nowhere."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_blocking(fd, False)
+        self._fd = fd
+        self._changed = threading.Condition()
+        self._pieces: deque[bytes] = deque()
+        self._ended = False
+        self._dropped = False
+        self._thread = threading.Thread(target=self._run, name="container input", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more may be written."""
+        return self._ended
+
+    def write(self, data: bytes) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._pieces) < _ROOM or self._dropped)
+            if data and not self._dropped:
+                self._pieces.append(data)
+                self._changed.notify_all()
+
+    def end(self) -> None:
+        """Nothing comes after what was written. Idempotent."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def drop(self) -> None:
+        """The process has ended. Returns when the descriptor is closed. Idempotent."""
+        with self._changed:
+            self._ended = self._dropped = True
+            self._pieces.clear()
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while (data := self._next()) is not None:
+                self._write(data)
+        except OSError:
+            with self._changed:
+                self._dropped = True
+                self._changed.notify_all()
+        finally:
+            os.close(self._fd)
+
+    def _next(self) -> bytes | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._pieces or self._ended)
+            if not self._pieces:
+                return None
+            self._changed.notify_all()
+            return self._pieces.popleft()
+
+    def _write(self, data: bytes) -> None:
+        """Raises OSError: nobody reads it any more."""
+        room = select.poll()
+        room.register(self._fd, select.POLLOUT)
+        left = memoryview(data)
+        while left and not self._dropped:
+            if not room.poll(_LOOKS):
+                continue
+            try:
+                left = left[os.write(self._fd, left) :]
+            except BlockingIOError:
+                continue

@@ -1,0 +1,84 @@
+"""The states of one frontend, by the ids under which it names them."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from attrs import frozen
+
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.graph import Edge
+    from pybuild.compiler.protos.ops_pb2 import Definition
+
+
+class NoSuchRef(UserError):
+    """A frontend names a state by an id that it was not given."""
+
+
+@frozen
+class Ref:
+    """`definition` is what the state was asked for with, None for one that a frontend made."""
+
+    edge: Edge
+    definition: Definition | None = None
+
+
+class Refs:
+    """Thread-safe. The id of the empty file system is "". *Kept* are snapshots of failed steps, which can be mounted
+    and are the state of nothing."""
+
+    def __init__(self) -> None:
+        self._refs: dict[str, Ref] = {}
+        self._kept: dict[str, int] = {}
+        self._guard = threading.Lock()
+
+    def add(self, edge: Edge | None, definition: Definition | None = None) -> str:
+        """A new id."""
+        if edge is None:
+            return ""
+        id = _new()
+        with self._guard:
+            self._refs[id] = Ref(edge, definition)
+        return id
+
+    def keep(self, snapshot: int | None) -> str:
+        """The id of a snapshot, each time the same."""
+        if snapshot is None:
+            return ""
+        with self._guard:
+            known = next((id for id, one in self._kept.items() if one == snapshot), None)
+            if known is None:
+                known = _new()
+                self._kept[known] = snapshot
+            return known
+
+    def read(self, id: str) -> Edge:
+        """The state of an id, to be read. Raises NoSuchRef: also for the empty file system's."""
+        with self._guard:
+            found = self._refs.get(id)
+            if found is None:
+                raise NoSuchRef(f"no such ref: {id}, all [{' '.join(self._refs)}]")
+        return found.edge
+
+    def returned(self, id: str) -> Edge | None:
+        """The state of an id in a result. Raises NoSuchRef."""
+        if not id:
+            return None
+        with self._guard:
+            found = self._refs.get(id)
+        if found is None:
+            raise NoSuchRef(f"return reference {id} not found")
+        return found.edge
+
+    def kept(self, id: str) -> int | None:
+        """The snapshot of a failed step; None for another id."""
+        with self._guard:
+            return self._kept.get(id)
+
+
+def _new() -> str:
+    return os.urandom(13).hex()

@@ -1,0 +1,181 @@
+"""A gRPC server for one peer, on a unix socket, whose calls may wait for one another: each has a thread of its own.
+
+Errors go out as `google.rpc.Status` with their details. Needs the extra `pybuild[buildkit]`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from concurrent.futures import Executor, Future
+from functools import partial
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+
+from pybuild.compiler.services import methods
+from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.runtime.solver.types import Cancellation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from google.protobuf.descriptor import ServiceDescriptor
+    from google.protobuf.message import Message
+    from google.rpc.status_pb2 import Status
+
+    from pybuild.compiler.services import Method
+
+    StatusOf = Callable[[BaseException], Status]
+    Context = grpc.ServicerContext
+
+MOST_CALLS = 1000
+"""Calls at once; further ones are refused, never queued."""
+LARGEST_MESSAGE = 16 << 20
+"""Bytes of a message that comes in. What goes out has no limit, as a file that is read may be larger."""
+_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    ("grpc.max_metadata_size", LARGEST_MESSAGE),
+    ("grpc.absolute_max_metadata_size", LARGEST_MESSAGE),
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+_DETAILS = "grpc-status-details-bin"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_ANSWERING = 0.5
+"""Seconds that calls have to send their answers when the server ends."""
+_PATIENCE = 5.0
+"""Seconds that cancelled calls have to end when the server does."""
+
+
+class Server:
+    """Serves the methods of `service` that `methods_of` has by their names: each is given its request, or an iterator
+    of them, and a cancellation that comes when the peer gives the call up. They may raise UserError, Cancelled;
+    anything else is a bug, told on stderr. `status_of` says what the peer hears."""
+
+    def __init__(
+        self, path: str, service: ServiceDescriptor, methods_of: object, status_of: StatusOf
+    ) -> None:
+        """Accepts calls at once. Raises OSError."""
+        self._status_of = status_of
+        self._threads = _Threads()
+        threads: Any = self._threads  # the stubs ask for a pool, the library for an executor
+        self._server = grpc.server(threads, options=_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
+        handlers = {
+            name: self._handler(getattr(methods_of, name), one)
+            for name, one in methods(service).items()
+            if hasattr(methods_of, name)
+        }
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service.full_name, handlers),)
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), self._server)
+        try:
+            self._server.add_insecure_port(f"unix:{path}")
+        except RuntimeError as error:
+            raise OSError(f"{path}: {error}") from None
+        self._server.start()
+
+    def stop(self) -> None:
+        """Let calls that have an answer send it, give up the others, and see all end. Idempotent."""
+        self._server.stop(_ANSWERING).wait()
+        self._threads.join(_PATIENCE)
+
+    def _handler(self, behaviour: Callable[..., Any], method: Method) -> grpc.RpcMethodHandler[Any, Any]:
+        reading, writing = method.request.FromString, _encoded
+        if method.server_streaming:
+            assert method.client_streaming
+            many: Any = partial(self._many, behaviour)
+            return grpc.stream_stream_rpc_method_handler(many, reading, writing)
+        one: Any = partial(self._one, behaviour)
+        return grpc.unary_unary_rpc_method_handler(one, reading, writing)
+
+    def _one(self, behaviour: Callable[..., Message], request: Message, context: Context) -> Message:
+        try:
+            return behaviour(request, _cancellation(context))
+        except BaseException as error:
+            self._fail(error, context)
+            raise
+
+    def _many(
+        self, behaviour: Callable[..., Iterator[Message]], requests: Iterator[Message], context: Context
+    ) -> Iterator[Message]:
+        cancellation = _cancellation(context)
+        try:
+            yield from behaviour(_until_gone(requests, context), cancellation)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._fail(error, context)
+            raise
+        finally:
+            cancellation.cancel()
+
+    def _fail(self, error: BaseException, context: Context) -> None:
+        """End the call with an error. Raises."""
+        if not isinstance(error, UserError):
+            traceback.print_exception(error)
+        status = self._status_of(error)
+        if status.details:
+            context.set_trailing_metadata(((_DETAILS, status.SerializeToString()),))
+        context.abort(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message)
+
+
+def _cancellation(context: Context) -> Cancellation:
+    found = Cancellation()
+    if not context.add_callback(found.cancel):
+        found.cancel()
+    return found
+
+
+def _until_gone(requests: Iterator[Message], context: Context) -> Iterator[Message]:
+    """The messages of a peer. Raises Cancelled when it has given the call up."""
+    try:
+        yield from requests
+    except Exception:
+        if context.is_active():
+            raise
+        raise Cancelled from None
+
+
+def _encoded(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+class _Threads(Executor):
+    """A thread for each piece of work, at once."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._alive: set[threading.Thread] = set()
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        thread = threading.Thread(
+            target=self._run, args=(future, partial(work, *args, **options)), daemon=True, name="call"
+        )
+        with self._guard:
+            self._alive.add(thread)
+        thread.start()
+        return future
+
+    def _run(self, future: Future[Any], work: Callable[[], Any]) -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            with self._guard:
+                self._alive.discard(threading.current_thread())
+
+    def join(self, seconds: float) -> None:
+        """Wait for all to end, that long in all."""
+        end = time.monotonic() + seconds
+        with self._guard:
+            left = list(self._alive)
+        for thread in left:
+            thread.join(max(0.0, end - time.monotonic()))

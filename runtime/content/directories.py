@@ -1,0 +1,199 @@
+"""Directories of the store that outlive builds and are no snapshots: cache mounts, git repositories, local trees.
+
+    caches/ID/ORIGIN/NUMBER    a cache mount; `….lock` beside it is its lock
+    caches/ID/ORIGIN/gone-…    one taken out of use (`runtime.ops.caches`), alike
+    git/NAME.git               a repository; its lock is locks/git-NAME.git
+    filesync/KEY/NUMBER        a client's directory; `….lock` beside it is its lock
+
+Whoever uses one holds its lock (`flock`, shared or not) and tells `note_use`. A row is no more than what is told of a
+directory: a cache or a repository without one is there too. A lock without a guard may be taken away with its
+directory: it is waited for by `wait_lock`, and the directory looked for once it is held.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from time import time
+
+from attrs import frozen
+
+from pybuild.runtime.content.labels import CACHE_MOUNT, REGULAR
+from pybuild.runtime.content.locks import try_lock
+from pybuild.runtime.snapshots.removal import remove_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybuild.runtime.content.store import Store
+
+
+GONE = "gone-"
+
+
+@frozen
+class Directory:
+    """`path`, `lock` and `guard` are relative to the store. Who holds the guard alone keeps others from starting to
+    use the directory; "" where the lock does that itself."""
+
+    path: str
+    lock: str
+    type: str
+    guard: str = ""
+    description: str = ""
+    created: float = 0.0
+    used: float | None = None
+    uses: int = 0
+    size: int | None = None
+
+
+def note_use(store: Store, path: str, lock: str, type: str, description: str) -> None:
+    """A build is about to use, or has used, a directory. `path` and `lock` are relative to the store."""
+    now = time()
+    with store.transaction() as db:
+        db.execute(
+            "INSERT INTO directory VALUES (?, ?, ?, ?, ?, ?, 1, NULL) ON CONFLICT (path) DO UPDATE SET "
+            "used = excluded.used, uses = uses + 1, size = NULL",
+            (path, lock, type, description, now, now),
+        )
+
+
+def directories(store: Store) -> list[Directory]:
+    """All that are there, by their paths."""
+    found = {one.path: one for one in (*_caches(store), *_repositories(store))}
+    for row in store.query("SELECT path, lock, type, description, created, used, uses, size FROM directory"):
+        path, lock, type, description, created, used, uses, size = row
+        if not os.path.isdir(store.path(str(path))):
+            continue
+        guard = found[str(path)].guard if str(path) in found else ""
+        found[str(path)] = Directory(
+            str(path),
+            str(lock),
+            str(type),
+            guard,
+            str(description),
+            float(str(created)),
+            float(str(used)),
+            int(str(uses)),
+            None if size is None else int(str(size)),
+        )
+    return [found[path] for path in sorted(found)]
+
+
+def in_use(store: Store, one: Directory) -> bool:
+    """Whether somebody uses a directory, or is about to choose it."""
+    if not one.guard:
+        return is_locked(store.path(one.lock))
+    # Those who choose a directory count on a free lock staying free while they hold the guard.
+    try:
+        guard = try_lock(store.path(one.guard))
+    except FileNotFoundError:
+        return False  # gone meanwhile
+    if guard is None:
+        return True
+    with guard:
+        return is_locked(store.path(one.lock))
+
+
+def is_locked(path: str) -> bool:
+    """Whether somebody holds the lock of this file. It is tried, and so held for a moment: whoever wants it must
+    wait for it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def take_away(store: Store, one: Directory) -> bool:
+    """Delete a directory and what is known of it; False if somebody uses it."""
+    aside = os.path.join(store.work, os.urandom(8).hex())
+    guard = lock = None
+    try:
+        guard = try_lock(store.path(one.guard)) if one.guard else None
+        if one.guard and guard is None:
+            return False
+        lock = try_lock(store.path(one.lock))
+        if lock is None:
+            return False
+        with store.transaction() as db:
+            db.execute("DELETE FROM directory WHERE path = ?", (one.path,))
+        os.rename(store.path(one.path), aside)
+        lock.remove()
+        if guard is not None and os.listdir(os.path.dirname(guard.path)) == [os.path.basename(guard.path)]:
+            guard.remove()
+        _remove_empty(store, os.path.dirname(one.path))
+    except FileNotFoundError:  # gone meanwhile
+        if lock is not None:
+            lock.remove()
+    finally:
+        for held in (lock, guard):
+            if held is not None:
+                held.release()
+    remove_tree(aside)
+    return True
+
+
+def _remove_empty(store: Store, path: str) -> None:
+    """Remove a directory, and those it is in, as far as nothing is left in them."""
+    while os.path.dirname(path):
+        try:
+            os.rmdir(store.path(path))
+        except OSError:
+            return
+        path = os.path.dirname(path)
+
+
+def forget_missing(store: Store) -> None:
+    """Delete the rows of directories that are gone."""
+    paths = [str(row[0]) for row in store.query("SELECT path FROM directory")]
+    gone = [(path,) for path in paths if not os.path.isdir(store.path(path))]
+    if gone:
+        with store.transaction() as db:
+            db.executemany("DELETE FROM directory WHERE path = ?", gone)
+
+
+def keep_size(store: Store, path: str, used: float | None, size: int) -> None:
+    """Remember the size of a directory, unless it was used since."""
+    with store.transaction() as db:
+        db.execute("UPDATE directory SET size = ? WHERE path = ? AND used IS ?", (size, path, used))
+
+
+def _caches(store: Store) -> Iterator[Directory]:
+    for id in _names(store.path("caches")):
+        for origin in _names(store.path("caches", id)):
+            place = os.path.join("caches", id, origin)
+            for name in _names(store.path(place)):
+                if name.isdigit():
+                    path = os.path.join(place, name)
+                    guard = os.path.join(place, "lock")
+                    yield _unrecorded(store, path, path + ".lock", CACHE_MOUNT, guard, "cached mount")
+
+
+def _repositories(store: Store) -> Iterator[Directory]:
+    for name in _names(store.path("git")):
+        if not name.endswith(".lock"):
+            lock = os.path.join("locks", "git-" + name)
+            yield _unrecorded(store, os.path.join("git", name), lock, REGULAR, "", "shared git repo")
+
+
+def _unrecorded(store: Store, path: str, lock: str, type: str, guard: str, description: str) -> Directory:
+    try:
+        created = os.stat(store.path(path)).st_mtime
+    except FileNotFoundError:
+        created = 0.0
+    return Directory(path, lock, type, guard, description, created)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []

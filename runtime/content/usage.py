@@ -1,0 +1,285 @@
+"""What the store holds, as records that can be told and pruned one by one.
+
+A record is a snapshot with the blobs that its layer was pulled or exported as, a directory that outlives builds
+(`directories.py`), a blob that belongs to no snapshot, or what was fetched of a blob before its transfer ended.
+Sizes add up to what the store takes: nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+
+from attrs import evolve, frozen
+
+from pybuild.runtime.content.directories import directories, in_use, is_locked, keep_size
+from pybuild.runtime.content.labels import CACHE_MOUNT, INTERNAL, REGULAR
+from pybuild.runtime.content.reachable import reachable
+from pybuild.runtime.content.sizes import tree_size
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pybuild.runtime.content.directories import Directory
+    from pybuild.runtime.content.store import Store
+
+SNAPSHOT, DIRECTORY, BLOB, PART = "snapshot", "directory", "blob", "part"
+
+
+@frozen
+class UsageRecord:
+    """`kind` and `name` say where it lies: the number of a snapshot, the path of a directory, the digest of a blob,
+    the name of a part. `tree` is the bytes of its files, None where they were not measured, `blobs` those of a
+    snapshot's blobs. `used` is None for what no build has used since it was made. What is `in_use` is held by a
+    living process, itself or by what is based on it."""
+
+    id: str
+    kind: str
+    name: str
+    type: str = REGULAR
+    description: str = ""
+    tree: int | None = None
+    created: float = 0.0
+    used: float | None = None
+    uses: int = 0
+    mutable: bool = False
+    in_use: bool = False
+    shared: bool = False
+    parents: tuple[str, ...] = ()
+    blobs: int = 0
+    directory: Directory | None = None
+
+    @property
+    def size(self) -> int:
+        """In bytes, as far as measured."""
+        return (self.tree or 0) + self.blobs
+
+    def field(self, path: Sequence[str]) -> str | None:
+        """What a filter expression sees."""
+        present = {"inuse": self.in_use, "mutable": self.mutable, "immutable": not self.mutable}
+        present |= {"shared": self.shared, "private": not self.shared}
+        if path[0] in present:
+            return "" if present[path[0]] else None
+        texts = {"id": self.id, "type": self.type, "description": self.description}
+        texts |= {"parents": ";".join(self.parents), "parent": ";".join(self.parents)}
+        return texts.get(path[0]) or None
+
+
+def snapshot_id(snapshot: int) -> str:
+    return f"snapshot-{snapshot}"
+
+
+def records(store: Store) -> list[UsageRecord]:
+    """All records, unmeasured ones among them."""
+    leases = _leases(store)
+    images = _image_blobs(store)
+    layers = _layers(store)
+    return [
+        *_snapshots(store, leases, images, layers),
+        *(_of_directory(store, one) for one in directories(store)),
+        *_blobs(store, leases, images, {digest for _, digest, _ in layers}),
+        *_parts(store),
+    ]
+
+
+def measured(store: Store, record: UsageRecord) -> UsageRecord:
+    """The record with its size; what is measured is remembered. A directory that is in use has none: it changes."""
+    if record.tree is not None:
+        return record
+    if record.kind == SNAPSHOT:
+        return evolve(record, tree=_measure_snapshot(store, int(record.name)))
+    if record.in_use:
+        return evolve(record, tree=0)
+    size = tree_size(store.path(record.name))
+    keep_size(store, record.name, record.used, size)
+    return evolve(record, tree=size)
+
+
+def remeasure(store: Store, removed: Iterable[int]) -> None:
+    """Snapshots are gone: files that others have in common with them are counted there from here on."""
+    from pybuild.runtime.snapshots.kinship import kin
+
+    gone = frozenset(removed)
+    sized = store.query("SELECT snapshot FROM usage WHERE size IS NOT NULL") if gone else []
+    stale = [
+        (number,)
+        for (number,) in sized
+        if not gone.isdisjoint(kin(os.fsencode(store.path("snapshots", str(number), "fs"))))
+    ]
+    if stale:
+        with store.transaction() as db:
+            db.executemany("UPDATE usage SET size = NULL WHERE snapshot = ?", stale)
+
+
+# Snapshots
+
+
+def _snapshots(
+    store: Store, leases: set[tuple[str, str]], images: frozenset[str], layers: Sequence[tuple[int, str, int]]
+) -> list[UsageRecord]:
+    rows = store.query(
+        "SELECT id, parent, origin, shares, created, type, description, used, uses, size FROM snapshot "
+        "LEFT JOIN usage ON snapshot = id WHERE kind != 'removed' ORDER BY id DESC"
+    )
+    blobs = _claimed(layers)
+    held: set[int] = set()
+    shared: set[int] = {number for number, digest, _ in layers if digest in images}
+    found = []
+    for row in rows:  # the latest first: what is based on a snapshot comes before it
+        id, parent, origin, shares, size, uses = (_number(row[at]) for at in (0, 1, 2, 3, 9, 8))
+        assert id is not None
+        needed = [one for one in dict.fromkeys((parent, origin)) if one is not None]
+        if id in held or not leases.isdisjoint((("snapshot", str(id)), ("made", str(id)))):
+            held.update((id, *needed))
+        if id in shared:
+            shared.update(needed)
+        found.append(
+            UsageRecord(
+                snapshot_id(id),
+                SNAPSHOT,
+                str(id),
+                str(row[5] or REGULAR),
+                str(row[6] or ""),
+                0 if shares else size,
+                float(str(row[4])),
+                None if row[7] is None else float(str(row[7])),
+                uses or 0,
+                in_use=id in held,
+                shared=id in shared,
+                parents=tuple(map(snapshot_id, needed)),
+                blobs=blobs.get(id, 0),
+            )
+        )
+    return found
+
+
+def _measure_snapshot(store: Store, snapshot: int) -> int:
+    directory = store.path("snapshots", str(snapshot))
+    size = tree_size(directory, linked=os.path.exists(os.path.join(directory, "linked")))
+    with store.transaction() as db:
+        db.execute(
+            "INSERT INTO usage (snapshot, size) SELECT id, ? FROM snapshot WHERE id = ? "
+            "ON CONFLICT (snapshot) DO UPDATE SET size = excluded.size",
+            (size, snapshot),
+        )
+    return size
+
+
+def _layers(store: Store) -> list[tuple[int, str, int]]:
+    """Of each snapshot the blobs of its layer, once each: its number, their digests and sizes."""
+    rows = store.query("SELECT DISTINCT snapshot, digest, size FROM layer ORDER BY snapshot")
+    return [(int(str(number)), str(digest), int(str(size))) for number, digest, size in rows]
+
+
+def _claimed(layers: Sequence[tuple[int, str, int]]) -> dict[int, int]:
+    """The bytes of blobs that are counted with each snapshot: with the first of those that have a blob."""
+    counted: set[str] = set()
+    bytes: dict[int, int] = {}
+    for number, digest, size in layers:
+        if digest not in counted:
+            counted.add(digest)
+            bytes[number] = bytes.get(number, 0) + size
+    return bytes
+
+
+# Other records
+
+
+def _of_directory(store: Store, one: Directory) -> UsageRecord:
+    prefix = "cache" if one.type == CACHE_MOUNT else one.path.partition(os.sep)[0]
+    return UsageRecord(
+        f"{prefix}-{sha256(os.fsencode(one.path)).hexdigest()[:24]}",
+        DIRECTORY,
+        one.path,
+        one.type,
+        one.description,
+        one.size,
+        one.created,
+        one.used,
+        one.uses,
+        mutable=True,
+        in_use=in_use(store, one),
+        directory=one,
+    )
+
+
+def _blobs(
+    store: Store, leases: set[tuple[str, str]], images: frozenset[str], claimed: set[str]
+) -> list[UsageRecord]:
+    names = {
+        digest: str(ref)
+        for ref, root in store.query("SELECT ref, digest FROM resolved")
+        for digest in reachable(store.blobs, [str(root)])
+    }
+    found = []
+    for entry in _scanned(store.blobs.root):
+        digest = "sha256:" + entry.name
+        if digest in claimed:
+            continue
+        try:
+            stat = entry.stat()
+        except FileNotFoundError:
+            continue
+        found.append(
+            UsageRecord(
+                f"blob-{entry.name}",
+                BLOB,
+                digest,
+                description=f"pulled from {names[digest]}" if digest in names else f"blob {digest}",
+                tree=stat.st_blocks * 512,
+                created=stat.st_mtime,
+                used=stat.st_mtime,
+                uses=1,
+                in_use=("blob", digest) in leases,
+                shared=digest in images,
+            )
+        )
+    return found
+
+
+def _parts(store: Store) -> list[UsageRecord]:
+    found = []
+    for entry in _scanned(store.path("ingest")):
+        name = entry.name.removesuffix(".part")
+        if name != entry.name:
+            stat = entry.stat()
+            found.append(
+                UsageRecord(
+                    f"part-{name}",
+                    PART,
+                    entry.name,
+                    INTERNAL,
+                    f"part of blob sha256:{name}",
+                    stat.st_blocks * 512,
+                    stat.st_mtime,
+                    stat.st_mtime,
+                    mutable=True,
+                    in_use=is_locked(store.path("ingest", name + ".lock")),
+                )
+            )
+    return found
+
+
+def _leases(store: Store) -> set[tuple[str, str]]:
+    """What living processes have leased: kinds and names."""
+    rows = [tuple(map(str, row)) for row in store.query("SELECT owner, kind, ref FROM lease")]
+    living = {owner: is_locked(store.path("work", owner + ".lock")) for owner in {row[0] for row in rows}}
+    return {(kind, ref) for owner, kind, ref in rows if living[owner]}
+
+
+def _image_blobs(store: Store) -> frozenset[str]:
+    """The blobs of the images that have names in the store."""
+    return frozenset(reachable(store.blobs, (str(row[0]) for row in store.query("SELECT digest FROM image"))))
+
+
+def _scanned(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []
+
+
+def _number(value: object) -> int | None:
+    return None if value is None else int(str(value))

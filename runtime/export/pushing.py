@@ -1,0 +1,46 @@
+"""Pushing the image of an output, with the registries and the logins of a build."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybuild.compiler.reference import Reference
+    from pybuild.runtime.engine import Engine
+    from pybuild.runtime.export.build import Push
+    from pybuild.runtime.image.assemble import Image
+    from pybuild.runtime.progress.observer import Tracked
+    from pybuild.runtime.registry.client import Client
+
+
+def pusher(engine: Engine) -> Push:
+    """What brings images to the registries of their names for this engine's build."""
+
+    def bring(image: Image, name: Reference, *, insecure: bool, by_digest: bool, tracked: Tracked) -> None:
+        from pybuild.runtime.registry.push import push
+        from pybuild.runtime.registry.transfer import Transfer
+
+        client, close = client_for(engine, name, insecure=insecure)
+        try:
+            transfer = Transfer(tracked, engine.cancellation)
+            push(client, engine.store, image.target, name, transfer, by_digest=by_digest)
+        finally:
+            close()
+
+    return bring
+
+
+def client_for(engine: Engine, name: Reference, *, insecure: bool) -> tuple[Client, Callable[[], None]]:
+    """The client for the registry of a name, which may be `insecure`, and what closes it."""
+    if not insecure:
+        return engine.images.client(), _nothing
+    from pybuild.runtime.registry.client import Client
+    from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
+
+    client = Client(Hosts([RegistryConfig(name.domain, insecure=True)]), engine.client.credentials)
+    return client, client.close
+
+
+def _nothing() -> None:
+    pass

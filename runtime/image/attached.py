@@ -1,0 +1,46 @@
+"""What is attested of the manifests of one image, written beside them."""
+
+from __future__ import annotations
+
+from pybuild.runtime.image import spdx
+from pybuild.runtime.image.packageurl import package_url
+from pybuild.runtime.image.statements import attest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.runtime.image.assemble import ImageOptions, Part, Result
+    from pybuild.runtime.image.descriptor import Descriptor
+    from pybuild.runtime.image.layers import Layers
+    from pybuild.runtime.image.statements import Attested, Predicate, Put
+
+
+def makes_index(result: Result, options: ImageOptions) -> bool:
+    """Whether something is attested of the result that has it listed in an index."""
+    return any(options.inline or not one.inline_only for one in result.predicates)
+
+
+def attached(
+    put: Put, layers: Layers, results: Sequence[Result], parts: Sequence[Part], options: ImageOptions
+) -> list[Attested]:
+    """The attestation manifests, of the results of which something is said."""
+    made = []
+    for result, (manifest, _, listed, _) in zip(results, parts, strict=True):
+        if result.predicates:
+            names = [package_url("docker", name, result.platform) for name in options.names]
+            predicates = [_supplemented(one, layers, result, listed) for one in result.predicates]
+            made.append(attest(put, manifest, predicates, names, artifact=options.artifact))
+    return made
+
+
+def _supplemented(
+    predicate: Predicate, layers: Layers, result: Result, listed: Sequence[Descriptor]
+) -> Predicate:
+    """A bill of materials of the result with the layers that its files lie in."""
+    if not (predicate.core and predicate.type == spdx.DOCUMENT):
+        return predicate
+    found: dict[bytes, str] = {}
+    for snapshot, layer in zip(layers.chain(result.snapshot), listed, strict=True):
+        found.update(dict.fromkeys(layers.files(snapshot), layer.digest))
+    return predicate.with_data(spdx.with_layers(predicate.data, found.get))

@@ -1,0 +1,83 @@
+"""Build ops: the definition in a file of an input, solved in place of the op.
+
+The input, the file's name and the errors are those of BuildKit's op; a builder other than LLB is refused as there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from attrs import evolve
+
+from pybuild.compiler.ops import BuildOp
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.cache.records import digest_of
+from pybuild.runtime.ops.results import Snapshot
+from pybuild.runtime.sources.expansion import look_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pybuild.compiler.graph import Edge, Vertex
+    from pybuild.runtime.ops.results import Result
+    from pybuild.runtime.snapshots.types import Tree
+    from pybuild.runtime.solver.types import Cancellation
+
+SEMANTICS = "build 1"
+LLB_BUILDER = -1
+INPUT = "buildkit.llb.definition"
+"""Name of the input that holds the definition, and of its file where the op names none."""
+FILENAME = "llbbuild.filename"
+
+
+class BuildHandler:
+    """`solve` brings about a state as a snapshot, `tree` reads a result."""
+
+    recorded = True
+    limited = False  # what it solves is
+    pure_key = True
+
+    def __init__(
+        self, solve: Callable[[Edge, Cancellation], Snapshot], tree: Callable[[Result], Tree]
+    ) -> None:
+        self._solve = solve
+        self._tree = tree
+
+    def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
+        return digest_of(SEMANTICS, evolve(vertex, inputs=()).digest)
+
+    def outside(self, vertex: Vertex) -> str:
+        return ""
+
+    def content(self, vertex: Vertex, index: int, result: Result, cancellation: Cancellation) -> str | None:
+        return None
+
+    def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
+        from pybuild.compiler.llb.decode import EmptyDefinition, decode_definition
+        from pybuild.compiler.llb.validate import validated
+
+        op = vertex.op
+        assert isinstance(op, BuildOp)
+        if op.builder != LLB_BUILDER:
+            raise UserError("only LLB builder is currently allowed")
+        if INPUT not in op.inputs:
+            raise UserError(f"no llb definition input {INPUT} found")
+        number = op.inputs[INPUT]
+        if not 0 <= number < len(inputs):
+            raise UserError(f"invalid index {number}")
+        try:
+            found = decode_definition(self._read(inputs[number], op.attrs.get(FILENAME) or INPUT))
+        except EmptyDefinition:
+            return [Snapshot(None)]
+        return [self._solve(validated(found), cancellation)]
+
+    def _read(self, result: Result, name: str) -> bytes:
+        node = look_up(self._tree(result), os.fsencode(name)).node
+        if node is None:
+            raise UserError(f"failed to open {name}: no such file or directory")
+        if not stat.S_ISREG(node.stat.st_mode):
+            raise UserError(f"{name} is not a regular file")
+        with open(node.real, "rb") as file:
+            return file.read()

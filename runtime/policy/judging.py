@@ -1,0 +1,124 @@
+"""What policies say of one source: it is allowed, replaced, or denied, as BuildKit decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from pybuild.compiler.frozenmap import FrozenMap
+from pybuild.compiler.ops import SourceOp
+from pybuild.lang.dockerfile.goquote import quote
+from pybuild.runtime.policy import patterns
+from pybuild.runtime.policy.rules import (
+    ACTIONS,
+    ALLOW,
+    CONVERT,
+    DENY,
+    EQUAL,
+    EXACT,
+    MATCHES,
+    NOT_EQUAL,
+    REGEX,
+    WILDCARD,
+    Constraint,
+    Policy,
+    PolicyError,
+    Rule,
+    Selector,
+    SourceDenied,
+)
+
+_MOST_CHANGES = 20
+
+
+def judged(policies: Sequence[Policy], op: SourceOp) -> SourceOp:
+    """The source as the policies have it; after each change the first one is asked again. Raises PolicyError,
+    SourceDenied."""
+    for _ in range(_MOST_CHANGES + 1):
+        changed = _changed(policies, op)
+        if changed is None:
+            return op
+        op = changed
+    raise PolicyError("too many mutations on a single source: too many operations")
+
+
+def _changed(policies: Sequence[Policy], op: SourceOp) -> SourceOp | None:
+    """What the first policy that changes the source makes of it; None if none does."""
+    for policy in policies:
+        denied = False
+        for rule in policy.rules:
+            if not matches(rule.selector, op):
+                continue
+            if rule.action in (ALLOW, DENY):
+                denied = rule.action == DENY
+            elif rule.action == CONVERT:
+                changed = _converted(rule, op)
+                if changed != op:
+                    return changed
+            else:
+                name, about = ACTIONS.get(rule.action, rule.action), rule.selector.identifier
+                raise PolicyError(f"source policy: rule {name} {about}: unknown type {quote(op.identifier)}")
+        if denied:
+            raise SourceDenied(f"source {quote(op.identifier)} denied by policy: source denied by policy")
+    return None
+
+
+def matches(selector: Selector, op: SourceOp) -> bool:
+    """Whether a rule is about the source. Raises PolicyError."""
+    try:
+        return all(_holds(one, op) for one in selector.constraints) and _named(selector, op.identifier)
+    except PolicyError as error:
+        raise error.within("error matching source policy") from None
+
+
+def _holds(constraint: Constraint, op: SourceOp) -> bool:
+    value = op.attrs.get(constraint.key, "")
+    if constraint.condition == EQUAL:
+        return value == constraint.value
+    if constraint.condition == NOT_EQUAL:
+        return value != constraint.value
+    if constraint.condition == MATCHES:
+        try:
+            return patterns.expression(constraint.value).search(value) is not None
+        except PolicyError as error:
+            raise error.within(f"invalid regex {quote(constraint.value)}") from None
+    raise PolicyError(f"unknown attr condition: {constraint.condition}")
+
+
+def _named(selector: Selector, identifier: str) -> bool:
+    if selector.identifier == identifier:
+        return True
+    if selector.kind == EXACT:
+        return False
+    if selector.kind == REGEX:
+        return patterns.expression(selector.identifier).search(identifier) is not None
+    if selector.kind == WILDCARD:
+        return patterns.wildcard(selector.identifier, identifier) is not None
+    raise PolicyError(f"unknown match type: {selector.kind}")
+
+
+def _converted(rule: Rule, op: SourceOp) -> SourceOp:
+    if rule.update is None:
+        raise PolicyError("error mutating source policy: missing destination for convert rule")
+    try:
+        identifier = _destination(rule.selector, op.identifier, rule.update.identifier)
+    except PolicyError as error:
+        raise error.within("error mutating source policy: error formatting destination") from None
+    attrs = FrozenMap(op.attrs)
+    if any(attrs.get(key, "") != value for key, value in rule.update.attrs.items()):
+        attrs = attrs.updated(rule.update.attrs)
+    return evolve(op, identifier=identifier or op.identifier, attrs=attrs)
+
+
+def _destination(selector: Selector, identifier: str, template: str) -> str:
+    """The identifier that a source gets. A selector that is EXACT leaves it, as BuildKit does."""
+    template = template or selector.identifier
+    if selector.kind == EXACT:
+        return selector.identifier
+    if selector.kind == REGEX:
+        return patterns.replaced(patterns.expression(selector.identifier), identifier, template)
+    found = patterns.wildcard(selector.identifier, identifier)
+    if found is None:
+        return identifier
+    return patterns.expanded(template, patterns.numbered(found, identifier))

@@ -1,0 +1,157 @@
+"""What selectors of source policies match: wildcards, and Go's regular expressions with its templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from pybuild.lang.dockerfile.goquote import quote
+from pybuild.runtime.policy.rules import PolicyError
+
+_REFERENCE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))")
+_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "ascii": r"\x00-\x7f",
+    "blank": r"\t ",
+    "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r"\t\n\v\f\r ",
+    "upper": "A-Z",
+    "word": "0-9A-Za-z_",
+    "xdigit": "0-9A-Fa-f",
+}
+_POSIX = re.compile(r"\[:([a-z]+):\]")
+_PROBLEMS = (
+    ("missing )", "missing closing )"),
+    ("nothing to repeat", "missing argument to repetition operator"),
+    ("unbalanced parenthesis", "unexpected )"),
+    ("unterminated character set", "missing closing ]"),
+)
+"""What Python and Go say of the same mistake."""
+_SPACE = r"\t\n\f\r "
+_QUOTED = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
+_HEXADECIMAL = re.compile(r"\\x\{([0-9A-Fa-f]+)\}")
+
+
+def wildcard(pattern: str, text: str) -> list[str] | None:
+    """What the stars of `pattern` stand for in `text`, each as much as it can from left to right; None if it doesn't
+    match. No star stands for a line break. Raises PolicyError."""
+    if "**" in pattern:
+        raise PolicyError(f'failed to translate wildcard {quote(pattern)} to regexp: invalid wildcard: "**"')
+    first, *parts = pattern.split("*")
+    if not parts:
+        return [] if text == pattern else None
+    stop = len(text) - len(parts[-1])
+    if stop < len(first) or not text.startswith(first) or not text.endswith(parts[-1]):
+        return None
+    stops = [stop]
+    for part in reversed(parts[:-1]):
+        stop = text.rfind(part, len(first), stop)
+        if stop < 0:
+            return None
+        stops.append(stop)
+    start, found = len(first), []
+    for part, stop in zip(parts, reversed(stops), strict=True):
+        found.append(text[start:stop])
+        start = stop + len(part)
+    return None if any("\n" in one for one in found) else found
+
+
+def expression(pattern: str) -> re.Pattern[str]:
+    """Go's regular expression. Raises PolicyError for one that can't be read."""
+    try:
+        return re.compile(_translated(pattern), re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
+        said = error.msg if isinstance(error, re.error) else str(error)
+        known = next((theirs for ours, theirs in _PROBLEMS if said.startswith(ours)), said)
+        raise PolicyError(f"error parsing regexp: {known}: `{pattern}`") from None
+
+
+def _translated(pattern: str) -> str:
+    """In Python's spelling: `$` and `\\z` are the end of the text alone, classes have POSIX's names, `\\Q…\\E` is
+    literal. Raises re.error."""
+    pattern = _QUOTED.sub(lambda found: re.escape(found[1]), pattern)
+    pattern = _HEXADECIMAL.sub(lambda found: f"\\U{int(found[1], 16):08x}", pattern)
+    pattern = pattern.replace("(?<", "(?P<") if "(?<=" not in pattern and "(?<!" not in pattern else pattern
+    return "".join(_pieces(pattern))
+
+
+def _pieces(pattern: str) -> Iterator[str]:
+    index, inside, multiline = 0, -1, _multiline(pattern)
+    while index < len(pattern):
+        char = pattern[index]
+        if char == "\\":
+            yield _escape(pattern[index : index + 2], inside=inside >= 0)
+            index += 2
+            continue
+        posix = _POSIX.match(pattern, index) if inside >= 0 else None
+        if posix is not None and posix[1] in _CLASSES:
+            yield _CLASSES[posix[1]]
+            index = posix.end()
+            continue
+        if inside < 0 and char == "[":
+            inside = index + 1 + pattern.startswith("^", index + 1)
+        elif char == "]" and index > inside >= 0:
+            inside = -1
+        elif char == "[" and inside >= 0:
+            char = r"\["
+        elif char == "$" and inside < 0 and not multiline:
+            char = r"\Z"
+        elif pattern.startswith(("(?=", "(?!", "(?<", "(?P=", "(?#"), index) and inside < 0:
+            raise re.error("invalid or unsupported Perl syntax", pattern, index)
+        yield char
+        index += 1
+
+
+def _multiline(pattern: str) -> bool:
+    flags = re.match(r"\(\?([a-zA-Z]+)\)", pattern)
+    return flags is not None and "m" in flags[1]
+
+
+def _escape(text: str, *, inside: bool) -> str:
+    if text in (r"\z",):
+        return r"\Z"
+    if text == r"\s":
+        return _SPACE if inside else f"[{_SPACE}]"
+    if text == r"\S" and not inside:
+        return f"[^{_SPACE}]"
+    if text[1:] in ("Z", "p", "P", "C", "S") or text[1:].isdigit():
+        raise re.error("invalid escape sequence", text)
+    return text
+
+
+def replaced(pattern: re.Pattern[str], text: str, template: str) -> str:
+    """`text` with all that matches replaced as `template` says; as in Go nothing empty matches behind a match."""
+    out: list[str] = []
+    last = 0
+    for found in pattern.finditer(text):
+        if out and found.start() == found.end() == last:
+            continue
+        out.append(text[last : found.start()])
+        out.append(expanded(template, partial(_group, found)))
+        last = found.end()
+    return "".join(out) + text[last:]
+
+
+def expanded(template: str, value: Callable[[str], str]) -> str:
+    """`template` with the values of `$NAME` and `${NAME}`; `$$` is a dollar, another one stands for itself."""
+    return _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else value(found[1] or found[2]), template)
+
+
+def numbered(values: list[str], whole: str) -> Callable[[str], str]:
+    """The values of a wildcard's stars by number; 0 is the whole text."""
+    known = {str(number): value for number, value in enumerate([whole, *values])}
+    return lambda name: known.get(name, "")
+
+
+def _group(found: re.Match[str], name: str) -> str:
+    if name.isascii() and name.isdigit():
+        exists = str(int(name)) == name and int(name) <= found.re.groups
+        return found[int(name)] or "" if exists else ""
+    return found[name] or "" if name in found.re.groupindex else ""

@@ -1,0 +1,88 @@
+"""The source policies of one build, for every source of what it solves and asks about."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from pybuild.compiler.graph import Edge, walk
+from pybuild.compiler.ops import SourceOp
+from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.runtime.policy.judging import judged
+from pybuild.runtime.policy.rules import PolicyError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.compiler.graph import Vertex
+    from pybuild.compiler.ops import Platform
+    from pybuild.runtime.policy.rules import Policy
+    from pybuild.runtime.policy.verifying import Facts, Verifier
+
+_GRAPH = "failed to load LLB: error evaluating the source policy"
+_QUESTION = "could not resolve image due to policy"
+
+
+class SourcePolicies:
+    """`own` are those of the build, `verifier` asks the client that has the last word, if one wants it. `more` are
+    encoded messages of one request, that count for it too; `facts` tell the verifier's client what a source is.
+    Thread-safe. Every method may raise SourceDenied, PolicyError, Cancelled."""
+
+    def __init__(self, own: Sequence[Policy] = (), verifier: Verifier | None = None) -> None:
+        self._own = tuple(own)
+        self._verifier = verifier
+
+    def edge(self, edge: Edge, more: Sequence[bytes], facts: Facts) -> Edge:
+        """The state with every source that it is made of as the policies have it."""
+        policies = [*self._own, *_decoded(more)]
+        if not policies and self._verifier is None:
+            return edge
+        made: dict[str, Vertex] = {}
+        for vertex in walk([edge]):
+            inputs = tuple(Edge(made[one.vertex.digest], one.index) for one in vertex.inputs)
+            op = vertex.op
+            if isinstance(op, SourceOp):
+                op = self._source(op, vertex.platform, policies, facts, _GRAPH)
+            same = op == vertex.op and all(
+                ours.vertex is theirs.vertex for ours, theirs in zip(inputs, vertex.inputs, strict=True)
+            )
+            made[vertex.digest] = vertex if same else evolve(vertex, op=op, inputs=inputs)
+        return Edge(made[edge.vertex.digest], edge.index)
+
+    def source(
+        self, op: SourceOp, platform: Platform | None, more: Sequence[bytes], facts: Facts
+    ) -> SourceOp:
+        """The source that is asked about in place of `op`."""
+        return self._source(op, platform, [*_decoded(more), *self._own], facts, _QUESTION)
+
+    def stated(self, op: SourceOp) -> SourceOp:
+        """The same by the build's own policies alone, without its client's word."""
+        return self._source(op, None, self._own, None, _QUESTION)
+
+    def _source(
+        self,
+        op: SourceOp,
+        platform: Platform | None,
+        policies: Sequence[Policy],
+        facts: Facts | None,
+        what: str,
+    ) -> SourceOp:
+        try:
+            op = judged(policies, op)
+            if self._verifier is None or facts is None:
+                return op
+            return self._verifier.replaced(op, platform, lambda one: judged(policies, one), facts)
+        except Cancelled:
+            raise
+        except PolicyError as error:
+            raise error.within(what) from None
+        except UserError as error:
+            raise PolicyError(f"{what}: {error}") from None
+
+
+def _decoded(more: Sequence[bytes]) -> list[Policy]:
+    if not more:
+        return []
+    from pybuild.runtime.policy.messages import policy_of
+
+    return [policy_of(one) for one in more]

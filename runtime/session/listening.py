@@ -1,0 +1,107 @@
+"""A socket at a path of any length, each connection to which has a thread of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHUNK = 1 << 16
+_BACKLOG = 64
+
+
+class Listening:
+    """Listens at `path` until `close`, which takes the socket away and ends its threads. `serve` is given each
+    connection, and its OSErrors end that one alone. Sockets that it talks to besides are to be among those `joined`,
+    so that `close` ends them too."""
+
+    def __init__(
+        self,
+        path: str,
+        serve: Callable[[Listening, socket.socket], None],
+        *,
+        uid: int = -1,
+        gid: int = -1,
+        mode: int = 0o600,
+    ) -> None:
+        """Raises OSError."""
+        self.path = path
+        self._serve = serve
+        self._guard = threading.Lock()
+        self._open: set[socket.socket] | None = set()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            at(path, self._listener.bind)
+            os.chown(path, uid, gid)
+            os.chmod(path, mode & 0o777)
+            self._listener.listen(_BACKLOG)
+        except BaseException:
+            self._listener.close()
+            if os.path.lexists(path):
+                os.unlink(path)
+            raise
+        threading.Thread(target=self._accept, name="ssh forward", daemon=True).start()
+
+    def joined(self, one: socket.socket) -> bool:
+        """Have `close` end a socket; False if it has been called."""
+        with self._guard:
+            if self._open is None:
+                return False
+            self._open.add(one)
+            return True
+
+    def left(self, one: socket.socket) -> None:
+        with self._guard:
+            if self._open is not None:
+                self._open.discard(one)
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._guard:
+            if self._open is None:
+                return
+            connections, self._open = self._open, None
+        for one in (self._listener, *connections):
+            shut(one)
+        self._listener.close()
+        os.unlink(self.path)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(client,), name="ssh agent", daemon=True).start()
+
+    def _answer(self, client: socket.socket) -> None:
+        with client:
+            if not self.joined(client):
+                return
+            try:
+                self._serve(self, client)
+            except OSError:
+                return
+            finally:
+                self.left(client)
+
+
+def at(path: str, use: Callable[[str], object]) -> None:
+    """Use a socket's path through its directory's descriptor: an address holds 107 bytes at most."""
+    fd = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        use(f"/proc/self/fd/{fd}/{os.path.basename(path)}")
+    finally:
+        os.close(fd)
+
+
+def shut(one: socket.socket) -> None:
+    """End a connection both ways, whoever waits for it."""
+    try:
+        one.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass

@@ -1,0 +1,24 @@
+"""Archives that a client sends in its session for addresses of its own (`moby.upload.v1.Upload`)."""
+
+from __future__ import annotations
+
+from pybuild.compiler.protos.upload_pb2 import BytesMessage
+from pybuild.runtime.session.client import UPLOADS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pybuild.runtime.session.calls import Session
+
+PULL = "/moby.upload.v1.Upload/Pull"
+
+
+def pull(session: Session, path: str) -> Iterator[bytes]:
+    """What the client sends for `http://buildkit-session/PATH`, piece by piece. Raises SessionLost, CallFailed."""
+    metadata = [("urlpath", path), ("urlhost", UPLOADS)]
+    with session.stream(PULL, [], BytesMessage, metadata=metadata) as stream:
+        for message in stream:
+            assert isinstance(message, BytesMessage)
+            if message.data:
+                yield message.data

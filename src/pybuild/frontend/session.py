@@ -1,0 +1,46 @@
+"""What a graph takes from the client of the build, tied to that client.
+
+A builder that serves many clients finds a directory, or a layout, by the session that the op names. Without one it
+may take that of another client whose graph is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from pybuild.compiler.graph import Edge, Vertex, walk
+from pybuild.compiler.ops import SourceOp
+
+_SESSIONS = {"local": ("local.session", ("local.unique",)), "oci-layout": ("oci.session", ())}
+"""By the scheme of a source: the attribute that names the session, and others that do for it."""
+
+
+def tied(edges: Iterable[Edge | None], session: str) -> list[Edge | None]:
+    """The same edges of a graph whose directories and layouts are those of the `session`, unless an op says more."""
+    edges = list(edges)
+    made: dict[str, Vertex] = {}
+    for vertex in walk(edge for edge in edges if edge is not None):
+        made[vertex.digest] = _vertex(vertex, made, session)
+    return [None if edge is None else evolve(edge, vertex=made[edge.vertex.digest]) for edge in edges]
+
+
+def _vertex(vertex: Vertex, made: Mapping[str, Vertex], session: str) -> Vertex:
+    inputs = tuple(evolve(edge, vertex=made[edge.vertex.digest]) for edge in vertex.inputs)
+    op = _source(vertex.op, session) if isinstance(vertex.op, SourceOp) else vertex.op
+    if op is vertex.op and all(
+        one.vertex is old.vertex for one, old in zip(inputs, vertex.inputs, strict=True)
+    ):
+        return vertex
+    return Vertex(op, inputs, vertex.platform, vertex.constraints, vertex.metadata)
+
+
+def _source(op: SourceOp, session: str) -> SourceOp:
+    scheme = op.identifier.partition("://")[0]
+    key, others = _SESSIONS.get(scheme, ("", ()))
+    if not key or any(name in op.attrs for name in (key, *others)):
+        return op
+    attrs: Any = {**op.attrs, key: session}
+    return evolve(op, attrs=attrs)

@@ -1,0 +1,1 @@
+"""Builds of `.pybuild` files: the front door's part of the language."""

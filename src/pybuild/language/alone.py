@@ -1,0 +1,65 @@
+"""Threads that a build module has left running: the build goes on without them.
+
+A build enters its namespaces from a process of one thread (`runtime/sandbox/namespaces.py`). A module may leave
+threads, of its own or of a library's (OpenBLAS has some as soon as NumPy is imported). When all bodies have run,
+nobody needs them any more: a forked process has the one thread that forked it, and does the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import warnings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def go_on_alone() -> None:
+    """Return in a process that has this thread only: in this one, if it has no other; else in a child, for which this
+    one waits, to end as it does. The child has a process group of its own, so that a signal reaches it once, and dies
+    with this process. Must be called in the main thread."""
+    if len(os.listdir("/proc/self/task")) == 1:
+        return
+    from pybuild.runtime.sandbox import libc
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # that locks of other threads stay locked is known
+        child = os.fork()
+    if child:
+        os.setpgid(child, child)
+        _wait(child)
+    libc.die_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(130)
+
+
+def _wait(child: int) -> NoReturn:
+    """Pass signals on to the child, and end as it ends. No thread but this one gets to run code of Python's, yet
+    another one may get the signal: a pipe tells of it."""
+    told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: None)
+    ended = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(told, select.POLLIN)
+    poll.register(ended, select.POLLIN)
+    while ended not in [fd for fd, _ in poll.poll()]:
+        for byte in os.read(told, 64):
+            os.kill(child, byte)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code < 0 and -code in _SIGNALS:
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code if code >= 0 else 128 - code)

@@ -1,0 +1,96 @@
+"""`pybuild check` of a `.pybuild` file: its static checks, then an expansion of all targets whose params are set."""
+
+from __future__ import annotations
+
+from pybuild.lang.diagnostics import SourceErrors, UserError
+from pybuild.lang.textual.arrange import arranged
+from pybuild.lang.textual.expand.options import EVERYTHING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.diagnostics import Diagnostic, Edit
+    from pybuild.lang.source import Source
+    from pybuild.language.compiled import Compiled
+    from pybuild.request import BuildRequest
+
+_MOST_ROUNDS = 10
+
+
+class CheckedFile:
+    """A file after a check: `name`, its text as bytes (changed by fixes), what is left to say of it, and the fixes
+    that were made. `caution` is what a check can't tell of such a file, "" if nothing."""
+
+    __slots__ = ("caution", "data", "fixed", "found", "name")
+
+    def __init__(self, name: str, data: bytes, caution: str = "") -> None:
+        self.name = name
+        self.data = data
+        self.caution = caution
+        self.found: list[Diagnostic] = []
+        self.fixed: list[Diagnostic] = []
+
+
+def check_file(compiled: Compiled, request: BuildRequest, *, fix: bool = False) -> CheckedFile:
+    """Check a build file. With `fix`, edits of messages about this file are applied to its bytes until none is left;
+    nothing is written. Raises UserError for what is no text."""
+    checked = CheckedFile(compiled.name, compiled.data, compiled.caution)
+    checked.found = compiled.with_modules(request, lambda: _checked(compiled, request))
+    for _ in range(_MOST_ROUNDS if fix else 0):
+        text, applied = _fixed(checked.data.decode("utf-8"), checked.name, checked.found)
+        if not applied:
+            break
+        checked.data = text.encode("utf-8")
+        checked.fixed += applied
+        again = compiled.of_text(checked.data)
+        checked.found = again.with_modules(request, lambda again=again: _checked(again, request))  # type: ignore[misc]
+    return checked
+
+
+def _checked(compiled: Compiled, request: BuildRequest) -> list[Diagnostic]:
+    program, found = compiled.findings()
+    if program is None or any(one.level == "error" for one in found):
+        return found
+    try:
+        recipe = compiled.recipe(program, wanted=request.targets or EVERYTHING)
+    except SourceErrors as error:
+        return arranged([*found, *error.diagnostics])
+    except UserError as error:
+        if not error.diagnostic.labels:
+            raise
+        return arranged([*found, error.diagnostic])
+    return arranged([*found, *recipe.warnings])
+
+
+def _fixed(text: str, name: str, found: list[Diagnostic]) -> tuple[str, list[Diagnostic]]:
+    """The text with the edits of as many messages as don't touch each other, and those messages."""
+    chosen: list[tuple[int, int, str]] = []
+    applied = []
+    for one in found:
+        edits = [_offsets(edit) for edit in one.edits if edit.span.source.name == name]
+        if len(edits) < len(one.edits) or not edits:
+            continue
+        if any(
+            (start < other_end and other_start < end) or start == other_start
+            for start, end, _ in edits
+            for other_start, other_end, _ in chosen
+        ):
+            continue
+        chosen += edits
+        applied.append(one)
+    for start, end, new in sorted(chosen, reverse=True):
+        text = text[:start] + new + text[end:]
+    return text, applied
+
+
+def _offsets(edit: Edit) -> tuple[int, int, str]:
+    span = edit.span
+    return (
+        _offset(span.source, span.line, span.column),
+        _offset(span.source, span.end_line, span.end_column),
+        edit.text,
+    )
+
+
+def _offset(source: Source, line: int, column: int) -> int:
+    lines = source.text.split("\n")
+    return sum(len(one) + 1 for one in lines[: line - 1]) + column - 1

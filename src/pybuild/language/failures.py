@@ -1,0 +1,58 @@
+"""Failures of a solve in the words of the language: R00xx, at the statement that failed (spec section 17)."""
+
+from __future__ import annotations
+
+import re
+
+from pybuild.compiler.descriptions import BODY
+from pybuild.lang.textual.problems.lock import differs
+from pybuild.lang.textual.problems.solve import run_failed, source_failed
+from pybuild.runtime.ops.codes import solve_code
+from pybuild.runtime.ops.failures import StepFailed
+from pybuild.runtime.sources.errors import SourceMismatch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.diagnostics import Diagnostic, UserError
+    from pybuild.lang.source import Span
+
+_FILE = re.compile(r"\.py(build)?(@\S+)?$")
+"""Names of files of the language and of Python, those of other repositories with their version."""
+
+_RUNS = ("run", "exec", "call")
+
+
+def explained(error: UserError) -> Diagnostic | None:
+    """What to say of a failure of a build of the language; None for any other, and for what has a code, unless it is
+    about a build module."""
+    found = error.diagnostic
+    if found.code and found.span is not None and found.span.source.name.endswith(".py"):
+        from pybuild.lang.python.wording import in_python
+
+        return in_python(found)
+    code = solve_code(error)
+    if not code or found.code or found.span is None or not _FILE.search(found.span.source.name):
+        return None
+    if isinstance(error, SourceMismatch) and error.locked:
+        return differs(error.locked, str(error), found.span)
+    if not isinstance(error, StepFailed):
+        return source_failed(error, found.span, code)
+    body = error.vertex.metadata.description.get(BODY, "")
+    advice = next((text for word, text in error.diagnostic.notes if word == "help"), "")
+    return run_failed(
+        found.span,
+        error.code,
+        where=f"`{body}`" if body else "",
+        seconds=error.seconds,
+        lines=error.output,
+        total=error.lines,
+        advice=advice,
+        limit=error.limit,
+        statement=_statement(found.span),
+    )
+
+
+def _statement(span: Span) -> str:
+    """The word of the statement that stands at a place of a build file."""
+    text = span.source.line(span.line)[span.column - 1 :]
+    return next((word for word in _RUNS if text.startswith(word)), "run")

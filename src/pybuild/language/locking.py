@@ -1,0 +1,148 @@
+"""`pybuild lock`: resolves what the targets of a build file refer to and writes the lock file. No step is built."""
+
+from __future__ import annotations
+
+import sys
+from fnmatch import fnmatchcase
+
+from attrs import evolve
+
+from pybuild.building import observed, print_warnings
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import SourceErrors, UsageError
+from pybuild.lang.reachable import states
+from pybuild.lang.textual.arrange import arranged
+from pybuild.lang.textual.expand.options import EVERYTHING
+from pybuild.runtime.progress.display import make_display, warnings_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pybuild.language.asked import LanguageBuild
+    from pybuild.language.lock import Lock
+    from pybuild.request import BuildRequest
+    from pybuild.runtime.engine import Engine
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+    Entries = Mapping[tuple[str, str], str]
+
+ALL = "*"
+"""The pattern that every key matches."""
+
+
+class Locked:
+    """What came of it: the entries before and after, and the targets that were left out, with the params that they
+    need."""
+
+    __slots__ = ("after", "before", "skipped")
+
+    def __init__(
+        self, before: Entries, after: Entries, skipped: tuple[tuple[str, tuple[str, ...]], ...]
+    ) -> None:
+        self.before = before
+        self.after = after
+        self.skipped = skipped
+
+    def text(self) -> str:
+        """A line for each entry that changed and for each target that was left out."""
+        lines = []
+        for kind, key in sorted({*self.before, *self.after}):
+            old, new = self.before.get((kind, key)), self.after.get((kind, key))
+            if old is None:
+                lines.append(f"added {kind} {key} = {new}")
+            elif new is None:
+                lines.append(f"removed {kind} {key}")
+            elif old != new:
+                lines.append(f"moved {kind} {key} = {old} -> {new}")
+        count = len(self.after)
+        entries = f"{count} entr{'y' if count == 1 else 'ies'}"
+        lines = lines or [f"pybuild.lock is up to date: {entries}"]
+        for title, params in self.skipped:
+            lines.append(f"skipped {title}: not set: {', '.join(params)}")
+        return "\n".join(lines) + "\n"
+
+
+def run_lock(request: BuildRequest, update: str | None) -> int:
+    """Lock what the request names, all targets if it names none; entries that match the pattern `update` are moved.
+    The exit code. Raises UserError."""
+    if update is not None and request.locked:
+        raise UsageError("--update changes entries and --locked refuses that", help="leave one out")
+    display = make_display(request.progress, sys.stderr, quiet=request.quiet)
+
+    def work(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> Locked:
+        return lock(request, update, observer, cancellation)
+
+    locked = observed(request, display, work)
+    if display.warnings:
+        print_warnings(warnings_text(display.warnings))
+    print(locked.text(), end="")
+    sys.stdout.flush()
+    return 0
+
+
+def lock(request: BuildRequest, update: str | None, observer: Observer, cancellation: Cancellation) -> Locked:
+    """Write the lock file. Raises UserError; the file stays as it is then."""
+    from pybuild.build import load_inputs
+    from pybuild.contexts import frontend_of
+    from pybuild.language.asked import LanguageBuild
+
+    if update is not None:
+        request = evolve(request, pull=True)  # a tag is where its registry has it
+    inputs = load_inputs(request, observer)
+    if not frontend_of(inputs, request).records:
+        raise UsageError(
+            f"{inputs.name} has no references to lock",
+            help="pybuild.lock is of .pybuild files; pin by digest",
+        )
+    forgotten: dict[tuple[str, str], str] = {}
+
+    def forget(lock: Lock) -> None:
+        for kind, key in list(lock.entries):
+            if update is not None and fnmatchcase(key, update):
+                forgotten[kind, key] = lock.entries[kind, key]
+                lock.drop(kind, key)
+
+    asked = LanguageBuild(request, inputs, observer, wanted=request.targets or EVERYTHING, begin=forget)
+    before = {**asked.lock.entries, **forgotten}
+    engine = asked.open(observer, cancellation)
+    try:
+        observer.start()
+        _resolve(asked, engine, observer)
+        if request.targets or asked.recipe.skipped:
+            _keep_unused(asked.lock, forgotten)
+        asked.lock.save()
+        return Locked(before, asked.lock.entries, asked.recipe.skipped)
+    finally:
+        engine.close()
+
+
+def _resolve(asked: LanguageBuild, engine: Engine, observer: Observer) -> None:
+    """Have every reference in the lock. Raises UserError."""
+    from pybuild.language.pinnedimages import PinningBridge, lower_locked
+    from pybuild.language.pins import pin, pin_images, unlocked
+    from pybuild.runtime.bridge.bridge import local_bridge
+
+    of, locked = asked.recipe, asked.request.locked
+    bridge = PinningBridge(local_bridge(engine, observer), asked.lock, engine, locked=locked, reads=False)
+    missing = unlocked(of, asked.lock, engine) if locked else {}
+    pins = {}
+    if not missing:
+        pinned, failed = pin(of, asked.lock, engine)
+        failed = [*failed, *pin_images(of, bridge)]
+        if failed:
+            raise SourceErrors(arranged(failed))
+        pins = dict(pinned.pins)
+        asked.warn_of_branches(pinned.moving, observer)
+    if any(isinstance(state, recipe.Dockerfile) for state in states(of)):
+        lower_locked(of, asked.options(pins), bridge, missing)
+    elif missing:
+        raise SourceErrors(list(missing.values()))
+
+
+def _keep_unused(lock: Lock, forgotten: Entries) -> None:
+    """Put back entries that were not asked for: what was left out may use them."""
+    for (kind, key), value in forgotten.items():
+        if (kind, key) not in lock.used:
+            lock.restore(kind, key, value)

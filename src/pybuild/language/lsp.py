@@ -1,0 +1,99 @@
+"""Diagnostics in the form of the Language Server Protocol: what `--format=json` prints.
+
+Lines and characters count from 0, characters in UTF-16 code units (LSP 3.17, Position).
+"""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import quote
+
+from pybuild.explain import address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from pybuild.lang.diagnostics import Diagnostic, Edit
+    from pybuild.lang.source import Source, Span
+
+_SEVERITY = {"error": 1, "warning": 2}
+
+
+def published(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> list[dict[str, Any]]:
+    """`PublishDiagnosticsParams` for each of the files `names`, in that order, and for others that messages are
+    about. A message without a place belongs to the first file, at its start."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for one in diagnostics:
+        span = one.span
+        name = span.source.name if span is not None else names[0]
+        found.setdefault(name, []).append(diagnostic(one))
+    return [{"uri": uri(name), "diagnostics": listed} for name, listed in found.items()]
+
+
+def diagnostic(one: Diagnostic) -> dict[str, Any]:
+    """One LSP `Diagnostic`. `data` has the texts of help and the edits that put it right."""
+    value: dict[str, Any] = {
+        "range": range_of(one.span),
+        "severity": _SEVERITY.get(one.level, 3),
+        "source": "pybuild",
+        "message": _message(one),
+    }
+    if one.code:
+        value["code"] = one.code
+        value["codeDescription"] = {"href": address(one.code)}
+    related = [
+        {
+            "location": {"uri": uri(label.span.source.name), "range": range_of(label.span)},
+            "message": label.text,
+        }
+        for label in one.labels
+        if label.span is not one.span
+    ]
+    if related:
+        value["relatedInformation"] = related
+    data: dict[str, Any] = {}
+    if helps := [text for word, text in one.notes if word == "help"]:
+        data["help"] = helps
+    if one.edits:
+        data["edit"] = workspace_edit(one.edits)
+    if data:
+        value["data"] = data
+    return value
+
+
+def _message(one: Diagnostic) -> str:
+    label = next((label.text for label in one.labels if label.span is one.span and label.text), "")
+    return "\n".join(
+        [f"{one.title}: {label}" if label else one.title, *(f"{word}: {text}" for word, text in one.notes)]
+    )
+
+
+def workspace_edit(edits: Iterable[Edit]) -> dict[str, Any]:
+    """An LSP `WorkspaceEdit`."""
+    changes: dict[str, list[dict[str, Any]]] = {}
+    for one in edits:
+        changes.setdefault(uri(one.span.source.name), []).append(
+            {"range": range_of(one.span), "newText": one.text}
+        )
+    return {"changes": changes}
+
+
+def range_of(span: Span | None) -> dict[str, Any]:
+    if span is None:
+        return {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+    return {
+        "start": _position(span.source, span.line, span.column),
+        "end": _position(span.source, span.end_line, span.end_column),
+    }
+
+
+def _position(source: Source, line: int, column: int) -> dict[str, int]:
+    before = source.line(line)[: column - 1]
+    return {"line": line - 1, "character": len(before.encode("utf-16-le", "surrogatepass")) // 2}
+
+
+def uri(name: str) -> str:
+    """A file's URI; a name that is no path of this machine stands as it is."""
+    return name if "://" in name else "file://" + quote(os.path.abspath(name))

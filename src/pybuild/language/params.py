@@ -1,0 +1,63 @@
+"""Values for the params of a root file: `-p`, `--params FILE.toml`, `PYBUILD_PARAM_NAME`, in that order."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pybuild.lang.diagnostics import UsageError
+from pybuild.lang.recipe import Given
+from pybuild.lang.source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pybuild.request import BuildRequest
+
+PREFIX = "PYBUILD_PARAM_"
+
+
+def given_params(request: BuildRequest) -> dict[str, Given]:
+    """The values of a request by the names of the params. Raises UsageError for a file that can't be used."""
+    found = {
+        name.removeprefix(PREFIX): Given(value, name)
+        for name, value in sorted(os.environ.items())
+        if name.startswith(PREFIX) and len(name) > len(PREFIX)
+    }
+    for path in request.params_files:
+        found |= _of_file(path)
+    for name, value in request.params:
+        found[name.replace("-", "_")] = Given(value, f"-p {name}={value}")
+    return found
+
+
+def _of_file(path: str) -> dict[str, Given]:
+    from pybuild.tomlfile import read_table, read_text
+
+    text = read_text(path)
+    if text is None:
+        raise UsageError(f"there is no file {path}", help="--params takes a TOML file")
+    table = read_table(Source(path, text))
+    return {
+        name.replace("-", "_"): Given(param_text(name, value, path), path) for name, value in table.items()
+    }
+
+
+def param_text(name: str, value: object, where: str) -> str:
+    """A TOML value as `-p` would give it. Raises UsageError for one that no param takes, `where` it stands."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, list | dict) and _plain(value):
+        return json.dumps(value, ensure_ascii=False)
+    raise UsageError(
+        f"{where}: {name} is no string, number, boolean, list or table of these",
+        help="write dates and numbers with a point as strings",
+    )
+
+
+def _plain(value: list[object] | Mapping[str, object]) -> bool:
+    items = value if isinstance(value, list) else value.values()
+    return all(isinstance(item, str | bool | int) for item in items)

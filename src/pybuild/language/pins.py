@@ -1,0 +1,156 @@
+"""References of a recipe through the lock file: each is resolved once, and what it resolved to is kept."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import field, frozen
+
+from pybuild.compiler import reference
+from pybuild.compiler.lower.recipe.options import Pin
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.lang.reachable import states
+from pybuild.lang.textual.problems import lock as problems
+from pybuild.lang.textual.problems.modules import moving
+from pybuild.lang.textual.problems.solve import source_failed
+from pybuild.language.lock import GIT, HTTP, IMAGE
+from pybuild.runtime.ops.codes import SOURCE_FAILED, solve_code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.source import Span
+    from pybuild.language.lock import Lock
+    from pybuild.language.pinnedimages import PinningBridge
+    from pybuild.runtime.engine import Engine
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class Reference:
+    """A reference that is not pinned by itself: its kind and key in the lock file, and a state that it is of."""
+
+    __slots__ = ("key", "kind", "state")
+
+    def __init__(self, kind: str, key: str, state: recipe.State) -> None:
+        self.kind = kind
+        self.key = key
+        self.state = state
+
+    @property
+    def span(self) -> Span | None:
+        return self.state.span
+
+
+@frozen
+class Pinned:
+    """What the git and HTTP states of a recipe are pinned to. `moving` warns of those that name a branch."""
+
+    pins: Mapping[recipe.State, Pin] = field(factory=dict)
+    moving: tuple[Diagnostic, ...] = ()
+
+
+def references(of: recipe.Recipe) -> Iterator[Reference]:
+    """What a recipe refers to outside of the project, each once, but for what Dockerfiles in it name."""
+    seen: set[tuple[str, str]] = set()
+    for state in states(of):
+        found = _reference(state)
+        if found is not None and (found.kind, found.key) not in seen:
+            seen.add((found.kind, found.key))
+            yield found
+
+
+def _reference(state: recipe.State) -> Reference | None:
+    if isinstance(state, recipe.Image | recipe.Frontend):
+        try:
+            name = reference.parse(state.ref)
+        except UserError:
+            return None  # the lowering says it
+        return None if name.digest is not None else Reference(IMAGE, name.canonical, state)
+    if isinstance(state, recipe.Git) and not _COMMIT.fullmatch(state.ref):
+        return Reference(GIT, git_key(state), state)
+    if isinstance(state, recipe.Http) and not state.sha256:
+        return Reference(HTTP, state.url, state)
+    return None
+
+
+def git_key(state: recipe.Git) -> str:
+    return f"{state.url}#{state.ref}"
+
+
+def unlocked(of: recipe.Recipe, lock: Lock, engine: Engine) -> Mapping[str, Diagnostic]:
+    """E0802 by key, for references that the lock file does not pin. Nothing is asked of anybody."""
+    found: dict[str, Diagnostic] = {}
+    for one in references(of):
+        if one.kind == IMAGE and engine.images.built_here(one.key):
+            continue
+        if lock.get(one.kind, one.key) is None:
+            found[one.key] = problems.not_locked(one.key, one.span)
+    return found
+
+
+def pin(of: recipe.Recipe, lock: Lock, engine: Engine) -> tuple[Pinned, list[Diagnostic]]:
+    """The pins of a recipe's git and HTTP states, from the lock file; what that lacks is resolved and added to it.
+    Then what can't be resolved. Raises Cancelled."""
+    pins: dict[recipe.State, Pin] = {}
+    branches: list[Diagnostic] = []
+    failed: dict[str, Diagnostic] = {}
+    for state in states(of):
+        found = _reference(state)
+        if found is None or found.kind == IMAGE or found.key in failed:
+            continue
+        known = lock.get(found.kind, found.key)
+        if known is None:
+            try:
+                known, branch = _resolved(state, engine)
+            except UserError as error:
+                failed[found.key] = failure(error, state.span)
+                continue
+            lock.put(found.kind, found.key, known)
+            if branch and state.span is not None:
+                branches.append(moving(state.span))
+        pins[state] = Pin(known, found.key)
+    return Pinned(pins, tuple(branches)), list(failed.values())
+
+
+def pin_images(of: recipe.Recipe, bridge: PinningBridge) -> list[Diagnostic]:
+    """Have a bridge resolve the images of a recipe that have no entry; what can't be resolved. Raises Cancelled."""
+    from pybuild.compiler import platforms
+
+    failed = []
+    for one in references(of):
+        if not isinstance(one.state, recipe.Image | recipe.Frontend) or not bridge.pins(one.key):
+            continue
+        try:
+            own = isinstance(one.state, recipe.Frontend)
+            platform = platforms.default() if own else platforms.parse(one.state.platform)
+            bridge.resolve_image(one.key, platform, log_name=f"[internal] resolve {one.key}")
+        except UserError as error:
+            failed.append(failure(error, one.span))
+    return failed
+
+
+def _resolved(state: recipe.State, engine: Engine) -> tuple[str, bool]:
+    """What a git or HTTP state leads to, asked of the repository or the server, and whether that is a branch. Raises
+    UserError, Cancelled."""
+    from pybuild.compiler.lower.recipe.sources import source_op
+    from pybuild.runtime.progress.observer import Tracked
+
+    assert isinstance(state, recipe.Git | recipe.Http)
+    op = source_op(state)
+    with Tracked(engine.observer, f"[internal] resolve {op.identifier}"):
+        if isinstance(state, recipe.Git):
+            commit = engine.git().resolve(op, engine.cancellation)
+            return commit.commit, commit.ref.startswith("refs/heads/")
+        return engine.http().resolve(op, engine.cancellation).digest, False
+
+
+def failure(error: UserError, span: Span | None) -> Diagnostic:
+    """What to say of a reference that can't be resolved. Raises Cancelled."""
+    if isinstance(error, Cancelled):
+        raise error
+    code = error.diagnostic.code or solve_code(error) or SOURCE_FAILED
+    return source_failed(error, span, code)

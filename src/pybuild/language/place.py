@@ -1,0 +1,205 @@
+"""The directory of a module on this machine, and the record of what a compile saw in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pybuild import cached
+from pybuild.lang import recipe
+from pybuild.lang.diagnostics import UserError
+from pybuild.lang.dockerfile.ignore import read_patterns
+from pybuild.runtime.sources.statcache import at_rest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybuild.cached import Directory, Part, Signature
+
+LARGEST_FILE = 16 << 20
+"""Bytes of a file that a build file may read."""
+
+IGNORE = ".dockerignore"
+_MOST_STEPS = 1000
+"""Components of a path, with those of links in it, that are looked at."""
+
+
+class Seen:
+    """What a compile read or looked for: `consulted` has files with their state before that, `parts` the state of
+    directories that were listed. `still` is False once the compile depends on something that has no such state."""
+
+    __slots__ = ("consulted", "parts", "still")
+
+    def __init__(self) -> None:
+        self.consulted: dict[str, Signature | None] = {}
+        self.parts: dict[str, Part] = {}
+        self.still = True
+
+    def note(self, path: str) -> None:
+        cached.note(path, self.consulted)
+
+    def renew(self, path: str) -> None:
+        """Note the state of a file that this compile has written."""
+        self.consulted.pop(path, None)
+        self.note(path)
+
+    def link(self, path: str) -> None:
+        """Note where a symlink leads: what stands at the other end may stay as it is."""
+        if path in self.parts:
+            return
+        files = (os.fsencode(path),)
+        try:
+            self.parts[path] = ((), files, cached.part_digest((), files))
+            self.still &= at_rest(os.lstat(path).st_ctime_ns, cached.BEGUN)
+        except OSError:
+            self.note(path)
+
+    def listing(self, path: str) -> None:
+        """Note the names in a directory that is about to be listed."""
+        if path in self.parts:
+            return
+        directory: tuple[Directory, ...] = ((os.fsencode(path), None),)
+        try:
+            self.parts[path] = (directory, (), cached.part_digest(directory, ()))
+        except OSError:
+            self.note(path)
+
+    def entries(self, path: str) -> None:
+        """Note the state of all files in a directory that are about to be read."""
+        if path in self.parts:
+            return
+        directory: tuple[Directory, ...] = ((os.fsencode(path), {}),)
+        try:
+            self.parts[path] = (directory, (), cached.part_digest(directory, ()))
+            with os.scandir(path) as entries:
+                young = [
+                    one
+                    for one in entries
+                    if not at_rest(one.stat(follow_symlinks=False).st_ctime_ns, cached.BEGUN)
+                ]
+        except OSError:
+            self.note(path)
+            return
+        if young:
+            self.still = False
+
+
+def kind_of(mode: int) -> str:
+    """What `Place.kind` calls something of a mode."""
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "dir"
+    return "link" if stat.S_ISLNK(mode) else "other"
+
+
+def read_ignores(read: Callable[[str], bytes]) -> tuple[str, ...]:
+    """The patterns of a directory's ignore file; `read` reads its files. Raises as `Place.read`."""
+    try:
+        text = read(IGNORE).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        text = ""
+    return tuple(read_patterns(text, IGNORE)) if text else ()
+
+
+class LocalPlace:
+    """A directory as a module sees it (`lang.textual.modules.Place`). `name` is that of its context in the graph.
+    Links may lead anywhere inside of it; what leads out of it isn't there."""
+
+    __slots__ = ("_ignores", "_real", "_seen", "directory", "name")
+
+    def __init__(self, directory: str, name: str, seen: Seen) -> None:
+        """`directory` is absolute."""
+        self.directory = directory
+        self.name = name
+        self._real = os.path.realpath(directory)
+        self._seen = seen
+        self._ignores: tuple[str, ...] | None = None
+
+    def state(self, ignore: tuple[str, ...]) -> recipe.State:
+        return recipe.Directory(None, self.directory, self.name, (*self.ignores(), *ignore))
+
+    def ignores(self) -> tuple[str, ...]:
+        if self._ignores is None:
+            self._ignores = read_ignores(self.read)
+        return self._ignores
+
+    def kind(self, path: str) -> str | None:
+        full = self._inside(path)
+        if full is None:
+            return None
+        if os.path.dirname(full) not in self._seen.parts:  # whose entries' kinds are noted
+            self._seen.note(full)
+        try:
+            mode = os.lstat(full).st_mode
+        except (OSError, ValueError):
+            return None
+        return kind_of(mode)
+
+    def names(self, path: str) -> list[str]:
+        full = self._inside(path)
+        if full is None:
+            return []
+        self._seen.listing(full)
+        try:
+            return sorted(os.listdir(full), key=os.fsencode)
+        except OSError:
+            return []
+
+    def read(self, path: str) -> bytes:
+        full = self._inside(path)
+        if full is None:
+            raise FileNotFoundError(path)
+        self._seen.note(full)
+        real = os.path.realpath(full)
+        if not self._holds(real):
+            raise FileNotFoundError(path)
+        self._seen.note(real)
+        try:
+            with open(real, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise FileNotFoundError(path)
+                data = file.read(LARGEST_FILE + 1)
+        except NotADirectoryError:
+            raise FileNotFoundError(path) from None
+        if len(data) > LARGEST_FILE:
+            raise UserError(f"{path} is larger than {LARGEST_FILE >> 20} MiB", help="read it in a `run` step")
+        return data
+
+    def absolute(self, path: str) -> str | None:
+        full = os.path.normpath(os.path.join(self.directory, path))
+        real = os.path.realpath(full)
+        if real != os.path.normpath(os.path.join(self._real, path)):
+            self._walked(os.path.normpath(path))
+        return full if self._holds(real) else real
+
+    def _inside(self, path: str) -> str | None:
+        """Where a path leads with the links above its last component followed; None if that is outside."""
+        if "\0" in path:
+            return None
+        normal = os.path.normpath(path)
+        above, last = os.path.split(os.path.join(self._real, normal))
+        real = os.path.realpath(above) if normal != "." else self._real
+        if real != above and normal != ".":
+            self._walked(os.path.dirname(normal))
+        full = os.path.join(real, last) if normal != "." else real
+        return full if self._holds(full) else None
+
+    def _walked(self, path: str) -> None:
+        """Note the symlinks that a path leads through, those in the targets of others too."""
+        pending = path.split("/")[::-1]
+        here = self._real
+        for _ in range(_MOST_STEPS):
+            if not pending:
+                return
+            here = os.path.normpath(os.path.join(here, pending.pop()))
+            if os.path.islink(here):
+                self._seen.link(here)
+                target = os.readlink(here)
+                pending += reversed(target.split("/"))
+                here = "/" if target.startswith("/") else os.path.dirname(here)
+        self._seen.still = False
+
+    def _holds(self, path: str) -> bool:
+        return path == self._real or path.startswith(os.path.join(self._real, ""))

@@ -1,0 +1,92 @@
+"""A Python build module compiled: it is run, what it declared is checked and expanded as a file of the language."""
+
+from __future__ import annotations
+
+import os
+
+from attrs import evolve
+
+from pybuild.lang.diagnostics import SourceError, SourceErrors
+from pybuild.lang.python.callsite import shown_name
+from pybuild.lang.python.expansion import Expansion
+from pybuild.lang.python.wording import error_in_python, in_python
+from pybuild.lang.textual.expand.options import DEFAULT, EVERYTHING
+from pybuild.language.compiled import Compiled
+from pybuild.language.params import given_params
+from pybuild.language.parsed import parse
+from pybuild.request import BuildRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.python.transfer import Replay
+    from pybuild.lang.recipe import Recipe
+    from pybuild.lang.textual.modules import Program
+
+
+class PythonCompiled(Compiled):
+    """See `Compiled`. The module runs in this process. What it depends on can't be told, so such a build is never
+    replayed."""
+
+    caution = "a Python module is not hermetic: what it imports, reads and asks may differ in the next run"
+
+    def findings(self) -> tuple[Program | None, list[Diagnostic]]:
+        try:
+            return self._findings()
+        except SourceErrors as errors:
+            return None, list(errors.diagnostics)
+        except SourceError as error:
+            return None, [error.diagnostic]
+
+    def recipe(
+        self,
+        program: Program,
+        *,
+        wanted: tuple[str, ...] | str = DEFAULT,
+        target_platforms: Sequence[str] = (),
+    ) -> Recipe:
+        try:
+            made = super().recipe(program, wanted=wanted, target_platforms=target_platforms)
+        except SourceError as error:
+            raise error_in_python(error) from None
+        return evolve(made, warnings=tuple(map(in_python, made.warnings)))
+
+    def ended(self) -> None:
+        from pybuild.language.alone import go_on_alone
+
+        go_on_alone()
+
+    def unrolled(self) -> str:
+        """What the module comes to, as a file of the language. Raises SourceErrors."""
+        from pybuild.lang.convert.unrolled import unrolled
+
+        program = self.program()
+        self.recipe(program, wanted=EVERYTHING)
+        expansion = program.root.recorded
+        assert isinstance(expansion, Expansion)
+        return unrolled(expansion)
+
+    def _findings(self) -> tuple[Program | None, list[Diagnostic]]:
+        from pybuild.lang.python.module import run
+
+        self.seen.still = False
+        root = self.library.root(self.shown, self.data)
+        filename = os.path.abspath(self.name)
+        return Expansion(run(root, filename, self.library, self.options(), self.world, parse)).findings()
+
+
+class ReplayedCompiled(Compiled):
+    """What another process has recorded of a module and sent here."""
+
+    def __init__(self, replay: Replay, *, allow: Sequence[str] = ()) -> None:
+        text = replay.file.source.text.encode("utf-8", "surrogatepass")
+        super().__init__(shown_name(replay.filename), text, allow=allow, params=given_params(BuildRequest()))
+        self.replay = replay
+
+    def findings(self) -> tuple[Program | None, list[Diagnostic]]:
+        """They have been looked at where it was recorded."""
+        self.seen.still = False
+        root = self.library.root(self.name, self.data)
+        return self.replay.program(root, self.library, parse), []

@@ -1,0 +1,127 @@
+"""`pybuild test`: all tests of a file, or those named, side by side; a table of how each went."""
+
+from __future__ import annotations
+
+import sys
+
+from pybuild import failure
+from pybuild.building import observed, print_warnings
+from pybuild.execute import export_failed, export_goal, kept_failed
+from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.lang.textual.expand.options import TESTS
+from pybuild.runtime.progress.display import make_display, warnings_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.plan import Goal, Plan
+    from pybuild.request import BuildRequest
+    from pybuild.runtime.engine import Engine
+    from pybuild.runtime.ops.results import Result
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation, Outcome
+
+
+class Tested:
+    """One test: `error` None if it passed, `cached` if nothing of it had to run, and the seconds it took."""
+
+    __slots__ = ("cached", "error", "name", "seconds")
+
+    def __init__(self, name: str, error: UserError | None, cached: bool, seconds: float) -> None:
+        self.name = name
+        self.error = error
+        self.cached = cached
+        self.seconds = seconds
+
+    @property
+    def status(self) -> str:
+        if self.error is not None:
+            return "FAILED"
+        return "cached" if self.cached else "passed"
+
+
+def run_tests(request: BuildRequest) -> int:
+    """Run the tests that the request names, all if it names none; the exit code. Raises UserError."""
+    display = make_display(request.progress, sys.stderr, quiet=request.quiet)
+    tested = observed(request, display, test)
+    if display.warnings:
+        print_warnings(warnings_text(display.warnings))
+    shown: list[str] = []
+    for one in tested:
+        if one.error is None:
+            continue
+        text = str(one.error)
+        if text not in shown:  # a step that several wait for fails once
+            shown.append(text)
+            failure.report(one.error, sys.stderr, output_shown=display.output_shown)
+    print(table(tested), end="")
+    sys.stdout.flush()
+    return int(any(one.error is not None for one in tested))
+
+
+def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Tested]:
+    """The tests in the order of the file. Raises UserError for what is wrong before one can run."""
+    from pybuild.build import load_inputs
+    from pybuild.contexts import frontend_of
+    from pybuild.language.asked import LanguageBuild
+
+    inputs = load_inputs(request, observer)
+    if not frontend_of(inputs, request).records:
+        raise UsageError(
+            f"{inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
+        )
+    asked = LanguageBuild(request, inputs, observer, wanted=request.targets or TESTS)
+    engine = asked.open(observer, cancellation)
+    try:
+        observer.start()
+        plan = asked.plan(engine, observer)
+        edges = [*plan.edges]
+        outcomes = iter(engine.solve_each(edges, keep_failed=kept_failed(plan)))
+        return [
+            _tested(goal, plan, request, [next(outcomes) for _ in goal.edges], engine) for goal in plan.goals
+        ]
+    finally:
+        engine.close()
+
+
+def _tested(
+    goal: Goal, plan: Plan, request: BuildRequest, outcomes: Sequence[Outcome[Result]], engine: Engine
+) -> Tested:
+    """What came of one goal, its outputs exported."""
+    from pybuild.runtime.export.output import Output
+    from pybuild.runtime.ops.failures import StepFailed
+
+    error = next((one.error for one in outcomes if isinstance(one.error, UserError)), None)
+    seconds = max((one.seconds for one in outcomes), default=0.0)
+    try:
+        if isinstance(error, StepFailed):
+            export_failed(goal, plan, error, engine)
+        elif error is None and goal.files:
+            found = iter(outcomes)
+            snapshots = [None if one.edge is None else _snapshot(next(found), engine) for one in goal.targets]
+            export_goal(goal, plan, request, [Output("none")], snapshots, engine)
+    except UserError as wrong:
+        error = wrong
+    return Tested(goal.name, error, all(one.cached for one in outcomes), seconds)
+
+
+def _snapshot(outcome: Outcome[Result], engine: Engine) -> int | None:
+    assert outcome.result is not None
+    return engine.snapshot(outcome.result)
+
+
+def table(tested: Sequence[Tested]) -> str:
+    """A line a test, and a closing one."""
+    if not tested:
+        return "no tests\n"
+    width = max(len(one.name) for one in tested)
+    lines = [
+        f"{one.name:<{width}}  {one.status}" + ("" if one.cached else f"  {one.seconds:.1f}s")
+        for one in tested
+    ]
+    failed = sum(one.error is not None for one in tested)
+    known = sum(one.error is None and one.cached for one in tested)
+    parts = [f"{len(tested) - failed - known} passed" if len(tested) - failed - known else ""]
+    parts += [f"{known} cached" if known else "", f"{failed} failed" if failed else ""]
+    return "\n".join(lines) + "\n\n" + ", ".join(part for part in parts if part) + "\n"

@@ -1,0 +1,158 @@
+"""What the outside says during an expansion: the project's repository, and where a build may read."""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pybuild.language.place import Seen
+
+UNKNOWN = "unknown"
+_TIMEOUT = 60
+"""Seconds that git may take to answer."""
+
+
+class Repository:
+    """The repository that `directory` is in, asked with the command line git. Without git, or outside of a
+    repository, every answer is the one for that (spec section 10)."""
+
+    def __init__(self, directory: str, seen: Seen) -> None:
+        self._directory = directory
+        self._seen = seen
+        self._known: dict[str, str | bool | int] = {}
+        self._placed = False
+
+    def vcs(self, name: str) -> str | bool | int:
+        """A member of `vcs`."""
+        if name not in self._known:
+            if not self._placed:
+                self._placed = True
+                self._depend()
+            self._known[name] = _MEMBERS[name](self)
+        return self._known[name]
+
+    @property
+    def root(self) -> str | None:
+        """The top directory of the work tree, None outside of one."""
+        return self._git("rev-parse", "--show-toplevel") or None
+
+    @property
+    def origin(self) -> str:
+        """The address of the remote `origin` in one form, whatever the protocol; "" without one."""
+        found = self._git("config", "--get", "remote.origin.url")
+        if not found:
+            return ""
+        from pybuild.compiler.sources import git_remote
+
+        try:
+            _, host, path, _ = git_remote(found)
+        except UserError:
+            return found
+        return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
+
+    def _git(self, *words: str) -> str:
+        """The first line of what git prints; empty if it fails."""
+        from subprocess import DEVNULL, PIPE, SubprocessError, run
+
+        # A repository's own configuration must not make git run programs.
+        command = [
+            "git",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "safe.directory=*",
+            "-C",
+            self._directory,
+            *words,
+        ]
+        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        try:
+            done = run(
+                command,
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                env=environment,
+                timeout=_TIMEOUT,
+                check=True,
+            )
+        except (OSError, SubprocessError):
+            return ""
+        return done.stdout.decode("utf-8", "replace").partition("\n")[0]
+
+    def _depend(self) -> None:
+        """Note the files that answers depend on: the head, what it names, and tags."""
+        found = self._git("rev-parse", "--path-format=absolute", "--git-common-dir")
+        own = self._git("rev-parse", "--path-format=absolute", "--git-dir")
+        if not found or not own or os.path.isdir(os.path.join(found, "reftable")):
+            self._seen.note(os.path.join(self._directory, ".git"))
+            self._seen.still = False
+            return
+        head = self._git("symbolic-ref", "HEAD")
+        for path in (
+            os.path.join(own, "HEAD"),
+            os.path.join(found, head),
+            os.path.join(found, "packed-refs"),
+        ):
+            self._seen.note(path)
+        for path, _, _ in os.walk(os.path.join(found, "refs", "tags")):
+            self._seen.entries(path)
+
+    def _commit(self) -> str:
+        return self._git("rev-parse", "--verify", "HEAD") or UNKNOWN
+
+    def _short(self) -> str:
+        return self._git("rev-parse", "--short", "--verify", "HEAD") or UNKNOWN
+
+    def _tag(self) -> str:
+        return self._git("describe", "--tags", "--exact-match") or UNKNOWN
+
+    def _branch(self) -> str:
+        return self._git("symbolic-ref", "--short", "HEAD") or UNKNOWN
+
+    def _describe(self) -> str:
+        return self._git("describe", "--tags", "--always") or UNKNOWN
+
+    def _dirty(self) -> bool:
+        self._seen.still = False  # any file of the work tree decides
+        return bool(self._git("status", "--porcelain", "--untracked-files=no"))
+
+    def _epoch(self) -> int:
+        return int(self._git("log", "-1", "--format=%ct") or 0)
+
+
+_MEMBERS: dict[str, Callable[[Repository], str | bool | int]] = {
+    "commit": Repository._commit,
+    "short": Repository._short,
+    "tag": Repository._tag,
+    "branch": Repository._branch,
+    "describe": Repository._describe,
+    "dirty": Repository._dirty,
+    "epoch": Repository._epoch,
+}
+
+
+class LocalWorld:
+    """See `lang.textual.expand.options.World`. `readable` are directories of `--allow read=PATH`."""
+
+    __slots__ = ("_readable", "_repository")
+
+    def __init__(self, repository: Repository, readable: Sequence[str]) -> None:
+        self._repository = repository
+        self._readable = tuple(os.path.realpath(path) for path in readable)
+
+    def vcs(self, name: str) -> str | bool | int:
+        return self._repository.vcs(name)
+
+    def reading(self, more: Sequence[str]) -> LocalWorld:
+        """The same where these directories may be read too."""
+        return LocalWorld(self._repository, (*self._readable, *more))
+
+    def may_read(self, path: str) -> bool:
+        real = os.path.realpath(path)
+        return any(real == one or real.startswith(os.path.join(one, "")) for one in self._readable)

@@ -1,0 +1,98 @@
+"""The frontends that installed packages register, as entry points of the group `pybuild.frontends`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pybuild.lang import frontends
+from pybuild.plugins import problems
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from pybuild.lang.diagnostics import UserError
+    from pybuild.lang.source import Source
+    from pybuild.language.place import Seen
+
+GROUP = "pybuild.frontends"
+
+
+class Registered:
+    """A frontend as it is registered: its `name`, its entry point, the package that has it and that one's version."""
+
+    __slots__ = ("entry", "name", "package", "version")
+
+    def __init__(self, entry: EntryPoint) -> None:
+        self.entry = entry
+        self.name = entry.name
+        self.package = entry.dist.name if entry.dist is not None else entry.module
+        self.version = entry.dist.version if entry.dist is not None else ""
+
+    @property
+    def owner(self) -> str:
+        """The package and its version, for messages."""
+        return f"{self.package} {self.version}".rstrip()
+
+
+def registered() -> list[Registered]:
+    """All of them by name; of a package that is installed twice those of the first on `sys.path`. Raises
+    UsageError where the metadata of packages can't be read."""
+    from importlib.metadata import entry_points
+
+    try:
+        found = [Registered(entry) for entry in entry_points(group=GROUP)]
+    except Exception as error:  # whatever a damaged package raises
+        raise problems.unreadable_metadata(error) from error
+    return sorted(found, key=lambda one: (one.name, one.package))
+
+
+def names() -> list[str]:
+    """The names that can be used."""
+    return list(dict.fromkeys(one.name for one in registered() if not frontends.is_built_in(one.name)))
+
+
+def find(reference: str) -> Registered | None:
+    """What is registered by the name in `reference`; None if nothing is, or if it can only be an image's. Raises
+    UsageError for a name that is built in, or that two packages have."""
+    parts = frontends.split(reference)
+    if parts is None:
+        return None
+    found = [one for one in registered() if one.name == parts[0]]
+    if found and frontends.is_built_in(parts[0]):
+        raise problems.built_in(found[0])
+    if len(found) > 1:
+        raise problems.registered_twice(found)
+    return found[0] if found else None
+
+
+def refused(frontend: frontends.Frontend, syntax: frontends.Syntax | None, source: Source) -> UserError:
+    """The error for a file that asks for `frontend`, in a command that is for built-in ones."""
+    if frontend.kind != frontends.IMAGE or frontend.reference is None:
+        return frontends.refused(frontend, syntax, source)
+    found = find(frontend.reference)
+    if found is not None:
+        return problems.not_for_plugins(source.name, found)
+    return frontends.refused(frontend, syntax, source, installed=names())
+
+
+def unlisted(frontend: frontends.Frontend, file: str) -> UserError:
+    """The error for a file of a package's frontend, in a command that asks what a file declares."""
+    found = find(frontend.reference or "")
+    assert found is not None
+    return problems.not_for_plugins(file, found)
+
+
+def note_installed(seen: Seen) -> None:
+    """Note all that decides which packages are installed and what they register: where packages lie, their names with
+    their versions, their entry points."""
+    for place in dict.fromkeys(os.path.abspath(path) for path in sys.path):
+        seen.listing(place)
+        try:
+            found = sorted(os.listdir(place))
+        except OSError:
+            continue
+        for name in found:
+            if name.endswith((".dist-info", ".egg-info")):
+                seen.note(os.path.join(place, name, "entry_points.txt"))

@@ -1,0 +1,74 @@
+"""Where an exception of a package comes from."""
+
+from __future__ import annotations
+
+import linecache
+
+from pybuild.lang.source import Source, Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from traceback import FrameSummary
+    from types import TracebackType
+
+_OURS = "pybuild"
+_LOADER = "importlib"
+
+
+def is_of_machine(error: BaseException) -> bool:
+    """Whether an exception that a package lets through is no fault of it: the store or the disk failed beneath a
+    question that it asked the bridge, or memory ran out. A file that isn't there is one that it asked for."""
+    from sqlite3 import DatabaseError
+
+    if isinstance(error, MemoryError):
+        return True
+    if not isinstance(error, OSError | DatabaseError) or isinstance(error, FileNotFoundError):
+        return False
+    names = _modules(error.__traceback__)
+    return bool(names) and names[-1].partition(".")[0] == _OURS
+
+
+def place_of(error: BaseException, module: str) -> Span | None:
+    """The innermost place in the package that `module` belongs to, else the innermost one that is neither ours nor
+    the import system's; None where there is no source."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        column = max(error.offset or 1, 1)
+        return _span(error.filename, error.lineno, column, max(error.end_offset or 0, column + 1))
+    from traceback import extract_tb
+
+    frames = list(zip(_modules(error.__traceback__), extract_tb(error.__traceback__), strict=True))
+    own = module.partition(".")[0]
+    for wanted in (
+        [frame for name, frame in frames if name.partition(".")[0] == own],
+        [frame for name, frame in frames if name.partition(".")[0] not in (_OURS, _LOADER)],
+    ):
+        if wanted:
+            return _of_frame(wanted[-1])
+    return None
+
+
+def _modules(traceback: TracebackType | None) -> list[str]:
+    """The names of the modules whose code the frames run, outermost first."""
+    found = []
+    while traceback is not None:
+        found.append(str(traceback.tb_frame.f_globals.get("__name__", "")))
+        traceback = traceback.tb_next
+    return found
+
+
+def _of_frame(frame: FrameSummary) -> Span | None:
+    """Columns of a frame count bytes, from 0."""
+    if frame.lineno is None:
+        return None
+    line = linecache.getline(frame.filename, frame.lineno).encode()
+    bare = len(line) - len(line.lstrip())
+    start, end = frame.colno, frame.end_colno
+    if start is None or end is None or frame.end_lineno != frame.lineno:
+        start, end = bare, len(line.rstrip())
+    first = len(line[:start].decode("utf-8", "replace")) + 1
+    return _span(frame.filename, frame.lineno, first, len(line[:end].decode("utf-8", "replace")) + 1)
+
+
+def _span(name: str, line: int, column: int, end: int) -> Span | None:
+    text = "".join(linecache.getlines(name))
+    return Span(Source(name, text), line, column, line, end) if text else None

@@ -1,0 +1,131 @@
+"""A graph as provenance has it: its ops in the JSON that Go makes of BuildKit's messages, named step0, step1, ….
+
+Steps come in the order in which they depend on one another, the result last.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from hashlib import sha256
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from pybuild.compiler.protos import ops_pb2
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from google.protobuf.message import Message
+
+_UNNAMED = ("local.session", "local.unique")
+"""Attributes of sources that tell of a client, not of what is built."""
+_ONEOFS = {"pb.Op": "Op", "pb.FileAction": "Action", "pb.UserOpt": "User"}
+"""Messages whose alternatives are an object of their own, by its key."""
+_KEPT = {"pb.FileAction": ("input", "secondaryInput", "output")}
+"""Fields that are there also when they are zero."""
+_BY_ID = {"byID": "byId"}
+
+
+class Steps:
+    """`definition` are the steps, `numbers` tells which is which by the digest of its op."""
+
+    def __init__(self, definition: ops_pb2.Definition) -> None:
+        self.numbers: dict[str, int] = {}
+        self.definition: list[dict[str, object]] = []
+        ops = {_digest(data): ops_pb2.Op.FromString(data) for data in getattr(definition, "def")}
+        if ops:
+            self._add(ops, next(reversed(ops)))
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """Digests to names of steps."""
+        return {digest: f"step{number}" for digest, number in sorted(self.numbers.items())}
+
+    def _add(self, ops: Mapping[str, ops_pb2.Op], last: str) -> None:
+        """Every step below `last`, then that."""
+        pending = [(last, False)]
+        while pending:
+            digest, done = pending.pop()
+            if digest in self.numbers:
+                continue
+            op = ops[digest]
+            if not done:
+                pending.append((digest, True))
+                pending += [
+                    (one.digest, False) for one in reversed(op.inputs) if one.digest not in self.numbers
+                ]
+                continue
+            number = self.numbers[digest] = len(self.definition)
+            self.definition.append(self._step(number, op))
+
+    def _step(self, number: int, op: ops_pb2.Op) -> dict[str, object]:
+        inputs = [f"step{self.numbers[one.digest]}:{one.index}" for one in op.inputs]
+        shown = ops_pb2.Op()
+        shown.CopyFrom(op)
+        del shown.inputs[:]
+        for name in _UNNAMED:
+            if shown.HasField("source"):
+                shown.source.attrs.pop(name, None)
+        step: dict[str, object] = {"id": f"step{number}", "op": as_json(shown)}
+        if inputs:
+            step["inputs"] = inputs
+        return step
+
+
+def sources_of(definition: ops_pb2.Definition, steps: Steps) -> dict[str, object]:
+    """The files that a graph was made from, and where each step is in them; empty for a graph without."""
+    if not definition.Source.infos:
+        return {}
+    infos = []
+    for info in definition.Source.infos:
+        made = Steps(info.definition)
+        shown = {
+            "filename": info.filename,
+            "language": info.language,
+            "data": b64encode(info.data).decode(),
+            "llbDefinition": made.definition,
+            "digestMapping": made.mapping,
+        }
+        infos.append({name: value for name, value in shown.items() if value})
+    locations = {
+        f"step{steps.numbers[digest]}": as_json(found)
+        for digest, found in sorted(definition.Source.locations.items())
+        if digest in steps.numbers
+    }
+    return {"locations": locations, "infos": infos}
+
+
+def as_json(message: Message) -> dict[str, Any]:
+    """A message as Go's `encoding/json` writes it: names as in the protocol, numbers as numbers, zeros left out."""
+    kind = message.DESCRIPTOR.full_name
+    out: dict[str, Any] = {name: getattr(message, name) for name in _KEPT.get(kind, ())}
+    inside: dict[str, Any] = {}
+    for found, value in message.ListFields():
+        place = inside if found.containing_oneof is not None and kind in _ONEOFS else out
+        place[_BY_ID.get(found.name, found.name)] = _field(found, value)
+    if kind in _ONEOFS:
+        out[_ONEOFS[kind]] = inside
+    return out
+
+
+def _field(found: FieldDescriptor, value: Any) -> Any:
+    if found.message_type is not None and found.message_type.GetOptions().map_entry:
+        item = found.message_type.fields_by_name["value"]
+        return {str(key): _value(item, value[key]) for key in sorted(value)}
+    if found.is_repeated:
+        return [_value(found, one) for one in value]
+    return _value(found, value)
+
+
+def _value(found: FieldDescriptor, value: Any) -> Any:
+    if found.type == FieldDescriptor.TYPE_MESSAGE:
+        return as_json(value)
+    if found.type == FieldDescriptor.TYPE_BYTES:
+        return b64encode(value).decode()
+    return value
+
+
+def _digest(data: bytes) -> str:
+    return "sha256:" + sha256(data).hexdigest()

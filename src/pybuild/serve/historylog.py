@@ -1,0 +1,110 @@
+"""A build under way, in files, so that a daemon's death leaves what is known of it.
+
+history/running/NAME.log       StatusResponses, each behind its length
+history/running/NAME.record    the record so far
+"""
+
+from __future__ import annotations
+
+import os
+from struct import Struct
+
+from pybuild.compiler.protos.control_pb2 import BuildHistoryRecord, StatusResponse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+LENGTH = Struct("<I")
+PIECE = 1 << 20
+"""Bytes of messages that are read at a time, about."""
+
+
+class RunningBuild:
+    """`record` is what is known; `log` the path of the log, `end` it when the record is kept elsewhere."""
+
+    def __init__(self, path: str, file: BinaryIO, record: BuildHistoryRecord) -> None:
+        self._path = path
+        self._file = file
+        self.record = record
+        self.warnings = 0
+        self._steps: dict[str, tuple[bool, bool]] = {}
+
+    @classmethod
+    def begin(cls, directory: str, record: BuildHistoryRecord) -> RunningBuild:
+        path = os.path.join(directory, os.urandom(12).hex())
+        file = open(path + ".log", "xb", buffering=0)  # noqa: SIM115
+        with open(path + ".new", "xb") as written:
+            written.write(record.SerializeToString())
+        os.rename(path + ".new", path + ".record")
+        return cls(path, file, record)
+
+    @property
+    def log(self) -> str:
+        return self._path + ".log"
+
+    @property
+    def steps(self) -> tuple[int, int, int]:
+        """How many vertexes there are, were cached, are completed."""
+        found = self._steps.values()
+        return len(found), sum(cached for cached, _ in found), sum(completed for _, completed in found)
+
+    def add(self, data: bytes) -> None:
+        """A StatusResponse."""
+        self._file.write(LENGTH.pack(len(data)) + data)
+        self.count(data)
+
+    def count(self, data: bytes) -> None:
+        message = StatusResponse.FromString(data)
+        self.warnings += len(message.warnings)
+        for vertex in message.vertexes:
+            cached, completed = self._steps.get(vertex.digest, (False, False))
+            self._steps[vertex.digest] = (
+                cached or vertex.cached,
+                completed or vertex.HasField("completed"),
+            )
+
+    def end(self) -> None:
+        """Forget the files. Idempotent."""
+        for path in (self._path + ".record", self.log):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
+        self._file.close()
+
+
+def dead_builds(directory: str) -> Iterator[RunningBuild]:
+    """What a daemon that died has left; a half-written message at the end of a log is cut off."""
+    names = os.listdir(directory)
+    for name in sorted(names):
+        path, dot, kind = os.path.join(directory, name).rpartition(".")
+        stem = name.rpartition(".")[0]
+        if kind != "record" and (kind != "log" or stem + ".record" not in names):
+            os.unlink(path + dot + kind)  # the build had not begun
+        elif kind == "record":
+            yield _left(path)
+
+
+def _left(path: str) -> RunningBuild:
+    with open(path + ".record", "rb") as read:
+        record = BuildHistoryRecord.FromString(read.read())
+    file = open(path + ".log", "ab", buffering=0)  # noqa: SIM115
+    build, end = RunningBuild(path, file, record), 0
+    for message in messages(path + ".log"):
+        build.count(message)
+        end += LENGTH.size + len(message)
+    file.truncate(end)
+    return build
+
+
+def messages(path: str) -> Iterator[bytes]:
+    """The messages of a log that are complete."""
+    with open(path, "rb") as file:
+        while len(head := file.read(LENGTH.size)) == LENGTH.size:
+            (length,) = LENGTH.unpack(head)
+            data = file.read(length)
+            if len(data) < length:
+                return
+            yield data

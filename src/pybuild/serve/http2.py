@@ -1,0 +1,282 @@
+"""One HTTP/2 connection in which this process is the client, for gRPC's calls: `h2` with back-pressure and bounds.
+
+`feed` takes what comes from the peer, `outgoing` gives what is to go there; neither blocks the other. A call's
+messages stay as they are framed: gRPC's own prefixes are the callers' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from h2 import events
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.exceptions import H2Error
+from h2.settings import SettingCodes, Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from hyperframe.frame import Frame, GoAwayFrame
+
+    Headers = list[tuple[str, str]]
+
+OWN_WINDOW = 1 << 20
+"""Bytes of one call that may come before its reader has taken them."""
+LARGEST_BLOCK = 1 << 20
+"""Bytes of one call's headers."""
+WAITING = 1 << 20
+"""Bytes that may wait to go out; senders of data wait while there are more."""
+PIECE = 64 << 10
+"""Bytes that are taken before others have their turn."""
+UNREAD = 4 << 20
+"""Bytes that wait to go out to a peer which makes this side say more and more, and reads nothing."""
+_MOST, _FULL = (1 << 31) - 1, 65535
+
+
+class BadPeer(Exception):
+    """The peer does not speak HTTP/2, or breaks its rules."""
+
+
+class Call:
+    """A stream of the connection. What comes is taken with `receive`; `headers` are those that came first, `trailers`
+    the last ones; without trailers `failure` is the code of the reset that ended it, or None where the connection
+    did."""
+
+    def __init__(self, connection: Connection, id: int) -> None:
+        self._connection = connection
+        self._id = id
+        self.headers: Headers | None = None
+        self.trailers: Headers | None = None
+        self.failure: int | None = None
+        self.ended = False
+        self.sent_all = False
+        self._parts: list[bytes] = []
+        self._untold = 0
+        self._changed = asyncio.Event()
+
+    async def receive(self) -> bytes:
+        """All that has come and was not taken; b"" at the end."""
+        while not self._parts and not self.ended:
+            self._changed.clear()
+            await self._changed.wait()
+        data = b"".join(self._parts)
+        self._parts.clear()
+        untold, self._untold = self._untold, 0
+        self._connection.taken(self._id, untold)
+        return data
+
+    async def send(self, data: bytes, *, end: bool = False) -> None:
+        """Waits for room in the peer's windows. After the end of the call nothing is sent."""
+        view = memoryview(data)
+        while view and not self.ended:
+            room = await self._connection.room(self, self._id)
+            part, view = view[:room], view[room:]
+            if part:
+                self._put(bytes(part), end=end and not view)
+        if end and not data and not self.ended:
+            self._put(b"", end=True)
+
+    def cancel(self) -> None:
+        """Idempotent."""
+        if not self.ended:
+            self.finish(ErrorCodes.CANCEL)
+            self._connection.reset(self._id, ErrorCodes.CANCEL)
+
+    def _put(self, data: bytes, *, end: bool) -> None:
+        self.sent_all = end
+        try:
+            self._connection.put(self._id, data, end=end)
+        except H2Error:
+            self.finish()
+
+    # What the connection tells
+
+    def take(self, data: bytes, size: int) -> None:
+        """`size` is what the data counts as in windows."""
+        self._untold += size
+        if data:
+            self._parts.append(data)
+            self._changed.set()
+
+    def finish(self, failure: int | None = None) -> None:
+        self.failure = failure
+        self.ended = True
+        self._changed.set()
+
+
+class _Lasting(H2Connection):
+    """To h2 a GOAWAY is the end of everything. gRPC's servers send one and finish what they have taken."""
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[events.Event]]:
+        event = events.ConnectionTerminated()
+        event.last_stream_id = frame.last_stream_id
+        return [], [event]
+
+
+class Connection:
+    """Open until `close`, which ends all calls."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, Call] = {}
+        self._output: list[bytes] = []
+        self._waiting = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Condition()
+        self._h2 = _Lasting(H2Configuration(client_side=True, header_encoding="latin-1"))
+        own = {
+            SettingCodes.ENABLE_PUSH: 0,
+            SettingCodes.INITIAL_WINDOW_SIZE: OWN_WINDOW,
+            SettingCodes.MAX_HEADER_LIST_SIZE: LARGEST_BLOCK,
+        }
+        self._h2.local_settings = Settings(client=True, initial_values=own)
+        self._h2.decoder.max_header_list_size = LARGEST_BLOCK
+        self._refusing = False
+        self.closed = False
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(_MOST - _FULL)
+        self._flush()
+
+    def call(self, headers: Iterable[tuple[str, str]]) -> Call:
+        """Begin a call. On a connection that is closed, and when the peer takes no more, it has ended."""
+        id = 0
+        if not self.closed and not self._refusing:
+            with suppress(H2Error):
+                id = self._h2.get_next_available_stream_id()
+                self._h2.send_headers(id, headers)
+                call = self._calls[id] = Call(self, id)
+                self._flush()
+                return call
+        call = Call(self, id)
+        call.finish()
+        return call
+
+    async def outgoing(self) -> AsyncIterator[bytes]:
+        """What is to be sent to the peer, until the connection closes."""
+        while True:
+            if not self._output:
+                if self.closed:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            data = b"".join(self._output)
+            self._output.clear()
+            yield data
+            self._waiting -= len(data)
+            await self._changed()
+
+    async def feed(self, data: bytes) -> None:
+        """Take what has come. Raises BadPeer."""
+        for start in range(0, len(data), PIECE):
+            if self.closed:
+                return
+            try:
+                for event in self._h2.receive_data(data[start : start + PIECE]):
+                    self._take(event)
+            except H2Error as error:
+                raise BadPeer(str(error) or type(error).__name__) from None
+            self._flush()
+            if self._waiting > UNREAD:
+                raise BadPeer("a peer that doesn't read")
+            await self._changed()
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Idempotent."""
+        self.closed = True
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call.finish()
+        self._wake.set()
+
+    # For calls
+
+    async def room(self, call: Call, id: int) -> int:
+        """How many bytes a call may send at once, at least one; 0 once it has ended."""
+
+        def found() -> int:
+            window = self._h2.local_flow_control_window(id)
+            return min(window, self._h2.max_outbound_frame_size) if self._waiting < WAITING else 0
+
+        async with self._room:
+            await self._room.wait_for(lambda: call.ended or found() > 0)
+            return 0 if call.ended else found()
+
+    def put(self, id: int, data: bytes, *, end: bool) -> None:
+        self._h2.send_data(id, data, end_stream=end)
+        self._flush()
+
+    def taken(self, id: int, size: int) -> None:
+        """Bytes of a call were taken: the peer may send as many again."""
+        if size and not self.closed:
+            with suppress(H2Error):
+                self._h2.acknowledge_received_data(size, id)
+            self._flush()
+
+    def reset(self, id: int, code: int) -> None:
+        if self._calls.pop(id, None) is not None:
+            self._stop(id, code)
+
+    def _stop(self, id: int, code: int) -> None:
+        if not self.closed:
+            with suppress(H2Error):  # the stream may be over: frames that came together are known at once
+                self._h2.reset_stream(id, code)
+            self._flush()
+
+    # Events
+
+    def _take(self, event: events.Event) -> None:
+        id = getattr(event, "stream_id", 0)
+        call = self._calls.get(id)
+        if isinstance(event, events.DataReceived):
+            size = event.flow_controlled_length or 0
+            if call is None:
+                self.taken(id, size)  # it was cancelled
+            else:
+                call.take(event.data or b"", size)
+        elif isinstance(event, events.ConnectionTerminated):
+            self._go_away(event.last_stream_id or 0)
+        elif call is None:
+            return
+        elif isinstance(event, events.ResponseReceived):
+            call.headers = call.trailers = _texts(event.headers)
+        elif isinstance(event, events.TrailersReceived):
+            call.trailers = _texts(event.headers)
+        elif isinstance(event, events.StreamEnded):
+            self._calls.pop(id, None)
+            call.finish(ErrorCodes.NO_ERROR)
+            if not call.sent_all:
+                self._stop(id, ErrorCodes.NO_ERROR)
+        elif isinstance(event, events.StreamReset):
+            self._calls.pop(id, None)
+            call.finish(int(event.error_code))
+
+    def _go_away(self, last: int) -> None:
+        """The peer takes no more calls; those that it has taken go on."""
+        self._refusing = True
+        for id in [id for id in self._calls if id > last]:
+            self._calls.pop(id).finish()
+
+    def _flush(self) -> None:
+        data = self._h2.data_to_send()
+        if data:
+            self._output.append(data)
+            self._waiting += len(data)
+            self._wake.set()
+
+    async def _changed(self) -> None:
+        """Have senders look whether there is room."""
+        async with self._room:
+            self._room.notify_all()
+
+
+def _texts(headers: Iterable[tuple[bytes | str, bytes | str]]) -> Headers:
+    return [(_text(name), _text(value)) for name, value in headers]
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")

@@ -1,0 +1,22 @@
+"""The source policies of a Solve: those of the request, and the word of a client that wants to be asked."""
+
+from __future__ import annotations
+
+from pybuild.runtime.policy.messages import policy_of as policy_message
+from pybuild.runtime.policy.sources import SourcePolicies
+from pybuild.runtime.policy.verifying import Verifier
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.protos.control_pb2 import SolveRequest
+    from pybuild.runtime.session.calls import Sessions
+
+
+def policy_of(request: SolveRequest, sessions: Sessions) -> SourcePolicies:
+    """What the gateway of a Solve gets as its `policy`. The session that is asked (`SourcePolicySession`) is looked
+    for with the first question. Raises PolicyError for policies that can't be applied."""
+    own = (
+        [policy_message(request.SourcePolicy.SerializeToString())] if request.HasField("SourcePolicy") else []
+    )
+    asked = request.SourcePolicySession
+    return SourcePolicies(own, Verifier(lambda: sessions.get(asked)) if asked else None)

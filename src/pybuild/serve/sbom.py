@@ -1,0 +1,99 @@
+"""Bills of materials: a scanner image is run on the result, and leaves in-toto statements.
+
+BuildKit's protocol: the file system to scan is mounted at BUILDKIT_SCAN_SOURCE, the statements are files in
+BUILDKIT_SCAN_DESTINATION, and further parameters are BUILDKIT_SCAN_KEY in its environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from pybuild.compiler import image, platforms, reference
+from pybuild.compiler.gateway import Attestation, Request
+from pybuild.compiler.mounts import bind, tmpfs
+from pybuild.compiler.options import Options
+from pybuild.compiler.state import State
+from pybuild.lang.diagnostics import UsageError, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.graph import Edge
+    from pybuild.runtime.bridge.gateway import Gateway
+
+DEFAULT_GENERATOR = "docker/buildkit-syft-scanner:stable-1"
+CORE = "sbom"
+SOURCE = f"/run/src/core/{CORE}"
+DESTINATION = "/run/out/"
+REASON = "sbom"
+_TYPES = ("https://spdx.dev/Document", "https://cyclonedx.org/bom")
+_PULLS = {"pull": True, "local": False}
+
+
+@frozen
+class Asked:
+    """The scanner image, and what it is told."""
+
+    generator: str
+    parameters: Mapping[str, str]
+    cached: bool = True
+    resolve_mode: str = ""
+
+
+def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked:
+    """Of the attestation's attributes and those of the frontend. Raises UsageError."""
+    generator = attributes.get("generator", DEFAULT_GENERATOR)
+    if not generator:
+        raise UsageError("sbom generator cannot be empty", help="give generator=IMAGE")
+    try:
+        ref = reference.parse(generator)
+    except reference.InvalidReference as error:
+        raise UsageError(f"failed to parse sbom generator {generator}: {error.diagnostic.title}") from None
+    return Asked(
+        (ref if ref.tag or ref.digest else ref.with_tag("latest")).canonical,
+        {name: value for name, value in attributes.items() if name != "generator"},
+        cached=options.get("no-cache") != "",
+        resolve_mode=options.get("image-resolve-mode", ""),
+    )
+
+
+def has_sbom(attestations: Mapping[str, tuple[Attestation, ...]]) -> bool:
+    """Whether a frontend has brought one."""
+    return any(one.predicate_type in _TYPES for several in attestations.values() for one in several)
+
+
+def scan(asked: Asked, key: str, edge: Edge, gateway: Gateway) -> Attestation:
+    """The statements about a state, which are made when they are read. `key` is its platform. Raises UserError,
+    Cancelled."""
+    engine, platform = gateway.engine, platforms.default()
+    found = engine.images.resolve_image(
+        asked.generator, platform, engine.cancellation, pull=_PULLS.get(asked.resolve_mode)
+    )
+    config = image.parse(found.config).config
+    args = (*(config.entrypoint or ()), *(config.cmd or ()))
+    if not args:
+        raise UserError(f"scanner {asked.generator} does not have cmd", help="name another generator")
+    state = State.image(found.ref, options=Options(platform=platform)).dir(config.working_dir or "/")
+    variables = dict(one.partition("=")[::2] for one in config.env or ())
+    variables |= {"BUILDKIT_SCAN_DESTINATION": DESTINATION, "BUILDKIT_SCAN_SOURCE": SOURCE}
+    variables |= {f"BUILDKIT_SCAN_{name}": value for name, value in asked.parameters.items()}
+    for name, value in variables.items():
+        state = state.env(name, value)
+    scanned = state.run(
+        args,
+        mounts=[
+            tmpfs("/tmp"),
+            bind(SOURCE, State(edge), readonly=True),
+            bind(DESTINATION, State.scratch()),
+        ],
+        options=Options(
+            platform=platform,
+            name=f"[{key}] generating sbom using {asked.generator}",
+            ignore_cache=not asked.cached,
+        ),
+    )
+    result = gateway.solve(Request(scanned.mount(DESTINATION).edge))
+    return Attestation(
+        kind=1, metadata={"reason": REASON.encode(), "sbom-core": CORE.encode()}, edge=result.edge
+    )
