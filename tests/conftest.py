@@ -15,6 +15,14 @@ import tempfile
 from collections.abc import Callable, Generator
 
 import pytest
+from hypothesis import settings
+
+# Tests fork, and what they fork enters namespaces: gRPC must not start its threads anew there.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+settings.register_profile("suite", max_examples=40)
+settings.register_profile("thorough", max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 USER = "pybuild-test"
 CI = os.environ.get("PYBUILD_CI", "") not in ("", "0")

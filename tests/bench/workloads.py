@@ -45,7 +45,8 @@ class Content:
 @dataclass(frozen=True)
 class Row:
     """One line of the table. `cold` builds with `--no-cache`, `empty` on an empty store; `change` is applied
-    before each timed build; `output` is a type of --output; `target` as a part of the neighbour's time."""
+    before each timed build; `output` is a type of --output; `target` as a part of the neighbour's time. With
+    `language` pybuild builds the workload's build.pybuild, its neighbours the equal Dockerfile."""
 
     name: str
     workload: str
@@ -55,17 +56,35 @@ class Row:
     change: str = ""
     output: str = ""
     runs: int = 3
+    language: bool = False
 
 
 @dataclass(frozen=True)
 class Workload:
+    """`program` is the same in the `.pybuild` language, where there is a row that builds it."""
+
     dockerfile: Callable[[str], str]
     fill: Callable[[Content, Path], object] = field(default=lambda content, path: None)
+    program: Callable[[str], str] | None = None
 
 
 def _noop(base: str) -> str:
     steps = "".join(f"RUN echo step {number} >> /log\n" for number in range(7))
     return f"FROM {base}\nWORKDIR /app\nCOPY requirements.txt .\n{steps}COPY src src\nRUN ls src > /ls\n"
+
+
+def _noop_program(base: str) -> str:
+    steps = "".join(f"    run echo step {number} >> /log\n" for number in range(7))
+    return _program(
+        base,
+        '    workdir "/app"\n    copy "requirements.txt" to "/app/"\n',
+        steps,
+        '    copy "src" to "/app/src"\n    run ls src > /ls\n',
+    )
+
+
+def _program(base: str, *statements: str) -> str:
+    return f'# syntax=pybuild:1\n\ntarget image:\n    from "{base}"\n{"".join(statements)}'
 
 
 def _noop_files(content: Content, path: Path) -> None:
@@ -103,8 +122,11 @@ def growth(stages: int) -> Workload:
 
 
 WORKLOADS = {
-    "noop": Workload(_noop, _noop_files),
-    "chain": Workload(lambda base: f"FROM {base}\n" + "".join(f"RUN echo {n} > /f{n}\n" for n in range(30))),
+    "noop": Workload(_noop, _noop_files, _noop_program),
+    "chain": Workload(
+        lambda base: f"FROM {base}\n" + "".join(f"RUN echo {n} > /f{n}\n" for n in range(30)),
+        program=lambda base: _program(base, *(f"    run echo {n} > /f{n}\n" for n in range(30))),
+    ),
     "fan": Workload(_fan),
     "context": Workload(
         lambda base: "FROM scratch\nCOPY tree /tree\n",
@@ -136,6 +158,11 @@ ROWS = (
     Row("100 copied stages, nothing changed", "stages100", 1 / 2),
     Row("400 copied stages, nothing changed", "stages400", 1 / 2),
     Row("1,000 copied stages, nothing changed", "stages1000", 1.0, runs=1),
+    Row("language: nothing changed", "noop", 1 / 2, runs=7, language=True),
+    Row(
+        "language: one source file changed", "noop", 1 / 3, change="src/d01/e01/f1.txt", runs=5, language=True
+    ),
+    Row("language: 30 steps, no cache", "chain", 1 / 3, cold=True, runs=5, language=True),
 )
 
 
@@ -148,3 +175,5 @@ def write(root: Path, base: str, names: set[str]) -> None:
         path.mkdir(parents=True)
         workload.fill(Content(number), path)
         (path / "Dockerfile").write_text(workload.dockerfile(base))
+        if workload.program is not None:
+            (path / "build.pybuild").write_text(workload.program(base))

@@ -18,6 +18,7 @@ from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkFile, Source
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.ops.files.handler import FileHandler
 from pybuild.runtime.progress.observer import Observer
+from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.solver.types import Cancellation
 
 LIFE = 30
@@ -110,9 +111,8 @@ class Place:
 
         FileHandler.run = logged  # type: ignore[method-assign,assignment]
         observer = Noting()
-        options = EngineOptions(
-            str(self.directory / "store"), directories={"context": os.fsencode(self.context)}
-        )
+        client = LocalClient(directories={"context": os.fsencode(self.context)})
+        options = EngineOptions(str(self.directory / "store"), client=client)
         engine = Engine(options, observer, Cancellation())
         try:
             results = engine.solve(list(edges))

@@ -126,7 +126,7 @@ def check(text: str) -> None:
     elif isinstance(before[1], dict):
         assert after[0] == before[0]
         for config in (before[1], after[1]):
-            config.pop("history"), config.pop("author", None), config["config"].pop("Labels", None)
+            config.pop("history", None), config.pop("author", None), config["config"].pop("Labels", None)
         assert after[1] == before[1]
 
 

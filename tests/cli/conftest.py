@@ -12,6 +12,7 @@ import pytest
 from pybuild import failure
 from pybuild.build import BuildResult
 from pybuild.cli import main
+from pybuild.execute import Made
 from pybuild.request import BuildRequest
 
 DIGEST = "sha256:" + "ab" * 32
@@ -22,9 +23,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self.requests: list[BuildRequest] = []
-        self.result = BuildResult(
-            digest=DIGEST, iid=DIGEST, metadata={"b": 1, "a": "é"}, summary=("image " + DIGEST,)
-        )
+        made = Made(digest=DIGEST, iid=DIGEST, metadata={"b": 1, "a": "é"}, summary=("image " + DIGEST,))
+        self.result = BuildResult((made,))
         self.act: Callable[[], None] = lambda: None
 
     def __call__(self, request: BuildRequest, observer: object, cancellation: object) -> BuildResult:

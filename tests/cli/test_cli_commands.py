@@ -43,7 +43,8 @@ def test_help(command: str, pybuild: Any) -> None:
 def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
 
-    def graph(request: Any, observer: object, cancellation: object, format: str) -> bytes:
+    def graph(request: Any, observer: object, cancellation: object, format: str, *, linked: bool) -> bytes:
+        assert not linked
         calls.append((request.context, request.file, request.target, format))
         return b"{}" if format != "llb" else b"\x0a\x00"
 
@@ -71,7 +72,8 @@ def test_graph(place: Path, monkeypatch: pytest.MonkeyPatch, pybuild: Any) -> No
         (["no/such"], "there is no file no/such"),
         (["--push"], "no such option: --push"),
         (["--cache-to=x"], "--cache-to is not supported"),
-        (["--format=llb", "a", "b"], "one file"),
+        (["--format=llb", "no/a", "no/b"], "one file"),
+        (["no/a", "no/b", "c"], "several files"),
     ],
 )
 def test_graph_refusals(arguments: list[str], words: str, pybuild: Any) -> None:
@@ -127,7 +129,8 @@ def test_bash_completes_commands_flags_and_values(program: Path, place: Path) ->
         "auto", "tty", "plain", "quiet", "rawjson"
     ]  # fmt: skip
     assert complete(program, place, "pybuild", "build", "-t", "x") == []
-    assert complete(program, place, "pybuild", "build", "") == ["compopt", "-o", "dirnames"]
+    assert complete(program, place, "pybuild", "build", "") == ["compopt", "-o", "plusdirs"]
+    assert complete(program, place, "pybuild", "fmt", "") == ["compopt", "-o", "default"]
     assert complete(program, place, "pybuild", "build", "-f", "x") == ["compopt", "-o", "default"]
     assert complete(program, place, "pybuild", "completion", "") == ["bash", "zsh", "fish"]
     assert complete(program, place, "pybuild", "graph", "--format", "") == ["json", "llb", "dot"]
@@ -141,6 +144,15 @@ def test_bash_completes_stages(program: Path, place: Path) -> None:
     assert complete(program, place, "pybuild", "build", "--target", "=", "b") == ["base"]
     assert complete(program, place, "pybuild", "build", "-f", "d/other", "--target", "") == ["there"]
     assert complete(program, place, "pybuild", "build", "--file=d/other", "--target", "t") == ["there"]
+    assert complete(program, place, "pybuild", "build", "W") == ["compopt", "-o", "plusdirs", "Web-1"]
+    write(
+        place / "build.pybuild",
+        "# syntax=pybuild:1\n\ntarget app:\ntest unit for x in y:\ngroup all = [app]\n",
+    )
+    assert complete(program, place, "pybuild", "lock", "--update", "") == [
+        "compopt", "-o", "plusdirs", "app", "unit", "all"
+    ]  # fmt: skip
+    assert complete(program, place, "pybuild", "graph", "u") == ["compopt", "-o", "default", "unit"]
 
 
 def test_stages_of_nothing(place: Path) -> None:
@@ -171,3 +183,10 @@ def test_scripts_are_valid(shell: str, tmp_path: Path) -> None:
 def test_no_completion_for_other_shells(pybuild: Any) -> None:
     code, _, err = pybuild("completion", "tcsh")
     assert (code, "choose one of bash, zsh, fish" in err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["lsp", "debug"])
+def test_commands_of_later_versions_are_refused_by_name(name: str, pybuild: Any) -> None:
+    code, _, err = pybuild(name)
+    assert code == 2
+    assert f"pybuild {name} is not supported by this version" in err

@@ -93,18 +93,18 @@ def test_looked_for_up_to_the_repository_root(place: Path) -> None:
     (place / "repo" / ".git").mkdir()
     assert config.load(str(deep), None).settings == {}
     write(place / "repo" / "pybuild.toml", 'target = "repo"')
-    assert config.load(str(deep), None).settings["target"] == "repo"
+    assert config.load(str(deep), None).settings["targets"] == ("repo",)
     write(deep / "pybuild.toml", 'target = "deep"')
-    assert config.load(str(deep), None).settings["target"] == "deep"
+    assert config.load(str(deep), None).settings["targets"] == ("deep",)
 
 
 def test_beside_the_build_file_comes_before_the_context(place: Path) -> None:
     write(place / "pybuild.toml", 'target = "context"')
     write(place / "docker" / "pybuild.toml", 'target = "file"')
-    assert config.load(".", "docker/Dockerfile").settings["target"] == "file"
-    assert config.load(".", "-").settings["target"] == "context"
+    assert config.load(".", "docker/Dockerfile").settings["targets"] == ("file",)
+    assert config.load(".", "-").settings["targets"] == ("context",)
     assert config.load("-", None).settings == {}
-    assert config.load("-", "docker/Dockerfile").settings["target"] == "file"
+    assert config.load("-", "docker/Dockerfile").settings["targets"] == ("file",)
 
 
 def test_consulted_names_what_was_not_found(place: Path, tmp_path: Path) -> None:

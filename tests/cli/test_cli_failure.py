@@ -102,7 +102,7 @@ def test_control_characters_of_a_step_do_not_reach_the_terminal() -> None:
     out = io.StringIO()
     diagnostic = Diagnostic("x", notes=[("output", "a\x1b[2Jb\x1b]0;title\x07c\rd\x07\n\ttab")])
     failure.report(UserError(diagnostic), out)
-    assert out.getvalue() == "error: x\n = output: abcd\n     \ttab\n"
+    assert out.getvalue() == "error: x\n = output: abcd\n   \ttab\n"
 
 
 def test_output_shown_already_is_left_out() -> None:

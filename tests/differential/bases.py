@@ -17,6 +17,7 @@ from typing import Any
 from attrs import evolve
 from differential.casebook import FileEntry, entries
 from differential.contexts import tar_bytes
+from differential.imagetree import Tree, apply_layer
 
 REPOSITORY = "pybuild-differential"
 PLAIN = '{"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["sh"]}'
@@ -73,6 +74,11 @@ def busybox_layer() -> bytes:
     return out.getvalue()
 
 
+def machine() -> str:
+    """This machine's architecture, as images name it."""
+    return _MACHINES[platform.machine()]
+
+
 class Bases:
     """References of base images by config, pushed to `registry` when first asked for."""
 
@@ -81,6 +87,10 @@ class Bases:
         self._registry = registry
         self._layer = busybox_layer()
         self._pushed: dict[str, str] = {}
+        self.tree: Tree = {}
+        """What each of them holds."""
+
+        apply_layer(self.tree, self._layer)
 
     def reference(self, config: str | None = None) -> str:
         """`HOST:PORT/NAME:TAG` of the image with this config (JSON of the OCI config's `config`)."""
@@ -115,7 +125,7 @@ def write_layout(path: Path, layer: bytes, config: dict[str, Any], *, architectu
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
     image = {
-        "architecture": architecture or _MACHINES[platform.machine()],
+        "architecture": architecture or machine(),
         "os": "linux",
         "created": "2020-01-01T00:00:00Z",
         "config": config,

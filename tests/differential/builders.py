@@ -1,12 +1,11 @@
-"""Runs both builders on a case, at the same time, each in a process of its own."""
+"""Runs a builder on a case, in a process of its own."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -14,8 +13,10 @@ from differential.bases import Bases
 from differential.casebook import Case
 from differential.contexts import substituted, write_contexts
 from differential.exceptions import Needed
-from differential.imagetree import ReadImage, read_images
+from differential.imagetree import ReadImage, Tree, read_images
 from differential.website import Website
+from differential.wording import worded, worded_base
+from warm import program
 
 _SECONDS = 120
 _DOCKER_LINE = re.compile(r"^\S*Dockerfile:(\d+)$|(?:on|at) line (\d+)", re.MULTILINE)
@@ -33,6 +34,19 @@ class Outcome:
 
 
 @frozen
+class Prepared:
+    """A case's contexts on disk, and what its words stand for there. `mains` are pybuild's main context and Docker's,
+    which mostly are the same."""
+
+    references: dict[str, str]
+    context: Path
+    flags: list[str]
+    mains: list[str]
+    stdin: bytes
+    environment: dict[str, str]
+
+
+@frozen
 class Builders:
     """`store` is pybuild's, shared by all cases, as is the web site."""
 
@@ -41,13 +55,46 @@ class Builders:
     store: Path
     docker_host: str
 
+    def base_tree(self) -> Tree:
+        """What every base image holds, in words."""
+        return worded_base(self.bases.tree)
+
     def worded(self, needed: Iterable[Needed]) -> list[Needed]:
-        """What a case needs, with the web site's words in its texts replaced."""
-        words = self.site.words
+        """What a case needs, with the web site's words in its texts replaced, except its address."""
+        words = {name: value for name, value in self.site.words.items() if name != "WEBSITE"}
         return [evolve(one, texts=tuple(substituted(text, words) for text in one.texts)) for one in needed]
 
-    def run(self, case: Case, directory: Path) -> tuple[Outcome, Outcome]:
-        """Docker's outcome and pybuild's."""
+    def docker(self, case: Case, directory: Path) -> Outcome:
+        """Docker's outcome; what changes from run to run is given by its words."""
+        made = self.prepared(case, directory)
+        command = ["docker", "buildx", "build", "--network=host", "--progress=plain"]
+        if case.older is not None:
+            older = directory / "older.Dockerfile"
+            older.write_text(substituted(case.older, made.references))
+            command += ["-f", str(older)]
+        image = directory / "docker.tar"
+        done = _run(
+            [*command, *made.flags, "-o", f"type=oci,dest={image}", made.mains[-1]],
+            {**made.environment, "DOCKER_HOST": self.docker_host, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+            made,
+        )
+        return self._outcome(done, image, _DOCKER_LINE, made)
+
+    def pybuild(self, case: Case, directory: Path) -> Outcome:
+        """pybuild's outcome, in the same words."""
+        made = self.prepared(case, directory)
+        image = directory / "pybuild.tar"
+        done = program.run(
+            ["build", "--progress=plain", *made.flags, "-o", f"type=oci,dest={image}", made.mains[0]],
+            cwd=made.context,
+            env={**made.environment, "PYBUILD_ROOT": str(self.store)},
+            stdin=made.stdin,
+            timeout=_SECONDS,
+        )
+        return self._outcome(done, image, _PYBUILD_LINE, made)
+
+    def prepared(self, case: Case, directory: Path) -> Prepared:
+        """The case's contexts, written to a directory."""
         plain = self.bases.reference()
         references = {
             **self.site.words,
@@ -57,63 +104,40 @@ class Builders:
         }
         contexts = write_contexts(case, directory, references)
         places = {"{" + name + "}": str(path) for name, path in contexts.items()}
-        flags = [substituted(flag, {**references, **places}) for flag in case.flags]
-        images = directory / "docker.tar", directory / "pybuild.tar"
         here = contexts["context"]
         mains = [substituted(main, {**references, **places}) for main in case.main] or [str(here)]
-        stdin = None if case.stdin is None else here / case.stdin
-        docker = ["docker", "buildx", "build", "--network=host", "--progress=plain"]
-        if case.older is not None:
-            older = directory / "older.Dockerfile"
-            older.write_text(substituted(case.older, references))
-            docker += ["-f", str(older)]
-        ours = [sys.executable, "-P", "-m", "pybuild", "build", "--progress=plain"]
-        environment = {**os.environ, **dict(line.split("=", 1) for line in case.environment)}
-        of_docker = {"DOCKER_HOST": self.docker_host, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
-        commands = (
-            ([*docker, *flags, "-o", f"type=oci,dest={images[0]}", mains[-1]], of_docker),
-            (
-                [*ours, *flags, "-o", f"type=oci,dest={images[1]}", mains[0]],
-                {"PYBUILD_ROOT": str(self.store)},
-            ),
-        )
-        running = [_start(command, {**environment, **own}, here, stdin) for command, own in commands]
-        finished = [_finish(process) for process in running]
-        return (
-            _outcome(*finished[0], images[0], _DOCKER_LINE),
-            _outcome(*finished[1], images[1], _PYBUILD_LINE),
+        return Prepared(
+            references,
+            here,
+            [substituted(flag, {**references, **places}) for flag in case.flags],
+            mains,
+            b"" if case.stdin is None else (here / case.stdin).read_bytes(),
+            {**os.environ, **dict(line.split("=", 1) for line in case.environment)},
         )
 
-
-def _start(
-    command: Sequence[str], environment: Mapping[str, str], directory: Path, stdin: Path | None
-) -> subprocess.Popen[str]:
-    with open(stdin or os.devnull, "rb") as given:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            cwd=directory,
-            stdin=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+    def _outcome(
+        self, done: subprocess.CompletedProcess[bytes], archive: Path, line: re.Pattern[str], made: Prepared
+    ) -> Outcome:
+        messages = (done.stdout + done.stderr).decode(errors="replace")
+        if done.returncode == 0:
+            images = {
+                platform: worded(image, made.references, self.bases.tree)
+                for platform, image in read_images(archive).items()
+            }
+            return Outcome(images, (), messages)
+        found = [next(group for group in match.groups() if group) for match in line.finditer(messages)]
+        return Outcome(None, tuple(int(number) for number in found), messages)
 
 
-def _finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    with process:
-        try:
-            messages, _ = process.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            messages, _ = process.communicate()
-            messages += f"\nno end after {_SECONDS} s"
-    return process.returncode, messages
-
-
-def _outcome(code: int, messages: str, image: Path, line: re.Pattern[str]) -> Outcome:
-    if code == 0:
-        return Outcome(read_images(image), (), messages)
-    found = [next(group for group in match.groups() if group) for match in line.finditer(messages)]
-    return Outcome(None, tuple(int(number) for number in found), messages)
+def _run(
+    command: list[str], environment: dict[str, str], made: Prepared
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command,
+        cwd=made.context,
+        env=environment,
+        input=made.stdin,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )

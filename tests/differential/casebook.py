@@ -29,11 +29,12 @@ A line of `context` or `tar` names one entry, the fields being apart by blanks:
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from differential.exceptions import Needed
 
 HERE = Path(__file__).parent
@@ -78,6 +79,12 @@ class Case:
     environment: tuple[str, ...] = ()
     times: bool = False
     exceptions: tuple[Needed, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Of all that what Docker makes of the case depends on."""
+        asked = evolve(self, file="", title="", rejected=None, exceptions=())
+        return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
 
 def read_cases() -> list[Case]:

@@ -13,6 +13,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,12 @@ def read_images(path: Path) -> dict[str, ReadImage]:
 
         def image(manifest: dict[str, Any]) -> ReadImage:
             tree: Tree = {}
-            for layer in manifest["layers"] or []:
+            for number, layer in enumerate(manifest["layers"] or []):
                 data = named(layer)
-                apply_layer(tree, gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+                if number == 0:
+                    tree = dict(_lowest(data))
+                else:
+                    apply_layer(tree, _decompressed(data))
             return ReadImage(json.loads(named(manifest["config"])), tree, len(manifest["layers"] or []))
 
         def images(index: dict[str, Any], prefix: str) -> Iterator[tuple[str, ReadImage]]:
@@ -86,6 +90,18 @@ def read_images(path: Path) -> dict[str, ReadImage]:
                     yield prefix + platform_name(read.config), read
 
         return dict(images(json.loads(blob("index.json")), ""))
+
+
+@lru_cache(4)
+def _lowest(data: bytes) -> Tree:
+    """The tree of the lowest layer, which many images have in common."""
+    tree: Tree = {}
+    apply_layer(tree, _decompressed(data))
+    return tree
+
+
+def _decompressed(data: bytes) -> bytes:
+    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
 def read_image(path: Path) -> ReadImage:

@@ -153,7 +153,7 @@ def test_refused_points_at_the_line() -> None:
     assert (
         render(error.diagnostic)
         == """\
-error: the frontend docker/dockerfile:1-labs is not supported by this version of pybuild
+error: the frontend docker/dockerfile:1-labs is an image, which only builds run
  --> Dockerfile:2:12
   |
 2 | # syntax = docker/dockerfile:1-labs --x
@@ -172,4 +172,4 @@ def test_refused_without_a_line() -> None:
 
 
 def test_refused_names_even_an_empty_reference() -> None:
-    assert "the frontend '' is not supported" in str(refused(choose("")))
+    assert "the frontend '' is an image" in str(refused(choose("")))

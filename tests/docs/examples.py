@@ -29,11 +29,12 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+
+from warm import program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "dockerfile"
@@ -100,59 +101,25 @@ def base_context() -> str:
     return found[1]
 
 
-class Outcome:
-    """What became of an example: in the words of the pages."""
+class Built:
+    """A build of what is in `place`, whose outputs are beside it: `files` and the `layout` of an image."""
 
-    def __init__(self, example: Example, place: Path, environment: dict[str, str]) -> None:
+    def __init__(self, place: Path, flags: Sequence[str], environment: dict[str, str]) -> None:
         self.place = place
-        note = example.block.note
-        write_files(place, note.get("files", ""))
-        for block in example.files:
-            (place / block.note["file"]).write_text(block.text, encoding="utf-8")
-        if "setup" in note:
-            subprocess.run(["sh", "-euc", note["setup"]], cwd=place, check=True, timeout=60)
-        (place / "Dockerfile").write_text(example.block.text, encoding="utf-8")
-        wanted = {name for block in example.shown for name in block.note}
-        flags = [f"--build-context=base={base_context()}", *shlex.split(note.get("flags", ""))]
-        if not example.built:
-            flags += [
-                "--check",
-                *(f"--build-context={name}=docker-image://scratch" for name in note["lowered"].split()),
-            ]
-        if "config" in wanted:
-            flags.append("--output=type=oci,dest=../layout,tar=false")
-        if "holds" in wanted:
-            flags.append("--output=type=local,dest=../files")
-        command = [sys.executable, "-m", "pybuild", "build", "--no-cache", "--progress=rawjson", *flags]
-        done = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        words = ["build", "--progress=rawjson", *flags]
+        done = program.run(words, cwd=place, env=environment, timeout=120)
         self.code = done.returncode
-        self.answer = done.stdout
-        lines = done.stderr.splitlines(keepends=True)
+        self.answer = done.stdout.decode()
+        lines = done.stderr.decode().splitlines(keepends=True)
         records = [json.loads(line) for line in lines if line.startswith("{")]
         self.error = "".join(line for line in lines if not line.startswith("{"))
         self.printed = printed(records)
         self.warnings = [text(one["short"]) for record in records for one in record.get("warnings", ())]
 
-    @property
-    def rules(self) -> list[str]:
-        if self.answer:
-            return sorted(re.findall(r"^WARNING: (\w+)", self.answer, re.MULTILINE))
-        return sorted(warning.partition(":")[0] for warning in self.warnings)
-
-    def shown(self, block: Block) -> str:
-        """What the block should show."""
-        if "prints" in block.note:
-            return self.printed
-        if "fails" in block.note:
-            return self.error
-        if "warns" in block.note:
-            return "".join(f"{warning}\n" for warning in self.warnings)
-        if "holds" in block.note:
-            return self.listing()
-        members = json.loads(block.text or "{}")
-        return json.dumps({name: self.config.get(name) for name in members}, indent=2) + "\n"
+    def members(self, wanted: str) -> str:
+        """The members of the image's `config` that are among those wanted."""
+        names = json.loads(wanted or "{}")
+        return json.dumps({name: self.config.get(name) for name in names}, indent=2) + "\n"
 
     def listing(self) -> str:
         """The files and links of the result, and its empty directories."""
@@ -176,6 +143,49 @@ class Outcome:
         manifest = json.loads(blob(layout, index["manifests"][0]["digest"]))
         found: dict[str, Any] = json.loads(blob(layout, manifest["config"]["digest"]))["config"]
         return found
+
+
+class Outcome(Built):
+    """What became of an example: in the words of the pages."""
+
+    def __init__(self, example: Example, place: Path, environment: dict[str, str]) -> None:
+        note = example.block.note
+        write_files(place, note.get("files", ""))
+        for block in example.files:
+            (place / block.note["file"]).write_text(block.text, encoding="utf-8")
+        if "setup" in note:
+            subprocess.run(["sh", "-euc", note["setup"]], cwd=place, check=True, timeout=60)
+        (place / "Dockerfile").write_text(example.block.text, encoding="utf-8")
+        wanted = {name for block in example.shown for name in block.note}
+        flags = [f"--build-context=base={base_context()}", *shlex.split(note.get("flags", ""))]
+        if not example.built:
+            flags += [
+                "--check",
+                *(f"--build-context={name}=docker-image://scratch" for name in note["lowered"].split()),
+            ]
+        if "config" in wanted:
+            flags.append("--output=type=oci,dest=../layout,tar=false")
+        if "holds" in wanted:
+            flags.append("--output=type=local,dest=../files")
+        super().__init__(place, ["--no-cache", *flags], environment)
+
+    @property
+    def rules(self) -> list[str]:
+        if self.answer:
+            return sorted(re.findall(r"^WARNING: (\w+)", self.answer, re.MULTILINE))
+        return sorted(warning.partition(":")[0] for warning in self.warnings)
+
+    def shown(self, block: Block) -> str:
+        """What the block should show."""
+        if "prints" in block.note:
+            return self.printed
+        if "fails" in block.note:
+            return self.error
+        if "warns" in block.note:
+            return "".join(f"{warning}\n" for warning in self.warnings)
+        if "holds" in block.note:
+            return self.listing()
+        return self.members(block.text)
 
 
 def blob(layout: Path, digest: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Running `python -m pybuild` as a user does: in a process of its own, judged by what it prints and leaves."""
+"""Running `pybuild` as a user does: in a process of its own, judged by what it prints and leaves."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve, field, frozen
+from warm import program
 
 BASE = "base"
 """The image reference by which tests name the busybox base."""
@@ -97,15 +98,19 @@ class Builder:
         self, *words: str | Path, code: int | None = 0, stdin: bytes = b"", timeout: float = SECONDS
     ) -> Outcome:
         """`pybuild WORDS` to its end. Whatever happens, it must print no traceback."""
-        done = subprocess.run(
-            self.command(words),
-            env=self.variables(),
-            input=stdin,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            cwd=self.place,
-        )
+        if self.uid is None and not self.wrapper:
+            texts = [str(word) for word in words]
+            done = program.run(texts, env=self.variables(), stdin=stdin, timeout=timeout, cwd=self.place)
+        else:
+            done = subprocess.run(
+                self.command(words),
+                env=self.variables(),
+                input=stdin,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+                cwd=self.place,
+            )
         outcome = Outcome(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "replace"))
         assert "Traceback" not in outcome.err, outcome.err
         assert "internal error" not in outcome.err, outcome.err

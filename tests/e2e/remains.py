@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def wait_for_none(root: Path, works: set[str], seconds: float = 1.0) -> list[str]:
+def wait_for_none(root: Path, works: set[str], seconds: float = 30.0) -> list[str]:
     """What is left of builds on the store `root`, whose work directories had the names `works`, after at most
     `seconds`; empty as soon as nothing is."""
     end = time.monotonic() + seconds

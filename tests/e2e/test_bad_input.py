@@ -79,7 +79,7 @@ WRONG = {
         "FROM base\n", USAGE, ("--iidfile", "no image"), ("-o", "type=local,dest=x", "--iidfile=iid")
     ),
     "unknown flag": Wrong("FROM base\n", USAGE, ("--no-cahce", "--no-cache"), ("--no-cahce",)),
-    "unknown frontend": Wrong("# syntax=some/frontend:1\nFROM base\n", USAGE, ("some/frontend:1", "Dockerfile:1")),
+    "unknown frontend": Wrong("# syntax=127.0.0.1:9/x:1\nFROM base\n", BUILD, ("127.0.0.1:9", "Dockerfile:1:10")),
     "failing step": Wrong(
         "FROM base\nRUN echo before; exit 7\n", BUILD, ("exit code: 7", "Dockerfile:2:1", "before")
     ),
@@ -105,7 +105,7 @@ def test_dockerfile(builder: Builder, name: str) -> None:
 
 def test_missing_files(builder: Builder) -> None:
     context = builder.context("context")
-    says(builder.build(context, code=USAGE), f"{context} has no Dockerfile", "-f")
+    says(builder.build(context, code=USAGE), f"{context} has no build.pybuild and no Dockerfile", "-f")
     says(builder.build("-f", context / "Other", context, code=USAGE), "Other does not exist")
     says(builder.build(builder.place / "none", code=USAGE), "the context", "none does not exist")
     says(builder.build("-f", context, context, code=USAGE), "is a directory")
@@ -192,9 +192,9 @@ def test_store_of_a_newer_version(builder: Builder) -> None:
 def test_damaged_database(builder: Builder) -> None:
     context = builder.context("context", "FROM base\n")
     builder.build(context, "-t", "kept")
-    for name in ("records-v2.sqlite-wal", "records-v2.sqlite-shm"):
+    for name in ("records-v3.sqlite-wal", "records-v3.sqlite-shm"):
         (builder.store / name).unlink(missing_ok=True)
-    (builder.store / "records-v2.sqlite").write_bytes(b"not a database at all" * 100)
+    (builder.store / "records-v3.sqlite").write_bytes(b"not a database at all" * 100)
     says(builder.build(context, "-t", "other", code=BUILD), "the store is damaged", "pybuild prune --all")
     builder.run("prune", "--all", "--force")
     builder.build(context, "-t", "other")

@@ -26,7 +26,7 @@ def chain(layers: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("layers", [300, 700])
+@pytest.mark.parametrize("layers", [300, 520])
 def test_a_long_chain(builder: Builder, layers: int) -> None:
     context = builder.context("context", chain(layers), file="content\n")
     layout, tree = builder.place / "layout", builder.place / "tree"
@@ -53,6 +53,7 @@ def stages(count: int) -> str:
     return "\n".join([*lines, "FROM scratch", *(f"COPY --from=s{n} /f{n} /" for n in range(count))]) + "\n"
 
 
+@pytest.mark.growth
 def test_time_grows_as_the_number_of_stages(builder: Builder) -> None:
     """First builds and cached ones of 100, 400 and 1,000 stages that are copied together."""
     measured: dict[int, tuple[float, float]] = {}

@@ -197,8 +197,8 @@ def test_several_platforms(room: Room, tmp_path: Path) -> None:
         export(parse_output(f"type=docker,dest={tmp_path}/d.tar"), build)
     export(parse_output(f"type=local,dest={tmp_path}/l"), build)
     assert (tmp_path / "l" / "linux_arm64_v8" / "f").read_text() == "arm"
-    export(parse_output(f"type=local,dest={tmp_path}/m,platform-split=false"), build)
-    assert (tmp_path / "m" / "f").read_text() == "arm"
+    with pytest.raises(UserError, match="cannot overwrite f from linux/amd64 with linux/arm64/v8"):
+        export(parse_output(f"type=local,dest={tmp_path}/m,platform-split=false"), build)
     export(parse_output(f"type=tar,dest={tmp_path}/t.tar"), build)
     with tarfile.open(tmp_path / "t.tar") as archive:
         assert archive.getnames() == ["linux_amd64", "linux_amd64/f", "linux_arm64_v8", "linux_arm64_v8/f"]
@@ -206,6 +206,10 @@ def test_several_platforms(room: Room, tmp_path: Path) -> None:
 
 def test_epochs(room: Room, tmp_path: Path) -> None:
     snapshot = state(room)
+    rewritten = parse_output(f"type=oci,dest={tmp_path}/o.tar,rewrite-timestamp=true")
+    with pytest.raises(UsageError, match="needs a time"):
+        export(rewritten, build_of(room, Result(config(), snapshot)))
+    assert not (tmp_path / "o.tar").exists()
     build = build_of(room, Result(config(), snapshot), epoch=1_000_000_000)
     first = export(parse_output(f"type=oci,dest={tmp_path}/o.tar,rewrite-timestamp=true"), build)
     manifest = json.loads(room.store.blobs.read(str(first["containerimage.digest"])))

@@ -184,11 +184,14 @@ def naive_other(root: str, action: Rm | MkDir | MkFile) -> None:
         real = resolve(root, action.path)
         if not os.path.isdir(os.path.dirname(real)) or os.path.isdir(real):
             raise Refused
+        before = os.stat(real) if os.path.isfile(real) else None
         if os.path.lexists(real):
             os.unlink(real)
         with open(real, "wb") as file:
             file.write(action.data)
-        os.chmod(real, action.mode)
+        if before is not None:
+            os.chown(real, before.st_uid, before.st_gid)
+        os.chmod(real, action.mode if before is None else before.st_mode & 0o7777)
         os.utime(real, ns=(OLD, OLD))
 
 

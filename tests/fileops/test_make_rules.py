@@ -14,8 +14,9 @@ pytestmark = pytest.mark.root
 def test_mkfile(room: Room) -> None:
     base = room.state(files({"d/old": b"long content", "l": "d/old", "dangling": "d/new", "pipe/": None}))
     got = room.seen(room.do(MkFile("/d/old", 0o600, b"new", ChownOpt(1, 2), 77), base))
+    # The file that was there is written to.
     one = got["d/old"]
-    assert (one.mode, one.content, one.owner, one.mtime) == ("-rw-------", b"new", (1, 2), 77)
+    assert (one.mode, one.content, one.owner, one.mtime) == ("-rw-r--r--", b"new", (1, 2), 77)
     assert got["d"].mtime == OLD
     assert room.seen(room.do(MkFile("/l", 0o644, b"x"), base))["d/old"].content == b"x"
     assert room.seen(room.do(MkFile("/dangling", 0o644, b"x"), base))["d/new"].content == b"x"

@@ -133,3 +133,21 @@ def test_a_file_that_cannot_be_written_stays(place: Path, fmt: Run, monkeypatch:
     assert (code, "cannot write a: No space left on device" in err) == (1, True)
     assert (place / "a").read_text() == UGLY
     assert os.listdir(place) == ["a"]
+
+
+def test_a_file_of_the_language(place: Path, fmt: Run) -> None:
+    (place / "build.pybuild").write_text("target a:\n  from 'x'\n  run:\n    y\n")
+    assert fmt("--check") == (1, "build.pybuild\n", "")
+    code, out, _ = fmt("--diff")
+    assert code == 0
+    assert "\n+    run y\n" in out
+    assert fmt() == (0, "", "formatted build.pybuild\n")
+    assert (place / "build.pybuild").read_text() == 'target a:\n    from "x"\n    run y\n'
+    assert fmt("--check") == (0, "", "")
+
+
+def test_a_file_of_the_language_with_mistakes(place: Path, fmt: Run) -> None:
+    (place / "build.pybuild").write_text("target a\n")
+    code, out, err = fmt()
+    assert (code, out) == (2, "")
+    assert "error[E0113]" in err

@@ -91,3 +91,8 @@ def test_dockerfiles_with_noise(text: str, noise: list[tuple[int, str]]) -> None
 @given(TEXT)
 def test_generated_files(text: str) -> None:
     check(text)
+
+
+def test_white_space_that_makes_no_array_of_a_copy_is_kept() -> None:
+    text = 'FROM base\nADD ["f", "\t/with blank"]\n'
+    assert format_text(Source("Dockerfile", text)) == text

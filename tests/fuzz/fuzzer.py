@@ -20,7 +20,8 @@ from random import Random
 from fuzz.coverage import Step, Steps
 from fuzz.mutations import mutated
 from fuzz.seeds import seeds
-from fuzz.targets import ROOT, TARGETS, WATCHED, Target
+from fuzz.showing import Target
+from fuzz.targets import ROOT, TARGETS, WATCHED
 
 SLOW = 10.0
 """Seconds of CPU time that one input may take, watched as it is."""

@@ -66,7 +66,37 @@ def _dictionary() -> Iterator[str]:
         yield from tokens
 
 
-DICTIONARY: tuple[bytes, ...] = (*(token.encode() for token in _dictionary()), *_BYTES)
+_DECLARATIONS = "use param let check ignore group default def target test".split()
+_STATEMENTS = (
+    "from run exec copy write mkdir remove symlink env workdir user shell label annotation expose volume entrypoint "
+    "cmd healthcheck stop_signal tag output needs if elif else for with return"
+).split()
+_CODE = (
+    '${{ }} ${{x}} $${{ """ r" \\u{1F600} \\q f( x[ ] { } ( ) : = == != -> | + // % <= and or not in true false '
+    "to on as scratch context this platform vcs.commit platform.os str int list[str] map[str] state option "
+    "cache( secret( bind( env( network( image( git( http( merge( diff( glob( read( len( sorted( version( raw( "
+    'owner= mode= at= [py="3.12"] [platform=p] 30s 64MiB 0o644 1_000 3.10 "a" "/x/" "$V"'
+).split(" ")
+
+
+def _language() -> Iterator[str]:
+    for word in _DECLARATIONS:
+        yield f"\n{word} "
+    for word in _STATEMENTS:
+        yield from (f"\n    {word} ", f"\n        {word} ")
+    yield from (
+        *_CODE,
+        "\n    ",
+        "\n  ",
+        "\n\t",
+        ":\n        ",
+        "run:\n",
+        "# pybuild: allow W0201\n",
+        "# syntax=pybuild:1\n",
+    )
+
+
+DICTIONARY: tuple[bytes, ...] = (*(token.encode() for token in (*_dictionary(), *_language())), *_BYTES)
 
 Mutation = Callable[[Random, bytes, Sequence[bytes]], bytes]
 

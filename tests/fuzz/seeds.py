@@ -1,4 +1,5 @@
-"""What the fuzzer starts from: the Dockerfiles of all suites, and pieces of them for the smaller targets."""
+"""What the fuzzer starts from: the Dockerfiles and the programs of all suites, and pieces of them for the smaller
+targets."""
 
 from __future__ import annotations
 
@@ -6,9 +7,50 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from pybuild.lang.source import Source
+from pybuild.lang.textual.parse import parse
+from pybuild.lang.textual.plain import to_plain
+
 TESTS = Path(__file__).resolve().parents[1]
 _BLOCK = re.compile(r"^```dockerfile\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROGRAM = re.compile(r"^```pybuild\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LONGEST = 1500
+
+_SCRIPTS = (
+    "echo \0 x\0 >\0\n",
+    "cat <<EOF >/x\na \0\nEOF\necho '\0' \"\0\" $(a \0) `b`\n",
+    "if [ \0 = x ]; then case \0 in a) b;; esac; fi # \0\n",
+    "a=${x:-\0} b=$((1 + 2)) f() { \0; }\ncat <<-'A' <<B\n\t\0\n\tA\n\0$x\nB\n",
+)
+_LOCKS = (
+    f'version = 1\n[image]\n"a:1" = "sha256:{"a" * 64}"\n[git]\n"https://x/y.git#v1" = "{"b" * 40}"\n',
+    f'version = 1\n[http]\n"https://x" = "sha256:{"0" * 64}"\n[module]\n"m@v1" = "{"c" * 40} sha256:{"d" * 64}"\n',
+)
+_PARAMS = (
+    *(
+        "true",
+        "8080",
+        "0o755",
+        "-1",
+        "30s",
+        "250ms",
+        "64MiB",
+        "a,b,c",
+        '["a", "b"]',
+        '{"a": [true]}',
+        "linux/arm64/v8",
+    ),
+    *("debian:12@sha256:" + "a" * 64, "1.2.3-rc.1", "../x", '{"a": {}}', "[[", "1_000"),
+)
+_SELECTIONS = (
+    "a",
+    "a-b[x=1,y=2]",
+    'm.t[x="a,b",platform=linux/arm64]',
+    "a[b=c",
+    'a["\\"]',
+    "[x=1]",
+    "a[x=1,]",
+)
 
 _IGNORE = (
     "*\n!src\nsrc/*.pyc\n",
@@ -77,8 +119,35 @@ def _instructions(files: Iterable[bytes]) -> list[bytes]:
     return sorted(found, key=lambda text: (len(text), text))
 
 
+def programs() -> list[bytes]:
+    """The short programs of the language in the suites' cases and examples, in a fixed order."""
+    found: list[str] = []
+    for path in sorted((TESTS / "textual").glob("*/cases/*.md")):
+        found += _PROGRAM.findall(path.read_text(encoding="utf-8"))
+    found += (
+        path.read_text(encoding="utf-8")
+        for path in sorted((TESTS / "textual/check/examples").glob("*.pybuild"))
+    )
+    short = {text[:_LONGEST].encode() for text in found}
+    return sorted(short, key=lambda text: (len(text), text))
+
+
+def _trees() -> list[bytes]:
+    """Trees of short programs as plain values."""
+    files = [parse(Source("build.pybuild", text.decode())).file for text in programs()[:60]]
+    return [repr(to_plain(file)).encode() for file in files]
+
+
 def seeds(target: str) -> list[bytes]:
+    if target in ("language", "check", "expand", "fmt"):
+        return programs()
+    if target == "plain":
+        return _trees()
     small = {
+        "quote": _SCRIPTS,
+        "lock": _LOCKS,
+        "param": _PARAMS,
+        "selection": _SELECTIONS,
         "words": _WORDS,
         "patterns": _PATTERNS,
         "wildcard": _PATTERNS,

@@ -7,12 +7,12 @@ target has modes, the checksum of the input chooses one.
 
 from __future__ import annotations
 
-import unicodedata
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from fuzz import language
+from fuzz.showing import Target, mode_of, show, text_of
 from lower.world import DIGEST, World, image_config
 
 from pybuild.compiler import platforms, reference
@@ -21,10 +21,9 @@ from pybuild.compiler.giturl import parse_git_ref
 from pybuild.compiler.graph import walk
 from pybuild.compiler.image import parse as parse_image
 from pybuild.compiler.lower.dockerfile import Lowered, LowerOptions, lower
-from pybuild.compiler.lower.dockerfile.mount_options import read_options
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.urls import download_name, is_http
-from pybuild.lang.diagnostics import Diagnostic, UserError, render
+from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile import shellpattern, wildcard
 from pybuild.lang.dockerfile.durations import parse_duration
 from pybuild.lang.dockerfile.fields import BadFields, split_fields
@@ -34,15 +33,14 @@ from pybuild.lang.dockerfile.ignore import Matcher, PatternError, State, read_pa
 from pybuild.lang.dockerfile.instructions import Dockerfile, RunMount
 from pybuild.lang.dockerfile.lint.config import BadCheck, parse_check
 from pybuild.lang.dockerfile.lint.linter import Finding, Linter, LintViolation
+from pybuild.lang.dockerfile.mount_options import read_options
 from pybuild.lang.dockerfile.parse import decode, parse, parse_onbuild
 from pybuild.lang.dockerfile.words import Lex, WordError
 from pybuild.lang.frontends import choose, detect_syntax, refused
 from pybuild.lang.source import Source, Span
 
-Target = Callable[[bytes], None]
-
 ROOT = Path(__file__).resolve().parents[2]
-WATCHED = (ROOT / "lang", ROOT / "compiler")
+WATCHED = (ROOT / "lang", ROOT / "compiler", ROOT / "src/pybuild/language")
 
 _AMD64 = Platform("amd64", "linux")
 _NAME = "Dockerfile"
@@ -60,34 +58,6 @@ class AnyWorld(World):
     def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
         config: dict[str, object] = {"OnBuild": self.triggers} if "trigger" in ref else {}
         return ResolvedImage(ref, DIGEST, image_config(config))
-
-
-class Unprintable(Exception):
-    """A message that a terminal would obey or not show."""
-
-
-def show(diagnostic: Diagnostic) -> None:
-    """Renders the message, and looks at every character and place in it."""
-    shown = render(diagnostic)
-    if not shown.isprintable():
-        for char in set(shown) - {"\n", "\t"}:
-            if not char.isprintable() and unicodedata.category(char) != "Zs":
-                raise Unprintable(f"{char!r} in {shown!r}")
-    for label in diagnostic.labels:
-        span = label.span
-        lines = span.source.text.count("\n") + 1
-        assert 1 <= span.line <= span.end_line <= lines, span
-        assert (span.line, span.column) < (span.end_line, span.end_column), span
-        assert 1 <= span.column <= len(span.source.line(span.line)) + 1, span
-        assert span.end_column <= len(span.source.line(span.end_line)) + 2, span
-
-
-def text_of(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-def mode_of(data: bytes, modes: int) -> int:
-    return zlib.crc32(data) % modes
 
 
 def parsed(data: bytes) -> Dockerfile | None:
@@ -328,4 +298,5 @@ TARGETS: dict[str, Target] = {
     "lower-triggers": fuzz_lower_triggers,
     "format": fuzz_format,
     "fix": fuzz_fix,
+    **language.TARGETS,
 }

@@ -13,7 +13,12 @@ import pybuild
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 BUILD = PROJECT["tool"]["hatch"]["build"]
-FRONT_FILES = sorted(path.name for path in FRONT.iterdir() if path.is_file() and not path.is_symlink())
+FRONT_FILES = sorted(
+    path.name
+    for path in FRONT.iterdir()
+    if not path.is_symlink() and (path.is_file() or (path / "__init__.py").exists())
+)
+"""Files of the front door and its own packages."""
 
 
 def tracked() -> list[Path]:

@@ -310,6 +310,7 @@ def apply(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(entry, max_size=6), min_size=1, max_size=3))
 @example([[(b"0", b"d/e/.wh..wh..opq")], [(b"0", b"d"), (b"5", b"d/")]])
+@example([[(b"2", b"f"), (b"2", b"d")], [(b"0", b"d/e/.wh..wh..opq")]])
 def test_both_forms_of_a_snapshot_mean_the_same(room: Room, layers: list[list[tuple[bytes, bytes]]]) -> None:
     assert apply(room.snapshotter, layers) == apply(CopySnapshotter(room.store), layers)
 

@@ -411,14 +411,15 @@ def test_definition_bytes() -> None:
         """
         + "\n".join(entries[key] for key in sorted(entries))
         + f"""
-        1a 90 01                                  # 3 Source, 144 bytes
-          0a 65                                   #   1 locations entry, 101 bytes
+        1a 92 01                                  # 3 Source, 146 bytes
+          0a 67                                   #   1 locations entry, 103 bytes
             0a 47 {name}
-            12 1a                                 #     2 Locations, 26 bytes
-              0a 18                               #       1 Location; sourceIndex 0 left out
+            12 1c                                 #     2 Locations, 28 bytes
+              0a 0a                               #       1 Location; sourceIndex 0 left out
                 12 08                             #         2 range, whole line 1
                   0a 02 08 01                     #           1 start line 1, character 0 left out
                   12 02 08 01                     #           2 end line 1
+              0a 0e                               #       1 Location
                 12 0c                             #         2 range
                   0a 04 08 02 10 04               #           1 start line 2, character 4
                   12 04 08 02 10 05               #           2 end line 2, character 5

@@ -343,6 +343,7 @@ def test_directories_that_vanish(root: Path, opened: Open) -> None:
         tree.digest()
 
 
+@pytest.mark.growth
 def test_ten_thousand_files_are_quick(root: Path, opened: Open) -> None:
     for number in range(50):
         directory = root / f"d{number}"

@@ -157,7 +157,7 @@ def test_a_target_that_is_a_context_is_built_with_the_time_as_it_is() -> None:
 
 
 def test_an_unreadable_context_says_which_argument_named_it() -> None:
-    with pytest.raises(UserError, match="unsupported source") as caught:
+    with pytest.raises(UserError, match="unsupported context source") as caught:
         build(SHOWN, "ctx", contexts={"ctx": "ftp://x"})
     assert "SOURCE_DATE_EPOCH=ctx" in render(caught.value.diagnostic)
 

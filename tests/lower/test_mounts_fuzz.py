@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lower.world import lowered
 
-from pybuild.compiler.lower.dockerfile.mount_options import read_options
 from pybuild.lang.diagnostics import SourceError, UserError
 from pybuild.lang.dockerfile.fields import BadFields, split_fields
 from pybuild.lang.dockerfile.instructions import RunMount
+from pybuild.lang.dockerfile.mount_options import read_options
 from pybuild.lang.source import Source, Span
 
 SPAN = Span(Source("Dockerfile", "x"), 1, 1, 1, 2)

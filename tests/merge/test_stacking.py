@@ -14,7 +14,7 @@ from snapshots.states import in_tree
 
 from pybuild.compiler.ops import EMPTY, Copy, FileAction
 from pybuild.runtime.cache.records import Records
-from pybuild.runtime.content.schema import TABLES
+from pybuild.runtime.content.schema import TABLES, VERSION
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.image.compression import Compression
 from pybuild.runtime.image.layers import Layers
@@ -278,7 +278,7 @@ def test_a_store_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
     with Store.open(root) as store:
         snapshotter = CopySnapshotter(store)
         kept = by_files(snapshotter, b"f")
-    path, now = (os.path.join(root, f"records-v{version}.sqlite") for version in (1, 2))
+    path, now = (os.path.join(root, f"records-v{version}.sqlite") for version in (1, VERSION))
     os.rename(now, path)
     earlier = [line for line in TABLES.splitlines() if "origin" not in line and "shares" not in line]
     made = "\n".join(earlier).replace("    identity TEXT, ", "    identity TEXT ")
@@ -298,4 +298,4 @@ def test_a_store_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
             assert snapshotter.layers(kept) == [kept]
         assert not os.path.exists(path)
     with open(os.path.join(root, "store.json"), encoding="utf-8") as file:
-        assert json.load(file)["schema"] == 2
+        assert json.load(file)["schema"] == VERSION

@@ -147,7 +147,7 @@ def test_retry_after_is_obeyed(behaving: Registry, client: Client) -> None:
     behaving.once("HEAD", "manifests", lambda h: h.error(429, "TOOMANYREQUESTS", Retry_After="1"))
     start = time.monotonic()
     client.repository(behaving.host, "app").resolve("v1")
-    assert 1.0 <= time.monotonic() - start < 3
+    assert 1.0 <= time.monotonic() - start < 15
 
 
 def test_a_limit_that_lasts(behaving: Registry, client: Client) -> None:

@@ -173,7 +173,9 @@ def test_https_that_redirects_to_http_is_not_followed(
         lambda h: "/manifests/" in h.path and h.reply(307, Location=f"http://{behaving.host}/x?s=1")
     )
     client = make_client(RegistryConfig(secure.host, ca=[str(certificate[0])]))
-    with pytest.raises(errors.ServerFailure, match=rf"redirects from HTTPS to http://{behaving.host}/x$"):
+    with pytest.raises(
+        errors.ServerFailure, match=rf"redirects from HTTPS to http://{behaving.host}/x(?m:$)"
+    ):
         client.repository(secure.host, "app").resolve("v1")
     assert behaving.requests == []
 

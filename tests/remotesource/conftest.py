@@ -57,6 +57,9 @@ class Given(Secrets, Agents):
     def raw(self, id: str) -> bool:
         return False
 
+    def missing(self, id: str) -> str:
+        return f"no agent {id}"
+
 
 class Place:
     """A store with its sources. `again` is the next build on it."""

@@ -224,6 +224,6 @@ def test_another_file_than_the_pinned_one_is_refused(place: Place, web: Web) -> 
 
 @pytest.mark.parametrize("checksum", ["sha256:abc", "sha512:" + "0" * 128, "md5:" + "0" * 32, "x"])
 def test_checksums_of_other_kinds_are_refused(place: Place, checksum: str) -> None:
-    op = SourceOp("http://example.com/f", {"http.checksum": checksum})  # type: ignore[arg-type]
+    op = SourceOp("http://example.com/f", {"http.checksum": checksum})
     with pytest.raises(UserError, match="invalid checksum"):
         place.http.key(op, place.cancellation)

@@ -1,4 +1,4 @@
-"""A context that is built by `python -m pybuild`, in processes that tell which path they took."""
+"""A context that is built by `pybuild`, in processes that tell which path they took."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from warm import program
 
 TELL = """
 import atexit, os, sys
@@ -55,11 +56,12 @@ class Outcome:
     code: int
     out: str
     err: str
-    modules: frozenset[str]
+    modules: frozenset[str] = frozenset()
 
     @property
     def path(self) -> str:
-        """`replay`, `rebuild` or `ordinary`."""
+        """`replay`, `rebuild` or `ordinary`, as a fresh interpreter tells."""
+        assert self.modules
         if "pybuild.cli" in self.modules:
             return "ordinary"
         return "rebuild" if "pybuild.rebuild" in self.modules else "replay"
@@ -119,31 +121,40 @@ class Project:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "pybuild", "build", *words]
 
-    def run(self, *words: str) -> Outcome:
+    def run(self, *words: str, fresh: bool = True) -> Outcome:
         """Build with exactly these words."""
+        env = self.environment()
+        if not fresh:
+            return self._outcome(
+                program.run(["build", *words], cwd=self.cwd, env=env, timeout=SECONDS, package=self.package)
+            )
         done = subprocess.run(
             self.command(*words),
             cwd=self.cwd,
-            env=self.environment(),
+            env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,
             check=False,
         )
+        return self._outcome(done, frozenset((self.place / "modules").read_text().split()))
+
+    def _outcome(
+        self, done: subprocess.CompletedProcess[bytes], modules: frozenset[str] = frozenset()
+    ) -> Outcome:
         err = done.stderr.decode("utf-8", "replace")
         assert "Traceback" not in err, err
         assert "internal error" not in err, err
-        modules = frozenset((self.place / "modules").read_text().split())
         return Outcome(done.returncode, done.stdout.decode(), err, modules)
 
-    def build(self) -> Outcome:
+    def build(self, *, fresh: bool = True) -> Outcome:
         """Build once every file is older than the clock's grain."""
         time.sleep(SETTLE_SECONDS)
-        return self.run(*self.words)
+        return self.run(*self.words, fresh=fresh)
 
     def settled(self) -> Outcome:
         """Build twice: the second time nothing has changed, so it must be a replay."""
-        first = self.build()
+        first = self.build(fresh=False)
         assert first.code == 0, first.err
         again = self.run(*self.words)
         assert again.path == "replay", again.err
@@ -164,15 +175,13 @@ class Project:
     def recorded(self) -> None:
         """Build, and leave a record."""
         self.forget()
-        found = self.build()
+        found = self.build(fresh=False)
         assert found.code == 0, found.err
         assert len(self.records()) == 1
 
     def by_ordinary_path(self) -> Outcome:
         self.forget()
-        found = self.run(*self.words)
-        assert found.path == "ordinary"
-        return found
+        return self.run(*self.words, fresh=False)
 
     def forget(self) -> None:
         """Remove every record of the store."""

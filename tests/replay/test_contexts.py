@@ -12,8 +12,10 @@ import pytest
 from registry.images import tar
 
 from pybuild import contexts
-from pybuild.contexts import Inputs, NamedContexts, read_inputs
+from pybuild.contexts import Inputs, NamedContexts, frontend_of, read_inputs
+from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
+from pybuild.request import BuildRequest
 
 MODULE = "# syntax=python:1\n"
 
@@ -66,14 +68,28 @@ def test_a_choice_settles_it(tmp_path: Path) -> None:
     assert read_inputs(context, str(tmp_path / "other")).dockerfile == b"other"
 
 
-@pytest.mark.parametrize("files", [{"build.pybuild": ""}, {"build.py": MODULE}])
-def test_other_kinds_are_refused_by_name(tmp_path: Path, files: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match=r"not supported by this version"):
-        read_inputs(written(tmp_path, **files), None)
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [
+        ({"build.pybuild": ""}, frontends.LANGUAGE),
+        ({"other.pybuild": ""}, frontends.LANGUAGE),
+        ({"build.py": MODULE}, frontends.PYTHON),
+        ({"Dockerfile": ""}, frontends.DOCKERFILE),
+        ({"Dockerfile": "# syntax=pybuild:1\n"}, frontends.LANGUAGE),
+        ({"build.pybuild": "# syntax=docker/dockerfile:1\n"}, frontends.DOCKERFILE),
+    ],
+)
+def test_the_frontend_is_that_of_the_syntax_line_or_the_name(
+    tmp_path: Path, files: dict[str, str], kind: str
+) -> None:
+    context = written(tmp_path, **files)
+    (name,) = files
+    inputs = read_inputs(context, str(tmp_path / name))
+    assert frontend_of(inputs, BuildRequest()).kind == kind
 
 
 def test_no_build_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no Dockerfile"):
+    with pytest.raises(UsageError, match=r"has no build\.pybuild and no Dockerfile"):
         read_inputs(str(tmp_path), None)
     with pytest.raises(UsageError, match=r"missing does not exist"):
         read_inputs(str(tmp_path), str(tmp_path / "missing"))

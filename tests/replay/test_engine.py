@@ -20,6 +20,7 @@ from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.bridge.bridge import LocalBridge
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Observer, StatusEvent, VertexEvent
+from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.solver.types import Cancellation
 
 AMD = Platform("amd64", "linux")
@@ -44,7 +45,8 @@ class Heard(Observer):
 
 @contextmanager
 def opened(root: Path, heard: Observer, **options: object) -> Iterator[Engine]:
-    engine = Engine(EngineOptions(str(root), **options), heard, Cancellation(), enter=False)  # type: ignore[arg-type]
+    client = LocalClient(**options)  # type: ignore[arg-type]
+    engine = Engine(EngineOptions(str(root), client=client), heard, Cancellation(), enter=False)
     try:
         yield engine
     finally:
@@ -88,8 +90,7 @@ def test_reading_states(tmp_path: Path, files: Path, kind: str) -> None:
             layout = tmp_path / "layout"
             image = Image(_archive(files))
             write_layout(layout, image.blobs, image.entry)
-            engine.options.named["files"] = f"oci-layout://{layout}"
-            engine.images._named = engine.options.named
+            engine.client.named["files"] = f"oci-layout://{layout}"
             edge = edge_of(State.oci_layout(f"files@{image.manifest.digest}"))
         bridge = bridge_of(engine, heard)
         assert bridge.read_file(edge, "/sub/../link") == b"22"

@@ -19,7 +19,12 @@ HEAVY = {
 }
 FRONTEND = {
     *("click", "rich", "urllib3", "pydantic", "cattrs", "asyncio", "pybuild.cli", "pybuild.build"),
-    *("pybuild.dockerfile", "pybuild.configmodel", "pybuild.lang.dockerfile.parse", "pybuild.compiler.lower"),
+    *(
+        "pybuild.dockerfiles",
+        "pybuild.configmodel",
+        "pybuild.lang.dockerfile.parse",
+        "pybuild.compiler.lower",
+    ),
 }
 WARNED = "FROM scratch AS context\nCOPY single \\\n\n /s\n"
 

@@ -106,8 +106,8 @@ def test_a_plan_that_cannot_be_read_takes_the_ordinary_path(alone: Project) -> N
     (path,) = alone.records()
     start = len(cached.FORMAT) + 4
     record = marshal.loads(path.read_bytes()[start:])
-    ((definition, *rest),) = record["plan"]["targets"]
-    record["plan"]["targets"] = ((definition[:-7], *rest),)
+    ((((definition, *rest),), *goal),) = record["plan"]["goals"]
+    record["plan"]["goals"] = ((((definition[:-7], *rest),), *goal),)
     body = marshal.dumps(record)
     path.write_bytes(cached.FORMAT + crc32(body).to_bytes(4, "little") + body)
     alone.write({"single": "edited"})

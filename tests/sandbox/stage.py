@@ -27,7 +27,7 @@ from pybuild.runtime.solver.types import Cancellation
 
 APPLETS = """
 cat chmod chown chroot cut dd df echo env false grep head hostname id ip kill ln ls mkdir mknod mount nc netstat
-nslookup ps pwd readlink rm seq setsid sh sleep sort stat sync tail test touch tr true umount unshare wc yes
+nslookup ps pwd readlink rm seq setsid sh sleep sort stat stty sync tail test touch tr true tty umount unshare wc yes
 """
 PASSWD = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\n"
 GROUP = "root:x:0:\napp:x:1001:\nwheel:x:10:root,app\naudio:x:63:app\nother:x:70:\n"

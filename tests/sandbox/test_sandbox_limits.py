@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pybuild.runtime.sandbox.cgroups import Cgroups
 from pybuild.runtime.sandbox.errors import LimitError
 from pybuild.runtime.sandbox.step import Step
 from pybuild.runtime.sandbox.users import Identity
+from pybuild.runtime.solver.types import Cancellation
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -36,8 +38,9 @@ def test_memory(any_box: Box) -> None:
 
 
 def test_processes(any_box: Box) -> None:
-    script = "for i in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait; echo all"
-    few, many = any_box.inside(lambda stage: (stage.sh(script, pids=5), stage.sh(script, pids=50)))
+    # The threads of runc's own first process count, so fewer than twenty may not even start.
+    script = "i=0; while [ $i -lt 30 ]; do sleep 0.2 & i=$((i + 1)); done; wait; echo all"
+    few, many = any_box.inside(lambda stage: (stage.sh(script, pids=20), stage.sh(script, pids=60)))
     assert "fork" in few.err
     assert many.out == "all\n"
 
@@ -84,5 +87,38 @@ def test_what_cannot_be_enforced_is_refused(
 
 def test_a_controller_the_kernel_lacks_is_refused() -> None:
     step = Step(b"/", Meta(), Identity(), pids=3)
-    with pytest.raises(LimitError, match="offers no such controller"):
+    with pytest.raises(LimitError, match="no such controller is offered by the kernel"):
         Cgroups([("/x", frozenset({"memory"}))], unified=True).limits(step)
+
+
+@pytest.mark.parametrize(
+    ("resources", "named"),
+    [
+        (LinuxResources(memory=100), "the memory limit of the step (limit 100) can't be set"),
+        (LinuxResources(cpuset_cpus="4095"), "the cpu limit of the step (cpus 4095) can't be set"),
+        (
+            LinuxResources(cpu_period=100_000, cpu_quota=1),
+            "the cpu limit of the step (period 100000, quota 1)",
+        ),
+    ],
+)
+def test_a_limit_that_the_kernel_refuses_is_named(
+    any_box: Box, resources: LinuxResources, named: str
+) -> None:
+    with pytest.raises(LimitError, match=re.escape(named)):
+        any_box.inside(lambda stage: stage.run("true", resources=resources))
+
+
+def test_which_limit_was_reached(any_box: Box) -> None:
+    script = "for i in 1 2 3 4 5 6; do sleep 0.1 & done; wait"
+
+    def told(stage: Stage) -> list[tuple[bool, bool]]:
+        found = []
+        both = LinuxResources(memory=64 << 20, memory_swap=64 << 20)
+        for text, pids in ((script, 4), (script, 40), (EAT, 40), ("exit 3", 40)):
+            step = stage.step("sh", "-c", text, resources=both, pids=pids)
+            code = stage.sandbox.run(step, on_output=lambda *_: None, cancellation=Cancellation())
+            found.append((code.out_of_memory, code.out_of_processes))
+        return found
+
+    assert any_box.inside(told) == [(False, True), (False, False), (True, False), (False, False)]

@@ -16,6 +16,7 @@ def passed(program: str, *parts: tuple[int, bytes]) -> tuple[list[tuple[int, byt
     output = Output(program, lambda stream, data: got.append((stream, data)))
     for stream, data in parts:
         output(stream, data)
+    output.finish()
     return got, output.format_error
 
 
@@ -27,6 +28,19 @@ def test_an_exec_format_error_is_held_back(said: bytes) -> None:
 def test_other_refusals_are_put_plainly() -> None:
     said = passed("/x", (2, CRUN % b"Argument list too long"))
     assert said == ([(2, b"exec /x: Argument list too long\n")], False)
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40, 80, len(CRUN) - 3])
+def test_the_record_may_come_in_pieces(cut: int) -> None:
+    record = CRUN % b"No such file"
+    said = passed("/x", (2, record[:cut]), (2, record[cut:]))
+    assert said == ([(2, b"exec /x: No such file\n")], False)
+
+
+def test_a_missing_interpreter_is_named() -> None:
+    record = CRUN.replace(b"process ", b"process (missing dynamic library?) ") % b"No such file or directory"
+    (said,), _ = passed("/x", (2, record))
+    assert said == (2, b"exec /x: No such file or directory; its interpreter is missing, perhaps\n")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 import time
@@ -387,3 +388,23 @@ def test_cached_text_files_are_shared(box: Box) -> None:
         return len([name for name in os.listdir(stage.sandbox.directory) if name.startswith("file-")])
 
     assert box.inside(count) == 2
+
+
+def test_a_connection_as_standard_streams(any_box: Box) -> None:
+    """What the step reads and writes goes over a descriptor of the caller's, which stays open."""
+
+    def work(stage: Stage) -> tuple[bytes, bytes, int]:
+        ours, theirs = socket.socketpair()
+        errors: list[bytes] = []
+        with ours, theirs:
+            ours.sendall(b"asked\n")
+            code = stage.sandbox.run(
+                stage.step("sh", "-c", "read word; echo heard $word; echo aside >&2"),
+                on_output=lambda stream, data: errors.append(b"%d:%b" % (stream, data)),
+                cancellation=Cancellation(),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+            )
+            return ours.recv(100), b"".join(errors), int(code)
+
+    assert any_box.inside(work) == (b"heard asked\n", b"2:aside\n", 0)

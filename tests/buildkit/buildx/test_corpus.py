@@ -1,0 +1,83 @@
+"""Dockerfiles of the differential corpus: buildx with the daemon makes the images that `pybuild build` makes, to the
+byte, and refuses what that refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from buildkit.buildx.conftest import Buildx
+from differential.bases import Bases
+from differential.builders import Builders, Prepared
+from differential.casebook import Case, read_cases
+from differential.website import Website
+from warm import program
+
+pytestmark = [pytest.mark.root, pytest.mark.crun, pytest.mark.registry]
+
+WHEN = "1700000000"
+LACKING = ("--call", "--check", "--allow", "--network", "--progress", "--pull")
+"""Flags that Debian's buildx hasn't, or that mean what a daemon of its own must allow."""
+EVERY = os.environ.get("PYBUILD_DIFFERENTIAL") == "all"
+
+
+def sampled() -> list[Case]:
+    """A case of each file, all with PYBUILD_DIFFERENTIAL=all."""
+    found = []
+    for _, group in groupby(read_cases(), key=lambda case: case.file):
+        cases = [case for case in group if not any(flag.startswith(LACKING) for flag in case.flags)]
+        found += cases if EVERY else cases[:1]
+    return found
+
+
+@pytest.fixture(scope="module")
+def builders(tmp_path_factory: pytest.TempPathFactory, bases: Bases) -> Iterator[Builders]:
+    directory = tmp_path_factory.mktemp("corpus")
+    with Website(directory / "site") as site:
+        yield Builders(bases=bases, site=site, store=directory / "store", docker_host="")
+
+
+def digests(archive: Path) -> list[str]:
+    """Of what an OCI archive's index names."""
+    with tarfile.open(archive) as opened:
+        file = opened.extractfile("index.json")
+        assert file is not None
+        return [one["digest"] for one in json.loads(file.read())["manifests"]]
+
+
+def made_by_pybuild(made: Prepared, archive: Path, store: Path) -> list[str] | None:
+    done = program.run(
+        ["build", *made.flags, "-o", f"type=oci,dest={archive},rewrite-timestamp=true", made.mains[0]],
+        cwd=made.context,
+        env={**made.environment, "PYBUILD_ROOT": str(store), "SOURCE_DATE_EPOCH": WHEN},
+        stdin=made.stdin,
+        timeout=60,
+    )
+    return digests(archive) if done.returncode == 0 else None
+
+
+def made_by_buildx(made: Prepared, archive: Path, buildx: Buildx, given: dict[str, str]) -> list[str] | None:
+    done = buildx.run(
+        *["build", *made.flags, "-o", f"type=oci,dest={archive},rewrite-timestamp=true", made.mains[-1]],
+        cwd=made.context,
+        stdin=made.stdin,
+        environment={**given, "SOURCE_DATE_EPOCH": WHEN},
+    )
+    return digests(archive) if done.returncode == 0 else None
+
+
+@pytest.mark.parametrize("case", sampled(), ids=lambda case: case.name)
+def test_equal_images(case: Case, builders: Builders, buildx: Buildx, tmp_path: Path) -> None:
+    case = evolve(case, older=None)
+    made = builders.prepared(case, tmp_path)
+    given = dict(line.split("=", 1) for line in case.environment)
+    ours = made_by_pybuild(made, tmp_path / "ours.tar", builders.store)
+    theirs = made_by_buildx(made, tmp_path / "theirs.tar", buildx, given)
+    assert theirs == ours
+    assert (ours is None) == (case.rejected is not None)
