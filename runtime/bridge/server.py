@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from functools import partial
 
 import grpc
@@ -16,6 +17,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from pybuild.compiler.services import methods
 from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.runtime.bridge.statuses import UNAVAILABLE, CallRefused
 from pybuild.runtime.solver.types import Cancellation
 
 TYPE_CHECKING = False
@@ -47,7 +49,7 @@ _OPTIONS = (
 _DETAILS = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _ANSWERING = 0.5
-"""Seconds that calls have to send their answers when the server ends."""
+"""Seconds that calls have to end by themselves when the server does."""
 _PATIENCE = 5.0
 """Seconds that cancelled calls have to end when the server does."""
 
@@ -62,6 +64,8 @@ class Server:
     ) -> None:
         """Accepts calls at once. Raises OSError."""
         self._status_of = status_of
+        self._ending = Cancellation()
+        self._finished = threading.Event()
         self._threads = _Threads()
         threads: Any = self._threads  # the stubs ask for a pool, the library for an executor
         self._server = grpc.server(threads, options=_OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
@@ -80,10 +84,18 @@ class Server:
             raise OSError(f"{path}: {error}") from None
         self._server.start()
 
+    def finish(self) -> None:
+        """Take no more calls, give up those that don't end soon, and see all end. The connection stays: a peer that
+        writes to one that is closed loses the answers which it has not read. Idempotent."""
+        self._finished.set()
+        if not self._threads.join(_ANSWERING):
+            self._ending.cancel()
+            self._threads.join(_PATIENCE)
+
     def stop(self) -> None:
-        """Let calls that have an answer send it, give up the others, and see all end. Idempotent."""
+        """The end of the connection too. Idempotent."""
+        self.finish()
         self._server.stop(_ANSWERING).wait()
-        self._threads.join(_PATIENCE)
 
     def _handler(self, behaviour: Callable[..., Any], method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         reading, writing = method.request.FromString, _encoded
@@ -96,7 +108,8 @@ class Server:
 
     def _one(self, behaviour: Callable[..., Message], request: Message, context: Context) -> Message:
         try:
-            return behaviour(request, _cancellation(context))
+            with self._call(context) as cancellation:
+                return behaviour(request, cancellation)
         except BaseException as error:
             self._fail(error, context)
             raise
@@ -104,16 +117,31 @@ class Server:
     def _many(
         self, behaviour: Callable[..., Iterator[Message]], requests: Iterator[Message], context: Context
     ) -> Iterator[Message]:
-        cancellation = _cancellation(context)
         try:
-            yield from behaviour(_until_gone(requests, context), cancellation)
+            with self._call(context) as cancellation:
+                try:
+                    yield from behaviour(_until_gone(requests, context), cancellation)
+                finally:
+                    cancellation.cancel()
         except GeneratorExit:
             raise
         except BaseException as error:
             self._fail(error, context)
             raise
+
+    @contextmanager
+    def _call(self, context: Context) -> Iterator[Cancellation]:
+        """A call, which its peer and the server's end cancel. Raises CallRefused after that."""
+        found = Cancellation()
+        if self._finished.is_set():
+            raise CallRefused(UNAVAILABLE, "the build has its result, and takes no more calls")
+        if not context.add_callback(found.cancel):
+            found.cancel()
+        forget = self._ending.on_cancel(found.cancel)
+        try:
+            yield found
         finally:
-            cancellation.cancel()
+            forget()
 
     def _fail(self, error: BaseException, context: Context) -> None:
         """End the call with an error. Raises."""
@@ -123,13 +151,6 @@ class Server:
         if status.details:
             context.set_trailing_metadata(((_DETAILS, status.SerializeToString()),))
         context.abort(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message)
-
-
-def _cancellation(context: Context) -> Cancellation:
-    found = Cancellation()
-    if not context.add_callback(found.cancel):
-        found.cancel()
-    return found
 
 
 def _until_gone(requests: Iterator[Message], context: Context) -> Iterator[Message]:
@@ -172,10 +193,11 @@ class _Threads(Executor):
             with self._guard:
                 self._alive.discard(threading.current_thread())
 
-    def join(self, seconds: float) -> None:
-        """Wait for all to end, that long in all."""
+    def join(self, seconds: float) -> bool:
+        """Wait for all to end, that long in all; whether they have."""
         end = time.monotonic() + seconds
         with self._guard:
             left = list(self._alive)
         for thread in left:
             thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in left)

@@ -62,7 +62,8 @@ def serve(gateway: Gateway, path: str, *, worker: WorkerRecord | None = None) ->
 
 
 class Served:
-    """A frontend's service while it is served. Thread-safe. `stop` ends what it has begun."""
+    """A frontend's service while it is served. Thread-safe. `finish` ends what it has begun, `stop` also the
+    socket."""
 
     def __init__(self, service: Service, path: str) -> None:
         from pybuild.runtime.bridge.server import Server
@@ -80,9 +81,14 @@ class Served:
         """Call `callback` once the frontend has returned; returns a function that takes it back."""
         return self.outcome.on_set(callback)
 
+    def finish(self) -> None:
+        """End its containers and calls. Answers can be read as long as the process lives. Idempotent."""
+        self._service.close()
+        self._server.finish()
+
     def stop(self) -> None:
         """End its containers and calls, and the socket. Idempotent."""
-        self._service.close()
+        self.finish()
         self._server.stop()
 
 

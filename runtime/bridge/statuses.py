@@ -34,16 +34,8 @@ if TYPE_CHECKING:
     Register = Callable[[int | None], str]
     """The id under which a client may name a snapshot, for a mount of a container say; "" for None."""
 
-CANCELLED, UNKNOWN, INVALID, NOT_FOUND, EXISTS, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL = (
-    1,
-    2,
-    3,
-    5,
-    6,
-    11,
-    12,
-    13,
-)
+CANCELLED, UNKNOWN, INVALID, NOT_FOUND, EXISTS = 1, 2, 3, 5, 6
+OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 11, 12, 13, 14
 """gRPC's codes. Most errors of a build are UNKNOWN in BuildKit."""
 _SHORT = 12
 """Hexadecimal digits that tell a state apart in a message."""

@@ -142,6 +142,8 @@ class Control:
                     await self._records.status(request.Ref, event[1])
             elif event[0] == "bridge":
                 await job.serve(grpc.aio.insecure_channel(f"unix:{bridge}", CHANNEL))
+            elif event[0] == "returned":
+                await job.returned()
 
         try:
             outcome = await self._work(task, running, heard)

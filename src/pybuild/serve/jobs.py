@@ -18,7 +18,7 @@ BRIDGE_WAIT = 3.0
 """Seconds that a call of LLBBridge waits for its build."""
 
 ANSWERING = 1.0
-"""Seconds that calls of LLBBridge have to bring their answers when the build is over."""
+"""Seconds that calls of LLBBridge have to bring their answers once the frontend has returned."""
 
 
 class Job:
@@ -40,18 +40,24 @@ class Job:
             self._changed.notify_all()
 
     async def serve(self, channel: grpc.aio.Channel) -> None:
-        """Its worker serves LLBBridge there; `end` closes it."""
+        """Its worker serves LLBBridge there; `returned` closes it."""
         self._channel = channel
         async with self._changed:
             self._changed.notify_all()
 
-    async def end(self) -> None:
-        self._ended = True
+    async def returned(self) -> None:
+        """Its frontend has: calls of LLBBridge bring their answers, and there are no others."""
+        self._bridged = False
+        channel, self._channel = self._channel, None
         async with self._changed:
             self._changed.notify_all()
+        if channel is not None:
+            await channel.close(ANSWERING)
+
+    async def end(self) -> None:
+        self._ended = True
+        await self.returned()
         self._forget()
-        if self._channel is not None:
-            await self._channel.close(ANSWERING)
 
     async def messages(self) -> AsyncIterator[bytes]:
         """All StatusResponses from the first to the last, as they come."""
@@ -70,12 +76,10 @@ class Job:
             self._forget()
 
     async def bridge(self) -> grpc.aio.Channel | None:
-        """Where LLBBridge is served, once it is; None when it never will be."""
-        if not self._bridged:
-            return None
+        """Where LLBBridge is served, once it is; None when it won't be."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._ended or self._channel is not None)
-        return None if self._ended else self._channel
+            await self._changed.wait_for(lambda: not self._bridged or self._channel is not None)
+        return self._channel
 
     async def _more(self, place: int) -> None:
         """Wait for a message of this number, or the end."""

@@ -109,7 +109,8 @@ def _caller(request: SolveRequest, worker: WorkerRecord) -> Caller:
 
 
 def _from_client(gateway: Gateway, worker: WorkerRecord, task: Task, client: Client) -> Result:
-    """What a frontend in the client returns over LLBBridge, which is served at the task's `bridge`."""
+    """What a frontend in the client returns over LLBBridge, which is served at the task's `bridge`. The socket lasts
+    until the worker ends, as the door may not have read all answers yet."""
     from pybuild.runtime.bridge import service
 
     served = service.serve(gateway, task["bridge"], worker=worker)
@@ -117,7 +118,8 @@ def _from_client(gateway: Gateway, worker: WorkerRecord, task: Task, client: Cli
         client.tell(("bridge",))
         return served.outcome.wait(client.cancellation)
     finally:
-        served.stop()
+        served.finish()
+        client.tell(("returned",))
 
 
 def _fail_vertex(progress: Progress, name: str, why: str) -> None:

@@ -7,11 +7,13 @@ Over its channel (`embed/channel.py`) come the task, and from it:
     ("status", bytes)                 a StatusResponse: progress
     ("record", bytes)                 a message of a streaming answer (UsageRecord)
     ("bridge",)                       LLBBridge is served at the task's socket
+    ("returned",)                     it is served no more; its answers are to be read
     ("outlasting",)                   it was cancelled, and goes on for another worker that waits for its step
     ("done", {…}, {…})                the answer, and further facts
     ("failed", bytes)                 a google.rpc.Status
 
-SIGTERM cancels. When the door is gone the worker ends too, soon after.
+After the last of these it ends when the door has hung up. SIGTERM cancels. When the door is gone the worker ends too,
+soon after.
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ def work(descriptor: int, settings: Settings) -> NoReturn:
         answer = _answer(task, Client(channel, cancellation, heard.watch), settings)
     try:
         channel.send(answer)
+        channel.readable(ALONE)
     except OSError:
         pass
     os._exit(0)

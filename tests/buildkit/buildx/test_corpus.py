@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from itertools import groupby
@@ -43,6 +44,16 @@ def builders(tmp_path_factory: pytest.TempPathFactory, bases: Bases) -> Iterator
         yield Builders(bases=bases, site=site, store=directory / "store", docker_host="")
 
 
+Made = tuple[list[str], str]
+"""The digests of an image's manifests, none if it was refused, and then what the builder said."""
+
+
+def outcome(done: subprocess.CompletedProcess[bytes], archive: Path) -> Made:
+    if done.returncode != 0:
+        return [], done.stderr.decode(errors="replace")
+    return digests(archive), ""
+
+
 def digests(archive: Path) -> list[str]:
     """Of what an OCI archive's index names."""
     with tarfile.open(archive) as opened:
@@ -51,7 +62,7 @@ def digests(archive: Path) -> list[str]:
         return [one["digest"] for one in json.loads(file.read())["manifests"]]
 
 
-def made_by_pybuild(made: Prepared, archive: Path, store: Path) -> list[str] | None:
+def made_by_pybuild(made: Prepared, archive: Path, store: Path) -> Made:
     done = program.run(
         ["build", *made.flags, "-o", f"type=oci,dest={archive},rewrite-timestamp=true", made.mains[0]],
         cwd=made.context,
@@ -59,17 +70,17 @@ def made_by_pybuild(made: Prepared, archive: Path, store: Path) -> list[str] | N
         stdin=made.stdin,
         timeout=60,
     )
-    return digests(archive) if done.returncode == 0 else None
+    return outcome(done, archive)
 
 
-def made_by_buildx(made: Prepared, archive: Path, buildx: Buildx, given: dict[str, str]) -> list[str] | None:
+def made_by_buildx(made: Prepared, archive: Path, buildx: Buildx, given: dict[str, str]) -> Made:
     done = buildx.run(
         *["build", *made.flags, "-o", f"type=oci,dest={archive},rewrite-timestamp=true", made.mains[-1]],
         cwd=made.context,
         stdin=made.stdin,
         environment={**given, "SOURCE_DATE_EPOCH": WHEN},
     )
-    return digests(archive) if done.returncode == 0 else None
+    return outcome(done, archive)
 
 
 @pytest.mark.parametrize("case", sampled(), ids=lambda case: case.name)
@@ -77,7 +88,7 @@ def test_equal_images(case: Case, builders: Builders, buildx: Buildx, tmp_path: 
     case = evolve(case, older=None)
     made = builders.prepared(case, tmp_path)
     given = dict(line.split("=", 1) for line in case.environment)
-    ours = made_by_pybuild(made, tmp_path / "ours.tar", builders.store)
-    theirs = made_by_buildx(made, tmp_path / "theirs.tar", buildx, given)
-    assert theirs == ours
-    assert (ours is None) == (case.rejected is not None)
+    ours, said_by_us = made_by_pybuild(made, tmp_path / "ours.tar", builders.store)
+    theirs, said_by_them = made_by_buildx(made, tmp_path / "theirs.tar", buildx, given)
+    assert theirs == ours, said_by_us + said_by_them
+    assert (not ours) == (case.rejected is not None), said_by_us

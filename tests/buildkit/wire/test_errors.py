@@ -106,8 +106,8 @@ def test_definitions_of_nonsense(ours: Peer, base: State) -> None:
     for _ in range(12):
         number = chosen.randrange(len(parts))
         data = bytearray(parts[number])
-        for _ in range(chosen.randrange(1, 4)):
-            data[chosen.randrange(len(data))] = chosen.randrange(256)
+        for at in chosen.sample(range(len(data)), chosen.randrange(1, 4)):
+            data[at] ^= chosen.randrange(1, 256)
         damaged = [*parts[:number], bytes(data), *parts[number + 1 :]]
         assert _raw(ours.daemon, _of(damaged))
     assert ours.daemon.list_workers()
