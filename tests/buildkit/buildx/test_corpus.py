@@ -3,17 +3,19 @@ byte, and refuses what that refuses."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from buildkit.buildx.conftest import Buildx
+from buildkit.export.exported import members
 from differential.bases import Bases
 from differential.builders import Builders, Prepared
 from differential.casebook import Case, read_cases
@@ -45,21 +47,35 @@ def builders(tmp_path_factory: pytest.TempPathFactory, bases: Bases) -> Iterator
 
 
 Made = tuple[list[str], str]
-"""The digests of an image's manifests, none if it was refused, and then what the builder said."""
+"""What an image holds, nothing if it was refused, and then what the builder said."""
 
 
 def outcome(done: subprocess.CompletedProcess[bytes], archive: Path) -> Made:
     if done.returncode != 0:
         return [], done.stderr.decode(errors="replace")
-    return digests(archive), ""
+    return held(members(archive.read_bytes())), ""
 
 
-def digests(archive: Path) -> list[str]:
-    """Of what an OCI archive's index names."""
-    with tarfile.open(archive) as opened:
-        file = opened.extractfile("index.json")
-        assert file is not None
-        return [one["digest"] for one in json.loads(file.read())["manifests"]]
+def held(files: Mapping[str, bytes]) -> list[str]:
+    """Lines that are the same where an OCI archive's bytes are: so it shows what is not."""
+    lines = []
+    pending = list(json.loads(files["index.json"])["manifests"])
+    for descriptor in pending:
+        data = files["blobs/" + descriptor["digest"].replace(":", "/")]
+        lines.append(descriptor["digest"])
+        if descriptor["mediaType"].endswith("json"):
+            lines.append(data.decode())
+            parsed = json.loads(data)
+            own = [parsed["config"]] if "config" in parsed and "layers" in parsed else []
+            pending += [*parsed.get("manifests", ()), *own, *parsed.get("layers", ())]
+        else:
+            with tarfile.open(fileobj=io.BytesIO(data)) as layer:
+                lines += [
+                    f"{one.name} {one.type!r} {one.mode:o} {one.uid}:{one.gid} {one.mtime} {one.size} "
+                    f"{one.linkname} {one.pax_headers}"
+                    for one in layer
+                ]
+    return lines
 
 
 def made_by_pybuild(made: Prepared, archive: Path, store: Path) -> Made:
