@@ -57,7 +57,6 @@ def test_nothing_is_left(start_daemon: StartDaemon, base_reference: str, tmp_pat
         assert list(daemon.history()) == []
         assert [(one.Description, one.InUse) for one in daemon.disk_usage()] == []
         assert [one.digest for one in daemon.contents()] == []
-        left = settled(running, idle, 5)
-        assert [one for one in left if not one.startswith(("descriptors", "threads"))] == []
+        assert settled(running, idle, 5, besides=("descriptors", "threads")) == []
     assert faults(running.root) == []
     assert leftovers(running.root) == []
