@@ -12,9 +12,9 @@ import threading
 
 from pybuild.compiler.ops import SecretEnv, SecurityMode
 from pybuild.compiler.protos import gateway_pb2 as pb
-from pybuild.runtime.bridge.outbox import Outbox
 from pybuild.runtime.bridge.running import Asked, Listener
 from pybuild.runtime.bridge.statuses import EXISTS, INVALID, NOT_FOUND, OUT_OF_RANGE, CallRefused, ExitFailed
+from pybuild.runtime.session.outbox import Outbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     StatusOf = Callable[[BaseException], Status]
 
+_ROOM = 64
+"""Messages that wait for the frontend to take them."""
 _UNKNOWN = 255
 """The exit code of what never ran."""
 
@@ -39,7 +41,7 @@ class ExecStream:
     def __init__(self, container: Callable[[str], Container], status_of: StatusOf) -> None:
         self._container = container
         self._status_of = status_of
-        self._outbox: Outbox[pb.ExecMessage] = Outbox()
+        self._outbox: Outbox[pb.ExecMessage] = Outbox(_ROOM)
         self._streamed: dict[str, _Streamed] = {}
         self._guard = threading.Lock()
         self._going = 1
@@ -57,7 +59,7 @@ class ExecStream:
             self._end()
 
     def _end(self) -> None:
-        self._outbox.drop()
+        self._outbox.end()
         with self._guard:
             streamed = list(self._streamed.values())
         for one in streamed:
@@ -68,7 +70,7 @@ class ExecStream:
             for message in incoming:
                 self._take(message)
         except BaseException as error:
-            self._outbox.finish(error)
+            self._outbox.close(error)
         finally:
             for one in list(self._streamed.values()):
                 one.end_input()
@@ -79,7 +81,7 @@ class ExecStream:
             self._going -= 1
             left = self._going
         if not left:
-            self._outbox.finish()
+            self._outbox.close()
 
     def _take(self, message: pb.ExecMessage) -> None:
         if not message.ProcessID:

@@ -82,7 +82,7 @@ class FileSink:
     def __init__(
         self, session: Session, metadata: list[tuple[str, str]], cancellation: Cancellation | None
     ) -> None:
-        self._outbox = Outbox(AHEAD)
+        self._outbox: Outbox[BytesMessage] = Outbox(AHEAD)
         self._failure: UserError | None = None
         self._cancellation = cancellation
         self._stream = session.stream(FILE_SEND, self._outbox, BytesMessage, metadata=metadata)

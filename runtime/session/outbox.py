@@ -1,4 +1,4 @@
-"""What a call into a session is to send: put in by the build, taken out by the call's own thread."""
+"""Messages on their way to a peer: put in by whoever has something to say, taken out by the call's own thread."""
 
 from __future__ import annotations
 
@@ -7,52 +7,74 @@ from threading import Condition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Generic, TypeVar
 
-    from google.protobuf.message import Message
+    T = TypeVar("T")
+else:
+
+    class Generic:
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+    T = None
 
 
-class Outbox:
-    """Messages in their order. With a `limit` whoever puts one in waits while so many are there."""
+def _never() -> bool:
+    return False
+
+
+class Outbox(Generic[T]):
+    """Messages in their order. Thread-safe; one thread iterates over it. With a `limit` whoever puts one in waits
+    while so many are there."""
 
     def __init__(self, limit: int = 0) -> None:
         self._limit = limit
-        self._messages: deque[Message] = deque()
+        self._messages: deque[T] = deque()
         self._changed = Condition()
         self._closed = False
         self._ended = False
+        self._error: BaseException | None = None
 
-    def put(self, message: Message) -> bool:
-        """False: the call has ended, and nobody will take it."""
+    def put(self, message: T, urgent: Callable[[], bool] = _never) -> bool:
+        """Waits for room, but for what is `urgent`, which `wake` has asked again. False: the call has ended, and
+        nobody will take it."""
         with self._changed:
-            while self._limit and len(self._messages) >= self._limit and not self._ended:
-                self._changed.wait()
+            self._changed.wait_for(
+                lambda: not self._limit or len(self._messages) < self._limit or self._ended or urgent()
+            )
             if self._ended:
                 return False
             self._messages.append(message)
             self._changed.notify_all()
             return True
 
-    def close(self) -> None:
-        """Nothing more comes. Idempotent."""
+    def wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """What has been put is the last, then comes `error`, the first that was given. Idempotent."""
         with self._changed:
             self._closed = True
+            self._error = self._error or error
             self._changed.notify_all()
 
     def end(self) -> None:
         """The call has ended, or is to: nothing more is taken. Idempotent."""
         with self._changed:
-            self._ended = True
+            self._closed = self._ended = True
             self._messages.clear()
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[Message]:
+    def __iter__(self) -> Iterator[T]:
         while True:
             with self._changed:
-                while not self._messages and not self._closed and not self._ended:
-                    self._changed.wait()
-                if self._ended or not self._messages:
-                    return
+                self._changed.wait_for(lambda: self._messages or self._closed)
+                if not self._messages:
+                    break
                 message = self._messages.popleft()
                 self._changed.notify_all()
             yield message
+        if self._error is not None:
+            raise self._error

@@ -81,7 +81,7 @@ class _Agent:
 
     def serve(self, listening: Listening, client: socket.socket) -> None:
         """One connection to its end."""
-        outbox = Outbox(AHEAD)
+        outbox: Outbox[BytesMessage] = Outbox(AHEAD)
         try:
             with self._session.stream(FORWARD, outbox, BytesMessage, metadata=[(ID, self._id)]) as stream:
                 threading.Thread(target=_send, args=(client, outbox), name="ssh agent", daemon=True).start()
@@ -104,7 +104,7 @@ def _refusal(session: Session | None, id: str) -> str:
     return ""
 
 
-def _send(client: socket.socket, outbox: Outbox) -> None:
+def _send(client: socket.socket, outbox: Outbox[BytesMessage]) -> None:
     try:
         while data := client.recv(CHUNK):
             if not outbox.put(BytesMessage(data=data)):

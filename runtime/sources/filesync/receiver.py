@@ -49,7 +49,7 @@ class Receiver:
         self._report = report
         self._tree = ReceivedTree(root, self._want, compare=compare, chosen=chosen)
         self._descriptions = Descriptions(root) if chosen is not None else None
-        self._requests = Outbox()
+        self._requests: Outbox[Packet] = Outbox()
         self._waiting: deque[tuple[int, Entry]] = deque()
         self._asked: dict[int, Entry] = {}
         self._open: dict[int, Writing] = {}

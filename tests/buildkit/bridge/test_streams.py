@@ -13,9 +13,9 @@ import pytest
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.runtime.bridge.execstream import signal_number
 from pybuild.runtime.bridge.feed import Feed
-from pybuild.runtime.bridge.outbox import Outbox
 from pybuild.runtime.bridge.outcome import Outcome
 from pybuild.runtime.bridge.statuses import CallRefused
+from pybuild.runtime.session.outbox import Outbox
 from pybuild.runtime.solver.types import Cancellation
 
 
@@ -41,11 +41,11 @@ def write(feed: Feed, pieces: Iterable[bytes]) -> None:
 
 
 def test_an_outbox_gives_all_before_its_error() -> None:
-    box: Outbox[int] = Outbox()
+    box: Outbox[int] = Outbox(64)
 
     def send() -> None:
         fill(box, 500)
-        box.finish(UserError("last"))
+        box.close(UserError("last"))
 
     in_thread(send)
     found: list[int] = []
@@ -55,7 +55,7 @@ def test_an_outbox_gives_all_before_its_error() -> None:
 
 
 def test_who_fills_an_outbox_waits_until_it_is_urgent_or_dropped() -> None:
-    box: Outbox[int] = Outbox()
+    box: Outbox[int] = Outbox(64)
     urgent = threading.Event()
     first = in_thread(fill, box, 100, urgent.is_set)
     first.join(0.1)
@@ -66,7 +66,7 @@ def test_who_fills_an_outbox_waits_until_it_is_urgent_or_dropped() -> None:
     second = in_thread(fill, box, 100)
     second.join(0.1)
     assert second.is_alive()
-    box.drop()
+    box.end()
     second.join(5)
     assert not second.is_alive()
     assert list(box) == []
