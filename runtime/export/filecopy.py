@@ -1,4 +1,4 @@
-"""Copying the bytes of one file of a result."""
+"""Copying one file of a result: its bytes, its attributes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,26 @@ def copy_file(node: Node, target: bytes) -> None:
             os.close(fd)
     finally:
         os.close(source)
+
+
+def copy_attributes(node: Node, target: bytes, *, capabilities: bool) -> None:
+    """Copy `user.*` attributes, and file capabilities where asked for, as far as this user and the file system allow.
+    Raises OSError."""
+    try:
+        names = os.listxattr(node.real, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return
+        raise
+    for name in names:
+        kept = name.startswith("user.") or (capabilities and name == "security.capability")
+        if not kept or name.startswith("user.overlay."):
+            continue
+        try:
+            os.setxattr(target, name, os.getxattr(node.real, name, follow_symlinks=False))
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EPERM):
+                raise
 
 
 def _copy_range(source: int, fd: int, left: int) -> None:

@@ -14,7 +14,7 @@ import stat
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.export.build import Build
 from pybuild.runtime.export.destination import ExportError, failure, put_file
-from pybuild.runtime.export.filecopy import copy_file
+from pybuild.runtime.export.filecopy import copy_attributes, copy_file
 from pybuild.runtime.export.parts import parts
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ class _Writer:
             for name, data in self._files.items():
                 put_file(os.path.join(os.fsdecode(self._root), os.fsdecode(name)), data)
             for target, node in reversed(self._directories):
-                self._attributes(node, target)
+                copy_attributes(node, target, capabilities=True)
                 os.chmod(target, stat.S_IMODE(node.stat.st_mode))
                 self._times(node, target)
         except OSError as error:
@@ -138,7 +138,7 @@ class _Writer:
                 self.skipped.append(node.path)
                 return False
         if kind != stat.S_IFLNK:
-            self._attributes(node, target)
+            copy_attributes(node, target, capabilities=True)
             os.chmod(target, mode)
         self._times(node, target)
         return True
@@ -146,21 +146,3 @@ class _Writer:
     def _times(self, node: Node, target: bytes) -> None:
         time = node.stat.st_mtime_ns if self._time is None else self._time
         os.utime(target, ns=(time, time), follow_symlinks=False)
-
-    def _attributes(self, node: Node, target: bytes) -> None:
-        """Copy `user.*` attributes and file capabilities as far as this user and the file system allow."""
-        try:
-            names = os.listxattr(node.real, follow_symlinks=False)
-        except OSError as error:
-            if error.errno == errno.ENOTSUP:
-                return
-            raise
-        for name in names:
-            kept = name == "security.capability" or name.startswith("user.")
-            if not kept or name.startswith("user.overlay."):
-                continue
-            try:
-                os.setxattr(target, name, os.getxattr(node.real, name, follow_symlinks=False))
-            except OSError as error:
-                if error.errno not in (errno.ENOTSUP, errno.EPERM):
-                    raise

@@ -11,14 +11,13 @@ program run as its owner: that is another one here. Devices, pipes and sockets a
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.export.beneath import FLAGS, opened
 from pybuild.runtime.export.destination import ExportError
-from pybuild.runtime.export.filecopy import copy_file
+from pybuild.runtime.export.filecopy import copy_attributes, copy_file
 from pybuild.runtime.ops.files.selection import readlink
 from pybuild.runtime.snapshots.removal import mounts_below, remove_tree
 
@@ -121,7 +120,7 @@ class Stage:
             _times(node, target)
         else:
             copy_file(node, target)
-            _attributes(node, target)
+            copy_attributes(node, target, capabilities=False)
             os.chmod(target, stat.S_IMODE(node.stat.st_mode) & 0o777)
             _times(node, target)
         if node.stat.st_nlink > 1:
@@ -258,7 +257,7 @@ class Stage:
             fd = opened(self._target.fd, place)
             try:
                 there = b"/proc/self/fd/%d" % fd
-                _attributes(node, there)
+                copy_attributes(node, there, capabilities=False)
                 os.fchmod(fd, stat.S_IMODE(node.stat.st_mode) & _MODE)
                 os.utime(fd, ns=(node.stat.st_mtime_ns, node.stat.st_mtime_ns))
             finally:
@@ -281,20 +280,3 @@ def _make_way(source: int, target: int, name: bytes) -> None:
 def _times(node: Node, target: bytes) -> None:
     time = node.stat.st_mtime_ns
     os.utime(target, ns=(time, time), follow_symlinks=False)
-
-
-def _attributes(node: Node, target: bytes) -> None:
-    """Copy `user.*` attributes as far as the file system takes them."""
-    try:
-        names = os.listxattr(node.real, follow_symlinks=False)
-    except OSError as error:
-        if error.errno == errno.ENOTSUP:
-            return
-        raise
-    for name in names:
-        if name.startswith("user.") and not name.startswith("user.overlay."):
-            try:
-                os.setxattr(target, name, os.getxattr(node.real, name, follow_symlinks=False))
-            except OSError as error:
-                if error.errno not in (errno.ENOTSUP, errno.EPERM):
-                    raise
