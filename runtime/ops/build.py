@@ -8,51 +8,38 @@ from __future__ import annotations
 import os
 import stat
 
-from attrs import evolve
-
 from pybuild.compiler.ops import BuildOp
 from pybuild.lang.diagnostics import UserError
-from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.results import Snapshot
+from pybuild.runtime.ops.whole import WholeInputs
 from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import ClassVar
 
     from pybuild.compiler.graph import Edge, Vertex
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.snapshots.types import Tree
     from pybuild.runtime.solver.types import Cancellation
 
-SEMANTICS = "build 1"
 LLB_BUILDER = -1
 INPUT = "buildkit.llb.definition"
 """Name of the input that holds the definition, and of its file where the op names none."""
 FILENAME = "llbbuild.filename"
 
 
-class BuildHandler:
+class BuildHandler(WholeInputs):
     """`solve` brings about a state as a snapshot, `tree` reads a result."""
 
-    recorded = True
-    limited = False  # what it solves is
-    pure_key = True
+    semantics: ClassVar = {BuildOp: "build 1"}
 
     def __init__(
         self, solve: Callable[[Edge, Cancellation], Snapshot], tree: Callable[[Result], Tree]
     ) -> None:
         self._solve = solve
         self._tree = tree
-
-    def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        return digest_of(SEMANTICS, evolve(vertex, inputs=()).digest)
-
-    def outside(self, vertex: Vertex) -> str:
-        return ""
-
-    def content(self, vertex: Vertex, index: int, result: Result, cancellation: Cancellation) -> str | None:
-        return None
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         from pybuild.compiler.llb.decode import EmptyDefinition, decode_definition

@@ -6,47 +6,32 @@ BuildKit's docs/dev/merge-diff.md.
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from pybuild.compiler.ops import EMPTY, DiffOp, MergeOp
-from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.ops.whole import WholeInputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import ClassVar
 
     from pybuild.compiler.graph import Vertex
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.snapshots.types import Snapshotter
     from pybuild.runtime.solver.types import Cancellation
 
-SEMANTICS = {MergeOp: "merge 1", DiffOp: "diff 1"}
 
-
-class StackHandler:
+class StackHandler(WholeInputs):
     """Merge: the layers of every input, each as it is, one over the other. Diff: the upper input's layers above the
     lower one's, if it was built on that, else one layer with all that differs."""
 
-    recorded = True
-    limited = False
-    pure_key = True
+    semantics: ClassVar = {MergeOp: "merge 1", DiffOp: "diff 1"}
 
     def __init__(
         self, snapshotter: Snapshotter, materialize: Callable[[View, Cancellation], Snapshot]
     ) -> None:
         self._snapshotter = snapshotter
         self._materialize = materialize
-
-    def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        assert isinstance(vertex.op, MergeOp | DiffOp)
-        return digest_of(SEMANTICS[type(vertex.op)], evolve(vertex, inputs=()).digest)
-
-    def outside(self, vertex: Vertex) -> str:
-        return ""
-
-    def content(self, vertex: Vertex, index: int, result: Result, cancellation: Cancellation) -> str | None:
-        return None
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         def state(number: int) -> int | None:
