@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybuild.compiler.lower.dockerfile import lower
-from pybuild.contextbuild import ContextBuild
+from pybuild.contextbuild import ContextBuild, check_single
 from pybuild.contexts import frontend_of
 from pybuild.dockerfiles import (
     CONTEXT,
@@ -12,7 +12,6 @@ from pybuild.dockerfiles import (
     read_dockerfile,
     wants_index,
 )
-from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.frontends import PLUGIN
 from pybuild.plan import Goal, Plan, Target
@@ -46,14 +45,7 @@ class DockerfileBuild(ContextBuild):
     def __init__(
         self, request: BuildRequest, inputs: Inputs, observer: Observer, *, parse: bool = True
     ) -> None:
-        if len(request.targets) > 1:
-            raise UsageError(
-                "several targets of a Dockerfile are not supported: " + " ".join(request.targets),
-                help="build one after the other",
-            )
-        for given, flag in ((request.params or request.params_files, "-p"), (request.locked, "--locked")):
-            if given:
-                raise UsageError(f"{flag} is for build files of the language, not for a Dockerfile")
+        check_single(request, "a Dockerfile", instead=", not for a Dockerfile")
         super().__init__(request, inputs)
         self._parsed: tuple[Dockerfile, Linter] | None = None
         text = self.text if parse else None

@@ -12,8 +12,8 @@ import sys
 
 from pybuild.contexts import frontend_of
 from pybuild.flags import CALLS
-from pybuild.lang.diagnostics import UsageError, suggest
-from pybuild.options import boolean
+from pybuild.lang.diagnostics import UsageError
+from pybuild.options import boolean, known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,16 +59,6 @@ class Call:
             else:
                 raise UsageError(f"invalid call {text!r}", help="write --call=METHOD[,format=json]")
         known(self.name, (*CALLS, DESCRIBE), "call")
-
-
-def known(word: str, words: tuple[str, ...], what: str) -> str:
-    if word not in words:
-        near = suggest(word, words)
-        raise UsageError(
-            f"unknown {what} {word!r}",
-            help=f"did you mean {near}?" if near else "choose one of " + ", ".join(words),
-        )
-    return word
 
 
 def checked_call(text: str) -> str:

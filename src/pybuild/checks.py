@@ -71,7 +71,8 @@ class _Report:
 def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fix: bool) -> int:
     """Check build files; a directory stands for the one in it. The exit code: 1 for findings, 2 for a file that
     can't be built. Raises UsageError."""
-    from pybuild.call import FORMATS, known
+    from pybuild.call import FORMATS
+    from pybuild.options import known
 
     known(format, FORMATS, "format")
     if fix and "-" in files:

@@ -217,16 +217,11 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **gi
     """
     from pybuild.build import graph
     from pybuild.commandline import files_and_targets, graph_request, with_targets
+    from pybuild.options import known
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
-    format = format or "json"
-    if format not in FORMATS:
-        near = suggest(format, FORMATS)
-        raise UsageError(
-            f"unknown format {format!r}",
-            help=f"did you mean {near}?" if near else "choose one of " + ", ".join(FORMATS),
-        )
+    format = known(format or "json", FORMATS, "format")
     files, targets = files_and_targets(words)
     if format == "llb" and len(files) > 1:
         raise UsageError("--format=llb is for one file", help="print one after the other")
@@ -300,9 +295,10 @@ def _test(words: tuple[str, ...], **given: Any) -> int:
 @click.argument("path", required=False, metavar="[FILE | DIRECTORY]")
 def _list(path: str | None, format: str | None, **given: Any) -> None:
     """List the targets, tests, groups and params of a .pybuild file or a Python module, and its secrets."""
-    from pybuild.call import FORMATS, known
+    from pybuild.call import FORMATS
     from pybuild.commandline import graph_request
     from pybuild.language.listed import list_targets
+    from pybuild.options import known
 
     form = known(format or "text", FORMATS, "format")
     click.echo(list_targets(graph_request(path, given), form), nl=False)

@@ -9,6 +9,7 @@ from pybuild.contexts import NamedContexts
 from pybuild.dockerfiles import CONTEXT, build_args
 from pybuild.execute import open_engine
 from pybuild.lang.booleans import truth
+from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.content.place import default_root
 
 TYPE_CHECKING = False
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
+
+
+def check_single(request: BuildRequest, kind: str, *, instead: str = "") -> None:
+    """Raises UsageError for what only files of the language take: several targets, params, a lock file. `kind` is
+    what is built in their place."""
+    if len(request.targets) > 1:
+        raise UsageError(
+            f"several targets of {kind} are not supported: " + " ".join(request.targets),
+            help="build one after the other",
+        )
+    for given, flag in ((request.params or request.params_files, "-p"), (request.locked, "--locked")):
+        if given:
+            raise UsageError(f"{flag} is for build files of the language{instead}")
 
 
 class ContextBuild:

@@ -35,8 +35,9 @@ def run_convert(
 ) -> int:
     """Convert `file`, of a directory its build file. `to` None is what there is to convert to. Without `force` no
     file is written over. The exit code. Raises UserError."""
-    from pybuild.call import known, show
+    from pybuild.call import show
     from pybuild.formatting import read_file
+    from pybuild.options import known
 
     wanted = None if to is None else known(to, KINDS, "kind")
     if output is not None and os.path.lexists(output) and not force:

@@ -94,8 +94,8 @@ def lower_options(
         no_cache=request.no_cache,
         no_cache_filter=request.no_cache_filter,
         network_default=request.network,
-        add_hosts=tuple(HostIP(host, ip) for host, ip in request.add_hosts),
-        ulimits=tuple(Ulimit(name, soft, hard) for name, soft, hard in request.ulimits),
+        add_hosts=extra_hosts(request),
+        ulimits=ulimits(request),
         shm_size=request.shm_size,
         cgroup_parent=request.cgroup_parent,
         image_resolve_mode="pull" if request.pull else "default",
@@ -104,6 +104,15 @@ def lower_options(
         multi_platform=wants_index(request, args),
     )
     return for_platforms(options, target_platforms(request.platforms), linter)
+
+
+def extra_hosts(request: BuildRequest) -> tuple[HostIP, ...]:
+    """What steps find in /etc/hosts besides."""
+    return tuple(HostIP(host, ip) for host, ip in request.add_hosts)
+
+
+def ulimits(request: BuildRequest) -> tuple[Ulimit, ...]:
+    return tuple(Ulimit(name, soft, hard) for name, soft, hard in request.ulimits)
 
 
 def for_platforms(options: LowerOptions, wanted: Sequence[Platform], linter: Linter) -> list[LowerOptions]:

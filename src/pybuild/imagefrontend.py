@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 
 from pybuild.compiler import platforms
-from pybuild.contextbuild import ContextBuild
+from pybuild.contextbuild import ContextBuild, check_single
 from pybuild.contexts import DOCKERFILES, STDIN
 from pybuild.dockerfiles import CONTEXT, wants_index
-from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
+from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, not_installed
 from pybuild.plan import Plan
@@ -39,14 +39,7 @@ class ImageFrontendBuild(ContextBuild):
 
     def __init__(self, request: BuildRequest, inputs: Inputs) -> None:
         """Raises UsageError for what no frontend of an image takes."""
-        if len(request.targets) > 1:
-            raise UsageError(
-                "several targets of a frontend are not supported: " + " ".join(request.targets),
-                help="build one after the other",
-            )
-        for given, flag in ((request.params or request.params_files, "-p"), (request.locked, "--locked")):
-            if given:
-                raise UsageError(f"{flag} is for build files of the language")
+        check_single(request, "a frontend")
         super().__init__(request, inputs)
 
     def plan(self, engine: Engine, observer: Observer) -> Plan:

@@ -13,7 +13,7 @@ from pybuild.lang.diagnostics import UsageError, suggest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import TypeVar
 
     V = TypeVar("V")
@@ -32,6 +32,26 @@ def boolean(text: str, flag: str) -> bool:
     if on is None:
         raise UsageError(f"invalid value {text!r} of {flag}", help="give true or false")
     return on
+
+
+def known(word: str, words: Sequence[str], what: str) -> str:
+    """`word`, if it is one of `words`; `what` says what they are."""
+    if word not in words:
+        near = suggest(word, words)
+        raise UsageError(
+            f"unknown {what} {word!r}",
+            help=f"did you mean {near}?" if near else "choose one of " + ", ".join(words),
+        )
+    return word
+
+
+def epoch_of(text: str) -> int | None:
+    """The value of SOURCE_DATE_EPOCH; None where it is empty."""
+    if not text:
+        return None
+    from pybuild.runtime.export.output import source_date_epoch
+
+    return source_date_epoch(text)
 
 
 def build_args(texts: Iterable[str]) -> tuple[tuple[str, str | None], ...]:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from pybuild.lang.diagnostics import UsageError
+from pybuild.options import epoch_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,20 +114,13 @@ def _build(solve: Solve) -> Callable[[BuildRequest, Observer, Cancellation], Bui
         try:
             observer.start()
             result = open_gateway(engine, observer).solve(solve.request(no_cache=request.no_cache))
-            goal = goal_of(result, epoch=_epoch(), tags=request.tags)
+            goal = goal_of(result, epoch=epoch_of(os.environ.get("SOURCE_DATE_EPOCH", "")), tags=request.tags)
             plan = Plan([goal], engine.client.directories, engine.client.named, still=False)
             return execute(plan, request, engine)
         finally:
             engine.close()
 
     return build
-
-
-def _epoch() -> int | None:
-    from pybuild.runtime.export.output import source_date_epoch
-
-    text = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return source_date_epoch(text) if text else None
 
 
 def _read(path: str) -> bytes:

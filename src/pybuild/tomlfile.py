@@ -72,8 +72,8 @@ def key_span(source: Source, path: tuple[str, ...]) -> Span:
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
         if header and "=" not in line.partition("]")[0]:
             table = _dotted(header[1])
-            depth = _common(table, path)
-            if depth == len(table) and depth > best[0]:
+            depth = _whole(table, path)
+            if depth > best[0]:
                 best = (depth, number, header.start(1) + 1, header.end(1) + 1)
             continue
         for match in re.finditer(
@@ -95,15 +95,6 @@ def best_table(path: tuple[str, ...], depth: int) -> tuple[str, ...]:
 def _dotted(text: str) -> tuple[str, ...]:
     parts = re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", text)
     return tuple(part[1:-1] if part[0] in "\"'" else part for part in parts)
-
-
-def _common(a: tuple[str, ...], b: tuple[str, ...]) -> int:
-    count = 0
-    for x, y in zip(a, b, strict=False):
-        if x != y:
-            break
-        count += 1
-    return count
 
 
 def _whole(keys: tuple[str, ...], path: tuple[str, ...]) -> int:

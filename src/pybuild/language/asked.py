@@ -7,7 +7,7 @@ import os
 from attrs import evolve
 
 from pybuild.compiler import platforms
-from pybuild.dockerfiles import proxies, target_platforms
+from pybuild.dockerfiles import extra_hosts, proxies, target_platforms, ulimits
 from pybuild.execute import open_engine
 from pybuild.lang.diagnostics import SourceErrors, UsageError, UserError
 from pybuild.lang.textual.expand.options import DEFAULT
@@ -16,6 +16,7 @@ from pybuild.language.compiled import compiled_of
 from pybuild.language.fetched import check_allowed, check_outputs, fetched, lies_elsewhere
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.sources import Names, Sources
+from pybuild.options import epoch_of
 from pybuild.plan import Files, Goal, Plan, Target
 
 TYPE_CHECKING = False
@@ -229,17 +230,11 @@ class LanguageBuild:
 
     @property
     def _epoch(self) -> int | None:
-        text = os.environ.get("SOURCE_DATE_EPOCH", "")
-        if not text:
-            return None
-        from pybuild.runtime.export.output import source_date_epoch
-
-        return source_date_epoch(text)
+        return epoch_of(os.environ.get("SOURCE_DATE_EPOCH", ""))
 
     def options(self, pins: Mapping[State, Pin], *, linked: bool = True) -> LowerOptions:
         """What the recipe is lowered with."""
         from pybuild.compiler.lower.recipe.options import LowerOptions
-        from pybuild.compiler.ops import HostIP, Ulimit
 
         request, names = self.request, Names(self.recipe)
         return LowerOptions(
@@ -249,8 +244,8 @@ class LanguageBuild:
             no_cache=request.no_cache,
             rerun=request.rerun,
             network_default=request.network,
-            add_hosts=tuple(HostIP(host, ip) for host, ip in request.add_hosts),
-            ulimits=tuple(Ulimit(name, soft, hard) for name, soft, hard in request.ulimits),
+            add_hosts=extra_hosts(request),
+            ulimits=ulimits(request),
             shm_size=request.shm_size,
             cgroup_parent=request.cgroup_parent,
             labels=dict(request.labels),

@@ -7,11 +7,12 @@ import sys
 
 from pybuild.compiler import platforms
 from pybuild.contextbuild import ContextBuild
-from pybuild.dockerfiles import CONTEXT, target_platforms, wants_index
+from pybuild.dockerfiles import CONTEXT, extra_hosts, target_platforms, ulimits, wants_index
 from pybuild.lang.dockerfile.ignore import read_patterns
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, split
 from pybuild.language.place import Seen
+from pybuild.options import epoch_of
 from pybuild.plan import Goal, Plan, Target
 from pybuild.plugins import calling, problems
 from pybuild.plugins.installed import find, note_installed
@@ -114,24 +115,18 @@ class PluginBuild(ContextBuild):
 
     @property
     def _epoch(self) -> int | None:
-        text = self.args.get("SOURCE_DATE_EPOCH", "")
-        if not text:
-            return None
-        from pybuild.runtime.export.output import source_date_epoch
-
-        return source_date_epoch(text)
+        return epoch_of(self.args.get("SOURCE_DATE_EPOCH", ""))
 
     def _settings(self) -> StepSettings:
         from pybuild.compiler.lower.commands import proxy_env
         from pybuild.compiler.lower.settings import StepSettings
-        from pybuild.compiler.ops import HostIP, Ulimit
 
         request = self.request
         return StepSettings(
             no_cache=request.no_cache,
             network_default=request.network,
-            add_hosts=tuple(HostIP(host, ip) for host, ip in request.add_hosts),
-            ulimits=tuple(Ulimit(name, soft, hard) for name, soft, hard in request.ulimits),
+            add_hosts=extra_hosts(request),
+            ulimits=ulimits(request),
             shm_size=request.shm_size,
             cgroup_parent=request.cgroup_parent,
             proxy=proxy_env(self.args),

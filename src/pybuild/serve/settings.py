@@ -8,7 +8,8 @@ import os
 
 from attrs import frozen
 
-from pybuild.lang.diagnostics import UsageError, suggest
+from pybuild.lang.diagnostics import UsageError
+from pybuild.options import known
 from pybuild.runtime.content.place import default_root
 from pybuild.serve.policies import GcPolicy, gc_policies
 
@@ -81,7 +82,7 @@ def settings_of(given: Given) -> Settings:
             "without its OCI worker the daemon has no worker", help="leave out --oci-worker=false"
         )
     root = os.path.abspath(str(given.get("root") or file.root or default_root()))
-    network = _one_of(str(given.get("oci-worker-net") or oci.network_mode or "auto"), _NETWORKS, "network")
+    network = known(str(given.get("oci-worker-net") or oci.network_mode or "auto"), _NETWORKS, "network")
     if network == "cni" or given.get("oci-cni-config-path") or oci.cni_config_path:
         notices.append(
             "networks by CNI plugins are not supported: steps get networks of their own by pasta or slirp4netns"
@@ -96,14 +97,14 @@ def settings_of(given: Given) -> Settings:
         gid=_group(str(given["group"])) if given.get("group") else file.grpc.gid,
         debug=bool(given.get("debug", file.debug) or given.get("trace", file.trace)),
         debug_address=str(given.get("debugaddr") or file.grpc.debug_address),
-        json_log=_one_of(
+        json_log=known(
             str(given.get("log-format") or file.log.format or "text"), ("text", "json"), "log format"
         )
         == "json",
         entitlements=_entitlements(_texts(given, "allow-insecure-entitlement") or file.entitlements),
         labels={**oci.labels, **_labels(_texts(given, "oci-worker-labels"))},
         platforms=_platforms(_texts(given, "oci-worker-platform") or oci.platforms),
-        snapshotter=_SNAPSHOTTERS[_one_of(snapshotter, tuple(_SNAPSHOTTERS), "snapshotter")],
+        snapshotter=_SNAPSHOTTERS[known(snapshotter, tuple(_SNAPSHOTTERS), "snapshotter")],
         network=network,
         runtime=str(given.get("oci-worker-binary") or oci.binary),
         parallelism=_parallelism(given.get("oci-max-parallelism", oci.max_parallelism)),
@@ -177,16 +178,6 @@ def _refuse_file(file: DaemonFile, path: str) -> None:
 def _texts(given: Given, name: str) -> list[str]:
     found = given.get(name)
     return found if isinstance(found, list) else []
-
-
-def _one_of(value: str, known: Sequence[str], what: str) -> str:
-    if value not in known:
-        near = suggest(value, known)
-        raise UsageError(
-            f"unknown {what} {value!r}",
-            help=f"did you mean {near}?" if near else "choose one of " + ", ".join(known),
-        )
-    return value
 
 
 def _tls(given: Given, file: DaemonFile) -> tuple[str, str, str]:
