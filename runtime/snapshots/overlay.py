@@ -66,6 +66,8 @@ class OverlaySnapshotter:
 
         if hides_something(self, active, path):
             os.mknod(active.upper + b"/" + path, 0o020000, 0)
+            assert isinstance(active, OverlayActive)
+            active.forget(path)
 
     def set_opaque(self, active: Active, path: bytes) -> None:
         assert isinstance(active, OverlayActive)
@@ -273,7 +275,8 @@ class OverlayActive:
         """Drop what is known of directory `path` and those below it."""
         if not path:
             self.known.clear()
-            return
+        if path not in self.known:
+            return  # those below it are known by way of it
         below = path + b"/"
         for each in [each for each in self.known if each == path or each.startswith(below)]:
             del self.known[each]

@@ -64,8 +64,7 @@ def hide(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
     if found is not None and not snapshotter.plain and is_whiteout(found):
         return False
     below = _beneath(snapshotter, active, lower, name)
-    if found is not None:
-        _remove(active, path, found)
+    _clear(active, path, found)
     if below is not None:
         os.mknod(_join(copy_up_directory(snapshotter, active, here), name), stat.S_IFCHR, 0)
     return found is not None or below is not None
@@ -77,9 +76,7 @@ def replace(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
     FileNotFoundError and NotADirectoryError for the directory that is to hold it."""
     here, name = _split(path)
     real = _join(copy_up_directory(snapshotter, active, here), name)
-    found = _lstat(real)
-    if found is not None:
-        _remove(active, path, found)
+    _clear(active, path, _lstat(real))
     return real
 
 
@@ -170,15 +167,19 @@ def _copy_up_from(snapshotter: Snapshotter, active: Active, path: bytes, real: b
     os.utime(directory, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def _remove(active: Active, path: bytes, found: os.stat_result) -> None:
+def _clear(active: Active, path: bytes, found: os.stat_result | None) -> None:
+    """Take away `found`, which `active.upper` has at `path`, and what is known of a directory there: what comes in
+    its place hides the parent's."""
+    if isinstance(active, OverlayActive):
+        active.forget(path)
+    if found is None:
+        return
     real = _join(active.upper, path)
     if not stat.S_ISDIR(found.st_mode):
         os.unlink(real)
         return
     from pybuild.runtime.snapshots.removal import remove_tree
 
-    if isinstance(active, OverlayActive):
-        active.forget(path)
     remove_tree(real)
 
 

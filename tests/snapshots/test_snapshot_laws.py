@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from snapshots.states import (
     CHANGES,
@@ -50,6 +50,11 @@ BASE: list[Step] = [
     ("directory", b"b\xff", b""),
     ("directory", b"b\xff/a", b""),
 ]
+
+
+UNDER: Step = ("remove", b"b\xff/a/a", b"")
+"""Looks at directories that the parent alone has; what then takes the place of one hides it."""
+AGAIN: Step = ("directory", b"b\xff", b"")
 
 
 def layers(steps: st.SearchStrategy[Step]) -> st.SearchStrategy[list[list[Step]]]:
@@ -94,6 +99,8 @@ def check(snapshotter: Snapshotter, snapshot: int) -> None:
 @pytest.mark.root
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(layers(ALL))
+@example([BASE, [UNDER, ("write", b"b\xff", b""), AGAIN]])
+@example([BASE, [UNDER, ("remove", b"b\xff", b""), AGAIN]])
 def test_mounted_and_direct_writing_make_the_same_snapshots(history: list[list[Step]]) -> None:
     with fresh_store() as store:
         snapshotter = OverlaySnapshotter(store)
