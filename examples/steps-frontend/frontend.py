@@ -2,9 +2,9 @@
 
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.state import copy
-from pybuild.frontend import Base, Built, BuiltImage, Client, FrontendInputs, run
 from pybuild.lang.diagnostics import source_error
 from pybuild.lang.source import Span
+from pybuild.sdk import Base, Built, BuiltImage, Client, FrontendInputs, run
 
 
 def build(client: Client, inputs: FrontendInputs) -> Built:

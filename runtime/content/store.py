@@ -9,11 +9,11 @@
     locks/              one file a cache key being computed
     stat/               digests of local files (`runtime.sources.statcache`)
     generation          changes when something said outside of the database may hold no longer
-    invocations/        records of whole builds (`pybuild.cached`)
+    invocations/        records of whole builds (`pybuild.replay.replay`)
     git/                repositories fetched from (`runtime.sources.gitrepository`)
     filesync/           directories of clients (`runtime.sources.filesync.pool`)
     filesync/           directories of clients, as they were sent last (`runtime.sources.filesync`)
-    history/            builds of the daemon (`pybuild.serve.history`)
+    history/            builds of the daemon (`pybuild.daemon.history`)
 
 Every write is a rename or a transaction. What a dead process left in `work/` is swept by `sweep`.
 """

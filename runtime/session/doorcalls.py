@@ -1,6 +1,6 @@
 """Calls into the sessions of clients through the daemon's door, each over a connection of its own to its socket.
 
-Records go over it, as `pybuild.serve.sessions` says: a byte for the kind, four for the length, the bytes.
+Records go over it, as `pybuild.daemon.sessions` says: a byte for the kind, four for the length, the bytes.
 """
 
 from __future__ import annotations

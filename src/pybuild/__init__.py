@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.embed import Builder as Builder
+    from pybuild.builder import Builder as Builder
     from pybuild.lang.python.api import *  # noqa: F403 - the public names, for type checkers and editors
 
 __all__ = ["__version__", "main"]
@@ -26,7 +26,7 @@ _API = frozenset(
 
 def __getattr__(name: str) -> object:
     if name == "Builder":
-        from pybuild.embed import Builder
+        from pybuild.builder import Builder
 
         return Builder
     if name not in _API:
@@ -34,7 +34,7 @@ def __getattr__(name: str) -> object:
 
         module = sys.modules[__name__]
         raise AttributeError(f"module 'pybuild' has no attribute {name!r}", name=name, obj=module)
-    from pybuild.embed.homes import recording_of
+    from pybuild.builder.homes import recording_of
     from pybuild.lang.python import api
     from pybuild.lang.python.recording import provide_homes
 
@@ -52,7 +52,7 @@ def main() -> None:
     """Run the command line: replay the build if nothing it depends on changed, else do what it says."""
     import sys
 
-    from pybuild.cached import replay
+    from pybuild.replay.replay import replay
 
     if sys.getfilesystemencoding() != "utf-8":
         _restart_with_utf8()
@@ -66,12 +66,12 @@ def main() -> None:
         code = 130
     if code is None and sys.argv[1:2] in (["serve"], ["buildkitd"]):
         # The rest of the command line would take a good part of the time in which the daemon has to be there.
-        from pybuild.process import run as run_process
-        from pybuild.serve.serving import serve
+        from pybuild.cli.process import run as run_process
+        from pybuild.daemon.serving import serve
 
         run_process(lambda: serve(sys.argv[2:]))
     elif code is None:
-        from pybuild.cli import run
+        from pybuild.cli.commands import run
 
         run()
     else:

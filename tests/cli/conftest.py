@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from pybuild import failure
-from pybuild.build import BuildResult
-from pybuild.cli import main
-from pybuild.execute import Made
-from pybuild.request import BuildRequest
+from pybuild.build.execute import Made
+from pybuild.build.pipeline import BuildResult
+from pybuild.build.request import BuildRequest
+from pybuild.cli import errors
+from pybuild.cli.commands import main
 
 DIGEST = "sha256:" + "ab" * 32
 
 
 class Recorder:
-    """Stands for `pybuild.build.build`: keeps the requests, and does what `act` says."""
+    """Stands for `pybuild.build.pipeline.build`: keeps the requests, and does what `act` says."""
 
     def __init__(self) -> None:
         self.requests: list[BuildRequest] = []
@@ -41,7 +41,7 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     one = Recorder()
-    monkeypatch.setattr("pybuild.build.build", one)
+    monkeypatch.setattr("pybuild.build.pipeline.build", one)
     return one
 
 
@@ -66,7 +66,7 @@ def pybuild(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
         try:
             code = main(list(arguments))
         except BaseException as error:
-            code = failure.report(error, sys.stderr)
+            code = errors.report(error, sys.stderr)
         out, err = capsys.readouterr()
         return code, out, err
 

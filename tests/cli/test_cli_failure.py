@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from pybuild import failure
+from pybuild.cli import errors
 from pybuild.lang.diagnostics import (
     Cancelled,
     Diagnostic,
@@ -54,7 +54,7 @@ class Terminal(io.StringIO):
 )
 def test_messages(error: BaseException, code: int, words: str) -> None:
     out = io.StringIO()
-    assert failure.report(error, out) == code
+    assert errors.report(error, out) == code
     assert words in out.getvalue()
     assert "Traceback" not in out.getvalue()
     assert "\x1b" not in out.getvalue()
@@ -62,17 +62,17 @@ def test_messages(error: BaseException, code: int, words: str) -> None:
 
 def test_a_closed_pipe_says_nothing() -> None:
     out = io.StringIO()
-    assert failure.report(BrokenPipeError(errno.EPIPE, "x"), out) == 1
+    assert errors.report(BrokenPipeError(errno.EPIPE, "x"), out) == 1
     assert out.getvalue() == ""
 
 
 def test_traceback_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYBUILD_DEBUG", "1")
     out = io.StringIO()
-    failure.report(ValueError("x"), out)
+    errors.report(ValueError("x"), out)
     assert "ValueError: x" in out.getvalue().split("\n")[-2]
     out = io.StringIO()
-    failure.report(UserError("x"), out)
+    errors.report(UserError("x"), out)
     assert out.getvalue() == "error: x\n"
 
 
@@ -82,8 +82,8 @@ def test_colour_only_on_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) 
     source = Source("Dockerfile", "FROM a\nRUNN x | y\n")
     error = source_error("unknown instruction RUNN", Span(source, 2, 1, 2, 5), help="did you mean RUN?")
     plain, colour = io.StringIO(), Terminal()
-    failure.report(error, plain)
-    failure.report(error, colour)
+    errors.report(error, plain)
+    errors.report(error, colour)
     assert "\x1b[1;31merror: \x1b[0m" in colour.getvalue()
     assert "\x1b[31m" not in plain.getvalue()
     assert "\x1b[1;31m ^^^^\x1b[0m" in colour.getvalue()
@@ -94,14 +94,14 @@ def test_colour_only_on_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) 
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
             colour = Terminal()
-            failure.report(error, colour)
+            errors.report(error, colour)
             assert colour.getvalue() == plain.getvalue()
 
 
 def test_control_characters_of_a_step_do_not_reach_the_terminal() -> None:
     out = io.StringIO()
     diagnostic = Diagnostic("x", notes=[("output", "a\x1b[2Jb\x1b]0;title\x07c\rd\x07\n\ttab")])
-    failure.report(UserError(diagnostic), out)
+    errors.report(UserError(diagnostic), out)
     assert out.getvalue() == "error: x\n = output: abcd\n   \ttab\n"
 
 
@@ -109,6 +109,6 @@ def test_output_shown_already_is_left_out() -> None:
     span = Span(Source("f", "RUN x"), 1, 1, 1, 6)
     diagnostic = Diagnostic("failed", labels=[Label(span)], notes=[("output", "noise"), ("help", "look")])
     out = io.StringIO()
-    failure.report(UserError(diagnostic), out, output_shown=True)
+    errors.report(UserError(diagnostic), out, output_shown=True)
     assert "noise" not in out.getvalue()
     assert "= help: look" in out.getvalue()

@@ -14,7 +14,7 @@ import pytest
 BUILD = """
 import sys, threading, time, types
 from pybuild.lang.diagnostics import Cancelled, UserError
-module = types.ModuleType("pybuild.build")
+module = types.ModuleType("pybuild.build.pipeline")
 class Result:
     iid = digest = "sha256:1"; config_digest = ""; metadata = {}; summary = (); evidence = None
 def build(request, observer, cancellation):
@@ -24,7 +24,7 @@ def build(request, observer, cancellation):
     MODE
 module.build = build
 module.BuildResult = Result
-sys.modules["pybuild.build"] = module
+sys.modules["pybuild.build.pipeline"] = module
 sys.argv[0] = "pybuild"
 from pybuild import main
 main()

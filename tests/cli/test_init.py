@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli.projects import LAYOUTS, make
 
-from pybuild.cli import main
+from pybuild.cli.commands import main
 from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.textual.fmt import format_source
 from pybuild.language.compiled import Compiled

@@ -11,7 +11,7 @@ PROGRAM = """
 import os, signal, sys, threading, time
 from _thread import allocate_lock
 
-from pybuild.interrupts import Interrupts
+from pybuild.build.signals import Interrupts
 from pybuild.runtime.solver.types import Cancellation
 
 cancellation, said = Cancellation(), []

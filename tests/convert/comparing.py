@@ -13,8 +13,8 @@ from attrs import evolve, frozen
 from differential.comparing import differences, tree_differences
 from differential.imagetree import ReadImage, read_image
 
+from pybuild.cli.convert_context import ConvertContext
 from pybuild.compiler import image
-from pybuild.convertcontext import ConvertContext
 from pybuild.lang.convert import BaseImage, Converted, convert_dockerfile
 from pybuild.lang.convert.pythonsource import python_source
 from pybuild.lang.dockerfile.parse import decode, parse

@@ -5,8 +5,8 @@ from __future__ import annotations
 from corpus.registry import Registry
 from corpus.sample import MACHINE
 
+from pybuild.cli.convert_context import ConvertContext
 from pybuild.compiler import image
-from pybuild.convertcontext import ConvertContext
 from pybuild.lang.convert import BaseImage
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.lang.source import Source

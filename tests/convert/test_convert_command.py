@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pybuild.cli import main
+from pybuild.cli.commands import main
 from pybuild.lang.diagnostics import UserError
 
 DOCKERFILE = "FROM alpine:3.20\nCOPY src /app/\nCOPY a.txt link /b/\nHEALTHCHECK CMD x\n"

@@ -17,11 +17,11 @@ from functools import cached_property
 
 from corpus.registry import Registry
 
-from pybuild.asked import Question
-from pybuild.checks import check
+from pybuild.build.dockerfile import Question
+from pybuild.build.dockerfiles import Text
+from pybuild.cli.check import check
 from pybuild.compiler.lower.dockerfile import Lowered, LowerOptions, lower
 from pybuild.compiler.ops import Platform
-from pybuild.dockerfiles import Text
 from pybuild.lang.dockerfile.instructions import Dockerfile
 from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.dockerfile.parse import decode, parse

@@ -8,7 +8,7 @@ import pytest
 from embed.place import Place
 from language.conftest import base
 
-from pybuild.embed import Builder
+from pybuild.builder import Builder
 
 __all__ = ["base"]
 

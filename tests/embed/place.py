@@ -13,7 +13,7 @@ from e2e.remains import until
 from e2e.soundness import faults, leftovers
 from language.project import BASE, HEADER
 
-from pybuild.embed import Builder
+from pybuild.builder import Builder
 
 SLEEPER = """
 target slow:

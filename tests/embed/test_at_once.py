@@ -11,7 +11,7 @@ import pytest
 from e2e.remains import wait_for_none, work_names
 from embed.place import Held, Place, is_clean
 
-from pybuild.embed import Result
+from pybuild.builder import Result
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -31,7 +31,7 @@ target slow:
 
 CHILD = """
 import sys
-from pybuild.embed import Builder
+from pybuild.builder import Builder
 root, base, project = sys.argv[1:]
 with Builder(project, root=root, allow=f"read={base}") as builder:
     result = builder.build("slow")

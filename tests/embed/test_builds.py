@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from embed.place import Place
 
-from pybuild.embed import Builder, Record
+from pybuild.builder import Builder, Record
 from pybuild.lang.diagnostics import SourceErrors, UsageError, UserError
 from pybuild.runtime.ops.failures import StepFailed
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from docs.examples import ROOT, Block, blocks
 
-from pybuild.embed.options import BuildOptions
+from pybuild.builder.options import BuildOptions
 
 PAGE = ROOT / "docs" / "python" / "embedding.md"
 END = "-- end of block --"

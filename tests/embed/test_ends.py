@@ -16,7 +16,7 @@ import pytest
 from e2e.remains import remains, until, wait_for_none, work_names
 from embed.place import SLEEPER, Held, Place, is_clean
 
-from pybuild.embed import Builder, WorkerDied
+from pybuild.builder import Builder, WorkerDied
 from pybuild.lang.diagnostics import Cancelled, UsageError
 from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.solver.types import Cancellation
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.root, pytest.mark.crun]
 SECONDS = 10.0
 CHILD = """
 import sys
-from pybuild.embed import Builder
+from pybuild.builder import Builder
 from pybuild.runtime.progress.observer import Observer
 class Told(Observer):
     def log(self, vertex, stream, data):
@@ -153,7 +153,7 @@ def _workers(task: Path) -> list[int]:
         lines = [(child, Path(f"/proc/{child}/cmdline").read_bytes()) for child in children]
     except FileNotFoundError:
         return []
-    return [int(child) for child, line in lines if b"pybuild.embed.worker" in line]
+    return [int(child) for child, line in lines if b"pybuild.builder.worker" in line]
 
 
 def test_a_killed_worker(slow: Place) -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pybuild.builder.channel import Channel
+from pybuild.builder.errors import InternalError, diagnostic_of, error_of, plain_diagnostic, plain_error
+from pybuild.builder.events import Sender, deliver
 from pybuild.compiler.ops import ExecOp, Meta
 from pybuild.compiler.options import Options
-from pybuild.embed.channel import Channel
-from pybuild.embed.errors import InternalError, diagnostic_of, error_of, plain_diagnostic, plain_error
-from pybuild.embed.events import Sender, deliver
 from pybuild.lang.diagnostics import (
     Cancelled,
     Diagnostic,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from embed.place import Place
 
-from pybuild.build import prune
-from pybuild.embed import Builder, Entry, Result, StateGone
-from pybuild.embed.process import Worker
+from pybuild.build.pipeline import prune
+from pybuild.builder import Builder, Entry, Result, StateGone
+from pybuild.builder.process import Worker
 from pybuild.lang.diagnostics import UserError
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]

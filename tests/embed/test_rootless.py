@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.root, pytest.mark.crun, pytest.mark.user]
 
 PROGRAM = """
 import os, sys
-from pybuild.embed import Builder
+from pybuild.builder import Builder
 base, project = sys.argv[1:]
 with Builder(project, root=project + "/store", build_contexts={"base": "oci-layout://" + base}) as builder:
     result = builder.build(secrets={"key": b"of bytes"}, outputs="tree")

@@ -10,13 +10,13 @@ from embed.place import Place
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pybuild.builder import Builder, Graph, Image, Record, Result
+from pybuild.builder.reader import Reader
+from pybuild.builder.record import KEPT
 from pybuild.compiler.dot import to_dot_all
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.ops import ExecOp, Meta
 from pybuild.compiler.options import Options
-from pybuild.embed import Builder, Graph, Image, Record, Result
-from pybuild.embed.reader import Reader
-from pybuild.embed.record import KEPT
 from pybuild.runtime.progress.observer import VertexEvent
 
 HOSTILE = "<script>alert('1')</script> & \"quoted\" <img src=http://x/>"

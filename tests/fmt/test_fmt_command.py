@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pybuild import failure
-from pybuild.cli import main
+from pybuild.cli import errors
+from pybuild.cli.commands import main
 
 UGLY = "from   scratch\n\n\n\nrun  true  "
 NICE = "FROM scratch\n\nRUN true\n"
@@ -33,7 +33,7 @@ def fmt(capsys: pytest.CaptureFixture[str]) -> Run:
         try:
             code = main(["fmt", *arguments])
         except BaseException as error:
-            code = failure.report(error, sys.stderr)
+            code = errors.report(error, sys.stderr)
         out, err = capsys.readouterr()
         return code, out, err
 

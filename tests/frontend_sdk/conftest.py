@@ -17,7 +17,7 @@ import pybuild
 
 EXAMPLE = Path(pybuild.__file__).parents[2] / "examples" / "steps-frontend"
 _SCRIPT = """\
-from pybuild.frontend import run
+from pybuild.sdk import run
 
 def build(client, inputs):
     names = {}

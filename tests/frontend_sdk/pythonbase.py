@@ -22,7 +22,7 @@ _PACKAGES = ("attr", "attrs", "google", "grpc")
 _OURS = ("compiler", "frontend", "lang", "gateway", "runtime")
 _IMPORTED = """
 import sys
-import grpc, runpy, traceback, zlib, pybuild.frontend.standardstreams, pybuild.frontend.running
+import grpc, runpy, traceback, zlib, pybuild.sdk.standardstreams, pybuild.sdk.running
 import pybuild.runtime.bridge.statuses
 grpc.insecure_channel("unix-abstract:nothing").close()
 found = {getattr(module, "__file__", None) or "" for module in sys.modules.values()}

@@ -20,7 +20,7 @@ import json
 from pybuild.compiler.gateway import Request
 from pybuild.compiler.ops import SecurityMode
 from pybuild.compiler.state import State, copy, mkfile
-from pybuild.frontend import *
+from pybuild.sdk import *
 from pybuild.lang.diagnostics import *
 from pybuild.lang.source import Span
 

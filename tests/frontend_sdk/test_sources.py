@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.root, pytest.mark.crun]
 
 CODE = """\
 from pybuild.compiler.state import State, copy, mkfile
-from pybuild.frontend import Base, Built
+from pybuild.sdk import Base, Built
 
 def build(client, inputs):
     platform = inputs.platforms[0]

@@ -11,14 +11,17 @@ FRONT = ROOT / "src" / "pybuild"
 
 
 def modules() -> dict[str, Path]:
-    """The project's modules by their dotted names; packages by their own."""
+    """The project's modules by their dotted names; packages by their own. The committed links to the four folders
+    are not followed."""
     found = {}
     for base, prefix in [(ROOT / folder, f"pybuild.{folder}") for folder in FOLDERS] + [(FRONT, "pybuild")]:
-        pattern = "*.py" if base == FRONT else "**/*.py"
-        for path in sorted(base.glob(pattern)):
-            if any(part.startswith((".", "__pycache__")) for part in path.relative_to(base).parts):
+        for path in sorted(base.rglob("*.py")):
+            below = path.relative_to(base)
+            if any(part.startswith((".", "__pycache__")) for part in below.parts):
                 continue
-            parts = [prefix, *path.relative_to(base).with_suffix("").parts]
+            if base == FRONT and below.parts[0] in FOLDERS:
+                continue
+            parts = [prefix, *below.with_suffix("").parts]
             if parts[-1] == "__init__":
                 parts.pop()
             found[".".join(parts)] = path

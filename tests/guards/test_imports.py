@@ -25,7 +25,7 @@ HEAVY = (
 )  # fmt: skip
 """What an import costs a cached build more than it can spend."""
 
-LIGHT = ("pybuild", "pybuild.cached")
+LIGHT = ("pybuild", "pybuild.replay.replay", "pybuild.replay.signatures")
 """Modules that a cached build imports before it knows that it is one."""
 
 

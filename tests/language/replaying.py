@@ -17,8 +17,8 @@ def replayed(project: Project, *words: str, **variables: Any) -> None:
         project.settled(*words, fresh=number == 2, **variables)
     found = project.modules()
     assert not found & set(HEAVY), sorted(found & set(HEAVY))
-    assert "pybuild.cli" not in found
-    assert "pybuild.rebuild" not in found
+    assert "pybuild.cli.commands" not in found
+    assert "pybuild.replay.rebuild" not in found
 
 
 def state(project: Project) -> dict[str, str]:

@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from pybuild.embed import recorded
+from pybuild.builder import recorded
 from pybuild.lang.python.transfer import Replay, from_bytes
 
 

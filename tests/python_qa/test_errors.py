@@ -9,8 +9,8 @@ import traceback
 import pytest
 from python_qa.program import Program, recording_of
 
-from pybuild.embed import Builder
-from pybuild.embed.options import fields_of
+from pybuild.builder import Builder
+from pybuild.builder.options import fields_of
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, SourceErrors, UsageError, UserError
 from pybuild.runtime.ops.failures import StepFailed
 

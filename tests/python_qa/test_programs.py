@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from python_qa.program import Program
 
-from pybuild.embed import Builder, UserError
+from pybuild.builder import Builder, UserError
 
 SCRIPT = """
     import pybuild as pb

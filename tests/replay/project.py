@@ -25,7 +25,7 @@ def tell():
 if "TELL_MODULES" in os.environ:
     atexit.register(tell)
 if "CHANGED_JUST_NOW" in os.environ:
-    import pybuild.cached
+    import pybuild.replay.replay
     os.utime(os.environ["CHANGED_JUST_NOW"], follow_symlinks=False)
 """
 """A `sitecustomize` that writes the modules of a process to a file when it ends, and changes a file just as
@@ -62,9 +62,9 @@ class Outcome:
     def path(self) -> str:
         """`replay`, `rebuild` or `ordinary`, as a fresh interpreter tells."""
         assert self.modules
-        if "pybuild.cli" in self.modules:
+        if "pybuild.cli.commands" in self.modules:
             return "ordinary"
-        return "rebuild" if "pybuild.rebuild" in self.modules else "replay"
+        return "rebuild" if "pybuild.replay.rebuild" in self.modules else "replay"
 
 
 class Project:

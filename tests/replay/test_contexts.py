@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from registry.images import tar
 
-from pybuild import contexts
-from pybuild.contexts import Inputs, NamedContexts, frontend_of, read_inputs
+from pybuild.build import inputs
+from pybuild.build.inputs import Inputs, NamedContexts, frontend_of, read_inputs
+from pybuild.build.request import BuildRequest
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
-from pybuild.request import BuildRequest
 
 MODULE = "# syntax=python:1\n"
 
@@ -147,7 +147,7 @@ def test_what_was_looked_for_is_noted_as_it_was_before(tmp_path: Path) -> None:
 
 
 def from_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes, context: str, file: str | None) -> Inputs:
-    monkeypatch.setattr(contexts, "_stdin", lambda: data)
+    monkeypatch.setattr(inputs, "_stdin", lambda: data)
     return read_inputs(context, file)
 
 

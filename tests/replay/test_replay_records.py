@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from replay.project import SETTLE_SECONDS, Project
 
-from pybuild import cached, invocation
+from pybuild.replay import record, replay, signatures
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,10 @@ def test_a_damaged_record_is_none(
     damaged = bytes(data[: max(cut % len(whole), 0)]) if cut % 3 == 0 else bytes(data)
     path = project.place / "damaged"
     path.write_bytes(damaged)
-    monkeypatch.setattr(cached, "record_path", lambda argv: str(path))
+    monkeypatch.setattr(replay, "record_path", lambda argv: str(path))
     if damaged != whole:
-        assert cached.load(["build"]) is None
-        assert cached.replay(["build"]) is None
+        assert replay.load(["build"]) is None
+        assert replay.replay(["build"]) is None
 
 
 RECORDS = st.recursive(
@@ -81,17 +81,17 @@ def test_a_record_of_other_values_is_none(
 ) -> None:
     body = marshal.dumps(value)
     path = tmp_path / "record"
-    path.write_bytes(cached.FORMAT + crc32(body).to_bytes(4, "little") + body)
-    monkeypatch.setattr(cached, "record_path", lambda argv: str(path))
-    assert cached.replay(["build"]) is None
+    path.write_bytes(replay.FORMAT + crc32(body).to_bytes(4, "little") + body)
+    monkeypatch.setattr(replay, "record_path", lambda argv: str(path))
+    assert replay.replay(["build"]) is None
 
 
 @pytest.mark.parametrize("damage", [
     lambda data: data.replace(b"invocation 2", b"invocation 1", 1),
     lambda data: b"",
-    lambda data: cached.FORMAT,
+    lambda data: replay.FORMAT,
     lambda data: data[:-1],
-    lambda data: cached.FORMAT + crc32(b"i").to_bytes(4, "little") + b"i",
+    lambda data: replay.FORMAT + crc32(b"i").to_bytes(4, "little") + b"i",
 ], ids=["version", "empty", "header", "short", "no value"])  # fmt: skip
 def test_a_bad_record_is_written_anew(written: tuple[Project, bytes], damage: object) -> None:
     project, whole = written
@@ -104,12 +104,12 @@ def test_a_bad_record_is_written_anew(written: tuple[Project, bytes], damage: ob
 def test_a_plan_that_cannot_be_read_takes_the_ordinary_path(alone: Project) -> None:
     alone.settled()
     (path,) = alone.records()
-    start = len(cached.FORMAT) + 4
+    start = len(replay.FORMAT) + 4
     record = marshal.loads(path.read_bytes()[start:])
     ((((definition, *rest),), *goal),) = record["plan"]["goals"]
     record["plan"]["goals"] = ((((definition[:-7], *rest),), *goal),)
     body = marshal.dumps(record)
-    path.write_bytes(cached.FORMAT + crc32(body).to_bytes(4, "little") + body)
+    path.write_bytes(replay.FORMAT + crc32(body).to_bytes(4, "little") + body)
     alone.write({"single": "edited"})
     assert alone.judged().path == "ordinary"
 
@@ -181,18 +181,18 @@ def test_a_file_that_appears_after_it_was_looked_for(tmp_path: Path) -> None:
     (root / "gone").unlink()
     (root / "sub" / "kept").write_text("")
     for one in (whole, single):
-        parts = invocation._parts(one, begun)
-        assert not cached.same_parts(parts)
+        parts = record._parts(one, begun)
+        assert not signatures.same_parts(parts)
     (root / "late").unlink()
     (root / "sub" / "kept").unlink()
     (root / "gone").touch()
-    assert not cached.same_parts(invocation._parts(whole, begun))
+    assert not signatures.same_parts(record._parts(whole, begun))
     again = tree()
     time.sleep(0.06)
-    parts = invocation._parts(again, time.time_ns())
-    assert cached.same_parts(parts)
+    parts = record._parts(again, time.time_ns())
+    assert signatures.same_parts(parts)
     (root / "ignored2").write_text("")
-    assert not cached.same_parts(parts)  # a name that is not known to be ignored is doubt enough
+    assert not signatures.same_parts(parts)  # a name that is not known to be ignored is doubt enough
 
 
 def test_large_contexts_are_looked_at_by_two_processes(alone: Project) -> None:
@@ -200,11 +200,11 @@ def test_large_contexts_are_looked_at_by_two_processes(alone: Project) -> None:
     for number in range(6):
         directory = project.context / f"tree/d{number}"
         directory.mkdir()
-        for name in range(cached.FORKED // 5):
+        for name in range(signatures.FORKED // 5):
             (directory / str(name)).touch()
     project.settled()
     (record,) = project.records()
-    assert len(marshal.loads(record.read_bytes()[len(cached.FORMAT) + 4 :])["parts"]) == 2
+    assert len(marshal.loads(record.read_bytes()[len(replay.FORMAT) + 4 :])["parts"]) == 2
     project.write({"tree/d5/1": "x"})
     assert project.build().path == "rebuild"
     (project.context / "tree/d0").rename(project.context / "tree/d9")
@@ -237,18 +237,16 @@ def test_processes_at_once(project: Project) -> None:
 def test_records_are_thinned(tmp_path: Path) -> None:
     directory = tmp_path / "invocations"
     directory.mkdir()
-    for number in range(invocation.KEPT + 9):
+    for number in range(record.KEPT + 9):
         (directory / f"{number}").write_text("")
         os.utime(directory / f"{number}", (number, number))
-    threads = [
-        threading.Thread(target=invocation._put, args=(str(directory / "new"), b"body")) for _ in range(4)
-    ]
+    threads = [threading.Thread(target=record._put, args=(str(directory / "new"), b"body")) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     left = {path.name for path in directory.iterdir()}
-    assert invocation.KEPT - len(threads) < len(left) <= invocation.KEPT  # files being written count too
+    assert record.KEPT - len(threads) < len(left) <= record.KEPT  # files being written count too
     assert "new" in left
     assert "9" not in left
 

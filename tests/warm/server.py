@@ -36,7 +36,7 @@ OUTSIDE = (
     "urllib3",
 )
 
-SERVING = ("pybuild.frontend.", "pybuild.serve.")
+SERVING = ("pybuild.sdk.", "pybuild.daemon.")
 """Packages whose programs are no children of this process."""
 
 Request = tuple[list[str], str, dict[str, str]]
@@ -144,9 +144,9 @@ def become(child: Child) -> None:
     sys.stderr = sys.__stderr__ = stream_of(2)  # type: ignore[misc]
     tempfile.tempdir = None
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    import pybuild.cached
+    import pybuild.replay.signatures
 
-    pybuild.cached.BEGUN = time.time_ns()
+    pybuild.replay.signatures.BEGUN = time.time_ns()
 
 
 def search_path(variables: Mapping[str, str]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from pybuild.build.inputs import LANGUAGE_FILE, MODULE_FILE, STDIN, frontend_of
 from pybuild.compiler import platforms
-from pybuild.contexts import LANGUAGE_FILE, MODULE_FILE, STDIN, frontend_of
 from pybuild.lang.diagnostics import SourceErrors, UsageError
 from pybuild.lang.frontends import PYTHON
 from pybuild.lang.textual.arrange import arranged
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
-    from pybuild.contexts import Inputs
+    from pybuild.build.inputs import Inputs
+    from pybuild.build.request import BuildRequest
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.recipe import Given, Recipe
     from pybuild.lang.textual.check.check import Checked
     from pybuild.lang.textual.modules import Program
-    from pybuild.request import BuildRequest
     from pybuild.runtime.engine import Engine
 
     T = TypeVar("T")
@@ -79,7 +79,7 @@ class Compiled:
 
     def with_modules(self, request: BuildRequest, work: Callable[[], T]) -> T:
         """What `work` gives; where a module has to be fetched for it, with an engine that is open meanwhile."""
-        from pybuild.execute import open_engine
+        from pybuild.build.execute import open_engine
         from pybuild.runtime.progress.observer import Observer
         from pybuild.runtime.solver.types import Cancellation
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pybuild.contexts import frontend_of
+from pybuild.build.inputs import frontend_of
 from pybuild.lang.diagnostics import SourceErrors, UsageError, source_error
 from pybuild.lang.frontends import PYTHON
 
@@ -16,10 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from pybuild.contexts import Inputs
+    from pybuild.build.inputs import Inputs
+    from pybuild.build.request import BuildRequest
     from pybuild.lang.recipe import Recipe
     from pybuild.language.compiled import Compiled
-    from pybuild.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 
@@ -46,10 +46,10 @@ def check_allowed(inputs: Inputs, request: BuildRequest) -> None:
 
 def fetched(inputs: Inputs, request: BuildRequest, engine: Engine, observer: Observer) -> Compiled:
     """The build file, with its context in a directory that goes with the engine. Raises UserError."""
+    from pybuild.build.dockerfiles import CONTEXT
+    from pybuild.build.remote_context import open_archive, open_context
     from pybuild.compiler.remote import FILE
-    from pybuild.dockerfiles import CONTEXT
     from pybuild.language.compiled import compiled_of
-    from pybuild.remote import open_archive, open_context
     from pybuild.runtime.bridge.bridge import local_bridge
     from pybuild.runtime.export.paths import export_paths
 

@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pybuild.build.request import BuildRequest
     from pybuild.lang.textual.listing import ListedTarget, Listing
-    from pybuild.request import BuildRequest
 
 SCHEMA = "pybuild.list/1"
 
@@ -25,8 +25,8 @@ Row = tuple[str, str]
 
 def list_targets(request: BuildRequest, format: str) -> str:
     """What the build file of a request offers, as `text` or `json`. Raises UserError."""
-    from pybuild.build import load_inputs
-    from pybuild.contexts import frontend_of
+    from pybuild.build.inputs import frontend_of
+    from pybuild.build.pipeline import load_inputs
     from pybuild.language.compiled import compiled_of
     from pybuild.runtime.progress.observer import Observer
 

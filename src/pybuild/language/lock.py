@@ -9,10 +9,10 @@ import json
 import os
 import re
 
-from pybuild import resultfiles
+from pybuild.build.config.tomlfile import key_span, read_table, read_text
+from pybuild.cli import result_files
 from pybuild.lang.diagnostics import UsageError, source_error
 from pybuild.lang.source import Source, Span
-from pybuild.tomlfile import key_span, read_table, read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Lock:
         after = {key: value for key, value in before.items() if key not in self.removed} | self.added
         if after == before:
             return False
-        resultfiles.write(self.path, lock_text(after))
+        result_files.write(self.path, lock_text(after))
         return True
 
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from attrs import evolve
 
-from pybuild.building import observed, print_warnings
+from pybuild.cli.run_build import observed, print_warnings
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import SourceErrors, UsageError
 from pybuild.lang.reachable import states
@@ -19,9 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pybuild.language.asked import LanguageBuild
+    from pybuild.build.language_file import LanguageBuild
+    from pybuild.build.request import BuildRequest
     from pybuild.language.lock import Lock
-    from pybuild.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
@@ -84,9 +84,9 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
 
 def lock(request: BuildRequest, update: str | None, observer: Observer, cancellation: Cancellation) -> Locked:
     """Write the lock file. Raises UserError; the file stays as it is then."""
-    from pybuild.build import load_inputs
-    from pybuild.contexts import frontend_of
-    from pybuild.language.asked import LanguageBuild
+    from pybuild.build.inputs import frontend_of
+    from pybuild.build.language_file import LanguageBuild
+    from pybuild.build.pipeline import load_inputs
 
     if update is not None:
         request = evolve(request, pull=True)  # a tag is where its registry has it

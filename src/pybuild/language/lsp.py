@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from urllib.parse import quote
 
-from pybuild.explain import address
+from pybuild.cli.explain import address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

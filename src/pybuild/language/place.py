@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import stat
 
-from pybuild import cached
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile.ignore import read_patterns
+from pybuild.replay import signatures
 from pybuild.runtime.sources.statcache import at_rest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pybuild.cached import Directory, Part, Signature
+    from pybuild.replay.signatures import Directory, Part, Signature
 
 LARGEST_FILE = 16 << 20
 """Bytes of a file that a build file may read."""
@@ -37,7 +37,7 @@ class Seen:
         self.still = True
 
     def note(self, path: str) -> None:
-        cached.note(path, self.consulted)
+        signatures.note(path, self.consulted)
 
     def renew(self, path: str) -> None:
         """Note the state of a file that this compile has written."""
@@ -50,8 +50,8 @@ class Seen:
             return
         files = (os.fsencode(path),)
         try:
-            self.parts[path] = ((), files, cached.part_digest((), files))
-            self.still &= at_rest(os.lstat(path).st_ctime_ns, cached.BEGUN)
+            self.parts[path] = ((), files, signatures.part_digest((), files))
+            self.still &= at_rest(os.lstat(path).st_ctime_ns, signatures.BEGUN)
         except OSError:
             self.note(path)
 
@@ -61,7 +61,7 @@ class Seen:
             return
         directory: tuple[Directory, ...] = ((os.fsencode(path), None),)
         try:
-            self.parts[path] = (directory, (), cached.part_digest(directory, ()))
+            self.parts[path] = (directory, (), signatures.part_digest(directory, ()))
         except OSError:
             self.note(path)
 
@@ -71,12 +71,12 @@ class Seen:
             return
         directory: tuple[Directory, ...] = ((os.fsencode(path), {}),)
         try:
-            self.parts[path] = (directory, (), cached.part_digest(directory, ()))
+            self.parts[path] = (directory, (), signatures.part_digest(directory, ()))
             with os.scandir(path) as entries:
                 young = [
                     one
                     for one in entries
-                    if not at_rest(one.stat(follow_symlinks=False).st_ctime_ns, cached.BEGUN)
+                    if not at_rest(one.stat(follow_symlinks=False).st_ctime_ns, signatures.BEGUN)
                 ]
         except OSError:
             self.note(path)

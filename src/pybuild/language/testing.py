@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from pybuild import failure
-from pybuild.building import observed, print_warnings
-from pybuild.execute import export_failed, export_goal, kept_failed
+from pybuild.build.execute import export_failed, export_goal, kept_failed
+from pybuild.cli import errors
+from pybuild.cli.run_build import observed, print_warnings
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
 from pybuild.runtime.progress.display import make_display, warnings_text
@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pybuild.plan import Goal, Plan
-    from pybuild.request import BuildRequest
+    from pybuild.build.plan import Goal, Plan
+    from pybuild.build.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.progress.observer import Observer
@@ -54,7 +54,7 @@ def run_tests(request: BuildRequest) -> int:
         text = str(one.error)
         if text not in shown:  # a step that several wait for fails once
             shown.append(text)
-            failure.report(one.error, sys.stderr, output_shown=display.output_shown)
+            errors.report(one.error, sys.stderr, output_shown=display.output_shown)
     print(table(tested), end="")
     sys.stdout.flush()
     return int(any(one.error is not None for one in tested))
@@ -62,9 +62,9 @@ def run_tests(request: BuildRequest) -> int:
 
 def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Tested]:
     """The tests in the order of the file. Raises UserError for what is wrong before one can run."""
-    from pybuild.build import load_inputs
-    from pybuild.contexts import frontend_of
-    from pybuild.language.asked import LanguageBuild
+    from pybuild.build.inputs import frontend_of
+    from pybuild.build.language_file import LanguageBuild
+    from pybuild.build.pipeline import load_inputs
 
     inputs = load_inputs(request, observer)
     if not frontend_of(inputs, request).records:

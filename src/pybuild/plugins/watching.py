@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pybuild.build.execute import runs_anew
 from pybuild.compiler.bridge import Forwarding
 from pybuild.compiler.graph import walk
 from pybuild.compiler.lower.paths import used_path
 from pybuild.compiler.ops import SourceOp
-from pybuild.execute import runs_anew
 from pybuild.lang.dockerfile.wildcard import has_wildcard
 from pybuild.runtime.ops.sources import patterns
 

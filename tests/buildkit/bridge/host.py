@@ -15,7 +15,7 @@ import threading
 
 from pybuild.compiler.gateway import Result
 from pybuild.compiler.protos.worker_pb2 import WorkerRecord
-from pybuild.gateway.frontends import open_gateway
+from pybuild.frontends.registry import open_gateway
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Observer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pybuild.compiler.gateway import Request, Result
-from pybuild.gateway import external
-from pybuild.gateway.frontends import IMAGE, MOST_AT_ONCE, BuiltinFrontends
+from pybuild.frontends import image
+from pybuild.frontends.registry import IMAGE, MOST_AT_ONCE, BuiltinFrontends
 from pybuild.lang.diagnostics import UserError
 
 
@@ -21,7 +21,7 @@ def test_one_that_calls_itself_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) 
         calls.append(request)
         return frontends.solve(request)
 
-    monkeypatch.setattr(external.ExternalFrontends, "solve", again)
+    monkeypatch.setattr(image.ExternalFrontends, "solve", again)
     for _ in range(2):
         calls.clear()
         with pytest.raises(UserError, match=f"more than {MOST_AT_ONCE} frontends at once"):

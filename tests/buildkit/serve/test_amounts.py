@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pybuild.daemon.amounts import disk_size, in_bytes, parse_space
+from pybuild.daemon.configtables import At, read
+from pybuild.daemon.configtoml import Oci
+from pybuild.daemon.policies import HOUR, GcPolicy, gc_policies
 from pybuild.lang.source import Source
-from pybuild.serve.amounts import disk_size, in_bytes, parse_space
-from pybuild.serve.configtables import At, read
-from pybuild.serve.configtoml import Oci
-from pybuild.serve.policies import HOUR, GcPolicy, gc_policies
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pybuild.compiler.protos import control_pb2, ops_pb2
 from pybuild.compiler.state import State, mkfile
-from pybuild.serve.version import DOCKERFILE, PACKAGE, VERSION
+from pybuild.daemon.version import DOCKERFILE, PACKAGE, VERSION
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

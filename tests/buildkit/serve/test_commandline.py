@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pybuild.daemon.commandline import FALSE, TRUE, help_text, parse
+from pybuild.daemon.flags import FLAGS, IGNORED, MANY, MAYBE, NUMBER, SWITCH, TEXT
 from pybuild.lang.diagnostics import UsageError
-from pybuild.serve.commandline import FALSE, TRUE, help_text, parse
-from pybuild.serve.flags import FLAGS, IGNORED, MANY, MAYBE, NUMBER, SWITCH, TEXT
 
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 TAKEN = [name for name, flag in FLAGS.items() if not flag.refused and flag.kind in (TEXT, MANY)]

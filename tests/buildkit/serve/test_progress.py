@@ -11,9 +11,9 @@ from pybuild.compiler.ops import NetMode
 from pybuild.compiler.options import Options
 from pybuild.compiler.protos.control_pb2 import StatusResponse, Vertex
 from pybuild.compiler.state import State, copy, diff, merge, mkdir, mkfile, rm
+from pybuild.daemon.progress import PIECE, Progress
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.progress.observer import StatusEvent, Tracked, VertexEvent
-from pybuild.serve.progress import PIECE, Progress
 
 BASE = State.image("docker.io/library/busybox").network(NetMode.NONE)
 

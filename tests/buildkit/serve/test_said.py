@@ -9,9 +9,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybuild.serve import said
-from pybuild.serve.jobs import Jobs
-from pybuild.serve.said import Said
+from pybuild.daemon import said
+from pybuild.daemon.jobs import Jobs
+from pybuild.daemon.said import Said
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(0, 200))

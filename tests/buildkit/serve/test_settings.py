@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pybuild.daemon.commandline import parse
+from pybuild.daemon.settings import Settings, settings_of
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
-from pybuild.serve.commandline import parse
-from pybuild.serve.settings import Settings, settings_of
 
 FILE = """
 debug = true

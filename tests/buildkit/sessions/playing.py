@@ -19,9 +19,9 @@ from buildkit.client.treesender import Change, Sent, send
 from google.protobuf.message import Message
 
 from pybuild.compiler.protos import control_pb2, fspackets_pb2, fsutil_pb2
+from pybuild.daemon import sessions as served
 from pybuild.runtime.session.calls import Session, SessionLost, Sessions, Stream
 from pybuild.runtime.session.doorcalls import DoorSession, DoorSessions
-from pybuild.serve import sessions as served
 
 M = TypeVar("M", bound=Message)
 PIECE = 1 << 15

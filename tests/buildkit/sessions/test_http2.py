@@ -12,9 +12,9 @@ from attrs import define, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybuild.serve import http2
-from pybuild.serve.grpcframes import request_headers, status_of
-from pybuild.serve.http2 import BadPeer, Connection
+from pybuild.daemon import http2
+from pybuild.daemon.grpcframes import request_headers, status_of
+from pybuild.daemon.http2 import BadPeer, Connection
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
     range(10)

@@ -20,10 +20,10 @@ from pybuild.compiler.protos.control_pb2 import (
     StatusResponse,
     Vertex,
 )
+from pybuild.daemon.history import History
+from pybuild.daemon.historyfilter import selected
+from pybuild.daemon.historylog import messages
 from pybuild.lang.diagnostics import UserError
-from pybuild.serve.history import History
-from pybuild.serve.historyfilter import selected
-from pybuild.serve.historylog import messages
 
 HOUR = 3600 * 10**9
 

@@ -17,7 +17,7 @@ from buildkit.client.solving import Build, SolveFailed, solve
 
 from pybuild.compiler.protos.control_pb2 import COMPLETE, DELETED, STARTED, BuildHistoryEvent
 from pybuild.compiler.state import State, copy, mkfile
-from pybuild.serve.historylog import LENGTH
+from pybuild.daemon.historylog import LENGTH
 
 pytestmark = pytest.mark.root
 

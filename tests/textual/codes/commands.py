@@ -16,15 +16,15 @@ from remotesource.webserver import Handler, Web
 from textual.codes.pages import HOST, steady, write
 
 import pybuild
-from pybuild import failure
-from pybuild.build import BuildResult
-from pybuild.cli import main
+from pybuild.build.language_file import LanguageBuild
+from pybuild.build.pipeline import BuildResult
+from pybuild.build.request import BuildRequest
+from pybuild.cli import errors
+from pybuild.cli.commands import main
 from pybuild.lang.source import Source
 from pybuild.lang.textual import modules
-from pybuild.language.asked import LanguageBuild
 from pybuild.language.library import LocalLibrary
 from pybuild.language.place import LocalPlace, Seen
-from pybuild.request import BuildRequest
 from pybuild.runtime.progress.observer import Observer
 
 TOOL = b"#!/bin/sh\necho hello from acme\n"
@@ -65,7 +65,7 @@ class Here:
         patch.chdir(self.directory)
         patch.setenv("XDG_CONFIG_HOME", str(directory / "config"))
         patch.setenv("PYBUILD_ROOT", str(directory / "store"))
-        patch.setattr("pybuild.build.build", _compile)
+        patch.setattr("pybuild.build.pipeline.build", _compile)
 
     def run(self, command: str, files: Mapping[str, str]) -> tuple[int, str]:
         """The exit code, and the messages about the files."""
@@ -75,13 +75,13 @@ class Here:
         try:
             code = main(words)
         except BaseException as error:
-            code = failure.report(error, sys.stderr)
+            code = errors.report(error, sys.stderr)
         out, err = self.capsys.readouterr()
         return code, steady(out if words[0] == "check" else _messages(err), self.directory)
 
 
 def _compile(request: BuildRequest, observer: Observer, _: object) -> BuildResult:
-    from pybuild.build import load_inputs
+    from pybuild.build.pipeline import load_inputs
 
     LanguageBuild(request, load_inputs(request, observer), observer)
     return BuildResult(())

@@ -15,8 +15,8 @@ from textual.codes.commands import Here, Real, Server
 from textual.codes.index import index
 from textual.codes.pages import FOLDER, PYTHON, page, rewrite, write
 
-from pybuild.explain import address
-from pybuild.explain import page as explained
+from pybuild.cli.explain import address
+from pybuild.cli.explain import page as explained
 from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.textual.codes import CODES
 
@@ -127,7 +127,7 @@ def test_small_letters_name_a_code_too() -> None:
 
 
 def test_the_command_prints_the_page(here: Here, capsys: pytest.CaptureFixture[str]) -> None:
-    from pybuild.cli import main
+    from pybuild.cli.commands import main
 
     assert main(["explain", "W0802"]) == 0
     assert capsys.readouterr().out == (FOLDER / "W0802.md").read_text()

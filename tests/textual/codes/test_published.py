@@ -12,8 +12,8 @@ from textual.codes.commands import Here
 from textual.codes.pages import write
 from textual.codes.programs import programs, put
 
-from pybuild.commandline import graph_request
-from pybuild.explain import INDEX
+from pybuild.cli.explain import INDEX
+from pybuild.cli.request_from_flags import graph_request
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.lang.source import Source
 from pybuild.lang.textual.codes import CODES

@@ -1,0 +1,150 @@
+"""From what a frontend made to what is built and exported: states, configs and platforms as a goal of a plan."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from attrs import evolve, frozen
+
+from pybuild.build.plan import Goal, Target
+from pybuild.compiler import image, platforms
+from pybuild.compiler.gateway import BASE_CONFIG, CONFIG, PLATFORMS
+from pybuild.compiler.ops import Platform
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pybuild.compiler.gateway import Result
+    from pybuild.compiler.graph import Edge
+
+EPOCH = "source.date.epoch"
+"""Metadata: SOURCE_DATE_EPOCH as the frontend knows it, in seconds; with `/KEY` behind it that of one platform."""
+
+_ANNOTATION = re.compile(r"annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/-]+)\])?\.(\S+)")
+_PLACES = ("manifest", "manifest-descriptor", "index", "index-descriptor")
+
+
+@frozen
+class Listed:
+    """A platform of a result, and the key that states, configs and attestations have for it."""
+
+    key: str
+    platform: Platform
+
+
+def goal_of(
+    result: Result, *, epoch: int | None = None, tags: Sequence[str] = (), index: bool = False
+) -> Goal:
+    """What is to be made of `result`. `epoch` counts more than what its metadata say. Raises UserError for states and
+    platforms that don't go together, BadPlatform."""
+    listed = platforms_of(result)
+    targets = [
+        Target(
+            state_of(result, one.key),
+            value_of(result.metadata, CONFIG, one.key) or image.empty(one.platform).to_json(),
+            value_of(result.metadata, BASE_CONFIG, one.key),
+            epoch_of(result.metadata, one.key) if epoch is None else epoch,
+        )
+        for one in listed
+    ]
+    return Goal(
+        targets,
+        index=index or result.edges is not None,
+        tags=tags,
+        annotations=annotations_of(result.metadata),
+    )
+
+
+def platforms_of(result: Result) -> list[Listed]:
+    """The platforms of a result: those it lists, else that of its config, else this machine's. Raises UserError."""
+    text = result.metadata.get(PLATFORMS)
+    if text is not None:
+        listed = _listed(text)
+        if result.edges is None and len(listed) > 1:
+            raise UserError("cannot export multiple platforms without multi-platform enabled")
+        return listed
+    if result.edges:
+        raise UserError("unable to export multiple refs, missing platforms mapping")
+    platform = platforms.default()
+    config = result.metadata.get(CONFIG)
+    if config:
+        stated = image.parse(config).platform
+        if stated.os and stated.architecture:
+            platform = stated
+    platform = platforms.normalize(platform)
+    return [Listed(platforms.format(platform), platform)]
+
+
+def state_of(result: Result, key: str) -> Edge | None:
+    """The state of a platform. Raises UserError."""
+    if result.edges is None:
+        return result.edge
+    if key not in result.edges:
+        raise UserError(f"failed to find ref for ID {key}")
+    return result.edges[key]
+
+
+def value_of(metadata: Mapping[str, bytes], name: str, key: str) -> bytes | None:
+    """The metadata `name` of one platform, else of all."""
+    return metadata.get(f"{name}/{key}", metadata.get(name))
+
+
+def epoch_of(metadata: Mapping[str, bytes], key: str) -> int | None:
+    """Raises UserError for what is no number."""
+    text = (value_of(metadata, EPOCH, key) or b"").decode(errors="replace")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(
+            f'invalid SOURCE_DATE_EPOCH from frontend: "{text}": it is no number of seconds'
+        ) from None
+
+
+def annotations_of(values: Mapping[str, bytes]) -> dict[tuple[str, str, str], str]:
+    """The annotations among metadata or attributes: (place, platform or "", key) to value. Raises UserError,
+    BadPlatform."""
+    found = {}
+    for name, value in values.items():
+        if not name.startswith(("annotation-", "annotation.", "annotation[")):
+            continue
+        parts = _ANNOTATION.fullmatch(name)
+        if parts is None:
+            raise UserError(f"could not fully parse annotation {name}")
+        place, platform, key = parts[1] or "manifest", parts[2], parts[3]
+        if place not in _PLACES:
+            raise UserError(f"unrecognized annotation type {place}")
+        where = platforms.format(platforms.parse_specifier(platform)) if platform else ""
+        found[place, where, key] = value.decode(errors="replace")
+    return found
+
+
+def with_metadata(result: Result, metadata: Mapping[str, bytes]) -> Result:
+    """The result with more metadata, which take the place of its own."""
+    return evolve(result, metadata={**result.metadata, **metadata})
+
+
+def _listed(text: bytes) -> list[Listed]:
+    try:
+        found = json.loads(text or b"{}")
+        return [
+            Listed(str(one.get("ID", "")), _platform(one.get("Platform") or {}))
+            for one in found.get("Platforms") or []
+        ]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"failed to parse platforms passed to exporter: {error}") from None
+
+
+def _platform(value: dict[str, Any]) -> Platform:
+    return Platform(
+        architecture=str(value.get("architecture") or ""),
+        os=str(value.get("os") or ""),
+        variant=str(value.get("variant") or ""),
+        os_version=str(value.get("os.version") or ""),
+        os_features=tuple(map(str, value.get("os.features") or ())),
+    )

@@ -1,0 +1,1 @@
+"""Flags and the values that they take."""

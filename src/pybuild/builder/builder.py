@@ -1,0 +1,280 @@
+"""Builds from programs and notebooks.
+
+    with Builder(root="/var/tmp/store") as builder:
+        result = builder.build("web", params={"version": "1.2"})
+        print(result.digest, result.read_text("/etc/os-release"))
+
+Each build is a process of its own that ends with it; a builder is thread-safe and keeps no thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeGuard, Unpack
+
+from pybuild.builder import recorded
+from pybuild.builder.graph import Graph
+from pybuild.builder.options import BuildOptions, Path, fields_of
+from pybuild.builder.process import Worker
+from pybuild.builder.reader import Reader
+from pybuild.builder.record import Both, Record
+from pybuild.builder.result import Completed, Result, image_of
+from pybuild.lang.diagnostics import Cancelled
+from pybuild.runtime.content.place import default_root
+from pybuild.runtime.progress.observer import Observer
+from pybuild.runtime.solver.types import Cancellation
+
+Buildable = str | Sequence[str] | recorded.Recorded | None
+"""What can be built: targets by name (`"web"`, `"test[py=3.12]"`), targets of the Python API; None is the default."""
+
+
+class Builder:
+    """Builds what a directory's build file describes.
+
+    Methods may be called from any number of threads at once. Errors are those of the command line: `UserError`,
+    whose `diagnostic` says what happened, where, and what to do. A KeyboardInterrupt cancels the build that its
+    thread waits for. Steps, mounts and processes of a build end with it, also when the program is killed.
+    """
+
+    def __init__(
+        self,
+        context: Path = ".",
+        *,
+        file: Path | None = None,
+        root: Path | None = None,
+        config: bool = False,
+        **defaults: Unpack[BuildOptions],
+    ) -> None:
+        """`context` is a directory or the address of one, `file` the build file, by default the one that lies in the
+        context; `root` is the directory of the store, by default that of the command line. With `config`,
+        `pybuild.toml` and the user's `config.toml` count. `defaults` are options for all builds, which each may
+        replace. Relative paths are relative to what is the working directory at this moment."""
+        self._directory = os.getcwd()
+        self._given = {"context": os.fspath(context), "file": None if file is None else os.fspath(file)}
+        self._root = default_root() if root is None else os.path.abspath(root)
+        self._config = config
+        self._defaults: dict[str, Any] = {**defaults}
+        self._guard = threading.Lock()
+        self._running: set[Cancellation] = set()
+        self._closed = False
+        self._reader = Reader(self._root)
+        self._close_fields(self._fields(None, {}))
+
+    @property
+    def root(self) -> str:
+        """The directory of the store."""
+        return self._root
+
+    def build(
+        self,
+        target: Buildable = None,
+        *,
+        observer: Observer | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Result:
+        """Build a target, or several, and export what is asked for.
+
+        `observer` hears of the progress, in this thread; what it raises cancels the build and is raised. Raises
+        UserError (StepFailed for a step, with its `output`; SourceErrors for a build file), Cancelled.
+        """
+        record = Record()
+        started = time.time()
+        images = self._work({"kind": "build"}, target, options, _with(record, observer), cancellation)
+        return Result(
+            tuple(map(image_of, images)),
+            record.steps,
+            tuple(record.warnings),
+            started,
+            time.time(),
+            self._reader,
+        )
+
+    async def build_async(
+        self,
+        target: Buildable = None,
+        *,
+        observer: Observer | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Result:
+        """`build` in a thread of the event loop's, where `observer` is told. Cancelling the task cancels the build,
+        and the task ends when the build has."""
+        import asyncio
+
+        own = Cancellation()
+        forget = cancellation.on_cancel(own.cancel) if cancellation is not None else _nothing
+        task = asyncio.ensure_future(
+            asyncio.to_thread(self.build, target, observer=observer, cancellation=own, **options)
+        )
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            own.cancel()
+            await asyncio.wait([task])
+            task.cancelled() or task.exception()
+            raise
+        finally:
+            forget()
+
+    def run(
+        self,
+        state: Buildable | Result,
+        command: str | Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        user: str | None = None,
+        platform: str | None = None,
+        observer: Observer | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Completed:
+        """Run a command in a built state; what it changes is lost, and nothing of it is cached.
+
+        `state` is a result, or a target, which is built first. A `command` of one text is a script for `/bin/sh`.
+        Variables, directory and user are the image's unless they are given. `options` are those of a build, `network`
+        is the command's too. A command that fails is no error: see `code`. Raises as `build`.
+        """
+        words = command if isinstance(command, str) else list(command)
+        task: dict[str, Any] = {
+            "kind": "run", "command": words, "env": dict(env or {}), "cwd": cwd, "user": user,
+        }  # fmt: skip
+        target: Buildable = None
+        if isinstance(state, Result):
+            found = state.platform(platform)
+            task |= {"state": found.state, "image": _text(found.config)}
+        else:
+            target = state
+            if platform is not None:
+                options["platforms"] = platform
+        options["outputs"] = "type=none"
+        record = Record(kept=1 << 62)
+        digest, code = self._work(task, target, options, _with(record, observer), cancellation)
+        return Completed(code, record.output(digest, 1), record.output(digest, 2))
+
+    def graph(
+        self,
+        target: Buildable = None,
+        *,
+        linked: bool = False,
+        observer: Observer | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[BuildOptions],
+    ) -> Graph:
+        """The graph of a build, of which nothing is run. That of a build file of the language is what the file alone
+        decides, unless it is `linked`, where references have been resolved. Raises UserError, Cancelled."""
+        forms = [
+            self._work(
+                {"kind": "graph", "format": format, "linked": linked},
+                target, options, heard or Observer(), cancellation,
+            )
+            for format, heard in (("json", observer), ("dot", None))
+        ]  # fmt: skip
+        return Graph(*forms)
+
+    def cancel(self) -> None:
+        """Cancel all that runs: each call that waits for it raises Cancelled."""
+        with self._guard:
+            running = list(self._running)
+        for one in running:
+            one.cancel()
+
+    def close(self) -> None:
+        """Cancel what runs, and end what reads results. Idempotent; later calls are refused."""
+        self._closed = True
+        self.cancel()
+        self._reader.close()
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Workers
+
+    def _fields(
+        self, target: Buildable, options: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[int], bytes | None]:
+        """The request's fields, descriptors that the worker is lent, and what was recorded of the target."""
+        given = {**self._defaults, **options}
+        if _named(target):
+            fields, lent = fields_of(given, target)
+            return {**self._given, **fields}, lent, None
+        fields, lent = fields_of(given, None)
+        try:
+            return {**self._given, **fields}, lent, recorded.record(target, fields)
+        except BaseException:
+            self._close_fields((fields, lent, None))
+            raise
+
+    @staticmethod
+    def _close_fields(found: tuple[dict[str, Any], list[int], bytes | None]) -> None:
+        for fd in found[1]:
+            os.close(fd)
+
+    def _work(
+        self,
+        task: Mapping[str, Any],
+        target: Buildable,
+        options: Mapping[str, Any],
+        observer: Observer,
+        cancellation: Cancellation | None,
+    ) -> Any:
+        """Have a worker do the task; its answer."""
+        with self._cancellable(cancellation) as own:
+            found = self._fields(target, options)
+            fields, lent, known = found
+            try:
+                if own.cancelled:
+                    raise Cancelled
+                asked = {**task, "request": fields, "config": self._config, "recorded": known}
+                worker = Worker(asked, root=self._root, directory=self._directory, lent=lent)
+            finally:
+                self._close_fields(found)
+            forget = own.on_cancel(worker.cancel)
+            try:
+                return worker.answer(observer)
+            finally:
+                forget()
+
+    @contextmanager
+    def _cancellable(self, given: Cancellation | None) -> Iterator[Cancellation]:
+        """What cancels one call: `cancel`, `close`, the caller."""
+        own = Cancellation()
+        with self._guard:
+            if self._closed:
+                raise RuntimeError("the builder is closed")
+            self._running.add(own)
+        forget = given.on_cancel(own.cancel) if given is not None else _nothing
+        try:
+            yield own
+        finally:
+            forget()
+            with self._guard:
+                self._running.discard(own)
+
+
+def _with(record: Record, observer: Observer | None) -> Observer:
+    return record if observer is None else Both(record, observer)
+
+
+def _named(target: Buildable) -> TypeGuard[str | Sequence[str] | None]:
+    if isinstance(target, list | tuple):
+        return bool(target) and all(isinstance(one, str) for one in target)
+    return target is None or isinstance(target, str)
+
+
+def _text(config: Mapping[str, Any]) -> bytes:
+    import json
+
+    return json.dumps(config).encode()
+
+
+def _nothing() -> None:
+    pass

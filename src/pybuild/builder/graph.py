@@ -1,0 +1,34 @@
+"""A build's graph as a program sees it: documents, and a picture for notebooks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import field, frozen
+
+
+@frozen
+class Graph:
+    """The graph of what a build would do; nothing of it has been run."""
+
+    _json: bytes = field(repr=False)
+    _dot: bytes = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `pybuild graph` prints."""
+        found: dict[str, Any] = json.loads(self._json)
+        return found
+
+    def to_dot(self) -> str:
+        """Text for Graphviz."""
+        return self._dot.decode()
+
+    def to_svg(self) -> str:
+        """A picture, drawn without Graphviz."""
+        from pybuild.builder.drawing import drawn
+
+        return drawn(self.to_dot())
+
+    def _repr_html_(self) -> str:
+        return f"<div style='overflow:auto'>{self.to_svg()}</div>"

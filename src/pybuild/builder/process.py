@@ -1,0 +1,182 @@
+"""A worker from the program's side: a process that builds, in namespaces of its own.
+
+A process enters a build's namespaces while it has one thread, so it can't be the program's own. The worker ends with
+its answer, when the program does, or when it is cancelled; a terminal's Ctrl-C reaches the program alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from contextlib import suppress
+
+import pybuild
+from pybuild.builder.channel import Channel
+from pybuild.builder.descriptors import above_streams
+from pybuild.builder.errors import WorkerDied, error_of
+from pybuild.builder.events import deliver
+from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from pybuild.runtime.progress.observer import Observer
+
+GRACE = 30.0
+"""Seconds that a cancelled worker has to end its steps and leave the store as it should be."""
+_SAID = 4096
+"""Bytes of what a worker printed last that are shown if it died."""
+_LAST = ("done", "failed")
+_START = (
+    "import sys; sys.path[:] = sys.argv[3:]; from pybuild.builder.worker import main; main(int(sys.argv[1]))"
+)
+
+
+class Worker:
+    """One process with one task. Any thread may cancel; one at a time may talk to it. Close it."""
+
+    def __init__(
+        self, task: Mapping[str, Any], *, root: str, directory: str, lent: Sequence[int] = ()
+    ) -> None:
+        """`root` is the store, `directory` what relative paths are relative to; the worker has the descriptors
+        `lent` under the same numbers."""
+        ours, theirs = map(_above_streams, socket.socketpair())
+        said = os.memfd_create("pybuild-worker")
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    _command(theirs.fileno(), root),
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    cwd=directory,
+                    env={**os.environ, "PYBUILD_ROOT": root},
+                    pass_fds=(theirs.fileno(), *lent),
+                    process_group=0,
+                )
+        except BaseException as error:
+            ours.close()
+            os.close(said)
+            if isinstance(error, OSError):
+                raise UserError(
+                    f"the process that builds can't be started: {error}",
+                    help="it is started in the builder's directory, with the interpreter that sys.executable names",
+                ) from error
+            raise
+        self._channel = Channel(ours)
+        self._output = said
+        self._guard = threading.Lock()
+        self._deadline: float | None = None
+        self.close = weakref.finalize(self, _end, self._process, self._channel, said, os.getpid())
+        self.send({**task, "parent": os.getpid(), "lent": list(lent)})
+
+    def send(self, value: Any) -> None:
+        """What is sent to a worker that has ended is lost."""
+        try:
+            self._channel.send(value)
+        except OSError:
+            pass
+
+    def next(self) -> tuple[Any, ...] | None:
+        """What the worker says next; None when it has ended."""
+        while not self._channel.readable(1.0):
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                self._process.kill()
+            if self._process.poll() is not None and not self._channel.readable(0):
+                return None  # a process that was forked meanwhile may hold the worker's end
+        try:
+            found: tuple[Any, ...] = self._channel.receive()
+        except EOFError:
+            return None
+        return found
+
+    def answer(self, observer: Observer) -> Any:
+        """The answer to the task, with all that comes before it given to `observer`, in this thread. Raises
+        UserError, Cancelled, WorkerDied, InternalError, and what the observer raises. However it ends, the worker has
+        ended too."""
+        try:
+            said = self._hear_out(observer)
+            if said is None:
+                raise self._died()
+        finally:
+            self.close()
+        kind, value = said
+        if kind == "failed":
+            raise error_of(value)
+        return value
+
+    def _hear_out(self, observer: Observer) -> tuple[Any, ...] | None:
+        try:
+            while (said := self.next()) is not None and said[0] not in _LAST:
+                deliver(said, observer)
+            return said
+        except BaseException:
+            self.cancel()
+            self._exhaust()
+            raise
+
+    def cancel(self) -> None:
+        """Have the worker end soon. Idempotent."""
+        with self._guard:
+            if self._deadline is None:
+                self._deadline = time.monotonic() + GRACE
+                self._process.send_signal(signal.SIGTERM)
+
+    def _exhaust(self) -> None:
+        """Hear the worker out, so that it isn't kept from ending. An impatient Ctrl-C kills it."""
+        try:
+            while (said := self.next()) is not None and said[0] not in _LAST:
+                pass
+        except BaseException:
+            self._process.kill()
+            raise
+
+    def _died(self) -> Exception:
+        code = self._process.wait()
+        if self._deadline is not None:
+            return Cancelled()
+        size = os.fstat(self._output).st_size
+        data = os.pread(self._output, _SAID, max(size - _SAID, 0))
+        return WorkerDied(code, data.decode("utf-8", "replace").strip())
+
+
+def _above_streams(one: socket.socket) -> socket.socket:
+    return socket.socket(fileno=above_streams(one.detach()))
+
+
+def _command(channel: int, root: str) -> list[str]:
+    """The worker imports what this process does; `root` is there for who looks at the list of processes. Raises
+    UsageError."""
+    if not sys.executable:
+        raise UsageError(
+            "builds need a Python interpreter of their own, and sys.executable names none",
+            help="set sys.executable to one that has pybuild",
+        )
+    package = os.path.dirname(os.path.dirname(os.path.abspath(pybuild.__file__)))
+    path = [os.path.abspath(one) for one in sys.path if one]
+    flags = ["-I", "-X", "utf8", *(["-B"] if sys.dont_write_bytecode else [])]
+    return [sys.executable, *flags, "-c", _START, str(channel), root, package, *path]
+
+
+def _end(process: subprocess.Popen[bytes], channel: Channel, said: int, owner: int) -> None:
+    """Leave the worker nobody to talk to, at which it ends, and wait for that. A process that was forked from its
+    owner only forgets it."""
+    try:
+        if os.getpid() == owner:
+            channel.hang_up()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
+    finally:
+        if os.getpid() == owner and process.poll() is None:
+            process.kill()
+            process.wait()
+        channel.close()
+        os.close(said)

@@ -1,0 +1,82 @@
+"""Reading states for a program: one worker for all of its results, started when the first is read."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from pybuild.builder.errors import error_of
+from pybuild.builder.process import Worker
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pybuild.builder.states import State
+
+
+class Reader:
+    """Asks a worker, which ends when it wasn't asked for a while; then another takes its place. Thread-safe. Close
+    it: later questions are refused."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._guard = threading.Lock()
+        self._worker: Worker | None = None
+        self._owner = 0
+        self._closed = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """A result that was sent to another process, or copied, has a reader of its own."""
+        return Reader, (self._root,)
+
+    def ask(self, kind: str, state: State | None, path: str) -> list[Any]:
+        """All parts of the answer. Raises OSError about `path`, StateGone and other UserErrors."""
+        with self._guard:
+            if self._closed:
+                raise RuntimeError("the builder of this result is closed")
+            try:
+                for _ in range(2):
+                    found = self._asked(kind, state, path)
+                    if found is not None:
+                        return found
+                    self._end()
+            except (OSError, UserError):
+                raise
+            except BaseException:
+                self._end()  # the rest of an answer would be taken for the next one
+                raise
+        raise UserError("the process that reads results ended", help="look at dmesg: perhaps memory ran out")
+
+    def _asked(self, kind: str, state: State | None, path: str) -> list[Any] | None:
+        """None if the worker ended before the answer did."""
+        if self._worker is None or self._owner != os.getpid():
+            self._worker = Worker({"kind": "read"}, root=self._root, directory="/")
+            self._owner = os.getpid()  # a process that was forked has its own
+        worker = self._worker
+        worker.send((kind, state, path))
+        parts = []
+        while (said := worker.next()) is not None:
+            if said[0] == "part":
+                parts.append(said[1])
+            elif said[0] == "end":
+                return parts
+            elif said[0] == "os":
+                raise OSError(said[1], os.strerror(said[1]), path)
+            elif said[0] == "failed":
+                raise error_of(said[1])
+            else:
+                return None
+        return None
+
+    def _end(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._guard:
+            self._closed = True
+            self._end()

@@ -1,0 +1,107 @@
+"""Files of states, read inside the namespaces, where owners are those that steps see."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from functools import partial
+
+from pybuild.builder.errors import plain_error
+from pybuild.builder.states import snapshot_of
+from pybuild.runtime.sources.expansion import look_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from pybuild.builder.channel import Channel
+    from pybuild.runtime.snapshots.types import Node, Tree
+
+IDLE = 10.0
+"""Seconds after which a reader that nobody asks ends, so that the store isn't held."""
+CHUNK = 1 << 20
+ENTRIES = 1000
+
+_KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
+
+
+def serve(channel: Channel) -> None:
+    """Answer questions `(kind, state, path)` with any number of `("part", …)` and then `("end",)`, `("os", errno)` or
+    `("failed", error)`, until nobody asks."""
+    from pybuild.runtime.content.place import default_root
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.sandbox import namespaces
+    from pybuild.runtime.snapshots.choose import choose
+    from pybuild.runtime.snapshots.removal import remove_tree
+
+    root = default_root()
+    namespaces.enter(root)
+    with Store.open(root) as store:
+        snapshotter = choose(store)
+        while channel.readable(IDLE):
+            try:
+                kind, state, path = channel.receive()
+            except EOFError:
+                break
+            try:
+                tree = snapshotter.tree(snapshot_of(state, store))
+                for part in _QUESTIONS[kind](tree, path):
+                    channel.send(("part", part))
+                channel.send(("end",))
+            except Exception as error:
+                known = isinstance(error, OSError) and error.errno
+                channel.send(("os", known) if known else ("failed", plain_error(error)))
+        snapshotter.close()
+        store.clear(remove_tree)
+
+
+def _found(tree: Tree, path: str) -> Node:
+    """What is at `path`, links followed inside the state. Raises OSError, UserError for links in a circle."""
+    node = look_up(tree, os.fsencode(path)).node
+    if node is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return node
+
+
+def _content(tree: Tree, path: str) -> Iterator[bytes]:
+    node = _found(tree, path)
+    if not stat.S_ISREG(node.stat.st_mode):
+        code = errno.EISDIR if stat.S_ISDIR(node.stat.st_mode) else errno.EINVAL
+        raise OSError(code, os.strerror(code))
+    with open(node.real, "rb") as file:
+        yield from iter(partial(file.read, CHUNK), b"")
+
+
+def _entries(tree: Tree, path: str) -> Iterator[list[tuple[Any, ...]]]:
+    top = _found(tree, path)
+    if not stat.S_ISDIR(top.stat.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    found = []
+    for node in tree.walk(top.path):
+        found.append(_described(node))
+        if len(found) == ENTRIES:
+            yield found
+            found = []
+    yield found
+
+
+def _described(node: Node) -> tuple[Any, ...]:
+    status = node.stat
+    kind = _KINDS[stat.S_IFMT(status.st_mode)]
+    link = os.fsdecode(os.readlink(node.real)) if kind == "symlink" else ""
+    size = status.st_size if kind in ("file", "symlink") else 0
+    mode, owner = stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
+    return "/" + os.fsdecode(node.path), kind, mode, *owner, size, link, status.st_mtime_ns
+
+
+_QUESTIONS: dict[str, Callable[[Tree, str], Iterator[Any]]] = {"read": _content, "walk": _entries}

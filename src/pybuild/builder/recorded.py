@@ -1,0 +1,153 @@
+"""Where targets of the Python API enter a build: the one place that knows of them.
+
+The program records and expands, so that its own code runs in it alone; the worker gets the trees of what the build
+needs, and lowers and builds that.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, count
+
+from attrs import evolve
+
+from pybuild.build.inputs import Inputs
+from pybuild.build.language_file import LanguageBuild
+from pybuild.build.pipeline import ask as ask_file
+from pybuild.builder import homes
+from pybuild.lang.diagnostics import SourceError, SourceErrors, UsageError
+from pybuild.lang.python.callsite import caller
+from pybuild.lang.python.expansion import Expansion
+from pybuild.lang.python.expressions import Expression, State
+from pybuild.lang.python.recording import at_work
+from pybuild.lang.python.states import Called
+from pybuild.lang.python.targets import Group, Target
+from pybuild.lang.python.transfer import from_bytes, to_bytes
+from pybuild.lang.python.wording import error_in_python
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.check.cycles import name_of
+from pybuild.lang.textual.expand.expand import expand
+from pybuild.language.compiled import READ
+from pybuild.language.pythonmodule import ReplayedCompiled
+from pybuild.language.world import LocalWorld
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from pybuild.build.pipeline import Asked
+    from pybuild.build.request import BuildRequest
+    from pybuild.lang.python.recording import Recording
+    from pybuild.lang.textual.expand.options import World
+    from pybuild.runtime.progress.observer import Observer
+
+    Recorded = State | Group | Sequence[State | Group]
+else:
+    Recorded = object
+
+
+def record(target: object, fields: Mapping[str, Any]) -> bytes:
+    """What a worker is given of targets, groups and states of the Python API, for a request with these fields. Raises
+    TypeError for what is none of them, UsageError, SourceErrors."""
+    if fields.get("params") or fields.get("params_files"):
+        raise UsageError(
+            "params are read when the module that declares them runs",
+            help="set PYBUILD_PARAM_NAME before that, or build a target of a build file by its name",
+        )
+    asked = _Wanted(target)
+    recording = asked.recording
+    expansion = Expansion(recording, *asked.decls)
+    asked.still_named(expansion)
+    program, found = expansion.findings()
+    if program is None or any(one.level == "error" for one in found):
+        raise SourceErrors(found)
+    platforms = tuple(fields.get("platforms") or ())
+    options = evolve(recording.options, wanted=(asked.name,), platforms=platforms)
+    try:
+        expand(program, options, _world(recording, fields))
+    except SourceError as error:
+        raise error_in_python(error) from None
+    finally:
+        for decl in asked.decls:
+            recording.bodies.pop(decl, None)
+    return to_bytes(expansion, homes.filename_of(recording), (asked.name,))
+
+
+def _world(recording: Recording, fields: Mapping[str, Any]) -> World:
+    """The recording's, with what this build is allowed."""
+    world = recording.world
+    if not isinstance(world, LocalWorld):
+        return world
+    return world.reading(
+        [one.removeprefix(READ) for one in fields.get("allow") or () if one.startswith(READ)]
+    )
+
+
+class _Wanted:
+    """What is asked for, as a group of the name `name` in `decls`; a state that is no target becomes one there."""
+
+    def __init__(self, target: object) -> None:
+        self.decls: list[tree.Target | tree.Group] = []
+        self._recording: Recording | None = None
+        ones = target if isinstance(target, list | tuple) else [target]
+        self._ones = ones
+        nodes = [self._node(one) for one in ones]
+        if not nodes:
+            raise UsageError("nothing is to be built: the list of targets is empty")
+        span = nodes[0].span
+        self.name = self._free("requested")
+        self.decls.append(tree.Group(span, tree.Ident(span, self.name), tree.List(span, tuple(nodes))))
+
+    def _free(self, name: str) -> str:
+        """The name, with a number if the module has declared it."""
+        taken = {*self.recording.declared, *map(name_of, self.decls)}
+        return next(one for one in chain([name], (f"{name}_{at}" for at in count(2))) if one not in taken)
+
+    @property
+    def recording(self) -> Recording:
+        assert self._recording is not None
+        return self._recording
+
+    def still_named(self, expansion: Expansion) -> None:
+        """Raises SourceError (E1004) if another thread has declared something else by a name meanwhile."""
+        with at_work(self.recording, expansion.names):
+            for one in self._ones:
+                if isinstance(one, Target | Group):
+                    one.at(one.node.span)
+
+    def _node(self, one: object) -> tree.Expr:
+        recording = one.recording if isinstance(one, Target | Group) else None
+        if recording is not None and isinstance(one, Expression):
+            self._of(recording)
+            return one.node
+        if isinstance(one, State):
+            return self._state(one)
+        raise TypeError(f"a target is named by text, or is one of the Python API, not {one!r}")
+
+    def _of(self, recording: Recording) -> None:
+        if self._recording not in (None, recording):
+            raise UsageError("these targets are of different modules", help="build one after the other")
+        self._recording = recording
+
+    def _state(self, state: State) -> tree.Expr:
+        """The name of a target that is this state."""
+        own = state.recording if isinstance(state, Called) else None
+        recording = own or self._recording or homes.recording_of(caller())
+        self._of(recording)
+        node = state.node
+        name = self._free("state")
+        ident = tree.Ident(node.span, name)
+        decl = tree.Target(node.span, "target", ident, (), (), (), node.span)
+        recording.bodies[decl] = lambda names, platform: (tree.From(node.span, node, None, ()),)
+        self.decls.append(decl)
+        return tree.Name(node.span, name)
+
+
+def ask(request: BuildRequest, recorded: bytes | None, observer: Observer) -> Asked:
+    """In the worker: the build that is asked for. Raises UserError."""
+    return ask_file(request, observer) if recorded is None else ask_recorded(request, recorded, observer)
+
+
+def ask_recorded(request: BuildRequest, recorded: bytes, observer: Observer) -> LanguageBuild:
+    compiled = ReplayedCompiled(from_bytes(recorded), allow=request.allow)
+    return LanguageBuild(request, Inputs(), observer, wanted=compiled.replay.wanted, compiled=compiled)

@@ -1,0 +1,1 @@
+"""The command line: commands, displays and exit codes."""

@@ -1,0 +1,279 @@
+"""Build checks without a build: the parser and the lowering of every stage, asked only for what they find.
+
+check        one question -> findings, and what a build would end with
+run_check    the command `pybuild check`
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pybuild.build.inputs import frontend_of
+from pybuild.compiler.bridge import Forwarding, ResolvedImage
+from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from pybuild.build.dockerfile import DockerfileBuild, Question
+    from pybuild.build.inputs import Inputs
+    from pybuild.build.request import BuildRequest
+    from pybuild.compiler.bridge import Bridge
+    from pybuild.compiler.graph import Edge
+    from pybuild.compiler.ops import Platform
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.dockerfile.lint.linter import Finding, Linter
+    from pybuild.lang.source import Source
+    from pybuild.language.checking import CheckedFile
+
+_OF_BASES = ("JSONArgsRecommended", "UndefinedVar", "WorkdirRelativePath")
+"""Rules that can't be judged without the config of the base image: its shell, variables and working directory."""
+_WRONG = 2
+
+
+def check(question: Question, linter: Linter) -> tuple[list[Finding], UserError | None]:
+    """The findings, in the order in which they are found, and what a build would end with.
+
+    Without a target all stages are checked. Raises Cancelled.
+    """
+    from attrs import evolve
+
+    from pybuild.compiler.lower.dockerfile import lower
+
+    try:
+        parsed = question.parse(linter)
+        options = evolve(question.options, linter=linter, lint_all=question.options.target is None)
+        lower(parsed, options, question.bridge)
+    except Cancelled:
+        raise
+    except UserError as error:
+        return linter.findings, error
+    return linter.findings, None
+
+
+class _Report:
+    """What was found in one file: `fixed` and where, what is left, what can't be judged, what is wrong."""
+
+    __slots__ = ("error", "findings", "fixed", "source", "unresolved")
+
+    def __init__(
+        self, source: Source, findings: Sequence[Finding], error: UserError | None, unresolved: Sequence[str]
+    ) -> None:
+        self.source = source
+        self.findings = [one for one in findings if not unresolved or one.rule.name not in _OF_BASES]
+        self.error = error
+        self.unresolved = unresolved
+        self.fixed: list[Finding] = []
+
+
+def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fix: bool) -> int:
+    """Check build files; a directory stands for the one in it. The exit code: 1 for findings, 2 for a file that
+    can't be built. Raises UsageError."""
+    from pybuild.build.options.values import known
+    from pybuild.cli.subrequest import FORMATS
+
+    known(format, FORMATS, "format")
+    if fix and "-" in files:
+        raise UsageError("standard input can't be fixed", help="name a file, or use pybuild check -")
+    reports: list[_Report] = []
+    checked: list[CheckedFile] = []
+    code = 0
+    for file in dict.fromkeys(files or (".",)):
+        try:
+            found = _report(file, given, fix=fix)
+        except Cancelled:
+            raise
+        except UserError as error:
+            code = _say(error)
+            continue
+        if isinstance(found, _Report):
+            reports.append(found)
+        else:
+            checked.append(found)
+    if reports and checked and format == "json":
+        raise UsageError("the forms of Dockerfiles and of the language differ", help="check them one by one")
+    fixed = [(one.span.place, one.rule.name) for report in reports for one in report.fixed]
+    for place, name in [*fixed, *(_fix(one) for found in checked for one in found.fixed)]:
+        print(f"{place}: fixed {name}", file=sys.stderr)
+    if reports or not checked:
+        code = max(code, _show_reports(reports, format))
+    if checked:
+        code = max(code, _show_checked(checked, format))
+    return code
+
+
+def _fix(fixed: Diagnostic) -> tuple[str, str]:
+    return (fixed.span.place if fixed.span is not None else ""), fixed.code or fixed.title
+
+
+def _show_reports(reports: Sequence[_Report], format: str) -> int:
+    """Show what was found in Dockerfiles; the exit code."""
+    code = 0
+    (_show_json if format == "json" else _show_text)(reports)
+    for report in reports:
+        for text in report.unresolved:
+            print(
+                f"note: {report.source.name}: checks that need an image were left out: {text}",
+                file=sys.stderr,
+            )
+        if report.error is not None:
+            code = max(code, _say(report.error))
+    return code or int(any(report.findings for report in reports))
+
+
+def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
+    """Show what was found in files of the language; the exit code."""
+    from pybuild.cli.errors import coloured, message
+    from pybuild.cli.subrequest import show
+
+    found = [one for file in checked for one in file.found]
+    if format == "json":
+        import json
+
+        from pybuild.language.lsp import published
+
+        listed = published(found, [file.name for file in checked])
+        show(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
+    else:
+        colour = coloured(sys.stdout)
+        show("".join(message(one, colour=colour) + "\n\n" for one in found))
+        for file in checked:
+            if file.caution:
+                print(f"note: {file.name}: {file.caution}", file=sys.stderr)
+    errors = sum(one.level == "error" for one in found)
+    if found:
+        several = "s" if len(found) > 1 else ""
+        fixable = sum(bool(one.edits) for one in found)
+        hint = f", {fixable} of which --fix puts right" if fixable else ""
+        print(f"{len(found)} finding{several}{hint}", file=sys.stderr)
+    return _WRONG if errors else int(bool(found))
+
+
+def _say(error: UserError) -> int:
+    """Show an error; its exit code. Where checks are errors they are still findings."""
+    from pybuild.cli import errors
+    from pybuild.lang.dockerfile.lint.linter import LintViolation
+
+    errors.report(error, sys.stderr)
+    return error.exit_code if isinstance(error, LintViolation) else _WRONG
+
+
+def _show_json(reports: Sequence[_Report]) -> None:
+    from pybuild.cli.subrequest import show
+    from pybuild.frontends.answers import check_json
+
+    error = next((report.error.diagnostic for report in reports if report.error is not None), None)
+    findings = [finding for report in reports for finding in report.findings]
+    show(check_json([report.source for report in reports], findings, error) + "\n")
+
+
+def _show_text(reports: Sequence[_Report]) -> None:
+    from pybuild.cli.errors import coloured, message
+    from pybuild.cli.subrequest import show
+    from pybuild.lang.dockerfile.fix import count_fixable
+
+    colour = coloured(sys.stdout)
+    fixable = count = 0
+    for report in reports:
+        for finding in sorted(report.findings, key=lambda one: one.span.line):
+            show(message(finding.diagnostic, colour=colour) + "\n\n")
+        count += len(report.findings)
+        own = [one for one in report.findings if one.span.source is report.source]
+        fixable += count_fixable(report.source, own)
+    if count:
+        hint = f", {fixable} of which --fix puts right" if fixable else ""
+        print(f"{count} finding{'s' if count > 1 else ''}{hint}", file=sys.stderr)
+
+
+def _report(file: str, given: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:
+    from pybuild.build.dockerfile import DockerfileBuild
+    from pybuild.build.pipeline import load_inputs
+    from pybuild.cli.request_from_flags import graph_request
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+    observer = Observer()
+    request = graph_request(None if file == "." else file, given)
+    inputs = load_inputs(request, observer)
+    if frontend_of(inputs, request).records:
+        return _check_language(inputs, request, fix=fix)
+    asked = DockerfileBuild(request, inputs, observer, parse=False)
+    engine = asked.open(observer, Cancellation(), enter=asked.fetches)
+    try:
+        bridges: list[_Lenient] = []
+
+        def lenient(bridge: Bridge) -> Bridge:
+            bridges.append(_Lenient(bridge))
+            return bridges[0]
+
+        question = asked.question(engine, observer, lenient)
+        return _checked(asked, question, bridges[0].unresolved, fix=fix)
+    finally:
+        engine.close()
+
+
+def _check_language(inputs: Inputs, request: BuildRequest, *, fix: bool) -> CheckedFile:
+    from pybuild.cli.rewrite_file import rewrite
+    from pybuild.language.checking import check_file
+    from pybuild.language.compiled import compiled_of
+
+    checked = check_file(compiled_of(inputs, request), request, fix=fix)
+    if checked.data != inputs.dockerfile:
+        rewrite(checked.name, checked.data)
+    return checked
+
+
+def _checked(asked: DockerfileBuild, question: Question, unresolved: list[str], *, fix: bool) -> _Report:
+    fixed: list[Finding] = []
+    if fix:
+        from pybuild.cli.rewrite_file import encoded, rewrite
+        from pybuild.lang.dockerfile.fix import fix_all
+
+        def lint(source: Source) -> list[Finding]:
+            question.text.source = source
+            found = check(question, asked.linter(source))[0]
+            return [one for one in found if one.span.source is source]  # files it includes stay as they are
+
+        before = question.text.source
+        question.text.source, fixed = fix_all(before, lint)
+        if fixed:
+            rewrite(before.name, encoded(question.text.source.text, asked.written))
+    source = question.text.source
+    report = _Report(source, *check(question, asked.linter(source)), unresolved)
+    report.fixed = fixed
+    return report
+
+
+class _Lenient(Forwarding):
+    """A bridge for which an image that can't be asked for has an empty config; `unresolved` says which and why."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__(bridge)
+        self.unresolved: list[str] = []
+
+    def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
+        from pybuild.compiler import image
+        from pybuild.runtime.registry import errors
+
+        try:
+            return self._bridge.resolve_image(ref, platform, log_name=log_name)
+        except (
+            errors.AccessDenied,
+            errors.ServerFailure,
+            errors.TooManyRequests,
+            errors.Unreachable,
+        ) as error:
+            if str(error) not in self.unresolved:
+                self.unresolved.append(str(error))
+            return ResolvedImage(ref, "", image.empty(platform).to_json())
+
+    def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
+        """Checks don't depend on the time: without an answer there is none."""
+        try:
+            return self._bridge.source_time(edge, log_name=log_name)
+        except Cancelled:
+            raise
+        except UserError:
+            return None

@@ -1,0 +1,446 @@
+"""The command line, on click. No other module imports click."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pybuild import __version__
+from pybuild.build.options.flags import MANY, OPTIONAL, REFUSED, SWITCH, Flag
+from pybuild.cli import process
+from pybuild.cli.completion import COMMANDS, FORMATS, SHELLS, STAGES_COMMAND, command_flags
+from pybuild.cli.completion import script as completion_script
+from pybuild.cli.completion import stages as completion_stages
+from pybuild.lang.diagnostics import UsageError, suggest
+
+LATER = ("lsp", "debug")
+"""Commands of the language that later versions have."""
+
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def run() -> None:
+    """Run the command line of this process and exit with its code."""
+    process.run(lambda: main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command line; the exit code. Raises what the command raises, click's own errors as UsageError."""
+    try:
+        result = _root.main(arguments, prog_name="pybuild", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        raise _usage_error(error) from None
+    return result if isinstance(result, int) else 0
+
+
+def _usage_error(error: click.ClickException) -> UsageError:
+    """Click's complaint in our form: lower case, no full stop, the nearest name as help."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "pybuild"
+    if isinstance(error, click.NoSuchOption):
+        names = [name for one in _options(context) for name in one.opts] if context is not None else []
+        near = suggest(error.option_name, names)
+        return UsageError(
+            f"no such option: {error.option_name}",
+            help=f"did you mean {near}?" if near else f"see {path} --help",
+        )
+    text = error.format_message().strip().rstrip(".")
+    return UsageError(text[:1].lower() + text[1:], help=f"see {path} --help")
+
+
+def _options(context: click.Context) -> list[click.Option]:
+    return [one for one in context.command.params if isinstance(one, click.Option) and not one.hidden]
+
+
+class _Root(click.Group):
+    """Unknown commands get the nearest name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in LATER:
+            raise UsageError(f"pybuild {name} is not supported by this version of pybuild")
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = suggest(name, COMMANDS)
+            raise UsageError(
+                f"no such command: {name}",
+                help=f"did you mean pybuild {near}?" if near else "commands are " + ", ".join(COMMANDS),
+            )
+        return super().resolve_command(ctx, args)
+
+
+class _Command(click.Command):
+    """Takes `--switch=true` and `--switch=false` as Go's flags do, and refuses by name what other versions of
+    the program know."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        switches = {f"--{flag.long}": flag for flag in (*command_flags(ctx.info_name or ""), *REFUSED)}
+        given: dict[str, bool] = {}
+        rest: list[str] = []
+        for place, word in enumerate(args):
+            if word == "--":
+                rest.extend(args[place:])
+                break
+            name, equals, value = word.partition("=")
+            flag = switches.get(name)
+            if flag is None or not equals or flag.kind != SWITCH:
+                rest.append(word)
+                continue
+            from pybuild.build.options.values import boolean
+
+            on = boolean(value, name)
+            if flag in REFUSED:
+                rest.extend([name] if on else [])
+            else:
+                given[flag.parameter] = on
+        try:
+            left = super().parse_args(ctx, rest)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+        ctx.params.update(given)
+        return left
+
+
+def _option(flag: Flag) -> click.Option:
+    names = [f"-{flag.short}"] if flag.short else []
+    if flag.kind == SWITCH:
+        return click.Option([*names, flag.spelling], is_flag=True, default=None, help=flag.help)
+    if flag.kind == OPTIONAL:
+        return click.Option(
+            [*names, flag.spelling],
+            is_flag=False,
+            flag_value=flag.words[0],
+            default=None,
+            type=click.STRING,
+            metavar=f"[{flag.value}]",
+            help=flag.help,
+        )
+    return click.Option(
+        [*names, flag.spelling],
+        multiple=flag.kind == MANY,
+        default=None,
+        type=click.STRING,
+        metavar=flag.value,
+        help=flag.help,
+    )
+
+
+def _refused_option(flag: Flag) -> click.Option:
+    def refuse(ctx: click.Context, param: click.Parameter, value: object) -> None:
+        if value in (None, ()):
+            return
+        raise UsageError(
+            f"{flag.spelling} is not supported by this version of pybuild",
+            help=f"{flag.spelling} is for {flag.help}",
+        )
+
+    names = [f"-{flag.short}"] if flag.short else []
+    if flag.kind == SWITCH:
+        return click.Option(
+            [*names, flag.spelling],
+            is_flag=True,
+            default=None,
+            hidden=True,
+            expose_value=False,
+            callback=refuse,
+        )
+    return click.Option(
+        [*names, flag.spelling],
+        multiple=flag.kind == MANY,
+        hidden=True,
+        expose_value=False,
+        callback=refuse,
+    )
+
+
+def _with_flags(command: click.Command) -> click.Command:
+    name = command.name or ""
+    command.params.extend(map(_option, command_flags(name)))
+    if name in ("build", "graph"):
+        command.params.extend(map(_refused_option, REFUSED))
+    return command
+
+
+@click.group(cls=_Root, context_settings=CONTEXT_SETTINGS, help="Build images without a daemon.")
+@click.version_option(__version__, "--version", prog_name="pybuild", message="%(prog)s %(version)s")
+def _root() -> None: ...
+
+
+def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """The command of a function: it takes the flags of that name and the words that its arguments say."""
+    return click.command(
+        name,
+        cls=_Command,
+        context_settings=CONTEXT_SETTINGS,
+        short_help=COMMANDS[name],
+        options_metavar="[OPTION]…",
+    )
+
+
+@_command("build")
+@click.argument("words", nargs=-1, metavar="[TARGET… | CONTEXT]")
+def _build(words: tuple[str, ...], **given: Any) -> int:
+    """Build images from a .pybuild file, a Dockerfile or a Python module.
+
+    CONTEXT is a directory (default: this one), or - for a tar archive or a Dockerfile on standard input. A
+    plain NAME that is no directory is a TARGET, NAME[AXIS=VALUE,…] an instance of one. Defaults come from
+    pybuild.toml.
+    """
+    from pybuild.build.pipeline import build
+    from pybuild.cli.request_from_flags import request
+    from pybuild.cli.run_build import run_build
+
+    asked = request(words, given)
+    if asked.call != "build":
+        from pybuild.cli.subrequest import run_call
+
+        return run_call(asked)
+    return run_build(asked, build)
+
+
+@_command("graph")
+@click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
+def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **given: Any) -> int:
+    """Print the graph of a build without running it.
+
+    json is for reading, llb is BuildKit's wire format (for buildctl build), dot is for Graphviz. Words that name no
+    file or directory are targets. That of a .pybuild file or a module is as that alone decides it: --linked resolves
+    references too, as llb always does.
+    """
+    from pybuild.build.options.values import known
+    from pybuild.build.pipeline import graph
+    from pybuild.cli.request_from_flags import files_and_targets, graph_request, with_targets
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+    format = known(format or "json", FORMATS, "format")
+    files, targets = files_and_targets(words)
+    if format == "llb" and len(files) > 1:
+        raise UsageError("--format=llb is for one file", help="print one after the other")
+    if format == "llb" and sys.stdout.isatty():
+        raise UsageError("llb is binary: not written to a terminal", help="redirect it to a file")
+    for file in files or (None,):
+        request = graph_request(file, with_targets(given, targets))
+        data = graph(request, Observer(), Cancellation(), format, linked=bool(linked))
+        sys.stdout.buffer.write(data if format == "llb" or data.endswith(b"\n") else data + b"\n")
+    return 0
+
+
+@_command("check")
+@click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
+def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **given: Any) -> int:
+    """Check build files without building them.
+
+    A directory stands for its build file (default: this one), - for standard input; words that name neither are
+    targets (default: all that the file declares). The exit code is 0 when nothing was found, 1 for findings, 2 for a
+    file that can't be built.
+    """
+    from pybuild.cli.check import run_check
+    from pybuild.cli.request_from_flags import files_and_targets, with_targets
+
+    files, targets = files_and_targets(words)
+    return run_check(files, with_targets(given, targets), format=format or "text", fix=bool(fix))
+
+
+@_command("fmt")
+@click.argument("files", nargs=-1, metavar="[FILE | DIRECTORY | -]…")
+def _fmt(files: tuple[str, ...], check: bool | None, diff: bool | None) -> int:
+    """Format build files: keywords, spacing and continuation lines.
+
+    A directory stands for its Dockerfile (default: this one); - formats standard input to standard output. What
+    a build makes of the file stays the same.
+    """
+    from pybuild.cli.fmt import run_fmt
+
+    return run_fmt(files, check=bool(check), diff=bool(diff))
+
+
+@_command("convert")
+@click.argument("file", required=False, metavar="[FILE | DIRECTORY | -]")
+def _convert(file: str | None, to: str | None, output: str | None, context: str | None, **given: Any) -> int:
+    """Convert a Dockerfile to a .pybuild file, or either of them to a Python module.
+
+    A directory stands for its build file (default: this one). A build of the result makes the same files and the
+    same image config; where something differs a comment says so, and a line on standard error.
+    """
+    from pybuild.cli.convert import run_convert
+
+    linked, force = bool(given["linked"]), bool(given["force"])
+    return run_convert(file or ".", to=to, output=output, context=context, linked=linked, force=force)
+
+
+@_command("test")
+@click.argument("words", nargs=-1, metavar="[TEST… | DIRECTORY]")
+def _test(words: tuple[str, ...], **given: Any) -> int:
+    """Run the tests of a .pybuild file or a Python module, side by side.
+
+    Without a name all of them are run. A test whose inputs are as they were is not run again. The exit code is 1
+    when one failed.
+    """
+    from pybuild.cli.request_from_flags import request
+    from pybuild.language.testing import run_tests
+
+    return run_tests(request(words, given))
+
+
+@_command("list")
+@click.argument("path", required=False, metavar="[FILE | DIRECTORY]")
+def _list(path: str | None, format: str | None, **given: Any) -> None:
+    """List the targets, tests, groups and params of a .pybuild file or a Python module, and its secrets."""
+    from pybuild.build.options.values import known
+    from pybuild.cli.request_from_flags import graph_request
+    from pybuild.cli.subrequest import FORMATS
+    from pybuild.language.listed import list_targets
+
+    form = known(format or "text", FORMATS, "format")
+    click.echo(list_targets(graph_request(path, given), form), nl=False)
+
+
+@_command("lock")
+@click.argument("words", nargs=-1, metavar="[TARGET… | DIRECTORY]")
+def _lock(words: tuple[str, ...], update: str | None, **given: Any) -> int:
+    """Resolve what a .pybuild file or a module refers to and write it to pybuild.lock; nothing is built.
+
+    All targets are looked at, unless some are named. Entries stay as they are without --update, which moves those
+    that match PATTERN (default: all) and removes those that nothing uses.
+    """
+    from pybuild.cli.request_from_flags import request
+    from pybuild.language.locking import run_lock
+
+    return run_lock(request(words, given), update)
+
+
+@click.command("init", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["init"])
+@click.argument("directory", required=False, metavar="[DIRECTORY]")
+def _init(directory: str | None) -> None:
+    """Write a small build.pybuild for the project in a directory (default: this one).
+
+    It knows Python, Node.js, Go and Rust projects and sites of plain files by their manifests. A file that is
+    there is never overwritten.
+    """
+    from pybuild.language.init import init
+
+    click.echo(init(directory or "").text(), nl=False)
+
+
+@click.command("explain", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["explain"])
+@click.argument("code", metavar="CODE")
+def _explain(code: str) -> None:
+    """Explain the message with a code, such as E0503: what it means, why, and an example."""
+    from pybuild.cli.explain import page
+
+    click.echo(page(code), nl=False)
+
+
+@click.command("prune", cls=_Command, context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["prune"])
+def _prune(all: bool | None, force: bool | None) -> int:
+    """Remove the store: every cached step, image and blob."""
+    from pybuild.build.pipeline import prune
+    from pybuild.runtime.content.place import default_root
+
+    if not all:
+        raise UsageError(
+            "removing parts of the store is not supported by this version of pybuild",
+            help="pybuild prune --all removes all of it",
+        )
+    root = default_root()
+    if not force:
+        if not sys.stdin.isatty():
+            raise UsageError(f"this removes {root}", help="add --force where nobody can be asked")
+        if not click.confirm(f"Remove everything in {root}?", err=True):
+            raise KeyboardInterrupt
+    prune(root)
+    return 0
+
+
+@_command("solve")
+def _solve(definition: str | None, frontend: str | None, **given: Any) -> int:
+    """Solve a graph in BuildKit's wire format, as any client writes it, and export the result.
+
+    The graph comes from standard input: pybuild graph --format=llb | pybuild solve --local context=. With --frontend
+    that one makes it, as its attributes (--opt) say: dockerfile.v0, or gateway.v0 and --opt source=IMAGE.
+    """
+    from pybuild.cli.request_from_flags import request
+    from pybuild.cli.solve import read_solve, run_solve
+
+    options, directories, layouts = (given.pop(name) or () for name in ("opt", "local", "oci_layout"))
+    asked = request((), given)
+    return run_solve(read_solve(definition, frontend, options, directories, layouts), asked)
+
+
+_RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""Settings of a command that reads its words itself."""
+
+
+@click.command("serve", add_help_option=False, context_settings=_RAW, short_help=COMMANDS["serve"])
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def _serve(words: tuple[str, ...]) -> int:
+    """Serve BuildKit's clients. The flags are buildkitd's."""
+    from pybuild.daemon.serving import serve
+
+    return serve(words)
+
+
+@click.command("buildkitd", add_help_option=False, hidden=True, context_settings=_RAW)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def _buildkitd(words: tuple[str, ...]) -> int:
+    """Another name of `pybuild serve`."""
+    from pybuild.daemon.serving import serve
+
+    return serve(words)
+
+
+@click.command("version", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["version"])
+def _version() -> None:
+    """Print the version."""
+    click.echo(f"pybuild {__version__}")
+
+
+@click.command("completion", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["completion"])
+@click.argument("shell", metavar="bash|zsh|fish")
+def _completion(shell: str) -> None:
+    """Print a script that completes pybuild's commands and flags.
+
+    Load it with: source <(pybuild completion bash)
+    """
+    if shell not in SHELLS:
+        raise UsageError(f"no completion for {shell}", help="choose one of " + ", ".join(SHELLS))
+    click.echo(completion_script(shell), nl=False)
+
+
+@click.command(STAGES_COMMAND, hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def _stages(words: tuple[str, ...]) -> None:
+    for name in completion_stages(words):
+        click.echo(name)
+
+
+for _one in (
+    _build,
+    _test,
+    _check,
+    _convert,
+    _fmt,
+    _graph,
+    _init,
+    _list,
+    _lock,
+    _explain,
+    _prune,
+    _serve,
+    _solve,
+    _buildkitd,
+    _version,
+    _completion,
+    _stages,
+):
+    _root.add_command(_with_flags(_one))

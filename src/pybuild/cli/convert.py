@@ -1,0 +1,143 @@
+"""`pybuild convert`: a build file as one of another kind.
+
+    Dockerfile  -> .pybuild
+    Dockerfile  -> .pybuild -> Python
+    .pybuild    -> Python
+    Python      -> .pybuild
+
+The result goes to standard output or a file; what means something else in it is said on standard error too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pybuild.build.inputs import MODULE_FILE, STDIN
+from pybuild.lang import frontends
+from pybuild.lang.diagnostics import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from pybuild.lang.diagnostics import Diagnostic
+
+LANGUAGE: Final = "pybuild"
+PYTHON: Final = "python"
+KINDS: Final = (LANGUAGE, PYTHON)
+
+_DOCKERFILES: Final = (frontends.DOCKERFILE, frontends.DOCKERFILE_EXTENDED, frontends.DOCKERFILE_IMAGE)
+
+
+def run_convert(
+    file: str, *, to: str | None, output: str | None, context: str | None, linked: bool, force: bool
+) -> int:
+    """Convert `file`, of a directory its build file. `to` None is what there is to convert to. Without `force` no
+    file is written over. The exit code. Raises UserError."""
+    from pybuild.build.options.values import known
+    from pybuild.cli.fmt import read_file
+    from pybuild.cli.subrequest import show
+
+    wanted = None if to is None else known(to, KINDS, "kind")
+    if output is not None and os.path.lexists(output) and not force:
+        raise _there_already(output)
+    name, data = read_file(file)
+    text, differences = _converted(name, data, wanted, context, linked=linked)
+    if output is None:
+        show(text)
+    else:
+        _write(output, text, force=force)
+    for one in differences:
+        place = one.span.place if one.span is not None else name
+        print(f"{place}: differs: {one.title}", file=sys.stderr)
+    return 0
+
+
+def _converted(
+    name: str, data: bytes, to: str | None, context: str | None, *, linked: bool
+) -> tuple[str, tuple[Diagnostic, ...]]:
+    """The text, and what means something else in it as far as its comments come from here."""
+    syntax = frontends.detect_syntax(data)
+    frontend = frontends.choose(syntax.reference) if syntax is not None else frontends.by_name(name)
+    if frontend.kind == frontends.LANGUAGE:
+        if to == LANGUAGE:
+            raise UsageError(
+                f"{name} is a file of the language already", help="--to python makes a module of it"
+            )
+        return _python(name, data), ()
+    if frontend.kind == frontends.PYTHON:
+        if to == PYTHON:
+            raise UsageError(
+                f"{name} is a Python module already", help="--to pybuild makes a build file of it"
+            )
+        return _unrolled(name, data), ()
+    if frontend.kind not in _DOCKERFILES:
+        from pybuild.lang.convert.problems import other_frontend
+
+        raise other_frontend(frontend.reference or name)
+    text, differences = _from_dockerfile(name, data, context, extended=frontend.extended, linked=linked)
+    return (_python(name, text.encode()) if to == PYTHON else text), differences
+
+
+def _from_dockerfile(
+    name: str, data: bytes, context: str | None, *, extended: bool, linked: bool
+) -> tuple[str, tuple[Diagnostic, ...]]:
+    from pybuild.cli.convert_context import ConvertContext
+    from pybuild.lang.convert import convert_dockerfile
+    from pybuild.lang.dockerfile.parse import decode, parse
+
+    directory = context if context is not None else os.path.dirname(name) or "."
+    if not os.path.isdir(directory):
+        raise UsageError(
+            f"the context {directory} is not a directory", help="give the directory of the files to copy"
+        )
+    with ConvertContext(directory, None if name == STDIN else name, linked=linked) as surroundings:
+        read = surroundings.read if extended else None
+        made = convert_dockerfile(parse(decode(name, data), read=read), surroundings)
+    return made.text, made.differences
+
+
+def _python(name: str, data: bytes) -> str:
+    """The module of a file of the language. Raises SourceErrors."""
+    from pybuild.lang.convert.pythonsource import python_source
+    from pybuild.lang.diagnostics import SourceErrors
+    from pybuild.lang.textual.parse import decode, parse
+
+    parsed = parse(decode(name, data))
+    errors = [one for one in parsed.diagnostics if one.level == "error"]
+    if errors:
+        raise SourceErrors(errors)
+    return python_source(parsed.file)
+
+
+def _unrolled(name: str, data: bytes) -> str:
+    """The file of the language that does what a module records, with all loops unrolled. Raises UserError."""
+    from pybuild.build.request import BuildRequest
+    from pybuild.language.params import given_params
+    from pybuild.language.pythonmodule import PythonCompiled
+
+    where = MODULE_FILE if name == STDIN else os.path.normpath(name)
+    request = BuildRequest()
+    compiled = PythonCompiled(where, data, params=given_params(request))
+    return compiled.with_modules(request, compiled.unrolled)
+
+
+def _write(path: str, text: str, *, force: bool) -> None:
+    """A whole file or none. Raises UserError."""
+    from pybuild.cli.rewrite_file import rewrite
+
+    try:
+        with open(path, "xb") as file:
+            file.write(text.encode())
+        return
+    except FileExistsError:
+        if not force:
+            raise _there_already(path) from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
+    rewrite(path, text.encode())
+
+
+def _there_already(path: str) -> UsageError:
+    return UsageError(f"{path} is there already", help="--force writes over it; or give another name")

@@ -1,0 +1,161 @@
+"""What a conversion of a Dockerfile asks, answered by its context and, if it may, by registries."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pybuild.lang.convert.surroundings import ARCHIVE, DIRECTORY, FILE, LINK, BaseImage, Repository
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from pybuild.compiler.bridge import Bridge
+    from pybuild.runtime.engine import Engine
+
+_BLOCK = 512
+
+
+class ConvertContext:
+    """See `lang.convert.Surroundings`. `name` is the Dockerfile's, None if it is no file. With `linked` configs of
+    images are asked for, the first of which opens the engine that leaving the context closes."""
+
+    def __init__(self, directory: str, name: str | None, *, linked: bool) -> None:
+        """Raises UsageError for an ignore file that can't be read, SourceError for a bad pattern in it."""
+        from pybuild.build.inputs import Inputs, read_ignore
+        from pybuild.lang.dockerfile.ignore import Matcher, read_patterns
+
+        self._directory = directory
+        self._linked = linked
+        self._engine: Engine | None = None
+        self._inputs = Inputs()
+        self._inputs.directory, self._inputs.name = os.path.abspath(directory), name or "Dockerfile"
+        read_ignore(self._inputs, name)
+        ignore = self._inputs.ignore.decode("utf-8", "surrogateescape")
+        self._patterns = read_patterns(ignore, self._inputs.ignore_name)
+        self._ignored = Matcher(self._patterns)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+    # The context
+
+    def read(self, path: str) -> bytes:
+        """A file, for INCLUDE. Raises FileNotFoundError."""
+        full = os.path.join(self._directory, os.path.normpath("/" + path).lstrip("/"))
+        with open(full, "rb") as file:
+            return file.read()
+
+    def kind(self, path: str) -> str | None:
+        full = os.path.join(self._directory, path)
+        try:
+            mode = os.lstat(full).st_mode
+        except (OSError, ValueError):
+            return None
+        if path and self._ignored.matches(path):
+            return None
+        if stat.S_ISDIR(mode):
+            return DIRECTORY
+        if not stat.S_ISREG(mode):
+            return LINK
+        return ARCHIVE if _is_archive(full) else FILE
+
+    def matches(self, pattern: str) -> tuple[str, ...] | None:
+        return tuple(path for path in self._found("", pattern.split("/")) if not self._ignored.matches(path))
+
+    def _found(self, above: str, parts: list[str]) -> Iterator[str]:
+        """The paths below a directory that a pattern's components match, sorted."""
+        from pybuild.lang.dockerfile.wildcard import match
+
+        try:
+            names = sorted(os.listdir(os.path.join(self._directory, above)), key=os.fsencode)
+        except OSError:
+            return
+        for name in names:
+            if match(parts[0], name):
+                path = os.path.join(above, name)
+                if len(parts) == 1:
+                    yield path
+                else:
+                    yield from self._found(path, parts[1:])
+
+    def ignored(self) -> tuple[str, ...]:
+        """Those of `Dockerfile.dockerignore`: the language reads `.dockerignore` itself."""
+        own = os.path.basename(self._inputs.ignore_name) != ".dockerignore"
+        return tuple(self._patterns) if own else ()
+
+    def has_another_ignore_file(self) -> bool:
+        return bool(self.ignored()) and os.path.lexists(os.path.join(self._directory, ".dockerignore"))
+
+    # Addresses
+
+    def repository(self, address: str) -> Repository | None:
+        from pybuild.compiler.giturl import parse_git_ref
+
+        found = parse_git_ref(address)
+        if found is None or found.indistinguishable_from_local:
+            return None
+        return Repository(
+            found.remote,
+            found.ref,
+            found.subdir,
+            found.checksum,
+            bool(found.keep_git_dir),
+            found.submodules is not False,
+        )
+
+    def download_name(self, url: str) -> str:
+        from pybuild.compiler.urls import download_name
+
+        return download_name(url)
+
+    # Images
+
+    def base(self, reference: str, platform: str) -> BaseImage | None:
+        if not self._linked:
+            return None
+        from pybuild.compiler import image, platforms
+        from pybuild.compiler.reference import parse
+
+        wanted = platforms.parse(platform) if platform else platforms.default()
+        found = self._bridge().resolve_image(parse(reference).canonical, wanted)
+        config = image.parse(found.config).config
+        environment = {}
+        for entry in config.env:
+            name, _, value = entry.partition("=")
+            environment[name] = value
+        environment.setdefault("PATH", image.DEFAULT_PATH)
+        return BaseImage(environment, config.shell, config.on_build, config.user, config.working_dir)
+
+    def _bridge(self) -> Bridge:
+        from pybuild.build.dockerfile import DockerfileBuild
+        from pybuild.build.request import BuildRequest
+        from pybuild.runtime.bridge.bridge import local_bridge
+        from pybuild.runtime.progress.observer import Observer
+        from pybuild.runtime.solver.types import Cancellation
+
+        observer = Observer()
+        if self._engine is None:
+            request = BuildRequest(context=self._directory)
+            build = DockerfileBuild(request, self._inputs, observer, parse=False)
+            self._engine = build.open(observer, Cancellation(), enter=False)
+        return local_bridge(self._engine, observer)
+
+
+def _is_archive(path: str) -> bool:
+    from pybuild.compiler.remote import is_archive
+
+    try:
+        with open(path, "rb") as file:
+            return is_archive(file.read(_BLOCK))
+    except OSError:
+        return False

@@ -1,0 +1,109 @@
+"""`pybuild fmt`: build files in the formatter's form."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pybuild.build.inputs import STDIN, read_inputs
+from pybuild.cli import errors
+from pybuild.cli.rewrite_file import encoded, rewrite
+from pybuild.cli.subrequest import show
+from pybuild.lang import frontends
+from pybuild.lang.diagnostics import UsageError, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DIALECTS = (frontends.DOCKERFILE, frontends.DOCKERFILE_EXTENDED, frontends.DOCKERFILE_IMAGE)
+
+
+class Formatted:
+    """A build file before and after. `name` is what the user calls it."""
+
+    __slots__ = ("after", "before", "name")
+
+    def __init__(self, name: str, before: bytes, after: bytes) -> None:
+        self.name = name
+        self.before = before
+        self.after = after
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+    def diff(self) -> str:
+        from difflib import unified_diff
+
+        before, after = (
+            data.decode("utf-8", "replace").splitlines(keepends=True) for data in (self.before, self.after)
+        )
+        lines = unified_diff(before, after, self.name, self.name)
+        return "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+        )
+
+
+def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
+    """Format `files`, of a directory its Dockerfile; `-` goes from standard input to standard output. With `check`
+    or `diff` nothing is written. The exit code; 2 if any file doesn't parse, and then none is written."""
+    done: list[Formatted] = []
+    code = 0
+    for file in dict.fromkeys(files or (".",)):
+        try:
+            done.append(formatted(file))
+        except UserError as error:
+            code = max(code, errors.report(error, sys.stderr))
+    if code:
+        return 2
+    changed = [one for one in done if one.changed]
+    if diff:
+        show("".join(one.diff() for one in changed))
+    elif check:
+        show("".join(f"{one.name}\n" for one in changed))
+    else:
+        for one in done:
+            if one.name == STDIN:
+                sys.stdout.buffer.write(one.after)
+                sys.stdout.buffer.flush()
+            elif one.changed:
+                rewrite(one.name, one.after)
+                print(f"formatted {one.name}", file=sys.stderr)
+    return 1 if check and changed else 0
+
+
+def formatted(file: str) -> Formatted:
+    """Raises SourceError, UsageError."""
+    from pybuild.lang.dockerfile.fmt import format_text
+    from pybuild.lang.dockerfile.parse import decode
+
+    name, data = read_file(file)
+    source = decode(name, data)
+    syntax = frontends.detect_syntax(data)
+    frontend = frontends.choose(syntax.reference) if syntax is not None else frontends.by_name(name)
+    if frontend.kind == frontends.LANGUAGE:
+        from pybuild.lang.textual.fmt import format_source
+
+        return Formatted(name, data, format_source(name, data).encode("utf-8"))
+    if frontend.kind == frontends.PYTHON:
+        raise UsageError(f"{name} is a Python module", help=f"format it with: ruff format {name}")
+    if frontend.kind not in _DIALECTS:
+        from pybuild.plugins.installed import refused
+
+        raise refused(frontend, syntax, source)
+    text = format_text(source, extended=frontend.kind == frontends.DOCKERFILE_EXTENDED)
+    return Formatted(name, data, encoded(text, data))
+
+
+def read_file(file: str) -> tuple[str, bytes]:
+    """The name and the bytes of a build file, of a directory's one as a build finds it. Raises UsageError."""
+    if file == STDIN:
+        return STDIN, sys.stdin.buffer.read()
+    if os.path.isdir(file):
+        inputs = read_inputs(file, None)
+    elif os.path.exists(file):
+        inputs = read_inputs(os.path.dirname(file) or ".", file)
+    else:
+        raise UsageError(f"there is no file {file}", help="name a build file, or a directory that has one")
+    return os.path.normpath(inputs.name), inputs.dockerfile or b""

@@ -1,0 +1,48 @@
+"""The process of a command: it ends with the command's exit code, whatever that raises or leaves behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from pybuild.cli import errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+
+def run(command: Callable[[], int]) -> NoReturn:
+    """Carry out a command and exit with its code. What it raises is told on standard error."""
+    try:
+        code = command()
+        sys.stdout.flush()
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        code = errors.report(error, sys.stderr)
+        _forget_stdout()
+    if _threads_left():
+        # A build module has left them, and they may never end.
+        sys.stderr.flush()
+        os._exit(code)
+    raise SystemExit(code)
+
+
+def _threads_left() -> bool:
+    """Whether threads that the interpreter would wait for go on and on; the program's own are about to end."""
+    own = threading.main_thread()
+    waited = [one for one in threading.enumerate() if one is not own and not one.daemon]
+    for one in waited:
+        one.join(1.0)
+    return any(one.is_alive() for one in waited)
+
+
+def _forget_stdout() -> None:
+    """Leave nothing in the buffer for the interpreter to complain about when the reader has gone."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,134 @@
+"""One build from the command line: its display, its signals, the files it leaves, its exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pybuild.build.signals import Interrupts
+from pybuild.cli import errors, result_files
+from pybuild.lang.diagnostics import Cancelled
+from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
+from pybuild.runtime.solver.types import Cancellation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from pybuild.build.execute import BuildResult
+    from pybuild.build.request import BuildRequest
+    from pybuild.runtime.progress.display import Display
+    from pybuild.runtime.progress.observer import Observer
+
+    Result = TypeVar("Result")
+    BuildFunction = Callable[[BuildRequest, Observer, Cancellation], BuildResult]
+
+
+def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") -> int:
+    """Build, say what came of it, return the exit code. Raises UserError for what is wrong before it began.
+
+    `warned` is the text of warnings that the build files give, where no frontend reads them.
+    """
+    for path, flag in ((request.iidfile, "--iidfile"), (request.metadata_file, "--metadata-file")):
+        if path is not None:
+            result_files.check(path, flag)
+    display = make_display(request.progress, sys.stderr, quiet=request.quiet)
+    if request.iidfile is not None:
+        result_files.discard_stale(request.iidfile)
+    try:
+        result = observed(request, display, build)
+        _leave(request, result)
+    except BaseException as error:
+        _say_warnings(display, warned)
+        return errors.report(error, sys.stderr, output_shown=display.output_shown)
+    heard = _say_warnings(display, warned)
+    _remember(request, result, warned + heard, warned or heard)
+    silent = request.quiet or request.progress in ("quiet", "rawjson")
+    if not silent:
+        for line in result.summary:
+            print(line, file=sys.stderr)
+    if request.quiet or request.progress == "quiet":
+        _print_digest(request, result)
+    return 0
+
+
+def observed(
+    request: BuildRequest, display: Display, build: Callable[[BuildRequest, Observer, Cancellation], Result]
+) -> Result:
+    """The build under signals; the display is stopped whatever happens."""
+    cancellation = Cancellation()
+    ended: BaseException | None = None
+    with Interrupts(cancellation, display.notice, display.restore) as heard:
+        display.on_start = heard.watch
+        try:
+            return build(request, display, cancellation)
+        except BaseException as error:
+            ended = error
+            if cancellation.cancelled and not isinstance(error, Cancelled):
+                ended = Cancelled()
+                raise ended from error
+            raise
+        finally:
+            display.stop(ended)
+
+
+def _leave(request: BuildRequest, result: BuildResult) -> None:
+    if request.iidfile is not None:
+        result_files.write(request.iidfile, result.made[0].iid)
+    if request.metadata_file is not None:
+        result_files.write(request.metadata_file, result_files.metadata_text(result.metadata))
+
+
+def _say_warnings(display: Display, warned: str) -> str:
+    """Show `warned` and what the display heard; the text of the latter."""
+    heard = warnings_text(display.warnings)
+    if warned or heard:
+        from pybuild.runtime.progress.rawjson import RawJson
+
+        if not isinstance(display, RawJson):
+            print_warnings(warned + heard)
+    return heard
+
+
+def print_warnings(text: str) -> None:
+    """Write the text of warnings below what the display has shown."""
+    from pybuild.runtime.progress.terminal import printable
+
+    print("\n" + printable(text), file=sys.stderr, end="")
+
+
+def _remember(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:
+    """Leave a record by which the same command is replayed while nothing changes. `warned` are all warnings,
+    `of_frontend` those that a rebuild repeats."""
+    if result.evidence is None:
+        return
+    from pybuild.replay.record import replayed_text, write
+    from pybuild.runtime.export.output import parse_output
+    from pybuild.runtime.progress.terminal import printable
+
+    silent = request.quiet or request.progress == "quiet"
+    plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
+    said = [] if silent else [replayed_text(result.evidence.steps, plain=plain)]
+    said += ["\n" + printable(warned)] if warned else []
+    said += [] if silent else [line + "\n" for line in result.summary]
+    files = [parse_output(text).dest for text in request.outputs]
+    files += [path for path in (request.iidfile, request.metadata_file, *result.files) if path is not None]
+    write(
+        sys.argv[1:],
+        request,
+        result.evidence,
+        [os.path.abspath(path) for path in files if path],
+        stdout="".join(f"{digest}\n" for digest in result.digests) if silent else "",
+        stderr="".join(said),
+        warnings=of_frontend,
+    )
+
+
+def _print_digest(request: BuildRequest, result: BuildResult) -> None:
+    """On standard output, unless the image itself went there."""
+    from pybuild.runtime.export.output import parse_output
+
+    if result.digests and not any(parse_output(text).dest == "-" for text in request.outputs):
+        print("\n".join(result.digests))
+        sys.stdout.flush()

@@ -1,0 +1,150 @@
+"""`pybuild solve`: a graph that another client made, or what a frontend makes, solved and exported as a build is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pybuild.build.options.values import epoch_of
+from pybuild.lang.diagnostics import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from pybuild.build.execute import BuildResult
+    from pybuild.build.request import BuildRequest
+    from pybuild.compiler.gateway import Request
+    from pybuild.compiler.graph import Edge
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+STDIN = "-"
+_NO_CACHE = "no-cache"
+
+
+class Solve:
+    """What is to be solved: the graph `definition`, or what `frontend` makes with `options`. `directories` and
+    `layouts` are what it calls by the names of local sources and content stores."""
+
+    __slots__ = ("definition", "directories", "frontend", "layouts", "options")
+
+    def __init__(
+        self,
+        definition: Edge | None = None,
+        *,
+        frontend: str = "",
+        options: Mapping[str, str] | None = None,
+        directories: Mapping[str, bytes] | None = None,
+        layouts: Mapping[str, str] | None = None,
+    ) -> None:
+        self.definition = definition
+        self.frontend = frontend
+        self.options = dict(options or {})
+        self.directories = dict(directories or {})
+        self.layouts = dict(layouts or {})
+
+    def request(self, *, no_cache: bool) -> Request:
+        """The same as a gateway takes it; with `no_cache` every step runs anew."""
+        from pybuild.compiler.gateway import Request
+
+        if self.frontend:
+            anew = {_NO_CACHE: ""} if no_cache else {}
+            return Request(frontend=self.frontend, options={**anew, **self.options})
+        edge = self.definition
+        if edge is not None and no_cache:
+            from pybuild.compiler.lower.settings import StepSettings
+
+            (edge,) = StepSettings(no_cache=True).applied([edge])
+        return Request(edge)
+
+
+def read_solve(
+    definition: str | None,
+    frontend: str | None,
+    options: Sequence[str],
+    directories: Sequence[str],
+    layouts: Sequence[str],
+) -> Solve:
+    """What the flags of the command say. Raises UsageError, DefinitionError."""
+    named = {
+        name: os.fsencode(os.path.abspath(path)) for name, path in _pairs(directories, "--local", "DIRECTORY")
+    }
+    for name, path in named.items():
+        if not os.path.isdir(path):
+            raise UsageError(
+                f"--local {name}={os.fsdecode(path)}: there is no such directory",
+                help="give one that is there",
+            )
+    stores = {name: f"oci-layout://{path}" for name, path in _pairs(layouts, "--oci-layout", "PATH")}
+    if frontend:
+        if definition is not None:
+            raise UsageError("--definition and --frontend exclude each other", help="leave one out")
+        given = dict(_pairs(options, "--opt", "VALUE", empty=True))
+        return Solve(frontend=frontend, options=given, directories=named, layouts=stores)
+    if options:
+        raise UsageError("--opt is for a frontend", help="name one: --frontend dockerfile.v0")
+    from pybuild.compiler.llb.decode import EmptyDefinition, decode_definition
+    from pybuild.compiler.llb.validate import validated
+
+    try:
+        edge = validated(decode_definition(_read(definition or STDIN)))
+    except EmptyDefinition:
+        edge = None
+    return Solve(edge, directories=named, layouts=stores)
+
+
+def run_solve(solve: Solve, request: BuildRequest) -> int:
+    """Solve and export as `request` says; the exit code. Raises UserError for what is wrong before that begins."""
+    from pybuild.cli.run_build import run_build
+
+    return run_build(request, _build(solve))
+
+
+def _build(solve: Solve) -> Callable[[BuildRequest, Observer, Cancellation], BuildResult]:
+    def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
+        """Must run in the main thread before another exists: it enters the build's namespaces."""
+        from pybuild.build.execute import execute, open_engine, requested_outputs
+        from pybuild.build.goal_of_result import goal_of
+        from pybuild.build.plan import Plan
+        from pybuild.frontends.registry import open_gateway
+
+        requested_outputs(request)  # what is wrong with them is said before anything is run
+        engine = open_engine(request, solve.directories, solve.layouts, observer, cancellation)
+        try:
+            observer.start()
+            result = open_gateway(engine, observer).solve(solve.request(no_cache=request.no_cache))
+            goal = goal_of(result, epoch=epoch_of(os.environ.get("SOURCE_DATE_EPOCH", "")), tags=request.tags)
+            plan = Plan([goal], engine.client.directories, engine.client.named, still=False)
+            return execute(plan, request, engine)
+        finally:
+            engine.close()
+
+    return build
+
+
+def _read(path: str) -> bytes:
+    if path == STDIN:
+        if sys.stdin.isatty():
+            raise UsageError(
+                "a definition is binary, and standard input is a terminal",
+                help="give a file with --definition, or write pybuild graph --format=llb … | pybuild solve",
+            )
+        return sys.stdin.buffer.read()
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}", help="--definition takes a file, or -"
+        ) from None
+
+
+def _pairs(texts: Iterable[str], flag: str, value: str, *, empty: bool = False) -> list[tuple[str, str]]:
+    found = []
+    for text in texts:
+        name, equals, given = text.partition("=")
+        if not name or not (given or (empty and equals)):
+            raise UsageError(f"invalid {flag} {text!r}", help=f"write {flag} NAME={value}")
+        found.append((name, given))
+    return found

@@ -1,0 +1,182 @@
+"""Where the daemon listens: `unix://PATH`, `tcp://HOST:PORT`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from contextlib import suppress
+
+from attrs import frozen
+
+from pybuild.lang.diagnostics import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import grpc
+
+    from pybuild.daemon.settings import Settings
+
+LONGEST = 107
+"""Bytes of a unix socket's path, as the kernel takes it."""
+UNIX, _TCP = "unix", "tcp"
+
+
+@frozen
+class Address:
+    kind: str
+    place: str
+    """A path, or HOST:PORT."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}://{self.place}"
+
+
+def parse(text: str) -> Address:
+    """Raises UsageError."""
+    kind, separator, place = text.partition("://")
+    if not separator:
+        raise UsageError(
+            f"address {text} does not contain proto, you meant unix://{text} ?",
+            help="write unix://PATH or tcp://HOST:PORT",
+        )
+    if kind == "fd":
+        raise UsageError(
+            "sockets that systemd opens (fd://) are not supported",
+            help="listen on unix://PATH or tcp://HOST:PORT",
+        )
+    if kind not in (UNIX, _TCP):
+        raise UsageError(f"addr {text} not supported", help="write unix://PATH or tcp://HOST:PORT")
+    if not place or (kind == _TCP and not place.rpartition(":")[2].isdecimal()):
+        raise UsageError(f"address {text} is not complete", help="write unix://PATH or tcp://HOST:PORT")
+    if kind == UNIX:
+        place = os.path.abspath(place)
+        if len(os.fsencode(place)) > LONGEST:
+            raise UsageError(
+                f"the path of the socket {place} is longer than {LONGEST} bytes, which is the most that Linux takes",
+                help="give a shorter one",
+            )
+    return Address(kind, place)
+
+
+class Listening:
+    """What has been bound, and is to be taken away at the end."""
+
+    def __init__(self) -> None:
+        self._sockets: list[tuple[str, tuple[int, int]]] = []
+        self.bound: list[str] = []
+
+    def add(self, server: grpc.aio.Server, addresses: Sequence[Address], settings: Settings) -> None:
+        """Bind all of them. Raises UsageError, OSError."""
+        credentials = _credentials(settings)
+        for one in addresses:
+            if one.kind == UNIX:
+                self._unix(server, one.place, settings)
+                self.bound.append(str(one))
+            else:
+                port = _bind(server, one, credentials)
+                self.bound.append(f"tcp://{one.place.rpartition(':')[0]}:{port}")
+
+    def close(self) -> None:
+        """Unlink the sockets, unless others have taken their places."""
+        for path, identity in self._sockets:
+            with suppress(OSError):
+                if _identity(path) == identity:
+                    os.unlink(path)
+        self._sockets = []
+
+    def _unix(self, server: grpc.aio.Server, path: str, settings: Settings) -> None:
+        os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
+        make_way(path)
+        before = os.umask(0o177)
+        try:
+            if not _port(server, f"unix:{path}", None):
+                raise UsageError(
+                    f"cannot listen on unix://{path}", help="is its directory one that can be written?"
+                )
+        finally:
+            os.umask(before)
+        self._sockets.append((path, _identity(path)))
+        uid = os.geteuid() if settings.uid is None else settings.uid
+        gid = os.getegid() if settings.gid is None else settings.gid
+        os.chown(path, uid, gid)
+        os.chmod(path, 0o660)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.lstat(path)
+    return found.st_dev, found.st_ino
+
+
+def make_way(path: str) -> None:
+    """Remove the socket of a daemon that is gone. Raises UsageError if one is there, or a file that is no socket."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise UsageError(f"cannot listen on {path}: a file is there that is no socket", help="remove it")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.settimeout(1.0)
+        try:
+            trial.connect(path)
+        except TimeoutError:
+            pass
+        except OSError:
+            os.unlink(path)
+            return
+    raise UsageError(
+        f"a daemon is listening on unix://{path} already", help="end it first, or give another --addr"
+    )
+
+
+def _bind(server: grpc.aio.Server, address: Address, credentials: grpc.ServerCredentials | None) -> int:
+    place = address.place if not address.place.startswith(":") else f"[::]{address.place}"
+    port = _port(server, place, credentials)
+    if not port:
+        raise UsageError(
+            f"cannot listen on {address}", help="is the address one of this machine, and is the port free?"
+        )
+    return port
+
+
+def _port(server: grpc.aio.Server, place: str, credentials: grpc.ServerCredentials | None) -> int:
+    """0 where it can't be had."""
+    try:
+        if credentials is None:
+            return server.add_insecure_port(place)
+        return server.add_secure_port(place, credentials)
+    except RuntimeError:
+        return 0
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    """None without TLS. Raises UsageError."""
+    cert, key, authority = settings.tls
+    if not cert:
+        return None
+    import ssl
+
+    import grpc
+
+    try:
+        # gRPC says nothing of what is wrong with them.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        if authority:
+            context.load_verify_locations(authority)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"could not load server key pair: {error}",
+            help="--tlscert, --tlskey and --tlscacert are PEM files",
+        ) from None
+    pair = [(_read(key), _read(cert))]
+    return grpc.ssl_server_credentials(
+        pair, root_certificates=_read(authority) if authority else None, require_client_auth=bool(authority)
+    )
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,110 @@
+"""What a Solve asks for: the request in its present form, and what of it this daemon doesn't do."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from pybuild.compiler.protos.control_pb2 import CacheOptionsEntry, SolveRequest
+from pybuild.daemon.caches import TYPES
+from pybuild.lang.booleans import truth
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+COMPATIBILITY = (10, 20, 30, 40)
+"""Versions of BuildKit's behaviour that a client may ask for."""
+CACHES = frozenset(("registry", "inline", "local", "gha", "s3", "azblob"))
+"""BuildKit's kinds of caches outside of the store."""
+EPOCH = "source-date-epoch"
+
+
+@frozen
+class Asked:
+    """`unexported` name the caches that are asked for and not written, whose client takes that."""
+
+    request: SolveRequest
+    unexported: tuple[str, ...] = field(default=())
+
+
+def asked_of(data: bytes) -> Asked:
+    """The request of these bytes, with fields of earlier protocols moved to where later ones have them. Raises
+    UserError."""
+    request = SolveRequest.FromString(data)
+    _check_compatibility(request.CompatibilityVersion)
+    if request.ProxyNetwork:
+        raise UserError(
+            "the proxy network of a build is not supported by this daemon", help="build without it"
+        )
+    if request.HasField("Definition") and request.Frontend and getattr(request.Definition, "def"):
+        raise UserError("cannot solve with both Definition and Frontend specified")
+    _move_deprecated(request)
+    _pass_epoch(request)
+    return Asked(request, tuple(_unexported(request)))
+
+
+def _check_compatibility(version: int) -> None:
+    if version == 0 or version in COMPATIBILITY:
+        return
+    if version > COMPATIBILITY[-1]:
+        raise UserError(
+            f"unsupported compatibility-version {version}: upgrade buildkit (max supported: {COMPATIBILITY[-1]})"
+        )
+    known = " ".join(map(str, COMPATIBILITY))
+    raise UserError(f"unsupported compatibility-version {version} (supported: [{known}])")
+
+
+def _move_deprecated(request: SolveRequest) -> None:
+    cache = request.Cache
+    if cache.ExportRefDeprecated:
+        attributes = {**cache.ExportAttrsDeprecated, "ref": cache.ExportRefDeprecated}
+        cache.Exports.add(Type="registry", Attrs=attributes)
+    for ref in cache.ImportRefsDeprecated:
+        cache.Imports.add(Type="registry", Attrs={"ref": ref})
+    if request.ExporterDeprecated and not request.Exporters:
+        request.Exporters.add(Type=request.ExporterDeprecated, Attrs=request.ExporterAttrsDeprecated)
+    for name in ("ExportRefDeprecated", "ExportAttrsDeprecated", "ImportRefsDeprecated"):
+        cache.ClearField(name)
+    for name in ("ExporterDeprecated", "ExporterAttrsDeprecated"):
+        request.ClearField(name)
+
+
+def _pass_epoch(request: SolveRequest) -> None:
+    """SOURCE_DATE_EPOCH of a frontend counts for exporters that are not told another time."""
+    name = "build-arg:SOURCE_DATE_EPOCH"
+    if name in request.FrontendAttrs:
+        for exporter in request.Exporters:
+            if EPOCH not in exporter.Attrs:
+                exporter.Attrs[EPOCH] = request.FrontendAttrs[name]
+
+
+def _unexported(request: SolveRequest) -> Iterable[str]:
+    """Names of caches that the client can do without. Raises UserError for one that it wants, that is unknown or that
+    is there twice."""
+    _refuse_duplicates(request.Cache.Exports)
+    for one in request.Cache.Exports:
+        if one.Type not in CACHES:
+            raise UserError(f'unknown cache exporter: "{one.Type}"')
+        if one.Type in TYPES:
+            continue
+        if not truth(one.Attrs.get("ignore-error", "")):
+            raise UserError(
+                f"exporting a cache of type {one.Type} is not supported by this daemon",
+                help="use one of " + ", ".join(TYPES),
+            )
+        yield _cache_name(one)
+
+
+def _refuse_duplicates(exports: Iterable[CacheOptionsEntry]) -> None:
+    seen = set()
+    for one in exports:
+        ref = one.Attrs.get("ref", "") if one.Type == "registry" else ""
+        key = ref or (one.Type, *sorted(one.Attrs.items()))
+        if key in seen and one.Type != "inline":
+            raise UserError(f"duplicate cache exports [{one.Type}]")
+        seen.add(key)
+
+
+def _cache_name(one: CacheOptionsEntry) -> str:
+    return one.Attrs.get("ref", "") or one.Type

@@ -1,0 +1,187 @@
+"""What a state was built from, for its provenance: sources with what they came to, secrets, agents, the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from attrs import define, field, frozen
+
+from pybuild.compiler import reference
+from pybuild.compiler.graph import walk
+from pybuild.compiler.ops import BuildOp, ExecOp, NetMode, SourceOp
+from pybuild.compiler.platforms import default
+from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.runtime.image.packageurl import package_url
+from pybuild.runtime.sources.gitrequest import GitRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.gateway import Request
+    from pybuild.compiler.graph import Edge, Vertex
+    from pybuild.runtime.bridge.gateway import Gateway
+    from pybuild.runtime.engine import Engine
+
+_OF_THE_HOST = frozenset(("cgroup-parent", "image-resolve-mode", "platform", "cache-imports"))
+"""Attributes of frontends that say nothing of what is built."""
+
+
+@frozen
+class Material:
+    """A source by its address, with its digests by algorithm."""
+
+    uri: str
+    digest: Mapping[str, str] = field(factory=dict)
+
+
+@define
+class Capture:
+    """`frontend` and `args` are those of the request that the state came of; `secrets` and `agents` are ids, with
+    whether the build goes on without."""
+
+    frontend: str = ""
+    args: dict[str, str] = field(factory=dict)
+    images: dict[str, Material] = field(factory=dict)
+    repositories: dict[str, Material] = field(factory=dict)
+    files: dict[str, Material] = field(factory=dict)
+    locals: set[str] = field(factory=set)
+    secrets: dict[str, bool] = field(factory=dict)
+    agents: dict[str, bool] = field(factory=dict)
+    network: bool = False
+    incomplete: bool = False
+
+    @property
+    def materials(self) -> list[Material]:
+        kinds = (self.images, self.repositories, self.files)
+        return [one for kind in kinds for _, one in sorted(kind.items())]
+
+    def material(self, uri: str) -> Material | None:
+        return self.repositories.get(uri) or self.files.get(uri)
+
+
+def capture(edge: Edge | None, gateway: Gateway, others: Iterable[Edge] = ()) -> Capture:
+    """Of a state that has been solved; `others` are states that its frontend looked at. Raises Cancelled."""
+    found = Capture()
+    request = _request_of(edge, gateway)
+    if request is not None:
+        found.frontend = request.frontend
+        found.args = {
+            name: redacted(value) if name == "context" or name.startswith("context:") else value
+            for name, value in request.options.items()
+            if name not in _OF_THE_HOST and not name.startswith("attest:")
+        }
+    for vertex in walk([*([edge] if edge is not None else []), *others]):
+        if isinstance(vertex.op, SourceOp):
+            _source(found, vertex, vertex.op, gateway.engine)
+        elif isinstance(vertex.op, ExecOp):
+            _step(found, vertex.op)
+        elif isinstance(vertex.op, BuildOp):
+            found.incomplete = True
+    return found
+
+
+def _request_of(edge: Edge | None, gateway: Gateway) -> Request | None:
+    """The request that a state came of: of several frontends that called one another the innermost's, which ended
+    first."""
+    for request, result in list(gateway.requests):
+        for one in (result.edge,) if result.edges is None else result.edges.values():
+            if one == edge:
+                return request
+    return None
+
+
+def _source(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    """A source that can't be asked what it is (a frontend went on without it, say) leaves a gap."""
+    scheme = op.identifier.partition("://")[0]
+    try:
+        if scheme in _SOURCES:
+            _SOURCES[scheme](found, vertex, op, engine)
+    except Cancelled:
+        raise
+    except UserError:
+        found.incomplete = True
+
+
+def _step(found: Capture, op: ExecOp) -> None:
+    wanted = [(one.id, one.optional, found.secrets) for one in op.secret_env]
+    for mount in op.mounts:
+        if mount.secret_opt is not None:
+            wanted.append((mount.secret_opt.id, mount.secret_opt.optional, found.secrets))
+        if mount.ssh_opt is not None:
+            wanted.append((mount.ssh_opt.id or "default", mount.ssh_opt.optional, found.agents))
+    for id, optional, known in wanted:
+        known[id] = optional and known.get(id, True)
+    if op.network != NetMode.NONE:
+        found.network = True
+
+
+def _image(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    platform = vertex.platform or default()
+    ref = reference.parse(op.identifier.partition("://")[2])
+    digest = ref.digest or engine.images.resolve_image(ref.canonical, platform, engine.cancellation).digest
+    _add_image(found, "docker", ref, vertex, digest)
+
+
+def _layout(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    ref = reference.parse(op.identifier.partition("://")[2])
+    _add_image(found, "oci", ref, vertex, ref.digest or "")
+
+
+def _add_image(found: Capture, type: str, ref: reference.Reference, vertex: Vertex, digest: str) -> None:
+    from pybuild.frontends.results import platform_object
+
+    if ref.tag and found.frontend:
+        # A frontend has pinned the tag that the user wrote.
+        ref = reference.Reference(ref.domain, ref.path, ref.tag)
+    platform = platform_object(vertex.platform) if vertex.platform is not None else None
+    uri = package_url(type, ref, platform)
+    found.images[uri] = Material(uri, _digests(digest))
+
+
+def _git(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    request = GitRequest(op)
+    commit = engine.git().resolve(op, engine.cancellation).commit
+    uri = request.remote + (f"#{request.ref}" if request.ref else "")
+    algorithm = "sha256" if len(commit) == 64 else "sha1"
+    found.repositories[uri] = Material(uri, {algorithm: commit})
+    for id in (request.token_secret, request.header_secret):
+        if id:
+            found.secrets.setdefault(id, True)
+    if request.ssh_id:
+        found.agents.setdefault(request.ssh_id, True)
+
+
+def _http(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    uri = redacted(op.identifier)
+    found.files[uri] = Material(uri, _digests(engine.http().resolve(op, engine.cancellation).digest))
+
+
+def _local(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    found.locals.add(op.identifier.partition("://")[2])
+
+
+_SOURCES: Mapping[str, Callable[[Capture, Vertex, SourceOp, Engine], None]] = {
+    "docker-image": _image,
+    "oci-layout": _layout,
+    "git": _git,
+    "http": _http,
+    "https": _http,
+    "local": _local,
+}
+
+
+def redacted(url: str) -> str:
+    """An address without the user and the password in it."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    place, slash, path = rest.partition("/")
+    if "@" not in place:
+        return url
+    user, _, host = place.rpartition("@")
+    hidden = "xxxxx:xxxxx" if ":" in user else "xxxxx"
+    return f"{scheme}://{hidden}@{host}{slash}{path}"
+
+
+def _digests(digest: str) -> dict[str, str]:
+    algorithm, separator, value = digest.partition(":")
+    return {algorithm: value} if separator else {}

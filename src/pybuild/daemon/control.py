@@ -1,0 +1,316 @@
+"""`moby.buildkit.v1.Control`, and the other services of the daemon's clients."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from itertools import count
+
+import grpc
+from attrs import field, frozen
+
+from pybuild.compiler.protos import control_pb2
+from pybuild.daemon.jobs import BRIDGE_WAIT, WAIT, Job, Jobs
+from pybuild.daemon.proxy import CHANNEL, fail, forward, only
+from pybuild.daemon.workerrecord import buildkit_version, worker_record
+from pybuild.daemon.workers import Worker, WorkerLost, Workers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from typing import Any
+
+    from pybuild.compiler.protos.control_pb2 import (
+        BuildHistoryRequest,
+        BytesMessage,
+        DiskUsageRequest,
+        InfoRequest,
+        ListWorkersRequest,
+        PruneRequest,
+        SolveRequest,
+        StatusRequest,
+        UpdateBuildHistoryRequest,
+    )
+    from pybuild.daemon.journal import Journal
+    from pybuild.daemon.proxy import Context
+    from pybuild.daemon.records import Records
+    from pybuild.daemon.sessions import Sessions
+    from pybuild.daemon.settings import Settings
+
+BUILD_ID = "buildkit-controlapi-buildid"
+"""Metadatum of calls of LLBBridge: the ref of the Solve that they belong to."""
+COLLECT_EVERY = 60.0
+"""Seconds between two collections of garbage, which follow Solves."""
+_TIMESTAMP = "buildkit-current-timestamp"
+
+
+@frozen
+class Outcome:
+    """What came of a worker's task: an answer, or the bytes of a google.rpc.Status."""
+
+    response: Mapping[str, str] = field(factory=dict)
+    facts: Mapping[str, object] = field(factory=dict)
+    failure: bytes | None = None
+
+
+class Control:
+    """Each method is one of the service's. `directory` is the door's private one, `inner` its inner socket."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        workers: Workers,
+        sessions: Sessions,
+        records: Records,
+        journal: Journal,
+        directory: str,
+        inner: str,
+    ) -> None:
+        self._settings = settings
+        self._workers = workers
+        self._sessions = sessions
+        self._records = records
+        self._journal = journal
+        self._directory = directory
+        self._inner = inner
+        self._jobs = Jobs(settings.root)
+        self._numbers = count(1)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._collected = float("-inf")
+        self._collecting: asyncio.Task[Any] | None = None
+
+    @property
+    def builds(self) -> int:
+        """How many are under way."""
+        return self._jobs.count
+
+    # Solving
+
+    async def Solve(self, request: SolveRequest, context: Context) -> control_pb2.SolveResponse:
+        bridged = not request.Frontend and not request.HasField("Definition")
+        job = await self._jobs.start(request.Ref, bridged=bridged)
+        if job is None:
+            await context.abort(grpc.StatusCode.UNKNOWN, f"job ID {request.Ref} exists")
+            raise AssertionError
+        running = Running()
+        outcome = await self._finished(self._solve(request, job, running), running, context)
+        return control_pb2.SolveResponse(ExporterResponse=outcome.response)
+
+    async def Status(self, request: StatusRequest, context: Context) -> None:
+        await context.send_initial_metadata(((_TIMESTAMP, _now()),))
+        job = self._jobs.now(request.Ref)
+        if job is None and await self._records.replay(request.Ref, context.write):
+            return
+        job = job or await self._jobs.get(request.Ref, WAIT)
+        if job is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no such job {request.Ref}")
+            raise AssertionError
+        async for message in job.messages():
+            await context.write(message)
+
+    async def Session(self, requests: AsyncIterator[BytesMessage], context: Context) -> None:
+        await self._sessions.serve(requests, context)
+
+    async def bridge(self, method: str, requests: AsyncIterator[bytes], context: Context) -> None:
+        """A call of LLBBridge, for the worker of its build."""
+        ref, name = only(context, BUILD_ID), method.rpartition("/")[2]
+        if not ref:
+            await context.abort(grpc.StatusCode.UNKNOWN, f"forwarding {name}: no buildid found in context")
+        job = await self._jobs.get(ref, BRIDGE_WAIT)
+        channel = None if job is None else await job.bridge()
+        if channel is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"forwarding {name}: no such job {ref}")
+            raise AssertionError
+        await forward(channel, method, requests, context)
+
+    async def _solve(self, request: SolveRequest, job: Job, running: Running) -> Outcome:
+        if not request.Internal:
+            await self._records.started(request)
+        bridge = os.path.join(self._directory, f"b{next(self._numbers)}")
+        task = {
+            "kind": "solve",
+            "request": request.SerializeToString(),
+            "door": self._inner,
+            "bridge": bridge,
+        }
+
+        async def heard(event: tuple[Any, ...]) -> None:
+            if event[0] == "status":
+                await job.say(event[1])
+                if not request.Internal:
+                    await self._records.status(request.Ref, event[1])
+            elif event[0] == "bridge":
+                await job.serve(grpc.aio.insecure_channel(f"unix:{bridge}", CHANNEL))
+            elif event[0] == "returned":
+                await job.returned()
+
+        try:
+            outcome = await self._work(task, running, heard)
+            if not request.Internal:
+                await self._records.completed(request.Ref, outcome)
+        finally:
+            await self._jobs.end(job)
+            if os.path.exists(bridge):
+                os.unlink(bridge)
+        self._collect()
+        return outcome
+
+    async def _work(self, task: dict[str, Any], running: Running, heard: Any) -> Outcome:
+        """What a worker of its own makes of a task. Events before the last go to `heard`."""
+        try:
+            worker = running.worker = await self._workers.fork()
+        except WorkerLost as error:
+            return Outcome(failure=status(13, str(error)))
+        if running.cancelled:
+            worker.cancel()
+        await worker.send(task)
+        try:
+            while (event := await worker.next()) is not None:
+                if event[0] == "done":
+                    return Outcome(event[1], event[2])
+                if event[0] == "failed":
+                    return Outcome(failure=event[1])
+                if event[0] == "outlasting":
+                    worker.spare()
+                else:
+                    await heard(event)
+        finally:
+            worker.close()
+            ended = await worker.ended
+        if running.cancelled:
+            return Outcome(failure=status(1, "context canceled"))
+        return Outcome(failure=status(13, _died(ended)))
+
+    # The store
+
+    async def DiskUsage(self, request: DiskUsageRequest, context: Context) -> control_pb2.DiskUsageResponse:
+        response = control_pb2.DiskUsageResponse()
+
+        async def heard(event: tuple[Any, ...]) -> None:
+            response.record.add().ParseFromString(event[1])
+
+        await self._store_task("usage", request.SerializeToString(), heard, context)
+        return response
+
+    async def Prune(self, request: PruneRequest, context: Context) -> None:
+        async def heard(event: tuple[Any, ...]) -> None:
+            await context.write(event[1])
+
+        await self._store_task("prune", request.SerializeToString(), heard, context)
+
+    async def _store_task(self, kind: str, request: bytes, heard: Any, context: Context) -> None:
+        running = Running()
+        await self._finished(self._work({"kind": kind, "request": request}, running, heard), running, context)
+
+    async def _finished(
+        self, work: Coroutine[Any, Any, Outcome], running: Running, context: Context
+    ) -> Outcome:
+        """What comes of work that a call waits for: a failure ends the call, and a call that is gone cancels it."""
+        task = self._background(work)
+        try:
+            outcome: Outcome = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        if outcome.failure is not None:
+            await fail(context, outcome.failure)
+        return outcome
+
+    def _collect(self) -> None:
+        """Remove what the policies say, some time after a Solve."""
+        loop = asyncio.get_running_loop()
+        if not self._settings.policies or loop.time() < self._collected + COLLECT_EVERY:
+            return
+        self._collected = loop.time()
+
+        async def collect() -> None:
+            await asyncio.sleep(1.0)
+
+            async def heard(event: tuple[Any, ...]) -> None: ...
+
+            outcome = await self._work({"kind": "collect", "request": b""}, Running(), heard)
+            if outcome.failure is not None and not self._workers.lost.is_set():
+                self._journal.warning(f"the store could not be cleaned up: {message_of(outcome.failure)}")
+
+        self._collecting = self._background(collect())
+
+    # What is known
+
+    async def ListWorkers(
+        self, request: ListWorkersRequest, context: Context
+    ) -> control_pb2.ListWorkersResponse:
+        record = worker_record(self._settings)
+        matches = await self._records.worker_matches(list(request.filter), record, context)
+        return control_pb2.ListWorkersResponse(record=[record] if matches else [])
+
+    async def Info(self, request: InfoRequest, context: Context) -> control_pb2.InfoResponse:
+        return control_pb2.InfoResponse(buildkitVersion=buildkit_version())
+
+    async def ListenBuildHistory(self, request: BuildHistoryRequest, context: Context) -> None:
+        await context.send_initial_metadata(((_TIMESTAMP, _now()),))
+        await self._records.listen(request, context)
+
+    async def UpdateBuildHistory(
+        self, request: UpdateBuildHistoryRequest, context: Context
+    ) -> control_pb2.UpdateBuildHistoryResponse:
+        await self._records.update(request, context)
+        return control_pb2.UpdateBuildHistoryResponse()
+
+    async def close(self) -> None:
+        """Wait for what goes on in the background; the workers are being ended."""
+        if self._collecting is not None:
+            self._collecting.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=0.5)
+
+    def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """A task that goes on when the call that began it is gone."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._journal.error(f"{type(task.exception()).__name__}: {task.exception()}")
+
+
+class Running:
+    """A task's worker, once there is one, for who may cancel it earlier."""
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self.worker is not None:
+            self.worker.cancel()
+
+
+def status(code: int, message: str) -> bytes:
+    """A google.rpc.Status without details."""
+    from google.rpc.status_pb2 import Status
+
+    return bytes(Status(code=code, message=message).SerializeToString())
+
+
+def message_of(failure: bytes) -> str:
+    """That of a google.rpc.Status."""
+    from google.rpc.status_pb2 import Status
+
+    return str(Status.FromString(failure).message)
+
+
+def _died(ended: int) -> str:
+    how = f"was killed by signal {os.WTERMSIG(ended)}" if os.WIFSIGNALED(ended) else "ended"
+    return f"the process that builds {how} without an answer"
+
+
+def _now() -> str:
+    """RFC 3339 with nanoseconds, as Go writes it."""
+    nanoseconds = time.time_ns()
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
+    return f"{seconds}.{nanoseconds % 1_000_000_000:09}Z"

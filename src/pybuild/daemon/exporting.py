@@ -1,0 +1,262 @@
+"""The exporters of one Solve: what a frontend made becomes images, archives and files.
+
+    check(request)                                             before anything is solved
+    export(request, result, gateway, sessions, observer)       solves what the result holds, then exports it
+
+Images are pushed from here; archives and files go to the client's session, each with its exporter's number.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from hashlib import sha256
+
+from attrs import field, frozen
+
+from pybuild.build.goal_of_result import annotations_of, goal_of, platforms_of, value_of
+from pybuild.compiler.gateway import CONFIG, PLATFORMS, Result
+from pybuild.compiler.protos.control_pb2 import SolveRequest
+from pybuild.daemon import attesting, caches, exportattributes
+from pybuild.daemon.exportattributes import DOCKER, IMAGE
+from pybuild.daemon.exportreceiver import Client
+from pybuild.daemon.platformcheck import mismatch
+from pybuild.daemon.provenance import Run, process_start
+from pybuild.frontends.results import platform_object
+from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError
+from pybuild.runtime.bridge.gateway import Gateway
+from pybuild.runtime.bridge.statuses import SourceFailed
+from pybuild.runtime.export.build import Build, texts
+from pybuild.runtime.export.exports import export as carry_out
+from pybuild.runtime.export.pushing import pusher
+from pybuild.runtime.image.annotations import Annotations
+from pybuild.runtime.image.assemble import Result as Made
+from pybuild.runtime.image.parallel import run_all
+from pybuild.runtime.progress.observer import Tracked
+from pybuild.runtime.session.sessionexporters import finalize_export, find_exporters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pybuild.build.goal_of_result import Listed
+    from pybuild.compiler.graph import Edge
+    from pybuild.compiler.reference import Reference
+    from pybuild.runtime.engine import Engine
+    from pybuild.runtime.image.assemble import Image
+    from pybuild.runtime.image.statements import Predicate
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.session.calls import Session, Sessions
+
+FRONTEND = "frontend."
+"""What the metadata of a frontend are called that its client is answered."""
+NAME = "image.name"
+DIGEST, DESCRIPTOR = "containerimage.digest", "containerimage.descriptor"
+
+
+def check(request: SolveRequest) -> None:
+    """Raises UserError for exporters that there are not, and for what can't be meant of them."""
+    for exporter in request.Exporters:
+        exportattributes.check(exporter.Type, exporter.Attrs)
+    attesting.asked_of(request.FrontendAttrs)
+    for entry in request.Cache.Exports:
+        if entry.Type in caches.TYPES:
+            caches.check(entry)
+
+
+def export(
+    request: SolveRequest, result: Result, gateway: Gateway, sessions: Sessions, observer: Observer
+) -> tuple[dict[str, str], dict[str, object]]:
+    """Solve and export; the answer to the client, and facts for the record of the build. Raises UserError,
+    Cancelled."""
+    if result.edges and PLATFORMS not in result.metadata and "requestid" not in request.FrontendAttrs:
+        raise UserError("build result contains multiple refs without platforms mapping")
+    listed, run = platforms_of(result), Run(secrets.token_hex(12), process_start())
+    asked = attesting.asked_of(request.FrontendAttrs)
+    result = attesting.with_sbom(asked, result, listed, gateway)
+    solved = _solve(result, gateway)
+    exporters = [Exporter(one.Type, dict(one.Attrs)) for one in request.Exporters]
+    if request.EnableSessionExporter:
+        exporters += _offered(sessions.get(request.Session), result, solved)
+    predicates = attesting.attest(asked, result, listed, gateway, run) if exporters else {}
+    exporting = Exporting(request, result, gateway, observer, sessions, solved, predicates)
+    exporting.warn(listed, exporters)
+    made = [exporting.run(number, exporter) for number, exporter in enumerate(exporters)]
+    said = {name: value for name, value in result.metadata.items() if name.startswith(FRONTEND)}
+    response = {name: value.decode(errors="replace") for name, value in said.items()}
+    facts: dict[str, object] = {
+        "metadata": dict(response),
+        "attestations": attesting.recorded(result, listed, gateway, run),
+        "results": {number: found[DESCRIPTOR] for number, found in enumerate(made) if DESCRIPTOR in found},
+    }
+    for found in made:
+        response.update(texts(found))
+    response.update(_export_caches(request, result, solved, gateway.engine, sessions, observer))
+    if request.EnableSessionExporter:
+        finalize_export(sessions.get(request.Session), response)
+    return response, facts
+
+
+@frozen
+class Exporter:
+    type: str
+    attributes: dict[str, str] = field(factory=dict)
+
+
+class Exporting:
+    """Carries out exporters of one result. `solved` has the snapshot of each of its states by key, "" if it has one
+    alone."""
+
+    def __init__(
+        self,
+        request: SolveRequest,
+        result: Result,
+        gateway: Gateway,
+        observer: Observer,
+        sessions: Sessions,
+        solved: Mapping[str, int | None],
+        predicates: Mapping[str, Sequence[Predicate]],
+    ) -> None:
+        self._request = request
+        self._result = result
+        self._gateway = gateway
+        self._engine = gateway.engine
+        self._observer = observer
+        self._sessions = sessions
+        self._solved = solved
+        self._predicates = predicates
+        self._made = self._results()
+        self._builds: dict[tuple[object, ...], Build] = {}
+
+    def warn(self, listed: Sequence[Listed], exporters: Sequence[Exporter]) -> None:
+        """Say it where the result is for other platforms than were asked for."""
+        options = dict(self._request.FrontendAttrs)
+        for request, made in reversed(self._gateway.requests):
+            if (made.edge, made.edges) == (self._result.edge, self._result.edges):
+                options = dict(request.options)
+        several = self._result.edges is not None
+        said = mismatch(options, [one.platform for one in listed], several=several)
+        with ExitStack() as stack:
+            vertex = self._vertex(0)
+            if said and not exporters:
+                stack.enter_context(Tracked(self._observer, "Verifying build result", vertex))
+            for text in said:
+                self._observer.warning(vertex, Diagnostic(text, level="warning"))
+
+    def _vertex(self, number: int) -> str:
+        text = f"{self._request.Session or self._request.Ref}-export-{number}"
+        return "sha256:" + sha256(text.encode()).hexdigest()
+
+    def run(self, number: int, exporter: Exporter) -> dict[str, object]:
+        """Carry out one; what it answers. Raises UserError, Cancelled."""
+        several = self._result.edges is not None
+        if exporter.type == DOCKER and several:
+            raise UserError("docker exporter does not currently support exporting manifest lists")
+        output = exportattributes.output(
+            exporter.type,
+            exporter.attributes,
+            Client(lambda: self._sessions.get(self._request.Session), str(number), self._engine.cancellation),
+            compatibility=self._request.CompatibilityVersion,
+            attested=any(one.predicates for one in self._made),
+            rewritable=bool(exporter.attributes.get("source-date-epoch"))
+            or all(one.epoch is not None for one in self._made),
+            name=self._result.metadata.get(NAME, b"").decode(errors="replace"),
+        )
+        found = carry_out(output, self._build(exporter.attributes), self._vertex(number))
+        if exporter.type == IMAGE:
+            found = {**found, **self._named(output.attributes, found)}
+        return found
+
+    def _build(self, attributes: Mapping[str, str]) -> Build:
+        """What exporters are given. Several that make the same image share it."""
+        own = annotations_of({name: value.encode() for name, value in attributes.items()})
+        annotations = Annotations({**annotations_of(self._result.metadata), **own})
+        key = annotations.identity
+        if key not in self._builds:
+            self._builds[key] = Build(
+                self._engine.store,
+                self._engine.snapshotter,
+                self._engine.layers,
+                self._made,
+                self._observer,
+                index=self._result.edges is not None,
+                annotations=annotations or None,
+                push=self._push,
+                cancelled=self._engine.cancellation,
+            )
+        return self._builds[key]
+
+    def _push(
+        self, image: Image, name: Reference, *, insecure: bool, by_digest: bool, tracked: Tracked
+    ) -> None:
+        """Raises SourceFailed, Cancelled."""
+        try:
+            pusher(self._engine)(image, name, insecure=insecure, by_digest=by_digest, tracked=tracked)
+        except Cancelled:
+            raise
+        except UserError as error:
+            raise SourceFailed(error, "", f"failed to push {name.canonical}: ") from None
+
+    def _results(self) -> list[Made]:
+        """One for each platform. Where there is no config the history tells what made each layer."""
+        listed, goal, engine = platforms_of(self._result), goal_of(self._result), self._engine
+        metadata = self._result.metadata
+        return [
+            Made(
+                target.config,
+                self._snapshot(one.key),
+                base=target.base,
+                made=engine.made_at if value_of(metadata, CONFIG, one.key) else engine.made,
+                platform=platform_object(one.platform),
+                predicates=self._predicates.get(one.key, ()),
+                epoch=target.epoch,
+                key=one.key,
+                extra=caches.inline(self._request, target.edge, self._snapshot(one.key), engine),
+            )
+            for one, target in zip(listed, goal.targets, strict=True)
+        ]
+
+    def _snapshot(self, key: str) -> int | None:
+        return self._solved[key if self._result.edges is not None else ""]
+
+    @staticmethod
+    def _named(attributes: Mapping[str, str], found: Mapping[str, object]) -> dict[str, object]:
+        """The names of an image as they were asked for."""
+        name, prefix = attributes.get("name", ""), attributes.get("dangling-name-prefix", "")
+        if not name and prefix:
+            name = f"{prefix}@{found[DIGEST]}"
+        return {NAME: name} if name else {}
+
+
+def _solve(result: Result, gateway: Gateway) -> dict[str, int | None]:
+    """The snapshot of each state, "" for the only one."""
+    edges: Mapping[str, Edge | None] = {"": result.edge} if result.edges is None else result.edges
+    engine = gateway.engine
+
+    def solver(edge: Edge | None) -> Callable[[], int | None]:
+        return lambda: engine.snapshot(gateway.evaluate(edge))
+
+    found = run_all([solver(edge) for edge in edges.values()], threads=len(edges))
+    return dict(zip(edges, found, strict=True))
+
+
+def _export_caches(
+    request: SolveRequest,
+    result: Result,
+    solved: Mapping[str, int | None],
+    engine: Engine,
+    sessions: Sessions,
+    observer: Observer,
+) -> dict[str, str]:
+    edges = [result.edge] if result.edges is None else list(result.edges.values())
+    made = [edge for edge in edges if edge is not None]
+    return caches.export_all(request, made, list(solved.values()), engine, sessions, observer)
+
+
+def _offered(session: Session, result: Result, solved: Mapping[str, int | None]) -> list[Exporter]:
+    """The exporters that the client wants for this result. Raises UserError."""
+    refs = [str(snapshot) for snapshot in solved.values() if snapshot is not None]
+    found = [Exporter(*one) for one in find_exporters(session, result.metadata, refs)]
+    for one in found:
+        exportattributes.check(one.type, one.attributes)
+    return found

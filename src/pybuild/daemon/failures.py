@@ -1,0 +1,41 @@
+"""Errors of a worker on their way to a client."""
+
+from __future__ import annotations
+
+import os
+
+from pybuild.lang.diagnostics import Cancelled, UserError
+
+CANCELLED, UNKNOWN = 1, 2
+
+
+def status_bytes(error: BaseException, *, cancelled: bool = False) -> bytes:
+    """The google.rpc.Status that says it. What follows from a cancellation is a cancellation."""
+    if cancelled and not isinstance(error, Cancelled):
+        error = Cancelled("context canceled")
+    try:
+        from pybuild.runtime.bridge.statuses import status_of
+    except ImportError:
+        return _plain(error)
+    if not isinstance(error, UserError):
+        error = _told(error)
+    return bytes(status_of(error).SerializeToString())
+
+
+def _plain(error: BaseException) -> bytes:
+    from google.rpc.status_pb2 import Status
+
+    code = CANCELLED if isinstance(error, Cancelled) else UNKNOWN
+    return bytes(Status(code=code, message=str(error)).SerializeToString())
+
+
+def _told(error: BaseException) -> UserError:
+    """What the machine did, in words for the user. A bug is one, and its traceback is for the daemon's log."""
+    from pybuild.cli import errors
+
+    diagnostic, _ = errors.explain(error)
+    if diagnostic is None or diagnostic.level.startswith("internal") or os.environ.get(errors.DEBUG) == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    return UserError(diagnostic if diagnostic is not None else str(error))

@@ -1,0 +1,133 @@
+"""Solves that are under way: what was said of their progress, and who listens."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybuild.daemon.said import Said
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import grpc
+
+WAIT = 6.0
+"""Seconds that Status waits for its job."""
+BRIDGE_WAIT = 3.0
+"""Seconds that a call of LLBBridge waits for its build."""
+
+ANSWERING = 1.0
+"""Seconds that calls of LLBBridge have to bring their answers once the frontend has returned."""
+
+
+class Job:
+    """One Solve. `bridged`: its frontend is in the client, and calls LLBBridge."""
+
+    def __init__(self, ref: str, said: Said, *, bridged: bool) -> None:
+        self.ref = ref
+        self._bridged = bridged
+        self._said = said
+        self._listeners = 0
+        self._channel: grpc.aio.Channel | None = None
+        self._ended = False
+        self._changed = asyncio.Condition()
+
+    async def say(self, message: bytes) -> None:
+        """A StatusResponse."""
+        self._said.append(message)
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def serve(self, channel: grpc.aio.Channel) -> None:
+        """Its worker serves LLBBridge there; `returned` closes it."""
+        self._channel = channel
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def returned(self) -> None:
+        """Its frontend has: calls of LLBBridge bring their answers, and there are no others."""
+        self._bridged = False
+        channel, self._channel = self._channel, None
+        async with self._changed:
+            self._changed.notify_all()
+        if channel is not None:
+            await channel.close(ANSWERING)
+
+    async def end(self) -> None:
+        self._ended = True
+        await self.returned()
+        self._forget()
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """All StatusResponses from the first to the last, as they come."""
+        place = 0
+        self._listeners += 1
+        try:
+            while True:
+                while place < len(self._said):
+                    yield self._said[place]
+                    place += 1
+                if self._ended:
+                    return
+                await self._more(place)
+        finally:
+            self._listeners -= 1
+            self._forget()
+
+    async def bridge(self) -> grpc.aio.Channel | None:
+        """Where LLBBridge is served, once it is; None when it won't be."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._bridged or self._channel is not None)
+        return self._channel
+
+    async def _more(self, place: int) -> None:
+        """Wait for a message of this number, or the end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._ended or place < len(self._said))
+
+    def _forget(self) -> None:
+        if self._ended and not self._listeners:
+            self._said.close()
+
+
+class Jobs:
+    """By ref. `directory` is for what they say."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._jobs: dict[str, Job] = {}
+        self._changed = asyncio.Condition()
+
+    async def start(self, ref: str, *, bridged: bool) -> Job | None:
+        """None if there is one of that ref already."""
+        if ref in self._jobs:
+            return None
+        job = self._jobs[ref] = Job(ref, Said(self._directory), bridged=bridged)
+        async with self._changed:
+            self._changed.notify_all()
+        return job
+
+    async def end(self, job: Job) -> None:
+        self._jobs.pop(job.ref, None)
+        await job.end()
+
+    @property
+    def count(self) -> int:
+        return len(self._jobs)
+
+    def now(self, ref: str) -> Job | None:
+        return self._jobs.get(ref)
+
+    async def get(self, ref: str, seconds: float) -> Job | None:
+        """The job, for which this waits so long."""
+
+        async def found() -> Job:
+            async with self._changed:
+                await self._changed.wait_for(lambda: ref in self._jobs)
+                return self._jobs[ref]
+
+        try:
+            return await asyncio.wait_for(found(), seconds)
+        except TimeoutError:
+            return None

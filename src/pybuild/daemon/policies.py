@@ -1,0 +1,61 @@
+"""When what lies in the store is removed: buildkitd's policies, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from pybuild.daemon.amounts import disk_size, in_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.daemon.configtoml import Oci
+
+HOUR = 3_600_000_000_000
+_EASILY_MADE = "type==source.local,type==exec.cachemount,type==source.git.checkout"
+
+
+@frozen
+class GcPolicy:
+    """Of what `filters` match, keep what was used in the last `keep_duration` nanoseconds; sizes are bytes, 0 is
+    none. `all` takes internal records too."""
+
+    filters: tuple[str, ...] = ()
+    all: bool = False
+    keep_duration: int = 0
+    reserved_space: int = 0
+    max_used_space: int = 0
+    min_free_space: int = 0
+
+
+def gc_policies(oci: Oci, root: str, keep: int | None) -> tuple[GcPolicy, ...]:
+    """Those of the configuration, else the defaults for the disk of `root`; `keep` is what a flag says is kept."""
+    if oci.gc_policy:
+        return tuple(
+            GcPolicy(
+                tuple(one.filters),
+                one.all,
+                one.keep_duration,
+                in_bytes(one.reserved_space, root) or in_bytes(one.keep_bytes, root),
+                in_bytes(one.max_used_space, root),
+                in_bytes(one.min_free_space, root),
+            )
+            for one in oci.gc_policy
+        )
+    given = keep or in_bytes(oci.reserved_space, root) or in_bytes(oci.keep_storage, root)
+    return defaults(root, given, in_bytes(oci.max_used_space, root), in_bytes(oci.min_free_space, root))
+
+
+def defaults(root: str, reserved: int = 0, most: int = 0, free: int = 0) -> tuple[GcPolicy, ...]:
+    """First what is easily made again and was unused for two days, then what was unused for sixty, then the most."""
+    if not (reserved or most or free):
+        size = disk_size(root)
+        reserved = min(_percent(size, 10), 10_000_000_000)
+        most = min(_percent(size, 60), 100_000_000_000)
+        free = _percent(size, 20)
+    easily = GcPolicy((_EASILY_MADE,), keep_duration=48 * HOUR, max_used_space=512_000_000)
+    limits = GcPolicy(reserved_space=reserved, max_used_space=most, min_free_space=free)
+    return easily, evolve(limits, keep_duration=60 * 24 * HOUR), limits, evolve(limits, all=True)
+
+
+def _percent(size: int, percents: int) -> int:
+    return (size * percents // 100 // (1 << 30) + 1) * 1_000_000_000 if size else 2_000_000_000

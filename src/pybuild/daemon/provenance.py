@@ -1,0 +1,233 @@
+"""SLSA provenance of a build: what was built from what, how it was asked for, and when, in the two versions of the
+schema that BuildKit writes.
+
+With `mode=min` build arguments, labels, secrets and agents stay out of it, and the steps.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from pybuild.compiler import platforms
+from pybuild.compiler.llb.encode import encode_definition
+from pybuild.compiler.protos import ops_pb2
+from pybuild.daemon.buildsteps import Steps, sources_of
+from pybuild.daemon.capture import Capture, redacted
+from pybuild.lang.booleans import truth
+from pybuild.lang.diagnostics import UsageError
+from pybuild.runtime.image.gojson import indented
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybuild.compiler.graph import Edge
+
+V1, V02 = "v1", "v0.2"
+PREDICATES = {V1: "https://slsa.dev/provenance/v1", V02: "https://slsa.dev/provenance/v0.2"}
+_BUILD_TYPES = {
+    V1: "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+    V02: "https://mobyproject.org/buildkit@v1",
+}
+_KEY = "https://mobyproject.org/buildkit@v1#"
+_PRIVATE = ("build-arg:", "label:")
+
+
+@frozen
+class Asked:
+    """How provenance is wanted, as its attributes say."""
+
+    version: str = V1
+    full: bool = True
+    inline_only: bool = False
+    reproducible: bool = False
+    builder: str = ""
+    filename: str = "provenance.json"
+
+    @property
+    def predicate_type(self) -> str:
+        return PREDICATES[self.version]
+
+
+@frozen
+class Run:
+    """One build: when it began (seconds since 1970) and what it is called."""
+
+    id: str
+    started: float
+
+
+def process_start() -> float:
+    """When this process began, which does one build and nothing else."""
+    with open("/proc/self/stat", "rb") as file:
+        ticks = int(file.read().rpartition(b") ")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
+
+
+def asked_of(attributes: Mapping[str, str]) -> Asked:
+    """Raises UsageError for what can't be meant."""
+    version, mode = attributes.get("version", V1), attributes.get("mode", "max")
+    if not version:
+        raise UsageError("provenance SLSA version cannot be empty", help=f"give {V1} or {V02}")
+    if version not in PREDICATES:
+        raise UsageError(f"invalid provenance SLSA version: {version}", help=f"give {V1} or {V02}")
+    if mode not in ("min", "max", "full"):
+        raise UsageError(f'invalid mode "{mode}"', help="give min or max")
+    reproducible = attributes.get("reproducible", "false")
+    if truth(reproducible) is None:
+        raise UsageError(f'failed to parse reproducible flag "{reproducible}"', help="give true or false")
+    return Asked(
+        version=version,
+        full=mode != "min",
+        inline_only=truth(attributes.get("inline-only", "")) is True,
+        reproducible=truth(reproducible) is True,
+        builder=attributes.get("builder-id", ""),
+        filename=attributes.get("filename") or "provenance.json",
+    )
+
+
+def predicate(asked: Asked, found: Capture, edge: Edge | None, run: Run) -> bytes:
+    """The predicate of a state, as JSON."""
+    steps = sources = None
+    if asked.full:
+        definition = ops_pb2.Definition.FromString(encode_definition(edge))
+        made = Steps(definition)
+        steps = {"llbDefinition": made.definition, "digestMapping": made.mapping}
+        sources = sources_of(definition, made)
+    make = _FORMS[asked.version]
+    return indented(
+        make(asked, _Facts(asked, found, run), steps if steps and any(steps.values()) else None, sources)
+    )
+
+
+class _Facts:
+    """The parts that both versions have."""
+
+    def __init__(self, asked: Asked, found: Capture, run: Run) -> None:
+        args = dict(found.args)
+        self.config = _config_source(found, args)
+        source = redacted(args.get("vcs:source", ""))
+        vcs = {name[4:]: value for name, value in args.items() if name.startswith("vcs:") and value}
+        self.vcs = {**vcs, "source": source} if source else vcs
+        args = {name: value for name, value in args.items() if not name.startswith("vcs:")}
+        self.complete = bool(found.frontend)
+        if not asked.full:
+            kept = {name: value for name, value in args.items() if not name.startswith(_PRIVATE)}
+            self.complete = self.complete and kept == args
+            args = kept
+        self.request = _without_empty(
+            {
+                "frontend": found.frontend,
+                "args": dict(sorted(args.items())),
+                "secrets": _ids(found.secrets) if asked.full else [],
+                "ssh": _ids(found.agents) if asked.full else [],
+                "locals": [{"name": name} for name in sorted(found.locals)],
+            }
+        )
+        self.materials = [
+            _without_empty({"uri": one.uri, "digest": dict(one.digest)}) for one in found.materials
+        ]
+        self.all_materials = not (found.incomplete or found.locals)
+        self.hermetic = self.all_materials and not found.network
+        self.platform = platforms.format(platforms.normalize(platforms.default()))
+        self.id = run.id
+        self.started, self.finished = _time(run.started), _time(time.time())
+
+
+def _config_source(found: Capture, args: dict[str, str]) -> dict[str, object]:
+    """Where the build file comes from, taken out of `args`; its file by the key `path`."""
+    key = args.get("contextkey") or "context"
+    if key not in args and args.get("input:context"):
+        key = "input:context"
+    source: dict[str, object] = {}
+    uri = args.pop(key, "")
+    if uri:
+        material = found.material(uri)
+        source["uri"] = redacted(uri)
+        if material is not None:
+            source["digest"] = dict(material.digest)
+    name = args.pop("filename", "")
+    if name:
+        source["path"] = name
+    return source
+
+
+def _v1(
+    asked: Asked, facts: _Facts, steps: Mapping[str, object] | None, sources: Mapping[str, object] | None
+) -> dict[str, object]:
+    internal: dict[str, object] = {"buildConfig": steps} if steps else {}
+    metadata = {
+        "invocationID": facts.id,
+        "startedOn": facts.started,
+        "finishedOn": facts.finished,
+        "buildkit_metadata": _without_empty({"vcs": facts.vcs, "source": sources}),
+        "buildkit_hermetic": facts.hermetic,
+        "buildkit_completeness": {"request": facts.complete, "resolvedDependencies": facts.all_materials},
+        "buildkit_reproducible": asked.reproducible,
+    }
+    dropped = ("buildkit_hermetic", "buildkit_reproducible")
+    return {
+        "buildDefinition": {
+            "buildType": _BUILD_TYPES[V1],
+            **_without_empty({"resolvedDependencies": facts.materials}),
+            "externalParameters": {"configSource": facts.config, "request": facts.request},
+            "internalParameters": {**internal, "builderPlatform": facts.platform},
+        },
+        "runDetails": {
+            "builder": {"id": asked.builder},
+            "metadata": {name: one for name, one in metadata.items() if one or name not in dropped},
+        },
+    }
+
+
+def _v02(
+    asked: Asked, facts: _Facts, steps: Mapping[str, object] | None, sources: Mapping[str, object] | None
+) -> dict[str, object]:
+    config = {("entryPoint" if name == "path" else name): value for name, value in facts.config.items()}
+    complete = {"parameters": facts.complete, "environment": True, "materials": facts.all_materials}
+    return {
+        "builder": {"id": asked.builder},
+        "buildType": _BUILD_TYPES[V02],
+        **_without_empty({"materials": facts.materials}),
+        "invocation": {
+            "configSource": config,
+            "parameters": facts.request,
+            "environment": {"platform": facts.platform},
+        },
+        **({"buildConfig": steps} if steps else {}),
+        "metadata": {
+            "buildInvocationID": facts.id,
+            "buildStartedOn": facts.started,
+            "buildFinishedOn": facts.finished,
+            "completeness": complete,
+            "reproducible": asked.reproducible,
+            _KEY + "metadata": _without_empty({"vcs": facts.vcs, "source": sources}),
+            **({_KEY + "hermetic": True} if facts.hermetic else {}),
+        },
+    }
+
+
+_FORMS: Mapping[
+    str,
+    Callable[[Asked, _Facts, Mapping[str, object] | None, Mapping[str, object] | None], dict[str, object]],
+] = {V1: _v1, V02: _v02}
+
+
+def _ids(known: Mapping[str, bool]) -> list[dict[str, object]]:
+    return [{"id": id, **({"optional": True} if known[id] else {})} for id in sorted(known)]
+
+
+def _without_empty(value: Mapping[str, object]) -> dict[str, object]:
+    return {name: one for name, one in value.items() if one}
+
+
+def _time(seconds: float) -> str:
+    """RFC 3339 in UTC, to the nanosecond as Go writes it."""
+    whole, fraction = divmod(round(seconds * 1_000_000_000), 1_000_000_000)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{text}.{fraction:09d}".rstrip("0").rstrip(".") + "Z"

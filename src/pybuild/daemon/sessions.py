@@ -1,0 +1,233 @@
+"""Sessions of clients: HTTP/2 connections inside `Control.Session`, in which the daemon is the client.
+
+Workers call services of a session over the door's inner socket, one connection a call. Over it go records: a byte for
+the kind, four for the length (big end first), and that many bytes.
+
+    to the door     CALL   {"session": ID, "method": "/package.Service/Name", "metadata": [[name, value], …]} as JSON
+                    DATA   messages, as gRPC frames them
+                    END    no more of them; a connection that closes cancels the call
+    to the worker   DATA   messages, as gRPC frames them, cut anywhere
+                    END    {"code": number, "message": text, "details": base64} as JSON; {"lost": text} where there
+                           is no such session
+
+Without a method the answer is what the session offers: {"methods": […], "shared_key", "name", "id"}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from contextlib import suppress
+
+from pybuild.compiler.protos.control_pb2 import BytesMessage
+from pybuild.daemon.grpcframes import OK, UNIMPLEMENTED, Status, request_headers, status_of
+from pybuild.daemon.http2 import BadPeer, Connection
+from pybuild.daemon.proxy import only
+from pybuild.runtime.session.doorcalls import CALL, DATA, END, LONGEST, head
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import Any
+
+    from pybuild.daemon.http2 import Call
+    from pybuild.daemon.proxy import Context
+
+WAIT = 5.0
+"""Seconds that a call waits for its session."""
+EVERY = 5.0
+SILENCE = 15.0
+"""Seconds between health checks, and without an answer after which a session is dropped."""
+SMALL, FEW, MOMENT = 4096, 64, 0.001
+"""Bytes of a piece that is small, how many may come one by one, and seconds that the next ones wait for others."""
+BUFFER = 1 << 20
+"""Bytes of a worker that may wait."""
+_HEADER = "x-docker-expose-session-"
+_HEALTH = "/grpc.health.v1.Health/Check"
+_EMPTY_MESSAGE = bytes(5)
+
+
+class ClientSession:
+    """One session that is open. `methods` are what the client offers."""
+
+    def __init__(self, context: Context) -> None:
+        self.id = only(context, _HEADER + "uuid")
+        self.name = only(context, _HEADER + "name")
+        self.shared_key = only(context, _HEADER + "sharedkey")
+        self.methods = [
+            str(value) for key, value in context.invocation_metadata() or () if key == _HEADER + "grpc-method"
+        ]
+        self.connection = Connection()
+
+    def facts(self) -> dict[str, object]:
+        """What a worker is told of it."""
+        return {"methods": self.methods, "shared_key": self.shared_key, "name": self.name, "id": self.id}
+
+
+class Sessions:
+    """Those of all clients, by ID. Close it."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, ClientSession] = {}
+        self._changed = asyncio.Condition()
+        self._inner: asyncio.Server | None = None
+
+    async def listen(self, path: str) -> None:
+        """Answer workers at a unix socket."""
+        self._inner = await asyncio.start_unix_server(self._answer, path, limit=BUFFER)
+
+    async def serve(self, requests: AsyncIterator[BytesMessage], context: Context) -> None:
+        """The whole of one `Control.Session` call."""
+        session = ClientSession(context)
+        async with self._changed:
+            self._open[session.id] = session
+            self._changed.notify_all()
+        tasks = [
+            asyncio.create_task(_inward(requests, session.connection)),
+            asyncio.create_task(_outward(session.connection, context)),
+            asyncio.create_task(_watch(session.connection)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if self._open.get(session.id) is session:
+                del self._open[session.id]
+            session.connection.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def get(self, id: str) -> ClientSession | None:
+        """The session, for which this waits; None if there is none. What stands before a colon tells vertices
+        apart and is no part of the ID."""
+        _, colon, rest = id.partition(":")
+        id = rest if colon and rest else id
+
+        async def found() -> ClientSession:
+            async with self._changed:
+                await self._changed.wait_for(lambda: id in self._open)
+                return self._open[id]
+
+        try:
+            return await asyncio.wait_for(found(), WAIT)
+        except TimeoutError:
+            return None
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._inner is not None:
+            self._inner.close()
+
+    # Workers
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of a worker's."""
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                kind, asked = await _record(reader)
+                if kind == CALL:
+                    await self._carry_out(json.loads(asked), reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _carry_out(
+        self, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        session = await self.get(asked["session"])
+        if session is None:
+            missing = f"no active session for {asked['session']}: context deadline exceeded"
+            await _end(writer, {"lost": missing})
+        elif not asked["method"]:
+            await _end(writer, session.facts())
+        else:
+            headers = request_headers(asked["method"], [(name, value) for name, value in asked["metadata"]])
+            call = session.connection.call(headers)
+            pusher = asyncio.create_task(_push(reader, call))
+            try:
+                await _deliver(call, writer)
+                await _end(writer, _told(status_of(call)))
+            finally:
+                call.cancel()
+                pusher.cancel()
+                await asyncio.gather(pusher, return_exceptions=True)
+
+
+async def _deliver(call: Call, writer: asyncio.StreamWriter) -> None:
+    """What a client answers. Many small pieces are gathered for a moment: each would wake the worker."""
+    small = 0
+    while data := await call.receive():
+        writer.write(head(DATA, len(data)) + data)
+        await writer.drain()
+        small = small + 1 if len(data) < SMALL else 0
+        if small > FEW:
+            await asyncio.sleep(MOMENT)
+
+
+async def _push(reader: asyncio.StreamReader, call: Call) -> None:
+    """What a worker sends; without an end the call is cancelled."""
+    try:
+        while True:
+            kind, data = await _record(reader)
+            if kind == DATA:
+                await call.send(data)
+            elif kind == END:
+                await call.send(b"", end=True)
+    except (OSError, asyncio.IncompleteReadError):
+        call.cancel()
+
+
+async def _record(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    start = await reader.readexactly(5)
+    length = int.from_bytes(start[1:], "big")
+    if length > LONGEST:
+        raise OSError(f"a record of {length} bytes")
+    return start[0], await reader.readexactly(length)
+
+
+async def _end(writer: asyncio.StreamWriter, facts: dict[str, object]) -> None:
+    data = json.dumps(facts).encode()
+    writer.write(head(END, len(data)) + data)
+    await writer.drain()
+
+
+def _told(status: Status) -> dict[str, object]:
+    return {
+        "code": status.code,
+        "message": status.message,
+        "details": base64.b64encode(status.details).decode("ascii"),
+    }
+
+
+async def _inward(requests: AsyncIterator[BytesMessage], connection: Connection) -> None:
+    with suppress(BadPeer):
+        async for message in requests:
+            await connection.feed(message.data)
+
+
+async def _outward(connection: Connection, context: Context) -> None:
+    async for data in connection.outgoing():
+        await context.write(BytesMessage(data=data))
+
+
+async def _watch(connection: Connection) -> None:
+    """Ends when the client has not answered for too long. One without the service of health answers as well."""
+    while True:
+        await asyncio.sleep(EVERY)
+        call = connection.call(request_headers(_HEALTH))
+        try:
+            async with asyncio.timeout(SILENCE):
+                await call.send(_EMPTY_MESSAGE, end=True)
+                while await call.receive():
+                    pass
+        except TimeoutError:
+            return
+        if status_of(call).code not in (OK, UNIMPLEMENTED):
+            return

@@ -1,0 +1,130 @@
+"""One Solve, the whole of it, in the worker: from the request to the answer.
+
+engine   = Engine(…)                        in the build's namespaces, on the shared store, for the client's session
+result   = a definition's state, or what a frontend makes, or what the client returns over LLBBridge
+answer   = export(result, …)                images, archives and files, pushed or sent to the client
+"""
+
+from __future__ import annotations
+
+from pybuild.compiler.gateway import Request, Result
+from pybuild.daemon import caches, exporting
+from pybuild.daemon.asked import asked_of
+from pybuild.daemon.entitlements import granted
+from pybuild.daemon.policing import policy_of
+from pybuild.daemon.progress import Progress
+from pybuild.daemon.workerrecord import worker_platforms, worker_record
+from pybuild.frontends.registry import open_gateway
+from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.bridge.caller import Caller
+from pybuild.runtime.bridge.results import edge_of
+from pybuild.runtime.engine import Engine, EngineOptions
+from pybuild.runtime.progress.observer import Tracked
+from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
+from pybuild.runtime.sandbox.surroundings import Dns, Surroundings
+from pybuild.runtime.session.doorcalls import DoorSessions
+from pybuild.runtime.session.sessionclient import SessionClient
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.protos.control_pb2 import SolveRequest
+    from pybuild.compiler.protos.worker_pb2 import WorkerRecord
+    from pybuild.daemon.settings import Settings
+    from pybuild.daemon.worker import Client, Task
+    from pybuild.runtime.bridge.gateway import Gateway
+
+
+def solve(task: Task, client: Client, settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
+    """The exporter's response, and further facts. Raises UserError, Cancelled."""
+    asked = asked_of(task["request"])
+    request = asked.request
+    sessions = DoorSessions(task["door"])
+    progress = Progress(lambda data: client.tell(("status", data)))
+    options = _options(request, settings, SessionClient(sessions, request.Session, client.cancellation))
+    engine = Engine(options, progress, client.cancellation)
+    try:
+        client.outlasts = lambda: engine.outlasting
+        client.started()
+        progress.start()
+        exporting.check(request)
+        for name in asked.unexported:
+            _fail_vertex(progress, f"exporting cache to {name}", "this daemon writes no caches of this type")
+        imports = caches.Imports(request, engine, sessions, progress)
+        imports((one.Type, one.Attrs) for one in request.Cache.Imports)
+        policies = policy_of(request, sessions)
+        worker = worker_record(settings)
+        gateway = open_gateway(
+            engine,
+            progress,
+            enabled=settings.frontends,
+            caller=_caller(request, worker),
+            repositories=settings.repositories,
+            policy=policies,
+            imports=imports,
+        )
+        if request.Frontend or request.HasField("Definition"):
+            result = gateway.solve(_request(request))
+        else:
+            inputs = {name: edge_of(one) for name, one in request.FrontendInputs.items()}
+            result = _from_client(gateway.with_inputs(inputs), worker, task, client)
+        return exporting.export(request, result, gateway, sessions, progress)
+    finally:
+        engine.close()
+        sessions.close()
+        progress.close()
+
+
+def _options(request: SolveRequest, settings: Settings, client: SessionClient) -> EngineOptions:
+    return EngineOptions(
+        settings.root,
+        client=client,
+        pull=True,
+        allow=granted(request.Entitlements, settings),
+        parallelism=settings.parallelism,
+        hosts=Hosts(RegistryConfig(host, **given) for host, given in settings.registries),
+        outlasting=True,
+        surroundings=Surroundings(
+            isolate=settings.network == "bridge",
+            host_network=settings.network == "host",
+            dns=Dns(*settings.dns) if any(settings.dns) else None,
+            cgroup_parent=settings.cgroup_parent,
+            devices=settings.devices,
+        ),
+    )
+
+
+def _request(request: SolveRequest) -> Request:
+    """Raises DefinitionError."""
+    return Request(
+        edge=edge_of(request.Definition),
+        frontend=request.Frontend,
+        options=dict(request.FrontendAttrs),
+        inputs={name: edge_of(one) for name, one in request.FrontendInputs.items()},
+    )
+
+
+def _caller(request: SolveRequest, worker: WorkerRecord) -> Caller:
+    """What frontends are told of this daemon."""
+    return Caller(request.Session, worker.ID, dict(worker.Labels), worker_platforms(worker))
+
+
+def _from_client(gateway: Gateway, worker: WorkerRecord, task: Task, client: Client) -> Result:
+    """What a frontend in the client returns over LLBBridge, which is served at the task's `bridge`. The socket lasts
+    until the worker ends, as the door may not have read all answers yet."""
+    from pybuild.runtime.bridge import service
+
+    served = service.serve(gateway, task["bridge"], worker=worker)
+    try:
+        client.tell(("bridge",))
+        return served.outcome.wait(client.cancellation)
+    finally:
+        served.finish()
+        client.tell(("returned",))
+
+
+def _fail_vertex(progress: Progress, name: str, why: str) -> None:
+    try:
+        with Tracked(progress, name):
+            raise UserError(why)
+    except UserError:
+        pass

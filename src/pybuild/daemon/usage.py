@@ -1,0 +1,127 @@
+"""What a worker does with the store: tell what lies in it, and remove it, asked for or by the daemon's policies."""
+
+from __future__ import annotations
+
+from time import time
+
+from attrs import frozen
+
+from pybuild.compiler.protos.control_pb2 import DiskUsageRequest, PruneRequest, UsageRecord
+from pybuild.runtime.content import usage
+from pybuild.runtime.content.prune import Rule, parsed, prune
+from pybuild.runtime.engine import Engine, EngineOptions
+from pybuild.runtime.progress.observer import Observer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pybuild.daemon.policies import GcPolicy
+    from pybuild.daemon.settings import Settings
+    from pybuild.daemon.worker import Client, Task
+    from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.types import Snapshotter
+
+    Report = Callable[[bytes], None]
+    Record = usage.UsageRecord
+
+SECOND = 1_000_000_000
+
+
+@frozen
+class Work:
+    """An open store, and to whom it is told."""
+
+    store: Store
+    snapshotter: Snapshotter
+    report: Report
+    cancelled: Callable[[], bool]
+
+    def tell(self, record: Record) -> None:
+        self.report(message(record).SerializeToString())
+
+
+def run(task: Task, client: Client, settings: Settings) -> None:
+    """Carry out a task of the kinds `usage`, `prune` and `collect`; the door is told UsageRecords. Raises UserError,
+    before anything is done for a filter that can't be read."""
+    engine = Engine(EngineOptions(settings.root), Observer(), client.cancellation)
+    client.started()
+    try:
+        work = Work(
+            engine.store,
+            engine.snapshotter,
+            lambda record: client.tell(("record", record)),
+            client.cancellation,
+        )
+        _TASKS[task["kind"]](work, task["request"], settings)
+    finally:
+        engine.close()
+
+
+def message(record: Record) -> UsageRecord:
+    """A record in BuildKit's form."""
+    found = UsageRecord(
+        ID=record.id,
+        Mutable=record.mutable,
+        InUse=record.in_use,
+        Size=record.size,
+        Parents=record.parents,
+        UsageCount=record.uses,
+        Description=record.description,
+        RecordType=record.type,
+        Shared=record.shared,
+    )
+    found.CreatedAt.FromNanoseconds(int(record.created * SECOND))
+    if record.used is not None:
+        found.LastUsedAt.FromNanoseconds(int(record.used * SECOND))
+    return found
+
+
+def _usage(work: Work, request: bytes, settings: Settings) -> None:
+    """Without those used in the last `ageLimit` nanoseconds."""
+    asked = DiskUsageRequest.FromString(request)
+    selects = parsed(asked.filter, "diskusage")
+    since = time() - asked.ageLimit / SECOND
+    for record in usage.records(work.store):
+        if work.cancelled():
+            return
+        if asked.ageLimit and record.used is not None and record.used > since:
+            continue
+        if selects(record.field):
+            work.tell(usage.measured(work.store, record))
+
+
+def _prune(work: Work, request: bytes, settings: Settings) -> None:
+    asked = PruneRequest.FromString(request)
+    rule = Rule(
+        tuple(asked.filter),
+        asked.all,
+        asked.keepDuration / SECOND,
+        asked.reservedSpace,
+        asked.maxUsedSpace,
+        asked.minFreeSpace,
+    )
+    prune(work.store, work.snapshotter, [rule], work.tell, cancelled=work.cancelled)
+
+
+def _collect(work: Work, request: bytes, settings: Settings) -> None:
+    rules = [_rule(policy) for policy in settings.policies]
+    prune(work.store, work.snapshotter, rules, lambda record: None, cancelled=work.cancelled)
+
+
+def _rule(policy: GcPolicy) -> Rule:
+    return Rule(
+        policy.filters,
+        policy.all,
+        policy.keep_duration / SECOND,
+        policy.reserved_space,
+        policy.max_used_space,
+        policy.min_free_space,
+    )
+
+
+_TASKS: dict[str, Callable[[Work, bytes, Settings], None]] = {
+    "usage": _usage,
+    "prune": _prune,
+    "collect": _collect,
+}

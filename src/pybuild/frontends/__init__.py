@@ -1,0 +1,1 @@
+"""Frontends: from a build file to a graph, called through the gateway."""

@@ -1,0 +1,277 @@
+"""Attributes of the Dockerfile frontend, as buildx, buildctl and other clients of BuildKit write them.
+
+An attribute that no frontend knows is none of ours: clients pass those of one frontend to another. What a known one
+can't mean is refused in BuildKit's words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address
+from typing import TypeVar
+
+from attrs import field, frozen
+
+from pybuild.build.options.values import LIMITS
+from pybuild.compiler import platforms
+from pybuild.compiler.frozenmap import FrozenMap
+from pybuild.compiler.ops import HostIP, Platform, Ulimit
+from pybuild.lang.booleans import truth
+from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.lang.dockerfile.fields import BadFields, split_fields
+
+ARG = "build-arg:"
+SYNTAX = "BUILDKIT_SYNTAX"
+_MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
+_HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
+_NETWORKS = {"": "default", "sandbox": "default", "none": "none", "host": "host"}
+_PULLS = {"default": None, "pull": True, "local": False}
+"""Whether a tag that is known is asked for, by resolve mode."""
+_IMPORTERS = ("azblob", "gha", "inline", "local", "registry", "s3")
+_LARGEST = 2**63 - 1
+
+V = TypeVar("V")
+
+
+@frozen
+class Capability:
+    """What a client relies on. With `forward` a frontend that the file asks for may have it instead."""
+
+    name: str
+    forward: bool
+
+
+@frozen
+class Attributes:
+    """`context` is the address of the main context, empty where that is sent; `dockerfile_name` names the local
+    directory that holds the Dockerfile, None where one that comes with the context goes first. `multi_platform` asks
+    for results by platform. Of `no_cache`, all stages, and `no_cache_filter` one is given at most. `contexts`,
+    `inputs_metadata` (of inputs) and `shared_keys` are by name, `sessions` by local directory. `forwarded` says that
+    the file's own choice of a frontend has been followed already; `request` is a question asked in place of a
+    build."""
+
+    filename: str = "Dockerfile"
+    target: str = ""
+    build_args: Mapping[str, str] = field(factory=FrozenMap)
+    labels: Mapping[str, str] = field(factory=FrozenMap)
+    platforms: tuple[Platform, ...] = ()
+    multi_platform: bool = False
+    no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
+    resolve_mode: str = "default"
+    network: str = "default"
+    add_hosts: tuple[HostIP, ...] = ()
+    ulimits: tuple[Ulimit, ...] = ()
+    shm_size: int = 0
+    cgroup_parent: str = ""
+    hostname: str = ""
+    context: str = ""
+    context_subdir: str | None = None
+    dockerfile_name: str | None = None
+    contexts: Mapping[str, str] = field(factory=FrozenMap)
+    inputs_metadata: Mapping[str, str] = field(factory=FrozenMap)
+    shared_keys: Mapping[str, str] = field(factory=FrozenMap)
+    sessions: Mapping[str, str] = field(factory=FrozenMap)
+    capabilities: tuple[Capability, ...] = ()
+    forwarded: bool = False
+    request: str | None = None
+
+    @property
+    def pull(self) -> bool | None:
+        """Whether tags are asked for that are known, None where the builder may choose."""
+        return _PULLS[self.resolve_mode]
+
+
+def parse_attributes(options: Mapping[str, str]) -> Attributes:
+    """Raises UsageError for a value of a known attribute that can't be meant."""
+    _refuse_removed(options)
+    _check_cache_imports(options)
+    _check_attestations(options)
+    args = _below(options, ARG)
+    wanted = tuple(_platforms(options.get("platform", "")))
+    every, some = _no_cache(options)
+    return Attributes(
+        filename=options.get("filename") or "Dockerfile",
+        target=options.get("target", ""),
+        build_args=args,
+        labels=_below(options, "label:"),
+        platforms=wanted,
+        multi_platform=_multi_platform(options, args),
+        no_cache=every,
+        no_cache_filter=some,
+        resolve_mode=_resolve_mode(options.get("image-resolve-mode", "")),
+        network=_network(options.get("force-network-mode", "")),
+        add_hosts=_listed(options, "add-hosts", "additional hosts", _host),
+        ulimits=_listed(options, "ulimit", "ulimit", _ulimit),
+        shm_size=_shm_size(options.get("shm-size", "")),
+        cgroup_parent=options.get("cgroup-parent", ""),
+        hostname=args.get(_HOSTNAME) or options.get("hostname", ""),
+        context=options.get(options.get("contextkey", "context"), ""),
+        context_subdir=options.get("contextsubdir"),
+        dockerfile_name=options.get("dockerfilekey"),
+        contexts=_below(options, "context:"),
+        inputs_metadata=_below(options, "input-metadata:"),
+        shared_keys=_below(options, "sharedkey:localdir:"),
+        sessions=_below(options, "local-sessionid:"),
+        capabilities=tuple(_capabilities(options.get("frontend.caps", ""))),
+        forwarded="cmdline" in options,
+        request=options.get("requestid"),
+    )
+
+
+def _below(options: Mapping[str, str], prefix: str) -> FrozenMap[str]:
+    return FrozenMap(
+        {name[len(prefix) :]: value for name, value in options.items() if name.startswith(prefix)}
+    )
+
+
+def _refuse_removed(options: Mapping[str, str]) -> None:
+    if options.get("override-copy-image"):
+        raise UsageError('support for "override-copy-image" was removed in BuildKit 0.11')
+    if truth(options.get(ARG + "BUILDKIT_DISABLE_FILEOP", "")):
+        raise UsageError('support for "BUILDKIT_DISABLE_FILEOP" build-arg was removed in BuildKit 0.11')
+    automount = next((name for name in options if name.startswith("automount:")), None)
+    if automount is not None:
+        raise UsageError(
+            f"mounts for all steps ({automount}) are not supported by this version of pybuild",
+            help="write RUN --mount in the Dockerfile",
+        )
+
+
+def _platforms(text: str) -> Iterator[Platform]:
+    """Each once, in the order in which they are asked for."""
+    seen = set()
+    for word in text.split(",") if text else ():
+        try:
+            platform = platforms.parse(word)
+        except platforms.BadPlatform as error:
+            raise _failed(f"parse target platform {word}", error.diagnostic.buildkit) from None
+        if platform not in seen:
+            seen.add(platform)
+            yield platform
+
+
+def _multi_platform(options: Mapping[str, str], args: Mapping[str, str]) -> bool:
+    several = "," in options.get("platform", "")
+    text = args.get(_MULTI_PLATFORM) or options.get("multi-platform", "")
+    if not text:
+        return several
+    asked = truth(text)
+    if asked is None:
+        raise UsageError(f"invalid boolean value for multi-platform: {text}", help="give true or false")
+    if several and not asked:
+        raise UsageError(
+            "conflicting config: returning multiple target platforms is not allowed", help="give one platform"
+        )
+    return asked
+
+
+def _no_cache(options: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
+    """Whether no stage uses the cache, and which do not."""
+    text = options.get("no-cache")
+    if text is None:
+        return False, ()
+    return not text, tuple(text.split(",")) if text else ()
+
+
+def _resolve_mode(text: str) -> str:
+    if (text or "default") not in _PULLS:
+        raise UsageError(f"invalid image-resolve-mode: {text}", help="give one of " + ", ".join(_PULLS))
+    return text or "default"
+
+
+def _network(text: str) -> str:
+    if text not in _NETWORKS:
+        raise UsageError(f"invalid netmode {text}", help="give one of sandbox, none, host")
+    return _NETWORKS[text]
+
+
+def _listed(options: Mapping[str, str], name: str, what: str, read: Callable[[str], V]) -> tuple[V, ...]:
+    """The fields of a value in CSV."""
+    text = options.get(name, "")
+    if not text:
+        return ()
+    try:
+        return tuple(read(one) for one in split_fields(text))
+    except (BadFields, ValueError) as error:
+        raise _failed(f"parse {what}", str(error)) from None
+
+
+def _host(text: str) -> HostIP:
+    name, equals, address = text.lower().partition("=")
+    if not equals:
+        raise ValueError(f"invalid key-value pair {text}")
+    try:
+        return HostIP(name, str(ip_address(address)))
+    except ValueError:
+        raise ValueError(f"failed to parse IP {address}") from None
+
+
+def _ulimit(text: str) -> Ulimit:
+    name, equals, values = text.partition("=")
+    if not equals:
+        raise ValueError(f"invalid ulimit argument: {text}")
+    if name not in LIMITS:
+        raise ValueError(f"invalid ulimit type: {name}")
+    soft, colon, hard = values.partition(":")
+    limit = Ulimit(name, _int64(soft), _int64(hard if colon else soft))
+    if limit.hard != -1 and (limit.soft > limit.hard or limit.soft == -1):
+        raise ValueError(
+            f"ulimit soft limit must be less than or equal to hard limit: {limit.soft} > {limit.hard}"
+        )
+    return limit
+
+
+def _shm_size(text: str) -> int:
+    try:
+        return _int64(text) if text else 0
+    except ValueError as error:
+        raise _failed("parse shm size", str(error)) from None
+
+
+def _int64(text: str) -> int:
+    """A decimal number as Go's `strconv.ParseInt` reads it."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not (digits.isascii() and digits.isdecimal()):
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(digits.lstrip("0")) > 19 or not -_LARGEST - 1 <= int(text) <= _LARGEST:
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return int(text)
+
+
+def _capabilities(text: str) -> Iterator[Capability]:
+    for word in text.split(",") if text else ():
+        yield Capability(word.partition("+")[0], "+forward" in word)
+
+
+def _check_cache_imports(options: Mapping[str, str]) -> None:
+    """Imports only make a build faster: what this builder can't read is no error, what no builder can is one."""
+    text = options.get("cache-imports", "")
+    if not text:
+        return
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _failed(f"unmarshal cache-imports ({json.dumps(text)})", str(error)) from None
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise _failed(f"unmarshal cache-imports ({json.dumps(text)})", "it is no list of objects")
+    for entry in entries:
+        kind = entry.get("Type", entry.get("type", ""))
+        if kind not in _IMPORTERS:
+            raise UsageError(f"unknown cache importer: {kind}", help="give one of " + ", ".join(_IMPORTERS))
+
+
+def _check_attestations(options: Mapping[str, str]) -> None:
+    """Who exports reads them; here they only must be well formed."""
+    for name, value in options.items():
+        kind = name.removeprefix("attest:").removeprefix(ARG + "BUILDKIT_ATTEST_").lower()
+        if kind != name.lower() and value:
+            try:
+                split_fields(value)
+            except BadFields as error:
+                raise _failed(f"parse {kind}", str(error)) from None
+
+
+def _failed(what: str, why: str) -> UserError:
+    return UsageError(f"failed to {what}: {why}")

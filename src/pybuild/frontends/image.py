@@ -1,0 +1,100 @@
+"""`gateway.v0`: the frontend that an image holds, found by what the request's `source` says and run for it.
+
+A named context called as the source takes the image's place, else its registry is asked, for this machine's platform.
+Rules and messages are those of BuildKit's `frontend/gateway`. Needs the extra `pybuild[buildkit]`.
+"""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from pybuild.compiler import image, platforms, reference
+from pybuild.compiler.lower.dockerfile.contexts import NamedContexts
+from pybuild.compiler.lower.dockerfile.pending import settle
+from pybuild.compiler.lower.images import pinned
+from pybuild.compiler.options import Options
+from pybuild.compiler.state import State
+from pybuild.frontends.attributes import parse_attributes
+from pybuild.frontends.bridge import GatewayBridge, layouts
+from pybuild.frontends.extra import need_extra
+from pybuild.frontends.named_contexts import named_states
+from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.runtime.bridge.caller import Caller
+from pybuild.runtime.bridge.external import FrontendImage, run_frontend
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.compiler.gateway import Request, Result
+    from pybuild.compiler.lower.dockerfile import Lowered
+    from pybuild.runtime.bridge.gateway import Gateway
+
+_SOURCE = "source"
+_DEVELOPMENT = "gateway-devel"
+_RECORD = "frontend"
+_MODULES = ("grpc", "google.protobuf", "google.rpc")
+
+
+@frozen
+class ExternalFrontends:
+    """Runs frontends that are images for a build. `repositories` are those that their images may be of, any without
+    one."""
+
+    caller: Caller = field(factory=Caller)
+    repositories: tuple[str, ...] = ()
+
+    def solve(self, request: Request, gateway: Gateway) -> Result:
+        """What the frontend makes of the request. Raises UserError, Cancelled."""
+        if _DEVELOPMENT in request.options:
+            raise UsageError("development gateway is no longer supported", help=f"leave out {_DEVELOPMENT}")
+        source = request.options.get(_SOURCE)
+        if source is None:
+            raise UsageError(
+                "no source specified for gateway", help="name the frontend's image as source=REF"
+            )
+        self._check(source)
+        need_extra(f"the frontend {source} is an image, and running one", _MODULES)
+        return run_frontend(find_image(source, request, gateway), request, gateway, self.caller)
+
+    def _check(self, source: str) -> None:
+        """Raises UserError for an image that must not be run."""
+        allowed = {reference.parse(one).name for one in self.repositories}
+        if allowed and reference.parse(source).name not in allowed:
+            raise UserError(
+                f"'{source}' is not an allowed gateway source", help="allowed are " + ", ".join(allowed)
+            )
+
+
+def find_image(source: str, request: Request, gateway: Gateway) -> FrontendImage:
+    """The image that `source` names in a request. Raises UserError, Cancelled."""
+    here = platforms.default()
+    attributes = parse_attributes(request.options)
+    stored = layouts(attributes.contexts)
+    bridge = GatewayBridge(gateway, stored, pull=attributes.pull)
+    contexts = {name: f"oci-layout://{one.ref}" for name, one in stored.items()}
+    named = NamedContexts(
+        {**attributes.contexts, **contexts},
+        here,
+        named_states(attributes, request.inputs),
+        sessions=attributes.sessions,
+        shared_keys=attributes.shared_keys,
+    )
+    found = named.find(source, here)
+    if found is not None:
+        loaded = found.load(bridge, lambda: ("/",), _no_target)
+        config = loaded.image if loaded.image is not None else image.empty(here)
+        return FrontendImage(source, settle(loaded.files), config, _digest(found.source))
+    ref = reference.parse(source).canonical
+    resolved = bridge.resolve_image(ref, here, log_name=f"resolve image config for docker-image://{ref}")
+    state = State.image(pinned(resolved), record_type=_RECORD, options=Options(platform=here))
+    return FrontendImage(source, state.edge, image.parse(resolved.config), resolved.digest)
+
+
+def _digest(context: str) -> str:
+    """That of an image which a context names by it."""
+    return context.rpartition("@")[2] if "@sha256:" in context else ""
+
+
+def _no_target(stage: str, key: str) -> Lowered:
+    raise UsageError(
+        f"unsupported context source target for {key}", help="a frontend is an image or a directory"
+    )

@@ -1,0 +1,202 @@
+"""What a Dockerfile build reads before anything is lowered: the Dockerfile, the ignore patterns, the main context.
+
+Each comes from a state: one that the client gave by name, one at an address, or a directory of its session. The rules
+and the names of the vertices are those of BuildKit's `frontend/dockerui`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import overload
+
+from attrs import frozen
+
+from pybuild.build.inputs import DOCKERFILES, LARGEST_FILE
+from pybuild.compiler.bridge import Bridge
+from pybuild.compiler.contextfile import read_context_file
+from pybuild.compiler.giturl import parse_git_ref
+from pybuild.compiler.graph import Edge
+from pybuild.compiler.llb.encode import encode_definition
+from pybuild.compiler.lower.recipe.embedded import nothing
+from pybuild.compiler.options import Options
+from pybuild.compiler.remote import FILE, git_state, http_context
+from pybuild.compiler.state import State, copy
+from pybuild.compiler.urls import is_http
+from pybuild.frontends.attributes import Attributes
+from pybuild.lang.booleans import truth
+from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
+from pybuild.lang.dockerfile.ignore import read_patterns
+from pybuild.lang.dockerfile.parse import decode
+from pybuild.lang.source import Source
+
+CONTEXT = "context"
+"""The local directory, and the input, that the main context is."""
+_DOCKERFILE = "dockerfile"
+_IGNORE = ".dockerignore"
+
+
+@frozen
+class Inputs:
+    """`data` is the Dockerfile as it was read, `source` its text, `vertex` the digest of what it was read from.
+    `context` is the main context where that is no directory of the session, else `excludes` are what is left out of
+    it; they are read when they are first looked at."""
+
+    data: bytes
+    source: Source
+    vertex: str
+    context: Edge | None = None
+    excludes: Sequence[str] = ()
+
+
+class Patterns(Sequence[str]):
+    """Patterns of an ignore file that is read when the first of them is wanted: a build that copies nothing needs
+    no context."""
+
+    def __init__(self, read: Callable[[], Sequence[str]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _found(self) -> Sequence[str]:
+        return self._read()
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        return self._found[index]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+@frozen
+class _Place:
+    """Where the files are: the main context, and what holds the Dockerfile `filename`; None stands for the client's
+    directories."""
+
+    context: Edge | None
+    dockerfile: Edge | None
+    filename: str
+
+
+def read_inputs(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bridge) -> Inputs:
+    """Find and read what the build needs; `given` are the states that came with the request. Raises UserError."""
+    place = _place(attributes, given, bridge)
+    edge = place.dockerfile or _dockerfile_directory(attributes, place.filename)
+    with _doing("failed to read dockerfile: "):
+        data = _read_dockerfile(edge, place.filename, bridge)
+    decoded = decode(place.filename, data)
+    source = Source(decoded.name, decoded.text, definition=encode_definition(edge))
+    excludes: Sequence[str] = ()
+    if place.context is None:
+        excludes = Patterns(partial(_excludes, attributes, edge, place.filename + _IGNORE, bridge))
+    return Inputs(data, source, edge.vertex.digest, place.context, excludes)
+
+
+@contextmanager
+def _doing(what: str) -> Iterator[None]:
+    """Errors say to clients what was being done."""
+    try:
+        yield
+    except Cancelled:
+        raise
+    except UserError as error:
+        from pybuild.runtime.bridge.statuses import SourceFailed
+
+        raise SourceFailed(error, "", what) from None
+
+
+def _place(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bridge) -> _Place:
+    context: Edge | None = None
+    dockerfile: Edge | None = None
+    filename = attributes.filename
+    repository = parse_git_ref(attributes.context)
+    if repository is not None:
+        name = f"[internal] load git source {attributes.context}"
+        keep = truth(attributes.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", ""))
+        mtime = "commit" if attributes.build_args.get("SOURCE_DATE_EPOCH") else ""
+        context = dockerfile = git_state(repository, name, keep_git_dir=bool(keep), mtime=mtime).edge
+    elif is_http(attributes.context):
+        with _doing("failed to read downloaded context: "):
+            state, archive = http_context(attributes.context, "[internal] load remote build context", bridge)
+        context = dockerfile = state.edge
+        filename = filename if archive else FILE
+    else:
+        if _DOCKERFILE in given:
+            dockerfile = _dockerfile_given(given[_DOCKERFILE])
+        if CONTEXT in given:
+            context = given[CONTEXT] or nothing()
+    if attributes.dockerfile_name is not None:
+        dockerfile = None
+    if context is not None and attributes.context_subdir is not None:
+        part = copy(State(context), attributes.context_subdir, "/", contents_only=True)
+        context = State.scratch().file(part).edge
+    return _Place(context, dockerfile, filename)
+
+
+def _dockerfile_given(edge: Edge | None) -> Edge:
+    """Raises UserError for an empty definition: there is no Dockerfile in it."""
+    if edge is None:
+        raise UserError("invalid nil input definition to definition op: cannot marshal empty definition op")
+    return edge
+
+
+def _dockerfile_directory(attributes: Attributes, filename: str) -> Edge:
+    name = attributes.dockerfile_name or _DOCKERFILE
+    edge = State.local(
+        name,
+        follow_paths=[filename, filename + _IGNORE, *_other_casing(filename)],
+        shared_key=name,
+        session=attributes.sessions.get(name, ""),
+        differ="none",
+        options=Options(name=f"[internal] load build definition from {filename}"),
+    ).edge
+    assert edge is not None
+    return edge
+
+
+def _other_casing(filename: str) -> list[str]:
+    """`dockerfile` is found too where `Dockerfile` is asked for."""
+    directory, name = posixpath.split(filename)
+    return [posixpath.join(directory, name.lower())] if name == DOCKERFILES[0] else []
+
+
+def _read_dockerfile(edge: Edge, filename: str, bridge: Bridge) -> bytes:
+    for name in (filename, *_other_casing(filename)):
+        data = _read(edge, name, bridge)
+        if data is not None:
+            return data
+    raise UserError(
+        f"open {filename}: no such file or directory",
+        help="name the Dockerfile with -f; its path starts at the directory or the context that holds it",
+    )
+
+
+def _excludes(attributes: Attributes, dockerfile: Edge, beside: str, bridge: Bridge) -> tuple[str, ...]:
+    """The patterns of the ignore file `beside` the Dockerfile, else of the one in the main context."""
+    name, data = beside, _read(dockerfile, beside, bridge)
+    if data is None:
+        session = attributes.sessions.get(CONTEXT, "")
+        name = _IGNORE
+        try:
+            data = read_context_file(_IGNORE, bridge, context=None, local_name=CONTEXT, session=session)
+        except FileNotFoundError:
+            return ()
+    return tuple(read_patterns(data.decode("utf-8", "surrogateescape"), name))
+
+
+def _read(edge: Edge, name: str, bridge: Bridge) -> bytes | None:
+    """The file's bytes, None where it is not there. Raises UsageError for one that is no text."""
+    try:
+        data = bridge.read_file(edge, name, limit=LARGEST_FILE + 1)
+    except FileNotFoundError:
+        return None
+    if len(data) > LARGEST_FILE:
+        raise UsageError(f"{name} exceeds maximum allowed size of {LARGEST_FILE} bytes")
+    return data

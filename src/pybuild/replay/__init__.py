@@ -1,0 +1,1 @@
+"""Invocation records: a build of which nothing changed is replayed."""

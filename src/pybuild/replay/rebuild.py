@@ -1,0 +1,44 @@
+"""A build whose command means what it meant, but whose files changed: it starts from the recorded plan."""
+
+from __future__ import annotations
+
+import sys
+
+from pybuild.build.execute import BuildResult, execute, open_engine
+from pybuild.build.plan import Plan
+from pybuild.build.request import BuildRequest
+from pybuild.cli import errors
+from pybuild.cli.run_build import run_build
+from pybuild.lang.diagnostics import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.solver.types import Cancellation
+
+
+def rebuild(record: Mapping[str, Any]) -> int | None:
+    """The exit code; None for a record whose plan can't be read."""
+    try:
+        request = BuildRequest(**record["request"])
+        plan = Plan.from_plain(record["plan"])
+    except (KeyError, TypeError, ValueError, AttributeError, UserError):
+        return None
+
+    def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
+        engine = open_engine(
+            request, plan.directories, plan.images, observer, cancellation, project=plan.owner
+        )
+        try:
+            observer.start()
+            return execute(plan, request, engine)
+        finally:
+            engine.close()
+
+    try:
+        return run_build(request, build, warned=record["warnings"])
+    except (UserError, OSError, KeyboardInterrupt) as error:
+        return errors.report(error, sys.stderr)

@@ -1,0 +1,328 @@
+"""Writes invocation records: what `replay.replay` checks before it says that nothing has to be done.
+
+A record is written after a build all of whose inputs are known to hold still: files younger than the clock's grain
+when the build began, a context from standard input, or an output that must be made anew each time leave none.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import stat
+from io import StringIO
+from zlib import crc32
+
+from pybuild.lang.diagnostics import UserError
+from pybuild.lang.dockerfile.wildcard import has_wildcard
+from pybuild.replay import replay, signatures
+from pybuild.runtime.sources.expansion import expand, look_up
+from pybuild.runtime.sources.statcache import FINE_GRAIN, at_rest, grain, settled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pybuild.build.plan import Plan
+    from pybuild.build.request import BuildRequest
+    from pybuild.compiler.ops import SourceOp
+    from pybuild.runtime.export.output import Output
+    from pybuild.runtime.snapshots.types import Node, Resolution
+    from pybuild.runtime.sources.local import LocalTree
+
+    Listed = tuple[bytes, dict[bytes, bool], list[bytes]]
+
+KEPT = 200
+"""Records of one store; the oldest go."""
+
+STILL = ("local", "docker-image", "oci-layout")
+"""Sources that are what they were while files and the store's generation say so."""
+
+
+class Unrecordable(Exception):
+    """The build depends on something that a record can't hold."""
+
+
+class Evidence:
+    """What a finished build depended on and left: its `plan`, the local directories it read, the files of the
+    store that its outputs need. `generation` is that of the store while names were looked up; `steps` are the
+    names of its vertices."""
+
+    __slots__ = ("blobs", "generation", "plan", "steps", "trees")
+
+    def __init__(
+        self,
+        plan: Plan,
+        generation: str,
+        *,
+        trees: Sequence[LocalTree] = (),
+        blobs: Sequence[str] = (),
+        steps: Sequence[str] = (),
+    ) -> None:
+        self.plan = plan
+        self.generation = generation
+        self.trees = trees
+        self.blobs = list(blobs)
+        self.steps = steps
+
+
+def recordable(request: BuildRequest, outputs: Sequence[Output], sources: Iterable[SourceOp]) -> bool:
+    """Whether a build like this can be replayed at all."""
+    return not (
+        request.context == "-"
+        or request.file == "-"
+        or _is_elsewhere(request)
+        or request.pull
+        or request.no_cache
+        or request.no_cache_filter
+        or request.push
+        or request.load
+        or request.progress == "rawjson"
+        or given(request) is None
+        or any(not _replayable(output) for output in outputs)
+        or any(not _holds_still(op) for op in sources)
+    )
+
+
+def _holds_still(op: SourceOp) -> bool:
+    """Whether a source is what it was while files and the store's generation say so: a download by its checksum, a
+    repository by its commit."""
+    scheme = op.identifier.partition("://")[0]
+    if scheme in ("http", "https"):
+        return bool(op.attrs.get("http.checksum"))
+    if scheme != "git":
+        return scheme in STILL
+    from pybuild.runtime.sources.gitresolve import pinned
+
+    return pinned(op.identifier)
+
+
+def _is_elsewhere(request: BuildRequest) -> bool:
+    """Whether the build file may have come from an address, which the graph need not name."""
+    fetched = request.file is not None and request.file.startswith(("http://", "https://"))
+    return fetched or not os.path.isdir(request.context)
+
+
+def given(request: BuildRequest) -> tuple[str, ...] | None:
+    """The files that `--secret` and `--ssh` name, which must be there as they were; None where what the flags mean
+    depends on more. A build that runs no step reads none of them."""
+    if not request.secrets and not request.ssh:
+        return ()
+    from pybuild.runtime.session import agents, secrets
+
+    found: list[str] = []
+    for files in (*map(secrets.named, request.secrets), *map(agents.named, request.ssh)):
+        if files is None:
+            return None
+        found += files
+    return tuple(found)
+
+
+def _replayable(output: Output) -> bool:
+    """Whether an output that is there need not be made again: archives in files, names in the local store."""
+    if output.type == "image":
+        return not output.flag("push")
+    if output.type in ("oci", "docker"):
+        return output.flag("tar", True) and output.dest not in ("", "-")
+    return output.type == "none" or (output.type == "tar" and output.dest not in ("", "-"))
+
+
+def write(
+    argv: Sequence[str],
+    request: BuildRequest,
+    evidence: Evidence,
+    outputs: Iterable[str],
+    *,
+    stdout: str,
+    stderr: str,
+    warnings: str,
+) -> None:
+    """Write the record of a finished build; nothing if it depends on what can't be recorded.
+
+    `outputs` are the files it left, `stdout` and `stderr` what a replay prints.
+    """
+    plan, begun = evidence.plan, signatures.BEGUN
+    try:
+        for found in plan.consulted.values():
+            _check(found, begun)
+        plain = plan.to_plain()
+        plain["parts"] = (*plan.parts, *(part for tree in plan.trees for part in _parts(tree, begun)))
+        record = {
+            "variables": replay.variables(plan.names),
+            "outputs": [(path, _left(path)) for path in sorted(outputs)],
+            "generation": evidence.generation,
+            "blobs": evidence.blobs,
+            "parts": [part for tree in evidence.trees for part in _parts(tree, begun)],
+            "stdout": stdout,
+            "stderr": stderr,
+            "warnings": warnings,
+            "plan": plain,
+            "request": request.to_plain(),
+        }
+        _put(replay.record_path(argv), marshal.dumps(record))
+    except (Unrecordable, UserError, OSError, ValueError):
+        return  # a record saves time, and nothing depends on it
+
+
+def _put(path: str, body: bytes) -> None:
+    """Write the record at `path`, atomically. Raises OSError."""
+    directory = os.path.dirname(path)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    temporary = f"{path}.{os.urandom(6).hex()}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(replay.FORMAT + crc32(body).to_bytes(4, "little") + body)
+        os.rename(temporary, path)
+    except OSError:
+        _unlink(temporary)
+        raise
+    _thin(directory)
+
+
+def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
+    """What a replayed build says of its steps: every one is cached."""
+    if not plain:
+        return ""
+    out = StringIO()
+    for number, name in enumerate(steps, 1):
+        out.write(f"#{number} {name}\n#{number} CACHED\n\n")
+    return out.getvalue()
+
+
+def _check(found: signatures.Signature | None, begun: int) -> None:
+    """Raises Unrecordable for a file whose state does not tell of every change."""
+    if found == signatures.UNKNOWN or (found is not None and len(found) > 1 and not at_rest(found[3], begun)):
+        raise Unrecordable
+
+
+def _left(path: str) -> tuple[int, ...]:
+    """The state of a file that the build left. Raises Unrecordable for what is written each time (a pipe), and
+    where the clock is too coarse to show a change right after the build."""
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode) or grain(found.st_ctime_ns) > FINE_GRAIN:
+        raise Unrecordable(path)
+    return signatures.signature(found)
+
+
+def _parts(tree: LocalTree, begun: int) -> list[signatures.Part]:
+    """The state of all that the tree's selected paths lead to, in one part or two of the same size. It is the
+    state in which the build saw it. Raises Unrecordable."""
+    directories: dict[bytes, Listed] = {}
+    singles: dict[bytes, bytes] = {}
+    for pattern in tree.selected or (b"",):
+        found = expand(tree, os.fsdecode(pattern), follow=True)
+        if found.base is not None:
+            _listed(tree, found.base, pattern, directories, begun)
+            _walked(tree, found.base, singles, begun)
+        for path in found.paths:
+            where = look_up(tree, path)
+            _walked(tree, where, singles, begun)
+            if where.node is not None and stat.S_ISDIR(where.node.stat.st_mode):
+                _below(tree, where.path, directories, begun)
+    listed = list(directories.values())
+    total = sum(len(rows) for _, _, rows in listed)
+    if total < signatures.FORKED:
+        return [_part(listed, singles)]
+    half, count, split = total // 2, 0, 0
+    for _, _, rows in listed:
+        if count >= half:
+            break
+        count += len(rows)
+        split += 1
+    return [_part(listed[:split], singles), _part(listed[split:], {})]
+
+
+def _walked(tree: LocalTree, where: Resolution, out: dict[bytes, bytes], begun: int) -> None:
+    """What a path leads through and to: links, directories above, and what is there in the end."""
+    for link in where.links:
+        _above(tree, link.path, out)
+        _single(tree, link.path, link, out, begun)
+    _above(tree, where.path, out)
+    if where.path:
+        _single(tree, where.path, where.node, out, begun)
+
+
+def _above(tree: LocalTree, path: bytes, out: dict[bytes, bytes]) -> None:
+    parent = path.rpartition(b"/")[0]
+    while parent:
+        node = tree.lstat(parent)
+        if node is not None and stat.S_ISDIR(node.stat.st_mode):
+            _single(tree, parent, node, out, 0)
+        parent = parent.rpartition(b"/")[0]
+
+
+def _single(tree: LocalTree, path: bytes, node: Node | None, out: dict[bytes, bytes], begun: int) -> None:
+    real = os.path.join(tree.root, path)
+    if node is not None:
+        out[real] = signatures.row(real, _settled(node, begun).stat)
+    elif tree.left_out(path):
+        raise Unrecordable(path)  # ignored: whatever it is, it might as well not be there
+    else:
+        out[real] = signatures.absent(real)
+
+
+def _listed(tree: LocalTree, base: Resolution, pattern: bytes, out: dict[bytes, Listed], begun: int) -> None:
+    """The directories in which a pattern's wildcards look for names."""
+    if base.node is None or not stat.S_ISDIR(base.node.stat.st_mode):
+        return
+    parts = [part for part in os.path.normpath(b"/" + pattern).split(b"/") if part]
+    plain = next(n for n, part in enumerate(parts) if has_wildcard(os.fsdecode(part)))
+    found = [base.path]
+    for _ in parts[plain:]:
+        for path in found:
+            out.setdefault(path, _directory(tree, path, begun))
+        found = [node.path for path in found for node in tree.list(path) if stat.S_ISDIR(node.stat.st_mode)]
+
+
+def _below(tree: LocalTree, top: bytes, out: dict[bytes, Listed], begun: int) -> None:
+    """The directory `top` and those in it, ignored ones that may hold exceptions too."""
+    pending = [top]
+    while pending:
+        path = pending.pop()
+        found = out.setdefault(path, _directory(tree, path, begun))
+        pending += [node.path for node in tree.list(path) if stat.S_ISDIR(node.stat.st_mode)]
+        below = [os.path.join(path, name) for name, directory in found[1].items() if directory]
+        pending += [one for one in below if tree.searched(one)]
+
+
+def _directory(tree: LocalTree, path: bytes, begun: int) -> Listed:
+    start = len(path) + 1 if path else 0
+    rows = [signatures.row(node.path[start:], _settled(node, begun).stat) for node in tree.list(path)]
+    real = os.path.join(tree.root, path) if path else tree.root
+    return real, dict(tree.ignored(path)), rows
+
+
+def _settled(node: Node, begun: int) -> Node:
+    """The node, if its state tells of every change. Raises Unrecordable."""
+    if not stat.S_ISDIR(node.stat.st_mode) and not settled(node.stat, begun):
+        raise Unrecordable(node.path)
+    return node
+
+
+def _part(directories: Sequence[Listed], singles: Mapping[bytes, bytes]) -> signatures.Part:
+    state = signatures.hasher()
+    for path, _, rows in directories:
+        state.update(signatures.listing(path, rows))
+    for row in singles.values():
+        state.update(row)
+    return tuple((path, ignored) for path, ignored, _ in directories), tuple(singles), state.digest()
+
+
+def _thin(directory: str) -> None:
+    """Remove the oldest records. Others may do the same."""
+    found = []
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        try:
+            found.append((os.stat(path).st_mtime_ns, path))
+        except FileNotFoundError:
+            continue
+    found.sort()
+    for _, path in found[:-KEPT]:
+        _unlink(path)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,60 @@
+"""What a frontend is told of a build, from its attributes and what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pybuild.compiler import platforms
+from pybuild.compiler.frontend import Context, FrontendInputs, plain_args
+from pybuild.compiler.lower.commands import proxy_env
+from pybuild.compiler.lower.settings import StepSettings
+from pybuild.frontends.attributes import Attributes
+from pybuild.frontends.inputs import read_inputs
+from pybuild.frontends.named_contexts import named_states
+from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.lang.frontends import split
+from pybuild.sdk.client import Client
+
+
+def told(attributes: Attributes, client: Client) -> FrontendInputs:
+    """What a frontend is told, the build file read. Raises UserError."""
+    given = client.inputs
+    read = read_inputs(attributes, {name: state.edge for name, state in given.items()}, client)
+    here = platforms.default()
+    states = named_states(attributes, {name: state.edge for name, state in given.items()})
+    return FrontendInputs(
+        source=read.source,
+        version=(split(client.options.get("source", "")) or ("", ""))[1],
+        platforms=attributes.platforms or (here,),
+        build_platform=here,
+        target=attributes.target or None,
+        build_args=plain_args(attributes.build_args),
+        context=Context(edge=read.context, exclude=tuple(read.excludes)),
+        contexts={name: value for name, value in attributes.contexts.items() if name not in states},
+        states=states,
+        epoch=_epoch(attributes.build_args),
+        resolve_mode=attributes.resolve_mode,
+    )
+
+
+def step_settings(attributes: Attributes) -> StepSettings:
+    """The settings of all steps. Raises UsageError."""
+    if attributes.no_cache_filter:
+        raise UsageError("--no-cache-filter is for the stages of a Dockerfile", help="use --no-cache")
+    return StepSettings(
+        no_cache=attributes.no_cache,
+        network_default=attributes.network,
+        add_hosts=attributes.add_hosts,
+        ulimits=attributes.ulimits,
+        shm_size=attributes.shm_size,
+        cgroup_parent=attributes.cgroup_parent,
+        proxy=proxy_env(attributes.build_args),
+    )
+
+
+def _epoch(args: Mapping[str, str]) -> int | None:
+    text = args.get("SOURCE_DATE_EPOCH", "")
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise UserError(f"invalid SOURCE_DATE_EPOCH: {text}", help="give seconds since 1970") from None

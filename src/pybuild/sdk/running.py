@@ -1,0 +1,91 @@
+"""Runs a frontend in its container: the builder's questions in, its result out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+from google.protobuf.message import Message
+
+from pybuild.compiler.frontend import Built, FrontendInputs
+from pybuild.compiler.gateway import Result, UnsupportedSubrequest
+from pybuild.compiler.protos import gateway_pb2
+from pybuild.frontends.attributes import Attributes, parse_attributes
+from pybuild.lang.diagnostics import UserError
+from pybuild.sdk.attributes import told
+from pybuild.sdk.client import Client
+from pybuild.sdk.failures import BuilderLost
+from pybuild.sdk.returning import result_message, result_of
+
+Build = Callable[[Client, FrontendInputs], "Built | Result | gateway_pb2.Result"]
+"""A frontend, as that of an installed package is (`compiler.frontend.Frontend.build`). It may also return states with
+metadata of its own (`compiler.gateway.Result`), or what another frontend made (`Client.delegate`)."""
+
+_OPTION = "BUILDKIT_FRONTEND_OPT_"
+_SESSION = "BUILDKIT_SESSION_ID"
+
+
+def run(build: Build) -> None:
+    """Make the image that the builder asks this process for. To be called once, as all that a program does, in the
+    main thread: exits with 1 if there is no result."""
+    from pybuild.sdk.standardstreams import StandardStreams
+
+    if _SESSION not in os.environ:
+        sys.exit("this is a frontend: a builder runs it, for a build file whose first line is # syntax=IMAGE")
+    with StandardStreams() as streams:
+        try:
+            client = Client(streams.channel, options(os.environ), os.environ[_SESSION])
+            given = answer(build, client)
+            client.call("Return", given, gateway_pb2.ReturnResponse)
+        except BuilderLost as error:
+            sys.exit(f"error: {error}")
+    if given.HasField("error"):
+        sys.exit(1)
+
+
+def options(environment: Mapping[str, str]) -> dict[str, str]:
+    """The attributes of the build, from the environment of its frontend."""
+    found = [value.partition("=") for name, value in environment.items() if name.startswith(_OPTION)]
+    return {name: value for name, _, value in found}
+
+
+def answer(build: Build, client: Client) -> gateway_pb2.ReturnRequest:
+    """The result, or the error that there is in its place. Raises BuilderLost."""
+    try:
+        asked = client.options.get("requestid", "")
+        if asked:
+            raise UnsupportedSubrequest(asked)
+        attributes = parse_attributes(client.options)
+        made = build(client, told(attributes, client))
+        return gateway_pb2.ReturnRequest(result=_result(made, attributes, client))
+    except BuilderLost:
+        raise
+    except UserError as error:
+        return _refusal(error)
+    except (Exception, SystemExit) as error:
+        from traceback import print_exc
+
+        print_exc()
+        bug = UserError(f"the frontend failed: {type(error).__name__}: {error}".rstrip(": "))
+        return _refusal(bug)
+
+
+def _refusal(error: UserError) -> gateway_pb2.ReturnRequest:
+    """The message has the help in it: a status has no other place for that."""
+    from pybuild.runtime.bridge.statuses import status_of
+
+    status = status_of(error)
+    helps = [text for word, text in error.diagnostic.notes if word == "help"]
+    status.message = ": ".join([status.message, *helps])
+    return gateway_pb2.ReturnRequest(error=status)
+
+
+def _result(made: object, attributes: Attributes, client: Client) -> gateway_pb2.Result:
+    if isinstance(made, Built):
+        made = result_of(made, attributes)
+    if isinstance(made, Result):
+        return result_message(made, client)
+    if isinstance(made, Message) and isinstance(made, gateway_pb2.Result):
+        return made
+    raise UserError(f"the frontend returned {type(made).__name__}, not a Built")
