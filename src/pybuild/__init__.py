@@ -66,7 +66,7 @@ def main() -> None:
         code = 130
     if code is None and sys.argv[1:2] in (["serve"], ["buildkitd"]):
         # The rest of the command line would take a good part of the time in which the daemon has to be there.
-        from pybuild.cli.process import run as run_process
+        from pybuild.build.process import run as run_process
         from pybuild.daemon.serving import serve
 
         run_process(lambda: serve(sys.argv[2:]))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pybuild.build import errors
 from pybuild.build.execute import Made
 from pybuild.build.pipeline import BuildResult
-from pybuild.build.request import BuildRequest
-from pybuild.cli import errors
 from pybuild.cli.commands import main
+from pybuild.request.request import BuildRequest
 
 DIGEST = "sha256:" + "ab" * 32
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cli.conftest import write
 
-from pybuild.build.config import project
+from pybuild.request.config import project
 
 EVERYTHING = """\
 file = "docker/Dockerfile"

@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from pybuild.cli import errors
+from pybuild.build import errors
 from pybuild.lang.diagnostics import (
     Cancelled,
     Diagnostic,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cli.conftest import DIGEST
 
-from pybuild.build.options.flags import FLAGS, REFUSED, SWITCH
+from pybuild.request.flags import FLAGS, REFUSED, SWITCH
 
 GOOD: list[tuple[list[str], dict[str, Any]]] = [
     ([], {"context": ".", "file": None, "progress": "auto"}),

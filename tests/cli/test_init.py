@@ -9,10 +9,10 @@ import pytest
 from cli.projects import LAYOUTS, make
 
 from pybuild.cli.commands import main
+from pybuild.cli.init import init, starters
 from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.textual.fmt import format_source
 from pybuild.language.compiled import Compiled
-from pybuild.language.init import init, starters
 from pybuild.language.projects import Files, recognised, repository
 
 NAMES = sorted(LAYOUTS)

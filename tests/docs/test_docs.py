@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 from warm import program as warm
 
-from pybuild.build.config.models import ProjectFile, UserFile
+from pybuild.request.config.models import ProjectFile, UserFile
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(

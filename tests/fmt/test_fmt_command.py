@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pybuild.cli import errors
+from pybuild.build import errors
 from pybuild.cli.commands import main
 
 UGLY = "from   scratch\n\n\n\nrun  true  "

@@ -42,7 +42,7 @@ def test_the_wheel_has_every_module(wheel: Path) -> None:
     for module, path in modules().items():
         name = module.replace(".", "/") + ("/__init__.py" if path.name == "__init__.py" else ".py")
         assert name in names
-    schemas = {"compiler/graph.schema.json", "compiler/recipe.schema.json", "language/list.schema.json"}
+    schemas = {"compiler/graph.schema.json", "compiler/recipe.schema.json", "cli/list.schema.json"}
     assert {"pybuild/py.typed", *(f"pybuild/{name}" for name in schemas)} <= names
     assert not [name for name in names if not name.startswith(("pybuild/", "pybuildkit-"))]
 

@@ -18,7 +18,7 @@ def replayed(project: Project, *words: str, **variables: Any) -> None:
     found = project.modules()
     assert not found & set(HEAVY), sorted(found & set(HEAVY))
     assert "pybuild.cli.commands" not in found
-    assert "pybuild.replay.rebuild" not in found
+    assert "pybuild.cli.rebuild" not in found
 
 
 def state(project: Project) -> dict[str, str]:

@@ -229,9 +229,9 @@ target a:
     assert project.text("log") == "1"
     project.put({"src/f": "2"})
     project.settled(fresh=True)
-    assert "pybuild.replay.rebuild" in project.modules()
+    assert "pybuild.cli.rebuild" in project.modules()
     assert project.text("log") == "12"
     project.put({"src/f": "3", "pybuild.toml": ""})
     project.settled(fresh=True)
-    assert "pybuild.replay.rebuild" not in project.modules()
+    assert "pybuild.cli.rebuild" not in project.modules()
     assert project.text("log") == "123"

@@ -8,11 +8,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+import pybuild.cli.list_targets
 import pybuild.compiler.recipejson
-import pybuild.language.listed
 
 GRAPH = Path(pybuild.compiler.recipejson.__file__).with_name("recipe.schema.json")
-LIST = Path(pybuild.language.listed.__file__).with_name("list.schema.json")
+LIST = Path(pybuild.cli.list_targets.__file__).with_name("list.schema.json")
 
 
 def schema(path: Path) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pybuild.build.request import BuildRequest
 from pybuild.lang.diagnostics import SourceErrors, UserError, render
 from pybuild.language.checking import check_file
 from pybuild.language.compiled import Compiled
+from pybuild.request.request import BuildRequest
 
 HEADER = "# syntax=pybuild:1\n"
 BODY = 'target a:\n    from "x"\n'

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from language_qa.programs import said, said_of_line
 
-from pybuild.build.request import BuildRequest
 from pybuild.lang.diagnostics import suggest
 from pybuild.language.checking import check_file
 from pybuild.language.compiled import Compiled
+from pybuild.request.request import BuildRequest
 
 
 @pytest.mark.parametrize(

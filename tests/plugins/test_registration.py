@@ -10,11 +10,11 @@ import pytest
 from plugins.site import Site
 
 from pybuild.build.inputs import frontend_of, read_inputs
-from pybuild.build.request import BuildRequest
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import SourceError, UsageError, UserError, render
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.plugins import installed as registry
+from pybuild.request.request import BuildRequest
 
 
 def test_a_name_leads_to_its_entry_point(installed: Site) -> None:
@@ -159,7 +159,7 @@ def test_packages_are_not_looked_for_where_the_frontend_is_built_in(tmp_path: Pa
     (tmp_path / "Dockerfile").write_text("# syntax=docker/dockerfile:1\nFROM scratch\n")
     program = (
         "import sys; from pybuild.build.inputs import frontend_of, read_inputs\n"
-        "from pybuild.build.request import BuildRequest\n"
+        "from pybuild.request.request import BuildRequest\n"
         "frontend_of(read_inputs('.', None), BuildRequest()); print('importlib.metadata' in sys.modules)\n"
         "frontend_of(read_inputs('.', None), BuildRequest(build_args=(('BUILDKIT_SYNTAX', 'a/b'),)))\n"
         "print('importlib.metadata' in sys.modules)"

@@ -73,7 +73,7 @@ class Kept:
     def replayed(self) -> bool:
         """Builds, and whether the frontend was not asked."""
         self.build()
-        return "pybuild.build.plugin" not in self.told.read_text().split()
+        return "pybuild.frontends.plugin" not in self.told.read_text().split()
 
 
 @pytest.fixture

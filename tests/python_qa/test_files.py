@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pybuild.cli.init import init
 from pybuild.language.compiled import Compiled
-from pybuild.language.init import init
 from pybuild.language.pythonmodule import PythonCompiled
 from pybuild.runtime.progress.observer import Observer, Tracked
 

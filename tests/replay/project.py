@@ -64,7 +64,7 @@ class Outcome:
         assert self.modules
         if "pybuild.cli.commands" in self.modules:
             return "ordinary"
-        return "rebuild" if "pybuild.replay.rebuild" in self.modules else "replay"
+        return "rebuild" if "pybuild.cli.rebuild" in self.modules else "replay"
 
 
 class Project:

@@ -13,9 +13,9 @@ from registry.images import tar
 
 from pybuild.build import inputs
 from pybuild.build.inputs import Inputs, NamedContexts, frontend_of, read_inputs
-from pybuild.build.request import BuildRequest
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
+from pybuild.request.request import BuildRequest
 
 MODULE = "# syntax=python:1\n"
 

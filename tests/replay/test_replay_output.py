@@ -30,7 +30,7 @@ FRONTEND = {
     ),
     *(
         "pybuild.build.dockerfiles",
-        "pybuild.build.config.models",
+        "pybuild.request.config.models",
         "pybuild.lang.dockerfile.parse",
         "pybuild.compiler.lower",
     ),

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pybuild.build.options.values import agents
 from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.request.values import agents
 from pybuild.runtime.session.agents import ClientAgents, parse, parse_all
 from pybuild.runtime.session.forward import Forward
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pybuild.build.options.values import secrets
 from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.request.values import secrets
 from pybuild.runtime.session.secrets import MAX_SIZE, ClientSecrets, named, parse
 
 

@@ -15,9 +15,9 @@ from pybuild.runtime.content.place import default_root
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.graph import Edge
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation

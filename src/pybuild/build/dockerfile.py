@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from pybuild.build.dockerfiles import Text
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.lower.dockerfile import LowerOptions
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pybuild.lang.dockerfile.instructions import Dockerfile
     from pybuild.lang.dockerfile.reader import Warn
     from pybuild.lang.source import Source
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 
@@ -86,11 +86,11 @@ class DockerfileBuild(ContextBuild):
         if self._parsed is None:
             frontend = frontend_of(inputs, request)
             if frontend.kind == PLUGIN:  # which what was fetched asks for
-                from pybuild.build.plugin import PluginBuild
+                from pybuild.frontends.plugin import PluginBuild
 
                 return PluginBuild(request, inputs, frontend).planned(context, bridge, engine)
             if frontend.is_image:
-                from pybuild.build.image_frontend import ImageFrontendBuild
+                from pybuild.frontends.image_file import ImageFrontendBuild
 
                 return ImageFrontendBuild(request, inputs).plan(engine, observer)
             text = self.text

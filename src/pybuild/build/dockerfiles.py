@@ -6,7 +6,6 @@ import os
 
 from attrs import evolve
 
-from pybuild.build.options.values import boolean
 from pybuild.compiler import platforms
 from pybuild.compiler.lower.dockerfile import LowerOptions
 from pybuild.compiler.ops import HostIP, Platform, Ulimit
@@ -16,17 +15,18 @@ from pybuild.lang.dockerfile.ignore import read_patterns
 from pybuild.lang.dockerfile.instructions import Dockerfile
 from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.dockerfile.parse import decode, parse
+from pybuild.request.values import boolean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.graph import Edge
     from pybuild.lang.dockerfile.extensions import ReadFile
     from pybuild.lang.dockerfile.reader import Warn
     from pybuild.lang.source import Source
+    from pybuild.request.request import BuildRequest
 
 CONTEXT = "context"
 """Local source name of the main context."""

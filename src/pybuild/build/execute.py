@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pybuild.build.plan import Files, Goal, Plan
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.graph import Vertex
     from pybuild.replay.record import Evidence
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.image.annotations import Annotations
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.registry.hosts import Hosts

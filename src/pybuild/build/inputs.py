@@ -16,8 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pybuild.build.request import BuildRequest
     from pybuild.replay.signatures import Signature
+    from pybuild.request.request import BuildRequest
 
 STDIN = "-"
 DOCKERFILES = ("Dockerfile", "Containerfile", "dockerfile")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pybuild.build.inputs import Inputs
     from pybuild.build.plan import Plan
-    from pybuild.build.request import BuildRequest
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
@@ -67,15 +67,15 @@ def ask(request: BuildRequest, observer: Observer) -> Asked:
 def _ask(request: BuildRequest, inputs: Inputs, observer: Observer) -> Asked:
     frontend = frontend_of(inputs, request)
     if frontend.records:
-        from pybuild.build.language_file import LanguageBuild
+        from pybuild.frontends.language import LanguageBuild
 
         return LanguageBuild(request, inputs, observer)
     if frontend.kind == frontends.PLUGIN:
-        from pybuild.build.plugin import PluginBuild
+        from pybuild.frontends.plugin import PluginBuild
 
         return PluginBuild(request, inputs, frontend)
     if frontend.is_image:
-        from pybuild.build.image_frontend import ImageFrontendBuild
+        from pybuild.frontends.image_file import ImageFrontendBuild
 
         return ImageFrontendBuild(request, inputs)
     from pybuild.build.dockerfile import DockerfileBuild
@@ -109,9 +109,9 @@ def graph(
     a package's frontend asks for. That of a Dockerfile is always `linked`. Raises UserError."""
     inputs = load_inputs(request, observer)
     if frontend_of(inputs, request).records:
-        from pybuild.language import graphs
+        from pybuild.build import graph
 
-        return graphs.graph(request, inputs, observer, cancellation, format, linked=linked)
+        return graph.graph(request, inputs, observer, cancellation, format, linked=linked)
     return _dockerfile_graph(_ask(request, inputs, observer), observer, cancellation, format)
 
 

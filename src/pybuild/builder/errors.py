@@ -67,7 +67,7 @@ def _span(plain: tuple[Any, ...]) -> Any:
 
 def plain_error(error: BaseException) -> dict[str, Any]:
     """What a user can cause as the message of it, also where the machine did; all else with its traceback."""
-    from pybuild.cli.errors import explain
+    from pybuild.build.errors import explain
 
     found, _ = explain(error)
     if isinstance(error, UserError):

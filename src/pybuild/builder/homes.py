@@ -36,9 +36,9 @@ def filename_of(recording: Recording) -> str:
 
 def compiled(filename: str, text: str) -> Compiled:
     """What a file is compiled with, for a module that has been run already."""
-    from pybuild.build.request import BuildRequest
     from pybuild.language.compiled import Compiled
     from pybuild.language.params import given_params
+    from pybuild.request.request import BuildRequest
 
     return Compiled(
         shown_name(filename), text.encode("utf-8", "surrogatepass"), params=given_params(BuildRequest())

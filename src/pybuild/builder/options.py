@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict, get_type_hints
 
-from pybuild.build.options import values as flags
 from pybuild.builder.descriptors import above_streams
 from pybuild.lang.diagnostics import UsageError, suggest
 from pybuild.language.params import param_text
+from pybuild.request import values as flags
 
 Path = str | os.PathLike[str]
 Secret = bytes | os.PathLike[str] | str

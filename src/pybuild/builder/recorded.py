@@ -11,9 +11,9 @@ from itertools import chain, count
 from attrs import evolve
 
 from pybuild.build.inputs import Inputs
-from pybuild.build.language_file import LanguageBuild
 from pybuild.build.pipeline import ask as ask_file
 from pybuild.builder import homes
+from pybuild.frontends.language import LanguageBuild
 from pybuild.lang.diagnostics import SourceError, SourceErrors, UsageError
 from pybuild.lang.python.callsite import caller
 from pybuild.lang.python.expansion import Expansion
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pybuild.build.pipeline import Asked
-    from pybuild.build.request import BuildRequest
     from pybuild.lang.python.recording import Recording
     from pybuild.lang.textual.expand.options import World
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.progress.observer import Observer
 
     Recorded = State | Group | Sequence[State | Group]

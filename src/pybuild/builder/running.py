@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from pybuild.build.request import BuildRequest
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
 
 NETWORKS = {"default": NetMode.UNSET, "none": NetMode.NONE, "host": NetMode.HOST}

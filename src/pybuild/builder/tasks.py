@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from pybuild.build.execute import execute, open_engine, requested_outputs
 from pybuild.build.pipeline import graph
-from pybuild.build.request import BuildRequest
 from pybuild.builder.recorded import ask, ask_recorded
 from pybuild.builder.states import snapshot_of, state_of
 from pybuild.lang.diagnostics import UsageError
+from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run(task: Task, client: Client) -> tuple[str, int]:
 def draw(task: Task, client: Client) -> bytes:
     """The graph in the task's format."""
     if task["recorded"] is not None:
-        from pybuild.language.graphs import graph_of
+        from pybuild.build.graph import graph_of
 
         asked = ask_recorded(_request(task), task["recorded"], client.observer)
         return graph_of(asked, client.observer, client.cancellation, task["format"], linked=task["linked"])
@@ -110,7 +110,7 @@ def _request(task: Task) -> BuildRequest:
         )
     if not task["config"]:
         return BuildRequest(context=context, **given)
-    from pybuild.build.config import project
+    from pybuild.request.config import project
 
     return BuildRequest(context=context, **project.load(context, file).over(given))
 

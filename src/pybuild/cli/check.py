@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from pybuild.build.dockerfile import DockerfileBuild, Question
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.ops import Platform
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pybuild.lang.dockerfile.lint.linter import Finding, Linter
     from pybuild.lang.source import Source
     from pybuild.language.checking import CheckedFile
+    from pybuild.request.request import BuildRequest
 
 _OF_BASES = ("JSONArgsRecommended", "UndefinedVar", "WorkdirRelativePath")
 """Rules that can't be judged without the config of the base image: its shell, variables and working directory."""
@@ -71,8 +71,8 @@ class _Report:
 def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fix: bool) -> int:
     """Check build files; a directory stands for the one in it. The exit code: 1 for findings, 2 for a file that
     can't be built. Raises UsageError."""
-    from pybuild.build.options.values import known
     from pybuild.cli.subrequest import FORMATS
+    from pybuild.request.values import known
 
     known(format, FORMATS, "format")
     if fix and "-" in files:
@@ -125,14 +125,14 @@ def _show_reports(reports: Sequence[_Report], format: str) -> int:
 
 def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
     """Show what was found in files of the language; the exit code."""
-    from pybuild.cli.errors import coloured, message
+    from pybuild.build.errors import coloured, message
     from pybuild.cli.subrequest import show
 
     found = [one for file in checked for one in file.found]
     if format == "json":
         import json
 
-        from pybuild.language.lsp import published
+        from pybuild.cli.lsp_diagnostics import published
 
         listed = published(found, [file.name for file in checked])
         show(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
@@ -153,7 +153,7 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
 
 def _say(error: UserError) -> int:
     """Show an error; its exit code. Where checks are errors they are still findings."""
-    from pybuild.cli import errors
+    from pybuild.build import errors
     from pybuild.lang.dockerfile.lint.linter import LintViolation
 
     errors.report(error, sys.stderr)
@@ -170,7 +170,7 @@ def _show_json(reports: Sequence[_Report]) -> None:
 
 
 def _show_text(reports: Sequence[_Report]) -> None:
-    from pybuild.cli.errors import coloured, message
+    from pybuild.build.errors import coloured, message
     from pybuild.cli.subrequest import show
     from pybuild.lang.dockerfile.fix import count_fixable
 

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from pybuild import __version__
-from pybuild.build.options.flags import MANY, OPTIONAL, REFUSED, SWITCH, Flag
-from pybuild.cli import process
+from pybuild.build import process
 from pybuild.cli.completion import COMMANDS, FORMATS, SHELLS, STAGES_COMMAND, command_flags
 from pybuild.cli.completion import script as completion_script
 from pybuild.cli.completion import stages as completion_stages
 from pybuild.lang.diagnostics import UsageError, suggest
+from pybuild.request.flags import MANY, OPTIONAL, REFUSED, SWITCH, Flag
 
 LATER = ("lsp", "debug")
 """Commands of the language that later versions have."""
@@ -94,7 +94,7 @@ class _Command(click.Command):
             if flag is None or not equals or flag.kind != SWITCH:
                 rest.append(word)
                 continue
-            from pybuild.build.options.values import boolean
+            from pybuild.request.values import boolean
 
             on = boolean(value, name)
             if flag in REFUSED:
@@ -216,9 +216,9 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **gi
     file or directory are targets. That of a .pybuild file or a module is as that alone decides it: --linked resolves
     references too, as llb always does.
     """
-    from pybuild.build.options.values import known
     from pybuild.build.pipeline import graph
     from pybuild.cli.request_from_flags import files_and_targets, graph_request, with_targets
+    from pybuild.request.values import known
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
@@ -287,7 +287,7 @@ def _test(words: tuple[str, ...], **given: Any) -> int:
     when one failed.
     """
     from pybuild.cli.request_from_flags import request
-    from pybuild.language.testing import run_tests
+    from pybuild.cli.run_tests import run_tests
 
     return run_tests(request(words, given))
 
@@ -296,10 +296,10 @@ def _test(words: tuple[str, ...], **given: Any) -> int:
 @click.argument("path", required=False, metavar="[FILE | DIRECTORY]")
 def _list(path: str | None, format: str | None, **given: Any) -> None:
     """List the targets, tests, groups and params of a .pybuild file or a Python module, and its secrets."""
-    from pybuild.build.options.values import known
+    from pybuild.cli.list_targets import list_targets
     from pybuild.cli.request_from_flags import graph_request
     from pybuild.cli.subrequest import FORMATS
-    from pybuild.language.listed import list_targets
+    from pybuild.request.values import known
 
     form = known(format or "text", FORMATS, "format")
     click.echo(list_targets(graph_request(path, given), form), nl=False)
@@ -313,8 +313,8 @@ def _lock(words: tuple[str, ...], update: str | None, **given: Any) -> int:
     All targets are looked at, unless some are named. Entries stay as they are without --update, which moves those
     that match PATTERN (default: all) and removes those that nothing uses.
     """
+    from pybuild.cli.lock import run_lock
     from pybuild.cli.request_from_flags import request
-    from pybuild.language.locking import run_lock
 
     return run_lock(request(words, given), update)
 
@@ -327,7 +327,7 @@ def _init(directory: str | None) -> None:
     It knows Python, Node.js, Go and Rust projects and sites of plain files by their manifests. A file that is
     there is never overwritten.
     """
-    from pybuild.language.init import init
+    from pybuild.cli.init import init
 
     click.echo(init(directory or "").text(), nl=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from pybuild.build.options.flags import FLAGS, OPTIONAL, SWITCH, Flag
+from pybuild.request.flags import FLAGS, OPTIONAL, SWITCH, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -35,9 +35,9 @@ def run_convert(
 ) -> int:
     """Convert `file`, of a directory its build file. `to` None is what there is to convert to. Without `force` no
     file is written over. The exit code. Raises UserError."""
-    from pybuild.build.options.values import known
     from pybuild.cli.fmt import read_file
     from pybuild.cli.subrequest import show
+    from pybuild.request.values import known
 
     wanted = None if to is None else known(to, KINDS, "kind")
     if output is not None and os.path.lexists(output) and not force:
@@ -113,9 +113,9 @@ def _python(name: str, data: bytes) -> str:
 
 def _unrolled(name: str, data: bytes) -> str:
     """The file of the language that does what a module records, with all loops unrolled. Raises UserError."""
-    from pybuild.build.request import BuildRequest
     from pybuild.language.params import given_params
     from pybuild.language.pythonmodule import PythonCompiled
+    from pybuild.request.request import BuildRequest
 
     where = MODULE_FILE if name == STDIN else os.path.normpath(name)
     request = BuildRequest()

@@ -138,7 +138,7 @@ class ConvertContext:
 
     def _bridge(self) -> Bridge:
         from pybuild.build.dockerfile import DockerfileBuild
-        from pybuild.build.request import BuildRequest
+        from pybuild.request.request import BuildRequest
         from pybuild.runtime.bridge.bridge import local_bridge
         from pybuild.runtime.progress.observer import Observer
         from pybuild.runtime.solver.types import Cancellation

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from pybuild.build import errors
 from pybuild.build.inputs import STDIN, read_inputs
-from pybuild.cli import errors
 from pybuild.cli.rewrite_file import encoded, rewrite
 from pybuild.cli.subrequest import show
 from pybuild.lang import frontends

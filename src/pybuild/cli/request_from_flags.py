@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pybuild.build.config import project
-from pybuild.build.options import values
-from pybuild.build.options.flags import PROGRESS
-from pybuild.build.request import BuildRequest
 from pybuild.cli.subrequest import checked_call, one_call
 from pybuild.lang.diagnostics import UsageError, UserError, suggest
+from pybuild.request import values
+from pybuild.request.config import project
+from pybuild.request.flags import PROGRESS
+from pybuild.request.request import BuildRequest
 
 _NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
 _FILE = re.compile(r"dockerfile|containerfile|\.py(build)?$", re.IGNORECASE)

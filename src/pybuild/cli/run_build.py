@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+from pybuild.build import errors
 from pybuild.build.signals import Interrupts
-from pybuild.cli import errors, result_files
 from pybuild.lang.diagnostics import Cancelled
+from pybuild.request import result_files
 from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
 from pybuild.runtime.solver.types import Cancellation
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from pybuild.build.execute import BuildResult
-    from pybuild.build.request import BuildRequest
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.progress.display import Display
     from pybuild.runtime.progress.observer import Observer
 

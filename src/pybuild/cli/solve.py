@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
-from pybuild.build.options.values import epoch_of
 from pybuild.lang.diagnostics import UsageError
+from pybuild.request.values import epoch_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pybuild.build.execute import BuildResult
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.gateway import Request
     from pybuild.compiler.graph import Edge
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
@@ -105,8 +105,8 @@ def _build(solve: Solve) -> Callable[[BuildRequest, Observer, Cancellation], Bui
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
         """Must run in the main thread before another exists: it enters the build's namespaces."""
         from pybuild.build.execute import execute, open_engine, requested_outputs
-        from pybuild.build.goal_of_result import goal_of
         from pybuild.build.plan import Plan
+        from pybuild.frontends.goals import goal_of
         from pybuild.frontends.registry import open_gateway
 
         requested_outputs(request)  # what is wrong with them is said before anything is run

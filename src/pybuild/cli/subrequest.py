@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 
 from pybuild.build.inputs import frontend_of
-from pybuild.build.options.flags import CALLS
-from pybuild.build.options.values import boolean, known
 from pybuild.lang.diagnostics import UsageError
+from pybuild.request.flags import CALLS
+from pybuild.request.values import boolean, known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from pybuild.build.dockerfile import Question
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.lang.diagnostics import UserError
     from pybuild.lang.dockerfile.instructions import Dockerfile
     from pybuild.lang.dockerfile.lint.linter import Finding
     from pybuild.lang.source import Source
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
@@ -93,8 +93,8 @@ class Answer:
 
 def run_call(request: BuildRequest) -> int:
     """Print the answer to standard output; the exit code. Raises UserError, after the answer where there is one."""
-    from pybuild.cli import result_files
     from pybuild.cli.run_build import observed
+    from pybuild.request import result_files
     from pybuild.runtime.progress.display import make_display, warnings_text
     from pybuild.runtime.progress.terminal import printable
 
@@ -168,7 +168,7 @@ def _of_image(
     call: Call, request: BuildRequest, inputs: Inputs, observer: Observer, cancellation: Cancellation
 ) -> Answer:
     """What a frontend that is an image answers. Raises UserError."""
-    from pybuild.build.image_frontend import ImageFrontendBuild
+    from pybuild.frontends.image_file import ImageFrontendBuild
 
     asked = ImageFrontendBuild(request, inputs)
     engine = asked.open(observer, cancellation)

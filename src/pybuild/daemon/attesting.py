@@ -24,9 +24,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pybuild.build.goal_of_result import Listed
     from pybuild.compiler.graph import Edge
     from pybuild.daemon.provenance import Run
+    from pybuild.frontends.goals import Listed
 
 PREFIXES = ("attest:", "build-arg:BUILDKIT_ATTEST_")
 LARGEST = 80 << 20

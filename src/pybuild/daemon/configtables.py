@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from attrs import field, fields, frozen
 
-from pybuild.build.config.tomlfile import key_span
 from pybuild.daemon.amounts import parse_space
 from pybuild.lang.diagnostics import Diagnostic, Label, UsageError
 from pybuild.lang.dockerfile.durations import parse_duration
 from pybuild.lang.source import Source
+from pybuild.request.config.tomlfile import key_span
 
 T = TypeVar("T")
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from pybuild.build.config.tomlfile import read_table
 from pybuild.daemon.configtables import (
     At,
     duration,
@@ -25,6 +24,7 @@ from pybuild.daemon.configtables import (
     text,
     texts,
 )
+from pybuild.request.config.tomlfile import read_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

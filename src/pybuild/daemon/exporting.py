@@ -14,7 +14,6 @@ from hashlib import sha256
 
 from attrs import field, frozen
 
-from pybuild.build.goal_of_result import annotations_of, goal_of, platforms_of, value_of
 from pybuild.compiler.gateway import CONFIG, PLATFORMS, Result
 from pybuild.compiler.protos.control_pb2 import SolveRequest
 from pybuild.daemon import attesting, caches, exportattributes
@@ -22,6 +21,7 @@ from pybuild.daemon.exportattributes import DOCKER, IMAGE
 from pybuild.daemon.exportreceiver import Client
 from pybuild.daemon.platformcheck import mismatch
 from pybuild.daemon.provenance import Run, process_start
+from pybuild.frontends.goals import annotations_of, goal_of, platforms_of, value_of
 from pybuild.frontends.results import platform_object
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError
 from pybuild.runtime.bridge.gateway import Gateway
@@ -39,9 +39,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pybuild.build.goal_of_result import Listed
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.reference import Reference
+    from pybuild.frontends.goals import Listed
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.image.assemble import Image
     from pybuild.runtime.image.statements import Predicate

@@ -31,7 +31,7 @@ def _plain(error: BaseException) -> bytes:
 
 def _told(error: BaseException) -> UserError:
     """What the machine did, in words for the user. A bug is one, and its traceback is for the daemon's log."""
-    from pybuild.cli import errors
+    from pybuild.build import errors
 
     diagnostic, _ = errors.explain(error)
     if diagnostic is None or diagnostic.level.startswith("internal") or os.environ.get(errors.DEBUG) == "1":

@@ -8,9 +8,9 @@ import os
 
 from attrs import frozen
 
-from pybuild.build.options.values import known
 from pybuild.daemon.policies import GcPolicy, gc_policies
 from pybuild.lang.diagnostics import UsageError
+from pybuild.request.values import known
 from pybuild.runtime.content.place import default_root
 
 TYPE_CHECKING = False
@@ -143,9 +143,9 @@ def _default_config() -> str:
 
 def _file(path: str, *, explicit: bool) -> tuple[DaemonFile, list[str]]:
     """The configuration, and what is to be said of it: as with buildkitd, a file that isn't there is no error."""
-    from pybuild.build.config.tomlfile import read_text
     from pybuild.daemon.configtoml import DaemonFile, load
     from pybuild.lang.source import Source
+    from pybuild.request.config.tomlfile import read_text
 
     text = read_text(path)
     if text is None:

@@ -48,7 +48,7 @@ _PRELOADED = (
     "pybuild.daemon.tasks",
     "pybuild.daemon.usage",
     "pybuild.frontends.dockerfile",
-    "pybuild.frontends.image",
+    "pybuild.frontends.gateway_image",
     "pybuild.runtime.bridge.server",
     "pybuild.runtime.bridge.service",
     "pybuild.runtime.engine",

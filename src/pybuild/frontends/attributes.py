@@ -13,13 +13,13 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from pybuild.build.options.values import LIMITS
 from pybuild.compiler import platforms
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.ops import HostIP, Platform, Ulimit
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.dockerfile.fields import BadFields, split_fields
+from pybuild.request.values import LIMITS
 
 ARG = "build-arg:"
 SYNTAX = "BUILDKIT_SYNTAX"

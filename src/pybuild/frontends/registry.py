@@ -55,7 +55,7 @@ class BuiltinFrontends:
             from pybuild.frontends import dockerfile
 
             return dockerfile.solve(request, self.gateway)
-        from pybuild.frontends.image import ExternalFrontends
+        from pybuild.frontends.gateway_image import ExternalFrontends
         from pybuild.runtime.bridge.caller import Caller
 
         images = ExternalFrontends(self._caller or Caller(), self._repositories)

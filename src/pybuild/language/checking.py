@@ -8,10 +8,10 @@ from pybuild.lang.textual.expand.options import EVERYTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.build.request import BuildRequest
     from pybuild.lang.diagnostics import Diagnostic, Edit
     from pybuild.lang.source import Source
     from pybuild.language.compiled import Compiled
+    from pybuild.request.request import BuildRequest
 
 _MOST_ROUNDS = 10
 

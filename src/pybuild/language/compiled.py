@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.recipe import Given, Recipe
     from pybuild.lang.textual.check.check import Checked
     from pybuild.lang.textual.modules import Program
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
 
     T = TypeVar("T")

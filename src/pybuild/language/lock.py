@@ -9,10 +9,10 @@ import json
 import os
 import re
 
-from pybuild.build.config.tomlfile import key_span, read_table, read_text
-from pybuild.cli import result_files
 from pybuild.lang.diagnostics import UsageError, source_error
 from pybuild.lang.source import Source, Span
+from pybuild.request import result_files
+from pybuild.request.config.tomlfile import key_span, read_table, read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

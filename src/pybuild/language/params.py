@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pybuild.build.request import BuildRequest
+    from pybuild.request.request import BuildRequest
 
 PREFIX = "PYBUILD_PARAM_"
 
@@ -33,7 +33,7 @@ def given_params(request: BuildRequest) -> dict[str, Given]:
 
 
 def _of_file(path: str) -> dict[str, Given]:
-    from pybuild.build.config.tomlfile import read_table, read_text
+    from pybuild.request.config.tomlfile import read_table, read_text
 
     text = read_text(path)
     if text is None:

@@ -6,7 +6,6 @@ import os
 
 from attrs import evolve
 
-from pybuild.build.request import BuildRequest
 from pybuild.lang.diagnostics import SourceError, SourceErrors
 from pybuild.lang.python.callsite import shown_name
 from pybuild.lang.python.expansion import Expansion
@@ -15,6 +14,7 @@ from pybuild.lang.textual.expand.options import DEFAULT, EVERYTHING
 from pybuild.language.compiled import Compiled
 from pybuild.language.params import given_params
 from pybuild.language.parsed import parse
+from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

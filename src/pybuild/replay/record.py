@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pybuild.build.plan import Plan
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.ops import SourceOp
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.export.output import Output
     from pybuild.runtime.snapshots.types import Node, Resolution
     from pybuild.runtime.sources.local import LocalTree

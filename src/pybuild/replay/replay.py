@@ -48,7 +48,7 @@ def replay(argv: Sequence[str]) -> int | None:
     except Exception:
         return None  # whatever is wrong with a record or the files it names, the ordinary path says it better
     if not same:
-        from pybuild.replay.rebuild import rebuild
+        from pybuild.cli.rebuild import rebuild
 
         return rebuild(record)
     return _say(said, printed)

@@ -16,15 +16,15 @@ from remotesource.webserver import Handler, Web
 from textual.codes.pages import HOST, steady, write
 
 import pybuild
-from pybuild.build.language_file import LanguageBuild
+from pybuild.build import errors
 from pybuild.build.pipeline import BuildResult
-from pybuild.build.request import BuildRequest
-from pybuild.cli import errors
 from pybuild.cli.commands import main
+from pybuild.frontends.language import LanguageBuild
 from pybuild.lang.source import Source
 from pybuild.lang.textual import modules
 from pybuild.language.library import LocalLibrary
 from pybuild.language.place import LocalPlace, Seen
+from pybuild.request.request import BuildRequest
 from pybuild.runtime.progress.observer import Observer
 
 TOOL = b"#!/bin/sh\necho hello from acme\n"

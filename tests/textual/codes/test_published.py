@@ -13,6 +13,7 @@ from textual.codes.pages import write
 from textual.codes.programs import programs, put
 
 from pybuild.cli.explain import INDEX
+from pybuild.cli.lsp_diagnostics import published
 from pybuild.cli.request_from_flags import graph_request
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.lang.source import Source
@@ -22,7 +23,6 @@ from pybuild.lang.textual.parse import parse
 from pybuild.language.checking import check_file
 from pybuild.language.compiled import Compiled
 from pybuild.language.library import LocalLibrary
-from pybuild.language.lsp import published
 
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads((Path(__file__).parent / "published.schema.json").read_text())

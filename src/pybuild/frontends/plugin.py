@@ -7,23 +7,22 @@ import sys
 
 from pybuild.build.context import ContextBuild
 from pybuild.build.dockerfiles import CONTEXT, extra_hosts, target_platforms, ulimits, wants_index
-from pybuild.build.options.values import epoch_of
 from pybuild.build.plan import Goal, Plan, Target
 from pybuild.compiler import platforms
+from pybuild.frontends.watching_bridge import WatchingBridge
 from pybuild.lang.dockerfile.ignore import read_patterns
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, split
 from pybuild.language.place import Seen
 from pybuild.plugins import calling, problems
 from pybuild.plugins.installed import find, note_installed
-from pybuild.plugins.watching import WatchingBridge
+from pybuild.request.values import epoch_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.frontend import Built, FrontendInputs
     from pybuild.compiler.graph import Edge
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pybuild.lang.frontends import Frontend
     from pybuild.lang.source import Source, Span
     from pybuild.plugins.installed import Registered
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 

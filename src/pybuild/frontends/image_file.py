@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.gateway import Result
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 
@@ -44,7 +44,7 @@ class ImageFrontendBuild(ContextBuild):
 
     def plan(self, engine: Engine, observer: Observer) -> Plan:
         """Have the frontend make the graph. Raises UserError, Cancelled."""
-        from pybuild.build.goal_of_result import goal_of
+        from pybuild.frontends.goals import goal_of
 
         if self.inputs.url is not None and self.inputs.dockerfile is None:
             from pybuild.build.remote_context import fetch_dockerfile
@@ -95,7 +95,7 @@ class ImageFrontendBuild(ContextBuild):
 
     def _options(self, command_line: str, engine: Engine) -> dict[str, str]:
         """The attributes of the frontend; puts the directories in place that they name."""
-        from pybuild.build.attributes_of_request import attributes_of
+        from pybuild.frontends.attributes_of_request import attributes_of
 
         inputs = self.inputs
         found = {"cmdline": command_line, "source": command_line.partition(" ")[0]}

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from typing import Final
 
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.lang.recipe import Recipe
     from pybuild.language.compiled import Compiled
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from pybuild.build.config import tomlfile
-from pybuild.build.options import values
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.source import Source
+from pybuild.request import values
+from pybuild.request.config import tomlfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -117,7 +117,7 @@ def _up_to_repository(start: str, consulted: list[str]) -> list[str]:
 
 
 def _user_settings(source: Source) -> dict[str, Any]:
-    from pybuild.build.config.models import UserFile
+    from pybuild.request.config.models import UserFile
 
     model = tomlfile.load(source, UserFile)
     settings: dict[str, Any] = {}
@@ -141,7 +141,7 @@ def _user_settings(source: Source) -> dict[str, Any]:
 
 def _project_settings(source: Source, here: str) -> dict[str, Any]:
     """The fields of BuildRequest that a `pybuild.toml` in the directory `here` sets."""
-    from pybuild.build.config.models import ProjectFile
+    from pybuild.request.config.models import ProjectFile
 
     model = tomlfile.load(source, ProjectFile)
     settings: dict[str, Any] = {}

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pybuild.build.request import BuildRequest
+    from pybuild.request.request import BuildRequest
 
 _CONTEXTS = "moby.buildkit.frontend.contexts"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from pybuild.build import errors
 from pybuild.build.execute import export_failed, export_goal, kept_failed
-from pybuild.cli import errors
 from pybuild.cli.run_build import observed, print_warnings
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.build.plan import Goal, Plan
-    from pybuild.build.request import BuildRequest
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.progress.observer import Observer
@@ -63,8 +63,8 @@ def run_tests(request: BuildRequest) -> int:
 def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Tested]:
     """The tests in the order of the file. Raises UserError for what is wrong before one can run."""
     from pybuild.build.inputs import frontend_of
-    from pybuild.build.language_file import LanguageBuild
     from pybuild.build.pipeline import load_inputs
+    from pybuild.frontends.language import LanguageBuild
 
     inputs = load_inputs(request, observer)
     if not frontend_of(inputs, request).records:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 
-from pybuild.cli import errors
+from pybuild.build import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

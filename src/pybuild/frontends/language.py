@@ -8,23 +8,22 @@ from attrs import evolve
 
 from pybuild.build.dockerfiles import extra_hosts, proxies, target_platforms, ulimits
 from pybuild.build.execute import open_engine
-from pybuild.build.options.values import epoch_of
 from pybuild.build.plan import Files, Goal, Plan, Target
 from pybuild.compiler import platforms
+from pybuild.frontends.fetched_project import check_allowed, check_outputs, fetched, lies_elsewhere
 from pybuild.lang.diagnostics import SourceErrors, UsageError, UserError
 from pybuild.lang.textual.expand.options import DEFAULT
 from pybuild.lang.textual.trivia import is_allowed
 from pybuild.language.compiled import compiled_of
-from pybuild.language.fetched import check_allowed, check_outputs, fetched, lies_elsewhere
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.sources import Names, Sources
+from pybuild.request.values import epoch_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.gateway import Request, Result
     from pybuild.compiler.lower.recipe.options import Lowered, LowerOptions, Pin
     from pybuild.lang.diagnostics import Diagnostic
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.modules import Program
     from pybuild.language.compiled import Compiled
     from pybuild.language.lock import Lock
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation

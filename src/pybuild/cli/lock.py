@@ -19,9 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pybuild.build.language_file import LanguageBuild
-    from pybuild.build.request import BuildRequest
+    from pybuild.frontends.language import LanguageBuild
     from pybuild.language.lock import Lock
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
@@ -85,8 +85,8 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
 def lock(request: BuildRequest, update: str | None, observer: Observer, cancellation: Cancellation) -> Locked:
     """Write the lock file. Raises UserError; the file stays as it is then."""
     from pybuild.build.inputs import frontend_of
-    from pybuild.build.language_file import LanguageBuild
     from pybuild.build.pipeline import load_inputs
+    from pybuild.frontends.language import LanguageBuild
 
     if update is not None:
         request = evolve(request, pull=True)  # a tag is where its registry has it

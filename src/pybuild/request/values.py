@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from pybuild.build.options.flags import ENTITLEMENTS, NETWORKS
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError, suggest
+from pybuild.request.flags import ENTITLEMENTS, NETWORKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import posixpath
 
-from pybuild.build.language_file import LanguageBuild
 from pybuild.compiler.descriptions import PIDS
 from pybuild.compiler.graph import walk
+from pybuild.frontends.language import LanguageBuild
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceErrors, UsageError
 from pybuild.lang.textual.modules import PROJECT, ROOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.build.inputs import Inputs
-    from pybuild.build.request import BuildRequest
     from pybuild.compiler.graph import Edge, Vertex
     from pybuild.compiler.lower.recipe.options import Lowered
     from pybuild.compiler.recipejson import Naming
     from pybuild.lang.recipe import Instance
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from pybuild.build import errors
 from pybuild.build.execute import BuildResult, execute, open_engine
 from pybuild.build.plan import Plan
-from pybuild.build.request import BuildRequest
-from pybuild.cli import errors
 from pybuild.cli.run_build import run_build
 from pybuild.lang.diagnostics import UserError
+from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pybuild.build.request import BuildRequest
     from pybuild.lang.textual.listing import ListedTarget, Listing
+    from pybuild.request.request import BuildRequest
 
 SCHEMA = "pybuild.list/1"
 

@@ -1,1 +1,0 @@
-"""Flags and the values that they take."""
