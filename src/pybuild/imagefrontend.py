@@ -133,8 +133,8 @@ class ImageFrontendBuild(ContextBuild):
     def _upload(self, engine: Engine) -> str:
         """The address at which the client sends the archive from standard input."""
         from pybuild.compiler.remote import FILE
-        from pybuild.runtime.session.client import UPLOADS
-        from pybuild.runtime.session.localclient import LocalClient
+        from pybuild.runtime.clients.localclient import LocalClient
+        from pybuild.runtime.session.types import UPLOADS
 
         assert isinstance(engine.client, LocalClient)
         engine.client.uploads[CONTEXT] = os.path.join(os.fsdecode(engine.client.directories[CONTEXT]), FILE)

@@ -18,9 +18,9 @@ from pybuild.compiler.ops import Platform
 from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.bridge.bridge import LocalBridge
+from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Observer, StatusEvent, VertexEvent
-from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.solver.types import Cancellation
 
 AMD = Platform("amd64", "linux")
@@ -60,7 +60,7 @@ def bridge_of(engine: Engine, heard: Observer) -> LocalBridge:
         lambda edge: engine.solve([edge])[0],
         engine.tree,
         heard,
-        engine.source_time,
+        engine.fetchers.source_time,
     )
 
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
-UPLOADS = "buildkit-session"
-"""The host of HTTP addresses that a client answers itself."""
-
 
 class Workplace:
     """What an engine gives to its client: the open store, the runner that programs are started by (None: none can

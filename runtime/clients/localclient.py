@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.clients.client import Client
 from pybuild.runtime.session.agents import ClientAgents
-from pybuild.runtime.session.client import Client
 from pybuild.runtime.session.secrets import ClientSecrets
 
 TYPE_CHECKING = False
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.clients.client import ContentStore, Workplace
     from pybuild.runtime.session.agents import AgentSource
-    from pybuild.runtime.session.client import ContentStore, Workplace
     from pybuild.runtime.session.secrets import SecretSource
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.local import LocalTree
@@ -50,7 +50,7 @@ class LocalClient(Client):
         self.agents = self._agents = ClientAgents(self._sources, lambda: place.store.work, place.runner)
 
     def tree(self, vertex: Vertex, cancellation: Cancellation) -> LocalTree:
-        from pybuild.runtime.ops.sources import patterns, source_of
+        from pybuild.runtime.sources.attributes import patterns, source_of
         from pybuild.runtime.sources.leftout import left_out
         from pybuild.runtime.sources.local import LocalTree
         from pybuild.runtime.sources.statcache import StatCache

@@ -13,14 +13,15 @@
 from __future__ import annotations
 
 from pybuild.lang.diagnostics import UserError
-from pybuild.runtime.ops.sources import source_of
+from pybuild.runtime.clients.client import Client
 from pybuild.runtime.session.calls import SessionLost
-from pybuild.runtime.session.client import UPLOADS, Client
 from pybuild.runtime.session.contentstore import LAYOUT, SessionContent
 from pybuild.runtime.session.sessionagents import SessionAgents
 from pybuild.runtime.session.sessioncredentials import SessionCredentials
 from pybuild.runtime.session.sessionsecrets import SessionSecrets
+from pybuild.runtime.session.types import UPLOADS
 from pybuild.runtime.session.upload import pull
+from pybuild.runtime.sources.attributes import source_of
 from pybuild.runtime.sources.filesync.source import FileSyncSource, NoLocalSources
 
 TYPE_CHECKING = False
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.clients.client import ContentStore, Workplace
     from pybuild.runtime.registry.credentials import Credentials
     from pybuild.runtime.session.calls import Session, Sessions
-    from pybuild.runtime.session.client import ContentStore, Workplace
     from pybuild.runtime.session.types import Agents, Secrets
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.local import LocalTree
