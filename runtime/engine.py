@@ -330,7 +330,9 @@ class Engine:
     # Lifetime
 
     def _sweep(self) -> None:
-        """Remove the leftovers of dead builds."""
+        """Remove the leftovers of dead builds: files, orphaned snapshots, control groups."""
+        if self._steps.runner is None:
+            return  # outside of the namespaces neither foreign files nor control groups can be removed
         dead = self.store.sweep(remove_tree)
         if dead:
             from pybuild.runtime.snapshots.rows import sweep_orphans

@@ -7,8 +7,6 @@ import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.sandbox.executor import Sandbox
     from pybuild.runtime.sandbox.network import NetworkPool
@@ -70,10 +68,6 @@ class StepHost:
                     dns=self._surroundings.dns,
                 )
             return self._networks
-
-    def sweep(self, dead: Sequence[str]) -> None:
-        """Remove the containers that builds with these dead work directories left behind."""
-        self.sandbox().sweep(dead)
 
     def close(self) -> None:
         """End the sandbox, then the runner, and with it the tools that serve networks."""

@@ -1,13 +1,14 @@
-"""Whom a build is for: what it is given while it runs, by the flags of a command or in a session over the wire.
+"""The client of a build: gives it local files, secrets, agents and logins while it runs.
 
-None of it is part of a key, but for what is read of it. Secrets and agents are `session.types`.
+`LocalClient` gives what the flags of a command name, `SessionClient` what a session over the wire offers. No cache key
+depends on it, but for the content of files that are read. Secrets and agents are `session.types`.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableMapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Protocol
 
     from pybuild.compiler.graph import Vertex
@@ -26,8 +27,8 @@ else:
 
 
 class Workplace:
-    """What an engine gives to its client: the open store, the runner that programs are started by (None: none can
-    be), and where progress goes."""
+    """The parts of an engine that its client works with: the open store, the runner that starts programs (None if
+    no program can be started), and the observer of progress."""
 
     __slots__ = ("observer", "runner", "store")
 
@@ -41,39 +42,48 @@ class ContentStore(Protocol):
     """Blobs that a client has; a provider of `registry.transfer`."""
 
     def fetch(self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None]) -> None:
-        """Bring `writer` from its offset to the blob's end. Raises UserError."""
+        """Write a blob to `writer`, from the writer's offset to the end. Raises UserError."""
 
     def describe(self, digest: str) -> Descriptor:
-        """A blob by its digest, of no media type. Raises UserError: it isn't there."""
+        """Return the descriptor of a blob, without a media type. Raises UserError if the blob is missing."""
 
 
 class Client(Protocol):
-    """One build's client. Thread-safe. `enter` comes first, `close` last; both are the engine's to call.
+    """One build's client. Thread-safe. The engine calls `enter` first and `close` last.
 
-    `directories` and `named` are what the graph's local names and OCI layout names stand for (`oci-layout://PATH…`,
-    `docker-archive:PATH…`) on this machine; a build may add to both. `credentials` are the logins to registries, None
-    for those of this machine's user.
+    `directories` are the paths of local sources by their names in the graph; `named` are the OCI layouts and archives
+    (`oci-layout://PATH…`, `docker-archive:PATH…`) by the names of images in the graph. Both are read-only: `provide`
+    is the one way to add to them. `credentials` are the logins to registries, None for those of this machine's user.
     """
 
     secrets: Secrets
     agents: Agents
     credentials: Credentials | None
-    directories: MutableMapping[str, bytes]
-    named: MutableMapping[str, str]
+    directories: Mapping[str, bytes]
+    named: Mapping[str, str]
 
-    def enter(self, place: Workplace) -> None: ...
+    def provide(
+        self, *, directories: Mapping[str, bytes] | None = None, images: Mapping[str, str] = ...
+    ) -> None:
+        """Add directories and images that are known only once the engine is open."""
+
+    def withdraw(self, directory: str) -> None:
+        """Remove the name of a directory. Raises KeyError."""
+
+    def enter(self, place: Workplace) -> None:
+        """Take the engine's parts, once the process is in the build's namespaces."""
 
     def tree(self, vertex: Vertex, cancellation: Cancellation) -> LocalTree:
-        """The tree of a local source, which stays as it is until `close`. Raises UserError, Cancelled."""
+        """Return the tree of a local source, which does not change until `close`. Raises UserError, Cancelled."""
 
     def outside(self, name: str) -> str:
-        """What the local source `name` depends on besides the graph, as an opaque text."""
+        """Return an opaque text for what the local source `name` depends on besides the graph."""
 
     def content_store(self, id: str, session: str = "") -> ContentStore:
-        """The content store `id` of the client, or of another one's `session`. Raises UserError."""
+        """Open the content store `id` of this client, or of the client of another `session`. Raises UserError."""
 
     def upload(self, path: str) -> Iterator[bytes]:
-        """What the client sends for `http://buildkit-session/PATH`. Raises UserError."""
+        """Yield the bytes that the client sends for `http://buildkit-session/PATH`. Raises UserError."""
 
     def close(self) -> None:
-        """Idempotent."""
+        """Release agents and trees. Idempotent."""

@@ -104,7 +104,7 @@ class ImageFrontendBuild(ContextBuild):
         elif inputs.archive is not None:
             found["context"] = self._upload(engine)
         if self._apart:
-            engine.client.directories[_FILE_DIRECTORY] = os.fsencode(self._file_directory(engine))
+            engine.client.provide(directories={_FILE_DIRECTORY: os.fsencode(self._file_directory(engine))})
             if "context" in found:
                 found["dockerfilekey"] = _FILE_DIRECTORY
         contexts = self._contexts(engine)
@@ -137,7 +137,8 @@ class ImageFrontendBuild(ContextBuild):
         from pybuild.runtime.session.types import UPLOADS
 
         assert isinstance(engine.client, LocalClient)
-        engine.client.uploads[CONTEXT] = os.path.join(os.fsdecode(engine.client.directories[CONTEXT]), FILE)
+        archive = os.path.join(os.fsdecode(engine.client.directories[CONTEXT]), FILE)
+        engine.client.provide_upload(CONTEXT, archive)
         return f"http://{UPLOADS}/{CONTEXT}"
 
     def _contexts(self, engine: Engine) -> Mapping[str, str]:
@@ -147,7 +148,7 @@ class ImageFrontendBuild(ContextBuild):
             if found.get(name) != _LAYOUT + name:
                 continue
             store = f"layout{number}"
-            engine.client.named[store] = place
+            engine.client.provide(images={store: place})
             resolved = engine.images.resolve_named(store, platforms.default(), engine.cancellation)
             found[name] = f"{_LAYOUT}{store}@{resolved.digest}"
         return found

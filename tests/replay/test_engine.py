@@ -90,7 +90,7 @@ def test_reading_states(tmp_path: Path, files: Path, kind: str) -> None:
             layout = tmp_path / "layout"
             image = Image(_archive(files))
             write_layout(layout, image.blobs, image.entry)
-            engine.client.named["files"] = f"oci-layout://{layout}"
+            engine.client.provide(images={"files": f"oci-layout://{layout}"})
             edge = edge_of(State.oci_layout(f"files@{image.manifest.digest}"))
         bridge = bridge_of(engine, heard)
         assert bridge.read_file(edge, "/sub/../link") == b"22"
