@@ -1,13 +1,12 @@
-"""The engine: an open store with everything that solving needs, put together.
+"""The engine: an open store and the parts that solve graphs on it, composed.
 
-Opening it moves the process into the build's namespaces, so it is done in the main thread, before any other
-thread exists, and once a process.
+Opening an engine moves the process into the build's namespaces: do it in the main thread, before any other thread
+exists, and once in a process.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from functools import partial
 from time import time
 
@@ -15,8 +14,12 @@ from pybuild.compiler.graph import walk
 from pybuild.compiler.ops import ExecOp, NetMode
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.announcer import Announcer
+from pybuild.runtime.cache.creation import CreationTimes
 from pybuild.runtime.cache.records import Records
+from pybuild.runtime.clients.client import Workplace
+from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.content.store import Store, make_root
+from pybuild.runtime.fetchers import Fetchers
 from pybuild.runtime.images import Images
 from pybuild.runtime.ops.entitlements import Entitlements
 from pybuild.runtime.ops.operations import Operations
@@ -25,32 +28,26 @@ from pybuild.runtime.ops.results import Snapshot, View
 from pybuild.runtime.ops.sources import ImageHandler, LocalHandler
 from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.sandbox.surroundings import Surroundings
-from pybuild.runtime.session.client import Workplace
-from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.solver.solver import Solver
 from pybuild.runtime.solver.types import Cancellation, Input
+from pybuild.runtime.stephost import StepHost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pybuild.compiler.graph import Edge, Vertex
-    from pybuild.compiler.ops import Op, SourceOp
+    from pybuild.compiler.ops import Op
+    from pybuild.runtime.clients.client import Client
     from pybuild.runtime.image.layers import Layers
     from pybuild.runtime.ops.handlers import Handler
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.registry.hosts import Hosts
     from pybuild.runtime.sandbox.devices import Devices
-    from pybuild.runtime.sandbox.executor import Sandbox
-    from pybuild.runtime.sandbox.network import NetworkPool
     from pybuild.runtime.sandbox.runner import Runner
-    from pybuild.runtime.session.client import Client
     from pybuild.runtime.snapshots.types import Tree
     from pybuild.runtime.solver.types import Outcome
-    from pybuild.runtime.sources.blob import BlobSource
-    from pybuild.runtime.sources.git import GitSource
-    from pybuild.runtime.sources.http import HttpSource
     from pybuild.runtime.sources.local import LocalTree
 
 SYNC_AFTER = 60
@@ -58,10 +55,13 @@ SYNC_AFTER = 60
 
 
 class EngineOptions:
-    """How to build. `client` is whom for; `allow` holds granted entitlements; `parallelism` 0 leaves it to the
-    machine. `project` is an opaque key of what is built: caches of a project's scope are apart by it. With
-    `outlasting` a step goes on for another process that waits for it when this build is over. `surroundings` are
-    what steps run in."""
+    """How to build.
+
+    `client` gives directories, secrets and agents; `allow` holds granted entitlements; `pull` asks registries for
+    known tags again; `parallelism` 0 leaves the number of concurrent steps to the machine. `project` is an opaque
+    key that separates the cache mounts of project scope. With `outlasting`, a step outlives the build while another
+    process waits for its result. `surroundings` are cgroup parent, networks and devices of steps.
+    """
 
     __slots__ = (
         "allow",
@@ -101,7 +101,11 @@ class EngineOptions:
 
 
 class Engine:
-    """Solves edges and hands out trees and layers. Close it; threads end with it. `client` is whom it works for."""
+    """Composition root of a build: opens the store, builds the parts that solve on it, and closes them.
+
+    The parts are attributes for whoever hands them on: `store`, `snapshotter`, `client`, `images`, `fetchers`,
+    `records`, `creation`, `operations`, `resources` (of steps), `entitlements`. Results live until `close`.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,10 @@ class Engine:
         enter: bool = True,
     ) -> None:
         """Without `enter` the process stays in its namespaces, and nothing can be mounted or run."""
+        from pybuild.runtime.ops.caches import Caches
+        from pybuild.runtime.ops.exec_mounts import StepResources
+        from pybuild.runtime.ops.failedstates import FailedStates
+        from pybuild.runtime.ops.files.handler import FileHandler
         from pybuild.runtime.sandbox import namespaces
         from pybuild.runtime.sandbox.runner import Runner
         from pybuild.runtime.snapshots.choose import choose
@@ -120,24 +128,18 @@ class Engine:
         self.observer = observer
         self.cancellation = cancellation
         make_root(options.root)
-        self._runner: Runner | None = None
+        runner: Runner | None = None
         if enter:
             namespaces.enter(options.root)
-            self._runner = Runner.start()
+            # Forked before any thread exists and before the store opens its database.
+            runner = Runner.start()
         self.store = Store.open(options.root, on_wait=lambda who: observer.waiting(f"waiting for {who}"))
         self.snapshotter = choose(self.store)
-        self._sandbox: Sandbox | None = None
-        self._networks: NetworkPool | None = None
-        self._layers: Layers | None = None
-        self._http: HttpSource | None = None
-        self._git: GitSource | None = None
-        self._guard = threading.RLock()
-        self.solved: dict[Edge, None] = {}
-        """What was solved so far."""
         self.client = options.client
-        self.client.enter(Workplace(self.store, self._runner, observer))
-        self.entitlements = Entitlements(options.allow, self._devices())
+        self.client.enter(Workplace(self.store, runner, observer))
+        self._steps = StepHost(runner, self.store.work, options.surroundings, observer)
         self._sweep()
+        self.entitlements = Entitlements(options.allow, _devices(options.surroundings))
         self.images = Images(
             self.store,
             self.snapshotter,
@@ -146,8 +148,30 @@ class Engine:
             hosts=options.hosts,
             pull=options.pull,
         )
+        self.fetchers = Fetchers(self.store, self.snapshotter, self.client, observer, cancellation)
+        self.records = Records(self.store, self.snapshotter)
+        self.creation = CreationTimes(self.store)
+        self._failed = FailedStates(self._lease)
+        self._files = FileHandler(self.snapshotter, self.records, self._failed)
         self._local = LocalHandler(self.client)
-        self.operations = self._operations()
+        self.resources = StepResources(
+            self.snapshotter,
+            self._steps.sandbox,
+            self._files.materialize,
+            Caches(self.store, self.snapshotter, observer.waiting),
+            self.client.secrets,
+            self.client.agents,
+            self._lease,
+            options.project,
+        )
+        self.operations = Operations(
+            self.store,
+            self.records,
+            self._source_handlers(),
+            self._op_handlers(),
+            observer,
+            outlasting=options.outlasting,
+        )
         self._announcer = Announcer(observer)
         parallelism = options.parallelism or max(16, 4 * len(os.sched_getaffinity(0)))
         self._solver: Solver[Vertex, Result] = Solver(
@@ -156,77 +180,49 @@ class Engine:
             max_parallelism=parallelism,
             elsewhere=self.operations.elsewhere,
         )
+        self._layers: Layers | None = None
+        self.solved: dict[Edge, None] = {}
+        """Edges solved so far, in their order."""
 
-    def _operations(self) -> Operations:
-        """The handlers of every kind of op, put together."""
-        from pybuild.compiler.ops import BuildOp, DiffOp, FileOp, MergeOp, PassthroughOp
-        from pybuild.runtime.ops.build import BuildHandler
-        from pybuild.runtime.ops.caches import Caches
-        from pybuild.runtime.ops.exec import ExecHandler
-        from pybuild.runtime.ops.exec_mounts import Supplies
-        from pybuild.runtime.ops.files.handler import FileHandler
-        from pybuild.runtime.ops.kept import Kept
-        from pybuild.runtime.ops.merge import StackHandler
-        from pybuild.runtime.ops.passthrough import PassthroughHandler
+    def _source_handlers(self) -> dict[str, Handler]:
+        """Build the handlers of source ops, by the scheme of their identifiers."""
         from pybuild.runtime.sources.blob import REGISTRY, STORED
 
-        records = self.records = Records(self.store, self.snapshotter)
-        kept = Kept(self._hold)
-        files = FileHandler(self.snapshotter, records, kept)
-        self._materialize = files.materialize
-        self._caches = Caches(self.store, self.snapshotter, self.observer.waiting)
-        self.supplies = Supplies(
-            self.snapshotter,
-            self.sandbox,
-            files.materialize,
-            self._caches,
-            self.client.secrets,
-            self.client.agents,
-            self._hold,
-            self.options.project,
-        )
-        steps = ExecHandler(self.supplies, self.entitlements, self.observer, self.options.root)
-        self._keep_failed = steps.keep_failed = kept.digests
-        stacks = StackHandler(self.snapshotter, files.materialize)
-        http = HttpHandler(self.http, self.observer)
-        blob = BlobHandler(self._blobs(), self.observer)
-        sources: dict[str, Handler] = {
+        http = HttpHandler(self.fetchers.http, self.observer)
+        blob = BlobHandler(self.fetchers.blobs(self.images.client), self.observer)
+        return {
             "docker-image": ImageHandler(self.images.image_content, self.images.unpack),
             "oci-layout": ImageHandler(self.images.named_content, self.images.unpack),
             "local": self._local,
             "http": http,
             "https": http,
-            "git": GitHandler(self.git, self.observer),
+            "git": GitHandler(self.fetchers.git, self.observer),
             REGISTRY: blob,
             STORED: blob,
         }
-        kinds: dict[type[Op], Handler] = {
-            ExecOp: steps,
-            FileOp: files,
+
+    def _op_handlers(self) -> dict[type[Op], Handler]:
+        """Build the handlers of all other ops."""
+        from pybuild.compiler.ops import BuildOp, DiffOp, FileOp, MergeOp, PassthroughOp
+        from pybuild.runtime.ops.build import BuildHandler
+        from pybuild.runtime.ops.exec import ExecHandler
+        from pybuild.runtime.ops.merge import StackHandler
+        from pybuild.runtime.ops.passthrough import PassthroughHandler
+
+        materialize = self._files.materialize
+        stacks = StackHandler(self.snapshotter, materialize)
+        return {
+            ExecOp: ExecHandler(
+                self.resources, self.entitlements, self.observer, self.options.root, self._failed.digests
+            ),
+            FileOp: self._files,
             MergeOp: stacks,
             DiffOp: stacks,
             BuildOp: BuildHandler(self._solve_nested, self.tree),
-            PassthroughOp: PassthroughHandler(files.materialize),
+            PassthroughOp: PassthroughHandler(materialize),
         }
-        return Operations(
-            self.store, records, sources, kinds, self.observer, outlasting=self.options.outlasting
-        )
 
-    def _blobs(self) -> BlobSource:
-        from pybuild.runtime.sources.blob import BlobSource
-
-        return BlobSource(
-            self.store, self.snapshotter, self.client, lambda: self.images.client(), self._fetching
-        )
-
-    def _devices(self) -> Devices | None:
-        """Those of other directories than the usual ones."""
-        from pybuild.runtime.sandbox.devices import Devices
-
-        directories = self.options.surroundings.devices
-        return None if directories is None else Devices(directories)
-
-    def _hold(self, snapshot: int) -> None:
+    def _lease(self, snapshot: int) -> None:
         """Keep a snapshot while this process lives."""
         self.store.lease("snapshot", str(snapshot))
 
@@ -239,9 +235,12 @@ class Engine:
         keep_failed: Iterable[str] = (),
         cancellation: Cancellation | None = None,
     ) -> list[Result]:
-        """The results of `edges`. Raises UserError, Cancelled. If a step whose digest is among `keep_failed` fails,
-        the StepFailed tells the snapshot of what it left, which is there while this engine is open; with a file op
-        the error's origin does. `cancellation` ends this call alone; without one it ends with the engine's."""
+        """Solve `edges` and return their results in the same order. Raises UserError, Cancelled.
+
+        `keep_failed` are vertex digests: if such a step fails, its StepFailed names a snapshot of the state it left,
+        which lives as long as this engine; for a file op the error's origin does. `cancellation` ends this call
+        alone; without it the call ends with the engine's.
+        """
         self._prepare(edges, keep_failed)
         inputs = [Input(edge.vertex, edge.index) for edge in edges]
         results = self._solver.solve(inputs, cancellation or self.cancellation)
@@ -250,197 +249,107 @@ class Engine:
         return results
 
     def solve_each(self, edges: Sequence[Edge], *, keep_failed: Iterable[str] = ()) -> list[Outcome[Result]]:
-        """What came of each of `edges`, solved side by side: the failure of one leaves the others alone, and one
-        that several share is tried once and is each one's. Raises Cancelled, UserError for what none can do, and
-        any error that no user can cause."""
+        """Solve `edges` side by side and return an outcome for each: a failure leaves the others alone.
+
+        A vertex that several edges share is tried once, and its failure is in the outcome of each. Raises Cancelled,
+        UserError for an error that concerns all edges, and any error that is no UserError.
+        """
         self._prepare(edges, keep_failed)
         inputs = [Input(edge.vertex, edge.index) for edge in edges]
         outcomes = self._solver.solve_each(inputs, self.cancellation)
-        for one in outcomes:
-            if one.error is not None and not isinstance(one.error, UserError):
-                raise one.error
-        solved = [edge for edge, one in zip(edges, outcomes, strict=True) if one.error is None]
+        for outcome in outcomes:
+            if outcome.error is not None and not isinstance(outcome.error, UserError):
+                raise outcome.error
+        solved = [edge for edge, outcome in zip(edges, outcomes, strict=True) if outcome.error is None]
         self._announcer.rest(solved)
         self.solved.update(dict.fromkeys(solved))
         return outcomes
 
     def _solve_nested(self, edge: Edge, cancellation: Cancellation) -> Snapshot:
-        """The state of a definition that a vertex holds, solved while that vertex runs."""
+        """Solve the definition of a build op while that op's vertex runs."""
         self._prepare([edge], ())
         (result,) = self._solver.solve([Input(edge.vertex, edge.index)], cancellation)
         self._announcer.rest([edge])
-        return self._materialize(result, cancellation) if isinstance(result, View) else result
+        return self._files.materialize(result, cancellation) if isinstance(result, View) else result
 
     def _prepare(self, edges: Sequence[Edge], keep_failed: Iterable[str]) -> None:
         self.observer.known(edges)
-        self._keep_failed.update(keep_failed)
+        self._failed.digests.update(keep_failed)
         self.entitlements.check(walk(edges))
-        self._caches.renew(walk(edges), self.options.project)
-        self._announcer.on_run = partial(self._foresee, edges)
+        self.resources.caches.renew(walk(edges), self.options.project)
+        self._announcer.on_run = partial(self._prefetch_network, edges)
         if self._runs_steps(edges):
-            self.networks().prefetch()
+            self._steps.networks().prefetch()
 
     def _runs_steps(self, edges: Sequence[Edge]) -> bool:
-        """Whether a step in a private network will certainly run: it has no record, or must not use one."""
-        return self._runner is not None and any(
-            _private_network(vertex) and (vertex.metadata.ignore_cache or not self.operations.known(vertex))
+        """Report whether a step in a private network is certain to run: it has no record, or must not use one."""
+        return self._steps.runner is not None and any(
+            _in_private_network(vertex)
+            and (vertex.metadata.ignore_cache or not self.operations.known(vertex))
             for vertex in walk(edges)
         )
 
-    def _foresee(self, edges: Sequence[Edge]) -> None:
-        """Something has to run: steps above it probably too, and one of them will want a network."""
-        if self._runner is not None and any(_private_network(vertex) for vertex in walk(edges)):
-            self.networks().prefetch()
+    def _prefetch_network(self, edges: Sequence[Edge]) -> None:
+        """Prepare a network once any vertex runs: the steps above it will probably run too."""
+        if self._steps.runner is not None and any(_in_private_network(vertex) for vertex in walk(edges)):
+            self._steps.networks().prefetch()
 
     def cache_keys(self) -> Mapping[str, str]:
-        """The cache keys of the vertices that were solved, by their digests."""
+        """Return the cache keys of the solved vertices, by vertex digest."""
         return self._solver.keys()
 
     def tree(self, result: Result) -> Tree:
+        """Return read access to a result's files."""
         return result.tree if isinstance(result, View) else self.snapshotter.tree(result.id)
 
     def snapshot(self, result: Result) -> int | None:
-        """The snapshot of a result; a view is copied into one."""
+        """Return the snapshot id of a result, None for the empty root. A view is copied into a snapshot."""
         if isinstance(result, View):
-            result = self._materialize(result, self.cancellation)
+            result = self._files.materialize(result, self.cancellation)
         return result.id
 
     @property
     def outlasting(self) -> bool:
-        """Whether steps go on for other processes that wait for them, and for nothing else."""
+        """Whether steps go on only because other processes wait for them."""
         return self._solver.outlasting > 0
 
     @property
     def layers(self) -> Layers:
+        """The layers of snapshots as archives; built when the first is wanted."""
         from pybuild.runtime.image.layers import Layers
 
         if self._layers is None:
             self._layers = Layers(self.store, self.snapshotter)
         return self._layers
 
-    def made(self, snapshot: int) -> tuple[str | None, str]:
-        """When a snapshot was made, RFC 3339, and by what."""
-        from pybuild.compiler.timestamps import format_seconds
-
-        rows = self.store.query(
-            "SELECT created, description FROM snapshot LEFT JOIN usage ON snapshot = id WHERE id = ?",
-            snapshot,
-        )
-        return (format_seconds(int(str(rows[0][0]))), str(rows[0][1] or "")) if rows else (None, "")
-
-    def made_at(self, snapshot: int) -> tuple[str | None, str]:
-        """When, but not by what: an image with a config doesn't depend on which step first made a layer."""
-        return self.made(snapshot)[0], ""
-
-    def sandbox(self) -> Sandbox:
-        """Made when the first step runs. Raises SandboxError when there is no OCI runtime."""
-        from pybuild.runtime.sandbox.executor import Sandbox
-        from pybuild.runtime.sandbox.find import find_runtime
-
-        with self._guard:
-            if self._sandbox is None:
-                assert self._runner is not None
-                self._sandbox = Sandbox(
-                    self.store.work,
-                    self._runner,
-                    self.networks(),
-                    find_runtime(),
-                    cgroup_parent=self.options.surroundings.cgroup_parent,
-                )
-            return self._sandbox
-
-    def networks(self) -> NetworkPool:
-        from pybuild.runtime.sandbox.network import NetworkPool
-
-        with self._guard:
-            if self._networks is None:
-                assert self._runner is not None
-                directory = os.path.join(self.store.work, "networks")
-                os.mkdir(directory, 0o700)
-                self._networks = NetworkPool(
-                    self._runner,
-                    directory,
-                    notice=self.observer.notice,
-                    isolate=self.options.surroundings.isolate,
-                    host=self.options.surroundings.host_network,
-                    dns=self.options.surroundings.dns,
-                )
-            return self._networks
-
-    def http(self) -> HttpSource:
-        """What downloads files; made when the first is asked for."""
-        from pybuild.runtime.sources.http import HttpSource
-
-        with self._guard:
-            if self._http is None:
-                self._http = HttpSource(
-                    self.store,
-                    self.snapshotter,
-                    self.client.secrets,
-                    self._fetching,
-                    upload=self.client.upload,
-                )
-            return self._http
-
-    def git(self) -> GitSource:
-        """What fetches repositories; made when the first is asked for."""
-        from pybuild.runtime.sources.git import GitSource
-
-        with self._guard:
-            if self._git is None:
-                self._git = GitSource(
-                    self.store, self.snapshotter, self.client.secrets, self.client.agents, self._fetching
-                )
-            return self._git
-
-    def source_time(self, op: SourceOp) -> int | None:
-        """The time of what a git or HTTP source brings, in seconds. Raises UserError, Cancelled."""
-        if op.identifier.startswith("git://"):
-            return self.git().time(op, self.cancellation)
-        return self.http().time(op, self.cancellation)
-
-    def _fetching(self, holder: str) -> None:
-        self.observer.waiting(f"waiting for {holder}, which fetches from the same address")
-
     @property
     def local_trees(self) -> Mapping[str, LocalTree]:
-        """The local directories looked at so far, by the digests of their vertices."""
+        """The local directories read so far, by the digests of their vertices."""
         return self._local.trees()
 
-    # Parts
+    # Lifetime
 
     def _sweep(self) -> None:
-        """Remove what dead builds left, and let old snapshots outlast this boot."""
+        """Remove the leftovers of dead builds: files, orphaned snapshots, control groups."""
+        if self._steps.runner is None:
+            return  # outside of the namespaces neither foreign files nor control groups can be removed
         dead = self.store.sweep(remove_tree)
         if dead:
             from pybuild.runtime.snapshots.rows import sweep_orphans
 
             sweep_orphans(self.store)
-            self.sandbox().sweep(dead)
-
-    def _unsynced(self) -> bool:
-        """Whether snapshots that the kernel has long written may be lost at the next boot for want of a sync."""
-        rows = self.store.query(
-            "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1",
-            self.store.boot,
-            int(time()) - SYNC_AFTER,
-        )
-        return bool(rows)
+            self._steps.sandbox().sweep(dead)
 
     def close(self) -> None:
-        """Save the stat caches and end what was started."""
-        unsynced = self._unsynced()
+        """Save the stat caches and close all parts, users before what they use."""
+        unsynced = _has_unsynced(self.store)
         for tree in self._local.trees().values():
             tree.save()
         self._solver.close()
         self.images.close()
-        if self._http is not None:
-            self._http.close()
+        self.fetchers.close()
         self.client.close()
-        if self._sandbox is not None:
-            self._sandbox.close()
-        if self._runner is not None:
-            self._runner.close(wait=False)  # and with it the tools that serve networks
+        self._steps.close()
         self.snapshotter.close()
         self.store.clear(remove_tree)
         self.store.close()
@@ -450,6 +359,26 @@ class Engine:
             sync_detached(self.options.root)
 
 
-def _private_network(vertex: Vertex) -> bool:
-    """Whether the vertex is a step that runs in a network of its own."""
+def _devices(surroundings: Surroundings) -> Devices | None:
+    """Return the devices of the directories that the surroundings name; None for the machine's usual ones."""
+    if surroundings.devices is None:
+        return None
+    from pybuild.runtime.sandbox.devices import Devices
+
+    return Devices(surroundings.devices)
+
+
+def _has_unsynced(store: Store) -> bool:
+    """Report whether a power loss could cost snapshots whose files the kernel has long written: their rows count
+    after a reboot only if a sync followed them."""
+    rows = store.query(
+        "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1",
+        store.boot,
+        int(time()) - SYNC_AFTER,
+    )
+    return bool(rows)
+
+
+def _in_private_network(vertex: Vertex) -> bool:
+    """Report whether the vertex is a step that runs in a network namespace of its own."""
     return isinstance(vertex.op, ExecOp) and vertex.op.network == NetMode.UNSET

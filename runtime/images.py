@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.graph import Vertex
     from pybuild.compiler.ops import Platform
+    from pybuild.runtime.clients.client import Client as BuildClient
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.image.descriptor import Descriptor, ImageContent
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.registry.client import Client
     from pybuild.runtime.registry.hosts import Hosts
-    from pybuild.runtime.session.client import Client as BuildClient
     from pybuild.runtime.snapshots.types import Snapshotter
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.archive import ArchiveSource

@@ -122,5 +122,5 @@ def local_bridge(engine: Engine, observer: Observer, *, pull: bool | None = None
         lambda edge: engine.solve([edge])[0],
         engine.tree,
         observer,
-        engine.source_time,
+        engine.fetchers.source_time,
     )

@@ -48,7 +48,7 @@ class Container:
         self._running: list[Running] = []
         self._stack = ExitStack()
         try:
-            self._mounts = StepMounts(engine.supplies, op, results, self._stack, cancellation)
+            self._mounts = StepMounts(engine.resources, op, results, self._stack, cancellation)
             mounted = self._stack.enter_context(ExitStack())
             self._mounts.take_caches(f"container {name}", mounted)
             root = next((one for one in op.mounts if one.dest == "/"), None)
@@ -115,7 +115,7 @@ class Container:
 
     def sandboxed(self, step: Step) -> sandbox.Container:
         """For the first process."""
-        return sandbox.Container(self._engine.sandbox(), step)
+        return sandbox.Container(self._engine.resources.sandbox(), step)
 
     def await_others(self) -> None:
         """Until those beside the first process have ended, as they do when that has."""

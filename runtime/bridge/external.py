@@ -159,7 +159,7 @@ class _Run:
 
     def _metadata(self) -> str:
         """A directory that tells the frontend what it is made of."""
-        path = self._engine.sandbox().private_path("frontend")
+        path = self._engine.resources.sandbox().private_path("frontend")
         os.mkdir(path, 0o755)
         self._stack.callback(shutil.rmtree, path)
         with open(os.path.join(path, "frontend.bin"), "wb", opener=_readable) as file:
@@ -170,7 +170,7 @@ class _Run:
         """The exit code; None for a frontend that had to be ended."""
         fd = relay.fileno()
         try:
-            return self._engine.sandbox().run(
+            return self._engine.resources.sandbox().run(
                 step,
                 on_output=self._log,
                 cancellation=self._stop,

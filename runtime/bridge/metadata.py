@@ -127,7 +127,7 @@ def _layout(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancella
 
 
 def _git(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
-    git = engine.git()
+    git = engine.fetchers.git()
     found = git.resolve(op, cancellation)
     commit = found.commit if found.commit != found.checksum else ""
     objects = git.objects(op, cancellation) if wanted.objects else (b"", b"")
@@ -135,7 +135,7 @@ def _git(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellatio
 
 
 def _http(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
-    source = engine.http()
+    source = engine.fetchers.http()
     file = source.resolve(op, cancellation)
     digest = ""
     if wanted.algorithm:

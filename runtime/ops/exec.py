@@ -17,12 +17,12 @@ from pybuild.runtime.ops.stepoutput import StepOutput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from pybuild.compiler.graph import Vertex
     from pybuild.compiler.ops import Mount
     from pybuild.runtime.ops.entitlements import Entitlements
-    from pybuild.runtime.ops.exec_mounts import Supplies
+    from pybuild.runtime.ops.exec_mounts import StepResources
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.sandbox.devices import Edits
@@ -34,10 +34,10 @@ SEMANTICS = "exec 1"
 
 
 class ExecHandler:
-    """Runs steps, whose entitlements the engine has checked. `store` is the directory their files lie in.
+    """Runs steps whose entitlements the engine has checked. `store` is the root of the store, for error messages.
 
-    `keep_failed` are digests of vertices of which a failed run leaves a snapshot, in no record and leased like
-    what is found.
+    `keep_failed` are the digests of vertices whose state is committed when they fail: such a snapshot is leased and
+    in no record. The set may grow while the handler lives.
     """
 
     recorded = True
@@ -45,13 +45,18 @@ class ExecHandler:
     pure_key = True
 
     def __init__(
-        self, supplies: Supplies, entitlements: Entitlements, observer: Observer, store: str = ""
+        self,
+        resources: StepResources,
+        entitlements: Entitlements,
+        observer: Observer,
+        store: str = "",
+        keep_failed: Set[str] = frozenset(),
     ) -> None:
-        self._supplies = supplies
+        self._resources = resources
         self._entitlements = entitlements
         self._observer = observer
         self._store = store
-        self.keep_failed: set[str] = set()
+        self._keep_failed = keep_failed
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         """Proxies are no part of it: they say how to reach the network, not what to do. Nor is which cache is
@@ -79,20 +84,20 @@ class ExecHandler:
         from pybuild.runtime.ops.files.handler import tree_of
         from pybuild.runtime.ops.files.selection import selection_digest
 
-        return selection_digest([*selected], result, lambda one: tree_of(self._supplies.snapshotter, one))
+        return selection_digest([*selected], result, lambda one: tree_of(self._resources.snapshotter, one))
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         op = vertex.op
         assert isinstance(op, ExecOp)
         with ExitStack() as stack:
             scoped = project_caches(vertex)
-            mounts = StepMounts(self._supplies, op, inputs, stack, cancellation, scoped)
+            mounts = StepMounts(self._resources, op, inputs, stack, cancellation, scoped)
             try:
                 with ExitStack() as mounted:
                     step = self._step(vertex, op, mounts, mounted)
                     self._execute(vertex, step, cancellation)
             except StepFailed as error:
-                if vertex.digest in self.keep_failed:
+                if vertex.digest in self._keep_failed:
                     error.mounts = {
                         index: (mounts.snapshot(mount), mounts.keep(mount))
                         for index, mount in enumerate(op.mounts)
@@ -136,7 +141,7 @@ class ExecHandler:
             return None
         from pybuild.runtime.sandbox.devices import edits
 
-        bound = self._supplies.sandbox().rootless
+        bound = self._resources.sandbox().rootless
         devices = self._entitlements.devices(vertex, op)
         return edits(devices, uid=identity.uid, gid=identity.gid, bound=bound)
 
@@ -148,7 +153,7 @@ class ExecHandler:
             self._observer.log(vertex.digest, stream, data)
 
         begun = time.monotonic()
-        code = self._supplies.sandbox().run(step, on_output=output, cancellation=cancellation)
+        code = self._resources.sandbox().run(step, on_output=output, cancellation=cancellation)
         seconds = time.monotonic() - begun
         if cancellation():
             raise Cancelled

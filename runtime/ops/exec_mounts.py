@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.solver.types import Cancellation
 
 
-class Supplies:
+class StepResources:
     """What steps are supplied with besides their inputs. `materialize` makes a snapshot of a view, for mounts of
     local directories; `lease` keeps a snapshot while this process lives; `project` is the key of the project, whose
     caches are its own."""
@@ -99,7 +99,7 @@ class StepMounts:
 
     def __init__(
         self,
-        supplies: Supplies,
+        resources: StepResources,
         op: ExecOp,
         inputs: Sequence[Result],
         stack: ExitStack,
@@ -107,7 +107,7 @@ class StepMounts:
         scoped: frozenset[str] = frozenset(),
     ) -> None:
         self._scoped = scoped
-        self._supplies = supplies
+        self._resources = resources
         self._op = op
         self._inputs = inputs
         self._stack = stack
@@ -120,11 +120,11 @@ class StepMounts:
             return None
         result = self._inputs[mount.input]
         if isinstance(result, View):
-            result = self._supplies.materialize(result, self._cancellation)
+            result = self._resources.materialize(result, self._cancellation)
         return result.id
 
     def tree(self, mount: Mount) -> Tree:
-        return self._supplies.snapshotter.tree(self.snapshot(mount))
+        return self._resources.snapshotter.tree(self.snapshot(mount))
 
     def current(self, mount: Mount) -> Tree | None:
         """What is in a bind or a cache at the moment, the whole of it; None for a mount of another kind."""
@@ -133,13 +133,13 @@ class StepMounts:
         if mount.mount_type != MountType.BIND:
             return None
         active = self._actives.get(mount.dest)
-        return self.tree(mount) if active is None else self._supplies.snapshotter.active_tree(active)
+        return self.tree(mount) if active is None else self._resources.snapshotter.active_tree(active)
 
     def root(self, mount: Mount, mounted: ExitStack) -> bytes:
         """The path of the root, or of a bind's whole state, mounted. A root that is read-only to the step can be
         written nevertheless: what is mounted in it needs mount points."""
         if mount.readonly and mount.output == EMPTY and mount.dest != "/":
-            return mounted.enter_context(self._supplies.snapshotter.mount(self.snapshot(mount)))
+            return mounted.enter_context(self._resources.snapshotter.mount(self.snapshot(mount)))
         return mounted.enter_context(self._active(mount).mount())
 
     def take_caches(self, user: str, mounted: ExitStack) -> None:
@@ -151,7 +151,7 @@ class StepMounts:
                 wanted.setdefault(key.path, (key, mount))
         for path, (key, mount) in sorted(wanted.items()):
             assert mount.cache_opt is not None
-            held = self._supplies.caches.take(
+            held = self._resources.caches.take(
                 key, mount.cache_opt.sharing, user, self._cancellation, mount_description(self._op, mount)
             )
             mounted.callback(held.release)
@@ -196,9 +196,9 @@ class StepMounts:
     def keep(self, mount: Mount) -> int | None:
         """The snapshot of what a failed step left in a bind, leased; no lookup of content finds it."""
         active = self._actives.get(mount.dest)
-        kept = self.snapshot(mount) if active is None else active.commit(apart=True)
+        kept = self.snapshot(mount) if active is None else active.commit(unmatched=True)
         if kept is not None:
-            self._supplies.lease(kept)
+            self._resources.lease(kept)
         return kept
 
     # Kinds of mounts
@@ -234,7 +234,7 @@ class StepMounts:
         key = self._cache_key(mount)
         held = self._held[key.path]
         part = held.part(key)
-        path = held.path if part is None else _bound(self._supplies.sandbox(), part, mounted)
+        path = held.path if part is None else _bound(self._resources.sandbox(), part, mounted)
         return StepMount(self._dest(mount), path, readonly=mount.readonly)
 
     def _secret_file(self, mount: Mount, mounted: ExitStack) -> StepMount | None:
@@ -246,7 +246,7 @@ class StepMounts:
         value = self._secret(option.id, optional=option.optional)
         if value is None:
             return None
-        sandbox = self._supplies.sandbox()
+        sandbox = self._resources.sandbox()
         path = sandbox.private_path("secret")
         mounted.callback(_remove, path)
         _write(path, value, option.uid, option.gid, option.mode & 0o777)
@@ -259,7 +259,7 @@ class StepMounts:
 
         option = mount.ssh_opt
         id = (option.id if option is not None else "") or "default"
-        agents = self._supplies.agents
+        agents = self._resources.agents
         socket = agents.socket(id)
         if socket is None:
             if option is not None and option.optional:
@@ -270,7 +270,7 @@ class StepMounts:
                 help=f"give the build an agent of that id: --ssh {id}, --ssh {id}=SOCKET or --ssh {id}=KEY",
             )
         uid, gid, mode = (option.uid, option.gid, option.mode) if option is not None else (0, 0, 0o600)
-        path = self._supplies.sandbox().private_path("agent")
+        path = self._resources.sandbox().private_path("agent")
         try:
             forward = Forward(path, socket, uid=uid, gid=gid, mode=mode, raw=agents.raw(id))
         except OSError as error:
@@ -294,7 +294,7 @@ class StepMounts:
         return look_up(self.tree(root), os.fsencode(dest)).node is None
 
     def _secret(self, id: str, *, optional: bool) -> bytes | None:
-        value = self._supplies.secrets.get(id)
+        value = self._resources.secrets.get(id)
         if value is None and not optional:
             raise MissingSecret(
                 f"secret {id}: not found",
@@ -308,11 +308,11 @@ class StepMounts:
         if option is None:
             raise UserError("missing cache mount options")
         id = option.id or mount.dest
-        project = self._supplies.project if id in self._scoped else None
-        return self._supplies.caches.key(id, self.snapshot(mount), mount.selector, project)
+        project = self._resources.project if id in self._scoped else None
+        return self._resources.caches.key(id, self.snapshot(mount), mount.selector, project)
 
     def _active(self, mount: Mount) -> Active:
-        active = self._supplies.snapshotter.prepare(self.snapshot(mount))
+        active = self._resources.snapshotter.prepare(self.snapshot(mount))
         self._stack.callback(active.abort)
         self._actives[mount.dest] = active
         return active

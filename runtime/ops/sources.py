@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 from pybuild.compiler.ops import Platform, SourceOp
 from pybuild.lang.diagnostics import Diagnostic, Label, UserError
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.image.descriptor import ImageContent
 from pybuild.runtime.ops.results import Snapshot, View
+from pybuild.runtime.sources.attributes import source_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.clients.client import Client
     from pybuild.runtime.ops.results import Result
-    from pybuild.runtime.session.client import Client
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.local import LocalTree
 
@@ -148,23 +147,6 @@ class LocalHandler:
             _refuse_unknown(vertex, source_of(vertex), LOCAL_ATTRIBUTES)
             tree = self._trees[vertex.digest] = self._client.tree(vertex, cancellation)
         return tree
-
-
-def patterns(op: SourceOp, attribute: str) -> list[str]:
-    """The list of texts that an attribute holds as JSON; empty without it. Raises UserError."""
-    try:
-        found = json.loads(op.attrs.get(attribute, "[]"))
-    except ValueError:
-        found = None
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise UserError(f"the attribute {attribute} of {op.identifier} is no JSON list of texts")
-    return found
-
-
-def source_of(vertex: Vertex) -> SourceOp:
-    """The op of a vertex that is a source."""
-    assert isinstance(vertex.op, SourceOp)
-    return vertex.op
 
 
 def _name(vertex: Vertex) -> str:

@@ -10,8 +10,8 @@ import os
 import stat
 
 from pybuild.compiler.protos.fspackets_pb2 import Stat
+from pybuild.runtime.session.filemodes import KINDS, go_mode
 from pybuild.runtime.snapshots.contents import attributes
-from pybuild.runtime.sources.filesync.modes import KINDS, go_mode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

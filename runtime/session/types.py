@@ -11,6 +11,10 @@ else:
     Protocol = object
 
 
+UPLOADS = "buildkit-session"
+"""The host of HTTP addresses that a client answers itself."""
+
+
 class MissingSecret(UserError):
     """The client did not give the secret `id` that something needs."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybuild.compiler.protos.upload_pb2 import BytesMessage
-from pybuild.runtime.session.client import UPLOADS
+from pybuild.runtime.session.types import UPLOADS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

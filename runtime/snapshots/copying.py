@@ -171,8 +171,8 @@ class CopyActive:
 
         return Mounted(self.upper, mounted=False)
 
-    def commit(self, *, origin: int | None = None, apart: bool = False) -> int:
-        return self._owner.rows.add(self.parent, self._room, origin, apart=apart)
+    def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
+        return self._owner.rows.add(self.parent, self._room, origin, unmatched=unmatched)
 
     def abort(self) -> None:
         from pybuild.runtime.snapshots.removal import remove_tree

@@ -281,10 +281,10 @@ class OverlayActive:
         for each in [each for each in self.known if each == path or each.startswith(below)]:
             del self.known[each]
 
-    def commit(self, *, origin: int | None = None, apart: bool = False) -> int:
+    def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
         if self._mounts:
             raise OSError(errno.EBUSY, "a mounted snapshot can't be committed", os.fsdecode(self.upper))
-        return self._owner.rows.add(self.parent, self._room, origin, apart=apart)
+        return self._owner.rows.add(self.parent, self._room, origin, unmatched=unmatched)
 
     def abort(self) -> None:
         from pybuild.runtime.snapshots.removal import remove_tree

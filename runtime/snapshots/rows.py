@@ -139,13 +139,15 @@ class Rows:
             self._trusted.update(seen)
         return True
 
-    def add(self, parent: int | None, made: bytes, origin: int | None = None, *, apart: bool = False) -> int:
+    def add(
+        self, parent: int | None, made: bytes, origin: int | None = None, *, unmatched: bool = False
+    ) -> int:
         """Make directory `made`, which holds `fs`, a snapshot; its number. After a crash it is there whole or
-        is an orphan that nothing refers to. `apart` gives it an identity that no content has."""
+        is an orphan that nothing refers to. `unmatched` gives it an identity that no content has."""
         owner = os.path.basename(self.store.work)
         with self.store.transaction() as db:
             snapshot = self._insert(db, owner, parent, origin, shares=False)
-            if apart:
+            if unmatched:
                 identity = f"apart:{os.urandom(16).hex()}"
                 db.execute("UPDATE snapshot SET identity = ? WHERE id = ?", (identity, snapshot))
             self._make_room(snapshot)

@@ -92,9 +92,9 @@ class Active(Protocol):
     def mount(self) -> AbstractContextManager[bytes]:
         """The merged root, writable, mounted in the build's mount namespace; unmounted on leaving."""
 
-    def commit(self, *, origin: int | None = None, apart: bool = False) -> int:
+    def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
         """Make it a snapshot; its number. Atomic: after a crash it is there whole or not at all. With `origin`
-        its layer is that snapshot's. `apart`: its identity is one that no other state has, so that it is never
+        its layer is that snapshot's. `unmatched`: its identity is one that no other state has, so that it is never
         taken for the result of anything."""
 
     def abort(self) -> None:

@@ -26,6 +26,8 @@ IDLE_SECONDS = 0.5
 
 
 class Call:
+    """A blocking call for a worker thread."""
+
     __slots__ = ("function",)
 
     def __init__(self, function: Callable[[], object]) -> None:
@@ -33,6 +35,8 @@ class Call:
 
 
 class All:
+    """Other tasks to wait for."""
+
     __slots__ = ("tasks",)
 
     def __init__(self, tasks: Sequence[Task]) -> None:
@@ -40,7 +44,7 @@ class All:
 
 
 class Slots:
-    """A bounded number of places, given in the order asked for; `count` None is no bound."""
+    """A bounded number of slots, handed out first come, first served; `count` None sets no bound."""
 
     __slots__ = ("_free", "_loop", "_waiting")
 
@@ -50,6 +54,7 @@ class Slots:
         self._waiting: deque[Task] = deque()
 
     def ask(self, task: Task) -> None:
+        """Resume `task` once a slot is its own."""
         if self._free >= 1:
             self._free -= 1
             self._loop.resume(task)
@@ -57,8 +62,10 @@ class Slots:
             self._waiting.append(task)
 
     def release(self) -> None:
+        """Give a slot back, to the next task that waits for it."""
         while self._waiting:
             task = self._waiting.popleft()
+            # `throw` may have ended the wait since.
             if task.waiting_for is self:
                 self._loop.resume(task)
                 return
@@ -66,7 +73,7 @@ class Slots:
 
 
 class Task:
-    """A running generator. `done` once it returned (`value`) or raised (`error`)."""
+    """A running generator. `done` once it has returned `value` or raised `error`; `missing` counts tasks to wait for."""
 
     __slots__ = ("body", "done", "error", "listeners", "missing", "value", "waiting_for")
 
@@ -81,7 +88,7 @@ class Task:
 
 
 class Loop:
-    """Runs tasks in a thread of its own. `post` is the only method for other threads."""
+    """Runs tasks in a thread of its own. Other threads may call `post` and `close` only."""
 
     def __init__(self) -> None:
         self._ready: deque[Callable[[], None]] = deque()
@@ -109,16 +116,18 @@ class Loop:
         self._thread.join()
 
     def spawn(self, body: Body) -> Task:
+        """Start a task."""
         task = Task(body)
         self._ready.append(lambda: self._step(task, None, None))
         return task
 
     def resume(self, task: Task, value: object = None) -> None:
-        task.waiting_for = self
+        """Continue a task with the value it waits for."""
+        task.waiting_for = self  # scheduled: neither `throw` nor a slot may resume it a second time
         self._ready.append(lambda: self._step(task, value, None))
 
     def throw(self, task: Task, error: BaseException) -> bool:
-        """Raise `error` in a task that waits for tasks or a slot; False if it is done or in a call."""
+        """Raise `error` in a task that waits for tasks or a slot. Return False if it is done or in a call."""
         if task.done or not isinstance(task.waiting_for, All | Slots):
             return False
         task.waiting_for = self
@@ -190,6 +199,7 @@ class Loop:
     def _worker(self) -> None:
         while True:
             with self._work:
+                # Counted as idle until a call is taken, so that `_call` starts a thread only if none is free.
                 self._idle += 1
                 if not self._calls and not self._closed:
                     self._work.wait_for(lambda: self._calls or self._closed, IDLE_SECONDS)

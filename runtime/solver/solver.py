@@ -1,18 +1,19 @@
-"""The solver: brings about the results of edges with as little work as their keys allow.
+"""The solver: produces the results of edges with as little work as their cache keys allow.
 
-For a wanted vertex, in this order:
+Each vertex goes through these steps:
 
- 1. Its cache key is digest(op key, keys of the inputs). A record under it is the result; nothing beneath is
-    loaded. An op without any record skips this: its key is not needed before it is saved. So does one above a
-    vertex that must run anew: its key would name what that vertex made before.
+ 1. Its cache key is digest(op key, keys of the inputs). A record under the key is the result, and nothing beneath
+    the vertex is loaded. An op without any record skips this step, as its key is not needed before it is saved. So
+    does a vertex above one that ignores the cache: the key would name the result of an earlier run.
  2. Its inputs are solved, side by side.
- 3. An input that had to run is exchanged for an earlier result of the same content, and the op is looked up
-    by the content of what it reads (early cutoff, and changes outside the paths that a copy selects).
- 4. With the job's lock held among processes it is looked up once more, then run, then saved.
+ 3. An input that had to run is exchanged for an earlier result of the same content, and the op is looked up by the
+    content it reads (early cutoff, and changes outside the paths that a copy selects).
+ 4. Under a lock that all processes share, it is looked up once more, then run, then saved.
 
-A *flight* is one vertex being solved; it is shared by all clients that want it and ends when it is done, when
-it fails, or when its last client leaves. A client that fails leaves its flights; what nobody else wants is
-cancelled. What failed is tried again for a later client, but not while goals are solved that began before it failed.
+A *vertex solve* is one vertex going through these steps. All clients that want the vertex share it; it ends with its
+result, with a failure, or when its last client leaves. A client that fails leaves all its vertex solves, and those
+without a client are cancelled. A failed vertex is tried again for a later client, but not while goals are solved that
+began before the failure.
 """
 
 from __future__ import annotations
@@ -43,17 +44,21 @@ else:
     V = R = None
 
 AGAIN = 0.1
-"""Seconds between two looks at whether another process waits."""
+"""Seconds between two checks whether another process still waits for a vertex."""
 
 
 def combine_keys(op_key: str, inputs: Iterable[tuple[str, int]]) -> str:
-    """The cache key of a vertex: its op's key with the keys and output numbers of its inputs."""
+    """Return the cache key of a vertex: the digest of its op's key and its inputs' keys and output indexes."""
     text = "\n".join([op_key, *(f"{key} {index}" for key, index in inputs)])
     return "sha256:" + sha256(text.encode()).hexdigest()
 
 
-class Flight(Generic[V, R]):
-    """One vertex being solved. `ran` tells results made here from ones that were found; `span` is when it ran."""
+class VertexSolve(Generic[V, R]):
+    """One vertex being solved.
+
+    `parts` are the solves of its inputs. `ran` tells results of this run from recorded ones, `span` is when the run
+    began and ended. `adopted` holds, by output index, earlier results of the same content in place of its own.
+    """
 
     __slots__ = ("adopted", "cancellation", "clients", "key", "parts", "ran", "span", "task", "vertex")
 
@@ -61,7 +66,7 @@ class Flight(Generic[V, R]):
         self.vertex = vertex
         self.cancellation = Cancellation()
         self.clients: set[Client] = set()
-        self.parts: list[Flight[V, R]] = []
+        self.parts: list[VertexSolve[V, R]] = []
         self.key: Task | None = None
         self.ran = False
         self.span = (0.0, 0.0)
@@ -69,28 +74,28 @@ class Flight(Generic[V, R]):
         self.task: Task
 
     def check(self) -> None:
-        """Raises Cancelled: a cancellation that came during a call is noticed here."""
+        """Raise Cancelled if a cancellation came during a call, which `Loop.throw` can't interrupt."""
         if self.cancellation.cancelled:
             raise Cancelled
 
 
 class Client:
-    """One call of `solve`, or one goal of several: waits, and can leave early. `ran`: one of its results was made."""
+    """One call of `solve`, or one goal of `solve_each`. `ran` tells that one of its results had to be produced."""
 
-    __slots__ = ("error", "finished", "flights", "ran", "results", "task")
+    __slots__ = ("error", "finished", "solves", "ran", "results", "task")
 
     def __init__(self) -> None:
         self.task: Task
-        self.flights: set[Flight[object, object]] = set()
+        self.solves: set[VertexSolve[object, object]] = set()
         self.finished = threading.Event()
         self.results: list[object] = []
         self.ran = False
         self.error: BaseException | None = None
 
     def seconds(self) -> float:
-        """How long any of its flights ran: the length of the union of their spans."""
+        """Return for how long any of its vertices ran: the length of the union of their spans."""
         total, reached = 0.0, 0.0
-        for begin, end in sorted(flight.span for flight in self.flights):
+        for begin, end in sorted(solve.span for solve in self.solves):
             total += max(0.0, end - max(begin, reached))
             reached = max(reached, end)
         return total
@@ -107,24 +112,24 @@ class Solver(Generic[V, R]):
         max_parallelism: int | None = None,
         elsewhere: Elsewhere[V, R] | None = None,
     ) -> None:
-        """`elsewhere` gives, for a key that has no record, what brings the results from another place if they are
-        there; None from that is a miss."""
+        """`elsewhere` looks for results outside of the store, under a key without a record: it returns None, or a
+        function that fetches them. None from that function is a miss."""
         self._delegate = delegate
         self._elsewhere = elsewhere
         self._observer = observer or Observer()
         self._loop = Loop()
         self._slots = Slots(self._loop, max_parallelism)
-        self._flights: dict[str, Flight[V, R]] = {}
+        self._solves: dict[str, VertexSolve[V, R]] = {}
         self._keys: dict[str, Task] = {}
-        self._anew: dict[str, bool] = {}
+        self._above: dict[str, bool] = {}
         self._lasting = 0
-        """Solves of several goals that go on: what fails meanwhile stays failed for all of them."""
+        """Number of `solve_each` calls that go on: a failure stays one for all of their goals."""
         self.outlasting = 0
-        """Flights that go on for other processes alone."""
+        """Number of vertex solves that go on only because other processes wait for them."""
 
     def solve(self, edges: Sequence[Input[V]], cancellation: Cancellation | None = None) -> list[R]:
-        """The results of `edges`. Raises the first failure, after all that only this call wanted has ended;
-        Cancelled after `cancellation`."""
+        """Return the results of `edges`, in their order. Raises the first failure once every vertex that only this
+        call wanted has ended; Cancelled after `cancellation`."""
         client = Client()
         self._loop.post(lambda: self._join(client, edges))
         self._await([client], cancellation)
@@ -135,8 +140,8 @@ class Solver(Generic[V, R]):
     def solve_each(
         self, edges: Sequence[Input[V]], cancellation: Cancellation | None = None
     ) -> list[Outcome[R]]:
-        """What came of each of `edges`. The failure of one cancels only what no other wants, and a vertex that
-        failed is not tried again for another. Raises Cancelled after `cancellation`, all of them having ended."""
+        """Return an outcome for each of `edges`. A failure cancels only vertices that no other edge wants, and a
+        failed vertex is not tried again for another edge. Raises Cancelled after `cancellation`, once all ended."""
         clients = [Client() for _ in edges]
 
         def join() -> None:
@@ -152,14 +157,14 @@ class Solver(Generic[V, R]):
         if cancellation is not None and cancellation.cancelled:
             raise Cancelled
         return [
-            Outcome(None, one.error, False, one.seconds())
-            if one.error is not None
-            else Outcome(one.results[0], None, not one.ran, one.seconds())  # type: ignore[arg-type]
-            for one in clients
+            Outcome(None, client.error, False, client.seconds())
+            if client.error is not None
+            else Outcome(client.results[0], None, not client.ran, client.seconds())  # type: ignore[arg-type]
+            for client in clients
         ]
 
     def _await(self, clients: Sequence[Client], cancellation: Cancellation | None) -> None:
-        """Until all have finished. A cancellation, and an exception that comes to this thread, has them leave."""
+        """Wait until all clients have finished. They leave on a cancellation, or on an exception in this thread."""
 
         def leave() -> None:
             for client in clients:
@@ -180,18 +185,20 @@ class Solver(Generic[V, R]):
                 forget()
 
     def _last(self, change: int) -> None:
-        """A solve of several goals begins or ends. What failed before is to be tried again."""
+        """Count a `solve_each` that begins (1) or ends (-1). With the first, earlier failures may be tried again."""
         if not self._lasting:
-            self._flights = {name: one for name, one in self._flights.items() if one.task.error is None}
-            self._keys = {name: task for name, task in self._keys.items() if task.error is None}
+            self._solves = {
+                digest: solve for digest, solve in self._solves.items() if solve.task.error is None
+            }
+            self._keys = {digest: task for digest, task in self._keys.items() if task.error is None}
         self._lasting += change
 
     def _again(self, task: Task) -> bool:
-        """Whether a task is to be tried again, as it failed."""
+        """Report whether a task failed in a way that a later client may try again."""
         return task.error is not None and (not self._lasting or isinstance(task.error, Cancelled))
 
     def keys(self) -> dict[str, str]:
-        """The cache keys that are known so far, by the digests of their vertices."""
+        """Return the cache keys computed so far, by vertex digest."""
         known = list(self._keys.items())
         return {digest: task.value for digest, task in known if task.done and task.error is None}
 
@@ -205,31 +212,31 @@ class Solver(Generic[V, R]):
 
     def _serve(self, client: Client, edges: Sequence[Input[V]]) -> Body:
         try:
-            flights = [self._flight(edge.vertex) for edge in edges]
-            for flight in flights:
-                self._want(flight, client)
+            solves = [self._solve_of(edge.vertex) for edge in edges]
+            for solve in solves:
+                self._want(solve, client)
             if client.error is None:
-                yield All([flight.task for flight in flights])
+                yield All([solve.task for solve in solves])
                 client.results = [
-                    flight.adopted.get(edge.index, flight.task.value[edge.index])
-                    for edge, flight in zip(edges, flights, strict=True)
+                    solve.adopted.get(edge.index, solve.task.value[edge.index])
+                    for edge, solve in zip(edges, solves, strict=True)
                 ]
-                client.ran = any(flight.ran for flight in flights)
+                client.ran = any(solve.ran for solve in solves)
         except BaseException as error:
             client.error = client.error or error
         ended = self._abandon(client)
-        yield All([self._loop.spawn(self._settled(flight)) for flight in ended])
+        yield All([self._loop.spawn(self._settled(solve)) for solve in ended])
         client.finished.set()
 
-    def _settled(self, flight: Flight[V, R]) -> Body:
-        """Ends when the flight has, whatever its outcome."""
+    def _settled(self, solve: VertexSolve[V, R]) -> Body:
+        """Wait until a vertex solve has ended, whatever its outcome."""
         try:
-            yield All([flight.task])
+            yield All([solve.task])
         except BaseException:
             return
 
     def _leave(self, client: Client) -> None:
-        """From any thread: the client gives up; its unshared work is cancelled."""
+        """Make a client give up, and cancel the work that it shares with no other. Call from any thread."""
 
         def leave() -> None:
             if not client.finished.is_set() and client.error is None:
@@ -238,142 +245,146 @@ class Solver(Generic[V, R]):
 
         self._loop.post(leave)
 
-    def _abandon(self, client: Client) -> list[Flight[V, R]]:
-        """Take the client off its flights; cancel and return those that nobody wants any more."""
-        ended: list[Flight[V, R]] = []
-        for flight in client.flights:
-            flight.clients.discard(client)
-            if not flight.clients and not flight.task.done:
-                ended.append(flight)  # type: ignore[arg-type]
-                digest = self._delegate.digest(flight.vertex)  # type: ignore[arg-type]
-                if self._flights.get(digest) is flight:
-                    del self._flights[digest]
-                if self._delegate.wanted(flight.vertex):  # type: ignore[arg-type]
-                    self._loop.spawn(self._outlast(flight))  # type: ignore[arg-type]
+    def _abandon(self, client: Client) -> list[VertexSolve[V, R]]:
+        """Take a client off its vertex solves; cancel and return those without a client."""
+        ended: list[VertexSolve[V, R]] = []
+        for solve in client.solves:
+            solve.clients.discard(client)
+            if not solve.clients and not solve.task.done:
+                ended.append(solve)  # type: ignore[arg-type]
+                digest = self._delegate.digest(solve.vertex)  # type: ignore[arg-type]
+                if self._solves.get(digest) is solve:
+                    del self._solves[digest]
+                if self._delegate.wanted(solve.vertex):  # type: ignore[arg-type]
+                    self._loop.spawn(self._outlast(solve))  # type: ignore[arg-type]
                 else:
-                    self._give_up(flight)  # type: ignore[arg-type]
+                    self._give_up(solve)  # type: ignore[arg-type]
         return ended
 
-    def _give_up(self, flight: Flight[V, R]) -> None:
-        flight.cancellation.cancel()
-        self._loop.throw(flight.task, Cancelled())
+    def _give_up(self, solve: VertexSolve[V, R]) -> None:
+        solve.cancellation.cancel()
+        self._loop.throw(solve.task, Cancelled())
 
-    def _outlast(self, flight: Flight[V, R]) -> Body:
-        """See a flight through that another process waits for, as long as it does."""
+    def _outlast(self, solve: VertexSolve[V, R]) -> Body:
+        """Keep a vertex solve going for as long as another process waits for its result."""
         self.outlasting += 1
-        while not flight.task.done and self._delegate.wanted(flight.vertex):
+        while not solve.task.done and self._delegate.wanted(solve.vertex):
             yield Call(partial(time.sleep, AGAIN))
         self.outlasting -= 1
-        if not flight.task.done:
-            self._give_up(flight)
+        if not solve.task.done:
+            self._give_up(solve)
 
-    # Flights
+    # Vertex solves
 
-    def _flight(self, vertex: V) -> Flight[V, R]:
+    def _solve_of(self, vertex: V) -> VertexSolve[V, R]:
         digest = self._delegate.digest(vertex)
-        flight = self._flights.get(digest)
-        if flight is None or self._again(flight.task):
-            flight = self._flights[digest] = Flight(vertex)
-            flight.task = self._loop.spawn(self._fly(flight))
-        return flight
+        solve = self._solves.get(digest)
+        if solve is None or self._again(solve.task):
+            solve = self._solves[digest] = VertexSolve(vertex)
+            solve.task = self._loop.spawn(self._solve_vertex(solve))
+        return solve
 
-    def _want(self, flight: Flight[V, R], client: Client) -> None:
-        stack = [flight]
+    def _want(self, solve: VertexSolve[V, R], client: Client) -> None:
+        stack = [solve]
         while stack:
             wanted = stack.pop()
             if client not in wanted.clients:
                 wanted.clients.add(client)
-                client.flights.add(wanted)  # type: ignore[arg-type]
+                client.solves.add(wanted)  # type: ignore[arg-type]
                 stack.extend(wanted.parts)
 
-    def _fly(self, flight: Flight[V, R]) -> Body:
+    def _solve_vertex(self, solve: VertexSolve[V, R]) -> Body:
         error: BaseException | None = None
         try:
-            results = yield from self._bring(flight)
+            results = yield from self._produce(solve)
         except BaseException as raised:
             error = raised
             raise
         finally:
-            self._observer.completed(flight.vertex, error is None and not flight.ran, error)
+            self._observer.completed(solve.vertex, error is None and not solve.ran, error)
         return results
 
-    def _bring(self, flight: Flight[V, R]) -> Body:
-        """The plan at the top of this module."""
-        vertex, delegate, stop = flight.vertex, self._delegate, flight.cancellation
+    def _produce(self, solve: VertexSolve[V, R]) -> Body:
+        """Take the steps described at the top of this module."""
+        vertex, delegate, stop = solve.vertex, self._delegate, solve.cancellation
         if not delegate.recorded(vertex):
-            return (yield from self._run(flight, []))
+            return (yield from self._run(solve, []))
         lookup = not delegate.ignore_cache(vertex)
-        by_key = lookup and not self._made_anew(vertex)
+        by_key = lookup and not self._above_uncached(vertex)
         known = lookup and delegate.known(vertex)
-        if known and by_key and (found := (yield from self._lookup(flight))) is not None:
-            return found
-        inputs = yield from self._inputs(flight, adopt=known)
-        key: str | None = (yield from self._key(flight)) if known else None
+        if known and by_key and (results := (yield from self._lookup(solve))) is not None:
+            return results
+        inputs = yield from self._inputs(solve, adopt=known)
+        key: str | None = (yield from self._key(solve)) if known else None
         if key is not None:
-            if (found := (yield Call(partial(delegate.find, vertex, key, inputs, stop)))) is not None:
-                return found
+            if (results := (yield Call(partial(delegate.find, vertex, key, inputs, stop)))) is not None:
+                return results
             self._observer.missed(vertex, key)
         job = delegate.job(vertex, key, stop)
         yield Call(job.__enter__)
         try:
-            if by_key and delegate.known(vertex) and (found := (yield from self._lookup(flight))) is not None:
-                return found
-            results = yield from self._run(flight, inputs)
-            key = yield from self._key(flight)
+            if (
+                by_key
+                and delegate.known(vertex)
+                and (results := (yield from self._lookup(solve))) is not None
+            ):
+                return results
+            results = yield from self._run(solve, inputs)
+            key = yield from self._key(solve)
             yield Call(partial(delegate.save, vertex, key, inputs, results))
             return results
         finally:
             job.__exit__(None, None, None)
 
-    def _lookup(self, flight: Flight[V, R]) -> Body:
-        key = yield from self._key(flight)
-        found = self._delegate.lookup(flight.vertex, key)
-        if found is None and self._elsewhere is not None:
-            bring = self._elsewhere(flight.vertex, key, flight.cancellation)
-            if bring is not None:
-                found = yield Call(bring)
-        return found
+    def _lookup(self, solve: VertexSolve[V, R]) -> Body:
+        key = yield from self._key(solve)
+        results = self._delegate.lookup(solve.vertex, key)
+        if results is None and self._elsewhere is not None:
+            fetch = self._elsewhere(solve.vertex, key, solve.cancellation)
+            if fetch is not None:
+                results = yield Call(fetch)
+        return results
 
-    def _inputs(self, flight: Flight[V, R], *, adopt: bool) -> Body:
-        flight.check()
-        edges = self._delegate.inputs(flight.vertex)
-        flight.parts = [self._flight(edge.vertex) for edge in edges]
-        for part in flight.parts:
-            for client in tuple(flight.clients):
+    def _inputs(self, solve: VertexSolve[V, R], *, adopt: bool) -> Body:
+        solve.check()
+        edges = self._delegate.inputs(solve.vertex)
+        solve.parts = [self._solve_of(edge.vertex) for edge in edges]
+        for part in solve.parts:
+            for client in tuple(solve.clients):
                 self._want(part, client)
-        yield All([part.task for part in flight.parts])
+        yield All([part.task for part in solve.parts])
         results: list[R] = []
-        for edge, part in zip(edges, flight.parts, strict=True):
+        for edge, part in zip(edges, solve.parts, strict=True):
             if adopt and part.ran and edge.index not in part.adopted:
                 result = part.task.value[edge.index]
                 part.adopted[edge.index] = yield Call(
-                    partial(self._delegate.adopt, result, flight.cancellation)
+                    partial(self._delegate.adopt, result, solve.cancellation)
                 )
             results.append(part.adopted.get(edge.index, part.task.value[edge.index]))
         return results
 
-    def _run(self, flight: Flight[V, R], inputs: Sequence[R]) -> Body:
-        vertex, delegate, stop = flight.vertex, self._delegate, flight.cancellation
+    def _run(self, solve: VertexSolve[V, R], inputs: Sequence[R]) -> Body:
+        vertex, delegate, stop = solve.vertex, self._delegate, solve.cancellation
         limited = delegate.limited(vertex)
         if limited:
             yield self._slots
         try:
-            flight.check()
-            flight.ran = True
+            solve.check()
+            solve.ran = True
             self._observer.started(vertex)
             begun = time.monotonic()
             try:
                 return (yield Call(partial(delegate.run, vertex, inputs, stop)))
             finally:
-                flight.span = begun, time.monotonic()
+                solve.span = begun, time.monotonic()
         finally:
             if limited:
                 self._slots.release()
 
-    def _made_anew(self, vertex: V) -> bool:
-        """Whether something beneath must be run whatever records say: a key tells nothing of its outcome then,
-        and only what the vertex reads of its inputs can be looked up. No recursion: graphs are deep."""
-        delegate, known = self._delegate, self._anew
+    def _above_uncached(self, vertex: V) -> bool:
+        """Report whether a vertex beneath ignores the cache. Keys say nothing about the next result of such a vertex,
+        so only the content of inputs can be looked up. Iterative, as graphs are deeper than Python's stack."""
+        delegate, known = self._delegate, self._above
         stack = [vertex]
         while stack:
             top = stack[-1]
@@ -385,20 +396,20 @@ class Solver(Generic[V, R]):
                     stack.extend(pending)
                     continue
                 known[digest] = any(
-                    delegate.ignore_cache(one) or known[delegate.digest(one)] for one in parts
+                    delegate.ignore_cache(part) or known[delegate.digest(part)] for part in parts
                 )
             stack.pop()
         return known[delegate.digest(vertex)]
 
     # Keys
 
-    def _key(self, flight: Flight[V, R]) -> Body:
+    def _key(self, solve: VertexSolve[V, R]) -> Body:
         while True:
             try:
-                (key,) = yield All([self._key_task(flight.vertex, flight.cancellation)])
+                (key,) = yield All([self._key_task(solve.vertex, solve.cancellation)])
                 return key
             except Cancelled:
-                flight.check()  # else it was another flight, for which the key was being computed
+                solve.check()  # not ours: another vertex solve, cancelled meanwhile, had begun to compute the key
 
     def _key_task(self, vertex: V, cancellation: Cancellation) -> Task:
         digest = self._delegate.digest(vertex)

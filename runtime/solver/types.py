@@ -25,7 +25,7 @@ else:
 
 
 class Cancellation:
-    """A flag that can be awaited: set once, by Ctrl-C, a failure elsewhere, or the last client leaving."""
+    """A flag that is set once: by Ctrl-C, by a failure elsewhere, or when the last client leaves."""
 
     __slots__ = ("_callbacks", "_lock", "cancelled")
 
@@ -40,7 +40,7 @@ class Cancellation:
         return self.cancelled
 
     def cancel(self) -> None:
-        """Idempotent. Runs the callbacks in this thread."""
+        """Set the flag and run the callbacks in this thread. Idempotent."""
         with self._lock:
             if self.cancelled:
                 return
@@ -50,8 +50,8 @@ class Cancellation:
             callback()
 
     def on_cancel(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` once on cancellation (at once if it has happened); returns a function that takes
-        the callback back."""
+        """Call `callback` once on cancellation, at once if that has happened. Returns a function that removes the
+        callback."""
         with self._lock:
             if not self.cancelled:
                 self._callbacks.append(callback)
@@ -66,7 +66,7 @@ class Cancellation:
 
 
 class Input(Generic[V]):
-    """An edge as the delegate reports it."""
+    """An edge: a vertex and the index of one of its outputs."""
 
     __slots__ = ("index", "vertex")
 
@@ -76,9 +76,8 @@ class Input(Generic[V]):
 
 
 class Outcome(Generic[R]):
-    """What came of one goal of several. `result` is None where there is an `error`. `cached`: the goal's own result
-    was found, not made. `seconds` is how long something ran for it, what it shares with others included and waiting
-    left out."""
+    """The outcome of one goal of several. `result` is None if there is an `error`; `cached` tells that it came from
+    a record. `seconds` is how long vertices ran for the goal: shared ones count, waiting does not."""
 
     __slots__ = ("cached", "error", "result", "seconds")
 
@@ -90,7 +89,7 @@ class Outcome(Generic[R]):
 
 
 class Delegate(Protocol[V, R]):
-    """Everything the solver asks. Methods may be called from several threads at once.
+    """The solver's questions about its domain. Methods may be called from several threads at once.
 
     A result R stands for one output of a vertex. Keys and digests are opaque strings.
     """
@@ -99,21 +98,21 @@ class Delegate(Protocol[V, R]):
         """Identity of the vertex within the solve. Cheap, pure."""
 
     def inputs(self, vertex: V) -> Sequence[Input[V]]:
-        """Cheap, pure."""
+        """The edges a vertex depends on. Cheap, pure."""
 
     def recorded(self, vertex: V) -> bool:
         """False for a vertex without inputs whose result is a view of something outside (a local directory):
-        it is run at each solve, never looked up or saved; only its users' keys ask its `op_key`."""
+        it runs at each solve and is never looked up or saved; its `op_key` serves the keys of its users only."""
 
     def ignore_cache(self, vertex: V) -> bool:
-        """True: never looked up (`--no-cache`); the result takes over the key."""
+        """True for a vertex that is never looked up (`--no-cache`); its result replaces the record under its key."""
 
     def limited(self, vertex: V) -> bool:
-        """Whether a run of the vertex counts against the solver's parallelism."""
+        """True if a run of the vertex counts against the solver's parallelism."""
 
     def known(self, vertex: V) -> bool:
-        """Whether any record of this op exists. False lets the solver skip each lookup and digest for it, so
-        it must not cost what `op_key` may cost."""
+        """True if the op may have a record. False lets the solver skip every lookup and digest for it, so this must
+        not do the I/O that `op_key` may do."""
 
     def op_key(self, vertex: V, cancellation: Cancellation) -> str:
         """Key of the op without its inputs, semantics version included. For a source: what it resolves to
@@ -126,35 +125,36 @@ class Delegate(Protocol[V, R]):
         self, vertex: V, key: str, inputs: Sequence[R], cancellation: Cancellation
     ) -> Sequence[R] | None:
         """The second lookup: the results of an earlier run of this op whose inputs had the same content in
-        all that the op reads of them. A hit is recorded under `key` too."""
+        everything the op reads of them. A hit is recorded under `key` too."""
 
     def adopt(self, result: R, cancellation: Cancellation) -> R:
-        """The earliest result with the same content as `result`, or `result`. Asked for the input of a vertex
-        that has records and missed: an unchanged output stops the rebuild there (early cutoff)."""
+        """The earliest result with the same content as `result`, or `result` itself. Called for the inputs of a
+        vertex that has records but none under its key: an unchanged output ends the rebuild (early cutoff)."""
 
     def run(self, vertex: V, inputs: Sequence[R], cancellation: Cancellation) -> Sequence[R]:
-        """Execute; one result an output. Raises UserError on failure, Cancelled when cancelled."""
+        """Execute the op; returns one result for each output. Raises UserError on failure, Cancelled when cancelled."""
 
     def save(self, vertex: V, key: str, inputs: Sequence[R], results: Sequence[R]) -> None:
-        """Record `results` under `key`, replacing what was there. One transaction."""
+        """Record `results` under `key`, replacing an earlier record. One transaction."""
 
     def job(self, vertex: V, key: str | None, cancellation: Cancellation) -> AbstractContextManager[object]:
-        """Single flight across processes, held around a last lookup and `run`. `key` is None while the op has
-        no records; the delegate then derives a name from the definition. Entering waits, cancellably."""
+        """A lock among processes, held around a last lookup and `run`, so that only one runs the vertex. `key` is
+        None while the op has no records; the delegate then derives the lock's name from the definition. Entering
+        waits, cancellably."""
 
     def wanted(self, vertex: V) -> bool:
-        """Whether another process waits for the vertex's job, so that it is to go on though nobody in this one
-        wants it any more. Asked again while it does. Quick."""
+        """True while another process waits for the vertex's job: the run then goes on though no client of this
+        process wants it. Polled meanwhile, so it must be quick."""
 
 
 class Observer(Generic[V]):
-    """Hears what happens to vertices, from any thread. Every method does nothing here."""
+    """Receives events of vertices, from any thread. Its methods do nothing."""
 
     def started(self, vertex: V) -> None:
-        """The vertex was not found and runs."""
+        """The vertex has no usable record and runs."""
 
     def completed(self, vertex: V, cached: bool, error: BaseException | None) -> None:
         """Once for every vertex whose result was wanted; without `started` when it was cached."""
 
     def missed(self, vertex: V, key: str) -> None:
-        """A vertex with earlier records of its op was found under no key."""
+        """Neither the key nor the inputs' content led to a record, though the op has some."""

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import Tracked
     from pybuild.runtime.registry.client import Client
     from pybuild.runtime.registry.transfer import Provider
-    from pybuild.runtime.session.client import Client as BuildClient
     from pybuild.runtime.snapshots.types import Snapshotter
     from pybuild.runtime.solver.types import Cancellation
 
@@ -70,19 +69,20 @@ class BlobRequest:
 
 
 class BlobSource:
-    """`registry` makes the registry client when it is first needed. Thread-safe."""
+    """Blobs as files. `content_store` opens a client's content store by its id and session; `registry` makes the
+    registry client when it is first needed. Thread-safe."""
 
     def __init__(
         self,
         store: Store,
         snapshotter: Snapshotter,
-        client: BuildClient,
+        content_store: Callable[[str, str], Place],
         registry: Callable[[], Client],
         waiting: Callable[[str], None] | None = None,
     ) -> None:
         self._store = store
         self._snapshotter = snapshotter
-        self._client = client
+        self._content_store = content_store
         self._registry = registry
         self._waiting = waiting
 
@@ -112,7 +112,7 @@ class BlobSource:
 
     def _place(self, request: BlobRequest, transfer: Transfer) -> Place:
         if request.store:
-            return self._client.content_store(request.store, request.session)
+            return self._content_store(request.store, request.session)
         from pybuild.compiler.reference import parse
         from pybuild.runtime.registry.pull import RegistryProvider
 

@@ -177,7 +177,7 @@ class HttpSource:
         """Ask the server, or the client, for a file; what a server confirms is not brought again."""
         from urllib.parse import urlsplit
 
-        from pybuild.runtime.session.client import UPLOADS
+        from pybuild.runtime.session.types import UPLOADS
         from pybuild.runtime.sources.httptransfer import take_up
 
         target = os.path.join(self._store.work, os.urandom(8).hex() + ".download")

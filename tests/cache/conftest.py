@@ -15,10 +15,10 @@ import pytest
 
 from pybuild.compiler.graph import Edge, Metadata, Vertex
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkFile, SourceOp
+from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.ops.files.handler import FileHandler
 from pybuild.runtime.progress.observer import Observer
-from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.solver.types import Cancellation
 
 LIFE = 30

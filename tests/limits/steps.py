@@ -16,11 +16,11 @@ from pybuild.compiler.mounts import AnyMount
 from pybuild.compiler.ops import NetMode
 from pybuild.compiler.options import Options
 from pybuild.compiler.state import State
+from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.ops.failures import StepFailed
 from pybuild.runtime.ops.results import Result
 from pybuild.runtime.progress.observer import Observer
-from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.solver.types import Cancellation
 
 MIB = 1 << 20

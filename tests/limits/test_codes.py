@@ -10,9 +10,9 @@ from attrs import evolve
 from pybuild.compiler.graph import Metadata, Vertex
 from pybuild.compiler.ops import ExecOp, Meta, Platform
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.codes import solve_code
 from pybuild.runtime.content.blobs import DigestMismatch
 from pybuild.runtime.export.selecting import NoSuchPath
-from pybuild.runtime.ops.codes import solve_code
 from pybuild.runtime.ops.failures import NotExecutable, StepFailed
 from pybuild.runtime.ops.files.failures import SourceNotFound
 from pybuild.runtime.ops.stepoutput import StepOutput

@@ -15,11 +15,11 @@ from pybuild.compiler.lower.recipe import LowerOptions, lower
 from pybuild.lang.python.functions import VALUE, Payload, Returned, returned, statement
 from pybuild.lang.recipe import Body, Copy, Layout, Option, Scratch, Source, Start, State, Statement, Step
 from pybuild.runtime.bridge.bridge import LocalBridge
+from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.ops.failures import StepFailed
 from pybuild.runtime.ops.results import Snapshot
 from pybuild.runtime.progress.observer import Observer, VertexEvent
-from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.solver.types import Cancellation
 
 
@@ -122,5 +122,5 @@ def _bridge(engine: Engine, heard: Observer) -> LocalBridge:
         lambda edge: engine.solve([edge])[0],
         engine.tree,
         heard,
-        engine.source_time,
+        engine.fetchers.source_time,
     )

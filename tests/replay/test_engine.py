@@ -18,9 +18,9 @@ from pybuild.compiler.ops import Platform
 from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.bridge.bridge import LocalBridge
+from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Observer, StatusEvent, VertexEvent
-from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.solver.types import Cancellation
 
 AMD = Platform("amd64", "linux")
@@ -60,7 +60,7 @@ def bridge_of(engine: Engine, heard: Observer) -> LocalBridge:
         lambda edge: engine.solve([edge])[0],
         engine.tree,
         heard,
-        engine.source_time,
+        engine.fetchers.source_time,
     )
 
 
@@ -90,7 +90,7 @@ def test_reading_states(tmp_path: Path, files: Path, kind: str) -> None:
             layout = tmp_path / "layout"
             image = Image(_archive(files))
             write_layout(layout, image.blobs, image.entry)
-            engine.client.named["files"] = f"oci-layout://{layout}"
+            engine.client.provide(images={"files": f"oci-layout://{layout}"})
             edge = edge_of(State.oci_layout(f"files@{image.manifest.digest}"))
         bridge = bridge_of(engine, heard)
         assert bridge.read_file(edge, "/sub/../link") == b"22"

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.graph import Vertex
     from pybuild.runtime.cache.records import Records
+    from pybuild.runtime.ops.failedstates import FailedStates
     from pybuild.runtime.ops.files.writer import Owner
-    from pybuild.runtime.ops.kept import Kept
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
     from pybuild.runtime.solver.types import Cancellation
@@ -45,10 +45,12 @@ class FileHandler:
     limited = True
     pure_key = True
 
-    def __init__(self, snapshotter: Snapshotter, records: Records, kept: Kept | None = None) -> None:
+    def __init__(
+        self, snapshotter: Snapshotter, records: Records, failed: FailedStates | None = None
+    ) -> None:
         self._snapshotter = snapshotter
         self._records = records
-        self._kept = kept
+        self._failed = failed
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         assert isinstance(vertex.op, FileOp)
@@ -87,9 +89,9 @@ class FileHandler:
 
     def _origin(self, vertex: Vertex, inputs: Sequence[Result], run: _Run) -> Origin:
         """The action that failed, and what it has left where that is asked for."""
-        if self._kept is None or vertex.digest not in self._kept.digests:
+        if self._failed is None or vertex.digest not in self._failed.digests:
             return Origin(vertex, RUN, run.number)
-        left = None if run.active is None else self._kept.snapshot(run.active)
+        left = None if run.active is None else self._failed.snapshot(run.active)
         return Origin(vertex, RUN, run.number, snapshots(inputs), left)
 
     def _before(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> bytes | None:

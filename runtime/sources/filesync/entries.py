@@ -12,10 +12,10 @@ import os
 import stat
 from hashlib import sha256
 
+from pybuild.runtime.session.filemodes import unix_mode
 from pybuild.runtime.snapshots.contents import is_content_attribute
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.sources.filesync import errors
-from pybuild.runtime.sources.filesync.modes import unix_mode
 from pybuild.runtime.sources.statcache import known_of
 
 TYPE_CHECKING = False

@@ -12,9 +12,9 @@ from time import monotonic
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile.ignore import Matcher
-from pybuild.runtime.ops.sources import patterns, source_of
 from pybuild.runtime.progress.observer import Tracked
 from pybuild.runtime.session.headers import encoded
+from pybuild.runtime.sources.attributes import patterns, source_of
 from pybuild.runtime.sources.filesync.pool import Wanted, hold, key_of
 from pybuild.runtime.sources.filesync.receiver import DIFF_COPY, Receiver
 from pybuild.runtime.sources.local import LocalTree

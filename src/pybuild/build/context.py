@@ -66,7 +66,7 @@ class ContextBuild:
             except BaseException:
                 engine.close()
                 raise
-            engine.client.directories[CONTEXT] = os.fsencode(directory)
+            engine.client.provide(directories={CONTEXT: os.fsencode(directory)})
         return engine
 
     def fetch(self, bridge: Bridge) -> Edge | None:

@@ -87,8 +87,8 @@ def open_engine(
 ) -> Engine:
     """The engine for a request. It enters the build's namespaces, unless nothing is to be run. `project` is what the
     caches of its steps are known by."""
+    from pybuild.runtime.clients.localclient import LocalClient
     from pybuild.runtime.session import agents, secrets
-    from pybuild.runtime.session.localclient import LocalClient
 
     client = LocalClient(
         directories=directories,
@@ -192,7 +192,7 @@ def export_goal(
     from pybuild.runtime.image.assemble import Result
 
     results = [
-        Result(target.config, snapshot, base=target.base, made=engine.made_at)
+        Result(target.config, snapshot, base=target.base, made=engine.creation.time)
         for target, snapshot in zip(goal.targets, snapshots, strict=True)
     ]
     build = Build(

@@ -16,7 +16,7 @@ from pybuild.daemon.cachereading import read_cache
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
 from pybuild.runtime.cache import cacheconfig
-from pybuild.runtime.cache.collecting import collect
+from pybuild.runtime.cache.collecting import Collector
 from pybuild.runtime.cache.imported import ImportedRecords
 from pybuild.runtime.export.pushing import client_for
 from pybuild.runtime.image.compression import LEVELS, Compression
@@ -166,8 +166,7 @@ def _export(
     tracked: Tracked,
 ) -> Descriptor:
     attrs = entry.Attrs
-    entries = collect(
-        engine,
+    entries = _collector(engine).collect(
         edges,
         finals,
         _compression(attrs),
@@ -214,10 +213,21 @@ def inline(
     from base64 import b64encode
 
     plain = Compression()
-    entries = collect(engine, [edge], [snapshot], plain, full=False)
+    entries = _collector(engine).collect([edge], [snapshot], plain, full=False)
     layers = engine.layers.layers(snapshot, plain, cancelled=engine.cancellation)
     data = cacheconfig.encode_inline(entries, layers)
     return {cacheconfig.INLINE: b64encode(data).decode()}
+
+
+def _collector(engine: Engine) -> Collector:
+    return Collector(
+        engine.cache_keys(),
+        engine.records,
+        engine.snapshotter,
+        engine.layers,
+        engine.creation,
+        engine.cancellation,
+    )
 
 
 def _compression(attrs: Mapping[str, str]) -> Compression:

@@ -139,7 +139,7 @@ def _add_image(found: Capture, type: str, ref: reference.Reference, vertex: Vert
 
 def _git(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
     request = GitRequest(op)
-    commit = engine.git().resolve(op, engine.cancellation).commit
+    commit = engine.fetchers.git().resolve(op, engine.cancellation).commit
     uri = request.remote + (f"#{request.ref}" if request.ref else "")
     algorithm = "sha256" if len(commit) == 64 else "sha1"
     found.repositories[uri] = Material(uri, {algorithm: commit})
@@ -152,7 +152,7 @@ def _git(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
 
 def _http(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
     uri = redacted(op.identifier)
-    found.files[uri] = Material(uri, _digests(engine.http().resolve(op, engine.cancellation).digest))
+    found.files[uri] = Material(uri, _digests(engine.fetchers.http().resolve(op, engine.cancellation).digest))
 
 
 def _local(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:

@@ -206,7 +206,9 @@ class Exporting:
                 target.config,
                 self._snapshot(one.key),
                 base=target.base,
-                made=engine.made_at if value_of(metadata, CONFIG, one.key) else engine.made,
+                made=engine.creation.time
+                if value_of(metadata, CONFIG, one.key)
+                else engine.creation.describe,
                 platform=platform_object(one.platform),
                 predicates=self._predicates.get(one.key, ()),
                 epoch=target.epoch,

@@ -18,12 +18,12 @@ from pybuild.frontends.registry import open_gateway
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.bridge.caller import Caller
 from pybuild.runtime.bridge.results import edge_of
+from pybuild.runtime.clients.sessionclient import SessionClient
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Tracked
 from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
 from pybuild.runtime.sandbox.surroundings import Dns, Surroundings
 from pybuild.runtime.session.doorcalls import DoorSessions
-from pybuild.runtime.session.sessionclient import SessionClient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

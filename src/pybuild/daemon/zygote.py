@@ -59,7 +59,7 @@ _PRELOADED = (
     "pybuild.runtime.ops.caches",
     "pybuild.runtime.ops.exec",
     "pybuild.runtime.ops.files.handler",
-    "pybuild.runtime.ops.kept",
+    "pybuild.runtime.ops.failedstates",
     "pybuild.runtime.ops.merge",
     "pybuild.runtime.ops.passthrough",
     "pybuild.runtime.registry.client",

@@ -59,9 +59,9 @@ def fetched(inputs: Inputs, request: BuildRequest, engine: Engine, observer: Obs
         os.mkdir(packed, 0o700)
         with open(os.path.join(packed, FILE), "wb") as file:
             file.write(inputs.archive)
-        engine.client.directories[CONTEXT] = os.fsencode(packed)
+        engine.client.provide(directories={CONTEXT: os.fsencode(packed)})
         edge = open_archive(inputs, CONTEXT, bridge)
-        del engine.client.directories[CONTEXT]
+        engine.client.withdraw(CONTEXT)
     else:
         edge = open_context(inputs, bridge, keep_git_dir=False)
     (result,) = engine.solve([edge])

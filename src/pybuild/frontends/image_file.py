@@ -104,7 +104,7 @@ class ImageFrontendBuild(ContextBuild):
         elif inputs.archive is not None:
             found["context"] = self._upload(engine)
         if self._apart:
-            engine.client.directories[_FILE_DIRECTORY] = os.fsencode(self._file_directory(engine))
+            engine.client.provide(directories={_FILE_DIRECTORY: os.fsencode(self._file_directory(engine))})
             if "context" in found:
                 found["dockerfilekey"] = _FILE_DIRECTORY
         contexts = self._contexts(engine)
@@ -133,11 +133,12 @@ class ImageFrontendBuild(ContextBuild):
     def _upload(self, engine: Engine) -> str:
         """The address at which the client sends the archive from standard input."""
         from pybuild.compiler.remote import FILE
-        from pybuild.runtime.session.client import UPLOADS
-        from pybuild.runtime.session.localclient import LocalClient
+        from pybuild.runtime.clients.localclient import LocalClient
+        from pybuild.runtime.session.types import UPLOADS
 
         assert isinstance(engine.client, LocalClient)
-        engine.client.uploads[CONTEXT] = os.path.join(os.fsdecode(engine.client.directories[CONTEXT]), FILE)
+        archive = os.path.join(os.fsdecode(engine.client.directories[CONTEXT]), FILE)
+        engine.client.provide_upload(CONTEXT, archive)
         return f"http://{UPLOADS}/{CONTEXT}"
 
     def _contexts(self, engine: Engine) -> Mapping[str, str]:
@@ -147,7 +148,7 @@ class ImageFrontendBuild(ContextBuild):
             if found.get(name) != _LAYOUT + name:
                 continue
             store = f"layout{number}"
-            engine.client.named[store] = place
+            engine.client.provide(images={store: place})
             resolved = engine.images.resolve_named(store, platforms.default(), engine.cancellation)
             found[name] = f"{_LAYOUT}{store}@{resolved.digest}"
         return found

@@ -122,8 +122,7 @@ class LanguageBuild:
         except BaseException:
             engine.close()
             raise
-        engine.client.directories.update(sources.directories)
-        engine.client.named.update(sources.images)
+        engine.client.provide(directories=sources.directories, images=sources.images)
         return engine
 
     @property

@@ -8,7 +8,7 @@ from pybuild.compiler.graph import walk
 from pybuild.compiler.lower.paths import used_path
 from pybuild.compiler.ops import SourceOp
 from pybuild.lang.dockerfile.wildcard import has_wildcard
-from pybuild.runtime.ops.sources import patterns
+from pybuild.runtime.sources.attributes import patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

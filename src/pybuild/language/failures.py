@@ -7,7 +7,7 @@ import re
 from pybuild.compiler.descriptions import BODY
 from pybuild.lang.textual.problems.lock import differs
 from pybuild.lang.textual.problems.solve import run_failed, source_failed
-from pybuild.runtime.ops.codes import solve_code
+from pybuild.runtime.codes import solve_code
 from pybuild.runtime.ops.failures import StepFailed
 from pybuild.runtime.sources.errors import SourceMismatch
 

@@ -15,7 +15,7 @@ from pybuild.lang.textual.problems import lock as problems
 from pybuild.lang.textual.problems.modules import moving
 from pybuild.lang.textual.problems.solve import source_failed
 from pybuild.language.lock import GIT, HTTP, IMAGE
-from pybuild.runtime.ops.codes import SOURCE_FAILED, solve_code
+from pybuild.runtime.codes import SOURCE_FAILED, solve_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,9 +143,9 @@ def _resolved(state: recipe.State, engine: Engine) -> tuple[str, bool]:
     op = source_op(state)
     with Tracked(engine.observer, f"[internal] resolve {op.identifier}"):
         if isinstance(state, recipe.Git):
-            commit = engine.git().resolve(op, engine.cancellation)
+            commit = engine.fetchers.git().resolve(op, engine.cancellation)
             return commit.commit, commit.ref.startswith("refs/heads/")
-        return engine.http().resolve(op, engine.cancellation).digest, False
+        return engine.fetchers.http().resolve(op, engine.cancellation).digest, False
 
 
 def failure(error: UserError, span: Span | None) -> Diagnostic:

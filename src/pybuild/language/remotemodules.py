@@ -139,7 +139,7 @@ class RemoteModules:
         edge = _state(Origin(address, address.ref, self._platform)).edge
         op = edge.vertex.op if edge is not None else None
         assert isinstance(op, SourceOp)
-        commit = _fetched(address, lambda: self._engine.git().resolve(op, self._engine.cancellation))
+        commit = _fetched(address, lambda: self._engine.fetchers.git().resolve(op, self._engine.cancellation))
         return commit.commit, commit.ref.startswith("refs/heads/")
 
     def _tree(self, origin: Origin) -> Tree:

@@ -17,9 +17,9 @@ from pybuild.compiler.gateway import Result
 from pybuild.compiler.protos.worker_pb2 import WorkerRecord
 from pybuild.frontends.registry import open_gateway
 from pybuild.lang.diagnostics import Diagnostic
+from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Observer
-from pybuild.runtime.session.localclient import LocalClient
 from pybuild.runtime.session.secrets import SecretSource
 from pybuild.runtime.solver.types import Cancellation
 

@@ -19,15 +19,15 @@ from registry.images import Image, tar
 
 from pybuild.compiler.protos import exporter_pb2, filesync_pb2, secrets_pb2
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.clients.client import Workplace
+from pybuild.runtime.clients.sessionclient import SessionClient
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.registry.client import Client
 from pybuild.runtime.registry.errors import AccessDenied
 from pybuild.runtime.session.calls import CallFailed, SessionLost
-from pybuild.runtime.session.client import Workplace
 from pybuild.runtime.session.forward import Forward
 from pybuild.runtime.session.secrets import MAX_SIZE
-from pybuild.runtime.session.sessionclient import SessionClient
 from pybuild.runtime.session.sessionexporters import finalize_export, find_exporters
 from pybuild.runtime.solver.types import Cancellation
 

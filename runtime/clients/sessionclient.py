@@ -1,4 +1,4 @@
-"""The client of a build whose session lies behind a connection: what it offers there is what the build is given.
+"""The client of a build that came over the wire: gives the build what the client's session offers.
 
     sessions = DoorSessions(path)
     client = SessionClient(sessions, request.Session, cancellation)
@@ -7,49 +7,50 @@
     engine.close()                                                  calls `close`
     sessions.close()
 
-`cancellation` ends all calls into sessions: a client that has gone, or wants no more, is not waited for.
+`cancellation` ends all calls into sessions, so that nothing waits for a client that has gone or given up.
 """
 
 from __future__ import annotations
 
 from pybuild.lang.diagnostics import UserError
-from pybuild.runtime.ops.sources import source_of
+from pybuild.runtime.clients.client import Client
+from pybuild.runtime.clients.localnames import LocalNames
 from pybuild.runtime.session.calls import SessionLost
-from pybuild.runtime.session.client import UPLOADS, Client
 from pybuild.runtime.session.contentstore import LAYOUT, SessionContent
 from pybuild.runtime.session.sessionagents import SessionAgents
 from pybuild.runtime.session.sessioncredentials import SessionCredentials
 from pybuild.runtime.session.sessionsecrets import SessionSecrets
+from pybuild.runtime.session.types import UPLOADS
 from pybuild.runtime.session.upload import pull
+from pybuild.runtime.sources.attributes import source_of
 from pybuild.runtime.sources.filesync.source import FileSyncSource, NoLocalSources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.clients.client import ContentStore, Workplace
     from pybuild.runtime.registry.credentials import Credentials
     from pybuild.runtime.session.calls import Session, Sessions
-    from pybuild.runtime.session.client import ContentStore, Workplace
     from pybuild.runtime.session.types import Agents, Secrets
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.local import LocalTree
 
 
-class SessionClient(Client):
-    """See `Client`. `id` is the session of the build, "" for none: a graph may name others for single sources."""
+class SessionClient(LocalNames, Client):
+    """The client behind a session. `id` is the build's session, "" for none; single sources may name other ones."""
 
     secrets: Secrets
     agents: Agents
     credentials: Credentials | None
 
     def __init__(self, sessions: Sessions, id: str, cancellation: Cancellation | None = None) -> None:
+        super().__init__()
         self._sessions = sessions
         self._id = id
         self._place: Workplace | None = None
         self._files: FileSyncSource | None = None
-        self.directories: MutableMapping[str, bytes] = {}
-        self.named: MutableMapping[str, str] = {}
         self.secrets = SessionSecrets(self._own)
         self.credentials = SessionCredentials(self._own)
         self.agents = self._agents = SessionAgents(self._own, self._work)
@@ -61,7 +62,8 @@ class SessionClient(Client):
         self._files = FileSyncSource(place.store, place.observer)
 
     def tree(self, vertex: Vertex, cancellation: Cancellation) -> LocalTree:
-        """See `Client`. Raises NoLocalSources, SessionLost, CallFailed, TransferFailed."""
+        """Fetch a local source's files and return their tree. Raises NoLocalSources, SessionLost, CallFailed,
+        TransferFailed."""
         assert self._files is not None
         op = source_of(vertex)
         name = op.identifier.partition("://")[2]
@@ -73,6 +75,7 @@ class SessionClient(Client):
             try:
                 return self._files.tree(self._sessions.get(id), vertex, name, cancellation)
             except (SessionLost, NoLocalSources):
+                # As BuildKit does: a session that is gone is replaced by the build's own.
                 if not self._id or cancellation():
                     raise
         session = self._own()
@@ -90,12 +93,12 @@ class SessionClient(Client):
         return "" if session is None else f"session {session.shared_key}"
 
     def content_store(self, id: str, session: str = "") -> ContentStore:
-        found = self._sessions.get(session) if session else self._own()
-        if found is None:
+        owner = self._sessions.get(session) if session else self._own()
+        if owner is None:
             raise UserError(
                 f"no active sessions: the content store {id!r} is a client's", help="open a session with it"
             )
-        return SessionContent(found, LAYOUT + id)
+        return SessionContent(owner, LAYOUT + id)
 
     def upload(self, path: str) -> Iterator[bytes]:
         session = self._own()
@@ -111,7 +114,7 @@ class SessionClient(Client):
             self._files.close()
 
     def _own(self) -> Session | None:
-        """The build's session. Raises SessionLost."""
+        """Return the build's session, None if it has none. Raises SessionLost."""
         return self._sessions.get(self._id) if self._id else None
 
     def _work(self) -> str:

@@ -1,12 +1,14 @@
-"""The client of a build on its own machine: what the flags of a command name."""
+"""The client of a build that a command starts on its own machine: gives what the command's flags name."""
 
 from __future__ import annotations
 
 import os
+from types import MappingProxyType
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.clients.client import Client
+from pybuild.runtime.clients.localnames import LocalNames
 from pybuild.runtime.session.agents import ClientAgents
-from pybuild.runtime.session.client import Client
 from pybuild.runtime.session.secrets import ClientSecrets
 
 TYPE_CHECKING = False
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pybuild.compiler.graph import Vertex
+    from pybuild.runtime.clients.client import ContentStore, Workplace
     from pybuild.runtime.session.agents import AgentSource
-    from pybuild.runtime.session.client import ContentStore, Workplace
     from pybuild.runtime.session.secrets import SecretSource
     from pybuild.runtime.solver.types import Cancellation
     from pybuild.runtime.sources.local import LocalTree
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 
 
-class LocalClient(Client):
-    """See `Client`. Directories are read in place. `uploads` are files that are sent as they are, by what addresses
-    at the host UPLOADS call them; a build may add to them."""
+class LocalClient(LocalNames, Client):
+    """The client of a command line. Directories are read in place.
+
+    `uploads` are paths of files by the names they have at the host UPLOADS; `provide_upload` adds one.
+    """
 
     def __init__(
         self,
@@ -35,9 +39,8 @@ class LocalClient(Client):
         secrets: Sequence[SecretSource] = (),
         agents: Sequence[AgentSource] = (),
     ) -> None:
-        self.directories = dict(directories or {})
-        self.named = dict(named or {})
-        self.uploads: dict[str, str] = {}
+        super().__init__(directories, named)
+        self.uploads: Mapping[str, str] = MappingProxyType({})
         self.credentials = None
         self.secrets = ClientSecrets(secrets)
         self._sources = tuple(agents)
@@ -45,12 +48,16 @@ class LocalClient(Client):
         self._place: Workplace | None = None
         self._store_inside = False
 
+    def provide_upload(self, name: str, path: str) -> None:
+        """Send the file at `path` for `http://buildkit-session/NAME`."""
+        self.uploads = MappingProxyType({**self.uploads, name: path})
+
     def enter(self, place: Workplace) -> None:
         self._place = place
         self.agents = self._agents = ClientAgents(self._sources, lambda: place.store.work, place.runner)
 
     def tree(self, vertex: Vertex, cancellation: Cancellation) -> LocalTree:
-        from pybuild.runtime.ops.sources import patterns, source_of
+        from pybuild.runtime.sources.attributes import patterns, source_of
         from pybuild.runtime.sources.leftout import left_out
         from pybuild.runtime.sources.local import LocalTree
         from pybuild.runtime.sources.statcache import StatCache
@@ -65,7 +72,7 @@ class LocalClient(Client):
         return LocalTree(
             root,
             StatCache(self._place.store.path("stat"), root),
-            ignored=left_out([*excludes, *self._own(root)], includes),
+            ignored=left_out([*excludes, *self._store_pattern(root)], includes),
             selected=[os.fsencode(path) for path in patterns(op, "local.followpaths")],
         )
 
@@ -93,14 +100,14 @@ class LocalClient(Client):
     def close(self) -> None:
         self._agents.close()
 
-    def _own(self, root: bytes) -> list[str]:
-        """A pattern for the store where it lies in what is read."""
+    def _store_pattern(self, root: bytes) -> list[str]:
+        """Return a pattern that leaves out the store if it lies in the directory `root`, and say so once."""
         from pybuild.runtime.sources.leftout import pattern_of
 
         assert self._place is not None
         store, observer = self._place.store, self._place.observer
-        own = pattern_of(store.root, root)
-        if own and not self._store_inside:
+        pattern = pattern_of(store.root, root)
+        if pattern and not self._store_inside:
             self._store_inside = True
             observer.notice(f"the store {store.root} lies in what is read, and is left out of it")
-        return own
+        return pattern
