@@ -16,7 +16,9 @@ from pybuild.compiler.ops import ExecOp, NetMode
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.announcer import Announcer
 from pybuild.runtime.cache.records import Records
-from pybuild.runtime.content.store import Store, make_root
+from pybuild.runtime.content import snapshot_table
+from pybuild.runtime.content.root import make_root
+from pybuild.runtime.content.store import Store
 from pybuild.runtime.images import Images
 from pybuild.runtime.ops.entitlements import Entitlements
 from pybuild.runtime.ops.operations import Operations
@@ -322,11 +324,8 @@ class Engine:
         """When a snapshot was made, RFC 3339, and by what."""
         from pybuild.compiler.timestamps import format_seconds
 
-        rows = self.store.query(
-            "SELECT created, description FROM snapshot LEFT JOIN usage ON snapshot = id WHERE id = ?",
-            snapshot,
-        )
-        return (format_seconds(int(str(rows[0][0]))), str(rows[0][1] or "")) if rows else (None, "")
+        known = snapshot_table.created(self.store, snapshot)
+        return (None, "") if known is None else (format_seconds(known[0]), known[1])
 
     def made_at(self, snapshot: int) -> tuple[str | None, str]:
         """When, but not by what: an image with a config doesn't depend on which step first made a layer."""
@@ -413,19 +412,14 @@ class Engine:
         """Remove what dead builds left, and let old snapshots outlast this boot."""
         dead = self.store.sweep(remove_tree)
         if dead:
-            from pybuild.runtime.snapshots.rows import sweep_orphans
+            from pybuild.runtime.snapshots.committed import sweep_orphans
 
             sweep_orphans(self.store)
             self.sandbox().sweep(dead)
 
     def _unsynced(self) -> bool:
         """Whether snapshots that the kernel has long written may be lost at the next boot for want of a sync."""
-        rows = self.store.query(
-            "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1",
-            self.store.boot,
-            int(time()) - SYNC_AFTER,
-        )
-        return bool(rows)
+        return snapshot_table.has_unsynced(self.store, int(time()) - SYNC_AFTER)
 
     def close(self) -> None:
         """Save the stat caches and end what was started."""

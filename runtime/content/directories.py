@@ -20,7 +20,6 @@ from attrs import frozen
 
 from pybuild.runtime.content.labels import CACHE_MOUNT, REGULAR
 from pybuild.runtime.content.locks import try_lock
-from pybuild.runtime.snapshots.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,45 +109,6 @@ def is_locked(path: str) -> bool:
     finally:
         os.close(fd)
     return False
-
-
-def take_away(store: Store, one: Directory) -> bool:
-    """Delete a directory and what is known of it; False if somebody uses it."""
-    aside = os.path.join(store.work, os.urandom(8).hex())
-    guard = lock = None
-    try:
-        guard = try_lock(store.path(one.guard)) if one.guard else None
-        if one.guard and guard is None:
-            return False
-        lock = try_lock(store.path(one.lock))
-        if lock is None:
-            return False
-        with store.transaction() as db:
-            db.execute("DELETE FROM directory WHERE path = ?", (one.path,))
-        os.rename(store.path(one.path), aside)
-        lock.remove()
-        if guard is not None and os.listdir(os.path.dirname(guard.path)) == [os.path.basename(guard.path)]:
-            guard.remove()
-        _remove_empty(store, os.path.dirname(one.path))
-    except FileNotFoundError:  # gone meanwhile
-        if lock is not None:
-            lock.remove()
-    finally:
-        for held in (lock, guard):
-            if held is not None:
-                held.release()
-    remove_tree(aside)
-    return True
-
-
-def _remove_empty(store: Store, path: str) -> None:
-    """Remove a directory, and those it is in, as far as nothing is left in them."""
-    while os.path.dirname(path):
-        try:
-            os.rmdir(store.path(path))
-        except OSError:
-            return
-        path = os.path.dirname(path)
 
 
 def forget_missing(store: Store) -> None:

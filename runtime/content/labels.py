@@ -3,6 +3,8 @@ filter by them."""
 
 from __future__ import annotations
 
+from pybuild.runtime.content.snapshot_table import describe
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
@@ -13,12 +15,6 @@ FRONTEND = "frontend"
 LOCAL_SOURCE = "source.local"
 GIT_CHECKOUT = "source.git.checkout"
 CACHE_MOUNT = "exec.cachemount"
-
-_ONE = "SELECT ?"
-_CHAIN = (
-    "WITH RECURSIVE above(id) AS (SELECT ? UNION ALL SELECT parent FROM snapshot JOIN above USING (id) "
-    "WHERE parent IS NOT NULL) SELECT id FROM above"
-)
 
 
 class Label:
@@ -34,9 +30,4 @@ class Label:
     def write(self, db: sqlite3.Connection, snapshot: int) -> None:
         """Label a snapshot, in a transaction. The first label stays: what comes to the same content later is that
         snapshot."""
-        db.execute(
-            f"INSERT INTO usage (snapshot, type, description) SELECT id, ?, ? FROM snapshot WHERE id IN "
-            f"({_CHAIN if self.chain else _ONE}) ON CONFLICT (snapshot) DO UPDATE "
-            "SET type = excluded.type, description = excluded.description WHERE description = ''",
-            (self.type, self.description, snapshot),
-        )
+        describe(db, snapshot, self.type, self.description, ancestors=self.chain)

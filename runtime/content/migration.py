@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import sqlite3
 
+from pybuild.runtime.content.database import database_path
 from pybuild.runtime.content.locks import wait_lock
+from pybuild.runtime.content.root import IN_USE, claim
 from pybuild.runtime.content.schema import CHANGES, TABLES, VERSION
 
 TYPE_CHECKING = False
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
 def migrate(root: str, *, on_wait: Callable[[str], None] | None = None) -> bool:
     """Bring the records of the store at `root` to `VERSION`, alone among all processes; whether there were
     earlier ones. Raises sqlite3.Error for a damaged database."""
-    target = _database(root, VERSION)
-    earlier = [version for version in CHANGES if os.path.exists(_database(root, version))]
+    target = database_path(root)
+    earlier = [version for version in CHANGES if os.path.exists(database_path(root, version))]
     if not earlier:
         return False
-    lock = wait_lock(os.path.join(root, "in-use.lock"), on_wait=on_wait)
+    lock = wait_lock(os.path.join(root, IN_USE), on_wait=on_wait)
     assert lock is not None
     with lock:
-        source = _database(root, max(earlier))
+        source = database_path(root, max(earlier))
         if os.path.exists(target) or not os.path.exists(source):
             return False  # another process was faster
         claim(root)
@@ -51,20 +53,3 @@ def _change(path: str) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log's name would not follow the file's
     finally:
         db.close()
-
-
-def claim(root: str) -> None:
-    """Say in `store.json` that the store is of this version."""
-    from pybuild import __version__
-
-    path = os.path.join(root, "store.json")
-    temporary = f"{path}.{os.urandom(6).hex()}"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(f'{{"schema": {VERSION}, "written_by": "{__version__}"}}\n')
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, path)
-
-
-def _database(root: str, version: int) -> str:
-    return os.path.join(root, f"records-v{version}.sqlite")

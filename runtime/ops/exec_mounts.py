@@ -196,7 +196,7 @@ class StepMounts:
     def keep(self, mount: Mount) -> int | None:
         """The snapshot of what a failed step left in a bind, leased; no lookup of content finds it."""
         active = self._actives.get(mount.dest)
-        kept = self.snapshot(mount) if active is None else active.commit(apart=True)
+        kept = self.snapshot(mount) if active is None else active.commit(unmatched=True)
         if kept is not None:
             self._supplies.lease(kept)
         return kept

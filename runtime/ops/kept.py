@@ -21,6 +21,6 @@ class Kept:
 
     def snapshot(self, active: Active) -> int:
         """The snapshot of what an op has made so far."""
-        found = active.commit(apart=True)
+        found = active.commit(unmatched=True)
         self._lease(found)
         return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from pybuild.lang.diagnostics import Diagnostic, UsageError
+from pybuild.runtime.snapshots.committed import SnapshotError
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
-from pybuild.runtime.snapshots.rows import SnapshotError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

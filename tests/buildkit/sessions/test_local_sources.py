@@ -22,7 +22,7 @@ from pybuild.compiler.graph import Vertex
 from pybuild.compiler.ops import SourceOp
 from pybuild.compiler.protos.fsutil_pb2 import Packet
 from pybuild.lang.diagnostics import Cancelled, UserError
-from pybuild.runtime.content.directories import directories, in_use, take_away
+from pybuild.runtime.content.directories import directories, in_use
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.progress.observer import Observer, StatusEvent
 from pybuild.runtime.session.calls import CallFailed, Session, SessionLost, Stream
@@ -31,6 +31,7 @@ from pybuild.runtime.session.sessionclient import SessionClient
 from pybuild.runtime.solver.types import Cancellation
 from pybuild.runtime.sources.filesync.source import NoLocalSources
 from pybuild.runtime.sources.local import LocalTree
+from pybuild.runtime.usage.deletion import take_away
 
 pytestmark = pytest.mark.root
 

@@ -17,13 +17,11 @@ from time import time
 
 from attrs import frozen
 
-from pybuild.runtime.content import usage
-from pybuild.runtime.content.directories import forget_missing, take_away
+from pybuild.runtime.content.directories import forget_missing
 from pybuild.runtime.content.filters import FilterError, parse_all
 from pybuild.runtime.content.labels import FRONTEND, INTERNAL
-from pybuild.runtime.content.locks import try_lock
-from pybuild.runtime.content.reachable import reachable
-from pybuild.runtime.snapshots.rows import REMOVED, Rows
+from pybuild.runtime.usage import records as usage
+from pybuild.runtime.usage.deletion import Deletion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
 
     from pybuild.runtime.content.filters import Filter
     from pybuild.runtime.content.store import Store
-    from pybuild.runtime.content.usage import UsageRecord
     from pybuild.runtime.snapshots.types import Snapshotter
+    from pybuild.runtime.usage.records import UsageRecord
 
     Report = Callable[[UsageRecord], None]
 
@@ -123,13 +121,11 @@ class _Pruning:
         cancelled: Callable[[], bool],
     ) -> None:
         self._store = store
-        self._snapshotter = snapshotter
         self._rule = rule
         self._selects = selects
         self._report = report
         self._cancelled = cancelled
-        self._gone: list[int] = []
-        self._named: tuple[frozenset[str], set[str]] = (frozenset(), set())
+        self._deletion = Deletion(store, snapshotter)
 
     def run(self) -> None:
         if self._rule.whole:
@@ -142,7 +138,7 @@ class _Pruning:
                 while self._pass():
                     pass
         finally:
-            usage.remeasure(self._store, self._gone)
+            usage.remeasure(self._store, self._deletion.snapshots)
 
     def _pass(self) -> bool:
         """Delete all that the rule selects of what is there; whether there was anything."""
@@ -194,95 +190,20 @@ class _Pruning:
         return found
 
     def _delete(self, records: Sequence[UsageRecord]) -> list[UsageRecord]:
-        """Delete those that are still free, and report them."""
+        """Delete the records that are still free, and report them."""
         deleted = []
         for start in range(0, len(records), BATCH):
             if self._cancelled():
                 break
+            # Measured first: what is reported has a size.
             batch = [usage.measured(self._store, one) for one in records[start : start + BATCH]]
-            snapshots = self._delete_snapshots([one for one in batch if one.kind == usage.SNAPSHOT])
-            for one in batch:
-                done = one.id in snapshots if one.kind == usage.SNAPSHOT else _DELETERS[one.kind](self, one)
-                if done:
-                    deleted.append(one)
-                    self._report(one)
+            for record in self._deletion.delete(batch):
+                deleted.append(record)
+                self._report(record)
         return deleted
-
-    def _delete_snapshots(self, records: Sequence[UsageRecord]) -> set[str]:
-        """With the blobs of their layers; the ids of those deleted."""
-        numbers = [int(one.name) for one in records]
-        marks = ",".join("?" * len(numbers))
-        layers = self._store.query(f"SELECT DISTINCT digest FROM layer WHERE snapshot IN ({marks})", *numbers)
-        removed = self._removed(numbers) if numbers else []
-        self._gone += removed
-        if removed:
-            for (digest,) in layers:
-                self._unlink_blob(str(digest))
-        return {usage.snapshot_id(number) for number in removed}
-
-    def _removed(self, numbers: Sequence[int]) -> list[int]:
-        """Remove snapshots, also those of another snapshotter than the one that works here."""
-        kinds = {str(row[0]) for row in self._store.query("SELECT DISTINCT kind FROM snapshot")}
-        others = kinds - {self._snapshotter.name, REMOVED}
-        removed = list(self._snapshotter.remove(numbers))
-        for kind in others:
-            removed += Rows(self._store, kind).remove(numbers)
-        return removed
-
-    def _delete_directory(self, record: UsageRecord) -> bool:
-        assert record.directory is not None
-        return take_away(self._store, record.directory)
-
-    def _delete_blob(self, record: UsageRecord) -> bool:
-        done = self._unlink_blob(record.name)
-        if done:
-            self._store.bump()
-        return done
-
-    def _unlink_blob(self, digest: str) -> bool:
-        """Delete a blob, unless a build has leased it or a layer or an image has it; whether it was there."""
-        store = self._store
-        with store.transaction() as db:
-            for query in (
-                "SELECT 1 FROM lease WHERE kind = 'blob' AND ref = ?",
-                "SELECT 1 FROM layer WHERE digest = ?",
-            ):
-                if db.execute(query, (digest,)).fetchone() is not None:
-                    return False
-            images = frozenset(str(row[0]) for row in db.execute("SELECT digest FROM image"))
-            if images != self._named[0]:
-                self._named = images, reachable(store.blobs, images)
-            if digest in self._named[1]:
-                return False
-            db.execute("DELETE FROM resolved WHERE digest = ?", (digest,))
-            try:
-                os.unlink(store.blobs.path(digest))
-            except FileNotFoundError:
-                return False
-        return True
-
-    def _delete_part(self, record: UsageRecord) -> bool:
-        lock = try_lock(self._store.path("ingest", record.name.removesuffix(".part") + ".lock"))
-        if lock is None:
-            return False
-        with lock:
-            try:
-                os.unlink(self._store.path("ingest", record.name))
-            except FileNotFoundError:
-                return False
-            finally:
-                lock.remove()
-        return True
 
     def _forget_names(self) -> None:
         """The names of images in the store mean nothing without it."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM image")
         self._store.bump()
-
-
-_DELETERS: dict[str, Callable[[_Pruning, UsageRecord], bool]] = {
-    usage.DIRECTORY: _Pruning._delete_directory,
-    usage.BLOB: _Pruning._delete_blob,
-    usage.PART: _Pruning._delete_part,
-}

@@ -12,10 +12,11 @@ from hashlib import sha256
 
 from attrs import evolve, frozen
 
+from pybuild.runtime.content import snapshot_table
 from pybuild.runtime.content.directories import directories, in_use, is_locked, keep_size
 from pybuild.runtime.content.labels import CACHE_MOUNT, INTERNAL, REGULAR
 from pybuild.runtime.content.reachable import reachable
-from pybuild.runtime.content.sizes import tree_size
+from pybuild.runtime.usage.sizes import tree_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def measured(store: Store, record: UsageRecord) -> UsageRecord:
 
 def remeasure(store: Store, removed: Iterable[int]) -> None:
     """Snapshots are gone: files that others have in common with them are counted there from here on."""
-    from pybuild.runtime.snapshots.kinship import kin
+    from pybuild.runtime.snapshots.hardlinks import kin
 
     gone = frozenset(removed)
     sized = store.query("SELECT snapshot FROM usage WHERE size IS NOT NULL") if gone else []
@@ -118,51 +119,42 @@ def remeasure(store: Store, removed: Iterable[int]) -> None:
 def _snapshots(
     store: Store, leases: set[tuple[str, str]], images: frozenset[str], layers: Sequence[tuple[int, str, int]]
 ) -> list[UsageRecord]:
-    rows = store.query(
-        "SELECT id, parent, origin, shares, created, type, description, used, uses, size FROM snapshot "
-        "LEFT JOIN usage ON snapshot = id WHERE kind != 'removed' ORDER BY id DESC"
-    )
     blobs = _claimed(layers)
     held: set[int] = set()
     shared: set[int] = {number for number, digest, _ in layers if digest in images}
-    found = []
-    for row in rows:  # the latest first: what is based on a snapshot comes before it
-        id, parent, origin, shares, size, uses = (_number(row[at]) for at in (0, 1, 2, 3, 9, 8))
-        assert id is not None
-        needed = [one for one in dict.fromkeys((parent, origin)) if one is not None]
-        if id in held or not leases.isdisjoint((("snapshot", str(id)), ("made", str(id)))):
-            held.update((id, *needed))
-        if id in shared:
+    records = []
+    # Children come before parents: what is known of a snapshot is passed on to those it is based on.
+    for row in snapshot_table.with_usage(store):
+        needed = [one for one in dict.fromkeys((row.parent, row.origin)) if one is not None]
+        if row.id in held or not leases.isdisjoint((("snapshot", str(row.id)), ("made", str(row.id)))):
+            held.update((row.id, *needed))
+        if row.id in shared:
             shared.update(needed)
-        found.append(
+        records.append(
             UsageRecord(
-                snapshot_id(id),
+                snapshot_id(row.id),
                 SNAPSHOT,
-                str(id),
-                str(row[5] or REGULAR),
-                str(row[6] or ""),
-                0 if shares else size,
-                float(str(row[4])),
-                None if row[7] is None else float(str(row[7])),
-                uses or 0,
-                in_use=id in held,
-                shared=id in shared,
+                str(row.id),
+                row.type or REGULAR,
+                row.description,
+                0 if row.shares else row.size,
+                row.created,
+                row.used,
+                row.uses,
+                in_use=row.id in held,
+                shared=row.id in shared,
                 parents=tuple(map(snapshot_id, needed)),
-                blobs=blobs.get(id, 0),
+                blobs=blobs.get(row.id, 0),
             )
         )
-    return found
+    return records
 
 
 def _measure_snapshot(store: Store, snapshot: int) -> int:
     directory = store.path("snapshots", str(snapshot))
     size = tree_size(directory, linked=os.path.exists(os.path.join(directory, "linked")))
     with store.transaction() as db:
-        db.execute(
-            "INSERT INTO usage (snapshot, size) SELECT id, ? FROM snapshot WHERE id = ? "
-            "ON CONFLICT (snapshot) DO UPDATE SET size = excluded.size",
-            (size, snapshot),
-        )
+        snapshot_table.keep_size(db, snapshot, size)
     return size
 
 
@@ -279,7 +271,3 @@ def _scanned(directory: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
-
-
-def _number(value: object) -> int | None:
-    return None if value is None else int(str(value))

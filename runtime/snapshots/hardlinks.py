@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pybuild.runtime.snapshots.rows import Rows
+    from pybuild.runtime.snapshots.committed import CommittedSnapshots
 
     Inode = tuple[int, int]
 
@@ -46,10 +46,10 @@ def related(layer: bytes, others: Iterable[bytes]) -> list[bytes]:
     return [other for other in others if other != layer and not mine.isdisjoint(kin(other))]
 
 
-def shared_inodes(rows: Rows, origin: int, parent: int | None) -> set[Inode]:
+def shared_inodes(snapshots: CommittedSnapshots, origin: int, parent: int | None) -> set[Inode]:
     """The files of `origin` that would be in a chain under another name too, if it were laid over `parent`."""
-    layer = rows.files(origin)
-    others = related(layer, {rows.files(each) for each in rows.chain(parent)})
+    layer = snapshots.files(origin)
+    others = related(layer, {snapshots.files(each) for each in snapshots.chain(parent)})
     if not others:
         return set()
     mine = _names(layer)
