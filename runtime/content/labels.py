@@ -1,5 +1,5 @@
-"""What a snapshot is and what made it, as disk usage tells it. In the terms and words of BuildKit, whose clients
-filter by them."""
+"""Record types and descriptions of snapshots, as disk usage reports them. The words are BuildKit's
+(`client/diskusage.go`), since its clients filter by them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CACHE_MOUNT = "exec.cachemount"
 
 
 class Label:
-    """A record type and a description. With `chain` they hold of the snapshot's ancestors too."""
+    """A record type and a description for a snapshot. With `chain` they also describe the snapshot's ancestors."""
 
     __slots__ = ("chain", "description", "type")
 
@@ -28,6 +28,6 @@ class Label:
         self.chain = chain
 
     def write(self, db: sqlite3.Connection, snapshot: int) -> None:
-        """Label a snapshot, in a transaction. The first label stays: what comes to the same content later is that
-        snapshot."""
+        """Label a snapshot, in a transaction. The first label stays: a later step with the same content gets the
+        same snapshot."""
         describe(db, snapshot, self.type, self.description, ancestors=self.chain)

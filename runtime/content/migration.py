@@ -1,10 +1,10 @@
-"""From the record database of an earlier version to this one's.
+"""Migration of the record database of an earlier version to this one's.
 
-1. `store.json` names this version first, so that no earlier program opens the store any more.
-2. The newest earlier database is changed in one transaction, version by version.
-3. It is renamed to this version's file.
+1. Write this version to `store.json`, so that no earlier program opens the store any more.
+2. Change the newest earlier database in one transaction, version by version.
+3. Rename it to this version's file.
 
-Each step is whole or not begun, and what a killed process left is taken up by the next one.
+Each step is atomic. After a killed process the next one continues with the step that is left.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def migrate(root: str, *, on_wait: Callable[[str], None] | None = None) -> bool:
-    """Bring the records of the store at `root` to `VERSION`, alone among all processes; whether there were
-    earlier ones. Raises sqlite3.Error for a damaged database."""
+    """Bring the records of the store at `root` to `VERSION`, while no other process uses the store. Returns true if
+    there was an earlier database. Raises sqlite3.Error for a damaged one."""
     target = database_path(root)
     earlier = [version for version in CHANGES if os.path.exists(database_path(root, version))]
     if not earlier:
@@ -32,9 +32,10 @@ def migrate(root: str, *, on_wait: Callable[[str], None] | None = None) -> bool:
     lock = wait_lock(os.path.join(root, IN_USE), on_wait=on_wait)
     assert lock is not None
     with lock:
+        # Looked for again: another process may have migrated while this one waited.
         source = database_path(root, max(earlier))
         if os.path.exists(target) or not os.path.exists(source):
-            return False  # another process was faster
+            return False
         claim(root)
         _change(source)
         os.rename(source, target)
@@ -50,6 +51,7 @@ def _change(path: str) -> None:
             db.executescript(
                 f"BEGIN IMMEDIATE; {';'.join(steps)}; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
             )
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log's name would not follow the file's
+        # The log (`…-wal`) is found by the database's name, which is about to change: leave nothing in it.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         db.close()

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def boot_id() -> str:
-    """The kernel's random name of this boot."""
+    """The kernel's random ID of this boot."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
 
 
 class Store:
-    """An open store. Thread-safe; one object a process. Close it, or the process's end does."""
+    """An open store. Thread-safe; open it once in a process. The end of the process closes it too."""
 
     __slots__ = (
         "_db",
@@ -59,10 +59,10 @@ class Store:
     def open(
         cls, root: str, *, exclusive: bool = False, on_wait: Callable[[str], None] | None = None
     ) -> Store:
-        """Open or make the store at `root`, waiting while another process changes its structure.
+        """Open the store at `root`, made if missing; wait while another process changes its structure.
 
-        With `exclusive` no other process works in it meanwhile. Raises StoreError: no permission, a remote
-        file system, a store written by a newer version.
+        With `exclusive` wait until no other process has it open, and keep others out. Raises StoreError: no
+        permission, a remote file system, a store written by a newer version.
         """
         prepare_root(root)
         if not os.path.exists(database_path(root)):
@@ -74,21 +74,25 @@ class Store:
         return cls(root, in_use, connect(root))
 
     def transaction(self) -> Transaction:
-        """A write transaction: `with store.transaction() as db`. Commits at the end, rolls back on error."""
+        """Return a write transaction: `with store.transaction() as db`. Commits at the end, rolls back on error."""
         return Transaction(self._db, self._guard)
 
     def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        """All rows of one reading statement."""
+        """Run one reading statement and return all its rows."""
         with self._guard:
             return self._db.execute(sql, values).fetchall()
 
     def path(self, *parts: str) -> str:
+        """A path below the store's directory."""
         return os.path.join(self.root, *parts)
 
     @property
     def work(self) -> str:
-        """This process's own directory in `work/`, made on first use; it goes with the process. That use is outside
-        of a transaction: who sweeps holds the lock of a directory while waiting for the database."""
+        """The path of this process's own directory in `work/`, made on first use; deleted when the process has
+        ended.
+
+        The first use must be outside of a transaction: a sweep holds the lock of a work directory while it waits
+        for the database, so taking both in the other order could deadlock."""
         with self._guard:
             if self._work is None:
                 assert not self._db.in_transaction
@@ -99,24 +103,24 @@ class Store:
             return self._work
 
     def lease(self, kind: str, *refs: str) -> None:
-        """Keep blobs or snapshots (`kind` "blob" or "snapshot") while this process lives."""
+        """Keep blobs or snapshots (`kind` "blob" or "snapshot") from being deleted while this process lives."""
         with self._guard:
-            wanted = [ref for ref in refs if (kind, ref) not in self._leased]
-            if not wanted:
+            fresh = [ref for ref in refs if (kind, ref) not in self._leased]
+            if not fresh:
                 return
             owner = os.path.basename(self.work)
             with self.transaction() as db:
                 db.executemany(
-                    "INSERT OR IGNORE INTO lease VALUES (?, ?, ?)", [(owner, kind, ref) for ref in wanted]
+                    "INSERT OR IGNORE INTO lease VALUES (?, ?, ?)", [(owner, kind, ref) for ref in fresh]
                 )
-            self._leased.update((kind, ref) for ref in wanted)
+            self._leased.update((kind, ref) for ref in fresh)
 
     def leases(self, kind: str, ref: str) -> bool:
-        """Whether this process has leased something by `lease`."""
+        """Tell whether this process has leased something by `lease`."""
         return (kind, ref) in self._leased
 
     def generation(self) -> str:
-        """Changes with every `bump`; "" at first."""
+        """A value that changes with every `bump`; "" at first."""
         try:
             with open(self.path("generation"), encoding="ascii") as file:
                 return file.read()
@@ -124,24 +128,24 @@ class Store:
             return ""
 
     def known_generation(self) -> str | None:
-        """The generation, if since this store was opened only this process changed it."""
-        found = self.generation()
-        return found if found == self._seen else None
+        """The generation if no other process has changed it since this store was opened, else None."""
+        current = self.generation()
+        return current if current == self._seen else None
 
     def bump(self) -> None:
-        """A name in the store means something else now, or content was deleted: what was remembered of the
-        store outside of its database (invocation records) holds no longer."""
+        """Change the generation: content was deleted, or a name in the store means something else. Everything
+        remembered of the store outside of its database (invocation records) is invalid then."""
         lock = self.lock("generation")
         assert lock is not None
         with lock:
             alone = self.known_generation() is not None
             temporary = self.path("generation." + os.urandom(6).hex())
-            made = os.urandom(16).hex()
+            generation = os.urandom(16).hex()
             with open(temporary, "w", encoding="ascii") as file:
-                file.write(made)
+                file.write(generation)
             os.rename(temporary, self.path("generation"))
             if alone:
-                self._seen = made
+                self._seen = generation
 
     def lock(
         self,
@@ -150,16 +154,17 @@ class Store:
         on_wait: Callable[[str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Lock | None:
-        """The lock named `name` (safe in a file name) among all processes; None when cancelled."""
+        """Take the lock named `name` (safe in a file name) among all processes; None when cancelled."""
         return wait_lock(self.path("locks", name), on_wait=on_wait, cancelled=cancelled)
 
     def wanted(self, name: str) -> bool:
-        """Whether somebody waits for the lock named `name`."""
+        """Tell whether a process waits for the lock named `name`."""
         return wanted(self.path("locks", name))
 
     def sweep(self, remove: Callable[[str], None]) -> list[str]:
-        """Delete what dead processes left: their work directories (by `remove`, which must cope with foreign
-        owners and mounts), half-written blobs among them, and their leases. Names of the swept directories."""
+        """Delete what dead processes left: their work directories, half-written blobs among them, and their
+        leases. `remove` deletes a directory tree and must cope with foreign owners and mounts. Returns the names
+        of the swept work directories."""
         swept = []
         for name in self._dead():
             directory = self.path("work", name)
@@ -171,6 +176,7 @@ class Store:
         return swept
 
     def _dead(self) -> Iterator[str]:
+        """The names of dead processes' work directories. The lock of each is held until the next is asked for."""
         for entry in sorted(os.listdir(self.path("work"))):
             if not entry.endswith(".lock"):
                 continue
@@ -180,14 +186,15 @@ class Store:
                 lock.remove()
 
     def clear(self, remove: Callable[[str], None]) -> None:
-        """Delete what this process has in its work directory (by `remove`, as in `sweep`)."""
+        """Delete the content of this process's work directory (by `remove`, as in `sweep`)."""
         with self._guard:
             if self._work is not None:
                 for name in os.listdir(self._work):
                     remove(os.path.join(self._work, name))
 
     def close(self) -> None:
-        """Idempotent. A work directory that is not empty is left to a later sweep."""
+        """End the leases of this process, sync what it has committed and close the store. Idempotent. A work
+        directory that is not empty is left to a later sweep."""
         with self._guard:
             if self._work is not None and self._work_lock is not None:
                 try:

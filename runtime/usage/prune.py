@@ -1,13 +1,13 @@
-"""Deletes what a store holds by rules, as BuildKit does, while builds go on.
+"""Prune a store by rules, as BuildKit does, while builds go on.
 
-A rule selects records: by a filter, by when they were last used, all or only those that are easily made again. With
-limits of space they are deleted one by one, those used least and longest ago first, until the limit is kept; else
-all of them are. What a living process uses stays, and so does what something that stays is based on.
+A rule selects records by filter and by time of last use, all of them or only those that are easily made again.
+With space limits, records are deleted one by one until the limit is met, least and longest ago used first; without
+limits all selected records are. A record stays if a living process uses it or if a record that stays is based on
+it.
 
-1. A pass lists the records and picks those that nothing is based on and that the rule selects.
-2. Each is deleted in one transaction that looks at leases again, so that a build that began to use it meanwhile keeps
-   it; its files get another name in that transaction and are deleted after it.
-3. What this has set free is seen by the next pass. When a pass deletes nothing, the rule is done.
+1. A pass lists the records and picks those that the rule selects and that no other record is based on.
+2. Each is deleted by `deletion.py`, which looks at leases again: a build that began to use it meanwhile keeps it.
+3. Deleting a record may free those it is based on, so passes are repeated until one deletes nothing.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ if TYPE_CHECKING:
 
 
 BATCH = 64
-"""Snapshots deleted in one transaction, at most."""
+"""Records deleted together, their snapshots in one transaction, which other processes have to wait for."""
 
 
 @frozen
 class Rule:
-    """What to delete. Without `all` internal records, frontends and what named images share stay. `keep` is in
-    seconds: what was used since stays. Of space, in bytes: `max_used` is what the store may take, `min_free` what is
-    to be free on its disk, `reserved` what the store may always take. 0 is no such limit."""
+    """A selection of records to delete, with space limits.
+
+    Unless `all` is set, internal records, frontends and records shared with named images stay. A record used within
+    the last `keep` seconds stays. The limits are in bytes, 0 for none: `max_used` is the most that the store may
+    take, `min_free` the least to be free on its disk, `reserved` what the store may take in any case."""
 
     filters: tuple[str, ...] = ()
     all: bool = False
@@ -54,7 +56,7 @@ class Rule:
 
     @property
     def whole(self) -> bool:
-        """Whether it selects everything."""
+        """Tell whether the rule selects everything."""
         return self.all and self == Rule(all=True)
 
 
@@ -66,8 +68,8 @@ def prune(
     *,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Apply rules one after the other, alone among all that prune this store. `report` hears of each record once
-    it is deleted. Raises FilterError before anything is deleted."""
+    """Apply rules one after the other; other processes that prune this store wait. `report` is called with each
+    deleted record. Returns early when `cancelled` answers true. Raises FilterError before anything is deleted."""
     filters = [parsed(rule.filters, "prune") for rule in rules]
     lock = store.lock("prune", cancelled=cancelled)
     if lock is None:
@@ -79,7 +81,7 @@ def prune(
 
 
 def parsed(texts: Sequence[str], what: str) -> Filter:
-    """The filter of a request. Raises FilterError that names the request as BuildKit does."""
+    """Return the filter of a request. Raises FilterError that names the request as BuildKit does."""
     try:
         return parse_all(texts)
     except FilterError as error:
@@ -87,7 +89,8 @@ def parsed(texts: Sequence[str], what: str) -> Filter:
 
 
 def space_to_keep(rule: Rule, total: int, free: int) -> int:
-    """The bytes that records may take, 0 for any number; `total` is what they take, `free` what the disk has."""
+    """The bytes that records may take, 0 for any number; `total` is what they take, `free` what the disk has left.
+    Follows BuildKit's `calculateKeepBytes` (cache/manager.go)."""
     if not (rule.max_used or rule.reserved or rule.min_free):
         return 0
     keep = rule.max_used
@@ -100,7 +103,8 @@ def space_to_keep(rule: Rule, total: int, free: int) -> int:
 
 
 def least_used_first(records: Sequence[UsageRecord]) -> list[UsageRecord]:
-    """By rank of last use and rank of number of uses, both counting the same."""
+    """Sort records by the mean of two ranks, time of last use and number of uses, as BuildKit does: each rank
+    counts distinct values and is divided by their number."""
     times = {one: rank for rank, one in enumerate(sorted({one.used or 0.0 for one in records}), 1)}
     counts = {one: rank for rank, one in enumerate(sorted({one.uses for one in records}), 1)}
     return sorted(
@@ -109,7 +113,7 @@ def least_used_first(records: Sequence[UsageRecord]) -> list[UsageRecord]:
 
 
 class _Pruning:
-    """One rule being applied."""
+    """The application of one rule."""
 
     def __init__(
         self,
@@ -141,7 +145,7 @@ class _Pruning:
             usage.remeasure(self._store, self._deletion.snapshots)
 
     def _pass(self) -> bool:
-        """Delete all that the rule selects of what is there; whether there was anything."""
+        """Delete all records that the rule selects; returns false if none was deleted."""
         records = {one.id: one for one in usage.records(self._store)}
         refused: set[str] = set()
         before = len(records)
@@ -156,7 +160,7 @@ class _Pruning:
         return len(records) < before
 
     def _to_limit(self) -> None:
-        """Delete one record after the other, until the space they take is within the limit."""
+        """Delete one record after the other until the rest is within the limit."""
         records = {one.id: usage.measured(self._store, one) for one in usage.records(self._store)}
         total = sum(one.size for one in records.values() if not one.shared)
         disk = os.statvfs(self._store.root)
@@ -174,10 +178,11 @@ class _Pruning:
                 refused.add(first.id)
 
     def _candidates(self, records: Sequence[UsageRecord], refused: set[str]) -> list[UsageRecord]:
-        """Those that the rule selects and nothing is based on, without those that could not be deleted."""
+        """The records that the rule selects and no other is based on, without the `refused` ones, whose deletion
+        failed."""
         based_on = {parent for one in records for parent in one.parents}
         since = time() - self._rule.keep
-        found = []
+        candidates = []
         for one in records:
             if one.in_use or one.id in based_on or one.id in refused:
                 continue
@@ -186,8 +191,8 @@ class _Pruning:
             if self._rule.keep and one.used is not None and one.used > since:
                 continue
             if self._selects(one.field):
-                found.append(one)
-        return found
+                candidates.append(one)
+        return candidates
 
     def _delete(self, records: Sequence[UsageRecord]) -> list[UsageRecord]:
         """Delete the records that are still free, and report them."""
@@ -203,7 +208,7 @@ class _Pruning:
         return deleted
 
     def _forget_names(self) -> None:
-        """The names of images in the store mean nothing without it."""
+        """Delete the names of images: a rule that selects everything deletes the images too."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM image")
         self._store.bump()

@@ -247,9 +247,9 @@ class _Run:
 
     def _earlier(self, chain: Sequence[bytes]) -> bytes | None:
         """The earlier run's layer, if nothing in `chain` may have files in common with it."""
-        from pybuild.runtime.snapshots.hardlinks import related
+        from pybuild.runtime.snapshots.hardlinks import layers_with_common_files
 
-        if self._before is None or self._before in chain or related(self._before, chain):
+        if self._before is None or self._before in chain or layers_with_common_files(self._before, chain):
             return None
         return self._before
 
