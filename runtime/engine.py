@@ -18,7 +18,9 @@ from pybuild.runtime.cache.creation import CreationTimes
 from pybuild.runtime.cache.records import Records
 from pybuild.runtime.clients.client import Workplace
 from pybuild.runtime.clients.localclient import LocalClient
-from pybuild.runtime.content.store import Store, make_root
+from pybuild.runtime.content import snapshot_table
+from pybuild.runtime.content.root import make_root
+from pybuild.runtime.content.store import Store
 from pybuild.runtime.fetchers import Fetchers
 from pybuild.runtime.images import Images
 from pybuild.runtime.ops.entitlements import Entitlements
@@ -335,7 +337,7 @@ class Engine:
             return  # outside of the namespaces neither foreign files nor control groups can be removed
         dead = self.store.sweep(remove_tree)
         if dead:
-            from pybuild.runtime.snapshots.rows import sweep_orphans
+            from pybuild.runtime.snapshots.committed import sweep_orphans
 
             sweep_orphans(self.store)
             self._steps.sandbox().sweep(dead)
@@ -371,12 +373,7 @@ def _devices(surroundings: Surroundings) -> Devices | None:
 def _has_unsynced(store: Store) -> bool:
     """Report whether a power loss could cost snapshots whose files the kernel has long written: their rows count
     after a reboot only if a sync followed them."""
-    rows = store.query(
-        "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1",
-        store.boot,
-        int(time()) - SYNC_AFTER,
-    )
-    return bool(rows)
+    return snapshot_table.has_unsynced(store, int(time()) - SYNC_AFTER)
 
 
 def _in_private_network(vertex: Vertex) -> bool:

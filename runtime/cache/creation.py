@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pybuild.runtime.content import snapshot_table
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.runtime.content.store import Store
@@ -20,11 +22,8 @@ class CreationTimes:
         if the snapshot is gone."""
         from pybuild.compiler.timestamps import format_seconds
 
-        rows = self._store.query(
-            "SELECT created, description FROM snapshot LEFT JOIN usage ON snapshot = id WHERE id = ?",
-            snapshot,
-        )
-        return (format_seconds(int(str(rows[0][0]))), str(rows[0][1] or "")) if rows else (None, "")
+        row = snapshot_table.created(self._store, snapshot)
+        return (None, "") if row is None else (format_seconds(row[0]), row[1])
 
     def time(self, snapshot: int) -> tuple[str | None, str]:
         """Return the same without the description: an image with a config must not depend on which step happened to

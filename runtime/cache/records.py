@@ -10,6 +10,7 @@ import time
 from hashlib import sha256
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content import snapshot_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,14 +130,7 @@ class Records:
         Digests are computed only for those whose diffs list the same entries. One that has its layer from
         another is left as it is: its bytes are known by that.
         """
-        rows = self._store.query(
-            "SELECT other.id FROM snapshot AS one JOIN snapshot AS other ON other.parent IS one.parent "
-            "WHERE one.id = ? AND other.id < one.id AND other.kind = one.kind "
-            "AND one.origin IS NULL AND other.origin IS NULL ORDER BY other.id DESC LIMIT ?",
-            snapshot,
-            SIBLINGS,
-        )
-        others = (int(str(row[0])) for row in rows)
+        others = snapshot_table.earlier_siblings(self._store, snapshot, SIBLINGS)
         return min((other for other in others if self._same(snapshot, other)), default=snapshot)
 
     def _same(self, snapshot: int, other: int) -> bool:

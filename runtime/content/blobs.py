@@ -1,4 +1,4 @@
-"""Content-addressed blobs: files named by their sha256, written once, verified when they enter."""
+"""Content-addressed blobs: files named by their sha256, written once and verified on entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 1 << 20
 
 
 class BlobError(UserError):
-    """A blob is not what its name says."""
+    """A blob's content does not match its digest."""
 
 
 class DigestMismatch(BlobError):
@@ -32,10 +32,10 @@ class DigestMismatch(BlobError):
 class Blobs:
     """The `blobs/` directory of a store; its layout is that of an OCI image layout.
 
-    A blob is visible under its digest only when complete, verified and synced. That it is there may be lost with
-    the power until `sync`. Blobs are written in `work()`, a directory that goes with the process, and resumable
-    ones in `ingest/`. `keep` leases a blob for this process: each is leased before it gets its name, and so is one
-    that `put` finds there.
+    A blob is visible under its digest only when complete, verified and synced. Until `sync` a loss of power may
+    take its name away again, never damage it. Blobs are written in `work()`, a directory that is deleted with the
+    process, and resumable ones in `ingest/`. `keep` leases a blob for this process. Each blob is leased before it
+    gets its name, and before `put` looks whether it is there: a prune in between would delete it.
     """
 
     __slots__ = ("_ingest", "_unsynced", "_work", "keep", "root")
@@ -48,7 +48,8 @@ class Blobs:
         self._unsynced = False
 
     def path(self, digest: str) -> str:
-        """Where blob `digest` is or would be. Raises BlobError for a digest that is not `sha256:` + 64 hex."""
+        """The path of blob `digest`, which need not exist. Raises BlobError for a digest that is not `sha256:`
+        and 64 hexadecimal digits."""
         algorithm, _, value = digest.partition(":")
         if algorithm != "sha256" or len(value) != 64 or not set(value) <= set("0123456789abcdef"):
             raise BlobError(f"unsupported digest {digest!r}", help="only sha256 digests are supported")
@@ -67,7 +68,7 @@ class Blobs:
             return file.read()
 
     def put(self, data: bytes) -> str:
-        """Store `data`; its digest. Idempotent."""
+        """Store `data` and return its digest. Idempotent."""
         digest = "sha256:" + sha256(data).hexdigest()
         self.keep(digest)
         if not self.has(digest):
@@ -77,11 +78,11 @@ class Blobs:
         return digest
 
     def renamed(self) -> None:
-        """A blob got its name."""
+        """Note that a blob got its name, which is not synced yet."""
         self._unsynced = True
 
     def sync(self) -> None:
-        """Make the names of new blobs last."""
+        """Sync the names of new blobs to the disk."""
         if self._unsynced:
             self._unsynced = False
             sync_directory(self.root)
@@ -93,8 +94,9 @@ class Blobs:
         on_wait: Callable[[str], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> BlobWriter:
-        """A writer for one blob. With `resume` (the expected digest) what an interrupted transfer of that blob
-        left is taken up at `writer.offset`, and a second process waits until the first one is done."""
+        """Return a writer for one blob. With `resume` (the expected digest) it continues an interrupted transfer
+        of that blob at `writer.offset`, and waits while another process transfers it; `on_wait` is called once
+        with that process's signature. Raises Cancelled when `cancelled` answers true while it waits."""
         if resume is None:
             return BlobWriter(self, _unique(self._work()), None)
         os.makedirs(self._ingest, mode=0o700, exist_ok=True)
@@ -108,7 +110,7 @@ class Blobs:
 
 
 class BlobWriter:
-    """Writes one blob beside the store and renames it into place by `commit`.
+    """Writes one blob in a temporary file and renames it into place by `commit`. `offset` is the bytes written.
 
     Leaving the context without a commit drops the bytes, except those of a resumable transfer.
     """
@@ -122,6 +124,7 @@ class BlobWriter:
         self._hash = sha256()
         self.offset = 0
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # The digest covers what an earlier transfer left, so that has to be read again.
         while lock is not None and (data := os.read(self._fd, CHUNK)):
             self._hash.update(data)
             self.offset += len(data)
@@ -135,31 +138,32 @@ class BlobWriter:
             view = view[written:]
 
     def restart(self) -> None:
-        """Drop what was written: the other side does not resume."""
+        """Drop what was written, when the other side can't resume."""
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
         self._hash = sha256()
         self.offset = 0
 
     def commit(self, digest: str | None = None, *, what: str = "blob") -> tuple[str, int]:
-        """Make the blob visible; (digest, size). Raises DigestMismatch and forgets the bytes when `digest`
-        is given and differs."""
-        found = "sha256:" + self._hash.hexdigest()
-        if digest is not None and digest != found:
+        """Make the blob visible and return (digest, size in bytes). `what` names it in an error. Raises
+        DigestMismatch and drops the bytes when `digest` is given and differs."""
+        actual = "sha256:" + self._hash.hexdigest()
+        if digest is not None and digest != actual:
             self.restart()
-            raise DigestMismatch(what, digest, found)
+            raise DigestMismatch(what, digest, actual)
+        # Synced before it is renamed: after a loss of power a name must not lead to missing bytes.
         os.fsync(self._fd)
-        self._blobs.keep(found)
+        self._blobs.keep(actual)
         os.makedirs(self._blobs.root, mode=0o700, exist_ok=True)
-        os.rename(self._path, self._blobs.path(found))
+        os.rename(self._path, self._blobs.path(actual))
         self._blobs.renamed()
         size = self.offset
         self._path = ""
         self.close()
-        return found, size
+        return actual, size
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the file and drop the bytes unless they can be resumed. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -177,7 +181,7 @@ class BlobWriter:
 
 
 def sync_directory(path: str) -> None:
-    """Make renames inside `path` last; a file system that cannot sync a directory is let be."""
+    """Sync renames inside directory `path` to the disk; do nothing on a file system that can't sync a directory."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -1,13 +1,14 @@
 """Directories of the store that outlive builds and are no snapshots: cache mounts, git repositories, local trees.
 
     caches/ID/ORIGIN/NUMBER    a cache mount; `….lock` beside it is its lock
-    caches/ID/ORIGIN/gone-…    one taken out of use (`runtime.ops.caches`), alike
+    caches/ID/ORIGIN/gone-…    a cache mount taken out of use (`runtime.ops.caches`), with a lock alike
     git/NAME.git               a repository; its lock is locks/git-NAME.git
     filesync/KEY/NUMBER        a client's directory; `….lock` beside it is its lock
 
-Whoever uses one holds its lock (`flock`, shared or not) and tells `note_use`. A row is no more than what is told of a
-directory: a cache or a repository without one is there too. A lock without a guard may be taken away with its
-directory: it is waited for by `wait_lock`, and the directory looked for once it is held.
+A process that uses a directory holds its lock (`flock`, shared or exclusive) and calls `note_use`. Rows of table
+`directory` only describe: a cache or a repository without a row exists all the same. A lock without a guard is
+deleted together with its directory. So take such a lock by `wait_lock`, and look for the directory once you hold
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from attrs import frozen
 
 from pybuild.runtime.content.labels import CACHE_MOUNT, REGULAR
 from pybuild.runtime.content.locks import try_lock
-from pybuild.runtime.snapshots.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
 
 GONE = "gone-"
+"""Prefix of the names of cache mounts taken out of use."""
 
 
 @frozen
 class Directory:
-    """`path`, `lock` and `guard` are relative to the store. Who holds the guard alone keeps others from starting to
-    use the directory; "" where the lock does that itself."""
+    """A directory and its usage. `path`, `lock` and `guard` are relative to the store. Holding the guard
+    exclusively keeps others from choosing the directory; "" where the lock alone does that. Times are seconds
+    since the epoch, `used` None before the first recorded use; `size` is in bytes, None if not measured since the
+    last use."""
 
     path: str
     lock: str
@@ -49,7 +52,8 @@ class Directory:
 
 
 def note_use(store: Store, path: str, lock: str, type: str, description: str) -> None:
-    """A build is about to use, or has used, a directory. `path` and `lock` are relative to the store."""
+    """Record that a build is about to use, or has used, a directory. `path` and `lock` are relative to the store. A
+    measured size is dropped."""
     now = time()
     with store.transaction() as db:
         db.execute(
@@ -60,14 +64,14 @@ def note_use(store: Store, path: str, lock: str, type: str, description: str) ->
 
 
 def directories(store: Store) -> list[Directory]:
-    """All that are there, by their paths."""
-    found = {one.path: one for one in (*_caches(store), *_repositories(store))}
+    """All directories that exist, recorded or not, ordered by path."""
+    known = {one.path: one for one in (*_caches(store), *_repositories(store))}
     for row in store.query("SELECT path, lock, type, description, created, used, uses, size FROM directory"):
         path, lock, type, description, created, used, uses, size = row
         if not os.path.isdir(store.path(str(path))):
             continue
-        guard = found[str(path)].guard if str(path) in found else ""
-        found[str(path)] = Directory(
+        guard = known[str(path)].guard if str(path) in known else ""
+        known[str(path)] = Directory(
             str(path),
             str(lock),
             str(type),
@@ -78,27 +82,28 @@ def directories(store: Store) -> list[Directory]:
             int(str(uses)),
             None if size is None else int(str(size)),
         )
-    return [found[path] for path in sorted(found)]
+    return [known[path] for path in sorted(known)]
 
 
-def in_use(store: Store, one: Directory) -> bool:
-    """Whether somebody uses a directory, or is about to choose it."""
-    if not one.guard:
-        return is_locked(store.path(one.lock))
-    # Those who choose a directory count on a free lock staying free while they hold the guard.
+def in_use(store: Store, directory: Directory) -> bool:
+    """Tell whether a process uses a directory or is about to choose it."""
+    if not directory.guard:
+        return is_locked(store.path(directory.lock))
+    # A process that chooses a directory relies on free locks staying free while it holds the guard, and trying a
+    # lock takes it for a moment: so hold the guard meanwhile.
     try:
-        guard = try_lock(store.path(one.guard))
+        guard = try_lock(store.path(directory.guard))
     except FileNotFoundError:
         return False  # gone meanwhile
     if guard is None:
         return True
     with guard:
-        return is_locked(store.path(one.lock))
+        return is_locked(store.path(directory.lock))
 
 
 def is_locked(path: str) -> bool:
-    """Whether somebody holds the lock of this file. It is tried, and so held for a moment: whoever wants it must
-    wait for it."""
+    """Tell whether a process holds the lock of this file. The lock is tried, and so held for a moment: take it by
+    `wait_lock` where this may be called."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -112,47 +117,8 @@ def is_locked(path: str) -> bool:
     return False
 
 
-def take_away(store: Store, one: Directory) -> bool:
-    """Delete a directory and what is known of it; False if somebody uses it."""
-    aside = os.path.join(store.work, os.urandom(8).hex())
-    guard = lock = None
-    try:
-        guard = try_lock(store.path(one.guard)) if one.guard else None
-        if one.guard and guard is None:
-            return False
-        lock = try_lock(store.path(one.lock))
-        if lock is None:
-            return False
-        with store.transaction() as db:
-            db.execute("DELETE FROM directory WHERE path = ?", (one.path,))
-        os.rename(store.path(one.path), aside)
-        lock.remove()
-        if guard is not None and os.listdir(os.path.dirname(guard.path)) == [os.path.basename(guard.path)]:
-            guard.remove()
-        _remove_empty(store, os.path.dirname(one.path))
-    except FileNotFoundError:  # gone meanwhile
-        if lock is not None:
-            lock.remove()
-    finally:
-        for held in (lock, guard):
-            if held is not None:
-                held.release()
-    remove_tree(aside)
-    return True
-
-
-def _remove_empty(store: Store, path: str) -> None:
-    """Remove a directory, and those it is in, as far as nothing is left in them."""
-    while os.path.dirname(path):
-        try:
-            os.rmdir(store.path(path))
-        except OSError:
-            return
-        path = os.path.dirname(path)
-
-
 def forget_missing(store: Store) -> None:
-    """Delete the rows of directories that are gone."""
+    """Delete the rows of directories that no longer exist."""
     paths = [str(row[0]) for row in store.query("SELECT path FROM directory")]
     gone = [(path,) for path in paths if not os.path.isdir(store.path(path))]
     if gone:
@@ -161,7 +127,7 @@ def forget_missing(store: Store) -> None:
 
 
 def keep_size(store: Store, path: str, used: float | None, size: int) -> None:
-    """Remember the size of a directory, unless it was used since."""
+    """Record the size of a directory in bytes, unless it was used after `used`."""
     with store.transaction() as db:
         db.execute("UPDATE directory SET size = ? WHERE path = ? AND used IS ?", (size, path, used))
 

@@ -8,7 +8,8 @@
     value     := quoted | any run of visible characters but ","
     quoted    := a string in double quotes; behind "~=" also between slashes or bars
 
-Space before a token is skipped. Several expressions are an either-or, none holds of everything.
+Space before a token is skipped. Several expressions match if one of them does; no expression matches everything.
+The grammar and the errors are those of containerd's package `filters`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Fields = Callable[[Sequence[str]], str | None]
-    """The value of a field by its path, None for one that is not there."""
+    """Maps a field's path to its value; None for a field that is absent."""
 
     Filter = Callable[[Fields], bool]
 
@@ -42,13 +43,13 @@ class FilterError(UserError):
 
 
 def parse_all(texts: Sequence[str]) -> Filter:
-    """What holds if one of the expressions does. Raises FilterError."""
+    """Return a filter that matches if one of the expressions does. Raises FilterError."""
     filters = [parse(text) for text in texts]
     return lambda fields: not filters or any(one(fields) for one in filters)
 
 
 def parse(text: str) -> Filter:
-    """Raises FilterError."""
+    """Return the filter of one expression. Raises FilterError."""
     if not text:
         return lambda _: True
     selectors = _Parser(text).selectors()
@@ -63,13 +64,13 @@ class _Parser:
         self._at = 0
 
     def selectors(self) -> list[Filter]:
-        found = [self._selector()]
+        selectors = [self._selector()]
         while self._at < len(self._text):
             if self._text[self._at] != ",":
                 raise self._error(f"unexpected input: {self._text[self._at]}")
             self._at += 1
-            found.append(self._selector())
-        return found
+            selectors.append(self._selector())
+        return selectors
 
     def _selector(self) -> Filter:
         path = [self._field()]
@@ -90,21 +91,21 @@ class _Parser:
         self._skip_space()
         if self._next() and self._next() in _QUOTES:
             return self._quoted(alternative=False)
-        found = _FIELD.match(self._text, self._at)
-        if found is None:
+        match = _FIELD.match(self._text, self._at)
+        if match is None:
             raise self._error("expected field or quoted")
-        self._at = found.end()
-        return found[0]
+        self._at = match.end()
+        return match[0]
 
     def _operator(self) -> str:
         self._skip_space()
-        found = _OPERATOR.match(self._text, self._at)
-        if found is None:
+        match = _OPERATOR.match(self._text, self._at)
+        if match is None:
             raise self._error('expected an operator ("=="|"!="|"~=")')
-        if found[0] not in _OPERATORS:
-            raise self._error(f'unsupported operator "{found[0]}"')
-        self._at = found.end()
-        return found[0]
+        if match[0] not in _OPERATORS:
+            raise self._error(f'unsupported operator "{match[0]}"')
+        self._at = match.end()
+        return match[0]
 
     def _value(self, operator: str) -> str:
         self._skip_space()
@@ -132,10 +133,10 @@ class _Parser:
         if end >= len(self._text):
             raise self._error("quoted string not terminated")
         self._at = end + 1
-        return _ESCAPE.sub(lambda found: self._unescaped(found, quote, start), self._text[start + 1 : end])
+        return _ESCAPE.sub(lambda match: self._unescaped(match, quote, start), self._text[start + 1 : end])
 
-    def _unescaped(self, found: re.Match[str], quote: str, start: int) -> str:
-        named, *numbers, other = found.groups()
+    def _unescaped(self, match: re.Match[str], quote: str, start: int) -> str:
+        named, *numbers, other = match.groups()
         if named is not None:
             return _NAMED[named]
         if other == quote:
@@ -147,23 +148,23 @@ class _Parser:
         raise self._error("illegal escape sequence")
 
     def _next(self) -> str:
-        """The character here, "" at the end."""
+        """The character at the current position, "" at the end."""
         return self._text[self._at : self._at + 1]
 
     def _skip_space(self) -> None:
-        found = _SPACE.match(self._text, self._at)
-        assert found is not None
-        self._at = found.end()
+        match = _SPACE.match(self._text, self._at)
+        assert match is not None
+        self._at = match.end()
 
     def _error(self, problem: str) -> FilterError:
-        """Shows the place, as containerd's does."""
+        """An error that shows the position as containerd's does."""
         text, at = self._text, self._at
         place = text if at >= len(text) else f"{text[:at]} >|{text[at]}|< {text[at + 1 :]}"
         return FilterError(f"filters: parse error: [{place}]: {problem}: invalid argument")
 
 
 def _matching(path: Sequence[str], pattern: str) -> Filter:
-    """A regular expression that can't be read matches nothing."""
+    """A filter by regular expression. A pattern that can't be compiled matches nothing."""
     try:
         compiled = re.compile(pattern)
     except re.error:

@@ -1,7 +1,9 @@
-"""What a snapshot is and what made it, as disk usage tells it. In the terms and words of BuildKit, whose clients
-filter by them."""
+"""Record types and descriptions of snapshots, as disk usage reports them. The words are BuildKit's
+(`client/diskusage.go`), since its clients filter by them."""
 
 from __future__ import annotations
+
+from pybuild.runtime.content.snapshot_table import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,15 +16,9 @@ LOCAL_SOURCE = "source.local"
 GIT_CHECKOUT = "source.git.checkout"
 CACHE_MOUNT = "exec.cachemount"
 
-_ONE = "SELECT ?"
-_CHAIN = (
-    "WITH RECURSIVE above(id) AS (SELECT ? UNION ALL SELECT parent FROM snapshot JOIN above USING (id) "
-    "WHERE parent IS NOT NULL) SELECT id FROM above"
-)
-
 
 class Label:
-    """A record type and a description. With `chain` they hold of the snapshot's ancestors too."""
+    """A record type and a description for a snapshot. With `chain` they also describe the snapshot's ancestors."""
 
     __slots__ = ("chain", "description", "type")
 
@@ -32,11 +28,6 @@ class Label:
         self.chain = chain
 
     def write(self, db: sqlite3.Connection, snapshot: int) -> None:
-        """Label a snapshot, in a transaction. The first label stays: what comes to the same content later is that
-        snapshot."""
-        db.execute(
-            f"INSERT INTO usage (snapshot, type, description) SELECT id, ?, ? FROM snapshot WHERE id IN "
-            f"({_CHAIN if self.chain else _ONE}) ON CONFLICT (snapshot) DO UPDATE "
-            "SET type = excluded.type, description = excluded.description WHERE description = ''",
-            (self.type, self.description, snapshot),
-        )
+        """Label a snapshot, in a transaction. The first label stays: a later step with the same content gets the
+        same snapshot."""
+        describe(db, snapshot, self.type, self.description, ancestors=self.chain)

@@ -1,4 +1,4 @@
-"""Locks between processes: `flock` on files, which the kernel drops when their holder dies."""
+"""Locks between processes: `flock` on files. The kernel drops them when their holder dies, so none goes stale."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLL = 0.02
-"""Seconds between two tries of a waiter that can be cancelled."""
+"""Seconds between two tries of a waiter. It polls, since a blocking flock(2) can't be cancelled."""
 WANTED = ".wanted"
-"""What the file that waiters of a lock hold is called behind the lock's own name."""
+"""Suffix of the file beside a lock that its waiters hold locked, shared."""
 
 
 class Lock:
-    """A held lock. Leaving the context, `release` or the death of the process gives it back.
+    """A held lock. Leaving the context, `release` or the death of the process releases it.
 
-    The descriptor closes on exec; a child made by a bare fork must close it, or the child holds the lock too.
+    The descriptor closes on exec. A child of a bare fork holds the lock too until it closes the descriptor.
     """
 
     __slots__ = ("_fd", "path")
@@ -30,13 +30,15 @@ class Lock:
         self._fd = fd
 
     def release(self) -> None:
-        """Idempotent."""
+        """Release the lock. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
 
     def share(self) -> bool:
-        """Go on holding it as others may do too. False: another got it meanwhile, and this one is released."""
+        """Turn an exclusive lock into a shared one. Returns false if another process got the lock in between; this
+        one is released then."""
+        # flock(2) converts by releasing and locking again, which is not atomic.
         try:
             fcntl.flock(self._fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -45,7 +47,8 @@ class Lock:
         return True
 
     def remove(self) -> None:
-        """Delete the lock's file and release it: waiters notice and take the next file of that name."""
+        """Delete the lock's file and release it. Waiters notice (`try_lock`) and lock the next file of that
+        name."""
         if self._fd >= 0:
             os.unlink(self.path)
             self.release()
@@ -58,7 +61,7 @@ class Lock:
 
 
 def try_lock(path: str, *, shared: bool = False) -> Lock | None:
-    """The lock on `path`, made if missing, or None while another holds it."""
+    """Lock file `path`, made if missing; None while another holder has it."""
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -70,6 +73,8 @@ def try_lock(path: str, *, shared: bool = False) -> Lock | None:
             os.close(fd)
             raise
         try:
+            # `Lock.remove` may have deleted the file between open and flock. Then this lock is on a file that
+            # nobody else will find: take the one that has the name.
             there: os.stat_result | None = os.stat(path)
         except FileNotFoundError:
             there = None
@@ -88,9 +93,9 @@ def wait_lock(
     on_wait: Callable[[str], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Lock | None:
-    """The lock on `path`, waited for. `on_wait` is called once with the holder's signature when it must wait for
-    another process; None is returned when `cancelled` answers true before the lock is free."""
-    told = False
+    """Wait for the lock on `path`. `on_wait` is called once with the holder's signature if another process has it.
+    Returns None when `cancelled` answers true before the lock is free."""
+    reported = False
     waiter: Lock | None = None
     try:
         while True:
@@ -100,20 +105,21 @@ def wait_lock(
             if cancelled is not None and cancelled():
                 return None
             waiter = waiter or try_lock(path + WANTED, shared=True)
-            if not told and on_wait is not None:
-                found = holder(path)
-                told = not found.startswith(_own_signature())
-                if told:
-                    on_wait(found)
+            if not reported and on_wait is not None:
+                signature = holder(path)
+                # Another thread of this process is nothing to report.
+                reported = not signature.startswith(_own_signature())
+                if reported:
+                    on_wait(signature)
             time.sleep(POLL)
     finally:
         if waiter is not None:
             waiter.release()
-            wanted(path)
+            wanted(path)  # deletes the waiters' file if this was the last one
 
 
 def wanted(path: str) -> bool:
-    """Whether somebody waits for the lock on `path`."""
+    """Tell whether a process waits for the lock on `path`. Deletes the waiters' file if nobody does."""
     if not os.path.exists(path + WANTED):
         return False
     lock = try_lock(path + WANTED)
@@ -123,7 +129,8 @@ def wanted(path: str) -> bool:
 
 
 def holder(path: str) -> str:
-    """Who signed the lock file last: `pid 123 (pybuild build .)`; `another process` when unknown."""
+    """The signature in a lock file, that of its last exclusive holder: `pid 123 (pybuild build .)`; `another
+    process` if there is none."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read(300).strip()
@@ -133,12 +140,12 @@ def holder(path: str) -> str:
 
 
 def _inode(fd: int) -> tuple[int, int]:
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
 
 
 def _own_signature() -> str:
-    """What the signatures of this process begin with."""
+    """The beginning of this process's signatures."""
     return f"pid {os.getpid()} "
 
 

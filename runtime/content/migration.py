@@ -1,10 +1,10 @@
-"""From the record database of an earlier version to this one's.
+"""Migration of the record database of an earlier version to this one's.
 
-1. `store.json` names this version first, so that no earlier program opens the store any more.
-2. The newest earlier database is changed in one transaction, version by version.
-3. It is renamed to this version's file.
+1. Write this version to `store.json`, so that no earlier program opens the store any more.
+2. Change the newest earlier database in one transaction, version by version.
+3. Rename it to this version's file.
 
-Each step is whole or not begun, and what a killed process left is taken up by the next one.
+Each step is atomic. After a killed process the next one continues with the step that is left.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import sqlite3
 
+from pybuild.runtime.content.database import database_path
 from pybuild.runtime.content.locks import wait_lock
+from pybuild.runtime.content.root import IN_USE, claim
 from pybuild.runtime.content.schema import CHANGES, TABLES, VERSION
 
 TYPE_CHECKING = False
@@ -21,18 +23,19 @@ if TYPE_CHECKING:
 
 
 def migrate(root: str, *, on_wait: Callable[[str], None] | None = None) -> bool:
-    """Bring the records of the store at `root` to `VERSION`, alone among all processes; whether there were
-    earlier ones. Raises sqlite3.Error for a damaged database."""
-    target = _database(root, VERSION)
-    earlier = [version for version in CHANGES if os.path.exists(_database(root, version))]
+    """Bring the records of the store at `root` to `VERSION`, while no other process uses the store. Returns true if
+    there was an earlier database. Raises sqlite3.Error for a damaged one."""
+    target = database_path(root)
+    earlier = [version for version in CHANGES if os.path.exists(database_path(root, version))]
     if not earlier:
         return False
-    lock = wait_lock(os.path.join(root, "in-use.lock"), on_wait=on_wait)
+    lock = wait_lock(os.path.join(root, IN_USE), on_wait=on_wait)
     assert lock is not None
     with lock:
-        source = _database(root, max(earlier))
+        # Looked for again: another process may have migrated while this one waited.
+        source = database_path(root, max(earlier))
         if os.path.exists(target) or not os.path.exists(source):
-            return False  # another process was faster
+            return False
         claim(root)
         _change(source)
         os.rename(source, target)
@@ -48,23 +51,7 @@ def _change(path: str) -> None:
             db.executescript(
                 f"BEGIN IMMEDIATE; {';'.join(steps)}; {TABLES} PRAGMA user_version={VERSION}; COMMIT;"
             )
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log's name would not follow the file's
+        # The log (`…-wal`) is found by the database's name, which is about to change: leave nothing in it.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         db.close()
-
-
-def claim(root: str) -> None:
-    """Say in `store.json` that the store is of this version."""
-    from pybuild import __version__
-
-    path = os.path.join(root, "store.json")
-    temporary = f"{path}.{os.urandom(6).hex()}"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(f'{{"schema": {VERSION}, "written_by": "{__version__}"}}\n')
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, path)
-
-
-def _database(root: str, version: int) -> str:
-    return os.path.join(root, f"records-v{version}.sqlite")

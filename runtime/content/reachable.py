@@ -1,4 +1,4 @@
-"""Which blobs an image is made of: what a manifest or an index leads to."""
+"""The blobs that an image consists of: everything that its manifest or index leads to."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from pybuild.runtime.content.blobs import Blobs
 
 LARGEST = 8 << 20
-"""Bytes. What is larger is no manifest."""
+"""Size limit of a manifest or an index, in bytes; a larger blob is taken for something else."""
 
 
 def reachable(blobs: Blobs, roots: Iterable[str], *, layers: bool = True) -> set[str]:
-    """The digests that manifests and indexes lead to, the roots among them, whether or not the store has them.
-    Without `layers` those are left out, except what an attestation says of an image."""
-    found: set[str] = set()
+    """Digests that the manifests and indexes in `roots` lead to, the roots included, whether or not the store has
+    them. With `layers` false, layers are left out, except an attestation's: those are its statements."""
+    digests: set[str] = set()
     waiting = list(roots)
     while waiting:
         digest = waiting.pop()
-        if digest in found:
+        if digest in digests:
             continue
-        found.add(digest)
+        digests.add(digest)
         document = _document(blobs, digest)
         waiting += _digests(document.get("manifests"))
         config = list(_digests([document.get("config")]))
-        found.update(config)
+        digests.update(config)
         if layers or is_attestation(document):
-            found.update(_digests(document.get("layers")))
-    return found
+            digests.update(_digests(document.get("layers")))
+    return digests
 
 
 def is_attestation(manifest: dict[str, object]) -> bool:
-    """Whether the layers of a manifest are in-toto statements."""
+    """Tell whether the layers of a manifest are in-toto statements, as in BuildKit's attestation manifests."""
     listed = manifest.get("layers")
     kinds = (
         [one.get("mediaType") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
@@ -43,19 +43,19 @@ def is_attestation(manifest: dict[str, object]) -> bool:
 
 
 def _document(blobs: Blobs, digest: str) -> dict[str, object]:
-    """The JSON object of a blob; {} for one that is not there or is something else."""
+    """The JSON object in a blob; {} if the blob is absent or holds something else."""
     try:
         if blobs.size(digest) > LARGEST:
             return {}
-        found = json.loads(blobs.read(digest))
+        document = json.loads(blobs.read(digest))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _digests(descriptors: object) -> Iterator[str]:
-    for one in descriptors if isinstance(descriptors, list) else ():
-        digest = one.get("digest") if isinstance(one, dict) else None
+    for descriptor in descriptors if isinstance(descriptors, list) else ():
+        digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
         if isinstance(digest, str) and _is_digest(digest):
             yield digest
 

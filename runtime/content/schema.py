@@ -1,4 +1,4 @@
-"""The record database's tables. `VERSION` is raised whenever they change; a store of a newer one is refused."""
+"""The record database's tables. Raise `VERSION` with every change; a store of a newer version is refused."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ CREATE TABLE IF NOT EXISTS download (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS usage (
     snapshot    INTEGER PRIMARY KEY REFERENCES snapshot(id) ON DELETE CASCADE,
-    type        TEXT NOT NULL DEFAULT 'regular', -- what it is, one of `usage.py`
+    type        TEXT NOT NULL DEFAULT 'regular', -- what it is, one of `labels.py`
     description TEXT NOT NULL DEFAULT '', -- what made it
     used        REAL,                    -- when the last build that used it ended
     uses        INTEGER NOT NULL DEFAULT 0, -- builds that used it
@@ -105,4 +105,5 @@ CHANGES = {
     ),
     2: (),
 }
-"""By version: what makes the next one's tables of a database of it, before `TABLES` adds what is missing."""
+"""Migration steps: the statements that turn a database of a version into the next one's, before `TABLES` adds
+missing tables and indexes."""

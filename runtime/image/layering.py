@@ -73,7 +73,6 @@ class OverlayLayering:
     """Into an upper directory: whatever is there is the layer's own."""
 
     def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
-        self._snapshotter = snapshotter
         self._active = active
         self._below = snapshotter.tree(active.parent)
         self._whiteouts: set[bytes] = set()
@@ -93,7 +92,7 @@ class OverlayLayering:
             return path is not None
         found = self._extractor.lstat(path)
         if found is None:
-            self._snapshotter.whiteout(self._active, path)
+            self._active.whiteout(path)
             self._whiteouts.add(path)
         elif stat.S_ISDIR(found.st_mode):
             self._hide_below(path)
@@ -142,14 +141,14 @@ class OverlayLayering:
         if path not in self._opaque:
             self._opaque.add(path)
             if path:
-                self._snapshotter.set_opaque(self._active, path)
+                self._active.set_opaque(path)
 
     def _hide_root(self) -> None:
         """The root of an overlay has no opaque mark: hide each of the parent's entries instead."""
         for node in self._below.list(b""):
             found = self._extractor.lstat(node.path)
             if found is None:
-                self._snapshotter.whiteout(self._active, node.path)
+                self._active.whiteout(node.path)
             elif stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(node.stat.st_mode):
                 self._hide_below(node.path)
 

@@ -1,12 +1,12 @@
-"""Which snapshotter a store gets: found by mounting, since no version number says what a host allows."""
+"""Choose a store's snapshotter by trying mounts: no version number tells what a host allows."""
 
 from __future__ import annotations
 
 import os
 
 from pybuild.lang.diagnostics import Diagnostic, UsageError
+from pybuild.runtime.snapshots.committed import SnapshotError
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
-from pybuild.runtime.snapshots.rows import SnapshotError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 VARIABLE = "PYBUILD_SNAPSHOTTER"
 KINDS = ("overlay", "fuse-overlayfs", "copy")
 REMEMBERED = "snapshotter"
-"""File of the store: the kind found last, then the circumstances in which it was found."""
+"""File of the store: the kind that worked last, then the circumstances in which it was tried."""
 
 _CAP_SYS_ADMIN = 1 << 21
 
 
 def choose(store: Store) -> Snapshotter:
-    """The best snapshotter that works here: overlay, else fuse-overlayfs, else copies; PYBUILD_SNAPSHOTTER
+    """Return the best snapshotter that works here: overlay, else fuse-overlayfs, else copies; PYBUILD_SNAPSHOTTER
     overrides.
 
-    What was found is remembered for this boot and these circumstances (privileges, confinement, file system),
-    so an ordinary build mounts nothing to find out. A process that may not mount at all, such as a build that
-    has not entered its user namespace because everything may be cached, gets the kind found last: it can look
-    snapshots up. Raises UsageError for an unknown name, SnapshotError when the one asked for can't be had.
+    The result is remembered for this boot and these circumstances (privileges, confinement, file system), so an
+    ordinary build tries no mounts. A process that may not mount at all, such as a build that has not entered its
+    user namespace because everything may be cached, gets the kind that worked last: it can look snapshots up.
+    Raises UsageError for an unknown name, SnapshotError if the one that the variable names does not work.
     """
     wanted = os.environ.get(VARIABLE) or None
     if wanted is not None and wanted not in KINDS:
@@ -39,13 +39,13 @@ def choose(store: Store) -> Snapshotter:
     circumstances = _circumstances(store, nested)
     remembered, then = _remembered(store)
     if not may_mount():
-        return _made(store, wanted or remembered or KINDS[0], userxattr=True)
+        return _snapshotter(store, wanted or remembered or KINDS[0], userxattr=True)
     if remembered is not None and then == circumstances and wanted in (None, remembered):
-        return _made(store, remembered, userxattr=nested)
+        return _snapshotter(store, remembered, userxattr=nested)
     reasons: list[tuple[str, str]] = []
     for kind in KINDS if wanted is None else (wanted,):
-        snapshotter = _made(store, kind, userxattr=nested)
-        failure = _tried(store, snapshotter)
+        snapshotter = _snapshotter(store, kind, userxattr=nested)
+        failure = _failure(store, snapshotter)
         if failure is None:
             if wanted is None:
                 _remember(store, kind, circumstances)
@@ -55,7 +55,7 @@ def choose(store: Store) -> Snapshotter:
 
 
 def forget(store: Store) -> None:
-    """Have the next `choose` try again: a mount failed that was thought to work."""
+    """Make the next `choose` try again, after a mount failed that should have worked."""
     try:
         os.unlink(store.path(REMEMBERED))
     except FileNotFoundError:
@@ -63,17 +63,18 @@ def forget(store: Store) -> None:
 
 
 def in_user_namespace() -> bool:
-    """Whether user numbers here are not the host's."""
+    """Tell whether this process is in a user namespace, where ids are not the host's."""
     with open("/proc/self/uid_map", encoding="ascii") as file:
+        # The initial namespace maps all ids onto themselves.
         return file.read().split() != ["0", "0", "4294967295"]
 
 
 def may_mount() -> bool:
-    """Whether the process has the capability that mounting takes."""
+    """Tell whether the process has CAP_SYS_ADMIN in effect, which mount(2) needs."""
     return bool(int(_status().get("CapEff", "0"), 16) & _CAP_SYS_ADMIN)
 
 
-def _made(store: Store, kind: str, *, userxattr: bool) -> Snapshotter:
+def _snapshotter(store: Store, kind: str, *, userxattr: bool) -> Snapshotter:
     if kind == "overlay":
         return OverlaySnapshotter(store, userxattr=userxattr)
     if kind == "fuse-overlayfs":
@@ -85,8 +86,8 @@ def _made(store: Store, kind: str, *, userxattr: bool) -> Snapshotter:
     return CopySnapshotter(store)
 
 
-def _tried(store: Store, snapshotter: Snapshotter) -> str | None:
-    """Why the snapshotter does not work here; None when it does."""
+def _failure(store: Store, snapshotter: Snapshotter) -> str | None:
+    """The reason why the snapshotter does not work here, None if it does."""
     if not isinstance(snapshotter, OverlaySnapshotter):
         return None
     from pybuild.runtime.snapshots.trial import failure
@@ -104,17 +105,18 @@ def _refused(store: Store, reasons: list[tuple[str, str]]) -> SnapshotError:
 
 
 def _circumstances(store: Store, nested: bool) -> str:
-    """All that decides whether a mount in the store works, but what changes by the minute."""
-    found = os.stat(store.path("snapshots"))
+    """The facts that decide whether a mount in the store works, as one line, without those that change by the
+    minute."""
+    directory = os.stat(store.path("snapshots"))
     status = _status()
     try:
         with open("/proc/self/attr/current", encoding="utf-8", errors="replace") as file:
-            profile = file.read().strip("\0\n")
+            profile = file.read().strip("\0\n")  # of AppArmor or SELinux
     except OSError:
         profile = ""
     facts = (
         store.boot,
-        str(found.st_dev),
+        str(directory.st_dev),
         "user namespace" if nested else "host",
         *(status.get(name, "") for name in ("CapEff", "Seccomp", "NoNewPrivs")),
         profile,

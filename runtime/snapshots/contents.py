@@ -1,8 +1,8 @@
 """Digests of file system content: of selected paths of a state, and of a snapshot's diff.
 
-Both count types, permissions, owners, extended attributes, link targets, device numbers and bytes; neither
-counts times, sizes of directories or where something lies on disk. Records are length-prefixed, so no two
-contents write the same bytes. VERSION is raised whenever what is written changes."""
+Both cover types, permissions, owners, extended attributes, link targets, device numbers and bytes; neither covers
+times, sizes of directories or places on the disk. Records are length-prefixed, so that no two contents give the
+same bytes to hash. Raise VERSION when these bytes change."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 VERSION = 1
 
 OVERLAY_PREFIXES = ("trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.")
-"""Attributes that belong to an overlay's own book-keeping."""
+"""Prefixes of the attributes in which overlays keep their own state."""
 
 
 def is_content_attribute(name: str) -> bool:
-    """Whether an extended attribute is content of a state: file capabilities and `user.*`, without an
-    overlay's own. What a copy, a layer or a digest carries is decided here alone."""
+    """Tell whether an extended attribute is content of a state: file capabilities and `user.*`, without an
+    overlay's own. Copies, layers and digests all go by this."""
     if name.startswith("user."):
         return not name.startswith(OVERLAY_PREFIXES)
     return name == "security.capability"
 
 
 def attributes(real: bytes) -> list[tuple[str, bytes]]:
-    """The content attributes of an entry, ordered by name."""
+    """The content attributes of an entry as (name, value), ordered by name."""
     try:
         names = os.listxattr(real, follow_symlinks=False)
     except OSError as failure:
@@ -57,24 +57,24 @@ def selected_digest(
     name: bytes | None = None,
     below: Callable[[Tree, bytes], Iterable[Node]] | None = None,
 ) -> str:
-    """`sha256:…` of the entry that `path` leads to and of everything below it.
+    """The digest (`sha256:…`) of the entry that `path` leads to and of everything below it.
 
-    Names are relative to the entry, which itself counts under `name` where the caller's use of it depends on
-    its name. Every symlink walked on the way counts by path and target; with `follow` false the last one is
-    the entry. Something absent has a digest too. `below` gives the entries that count below the resolved path of
-    a directory, by default all. Raises what `tree.resolve` raises."""
-    found = tree.resolve(path, follow_last=follow)
+    Paths of entries below are relative to the entry. Its own name is part of the digest as `name`, if the caller's
+    use of it depends on the name. Every symlink followed on the way is part of it by path and target; with `follow`
+    false a symlink at the end is the entry itself. An absent entry has a digest too. `below` lists the entries that
+    count below a directory, by its resolved path; all by default. Raises what `tree.resolve` raises."""
+    resolution = tree.resolve(path, follow_last=follow)
     value = sha256(b"pybuild-content-%d\0" % VERSION)
-    for link in found.links:
+    for link in resolution.links:
         value.update(_joined(b"through", link.path, os.readlink(link.real)))
     value.update(_joined(b"name", b"" if name is None else b"=" + name))
-    if found.node is None:
+    if resolution.node is None:
         value.update(_joined(b"absent"))
         return "sha256:" + value.hexdigest()
-    value.update(_joined(b"entry", b"", *_described(found.node, tree.file_digest)))
-    if stat.S_ISDIR(found.node.stat.st_mode):
-        start = len(found.path) + 1 if found.path else 0
-        for node in tree.walk(found.path) if below is None else below(tree, found.path):
+    value.update(_joined(b"entry", b"", *_described(resolution.node, tree.file_digest)))
+    if stat.S_ISDIR(resolution.node.stat.st_mode):
+        start = len(resolution.path) + 1 if resolution.path else 0
+        for node in tree.walk(resolution.path) if below is None else below(tree, resolution.path):
             value.update(_joined(b"entry", node.path[start:], *_described(node, tree.file_digest)))
     return "sha256:" + value.hexdigest()
 
@@ -85,25 +85,26 @@ def empty_identity() -> str:
 
 
 def diff_identity(parent: str, root: Node, changes: Iterable[Change]) -> str:
-    """The identity of the state that `changes` make of the one whose identity is `parent`.
+    """The identity of a state: the digest of its parent's identity `parent`, its root directory `root` and its
+    `changes` against the parent.
 
-    `root` is the root directory of the state. Files of the diff linked to each other count as linked, by the
-    path that comes first; links to files outside the diff do not count."""
+    Hard links among the files of the diff are part of it, as the path that comes first; links to files outside of
+    the diff are not."""
     value = sha256(b"pybuild-diff-%d\0" % VERSION)
     value.update(_joined(b"parent", parent.encode(), *_described(root, _digest)))
     first: dict[tuple[int, int], bytes] = {}
     for change in changes:
-        found, real = change.stat, change.real
-        if found is None or real is None:
+        status, real = change.stat, change.real
+        if status is None or real is None:
             value.update(_joined(change.kind.encode(), change.path))
             continue
-        if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
-            inode = (found.st_dev, found.st_ino)
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            inode = (status.st_dev, status.st_ino)
             earlier = first.setdefault(inode, change.path)
             if earlier is not change.path:
                 value.update(_joined(b"link", change.path, earlier))
                 continue
-        node = Node(change.path, real, found)
+        node = Node(change.path, real, status)
         value.update(_joined(change.kind.encode(), change.path, *_described(node, _digest)))
     return "sha256:" + value.hexdigest()
 
@@ -113,23 +114,24 @@ def _digest(node: Node) -> bytes:
 
 
 def _described(node: Node, digest: Callable[[Node], bytes]) -> list[bytes]:
-    """All of an entry that counts, but its name."""
-    found = node.stat
-    mode = found.st_mode
+    """The fields of an entry that are part of a digest, except its name."""
+    status = node.stat
+    mode = status.st_mode
     content = b""
     if stat.S_ISREG(mode):
         content = digest(node)
     elif stat.S_ISLNK(mode):
         content = os.readlink(node.real)
     elif stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        content = b"%d:%d" % (os.major(found.st_rdev), os.minor(found.st_rdev))
-    out = [b"%o %d %d" % (mode, found.st_uid, found.st_gid), content]
+        content = b"%d:%d" % (os.major(status.st_rdev), os.minor(status.st_rdev))
+    fields = [b"%o %d %d" % (mode, status.st_uid, status.st_gid), content]
     for name, data in attributes(node.real):
-        out += (name.encode("utf-8", "surrogateescape"), data)
-    return out
+        fields += (name.encode("utf-8", "surrogateescape"), data)
+    return fields
 
 
 def _joined(*fields: bytes) -> bytes:
+    """A record: the number of fields, then each with its length before it."""
     out = [b"%d" % len(fields)]
     for field in fields:
         out += (b"%d:" % len(field), field)

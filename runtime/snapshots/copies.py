@@ -1,5 +1,5 @@
-"""Copies of entries and trees with all that belongs to a state: bytes, holes, modes, owners, attributes,
-times, and links among themselves."""
+"""Copies of entries and trees that keep everything of a state: bytes, holes, modes, owners, attributes, times, and
+hard links among the copied files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 _FICLONE = 0x40049409
+# Errors of copy_file_range(2) and link(2) after which a plain copy does the same: other file systems, limits, and
+# kernels or seccomp profiles without the call.
 _NO_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY})
 _NO_LINK = frozenset({errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP})
 
 
 def copy_tree(tree: LayeredTree, target: bytes, *, link: bool = False) -> None:
-    """Make the state of `tree` in the empty directory `target`, root metadata included.
+    """Copy the state of `tree` into the empty directory `target`, the root's metadata included.
 
-    With `link` files are hard links to the ones in the layers, which nobody may write any more, and copies
-    where a link can't be had. Names linked in the tree are linked in the copy."""
-    made: dict[tuple[int, int], bytes] = {}
+    With `link` files are hard links into the layers, which must never be written to afterwards; a file that can't
+    be linked is copied. Hard links within the tree are hard links in the copy."""
+    copied: dict[tuple[int, int], bytes] = {}
     directories = [(tree.layers[0], os.lstat(tree.layers[0]), target)]
     for node in tree.walk(b""):
         there = target + b"/" + node.path
@@ -33,41 +35,43 @@ def copy_tree(tree: LayeredTree, target: bytes, *, link: bool = False) -> None:
             directories.append((node.real, node.stat, there))
             continue
         inode = (node.stat.st_dev, node.stat.st_ino)
-        earlier = made.get(inode) if node.stat.st_nlink > 1 else None
+        earlier = copied.get(inode) if node.stat.st_nlink > 1 else None
         if earlier is not None and link_entry(earlier, there):
             continue
         if not link or not link_entry(node.real, there):
             copy_entry(node.real, node.stat, there)
             if node.stat.st_nlink > 1:
-                made[inode] = there
-    for real, found, there in reversed(directories):
-        copy_metadata(real, found, there)
+                copied[inode] = there
+    # Children first and after all content: writing into a directory changes its times, and its mode may forbid it.
+    for real, status, there in reversed(directories):
+        copy_metadata(real, status, there)
 
 
-def copy_entry(real: bytes, found: os.stat_result, target: bytes) -> None:
-    """Make `target`, which is absent, what `real` is (an empty directory for a directory), metadata
-    included."""
-    mode = found.st_mode
+def copy_entry(real: bytes, status: os.stat_result, target: bytes) -> None:
+    """Copy entry `real`, whose lstat is `status`, to the absent path `target`, metadata included; a directory
+    without its content."""
+    mode = status.st_mode
     if stat.S_ISREG(mode):
-        _copy_file(real, found, target)
+        _copy_file(real, status, target)
     elif stat.S_ISDIR(mode):
         os.mkdir(target, 0o700)
     elif stat.S_ISLNK(mode):
         os.symlink(os.readlink(real), target)
     else:
-        os.mknod(target, mode, found.st_rdev)
-    copy_metadata(real, found, target)
+        os.mknod(target, mode, status.st_rdev)
+    copy_metadata(real, status, target)
 
 
-def copy_metadata(real: bytes, found: os.stat_result, target: bytes) -> None:
-    """Give `target` the owner, mode, content attributes and times of `real`, whose lstat is `found`;
-    attributes that `real` lacks are taken off."""
-    # Owner before mode and attributes: chown clears set-id bits and file capabilities.
+def copy_metadata(real: bytes, status: os.stat_result, target: bytes) -> None:
+    """Give `target` the owner, mode, content attributes and times of `real`, whose lstat is `status`. Content
+    attributes that `real` lacks are removed."""
+    # Owner before mode and attributes: chown clears set-id bits and file capabilities. Times last: the rest may
+    # change them.
     there = os.lstat(target)
-    if (there.st_uid, there.st_gid) != (found.st_uid, found.st_gid):
-        os.chown(target, found.st_uid, found.st_gid, follow_symlinks=False)
-    if not stat.S_ISLNK(found.st_mode):
-        os.chmod(target, stat.S_IMODE(found.st_mode))
+    if (there.st_uid, there.st_gid) != (status.st_uid, status.st_gid):
+        os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        os.chmod(target, stat.S_IMODE(status.st_mode))
     wanted = dict(attributes(real))
     for name, value in attributes(target):
         if wanted.get(name) == value:
@@ -76,10 +80,11 @@ def copy_metadata(real: bytes, found: os.stat_result, target: bytes) -> None:
             os.removexattr(target, name, follow_symlinks=False)
     for name, value in wanted.items():
         os.setxattr(target, name, value, follow_symlinks=False)
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
 
 
 def link_entry(real: bytes, target: bytes) -> bool:
+    """Make `target` a hard link to `real`; returns false where the file system allows none."""
     try:
         os.link(real, target, follow_symlinks=False)
     except OSError as failure:
@@ -89,20 +94,21 @@ def link_entry(real: bytes, target: bytes) -> bool:
     return True
 
 
-def _copy_file(real: bytes, found: os.stat_result, target: bytes) -> None:
+def _copy_file(real: bytes, status: os.stat_result, target: bytes) -> None:
     source = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            if found.st_size:
-                copy_data(source, sink, found.st_size)
+            if status.st_size:
+                copy_data(source, sink, status.st_size)
         finally:
             os.close(sink)
     finally:
         os.close(source)
 
 
-def _cloned(source: int, sink: int) -> bool:
+def _clone(source: int, sink: int) -> bool:
+    """Share the data of `source` with `sink` where the file system can (FICLONE: btrfs, xfs); false if it can't."""
     import fcntl
 
     try:
@@ -113,9 +119,9 @@ def _cloned(source: int, sink: int) -> bool:
 
 
 def copy_data(source: int, sink: int, size: int) -> None:
-    """The data of a file into the empty file `sink`: shared where the file system can, else copied by the kernel.
-    Holes stay holes: a sparse file may claim far more than the disk has."""
-    if _cloned(source, sink):
+    """Copy `size` bytes of file `source` to the empty file `sink`: shared where the file system can, else copied
+    by the kernel. Holes stay holes: a sparse file may claim far more than the disk has."""
+    if _clone(source, sink):
         return
     os.ftruncate(sink, size)
     at = 0
@@ -131,6 +137,7 @@ def copy_data(source: int, sink: int, size: int) -> None:
 
 
 def _copy_range(source: int, sink: int, start: int, end: int) -> None:
+    """Copy bytes by copy_file_range(2); the rest by reading and writing if the kernel can't or stops early."""
     while start < end:
         try:
             done = os.copy_file_range(source, sink, end - start, start, start)

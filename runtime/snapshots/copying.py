@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 
+from pybuild.runtime.snapshots.committed import CommittedSnapshots, files_missing
 from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
 from pybuild.runtime.snapshots.differences import tree_changes
-from pybuild.runtime.snapshots.rows import Rows, files_missing
 from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.snapshots.types import Node
 
@@ -30,10 +30,10 @@ class CopySnapshotter:
     name = "copy"
     plain = True
 
-    __slots__ = ("rows",)
+    __slots__ = ("committed",)
 
     def __init__(self, store: Store) -> None:
-        self.rows = Rows(store, self.name)
+        self.committed = CommittedSnapshots(store, self.name)
 
     def close(self) -> None:
         """Nothing goes on in the background."""
@@ -42,8 +42,8 @@ class CopySnapshotter:
         """A copy of `parent` to be changed. Raises SnapshotError when there is no such parent."""
         from pybuild.runtime.snapshots.copies import copy_tree
 
-        self.rows.chain(parent)
-        room = self.rows.room()
+        self.committed.chain(parent)
+        room = self.committed.room()
         os.mkdir(room)
         upper = room + b"/fs"
         os.mkdir(upper)
@@ -62,14 +62,8 @@ class CopySnapshotter:
                 file.write(f"{begin} {end}")
         return CopyActive(self, parent, room)
 
-    def whiteout(self, active: Active, path: bytes) -> None:
-        raise NotImplementedError("a plain snapshot has no whiteouts: delete the entry")
-
-    def set_opaque(self, active: Active, path: bytes) -> None:
-        raise NotImplementedError("a plain snapshot has no opaque marks: delete the entries")
-
     def tree(self, snapshot: int | None) -> DirectoryTree:
-        return DirectoryTree(self.rows.empty() if snapshot is None else self._root(snapshot))
+        return DirectoryTree(self.committed.empty() if snapshot is None else self._root(snapshot))
 
     def active_tree(self, active: Active) -> DirectoryTree:
         return DirectoryTree(active.upper)
@@ -78,9 +72,9 @@ class CopySnapshotter:
         """The tree mounted read-only; where nothing may be mounted, the tree itself, not to be written."""
         from pybuild.runtime.snapshots.mounts import Mounted, bind
 
-        root = self.rows.empty() if snapshot is None else self._root(snapshot)
-        self.rows.chain(snapshot)
-        target = self.rows.room()
+        root = self.committed.empty() if snapshot is None else self._root(snapshot)
+        self.committed.chain(snapshot)
+        target = self.committed.room()
         os.mkdir(target)
         try:
             bind(root, target, readonly=True)
@@ -93,10 +87,10 @@ class CopySnapshotter:
         return self._changes(snapshot, times=True)
 
     def chain(self, snapshot: int | None) -> list[int]:
-        return self.rows.chain(snapshot)
+        return self.committed.chain(snapshot)
 
     def layers(self, snapshot: int | None) -> list[int]:
-        return [self.rows.origin(each) for each in self.rows.chain(snapshot)]
+        return [self.committed.origin(each) for each in self.committed.chain(snapshot)]
 
     def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
         from pybuild.runtime.snapshots.stacking import stack
@@ -112,46 +106,46 @@ class CopySnapshotter:
 
     def identity(self, snapshot: int | None) -> str:
         value = empty_identity()
-        for each in self.rows.chain(snapshot):
-            known = self.rows.identity(each)
+        for each in self.committed.chain(snapshot):
+            known = self.committed.identity(each)
             if known is None:
                 root = self._root(each)
                 known = diff_identity(
                     value, Node(b"", root, os.lstat(root)), self._changes(each, times=False)
                 )
-                self.rows.keep_identity(each, known)
+                self.committed.keep_identity(each, known)
             value = known
         return value
 
     def by_identity(self, identity: str) -> int | None:
-        return self.rows.by_identity(identity)
+        return self.committed.by_identity(identity)
 
     def trusted(self, snapshot: int) -> bool:
-        return self.rows.trusted(snapshot)
+        return self.committed.trusted(snapshot)
 
     def remove(self, snapshots: Iterable[int]) -> list[int]:
-        return self.rows.remove(snapshots)
+        return self.committed.remove(snapshots)
 
     def sync_old(self) -> int:
-        from pybuild.runtime.snapshots.rows import sync_old
+        from pybuild.runtime.snapshots.syncing import sync_old
 
-        return sync_old(self.rows.store)
+        return sync_old(self.committed.store)
 
     def _root(self, snapshot: int) -> bytes:
-        return self.rows.directory(snapshot) + b"/fs"
+        return self.committed.directory(snapshot) + b"/fs"
 
     def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
         from pybuild.runtime.snapshots.stacking import with_deletions
 
-        origin = self.rows.origin(snapshot)
-        parent = self.rows.parent(origin)
+        origin = self.committed.origin(snapshot)
+        parent = self.committed.parent(origin)
         copied: tuple[int, int] | None = None
         if parent is not None:
-            with open(self.rows.directory(origin) + b"/" + COPIED, encoding="ascii") as file:
+            with open(self.committed.directory(origin) + b"/" + COPIED, encoding="ascii") as file:
                 begin, end = file.read().split()
             copied = int(begin), int(end)
         found = tree_changes(self.tree(parent), self.tree(origin), copied, times=times)
-        return with_deletions(found, self.rows.directory(origin))
+        return with_deletions(found, self.committed.directory(origin))
 
 
 class CopyActive:
@@ -171,8 +165,14 @@ class CopyActive:
 
         return Mounted(self.upper, mounted=False)
 
+    def whiteout(self, path: bytes) -> None:
+        raise NotImplementedError("a plain snapshot has no whiteouts: delete the entry")
+
+    def set_opaque(self, path: bytes) -> None:
+        raise NotImplementedError("a plain snapshot has no opaque marks: delete the entries")
+
     def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
-        return self._owner.rows.add(self.parent, self._room, origin, unmatched=unmatched)
+        return self._owner.committed.add(self.parent, self._room, origin, unmatched=unmatched)
 
     def abort(self) -> None:
         from pybuild.runtime.snapshots.removal import remove_tree

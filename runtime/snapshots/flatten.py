@@ -18,36 +18,36 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pybuild.runtime.snapshots.rows import Rows
+    from pybuild.runtime.snapshots.committed import CommittedSnapshots
 
 BLOCK = 128
 
 
-def mountable(rows: Rows, chain: Sequence[int], limit: int, opaque: str) -> list[bytes]:
+def mountable(snapshots: CommittedSnapshots, chain: Sequence[int], limit: int, opaque: str) -> list[bytes]:
     """At most `limit` (> BLOCK) directories, top first, that merge to the state of `chain` (oldest first)."""
     if len(chain) <= limit:
-        return topmost(rows.files(snapshot) for snapshot in reversed(chain))
+        return topmost(snapshots.files(snapshot) for snapshot in reversed(chain))
     cut = -(-(len(chain) - limit + 1) // BLOCK) * BLOCK
     base = b""
     for end in range(BLOCK, cut + 1, BLOCK):
-        base = _flat(rows, chain[:end], base, opaque)
-    return [*topmost(rows.files(snapshot) for snapshot in reversed(chain[cut:])), base]
+        base = _flat(snapshots, chain[:end], base, opaque)
+    return [*topmost(snapshots.files(snapshot) for snapshot in reversed(chain[cut:])), base]
 
 
-def _flat(rows: Rows, chain: Sequence[int], base: bytes, opaque: str) -> bytes:
+def _flat(snapshots: CommittedSnapshots, chain: Sequence[int], base: bytes, opaque: str) -> bytes:
     """The whole state of `chain`, of which `base` is the state BLOCK layers earlier (empty for the first
     block).
 
     It is kept beside its last snapshot under the name of this boot: its files are never synced on their own.
     """
-    home = rows.directory(chain[-1])
-    name = b"flat-" + rows.store.boot.encode()
+    home = snapshots.directory(chain[-1])
+    name = b"flat-" + snapshots.store.boot.encode()
     target = home + b"/" + name
     if os.path.isdir(target):
         return target
-    made = rows.room()
+    made = snapshots.room()
     os.mkdir(made)
-    layers = topmost(rows.files(snapshot) for snapshot in reversed(chain[-BLOCK:]))
+    layers = topmost(snapshots.files(snapshot) for snapshot in reversed(chain[-BLOCK:]))
     copy_tree(LayeredTree([*layers, base] if base else layers, opaque), made, link=True)
     if not os.path.isdir(home):
         _make_home(home)

@@ -8,8 +8,8 @@ import stat
 import sys
 import time
 
+from pybuild.runtime.snapshots.committed import SnapshotError
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
-from pybuild.runtime.snapshots.rows import SnapshotError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class FuseOverlaySnapshotter(OverlaySnapshotter):
 
     def _limit(self, chain: list[int]) -> int:
         # One argument of a program is at most 128 KiB; every layer is an open directory of it.
-        longest = len(self.rows.base) + len(str(max(chain, default=0))) + 64
+        longest = len(self.committed.base) + len(str(max(chain, default=0))) + 64
         return max(129, min(499, (1 << 16) // longest))
 
     def attach(self, plan: Overlay, target: bytes) -> Callable[[], None]:

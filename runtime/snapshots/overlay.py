@@ -6,9 +6,9 @@ import errno
 import os
 
 from pybuild.lang.diagnostics import Diagnostic
+from pybuild.runtime.snapshots.committed import CommittedSnapshots, SnapshotError, files_missing
 from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
 from pybuild.runtime.snapshots.removal import Discarder
-from pybuild.runtime.snapshots.rows import Rows, SnapshotError, files_missing
 from pybuild.runtime.snapshots.tree import ActiveTree, LayeredTree, topmost
 from pybuild.runtime.snapshots.types import Node
 
@@ -31,11 +31,11 @@ class OverlaySnapshotter:
 
     plain = False
 
-    __slots__ = ("_discarder", "_trees", "name", "opaque", "rows", "userxattr")
+    __slots__ = ("_discarder", "_trees", "committed", "name", "opaque", "userxattr")
 
     def __init__(self, store: Store, *, userxattr: bool = False, name: str = "") -> None:
         self.name = name or ("overlay-user" if userxattr else "overlay")
-        self.rows = Rows(store, self.name)
+        self.committed = CommittedSnapshots(store, self.name)
         self.userxattr = userxattr
         self.opaque = USER if userxattr else TRUSTED
         self._trees: dict[int | None, LayeredTree] = {}
@@ -46,38 +46,23 @@ class OverlaySnapshotter:
         from pybuild.runtime.snapshots.copies import copy_metadata
 
         lower = () if parent is None else self.tree(parent).layers
-        room = self.rows.room()
+        room = self.committed.room()
         os.mkdir(room)
         upper = room + b"/fs"
         os.mkdir(upper)
         os.chmod(upper, 0o755)
         if parent is not None:
-            root = self.rows.files(parent)
+            root = self.committed.files(parent)
             try:
                 copy_metadata(root, os.lstat(root), upper)
             except FileNotFoundError as failure:
                 raise files_missing(parent) from failure
         return OverlayActive(self, parent, room, lower)
 
-    def whiteout(self, active: Active, path: bytes) -> None:
-        """Hide `path` of the parent; its directory is in `active.upper`. Nothing is left where the parent
-        shows nothing there: the kernel lists a whiteout that hides nothing."""
-        from pybuild.runtime.snapshots.upper import hides_something
-
-        if hides_something(self, active, path):
-            os.mknod(active.upper + b"/" + path, 0o020000, 0)
-            assert isinstance(active, OverlayActive)
-            active.forget(path)
-
-    def set_opaque(self, active: Active, path: bytes) -> None:
-        assert isinstance(active, OverlayActive)
-        os.setxattr(active.upper + b"/" + path, self.opaque, b"y", follow_symlinks=False)
-        active.forget(path)
-
     def tree(self, snapshot: int | None) -> LayeredTree:
         tree = self._trees.get(snapshot)
         if tree is None:
-            tree = LayeredTree(self._layers(snapshot) or [self.rows.empty()], self.opaque)
+            tree = LayeredTree(self._layers(snapshot) or [self.committed.empty()], self.opaque)
             if len(self._trees) >= KEPT_TREES:
                 self._trees.clear()
             self._trees[snapshot] = tree
@@ -90,16 +75,16 @@ class OverlaySnapshotter:
     def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
         if snapshot is None:
             return self._mounted_empty()
-        return self._mounted(self.rows.chain(snapshot), None)
+        return self._mounted(self.committed.chain(snapshot), None)
 
     def changes(self, snapshot: int) -> Iterator[Change]:
         return self._changes(snapshot, times=True)
 
     def chain(self, snapshot: int | None) -> list[int]:
-        return self.rows.chain(snapshot)
+        return self.committed.chain(snapshot)
 
     def layers(self, snapshot: int | None) -> list[int]:
-        return [self.rows.origin(each) for each in self.rows.chain(snapshot)]
+        return [self.committed.origin(each) for each in self.committed.chain(snapshot)]
 
     def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
         from pybuild.runtime.snapshots.stacking import stack
@@ -118,26 +103,26 @@ class OverlaySnapshotter:
         value = empty_identity()
         pending: list[int] = []
         while snapshot is not None:
-            known = self.rows.identity(snapshot)
+            known = self.committed.identity(snapshot)
             if known is not None:
                 value = known
                 break
             pending.append(snapshot)
-            snapshot = self.rows.parent(snapshot)
+            snapshot = self.committed.parent(snapshot)
         for each in reversed(pending):
-            root = self.rows.files(each)
+            root = self.committed.files(each)
             value = diff_identity(value, Node(b"", root, os.lstat(root)), self._changes(each, times=False))
-            self.rows.keep_identity(each, value)
+            self.committed.keep_identity(each, value)
         return value
 
     def by_identity(self, identity: str) -> int | None:
-        return self.rows.by_identity(identity)
+        return self.committed.by_identity(identity)
 
     def trusted(self, snapshot: int) -> bool:
-        return self.rows.trusted(snapshot)
+        return self.committed.trusted(snapshot)
 
     def remove(self, snapshots: Iterable[int]) -> list[int]:
-        removed = self.rows.remove(snapshots)
+        removed = self.committed.remove(snapshots)
         self._trees.clear()
         return removed
 
@@ -146,48 +131,50 @@ class OverlaySnapshotter:
         self._discarder.wait()
 
     def sync_old(self) -> int:
-        from pybuild.runtime.snapshots.rows import sync_old
+        from pybuild.runtime.snapshots.syncing import sync_old
 
-        return sync_old(self.rows.store)
+        return sync_old(self.committed.store)
 
     def _layers(self, snapshot: int | None) -> Sequence[bytes]:
         """The layers of a snapshot, the top one first: those of its parent, if they are known, under its own."""
         if snapshot is None:
             return ()
-        parent = self.rows.parent(snapshot)
+        parent = self.committed.parent(snapshot)
         below = None if parent is None else self._trees.get(parent)
-        layer = self.rows.files(snapshot)
+        layer = self.committed.files(snapshot)
         if below is not None:
             return (layer, *(each for each in below.layers if each != layer))
-        return topmost([self.rows.files(each) for each in reversed(self.rows.chain(snapshot))])
+        return topmost([self.committed.files(each) for each in reversed(self.committed.chain(snapshot))])
 
     def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
         from pybuild.runtime.snapshots.differences import overlay_changes
         from pybuild.runtime.snapshots.stacking import with_deletions
 
-        origin = self.rows.origin(snapshot)
-        parent = self.rows.parent(origin)
+        origin = self.committed.origin(snapshot)
+        parent = self.committed.parent(origin)
         below = None if parent is None else self.tree(parent)
-        found = overlay_changes(self.rows.files(origin), below, self.opaque, times=times)
-        return with_deletions(found, self.rows.directory(origin))
+        found = overlay_changes(self.committed.files(origin), below, self.opaque, times=times)
+        return with_deletions(found, self.committed.directory(origin))
 
     def _mounted(self, chain: list[int], active: OverlayActive | None) -> Mounted:
         """The state of `chain`, with the upper directory of `active` on top if there is one."""
         from pybuild.runtime.snapshots.flatten import mountable
         from pybuild.runtime.snapshots.mounts import Mounted, Overlay
 
-        lower = mountable(self.rows, chain, self._limit(chain), self.opaque)
+        lower = mountable(self.committed, chain, self._limit(chain), self.opaque)
         if active is None or not lower:
-            lower.append(self.rows.empty())  # an overlay has two directories at least
-        place = self.rows.room()
+            lower.append(self.committed.empty())  # an overlay has two directories at least
+        place = self.committed.room()
         target, work = place + b"/merged", place + b"/work"
         for directory in (place, target, work):
             os.mkdir(directory)
         after = [lambda: self._discarder.discard(place)]
         if active is None:
-            plan = Overlay(self.rows.base, lower, userxattr=self.userxattr)
+            plan = Overlay(self.committed.base, lower, userxattr=self.userxattr)
         else:
-            plan = Overlay(self.rows.base, lower, active.upper, work, userxattr=self.userxattr, volatile=True)
+            plan = Overlay(
+                self.committed.base, lower, active.upper, work, userxattr=self.userxattr, volatile=True
+            )
             after.append(active.left)
         try:
             after.insert(0, self.attach(plan, target))
@@ -201,9 +188,9 @@ class OverlaySnapshotter:
     def _mounted_empty(self) -> Mounted:
         from pybuild.runtime.snapshots.mounts import Mounted, bind
 
-        target = self.rows.room()
+        target = self.committed.room()
         os.mkdir(target)
-        bind(self.rows.empty(), target, readonly=True)
+        bind(self.committed.empty(), target, readonly=True)
         return Mounted(target, after=[lambda: os.rmdir(target)])
 
     def attach(self, plan: Overlay, target: bytes) -> Callable[[], None]:
@@ -220,7 +207,7 @@ class OverlaySnapshotter:
         if len(chain) <= 64 or mounts.takes_layers_one_by_one():
             return mounts.LOWER_LIMIT - 1
         # By mount(2): `NUMBER/fs:` each, beside the rest of the options.
-        rest = 512 + 2 * len(self.rows.store.work)
+        rest = 512 + 2 * len(self.committed.store.work)
         return min(mounts.LOWER_LIMIT - 1, (mounts.OPTIONS_LIMIT - rest) // (len(str(max(chain))) + 4))
 
 
@@ -231,7 +218,7 @@ def _nothing() -> None:
 def _mount_refused(snapshotter: OverlaySnapshotter, layers: int, failure: OSError) -> SnapshotError:
     from pybuild.runtime.snapshots.choose import forget
 
-    forget(snapshotter.rows.store)
+    forget(snapshotter.committed.store)
     notes = [
         ("with", failure.strerror or str(failure)),
         ("help", "run the build again, or set PYBUILD_SNAPSHOTTER=copy to build without mounting layers"),
@@ -281,10 +268,21 @@ class OverlayActive:
         for each in [each for each in self.known if each == path or each.startswith(below)]:
             del self.known[each]
 
+    def whiteout(self, path: bytes) -> None:
+        from pybuild.runtime.snapshots.upper import hides_something
+
+        if hides_something(self._owner, self, path):
+            os.mknod(self.upper + b"/" + path, 0o020000, 0)
+            self.forget(path)
+
+    def set_opaque(self, path: bytes) -> None:
+        os.setxattr(self.upper + b"/" + path, self._owner.opaque, b"y", follow_symlinks=False)
+        self.forget(path)
+
     def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
         if self._mounts:
             raise OSError(errno.EBUSY, "a mounted snapshot can't be committed", os.fsdecode(self.upper))
-        return self._owner.rows.add(self.parent, self._room, origin, unmatched=unmatched)
+        return self._owner.committed.add(self.parent, self._room, origin, unmatched=unmatched)
 
     def abort(self) -> None:
         from pybuild.runtime.snapshots.removal import remove_tree

@@ -39,28 +39,28 @@ zero byte."""
 
 def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cancel = None) -> int:
     """See `Snapshotter.stack`."""
-    from pybuild.runtime.snapshots.kinship import shared_inodes
+    from pybuild.runtime.snapshots.hardlinks import shared_inodes
     from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 
-    rows = snapshotter.rows
-    origin = rows.origin(layer)
-    if rows.parent(origin) == parent:
+    snapshots = snapshotter.committed
+    origin = snapshots.origin(layer)
+    if snapshots.parent(origin) == parent:
         return origin
-    known = rows.stacked(parent, origin)
+    known = snapshots.stacked(parent, origin)
     if known is not None:
-        rows.store.lease("snapshot", str(known))
-        if rows.trusted(known):
+        snapshots.store.lease("snapshot", str(known))
+        if snapshots.trusted(known):
             return known
     apart = set()
     if isinstance(snapshotter, OverlaySnapshotter):
-        apart = shared_inodes(rows, origin, parent)
+        apart = shared_inodes(snapshots, origin, parent)
         if not apart and parent is not None and _shareable(snapshotter, parent, origin):
-            return rows.share(parent, origin)
+            return snapshots.share(parent, origin)
     active = snapshotter.prepare(parent)
     try:
         applier = Applier(snapshotter, active, snapshotter.tree(origin), apart, cancelled)
         applier.apply(snapshotter.changes(origin))
-        applier.finish([rows.files(origin)])
+        applier.finish([snapshots.files(origin)])
         return active.commit(origin=origin)
     finally:
         active.abort()
@@ -83,7 +83,7 @@ def difference(
     try:
         applier = Applier(snapshotter, active, new, set(), cancelled)
         applier.apply(tree_changes(old, new, None))
-        applier.finish([snapshotter.rows.files(each) for each in snapshotter.chain(upper)])
+        applier.finish([snapshotter.committed.files(each) for each in snapshotter.chain(upper)])
         if applier.deleted:
             with open(os.path.dirname(active.upper) + b"/" + DELETED, "wb") as file:
                 file.write(b"".join(path + b"\0" for path in applier.deleted))
@@ -126,10 +126,10 @@ def _shareable(snapshotter: OverlaySnapshotter, parent: int, origin: int) -> boo
     a layer, is the same."""
     from pybuild.runtime.snapshots.contents import attributes
 
-    rows = snapshotter.rows
-    if rows.parent(origin) is not None or os.path.exists(rows.directory(origin) + b"/" + DELETED):
+    snapshots = snapshotter.committed
+    if snapshots.parent(origin) is not None or os.path.exists(snapshots.directory(origin) + b"/" + DELETED):
         return False
-    mine, below = rows.files(origin), rows.files(parent)
+    mine, below = snapshots.files(origin), snapshots.files(parent)
     one, other = os.lstat(mine), os.lstat(below)
     if (one.st_mode, one.st_uid, one.st_gid) != (other.st_mode, other.st_uid, other.st_gid):
         return False
@@ -196,7 +196,7 @@ class Applier:
 
     def finish(self, layers: Iterable[bytes]) -> None:
         """Give directories their times; note which layers files were linked from."""
-        from pybuild.runtime.snapshots.kinship import note_links
+        from pybuild.runtime.snapshots.hardlinks import note_links
 
         for path, mtime in reversed(self._directories.items()):
             real = self._active.upper + b"/" + path if path else self._active.upper

@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import stat
 
+from pybuild.runtime.snapshots.committed import SnapshotError
 from pybuild.runtime.snapshots.mounts import Mounted, Overlay, overlay_detached
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 from pybuild.runtime.snapshots.removal import remove_tree
-from pybuild.runtime.snapshots.rows import SnapshotError
 from pybuild.runtime.snapshots.tree import is_opaque, is_whiteout
 
 
@@ -24,7 +24,7 @@ def _change(merged: bytes) -> None:
 
 def failure(snapshotter: OverlaySnapshotter) -> str | None:
     """Why mounts of the snapshotter don't work in its store, in the words of what failed; None if they do."""
-    place = snapshotter.rows.room()
+    place = snapshotter.committed.room()
     for name in (b"", b"/lower", b"/lower/directory", b"/fs", b"/work", b"/merged"):
         os.mkdir(place + name)
     for name in (b"/lower/file", b"/lower/directory/inside"):
@@ -38,7 +38,7 @@ def failure(snapshotter: OverlaySnapshotter) -> str | None:
 def _result(snapshotter: OverlaySnapshotter, place: bytes) -> str | None:
     plan = Overlay(
         place,
-        [place + b"/lower", snapshotter.rows.empty()],
+        [place + b"/lower", snapshotter.committed.empty()],
         place + b"/fs",
         place + b"/work",
         userxattr=snapshotter.userxattr,

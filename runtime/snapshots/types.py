@@ -92,6 +92,15 @@ class Active(Protocol):
     def mount(self) -> AbstractContextManager[bytes]:
         """The merged root, writable, mounted in the build's mount namespace; unmounted on leaving."""
 
+    def whiteout(self, path: bytes) -> None:
+        """Hide `path` of the parent. Its directory is in `upper`, which must not have `path` itself. Does nothing
+        where the parent shows nothing: the kernel would list a whiteout that hides nothing. Raises
+        NotImplementedError for a plain snapshot."""
+
+    def set_opaque(self, path: bytes) -> None:
+        """Make directory `path`, which is in `upper`, hide the parent's content. Raises NotImplementedError for a
+        plain snapshot."""
+
     def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
         """Make it a snapshot; its number. Atomic: after a crash it is there whole or not at all. With `origin`
         its layer is that snapshot's. `unmatched`: its identity is one that no other state has, so that it is never
@@ -109,12 +118,6 @@ class Snapshotter(Protocol):
     plain: bool
 
     def prepare(self, parent: int | None) -> Active: ...
-
-    def whiteout(self, active: Active, path: bytes) -> None:
-        """Hide `path` of the parent in `active.upper` (which must not have it). Overlay form only."""
-
-    def set_opaque(self, active: Active, path: bytes) -> None:
-        """Make directory `path`, present in `active.upper`, hide the parent's content. Overlay form only."""
 
     def tree(self, snapshot: int | None) -> Tree: ...
 

@@ -88,8 +88,7 @@ def make_opaque_directory(snapshotter: Snapshotter, active: Active, path: bytes,
     os.chmod(real, mode)
     below = _beneath(snapshotter, active, _shown(snapshotter, active, here), name)
     if below is not None and stat.S_ISDIR(os.lstat(below).st_mode):
-        assert isinstance(snapshotter, OverlaySnapshotter)
-        snapshotter.set_opaque(active, path)
+        active.set_opaque(path)
     return real
 
 

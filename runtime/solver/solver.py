@@ -82,7 +82,7 @@ class VertexSolve(Generic[V, R]):
 class Client:
     """One call of `solve`, or one goal of `solve_each`. `ran` tells that one of its results had to be produced."""
 
-    __slots__ = ("error", "finished", "solves", "ran", "results", "task")
+    __slots__ = ("error", "finished", "ran", "results", "solves", "task")
 
     def __init__(self) -> None:
         self.task: Task

@@ -12,11 +12,12 @@ from cache.conftest import Child
 
 from pybuild.compiler.ops import CacheSharing
 from pybuild.runtime.cache.records import Records
-from pybuild.runtime.content.directories import directories, in_use, is_locked, take_away
+from pybuild.runtime.content.directories import directories, in_use, is_locked
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.ops.caches import Caches
 from pybuild.runtime.snapshots.copying import CopySnapshotter
 from pybuild.runtime.snapshots.types import Change
+from pybuild.runtime.usage.deletion import take_away
 
 pytestmark = pytest.mark.root
 
@@ -44,7 +45,7 @@ class Racing(CopySnapshotter):
 
     def changes(self, snapshot: int) -> Iterator[Change]:
         if snapshot == self.doomed:
-            CopySnapshotter(self.rows.store).remove([snapshot])
+            CopySnapshotter(self.committed.store).remove([snapshot])
         return super().changes(snapshot)
 
 

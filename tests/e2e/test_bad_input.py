@@ -13,7 +13,8 @@ from e2e.building import Builder, Outcome
 from e2e.soundness import faults
 
 from pybuild.lang.diagnostics import render
-from pybuild.runtime.content.store import Store, StoreError
+from pybuild.runtime.content.root import StoreError
+from pybuild.runtime.content.store import Store
 
 BUILD, USAGE = 1, 2
 

@@ -20,9 +20,9 @@ from pybuild.runtime.image.compression import Compression
 from pybuild.runtime.image.layers import Layers
 from pybuild.runtime.ops.files.handler import FileHandler
 from pybuild.runtime.ops.results import Snapshot
+from pybuild.runtime.snapshots.committed import sweep_orphans
 from pybuild.runtime.snapshots.copying import CopySnapshotter
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
-from pybuild.runtime.snapshots.rows import sweep_orphans
 from pybuild.runtime.snapshots.types import Snapshotter
 from pybuild.runtime.solver.types import Cancellation
 

@@ -498,9 +498,9 @@ def test_a_state_in_layers(tmp_path: Path) -> None:
         put(Path(os.fsdecode(first.upper)), {"out/a": "1", "out/b": "2", "out/sub/c": "3"})
         second = snapshotter.prepare(first.commit())
         put(Path(os.fsdecode(second.upper)), {"out/a": "new", "out/link": "-> a"})
-        snapshotter.whiteout(second, b"out/b")
+        second.whiteout(b"out/b")
         os.mkdir(second.upper + b"/out/sub")
-        snapshotter.set_opaque(second, b"out/sub")
+        second.set_opaque(b"out/sub")
         tree = snapshotter.tree(second.commit())
         root = tmp_path / "project"
         root.mkdir()

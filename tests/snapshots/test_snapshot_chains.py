@@ -95,15 +95,15 @@ def test_a_flattened_state_is_kept_and_goes_with_its_snapshot(store: Store) -> N
     snapshotter = OverlaySnapshotter(store)
     snapshot = grow(snapshotter, None, 0, 140)
     chain = snapshotter.chain(snapshot)
-    first = flatten.mountable(snapshotter.rows, chain, 130, snapshotter.opaque)
+    first = flatten.mountable(snapshotter.committed, chain, 130, snapshotter.opaque)
     made = os.stat(first[-1])
-    assert flatten.mountable(snapshotter.rows, chain, 130, snapshotter.opaque) == first
+    assert flatten.mountable(snapshotter.committed, chain, 130, snapshotter.opaque) == first
     assert os.stat(first[-1]).st_ino == made.st_ino
-    assert first[-1].startswith(snapshotter.rows.directory(chain[127]))
+    assert first[-1].startswith(snapshotter.committed.directory(chain[127]))
     assert len(first) == 140 - 128 + 1
     os.rename(first[-1], os.path.dirname(first[-1]) + b"/flat-another-boot")
-    assert flatten.mountable(snapshotter.rows, chain, 130, snapshotter.opaque) == first
-    assert sorted(os.listdir(snapshotter.rows.directory(chain[127]))) == [
+    assert flatten.mountable(snapshotter.committed, chain, 130, snapshotter.opaque) == first
+    assert sorted(os.listdir(snapshotter.committed.directory(chain[127]))) == [
         b"flat-" + store.boot.encode(),
         b"fs",
     ]
@@ -118,7 +118,7 @@ def test_files_linked_by_the_build_stay_linked_in_a_flattened_state(store: Store
         file.write(b"x")
     os.link(active.upper + b"/one", active.upper + b"/two")
     snapshot = grow(snapshotter, active.commit(), 0, 140)
-    layers = flatten.mountable(snapshotter.rows, snapshotter.chain(snapshot), 130, snapshotter.opaque)
+    layers = flatten.mountable(snapshotter.committed, snapshotter.chain(snapshot), 130, snapshotter.opaque)
     flat = layers[-1]
     assert os.path.samefile(flat + b"/one", flat + b"/two")
     assert os.path.samefile(
@@ -146,7 +146,7 @@ def test_copies_where_a_link_cannot_be_had_keep_links_among_themselves(
     os.utime(active.upper + b"/one", ns=(1, 2))
     snapshot = active.commit()
     monkeypatch.setattr(os, "link", link)
-    target = snapshotter.rows.room()
+    target = snapshotter.committed.room()
     os.mkdir(target)
     copies.copy_tree(snapshotter.tree(snapshot), target, link=True)
     assert os.path.samefile(target + b"/one", target + b"/two")

@@ -14,7 +14,7 @@ from pybuild.runtime.content.store import Store
 from pybuild.runtime.snapshots import choose as choosing
 from pybuild.runtime.snapshots import mounts, trial
 from pybuild.runtime.snapshots.choose import choose
-from pybuild.runtime.snapshots.rows import SnapshotError
+from pybuild.runtime.snapshots.committed import SnapshotError
 from pybuild.runtime.snapshots.types import Snapshotter
 
 

@@ -213,7 +213,7 @@ def test_marks_links_and_the_parent_are_identity(store: Store) -> None:
 
     def outside(active: Active) -> None:
         pair(active, linked=False)
-        os.link(active.upper + b"/one", snapshotter.rows.room())
+        os.link(active.upper + b"/one", snapshotter.committed.room())
 
     def opaque(active: Active) -> None:
         make_opaque_directory(snapshotter, active, b"dir/sub")

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from pybuild.runtime.content.store import Store
+from pybuild.runtime.snapshots.committed import SnapshotError, sweep_orphans
 from pybuild.runtime.snapshots.copying import CopySnapshotter
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 from pybuild.runtime.snapshots.removal import remove_tree
-from pybuild.runtime.snapshots.rows import SnapshotError, sweep_orphans, sync_old
+from pybuild.runtime.snapshots.syncing import sync_old
 from pybuild.runtime.snapshots.types import Snapshotter
 from pybuild.runtime.snapshots.upper import hide, make_directory, make_opaque_directory, replace
 
@@ -150,12 +151,12 @@ def test_a_whiteout_that_hides_nothing_is_no_change(store: Store) -> None:
     snapshotter = OverlaySnapshotter(store)
     parent = with_file(snapshotter, None, b"a")
     active = snapshotter.prepare(parent)
-    snapshotter.whiteout(active, b"a")
-    snapshotter.whiteout(active, b"none")
+    active.whiteout(b"a")
+    active.whiteout(b"none")
     assert os.listdir(active.upper) == [b"a"]
     os.mknod(active.upper + b"/stray", 0o020000, 0)
     os.mkdir(active.upper + b"/d")
-    snapshotter.set_opaque(active, b"d")
+    active.set_opaque(b"d")
     snapshot = active.commit()
     assert [(change.kind, change.path) for change in snapshotter.changes(snapshot)] == [
         ("delete", b"a"),

@@ -243,15 +243,15 @@ class _Run:
             if generation.linked and self._before is not None:
                 sources.add(self._before)
         if sources:
-            from pybuild.runtime.snapshots.kinship import note_links
+            from pybuild.runtime.snapshots.hardlinks import note_links
 
             note_links(os.path.dirname(active.upper), sources)
 
     def _earlier(self, chain: Sequence[bytes]) -> bytes | None:
         """The earlier run's layer, if nothing in `chain` may have files in common with it."""
-        from pybuild.runtime.snapshots.kinship import related
+        from pybuild.runtime.snapshots.hardlinks import layers_with_common_files
 
-        if self._before is None or self._before in chain or related(self._before, chain):
+        if self._before is None or self._before in chain or layers_with_common_files(self._before, chain):
             return None
         return self._before
 

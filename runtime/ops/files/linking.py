@@ -4,7 +4,7 @@ Both sides are committed and never written again, and owner, mode, times and att
 mounted chain no inode may get two names that the build did not link itself, else `tar`, `cp -a` or `rsync -H` in
 a step would take them for one file. So a file is linked only if it has no other name anywhere (`st_nlink` 1) and
 its own layer is not in the target's chain, or if the target's chain is empty; and each inode once an op. Merges
-bring snapshots into one chain that were made apart: `snapshots/kinship.py`.
+bring snapshots into one chain that were made apart: `snapshots/hardlinks.py`.
 """
 
 from __future__ import annotations

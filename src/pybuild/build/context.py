@@ -89,7 +89,7 @@ class ContextBuild:
         """The `host:` contexts as OCI layouts."""
         found: dict[str, str] = {}
         if self.named.hosts:
-            from pybuild.runtime.content.store import make_root
+            from pybuild.runtime.content.root import make_root
             from pybuild.runtime.sources.host import materialize
 
             make_root(default_root())

@@ -17,7 +17,7 @@ from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 from pybuild.replay.signatures import note
 from pybuild.runtime.content.locks import wait_lock
-from pybuild.runtime.content.store import ENTRIES, IN_USE
+from pybuild.runtime.content.root import ENTRIES, IN_USE
 from pybuild.runtime.progress.observer import Tracked
 
 TYPE_CHECKING = False

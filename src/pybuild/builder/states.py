@@ -4,6 +4,7 @@ number still means the same. A store that was emptied numbers anew."""
 from __future__ import annotations
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content import snapshot_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ def state_of(snapshot: int | None, store: Store) -> State | None:
     """What holds on to a snapshot; None is the empty file system."""
     if snapshot is None:
         return None
-    rows = store.query("SELECT id, created, parent, depth, boot FROM snapshot WHERE id = ?", snapshot)
-    return rows[0] if rows else (snapshot,)
+    return snapshot_table.fingerprint(store, snapshot) or (snapshot,)
 
 
 def snapshot_of(state: State | None, store: Store) -> int | None:

@@ -7,10 +7,10 @@ from time import time
 from attrs import frozen
 
 from pybuild.compiler.protos.control_pb2 import DiskUsageRequest, PruneRequest, UsageRecord
-from pybuild.runtime.content import usage
-from pybuild.runtime.content.prune import Rule, parsed, prune
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Observer
+from pybuild.runtime.usage import records as usage
+from pybuild.runtime.usage.prune import Rule, parsed, prune
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

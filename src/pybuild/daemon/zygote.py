@@ -70,7 +70,7 @@ _PRELOADED = (
     "pybuild.runtime.sandbox.network",
     "pybuild.runtime.sandbox.runner_process",
     "pybuild.runtime.snapshots.choose",
-    "pybuild.runtime.snapshots.kinship",
+    "pybuild.runtime.snapshots.hardlinks",
     "pybuild.runtime.snapshots.overlay",
     "pybuild.runtime.sources.blob",
     "pybuild.runtime.sources.singlefile",

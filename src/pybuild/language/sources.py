@@ -52,7 +52,7 @@ class Sources:
         seen.note(os.path.join(directory, "index.json"))
 
     def _host(self, commands: tuple[str, ...], name: str, seen: Seen) -> None:
-        from pybuild.runtime.content.store import make_root
+        from pybuild.runtime.content.root import make_root
         from pybuild.runtime.sources.host import materialize
 
         root = default_root()

@@ -24,13 +24,14 @@ from pybuild.compiler.protos.fsutil_pb2 import Packet
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.runtime.clients.client import Workplace
 from pybuild.runtime.clients.sessionclient import SessionClient
-from pybuild.runtime.content.directories import directories, in_use, take_away
+from pybuild.runtime.content.directories import directories, in_use
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.progress.observer import Observer, StatusEvent
 from pybuild.runtime.session.calls import CallFailed, Session, SessionLost, Stream
 from pybuild.runtime.solver.types import Cancellation
 from pybuild.runtime.sources.filesync.source import NoLocalSources
 from pybuild.runtime.sources.local import LocalTree
+from pybuild.runtime.usage.deletion import take_away
 
 pytestmark = pytest.mark.root
 

@@ -19,8 +19,8 @@ from remotesource.webserver import Web, smart_git
 from pybuild.compiler.ops import NetMode
 from pybuild.compiler.protos.control_pb2 import UsageRecord
 from pybuild.compiler.state import State, cache, copy, mkfile
-from pybuild.runtime.content.prune import Rule, least_used_first, space_to_keep
-from pybuild.runtime.content.usage import UsageRecord as Record
+from pybuild.runtime.usage.prune import Rule, least_used_first, space_to_keep
+from pybuild.runtime.usage.records import UsageRecord as Record
 
 pytestmark = pytest.mark.root
 

@@ -1,4 +1,4 @@
-"""How much room directories of the store take on the disk."""
+"""The space that directories take on the disk."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import os
 import stat
 
 BLOCK = 512
-"""Bytes that `st_blocks` counts in."""
+"""Bytes in a unit of `st_blocks`, whatever the file system's block size (stat(2))."""
 
 
 def tree_size(directory: str, *, linked: bool = False) -> int:
-    """Bytes on the disk of all that is in a directory, itself included; 0 if it is not there. A file with several
-    names counts once. With `linked` one that has names elsewhere too is counted there, and not here."""
+    """The bytes that a directory takes on the disk with everything in it; 0 if it does not exist. A file with
+    several names counts once. With `linked`, a file that has names outside of the directory too counts there, not
+    here."""
     try:
         size = os.lstat(directory).st_blocks
     except FileNotFoundError:
         return 0
+    # By inode: names in this directory, names in all, blocks.
     names: dict[tuple[int, int], tuple[int, int, int]] = {}
     waiting = [directory]
     while waiting:
         for entry in _entries(waiting.pop()):
             try:
-                found = entry.stat(follow_symlinks=False)
+                status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if stat.S_ISDIR(found.st_mode):
+            if stat.S_ISDIR(status.st_mode):
                 waiting.append(entry.path)
-            elif found.st_nlink > 1:
-                inode = (found.st_dev, found.st_ino)
-                names[inode] = (names.get(inode, (0, 0, 0))[0] + 1, found.st_nlink, found.st_blocks)
+            elif status.st_nlink > 1:
+                inode = (status.st_dev, status.st_ino)
+                names[inode] = (names.get(inode, (0, 0, 0))[0] + 1, status.st_nlink, status.st_blocks)
                 continue
-            size += found.st_blocks
+            size += status.st_blocks
     size += sum(blocks for here, links, blocks in names.values() if not linked or here >= links)
     return size * BLOCK
 
@@ -40,4 +42,4 @@ def _entries(directory: str) -> list[os.DirEntry[str]]:
         with os.scandir(directory) as entries:
             return list(entries)
     except (FileNotFoundError, NotADirectoryError):
-        return []  # it went while others worked in the store
+        return []  # removed meanwhile by another process

@@ -1,8 +1,8 @@
-"""What the store holds, as records that can be told and pruned one by one.
+"""Disk usage: the content of the store as records that can be listed and pruned one by one.
 
 A record is a snapshot with the blobs that its layer was pulled or exported as, a directory that outlives builds
-(`directories.py`), a blob that belongs to no snapshot, or what was fetched of a blob before its transfer ended.
-Sizes add up to what the store takes: nothing is counted twice.
+(`runtime.content.directories`), a blob that belongs to no snapshot, or the part of a blob that an unfinished
+transfer has fetched. Nothing is counted twice: the sizes add up to what the store takes.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from hashlib import sha256
 
 from attrs import evolve, frozen
 
+from pybuild.runtime.content import snapshot_table
 from pybuild.runtime.content.directories import directories, in_use, is_locked, keep_size
 from pybuild.runtime.content.labels import CACHE_MOUNT, INTERNAL, REGULAR
 from pybuild.runtime.content.reachable import reachable
-from pybuild.runtime.content.sizes import tree_size
+from pybuild.runtime.usage.sizes import tree_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +30,14 @@ SNAPSHOT, DIRECTORY, BLOB, PART = "snapshot", "directory", "blob", "part"
 
 @frozen
 class UsageRecord:
-    """`kind` and `name` say where it lies: the number of a snapshot, the path of a directory, the digest of a blob,
-    the name of a part. `tree` is the bytes of its files, None where they were not measured, `blobs` those of a
-    snapshot's blobs. `used` is None for what no build has used since it was made. What is `in_use` is held by a
-    living process, itself or by what is based on it."""
+    """A record of disk usage. `id`, `type`, `description`, `mutable`, `in_use`, `shared` and `parents` mean what
+    they mean in BuildKit's UsageRecord.
+
+    `name` is the number of a snapshot, the path of a directory, the digest of a blob or the name of a part, by
+    `kind`. `tree` is the size of its files in bytes, None if not measured; `blobs` the size of a snapshot's blobs.
+    Times are seconds since the epoch; `used` is None if no build has used it since it was made. A record is
+    `in_use` if a living process holds it, or a record that is based on it. It is `shared` if a named image
+    contains it."""
 
     id: str
     kind: str
@@ -52,11 +57,11 @@ class UsageRecord:
 
     @property
     def size(self) -> int:
-        """In bytes, as far as measured."""
+        """The size in bytes; without the files if they were not measured."""
         return (self.tree or 0) + self.blobs
 
     def field(self, path: Sequence[str]) -> str | None:
-        """What a filter expression sees."""
+        """The value of a filter expression's field, None if the record lacks it (`runtime.content.filters`)."""
         present = {"inuse": self.in_use, "mutable": self.mutable, "immutable": not self.mutable}
         present |= {"shared": self.shared, "private": not self.shared}
         if path[0] in present:
@@ -71,20 +76,21 @@ def snapshot_id(snapshot: int) -> str:
 
 
 def records(store: Store) -> list[UsageRecord]:
-    """All records, unmeasured ones among them."""
+    """List all records. Some may be unmeasured: see `measured`."""
     leases = _leases(store)
     images = _image_blobs(store)
     layers = _layers(store)
     return [
         *_snapshots(store, leases, images, layers),
-        *(_of_directory(store, one) for one in directories(store)),
+        *(_directory(store, one) for one in directories(store)),
         *_blobs(store, leases, images, {digest for _, digest, _ in layers}),
         *_parts(store),
     ]
 
 
 def measured(store: Store, record: UsageRecord) -> UsageRecord:
-    """The record with its size; what is measured is remembered. A directory that is in use has none: it changes."""
+    """Return the record with its size, measured if it was not; the database keeps the result. A directory that is
+    in use counts 0 bytes: its size is changing."""
     if record.tree is not None:
         return record
     if record.kind == SNAPSHOT:
@@ -97,15 +103,16 @@ def measured(store: Store, record: UsageRecord) -> UsageRecord:
 
 
 def remeasure(store: Store, removed: Iterable[int]) -> None:
-    """Snapshots are gone: files that others have in common with them are counted there from here on."""
-    from pybuild.runtime.snapshots.kinship import kin
+    """Drop the sizes of snapshots that may share files with the `removed` ones: the files count there
+    afterwards."""
+    from pybuild.runtime.snapshots.hardlinks import link_numbers
 
     gone = frozenset(removed)
     sized = store.query("SELECT snapshot FROM usage WHERE size IS NOT NULL") if gone else []
     stale = [
         (number,)
         for (number,) in sized
-        if not gone.isdisjoint(kin(os.fsencode(store.path("snapshots", str(number), "fs"))))
+        if not gone.isdisjoint(link_numbers(os.fsencode(store.path("snapshots", str(number), "fs"))))
     ]
     if stale:
         with store.transaction() as db:
@@ -118,62 +125,53 @@ def remeasure(store: Store, removed: Iterable[int]) -> None:
 def _snapshots(
     store: Store, leases: set[tuple[str, str]], images: frozenset[str], layers: Sequence[tuple[int, str, int]]
 ) -> list[UsageRecord]:
-    rows = store.query(
-        "SELECT id, parent, origin, shares, created, type, description, used, uses, size FROM snapshot "
-        "LEFT JOIN usage ON snapshot = id WHERE kind != 'removed' ORDER BY id DESC"
-    )
     blobs = _claimed(layers)
     held: set[int] = set()
     shared: set[int] = {number for number, digest, _ in layers if digest in images}
-    found = []
-    for row in rows:  # the latest first: what is based on a snapshot comes before it
-        id, parent, origin, shares, size, uses = (_number(row[at]) for at in (0, 1, 2, 3, 9, 8))
-        assert id is not None
-        needed = [one for one in dict.fromkeys((parent, origin)) if one is not None]
-        if id in held or not leases.isdisjoint((("snapshot", str(id)), ("made", str(id)))):
-            held.update((id, *needed))
-        if id in shared:
+    records = []
+    # Children come before parents: what is known of a snapshot is passed on to those it is based on.
+    for row in snapshot_table.with_usage(store):
+        needed = [one for one in dict.fromkeys((row.parent, row.origin)) if one is not None]
+        if row.id in held or not leases.isdisjoint((("snapshot", str(row.id)), ("made", str(row.id)))):
+            held.update((row.id, *needed))
+        if row.id in shared:
             shared.update(needed)
-        found.append(
+        records.append(
             UsageRecord(
-                snapshot_id(id),
+                snapshot_id(row.id),
                 SNAPSHOT,
-                str(id),
-                str(row[5] or REGULAR),
-                str(row[6] or ""),
-                0 if shares else size,
-                float(str(row[4])),
-                None if row[7] is None else float(str(row[7])),
-                uses or 0,
-                in_use=id in held,
-                shared=id in shared,
+                str(row.id),
+                row.type or REGULAR,
+                row.description,
+                0 if row.shares else row.size,
+                row.created,
+                row.used,
+                row.uses,
+                in_use=row.id in held,
+                shared=row.id in shared,
                 parents=tuple(map(snapshot_id, needed)),
-                blobs=blobs.get(id, 0),
+                blobs=blobs.get(row.id, 0),
             )
         )
-    return found
+    return records
 
 
 def _measure_snapshot(store: Store, snapshot: int) -> int:
     directory = store.path("snapshots", str(snapshot))
     size = tree_size(directory, linked=os.path.exists(os.path.join(directory, "linked")))
     with store.transaction() as db:
-        db.execute(
-            "INSERT INTO usage (snapshot, size) SELECT id, ? FROM snapshot WHERE id = ? "
-            "ON CONFLICT (snapshot) DO UPDATE SET size = excluded.size",
-            (size, snapshot),
-        )
+        snapshot_table.keep_size(db, snapshot, size)
     return size
 
 
 def _layers(store: Store) -> list[tuple[int, str, int]]:
-    """Of each snapshot the blobs of its layer, once each: its number, their digests and sizes."""
+    """The blobs of snapshots' layers: (snapshot, digest, size in bytes), each pair of snapshot and digest once."""
     rows = store.query("SELECT DISTINCT snapshot, digest, size FROM layer ORDER BY snapshot")
     return [(int(str(number)), str(digest), int(str(size))) for number, digest, size in rows]
 
 
 def _claimed(layers: Sequence[tuple[int, str, int]]) -> dict[int, int]:
-    """The bytes of blobs that are counted with each snapshot: with the first of those that have a blob."""
+    """The bytes of blobs to count with each snapshot. A blob of several snapshots counts with the first."""
     counted: set[str] = set()
     bytes: dict[int, int] = {}
     for number, digest, size in layers:
@@ -186,7 +184,7 @@ def _claimed(layers: Sequence[tuple[int, str, int]]) -> dict[int, int]:
 # Other records
 
 
-def _of_directory(store: Store, one: Directory) -> UsageRecord:
+def _directory(store: Store, one: Directory) -> UsageRecord:
     prefix = "cache" if one.type == CACHE_MOUNT else one.path.partition(os.sep)[0]
     return UsageRecord(
         f"{prefix}-{sha256(os.fsencode(one.path)).hexdigest()[:24]}",
@@ -212,7 +210,7 @@ def _blobs(
         for ref, root in store.query("SELECT ref, digest FROM resolved")
         for digest in reachable(store.blobs, [str(root)])
     }
-    found = []
+    records = []
     for entry in _scanned(store.blobs.root):
         digest = "sha256:" + entry.name
         if digest in claimed:
@@ -221,7 +219,7 @@ def _blobs(
             stat = entry.stat()
         except FileNotFoundError:
             continue
-        found.append(
+        records.append(
             UsageRecord(
                 f"blob-{entry.name}",
                 BLOB,
@@ -235,16 +233,16 @@ def _blobs(
                 shared=digest in images,
             )
         )
-    return found
+    return records
 
 
 def _parts(store: Store) -> list[UsageRecord]:
-    found = []
+    records = []
     for entry in _scanned(store.path("ingest")):
         name = entry.name.removesuffix(".part")
         if name != entry.name:
             stat = entry.stat()
-            found.append(
+            records.append(
                 UsageRecord(
                     f"part-{name}",
                     PART,
@@ -258,18 +256,18 @@ def _parts(store: Store) -> list[UsageRecord]:
                     in_use=is_locked(store.path("ingest", name + ".lock")),
                 )
             )
-    return found
+    return records
 
 
 def _leases(store: Store) -> set[tuple[str, str]]:
-    """What living processes have leased: kinds and names."""
+    """The leases of living processes: (kind, name)."""
     rows = [tuple(map(str, row)) for row in store.query("SELECT owner, kind, ref FROM lease")]
     living = {owner: is_locked(store.path("work", owner + ".lock")) for owner in {row[0] for row in rows}}
     return {(kind, ref) for owner, kind, ref in rows if living[owner]}
 
 
 def _image_blobs(store: Store) -> frozenset[str]:
-    """The blobs of the images that have names in the store."""
+    """The digests of all blobs of the images that have names in the store."""
     return frozenset(reachable(store.blobs, (str(row[0]) for row in store.query("SELECT digest FROM image"))))
 
 
@@ -279,7 +277,3 @@ def _scanned(directory: str) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
-
-
-def _number(value: object) -> int | None:
-    return None if value is None else int(str(value))
