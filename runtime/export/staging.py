@@ -18,8 +18,8 @@ from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.export.beneath import FLAGS, opened
 from pybuild.runtime.export.destination import ExportError
 from pybuild.runtime.export.filecopy import copy_attributes, copy_file
-from pybuild.runtime.ops.files.selection import readlink
 from pybuild.runtime.snapshots.removal import mounts_below, remove_tree
+from pybuild.runtime.sources.local import LocalTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Stage:
         if first is not None:
             os.link(self._place + first, target, follow_symlinks=False)
         elif kind == stat.S_IFLNK:
-            os.symlink(readlink(tree, node), target)
+            os.symlink(_link_target(tree, node), target)
             _times(node, target)
         else:
             copy_file(node, target)
@@ -280,3 +280,8 @@ def _make_way(source: int, target: int, name: bytes) -> None:
 def _times(node: Node, target: bytes) -> None:
     time = node.stat.st_mtime_ns
     os.utime(target, ns=(time, time), follow_symlinks=False)
+
+
+def _link_target(tree: Tree, node: Node) -> bytes:
+    # A local tree reads each link once, so that it is the same throughout a build.
+    return tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real)

@@ -12,12 +12,29 @@ from pybuild.runtime.policy.rules import PolicyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
 
     from pybuild.compiler.graph import Vertex
     from pybuild.compiler.ops import Platform
     from pybuild.runtime.policy.rules import Policy
-    from pybuild.runtime.policy.verifying import Facts, Verifier
+
+    Facts = Callable[[SourceOp, Any], Any]
+    """Resolves a source for the verifier. Its types are the bridge's; policies only hand it on."""
+
+    class Verifier(Protocol):
+        """A client that has the last word on each source."""
+
+        def replaced(
+            self,
+            op: SourceOp,
+            platform: Platform | None,
+            judge: Callable[[SourceOp], SourceOp],
+            facts: Facts,
+        ) -> SourceOp:
+            """Return the source that the client wants in place of `op`. `judge` applies the build's policies to
+            a source that the client names. Raises PolicyError, SourceDenied."""
+
 
 _GRAPH = "failed to load LLB: error evaluating the source policy"
 _QUESTION = "could not resolve image due to policy"

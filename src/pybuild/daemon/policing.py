@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pybuild.runtime.bridge.policyverifier import Verifier
 from pybuild.runtime.policy.messages import policy_of as policy_message
 from pybuild.runtime.policy.sources import SourcePolicies
-from pybuild.runtime.policy.verifying import Verifier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

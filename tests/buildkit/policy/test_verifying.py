@@ -16,9 +16,9 @@ from pybuild.compiler.protos import policysession_pb2 as pb
 from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.bridge.metadata import ImageMetadata, SourceMetadata, Wanted
+from pybuild.runtime.bridge.policyverifier import METHOD, Verifier
 from pybuild.runtime.policy.rules import ALLOW, CONVERT, DENY, Policy, PolicyError, SourceDenied
 from pybuild.runtime.policy.sources import SourcePolicies
-from pybuild.runtime.policy.verifying import METHOD, Verifier
 from pybuild.runtime.session.calls import CallFailed
 
 ALPINE = "docker-image://docker.io/library/alpine:latest"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.session.calls import Session
 
     Facts = Callable[[SourceOp, Wanted], SourceMetadata]
-    """What a source resolves to."""
+    """Resolves a source."""
 
 SERVICE = "moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier"
 METHOD = f"/{SERVICE}/CheckPolicy"
