@@ -1,4 +1,4 @@
-"""What is open in a script besides commands: double quotes, expansions, bodies of here-documents."""
+"""The scanner's frames for everything but commands: double quotes, expansions, bodies of here-documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _HARMLESS_PAIR = re.compile(r"""'[^'"\\$`{}\0\n]*'|"[^'"\\$`{}\0\n]*\"""")
 
 
 class Double:
-    """`"…"`; without an `owner` inside of `${…}`."""
+    """Double quotes: `"…"`. `owner` is None inside `${…}`, else the command list with the word that they are part
+    of."""
 
     __slots__ = ("owner",)
 
@@ -47,7 +48,7 @@ class Double:
 
 
 class Parameter:
-    """`${…}` from its operator on. `quoted`: inside of double quotes or a here-document."""
+    """The inside of `${…}` after its operator. `quoted` is set inside double quotes or a here-document."""
 
     __slots__ = ("operand", "quoted")
 
@@ -73,6 +74,7 @@ class Parameter:
                 scanner.dollar(quoted=self.quoted)
             case "{":
                 raise Unsure("a brace in `${…}`")
+            # Shells disagree on quotes inside a quoted `${…}`, except for a pair around harmless text.
             case _ if self.quoted:
                 if not scanner.skip(_HARMLESS_PAIR):
                     raise Unsure("quotes in a quoted `${…}`")
@@ -84,7 +86,7 @@ class Parameter:
 
 
 class Arithmetic:
-    """`$((…))`, or `((…))` as a command, which to dash is a subshell in a subshell."""
+    """Arithmetic: `$((…))`, or `((…))` as a command, which dash reads as two nested subshells."""
 
     __slots__ = ("command", "depth")
 
@@ -114,6 +116,7 @@ class Arithmetic:
                 scanner.backtick()
             case "$":
                 scanner.dollar(quoted=True)
+            # To dash, `#` in a `((` command starts a comment and `<<` a here-document.
             case "<" | "#" | ";" if not self.command or char == ";":
                 scanner.at += 1
             case "<" if scanner.peek() != "<":
@@ -123,7 +126,7 @@ class Arithmetic:
 
 
 class Body:
-    """The body of a here-document. Behind it reading goes on at `after`."""
+    """The unquoted body of a here-document. The scan goes on at `after`, and there the limit is `outer_end`."""
 
     __slots__ = ("after", "outer_end")
 

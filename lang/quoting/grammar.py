@@ -1,4 +1,4 @@
-"""What words of a command mean for what may follow."""
+"""The words and patterns of the shell grammar that decide what can follow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """What the next word of a command is."""
+    """The state of the scanner, named after what the next word is."""
 
     COMMAND = "a reserved word, an assignment or a command's name"
     PREFIX = "an assignment or a command's name"
@@ -40,7 +40,7 @@ EVALUATING: Final = frozenset("-eq -ne -lt -le -gt -ge -v -R".split())
 EVALUATED: Final = frozenset(
     "RANDOM SRANDOM SECONDS OPTIND LINENO HISTCMD PS0 PS1 PS2 PS3 PS4 ENV BASH_ENV PROMPT_COMMAND".split()
 )
-"""Variables whose values shells take for code."""
+"""Variables that a shell evaluates as code or as an arithmetic expression."""
 
 RUN: Final = re.compile(r"[^\0 \t\n\\'\"`$;&|()<>#~\[\]{]+")
 ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]]*\])?\+?=")

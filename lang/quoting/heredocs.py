@@ -1,4 +1,4 @@
-"""Here-documents: their delimiters, where their bodies end, and whether values keep it so."""
+"""Here-documents: their delimiters, the ends of their bodies, and whether a value would move such an end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 MOST_BODIES = 8
-"""Here-documents that may be within one another; each looks through its text."""
+"""The deepest nesting of here-documents. Each level scans its text again, so depth costs time."""
 
 
 class Unsure(Exception):
-    """Shells disagree on how a script goes on, or it is no script: the scan ends. The text is the reason."""
+    """The end of a scan: shells disagree on the following text, or it isn't a script. The message is the reason."""
 
 
+# Possessive quantifiers: a long word that is no delimiter is not read again and again.
 _DELIMITER = re.compile(
     r"""[ \t]*((?:'[^'\n\0]*'|"[^"\n\0$`\\]*"|\\[^\n\0]|[^\0\s'"\\`$;&|()<>#]++)++)(?=[ \t\n;&|()<>]|\Z)"""
 )
@@ -30,7 +31,10 @@ _TOUCHY = re.compile(r"(?:\A|\n)\t|\n\Z")
 
 
 def read_delimiter(text: str, at: int, end: int, *, strip: bool, nested: bool) -> tuple[Heredoc, int] | None:
-    """The here-document whose operator ends at `at`, and where its delimiter ends; None if a slot is in it."""
+    """Read the delimiter of the here-document whose operator ends at `at`.
+
+    Returns the here-document and the offset after its delimiter, or None if a slot is part of the delimiter.
+    Raises `Unsure`."""
     match = _DELIMITER.match(text, at, end)
     if match is None:
         stop = re.compile(r"[^\n;&|()<>]*").match(text, at, end)
@@ -43,7 +47,9 @@ def read_delimiter(text: str, at: int, end: int, *, strip: bool, nested: bool) -
 
 
 def find_body(text: str, start: int, limit: int, heredoc: Heredoc) -> tuple[Heredoc, int]:
-    """The here-document with its body's place, and the offset after the delimiter's line."""
+    """Find the body that starts at `start`.
+
+    Returns the here-document with its body's place, and the offset after the delimiter's line. Raises `Unsure`."""
     at, joined = start, ""
     while at < limit:
         end = text.find("\n", at, limit)
@@ -54,10 +60,13 @@ def find_body(text: str, start: int, limit: int, heredoc: Heredoc) -> tuple[Here
                 raise Unsure("a line that goes on and a delimiter")
         elif line == heredoc.delimiter:
             return evolve(heredoc, start=start, end=at), min(end + 1, limit)
+        # Inside a substitution bash accepts `EOF)` as the end, other shells don't.
         if heredoc.nested and line.startswith(heredoc.delimiter):
             raise Unsure("a line that starts with the delimiter of a here-document")
         joined = ""
         if not heredoc.raw and (len(line) - len(line.rstrip("\\"))) % 2:
+            # A continued line can join with the next one to a delimiter. No more of it than that needs is kept, so a
+            # long chain stays linear; "\0" stands for an empty one.
             joined = line[:-1][: len(heredoc.delimiter) + 1] or "\0"
         at = end + 1
     if heredoc.nested or limit < len(text):
@@ -66,12 +75,12 @@ def find_body(text: str, start: int, limit: int, heredoc: Heredoc) -> tuple[Here
 
 
 def keeps_tabs(value: str) -> bool:
-    """Whether `<<-`, which drops tabs at the start of lines, leaves a value alone."""
+    """Tell whether `<<-` leaves a value unchanged: it drops tabs at the start of lines."""
     return not _TOUCHY.search(value)
 
 
 def ends_early(heredoc: Heredoc, body: str) -> bool:
-    """Whether a line of the body, values written into it, would be taken for the delimiter."""
+    """Tell whether a line of the body, with its values filled in, would be read as the delimiter."""
     return any(_ends(heredoc, line) for line in _lines(heredoc, body))
 
 

@@ -1,4 +1,4 @@
-"""The places of a shell script where a value can stand."""
+"""The places in a shell script where a value can stand."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from attrs import frozen
 
 
 class Kind(Enum):
-    """What a place is; the value is how a message calls it.
+    """The kind of a place; the value is its name in messages.
 
-    The first five have a way to write any text. In those up to `UNKNOWN` only a plain word keeps its meaning, and
-    nothing is right in the last three."""
+    The first five have a notation for any text. In the others up to `UNKNOWN` only a plain word keeps its meaning,
+    and in the last three no value is accepted."""
 
     BARE = "a bare word"
     DOUBLE = "double quotes"
@@ -39,7 +39,7 @@ NOWHERE = frozenset((Kind.ESCAPED, Kind.DOLLAR, Kind.DELIMITER))
 
 
 class Slot:
-    """Stands in a script for a value."""
+    """The mark of a value in a script."""
 
     __slots__ = ()
 
@@ -49,9 +49,10 @@ SLOT = Slot()
 
 @frozen(eq=False)
 class Heredoc:
-    """A here-document: its body is `start` to `end` of the scanned text. `raw`: the delimiter is quoted. `strip`:
-    `<<-`. `nested`: inside a substitution, where bash ends the body at a line that merely starts with the
-    delimiter."""
+    """A here-document. Its body is `start` to `end` of the scanned text.
+
+    `raw` means that the delimiter is quoted, `strip` that the operator is `<<-`, `nested` that it stands inside a
+    substitution, where bash ends the body at any line that starts with the delimiter."""
 
     delimiter: str
     raw: bool
@@ -63,16 +64,17 @@ class Heredoc:
 
 @frozen
 class Place:
-    """Where a value stands: `offset` in the scanned text, in which every slot is one character.
+    """The place of a value: `offset` in the scanned text, in which every slot is one character.
 
-    Of bare words: `glued` says that other text belongs to the word, `command` that it is the command's name,
-    `redirected` that a redirection operator touches its end, `lone` that exactly one word must stand here, `forced`
-    that a plain word would not be read literally, `braces` that an open brace precedes it in the word.
+    Flags of bare words: `glued`, other text is part of the word; `command`, the word is the command's name;
+    `redirected`, a redirection operator touches its end; `lone`, exactly one word must stand here; `forced`, even a
+    plain word would not be read literally; `braces`, an open brace precedes it in the word.
 
-    `declared`: the word is an argument of `export`, `declare` and the like. `evaluated`: bash evaluates even quoted
-    text here (`[[ … -eq … ]]`, subscripts, `>&`, `PS4=`). `operand`: in `${X:-…}`, after
-    the operator. `after_name`: a `$NAME` touches it. `waiting`: the body of a here-document begins at the next line
-    end. `heredocs` are those whose bodies it is in, outermost first. `reason` says what makes a place unknown."""
+    Flags of all kinds: `declared`, the word is an argument of `export`, `declare` and the like; `evaluated`, bash
+    evaluates even quoted text here (`[[ … -eq … ]]`, subscripts, `>&`, `PS4=`); `operand`, the place follows the
+    operator of `${X:-…}`; `after_name`, a `$NAME` touches it; `waiting`, the body of a here-document begins at the
+    next line end. `heredocs` are the here-documents around it, outermost first. `reason` explains an unknown
+    place."""
 
     kind: Kind
     offset: int = 0
@@ -93,7 +95,7 @@ class Place:
 
 @frozen(eq=False)
 class Use:
-    """`$NAME` or `${NAME` that the shell expands, at `offset` of the scanned text, `length` characters long."""
+    """A use of a variable, `$NAME` or `${NAME`, at `offset` of the scanned text, `length` characters long."""
 
     name: str
     offset: int
@@ -102,8 +104,8 @@ class Use:
 
 @frozen(eq=False)
 class Scan:
-    """What a script has: `text` with each slot as a NUL, a place for each slot, uses of variables, and names that it
-    sets itself."""
+    """The result of a scan: the `text` with a NUL for each slot, a place for each slot, the uses of variables, and
+    the names that the script sets itself."""
 
     text: str
     places: tuple[Place, ...]

@@ -1,4 +1,4 @@
-"""Quotes the values of a script for the places they stand in (spec section 11).
+"""Quote the values of a script for the places where they stand (language spec, section 11).
 
 pieces of a script ── scanner ──> a place for each slot ── values ──> text for each slot ──> the script
 """
@@ -33,7 +33,7 @@ _ARRAY: Final = re.compile(_DECLARATION + r"[aA]|=\(|\b(?:mapfile|readarray|read
 
 
 class CannotQuote(Exception):
-    """A value that cannot be spliced in: `code` is E0307 for a list, else E0308."""
+    """A value that can't be inserted. `code` is E0307 for a list, else E0308."""
 
     def __init__(self, code: str, splice: recipe.Splice, place: Place, reason: str = "") -> None:
         super().__init__(f"{code}: {place.kind.value}")
@@ -44,9 +44,10 @@ class CannotQuote(Exception):
 
 
 def quote(script: recipe.Script, *, shell: tuple[str, ...], interpreter: bool) -> str:
-    """The script with its values. `shell` gets it as its last argument; `interpreter`: it is a `#!` script instead.
+    """Return the script as text with its values quoted.
 
-    Raises `CannotQuote` for the first value that has no way to be written where it stands."""
+    `shell` is the command that gets the script as its last argument; `interpreter` marks a `#!` script, which no
+    shell reads. Raises `CannotQuote` for the first value that can't be written at its place."""
     slots, places, text = _placed(script, shell, interpreter)
     out = []
     after = "\n".join(_BODIES.findall(text)) if "<<" in text else ""
@@ -85,8 +86,10 @@ def _text(text: str, splice: recipe.Splice) -> str:
 
 
 def _regarding(places: Sequence[Place], text: str) -> Sequence[Place]:
-    """The places, stricter for what else the script has. An alias may stand for anything; a quoted word is none.
-    What is assigned to integers and references is evaluated by bash, for arrays only what `declare` assigns."""
+    """Tighten the places by what else the script contains.
+
+    An alias can stand for any code, but a quoted word is never an alias. Bash evaluates every assignment to an
+    integer or a reference; with arrays, it evaluates the assignments of `declare`."""
     if _ALIAS.search(text):
         places = [evolve(place, forced=True) if place.kind is Kind.BARE else place for place in places]
     if _INTEGER.search(text):
@@ -102,6 +105,7 @@ def _written(splice: recipe.Splice, place: Place, after: str) -> str:
             raise CannotQuote("E0307", splice, place)
         return " ".join([written(item, place) for item in splice.value])
     value = written(splice.value, place)
+    # A here-document may be open in text that is not parsed, and a part of its delimiter could end it.
     if after and place.kind not in QUOTABLE and value in after:
         raise Refused("the value may be taken for the delimiter of a here-document")
     return value
@@ -118,7 +122,7 @@ def _joined(text: str, values: Sequence[str]) -> str:
 def _check_bodies(
     text: str, slots: Sequence[recipe.Splice], places: Sequence[Place], values: Sequence[str]
 ) -> None:
-    """That no value ends the here-document that it is in."""
+    """Raise `CannotQuote` if values make a line that ends the here-document around them."""
     heredocs: dict[Heredoc, None] = {heredoc: None for place in places for heredoc in place.heredocs}
     offsets = [place.offset for place in places]
     for heredoc in heredocs:

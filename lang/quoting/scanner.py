@@ -1,9 +1,10 @@
-"""Scans a POSIX shell script for the places of its slots: one pass, one stack of what is open.
+"""Scan a POSIX shell script for the places of its slots: one pass, with a stack of open constructs.
 
-Shells must agree with what is found here: a value quoted for another place than the one it stands in is code. So
-where dash, bash, busybox sh and ksh read a text in different ways (`"${X:-'…'}"`, extended globs, `$[…]`), or it is
-no script at all, the scan ends, and the places of all further slots are `UNKNOWN`, where only plain words are right.
-A construct that one shell knows and the others refuse is read as the one does: the others stop there.
+The result must hold for every shell: a value that is quoted for the wrong place is executed as code. So where
+dash, bash, busybox sh and ksh read a text in different ways (`"${X:-'…'}"`, extended globs, `$[…]`), or it isn't a
+script at all, the scan ends. The places of all further slots are `UNKNOWN` then, where only plain words are
+accepted. A construct that one shell knows and the others reject as an error is read as the one reads it: nothing
+runs in the others.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Frame(Protocol):
-        """What is open. `step` reads on from the scanner's place."""
+        """An open construct. `step` reads on from the scanner's position."""
 
         def step(self, scanner: Scanner) -> None: ...
 
 
 DEEPEST = 100
-"""Constructs that may be open within one another."""
+"""The deepest nesting of open constructs."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTINUATIONS = re.compile(r"(?:\\\n)*")
@@ -38,12 +39,15 @@ _ANSI_RUN = re.compile(r"[^\0'\\]+")
 
 
 def scan(pieces: Sequence[str | Slot]) -> list[Place]:
-    """The place of each slot of a script."""
+    """Return the place of each slot of a script."""
     return list(examine(pieces).places)
 
 
 def examine(pieces: Sequence[str | Slot], *, opaque: Kind | None = None) -> Scan:
-    """All that a scan finds. Never raises. `opaque` is what all places of a text are that is no sh-like shell's."""
+    """Return everything a scan finds. Never raises.
+
+    `opaque` is the kind of all places in a text that is not for an sh-like shell."""
+    # NUL stands for a slot. No script with a NUL of its own is ever run, so U+0001 may replace it.
     text = "".join("\0" if isinstance(piece, Slot) else piece.replace("\0", "\1") for piece in pieces)
     scanner = Scanner(text)
     if opaque is Kind.INTERPRETER:
@@ -56,8 +60,10 @@ def examine(pieces: Sequence[str | Slot], *, opaque: Kind | None = None) -> Scan
 
 
 class Scanner:
-    """`at` is where it reads, `end` where the text or the innermost here-document's body ends. `waiting` counts
-    here-documents whose bodies are still to come."""
+    """The state of a scan.
+
+    `at` is the current offset, `end` the end of the text or of the innermost here-document's body. `waiting` is
+    the number of here-documents whose bodies are still to come. `name_end` is the offset after the last `$NAME`."""
 
     __slots__ = (
         "assigned",
@@ -96,11 +102,12 @@ class Scanner:
             self._abandon()
         except Unsure as unsure:
             self._abandon()
+            # Slots after the last recorded one, as `at` can be beyond slots that a frame has skipped.
             seen = self.places[-1].offset + 1 if self.places else 0
             self.opaque(seen, len(self.text), Kind.UNKNOWN, str(unsure))
 
     def _leave_body(self) -> bool:
-        """Leave the here-document whose end is reached; False at the end of the script."""
+        """Leave the here-document whose end is reached. Returns False at the end of the script."""
         frame = self.frames[-1]
         if isinstance(frame, Body):
             self.frames.pop()
@@ -116,7 +123,7 @@ class Scanner:
             if isinstance(frame, Commands):
                 frame.abandon(self)
 
-    # What frames do
+    # Operations of frames
 
     def push(self, frame: Frame) -> None:
         if len(self.frames) >= DEEPEST:
@@ -124,7 +131,7 @@ class Scanner:
         self.frames.append(frame)
 
     def record(self, kind: Kind, place: Place | None = None) -> int:
-        """Record the slot at `at` and step over it; gives the place's index."""
+        """Record the slot at `at`, step over it, and return the index of its place."""
         given = place or Place(kind)
         self.places.append(
             evolve(
@@ -140,11 +147,11 @@ class Scanner:
         return len(self.places) - 1
 
     def change(self, index: int, **changes: bool) -> None:
-        """Set flags of a place."""
+        """Set flags of a recorded place."""
         self.places[index] = evolve(self.places[index], **changes)  # type: ignore[arg-type]
 
     def opaque(self, start: int, end: int, kind: Kind, reason: str = "") -> None:
-        """Record the slots of a text whose inside is not looked into."""
+        """Record the slots of a text that is not parsed, and step over the text."""
         at = self.text.find("\0", start, end)
         while at >= 0:
             self.at = at
@@ -156,7 +163,7 @@ class Scanner:
     def verbatim(
         self, end: int, kind: Kind, heredocs: tuple[Heredoc, ...] = (), operand: bool = False
     ) -> range:
-        """Record the slots of a text without any structure, up to `end`."""
+        """Record the slots of a text without structure, and step over it. Returns the range of their indexes."""
         first = len(self.places)
         at = self.text.find("\0", self.at, end)
         while at >= 0:
@@ -167,7 +174,8 @@ class Scanner:
         return range(first, len(self.places))
 
     def skip(self, run: re.Pattern[str]) -> bool:
-        """Step over what `run` matches, which must not be a line end that a here-document waits for."""
+        """Step over a match of `run`. Raises `Unsure` if it contains a line end while a here-document's body is
+        due."""
         match = run.match(self.text, self.at, self.end)
         if match is None:
             return False
@@ -185,7 +193,7 @@ class Scanner:
         return self.text[at] if at < self.end else ""
 
     def escape(self) -> None:
-        """A backslash, inside of quotes or not, and the character after it."""
+        """Step over a backslash and the character after it, inside or outside of quotes."""
         self.no_line_end(self.at, min(self.at + 2, self.end))
         self.at += 1
         if self.peek(0) == "\0":
@@ -194,7 +202,7 @@ class Scanner:
             self.at += 1
 
     def single(self, kind: Kind, *, operand: bool = False) -> range:
-        """From a `'` to the next."""
+        """Read single quotes, from `'` to the next `'`. Returns the indexes of their slots."""
         stop = self.text.find("'", self.at + 1, self.end)
         stop = self.end if stop < 0 else stop
         self.no_line_end(self.at, stop)
@@ -204,7 +212,7 @@ class Scanner:
         return found
 
     def backtick(self) -> None:
-        """From a backtick to the next that is not escaped: no shell looks at quotes on the way."""
+        """Read from a backtick to the next unescaped one. No shell heeds quotes in between."""
         start = at = self.at + 1
         while at < self.end and self.text[at] != "`":
             at += 2 if self.text[at] == "\\" else 1
@@ -214,7 +222,8 @@ class Scanner:
         self.at = min(stop + 1, self.end)
 
     def dollar(self, *, quoted: bool) -> None:
-        """A dollar sign and what it begins. `quoted`: `'` and `"` after it are ordinary."""
+        """Read a dollar sign and the construct that it begins. With `quoted`, `'` and `"` after it are ordinary
+        characters."""
         char = self.peek()
         if char == "(":
             self._substitution()
@@ -260,7 +269,7 @@ class Scanner:
         self.push(Parameter(quoted, operand=match[2] is not None and match[3] is not None and not match[1]))
 
     def _ansi(self) -> None:
-        """`$'…'`: bash reads escapes in it, for others it is a dollar sign and single quotes."""
+        """Read `$'…'`: bash resolves escapes in it; to other shells it is a dollar sign and single quotes."""
         self.at += 1
         while self.at < self.end and self.peek(0) != "'":
             if self.peek(0) == "\0":
@@ -274,7 +283,7 @@ class Scanner:
         self.at = min(self.at + 1, self.end)
 
     def enter_body(self, heredoc: Heredoc, after: int) -> None:
-        """Read the body of a here-document."""
+        """Enter the body of a here-document."""
         self.at = heredoc.start
         if heredoc.raw:
             self.verbatim(heredoc.end, Kind.RAW_HEREDOC, (*self.bodies, heredoc))
@@ -289,13 +298,13 @@ class Scanner:
         self.push(Double(owner))
 
     def arithmetic(self) -> None:
-        """`((` as a command."""
+        """Enter a `((` command."""
         self.at += 2
         self.push(Arithmetic(command=True))
 
 
 def _touched(text: str, at: int) -> Kind | None:
-    """What a `$` or a backslash directly before a slot makes of it, wherever it stands."""
+    """Return the kind of a slot that a `$` or a backslash directly before it affects, None if none does."""
     start = at
     while start and text[start - 1].isascii() and (text[start - 1].isalnum() or text[start - 1] == "_"):
         start -= 1

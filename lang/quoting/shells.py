@@ -1,4 +1,4 @@
-"""Which shells read a script as POSIX says."""
+"""The shells that read a script as POSIX specifies."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from typing import Final
 
 SH_LIKE: Final = frozenset("sh bash dash ash ksh mksh".split())
-"""Shells that all read what the scanner is sure of alike. zsh expands other things in words, fish and others have
-quotes of their own."""
+"""Shells that read alike every text the scanner is sure of. zsh expands more in words; fish and others quote
+differently."""
 
 _COMMAND_OPTION: Final = re.compile(r"-[A-Za-z]*c[A-Za-z]*")
 _TAKES_ARGUMENT: Final = re.compile(r"[-+][A-Za-z]*[oO]")
 
 
 def is_sh_like(shell: tuple[str, ...]) -> bool:
-    """Whether a command that gets the script as its last argument is a sh-like shell with `-c`.
+    """Tell whether a command that gets the script as its last argument is an sh-like shell with `-c`.
 
-    `env` and `busybox` may stand before it. Anything else that is no option makes it another program: it may do
-    with the script what it likes."""
+    `env` and `busybox` may precede the shell. Any other argument that isn't an option makes it a command whose use
+    of the script is unknown."""
     words = [*shell]
     if words and _base(words[0]) in ("env", "busybox"):
         del words[0]

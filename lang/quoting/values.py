@@ -1,26 +1,27 @@
-"""How a value is written at a place, so that it arrives as exactly that text, or that it cannot be.
+"""Write a value at a place so that the program gets exactly that text, or refuse it.
 
-What is stricter than the table of the spec's section 11, each because a value would not arrive as it is:
-- a word that touches `$NAME` before it is quoted; in double quotes it is set apart by `""`, and in a here-document
-  refused, if it would go on with the name, or is empty and lets the text after it do so; after a lone `$` or a
-  backslash every value is refused
-- a plain word is quoted where a shell does more with it: after `~` or in `[…]` (expansions), with `..` after `{`,
-  glued to text in command position, beginning with `%` (a job of bash) or, as the script's first character, with
-  `-` or `+` (an option of the shell), in `[[ … ]]`, and everywhere if the script has aliases
-- a list is refused where exactly one word is read: as target of a redirection, in `case`, `for NAME`, `[[ … ]]`
-- arithmetic takes numbers only: `a-b` and names are expressions; `${…}` takes letters, digits, `_` and `.` where
-  there is no operator like `:-` before
-- what bash evaluates even in quotes takes plain words only: `[[ … -eq … ]]`, array subscripts, the target of `>&`
-  (expanded twice), assignments to `PS4`, `RANDOM` and the like; arguments of `declare`, `export`, … in scripts with
-  arrays (a text in parentheses is a list of code to it), and everything in scripts with integers or references
-- a line end is refused between `<<EOF` and the next line; in a here-document all lines that values make are compared
-  with the delimiter; `<<-` refuses values with tabs that it would drop; in `$(…)` of a here-document bash drops a
-  backslash before a line end even in single quotes, and doubles U+0001 in a here-document in `$(…)`
-- NUL and what isn't Unicode text are refused
+Rules beyond the table of the language spec, section 11; without each of them some value would be changed:
 
-Programs and builtins get their values exactly; what they do with them is theirs (`eval`, `test -v`, `printf -v`,
-`unset` evaluate), and so is what the script does with a variable later: in bash `$((X))` evaluates the text in `X`.
-The locale's encoding is taken to be UTF-8 or one byte per character.
+- A word that touches a preceding `$NAME` is quoted. If the value would continue the name, or is empty and lets the
+  text after it do so, `""` separates it in double quotes, and a here-document refuses it. After a lone `$` or a
+  backslash every value is refused.
+- A plain word is quoted where a shell gives it more meaning: after `~` or in `[…]` (expansions), with `..` after
+  `{`, glued to text in command position, beginning with `%` (a job of bash) or, as the script's first character,
+  with `-` or `+` (an option of the shell), in `[[ … ]]`, and everywhere if the script has aliases.
+- A list is refused where exactly one word is read: the target of a redirection, in `case`, `for NAME`, `[[ … ]]`.
+- Arithmetic takes numbers only, as `a-b` and names are expressions. `${…}` takes letters, digits, `_` and `.` before
+  an operator like `:-`.
+- Places that bash evaluates even in quotes take plain words only: `[[ … -eq … ]]`, array subscripts, the target of
+  `>&` (expanded twice), assignments to `PS4`, `RANDOM` and the like; arguments of `declare`, `export`, … in scripts
+  with arrays (text in parentheses is a list of code to it); and every place in scripts with integers or references.
+- A line end is refused between `<<EOF` and the next line. In a here-document all lines with values are compared with
+  the delimiter. `<<-` refuses values with tabs that it would drop. In `$(…)` of a here-document bash drops a
+  backslash before a line end even in single quotes, and it doubles U+0001 in a here-document in `$(…)`.
+- NUL and text that isn't Unicode are refused.
+
+Programs and builtins get their values exactly; how they use them is their business (`eval`, `test -v`, `printf
+-v`, `unset` evaluate them), as is the script's later use of a variable: in bash `$((X))` evaluates the text in
+`X`. The locale's encoding is assumed to be UTF-8 or one byte per character.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _SHELL_TEXT: Final = frozenset((Kind.BACKTICK, Kind.UNKNOWN, Kind.SHELL))
 
 
 class Refused(Exception):
-    """The value has no way to be written there. The text is the reason."""
+    """A value that can't be written at its place. The message is the reason."""
 
 
 def takes_list(place: Place) -> bool:
@@ -57,12 +58,12 @@ def takes_list(place: Place) -> bool:
 
 
 def is_plain(value: str) -> bool:
-    """Whether a value means itself in every part of a script."""
+    """Tell whether a value means itself in every part of a script."""
     return PLAIN.fullmatch(value) is not None and value not in RESERVED
 
 
 def written(value: str, place: Place) -> str:
-    """The value as text of the script. Raises `Refused`."""
+    """Return the value as text of the script. Raises `Refused`."""
     if "\0" in value:
         raise Refused("no argument can have a NUL character")
     if any("\ud800" <= char <= "\udfff" for char in value):

@@ -1,4 +1,4 @@
-"""The word of a command that is being read."""
+"""The word that is being read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=")
 
 
 class Word:
-    """Where it starts (-1 before its first part), how many parts it has, whether it is literal text all through, and
-    its slots by their indexes.
+    """The state of a word.
 
-    What is more than text in it: `braces` and `tilde` are open, `brackets` counts open ones, in a `subscript` they
-    are those of an array; `bracketed` says that there have been any."""
+    `start` is its offset, -1 before its first part; `parts` the number of its parts; `literal` says that all of
+    them are plain text; `slots` are the indexes of its places. `braces` and `tilde` say that one is open;
+    `brackets` counts open brackets, which are an array's if `subscript`; `bracketed` says that a bracket has
+    occurred."""
 
     __slots__ = (
         "_target",
@@ -42,22 +43,23 @@ class Word:
         self.braces = self.tilde = self.bracketed = self.subscript = False
 
     def add(self, at: int, *, literal: bool = True) -> None:
-        """Another part, which starts at `at`."""
+        """Add a part that starts at `at`."""
         if self.start < 0:
             self.start = at
         self.parts += 1
         self.literal = self.literal and literal
 
     def target(self, text: str, at: int) -> str:
-        """The variable of an assignment, which ends at or before `at`; empty if the word is none. It is looked for
-        once, at the first slot."""
+        """Return the variable of an assignment that ends at or before `at`, "" if the word is none.
+
+        The first call, at the word's first slot, decides."""
         if self._target is None:
             match = _ASSIGNMENT.match(text, self.start, at) if self.start >= 0 else None
             self._target = match[1] if match else ""
         return self._target
 
     def special(self, text: str, at: int, *, item: bool) -> None:
-        """One of `~`, `{`, `[` and `]`. `item`: the word is an item of an array."""
+        """Add one of `~`, `{`, `[` and `]`. `item` says that the word is an item of an array."""
         self.add(at)
         match text[at]:
             case "~":

@@ -1,4 +1,4 @@
-"""Commands: as much of the shell's grammar as tells where words, comments and bodies begin and end."""
+"""Commands: as much of the shell grammar as finds the bounds of words, comments and bodies."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Commands:
-    """A list of commands: the script, or the inside of `$(…)` or `<(…)`. Subshells, `case` and arrays that are open
-    in it are on `opens`, with the state to go back to.
+    """A list of commands: the script, or the inside of `$(…)` or `<(…)`.
 
-    `pending` are here-documents of this line, `queue` those whose bodies come next. `redirect` is the operator whose
-    target comes next, or empty. `fresh`: no pattern has begun. `tests` are the slots of a `[[`, `evaluating` says
-    that bash evaluates its words. `command` is the name of the command, if it is literal."""
+    `opens` is the stack of open subshells, `case`s and arrays, each with the state to return to. `pending` are
+    here-documents of the current line, `queue` those whose bodies come next. `redirect` is the operator whose
+    target comes next, or "". `fresh` says that no pattern has begun. `tests` are the slots of a `[[`, and
+    `evaluating` says that bash evaluates its words. `command` is the command's name, None unless literal."""
 
     __slots__ = (
         "command",
@@ -68,7 +68,7 @@ class Commands:
         scanner.at = match.end()
 
     def abandon(self, scanner: Scanner) -> None:
-        """End what is open as strictly as can be."""
+        """Close all open constructs with the strictest interpretation."""
         for index in self.word.slots:
             scanner.change(index, glued=self.word.parts > 1, forced=True)
         self.evaluating = True
@@ -77,7 +77,7 @@ class Commands:
     # Words
 
     def quoted_slot(self, scanner: Scanner, index: int) -> None:
-        """A slot in quotes that belong to the word."""
+        """Flag a slot inside quotes that belong to the word."""
         if self.state is State.TEST:
             self.tests.append(index)
         if self.word.subscript or self._evaluates(scanner):
@@ -89,7 +89,7 @@ class Commands:
         return self.state is State.ARGUMENTS and self.command in DECLARING and not self.redirect
 
     def _evaluates(self, scanner: Scanner) -> bool:
-        """Whether the word's value is code to a shell: bash expands the target of `>&` twice."""
+        """Tell whether a shell evaluates the word's value as code. Bash expands the target of `>&` twice."""
         return self.redirect in (">&", "<&") or self.word.target(scanner.text, scanner.at) in EVALUATED
 
     def _slot(self, scanner: Scanner) -> None:
@@ -115,7 +115,8 @@ class Commands:
             self.tests.append(index)
 
     def end_word(self, scanner: Scanner, *, redirected: bool = False, forced: bool = False) -> None:
-        """What is known at the end of a word: whether its slots are glued, or a redirection touches it."""
+        """End the word, and flag its slots with what is known only there: whether other text is glued to them, and
+        whether a redirection touches the word."""
         if self.word.start < 0:
             return
         word = scanner.text[self.word.start : scanner.at] if self.word.literal else None
@@ -126,6 +127,7 @@ class Commands:
             scanner.change(index, glued=glued, redirected=redirected, forced=place.forced or forced)
         start = self.word.start
         self.word = Word()
+        # A number that touches a redirection is a file descriptor, not a word.
         if redirected and word is not None and word.isdigit():
             return
         if self.redirect:
@@ -134,7 +136,7 @@ class Commands:
             self._advance(scanner, word, start)
 
     def _advance(self, scanner: Scanner, word: str | None, start: int) -> None:
-        """Go on behind a word."""
+        """Move to the state after a word."""
         match self.state:
             case State.COMMAND | State.PREFIX:
                 self._first(scanner, word, start)
@@ -165,6 +167,7 @@ class Commands:
 
     def _first(self, scanner: Scanner, word: str | None, start: int) -> None:
         reserved = self.state is State.COMMAND
+        # A command follows these words, so the state stays.
         if reserved and word in NEXT:
             return
         if reserved and word == "esac":
@@ -257,12 +260,12 @@ class Commands:
         scanner.verbatim(match.end() if match else scanner.end, Kind.COMMENT)
 
     def _special(self, scanner: Scanner) -> None:
-        """`~`, `[`, `]` and `{`, which shells expand."""
+        """Read `~`, `[`, `]` or `{`, which shells expand."""
         self.word.special(scanner.text, scanner.at, item=self.state is State.ARRAY)
         scanner.at += 1
 
     def _separator(self, scanner: Scanner) -> None:
-        """`;`, `;;`, `;&`."""
+        """Read `;`, or the end of a `case` branch: `;;`, `;&`, `;;&`."""
         self.end_word(scanner)
         if scanner.peek() in (";", "&"):
             if not self.opens or self.opens[-1][0] != "case" or self.state not in LISTS:
@@ -276,7 +279,7 @@ class Commands:
         scanner.at += 1
 
     def _and(self, scanner: Scanner) -> None:
-        """`&` and `|`, once or twice."""
+        """Read `&` or `|`; the second of `&&` and `||` is read on its own."""
         self.end_word(scanner)
         char = scanner.text[scanner.at]
         if self.state is State.PATTERN and char == "|":
@@ -305,6 +308,7 @@ class Commands:
             return
         elif self.state is State.COMMAND:
             self.opens.append(("(", State.COMMAND))
+        # `NAME ()` is a function definition, and its body follows.
         elif self.state is State.ARGUMENTS and (match := grammar.FUNCTION.match(text, at, scanner.end)):
             self.state = State.COMMAND
             scanner.at = match.end()
@@ -314,7 +318,8 @@ class Commands:
         scanner.at += 1
 
     def _open_in_word(self, scanner: Scanner) -> None:
-        """`NAME()` and `NAME=(`; extended globs are bash's and ksh's own."""
+        """Read a parenthesis in a word: `NAME()` and `NAME=(`. Any other is an extended glob, which only bash and
+        ksh know."""
         text, start, at = scanner.text, self.word.start, scanner.at
         assignment = grammar.ASSIGNMENT.match(text, start, at)
         if assignment and assignment.end() == at and not self.redirect and self.state in LISTS:

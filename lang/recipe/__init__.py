@@ -1,14 +1,14 @@
-"""The recipe: what has to be made, as statements with values for each instance of a target.
+"""The recipe: what to build, as statements with values for each instance of a target.
 
-The expansion of the language and the Python API both record one; `compiler.lower.recipe` makes the graph of it.
-Nothing here is looked up or checked against the world: references are texts, `$X` in `env` stands as written.
+The expansion of the language and the Python API both record one; `compiler.lower.recipe` lowers it to a graph.
+Nothing is resolved yet: image references are texts, and `$X` in `env` is unexpanded.
 
     Recipe ── requested ──> Goal ── instances, one a platform ──> Instance ── state ──> State
                                                                      └── needs ──> Goal
-    State: a source (Scratch, Image, Directory, Git, …), another body's result (Built), what a statement makes
-    of the state before it (Step), or what it leaves in a mount (Mounted)
+    State: a source (Scratch, Image, Directory, Git, …), another body's result (Built), the result of a statement
+    on the state before it (Step), or the contents of a mount after a statement (Mounted)
 
-States are compared by identity: what is shared in the recipe is shared in the graph.
+States are compared by identity: a state that is shared in the recipe is shared in the graph.
 """
 
 from pybuild.lang.recipe.goals import (

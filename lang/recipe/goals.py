@@ -1,4 +1,4 @@
-"""What is asked for: instances of targets, one image each."""
+"""The requested instances of targets, one image each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Tag:
 
 @frozen(eq=False)
 class Output:
-    """`dest` is absolute, and keeps a trailing `/`. `always`: also when a statement failed."""
+    """Files to export. `dest` is absolute and keeps a trailing `/`. With `always` they are exported even if a
+    statement failed."""
 
     sources: tuple[Source, ...]
     dest: str
@@ -32,9 +33,9 @@ class Output:
 
 
 class Instance:
-    """One instance of a target for one platform. `body.state` is its file system and config.
+    """The instance of a target for one platform. `body.state` is its file system and config.
 
-    `outputs`, `tags` and `needs` fill while the body is recorded; `secrets` are the ids that its runs mount."""
+    `outputs`, `tags` and `needs` are filled while the body is recorded."""
 
     __slots__ = ("body", "goal", "needs", "outputs", "platform", "tags")
 
@@ -48,13 +49,13 @@ class Instance:
 
 
 def instance_title(name: str, axes: Iterable[tuple[str, str]]) -> str:
-    """`name`, or `name[axis=value,…]`, as it may be written on a command line."""
+    """Return `name`, or `name[axis=value,…]`: the instance as a command line selects it."""
     inside = ",".join(f"{axis}={_quoted(value)}" for axis, value in axes)
     return f"{name}[{inside}]" if inside else name
 
 
 def _quoted(value: str) -> str:
-    """The value of an axis, in double quotes where a comma or such a quote is in it."""
+    """Quote an axis value with double quotes if it contains a comma or a double quote."""
     if "," not in value and '"' not in value:
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
@@ -62,10 +63,10 @@ def _quoted(value: str) -> str:
 
 
 class Goal:
-    """An instance of a target for all platforms that it is asked for: one image, an index if they are several.
+    """An instance of a target on all its platforms: one image, or an index for several platforms.
 
-    `axes` are its values as texts; `name` is the target's, for one of a module `module.target`. `kind` is `target`
-    or `test`. `span` is the header's."""
+    `axes` are the axis values as text. `name` is the target's name, or `module.target` for a target of a module.
+    `kind` is `target` or `test`. `span` is the target's header."""
 
     __slots__ = ("axes", "doc", "instances", "kind", "name", "span")
 
@@ -86,7 +87,7 @@ class Goal:
 
 @frozen
 class Given:
-    """The value of a param, as text, and where it comes from (`default`, `-p`, a file's name, …)."""
+    """The value of a param as text, and its origin (`default`, `-p`, a file name, …)."""
 
     value: str
     origin: str
@@ -94,10 +95,13 @@ class Given:
 
 @frozen(eq=False)
 class Recipe:
-    """`requested` are the goals that were asked for, in order; `needed` those that their gates ask for besides.
-    `params` are the root file's that were read. `reads` are digests of files that the expansion read, by name;
-    `modules` those of the module texts; `vcs` what was asked of the repository. `skipped` are titles of targets that
-    were left out because of params that are not set, with these: only where every target was asked for."""
+    """All goals of a build, and the inputs that the expansion read.
+
+    `requested` are the goals that were asked for, in order; `needed` are further goals that they gate on
+    (`needs`). `params` are the root file's params that were read. `reads` holds the digests of files read by the
+    expansion, by name; `modules` those of module texts; `vcs` the answers about the repository. `skipped` pairs
+    the titles of targets left out with the unset params that they need; only a build of all targets leaves any
+    out."""
 
     requested: tuple[Goal, ...]
     needed: tuple[Goal, ...]

@@ -1,4 +1,4 @@
-"""Run options: what `with` gives to the runs in it."""
+"""Run options: the mounts, variables and limits that `with` applies to the runs in its block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @frozen
 class CacheMount:
-    """`uid` or `gid` None is the user's in force. `mode` are permission bits."""
+    """A cache directory at `path`. `uid` and `gid` None stand for the current user. `mode` are permission bits."""
 
     path: str
     id: str
@@ -29,7 +29,9 @@ class CacheMount:
 
 @frozen
 class BindMount:
-    """What a writable one is left with is dropped, unless it is `kept`: then it is the state `Mounted`."""
+    """The subtree `path` of a state, mounted at `at`.
+
+    Writes to a writable mount (`rw`) are discarded, unless it is `kept`: then they make the state `Mounted`."""
 
     state: State
     at: str
@@ -41,7 +43,7 @@ class BindMount:
 
 @frozen
 class SecretMount:
-    """A file at `at`, or the variable `env`; one of them is ""."""
+    """A secret as a file at `at` or as the variable `env`; the other of the two is ""."""
 
     id: str
     at: str
@@ -56,7 +58,7 @@ class SecretMount:
 
 @frozen
 class AgentMount:
-    """`at` "" is a path of its own."""
+    """The socket of an SSH agent. An empty `at` stands for the default path."""
 
     id: str
     at: str
@@ -66,7 +68,7 @@ class AgentMount:
 
 @frozen
 class TmpfsMount:
-    """`size` in bytes, 0 for no limit."""
+    """An empty file system in memory. `size` is in bytes, 0 for no limit."""
 
     path: str
     size: int
@@ -90,7 +92,7 @@ class RunWorkdir:
 
 @frozen
 class Network:
-    """`sandbox`, `none` or `host`."""
+    """The network of a run. `mode` is `sandbox`, `none` or `host`."""
 
     mode: str
     span: Span | None = field(default=None, eq=False, repr=False)
@@ -116,7 +118,7 @@ class ExtraHost:
 
 @frozen
 class Limits:
-    """`memory` in bytes; 0 is no limit of that kind."""
+    """Resource limits. `memory` is in bytes; 0 means no limit of that kind."""
 
     memory: int
     cpus: int

@@ -1,4 +1,4 @@
-"""Statements with their values."""
+"""Statements of a body, with their values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 @frozen
 class Run:
-    """`lines` is the script; `block` says that it is a block, of which one that starts with `#!` is executed as a
-    file. `options` in force, from the outermost block inwards: the later one wins on one path or name."""
+    """A shell script.
+
+    `block` is set for the block form, whose script is executed as a file if it starts with `#!`. `options` are the
+    run options in force, outermost block first: of two for one path or name, the later one wins."""
 
     script: Script
     block: bool
@@ -33,8 +35,9 @@ class Exec:
 
 @frozen
 class Call:
-    """A program that runs a function of the build module: `args` start it, `title` is what progress and history call
-    it. `lines` tells it where its parts stand in the user's files; it decides about nothing else."""
+    """A run of a function of the build module. `args` is the command line, `title` the name in progress and history.
+
+    `lines` maps parts of the function to lines of the user's files. It affects messages only."""
 
     title: str
     args: tuple[str, ...]
@@ -43,12 +46,12 @@ class Call:
 
 
 KEEP: Final = "keep"
-"""An owner of copies: files stay with the owners that they have."""
+"""The value of `Copy.owner` that keeps the owners of the files."""
 
 
 @frozen
 class Source:
-    """A path or pattern to copy. `span` is its text's."""
+    """A path or pattern to copy. `span` is the place of its text."""
 
     path: str
     span: Span | None = field(default=None, eq=False, repr=False)
@@ -56,8 +59,9 @@ class Source:
 
 @frozen
 class Copy:
-    """`source` is the state that `sources` are relative to. `owner` is `user[:group]`, or KEEP for that of each file;
-    `mode` None keeps."""
+    """A copy of files. `sources` are relative to the state `source`.
+
+    `owner` is `user[:group]`, or KEEP to keep each file's owner; `mode` None keeps each file's mode."""
 
     sources: tuple[Source, ...]
     source: State
@@ -132,7 +136,7 @@ class Annotations:
 
 @frozen
 class Expose:
-    """`PORT/tcp` or `PORT/udp`."""
+    """Ports of the image, each `PORT/tcp` or `PORT/udp`."""
 
     ports: tuple[str, ...]
 
@@ -159,7 +163,8 @@ class Cmd:
 
 @frozen
 class Healthcheck:
-    """`args` None is `"none"`. Times in nanoseconds; None is left out of the config."""
+    """The health check of the image. `args` None stands for `"none"`, which disables it. Times are in nanoseconds;
+    a field that is None is left out of the config."""
 
     args: tuple[str, ...] | None
     interval: int | None = None
@@ -194,8 +199,8 @@ Statement = (
 
 
 SHELL: Final = ("/bin/sh", "-e", "-c")
-"""What runs a script where nothing says otherwise."""
+"""The default shell of a script."""
 
 
 LINES: Final = "PYBUILD_CALL_LINES"
-"""The variable that the program of a `Call` finds `Call.lines` in."""
+"""The environment variable that passes `Call.lines` to the program of a `Call`."""

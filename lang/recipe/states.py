@@ -1,6 +1,5 @@
-"""States: what a file system and its image config are made of. Compared by identity: what is shared in the
-recipe is shared in the graph.
-"""
+"""States: file systems with an image config. They are compared by identity: a state that is shared in the recipe
+is shared in the graph."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class State:
-    """`span` is the expression or statement that it comes from; None where no text says it."""
+    """Base class. `span` is the expression or statement that the state comes from, None if it has no source text."""
 
     span: Span | None
 
@@ -29,7 +28,7 @@ class Scratch(State):
 
 @frozen(eq=False)
 class Image(State):
-    """An image of a registry. `ref` is as written; `platform` (`os/arch[/variant]`) is written out."""
+    """An image of a registry. `ref` is as written; `platform` is `os/arch[/variant]`."""
 
     ref: str
     platform: str
@@ -39,8 +38,8 @@ class Image(State):
 class Directory(State):
     """A directory of this machine: the context of a module, or a `local` source.
 
-    `path` is absolute; `name` is the local source's name in the graph, the same for the same directory and patterns;
-    `exclude` holds patterns of .dockerignore, `include` (all, if empty) likewise."""
+    `path` is absolute; `name` is the local source's name in the graph, equal for equal directories and patterns;
+    `exclude` and `include` hold patterns in the syntax of .dockerignore (an empty `include` means all files)."""
 
     path: str
     name: str
@@ -50,8 +49,8 @@ class Directory(State):
 
 @frozen(eq=False)
 class Git(State):
-    """`checksum` is the commit that it must be ("" if none is known). `token`, `header` and `ssh` name secrets and
-    an agent."""
+    """A Git repository. `checksum` is the expected commit, "" if unknown. `token` and `header` are secret ids,
+    `ssh` is the id of an agent."""
 
     url: str
     ref: str
@@ -66,7 +65,8 @@ class Git(State):
 
 @frozen(eq=False)
 class Http(State):
-    """`sha256` is 64 hexadecimal digits or "". `auth` names a secret. `strip` counts components, with `unpack`."""
+    """A file from a URL. `sha256` is 64 hexadecimal digits or "". `auth` is a secret id. `strip` is the number of
+    leading path components to drop with `unpack`."""
 
     url: str
     sha256: str = ""
@@ -79,7 +79,7 @@ class Http(State):
 
 @frozen(eq=False)
 class Layout(State):
-    """An image of an OCI layout: an absolute path, perhaps with `:TAG` and `@DIGEST`."""
+    """An image of an OCI layout: an absolute path, optionally with `:TAG` and `@DIGEST`."""
 
     path: str
     platform: str
@@ -87,15 +87,15 @@ class Layout(State):
 
 @frozen(eq=False)
 class Host(State):
-    """Commands of this machine with their libraries."""
+    """Programs of this machine with the libraries that they load."""
 
     commands: tuple[str, ...]
 
 
 @frozen(eq=False)
 class Files(State):
-    """Files of the build's own: paths without a slash at their beginning, bytes, permission bits. `name` says what
-    they are."""
+    """Files with contents known to the build: (path without a leading slash, bytes, permission bits). `name`
+    describes them in progress."""
 
     name: str
     files: tuple[tuple[str, bytes, int], ...]
@@ -103,8 +103,10 @@ class Files(State):
 
 @frozen(eq=False)
 class Dockerfile(State):
-    """A stage of a Dockerfile. `text` is its bytes, `name` how messages call it, `ignore` those of its own ignore
-    file (None: it has none); `context` is the main context."""
+    """A stage of a Dockerfile.
+
+    `text` is its bytes and `name` its name in messages. `ignore` is the text of its own ignore file, None if it
+    has none. `context` is the main context."""
 
     text: bytes
     name: str
@@ -118,8 +120,8 @@ class Dockerfile(State):
 
 @frozen(eq=False)
 class Frontend(State):
-    """What the frontend of an image makes: `ref` is the image as written, `options` are its attributes, `inputs` the
-    states that it is given by name."""
+    """The result of a frontend image. `ref` is the image as written, `options` are the frontend's attributes,
+    `inputs` the states passed to it by name."""
 
     ref: str
     platform: str
@@ -139,10 +141,10 @@ class Diff(State):
 
 
 class Body:
-    """What a body comes to: the body of an instance or of a state function with its arguments.
+    """The result of one evaluated body: of a target instance, or of a state function with its arguments.
 
-    `title` is what progress calls it, with the platform where it isn't the builder's. `state` is set once, when the
-    body has been recorded: others refer to the body before that."""
+    `title` is its name in progress, with the platform if that isn't the builder's. `state` is set once, when the
+    body has been recorded; other bodies can refer to it earlier than that."""
 
     __slots__ = ("platform", "state", "title")
 
@@ -164,8 +166,8 @@ class Built(State):
 
 @frozen(eq=False)
 class Start(State):
-    """`from`: what a body starts with. Its steps run as `platform`, and `body` is theirs; an inherited `cmd` goes
-    when an `entrypoint` is set."""
+    """The start of a body (`from`). Its steps run as `platform` and belong to `body`. An inherited `cmd` is
+    dropped when an `entrypoint` is set."""
 
     base: State
     platform: str
@@ -174,7 +176,7 @@ class Start(State):
 
 @frozen(eq=False)
 class Step(State):
-    """What `statement` makes of the state `before` it; it stands in `body`."""
+    """The result of `statement` on the state `before`. `body` is the body that contains the statement."""
 
     before: State
     statement: Statement
@@ -183,7 +185,7 @@ class Step(State):
 
 @frozen(eq=False)
 class Mounted(State):
-    """What the mount at `at` holds after `step`, whose statement keeps it (`BindMount.kept`)."""
+    """The contents of the mount at `at` after `step`, whose statement keeps the mount (`BindMount.kept`)."""
 
     step: Step
     at: str

@@ -1,4 +1,4 @@
-"""Text with what has to be put into it: values in scripts, variables in the values of `env`."""
+"""Text with parts to be filled in: values in scripts, variables in the values of `env`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pybuild.lang.source import Span
 
 @frozen
 class Splice:
-    """A value in a script: a text or a list of texts, quoted for the place it stands in, unless `raw`."""
+    """A value in a script: a text or a list of texts. It is quoted for its place in the script, unless `raw`."""
 
     value: str | tuple[str, ...]
     raw: bool = False
@@ -21,7 +21,7 @@ Script = tuple["str | Splice", ...]
 
 @frozen
 class Variable:
-    """`$NAME` in a value that expands against the image environment; `text` is how it is written."""
+    """`$NAME` in a value, which expands to the image's environment variable; `text` is the reference as written."""
 
     name: str
     text: str
@@ -29,4 +29,4 @@ class Variable:
 
 
 Template = tuple["str | Variable", ...]
-"""Literal pieces and variables."""
+"""Literal text and variables, in order."""

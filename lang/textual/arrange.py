@@ -1,4 +1,4 @@
-"""The order in which messages about a program are shown, and how many."""
+"""The order of the messages about a program, and their number."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ MOST_ERRORS: Final = 20
 
 
 def arranged(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """By position, files in the order in which they first occur, each message once, at most 20 errors: the last one
-    that is shown says how many more there are. Messages without a place come first."""
+    """Return the messages sorted by place, each once, with at most 20 errors.
+
+    Files are in the order of their first message; messages without a place come first. The last error shown has a
+    note with the number of the dropped ones."""
     files: dict[str, int] = {}
     once: dict[tuple[int, int, int, str, str], Diagnostic] = {}
     for one in diagnostics:

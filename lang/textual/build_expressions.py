@@ -1,4 +1,4 @@
-"""The builders of expressions and types: for each rule of grammar.lark that makes a value, a function of its
+"""Builders of expressions and types: one function per rule of grammar.lark that makes a value, called with its
 parts."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def over(first: Any, last: Any) -> Span:
-    """From the start of one part to the end of another."""
+    """Return the span from the start of one part to the end of another."""
     a, b = first.span, last.span
     return Span(a.source, a.line, a.column, b.end_line, b.end_column)
 
@@ -211,4 +211,4 @@ GROWING: Final = frozenset(
         *("list_comp", "map", "map_comp", "interpolation", "type_of"),
     )
 )
-"""Builders of values that are one level deeper than their deepest part."""
+"""Builders of values that nest: one level deeper than their deepest part."""

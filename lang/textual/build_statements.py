@@ -1,6 +1,7 @@
-"""The builders of declarations and statements: for each rule of grammar.lark that makes one, a function of its parts.
+"""Builders of declarations and statements: one function per rule of grammar.lark, called with its parts.
 
-A list over several lines is in the making a chain of pairs (the one before, item), which the parser can go back on.
+While a list of several lines is being read, it is a chain of pairs (preceding chain, item): the parser can go back
+to an earlier state of it without a copy.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Body:
-    """The statements of a block, and the place of their end."""
+    """The statements of a block, and the place of its end."""
 
     __slots__ = ("span", "statements")
 
@@ -39,7 +40,7 @@ def unchained(chain: Any) -> tuple[Any, ...]:
 
 
 def _after(parts: Parts, sign: str) -> Any:
-    """The part that follows a word or sign of the rule; None where it isn't there."""
+    """Return the part that follows a word or sign of the rule, None if the rule's optional part is absent."""
     for index, part in enumerate(parts):
         if type(part) is Word and part.text == sign:
             return parts[index + 1]

@@ -1,6 +1,5 @@
-"""What the language has built in, as data: functions, sources, run options, options of statements, values
-(spec sections 9 and 10). The checker, the expansion, completion and the reference read these tables.
-"""
+"""The built-ins of the language as data: functions, sources, run options, options of statements, values (language
+spec, sections 9 and 10). The checker, the expansion, completion and the reference read these tables."""
 
 from __future__ import annotations
 
@@ -30,19 +29,21 @@ if TYPE_CHECKING:
     from typing import Final
 
 ANY: Final = Basic("any")
-"""Stands in signatures only: the function says what it takes."""
+"""A type for signatures only: the function itself checks its argument."""
 
 OWNER: Final = Basic("owner")
-"""Stands in signatures only: `"user[:group]"` in names or numbers, a str."""
+"""A type for signatures only: the text `"user[:group]"`, by name or number."""
 
 MODE: Final = Basic("mode")
-"""Stands in signatures only: an int, or a symbolic mode as a str."""
+"""A type for signatures only: an int, or a symbolic mode as a str."""
 
 
 @frozen
 class Parameter:
-    """`default` is source text, as documentation shows it; None means that an argument is required, "" that the
-    argument may be left out and then means nothing. `many` takes all positional arguments from here on."""
+    """A parameter of a signature.
+
+    `default` is source text, as the reference shows it; None means that the argument is required, "" that it is
+    optional without a default. `many` takes all positional arguments from here on."""
 
     name: str
     type: Type
@@ -52,9 +53,11 @@ class Parameter:
 
 @frozen
 class Signature:
-    """`kind` is `function`, `source` or `option`. `open` takes arguments of any name, each of type `open`
-    (`env(A="x")`). `root_only`: may stand in the root file only. `capability`: not in modules from outside the
-    project (E0902)."""
+    """The signature of a built-in.
+
+    `kind` is `function`, `source` or `option`. `open`, if set, is the type of arguments with arbitrary names
+    (`env(A="x")`). `root_only` built-ins may stand in the root file only, and those with `capability` not in
+    modules from outside the project (E0902)."""
 
     name: str
     kind: str
@@ -288,11 +291,12 @@ _FUNCTIONS: Final = (
 )
 
 FUNCTIONS: Final = {one.name: one for one in (*_SOURCES, *_FUNCTIONS)}
-"""Callables of expressions by name."""
+"""Functions and sources by name."""
 
 OPTIONS: Final = {one.name: one for one in _OPTIONS}
-"""Callables where an option is wanted: in `with`, in `auth=[…]` and arguments of type option. `host` is a source
-elsewhere, `env`, `user` and `workdir` are nothing else."""
+"""Run options and `auth` items by name, for places that take an option: `with`, `auth=[…]`, arguments of type option.
+
+`host` is a source everywhere else; `env`, `user` and `workdir` have no other meaning."""
 
 METHODS: Final = {
     "str": (
@@ -315,7 +319,7 @@ METHODS: Final = {
         ),
     ),
 }
-"""Methods by the kind of their value; those of str belong to all types whose values are strings."""
+"""Methods by the kind of their value; the `str` methods apply to all types whose values are strings."""
 
 MEMBERS: Final = {
     "platform": {"os": STR, "arch": STR, "variant": STR},
@@ -330,7 +334,7 @@ MEMBERS: Final = {
         "epoch": INT,
     },
 }
-"""Members that are no methods."""
+"""Attributes by the kind of their value."""
 
 VALUES: Final = {
     "scratch": STATE,
@@ -340,7 +344,7 @@ VALUES: Final = {
     "build_platform": PLATFORM,
     "vcs": Basic("vcs"),
 }
-"""Names that are bound everywhere and can't be bound again; `this` and `platform` in bodies only."""
+"""Names that are bound everywhere and can't be bound again. `this` and `platform` are bound in bodies only."""
 
 STATEMENTS: Final = {
     "from": (),
@@ -367,7 +371,7 @@ STATEMENTS: Final = {
         _P("retries", INT, "3"),
     ),
 }
-"""Named options of statements, in the order of the reference; other statements take none."""
+"""Options of statements, in the order of the reference. Other statements have none."""
 
 HARD_KEYWORDS: Final = frozenset("from to on as in for if elif else and or not with true false".split())
 TOP_KEYWORDS: Final = frozenset("use param let check ignore group default def target test".split())
@@ -377,9 +381,9 @@ SIMPLE_KEYWORDS: Final = frozenset(
 BODY_KEYWORDS: Final = SIMPLE_KEYWORDS | frozenset(
     "let check from run exec copy write mkdir remove symlink env label annotation output healthcheck return".split()
 )
-"""First words of statements; `if`, `for` and `with` are hard keywords besides."""
+"""First words of statements, besides the hard keywords `if`, `for` and `with`."""
 
 CONFIG_WORDS: Final = frozenset(
     "env label annotation user expose volume entrypoint cmd shell stop_signal".split()
 )
-"""Statements that make no op."""
+"""Statements that change the image config only and make no op."""

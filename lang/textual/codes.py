@@ -1,7 +1,8 @@
-"""The codes of messages about the language: a letter for the level, four digits, never used for anything else.
+"""The codes of messages about the language (language spec, section 16): a letter for the level and four digits, the
+first two of which are the group. A code is never reused.
 
-E errors, W warnings (lints, which `# pybuild: allow CODE` on the line above silences), R failures of a solve.
-The first two digits are the group. Spec section 16.
+E are errors, W are warnings (lints, which `# pybuild: allow CODE` on the line above silences), R are failures of a
+solve.
 """
 
 from __future__ import annotations
@@ -105,4 +106,4 @@ CODES: Final = {
     "R0004": "missing secret",
     "R0005": "timeout",
 }
-"""Every code and what it says, in a few words."""
+"""The meaning of every code, in a few words."""

@@ -1,7 +1,7 @@
-"""What the parser could go on with, in words: for every state of the tables a written phrase.
+"""The possible continuations at every state of the parser, in words.
 
-`PHRASES` has those of what has been seen of a rule; where none is written, `NOUNS` has what each next symbol is
-called.
+`PHRASES` has a phrase for what has been read of a rule. Where it has none, `NOUNS` names each possible next
+symbol.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NOUNS: Final = {
     **dict.fromkeys(("axes", "axis_for"), "`for`"),
     "axis_if": "`if`",
 }
-"""What messages call a symbol; a literal one is its own text in backticks."""
+"""Names of symbols in messages. A symbol that isn't listed is quoted in backticks."""
 
 PHRASES: Final = {
     "$root_start:": "a declaration",
@@ -148,12 +148,14 @@ PHRASES: Final = {
     "write: write to expr": "`:` and an indented block",
     "write: write to expr , opts": "`:` and an indented block",
 }
-"""By what has been seen of a rule, what is expected then."""
+"""The expected continuation, by the part of a rule that has been read."""
 
 
 class Situation:
-    """Where the parser stands: what has been `seen` of the rule it is in, the `symbols` that may come next, and the
-    index on the stack of the rule's first part."""
+    """The position of the parser.
+
+    `seen` are the rules it may be in, each with the part that has been read; `symbols` may come next; `start` is
+    the stack index of the first part of the rule."""
 
     __slots__ = ("seen", "start", "symbols")
 
@@ -164,7 +166,8 @@ class Situation:
 
     @property
     def phrase(self) -> str:
-        """Completes `expected …`."""
+        """A phrase that completes `expected …`."""
+        # The longest one is the most specific.
         for seen in sorted(self.seen, key=len, reverse=True):
             if seen in PHRASES:
                 return PHRASES[seen]
@@ -179,7 +182,7 @@ def _order(symbol: str) -> tuple[bool, bool, str]:
 
 
 def situation(states: Sequence[int]) -> Situation:
-    """What is open at a stack of states, once all is complete that can be."""
+    """Return the situation of a stack of states after all possible reductions."""
     stack = list(states)
     commas: set[str] = set()
     while True:
@@ -194,6 +197,7 @@ def situation(states: Sequence[int]) -> Situation:
             return Situation(
                 tuple(seen for seen, _ in items), tuple(sorted(symbols)), len(stack) - 1 - longest
             )
+        # A reduction leaves the list that a comma would continue; the message should still offer it.
         commas.update(symbol for _, symbol in items if symbol in (",", "|"))
         origin, size, _ = RULES[reductions[0]]
         if size:

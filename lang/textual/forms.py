@@ -1,9 +1,9 @@
-"""Checked strings (spec section 6): what a path, a reference of an image, a platform and a version look like.
+"""The forms of checked strings: paths, image references, platforms and versions (language spec, section 6).
 
 path      any text that isn't empty and has no NUL
-ref       [REGISTRY/]REPOSITORY[:TAG][@DIGEST], the grammar of distribution/reference
-platform  OS/ARCHITECTURE[/VARIANT], with the names that Go has, in small letters
-version   numbers with dots between them, and perhaps a pre-release: 3.12, 12.4.1, 1.0-rc1, 1.0.0-alpha.1
+ref       [REGISTRY/]REPOSITORY[:TAG][@DIGEST], as distribution/reference has it
+platform  OS/ARCHITECTURE[/VARIANT], with Go's names, in small letters
+version   numbers separated by dots, and an optional pre-release: 3.12, 12.4.1, 1.0-rc1, 1.0.0-alpha.1
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _VERSION: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za
 
 @frozen
 class Flaw:
-    """Why a text isn't what it should be, and what to do: `instead` is the text that is meant, if that is likely."""
+    """The reason why a text has not its form, and a remedy. `instead` is the text that is probably meant, or ""."""
 
     reason: str
     help: str = ""
@@ -66,7 +66,7 @@ class Flaw:
 
 
 def flaw(type: str, text: str) -> Flaw | None:
-    """What is wrong with a text as a `path`, `ref`, `platform` or `version`; None if nothing is."""
+    """Return what is wrong with a text as a `path`, `ref`, `platform` or `version`, None if nothing is."""
     return _CHECKS[type](text)
 
 
@@ -149,7 +149,7 @@ def _platform_shape(text: str, parts: list[str]) -> Flaw:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """The registry ("" for the default one) and the rest."""
+    """Split a name into the registry ("" for the default one) and the rest."""
     first, slash, rest = name.partition("/")
     if not slash or not (first == "localhost" or "." in first or ":" in first or first != first.lower()):
         return "", name

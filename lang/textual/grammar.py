@@ -1,7 +1,8 @@
-"""The parsing tables, made of grammar.lark by lark's LALR analysis: `python -m pybuild.lang.textual.grammar` writes
-tables.py and situations.py. Parsing itself needs the tables alone; building them takes lark a tenth of a second.
+"""Generate the parsing tables from grammar.lark: `python -m pybuild.lang.textual.grammar` writes tables.py and
+situations.py.
 
-A grammar with conflicts is refused.
+The analysis is lark's LALR analysis, which takes a tenth of a second; the parser needs the tables only. A grammar
+with conflicts is refused.
 """
 
 from __future__ import annotations
@@ -25,14 +26,13 @@ _NOTE = "Generated from grammar.lark by `python -m pybuild.lang.textual.grammar`
 
 @frozen
 class Tables:
-    """States are numbered from the start state, 0, on. Terminals have the names of `%declare`, or are their text.
+    """The tables. States are numbered from the start state, 0. Terminals have the names of `%declare`, or are their
+    text.
 
-    `actions`: by state, what to do at a terminal: the state it leads to, or `~rule` to reduce.
-    `gotos`: by state, where a nonterminal leads.
-    `rules`: nonterminal, size and the name of what builds its value; no name where the one value is the value.
-    `end`: the state that accepts.
-    `situations`: by state, what has been seen of rules that are not complete (`rule: seen …`) and what comes next.
-    """
+    `actions`: for each state, the action by terminal: the next state, or `~rule` to reduce. `gotos`: for each
+    state, the next state by nonterminal. `rules`: nonterminal, size and the name of the builder; no name if the
+    rule's only part is its value. `end`: the accepting state. `situations`: for each state, the parts read of
+    incomplete rules (`rule: seen …`) and the symbol that comes next."""
 
     actions: tuple[dict[str, int], ...]
     gotos: tuple[dict[str, int], ...]
@@ -50,7 +50,7 @@ class _NoLexer(Lexer):
 
 
 def lark_parser() -> Lark:
-    """Lark's own parser of the grammar, without a lexer. Raises GrammarError where the grammar has a conflict."""
+    """Return lark's parser of the grammar, without a lexer. Raises GrammarError if the grammar has a conflict."""
     text = (HERE / "grammar.lark").read_text()
     return Lark(text, parser="lalr", lexer=_NoLexer, keep_all_tokens=True, strict=True)
 
@@ -86,7 +86,7 @@ def tables() -> Tables:
 
 
 def _in_order(states: Any, start: Any) -> list[Any]:
-    """The states as a walk by sorted symbols meets them, whatever order lark has them in."""
+    """Return the states in the order of a breadth-first walk by sorted symbols: lark's own order is not stable."""
     found = {start: None}
     waiting = [start]
     for state in waiting:
@@ -116,7 +116,7 @@ def _situation(state: Any, words: dict[str, str]) -> tuple[tuple[str, str], ...]
 
 
 def sources() -> dict[str, str]:
-    """The generated modules by file name."""
+    """Return the text of the generated modules by file name."""
     made = tables()
     head = f'"""{_NOTE}"""\n\n# ruff: noqa\n# fmt: off\n\nfrom __future__ import annotations\n\n'
     rules = fill(" ".join(f"{rule!r},".replace(" ", "") for rule in made.rules), 110)
@@ -129,7 +129,7 @@ def sources() -> dict[str, str]:
 
 
 def _rows(name: str, table: tuple[dict[str, int], ...]) -> str:
-    """A table as source, each different row once."""
+    """Return a table as source, with equal rows written once."""
     rows = list(dict.fromkeys(tuple(row.items()) for row in table))
     numbers = {row: number for number, row in enumerate(rows)}
     text = "".join(f"    {dict(row)!r},\n" for row in rows)

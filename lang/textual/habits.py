@@ -1,4 +1,4 @@
-"""First words of lines of other languages, and what is written here instead."""
+"""First words of lines in other languages, with the form that this language has for them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from typing import Final
 
 LONGEST: Final = 60
-"""Characters of a line that a message repeats."""
+"""The most characters of a line that a message repeats."""
 
 _NO_COMMAND: Final = re.compile(r"[:{]$|^\w+\s*[-+*/%|&]=")
-"""Rows that are no command of a shell."""
+"""Lines that are no shell command."""
 
 _DEF: Final = "write `def NAME(PARAMETERS):`"
 _USE: Final = 'other files are modules: `use NAME`, or `use "./FILE.pybuild" as NAME`'
@@ -53,11 +53,12 @@ MEANT: Final[Mapping[str, str]] = {
     "variable": _PARAM,
     "while": "loops go over lists: `for NAME in LIST:`",
 }
-"""Help by the word in small letters."""
+"""Advice by the first word, in small letters."""
 
 
 def in_body(word: str, row: str) -> str:
-    """What is meant by a line of a body that starts with no statement; `row` is the line."""
+    """Return advice for a line of a body that starts with no statement. `row` is the line; "" if there is no
+    advice."""
     help = MEANT.get(word.lower(), "")
     if help or word.lower() in BODY or len(row) > LONGEST or _NO_COMMAND.search(row):
         return help
@@ -65,7 +66,7 @@ def in_body(word: str, row: str) -> str:
 
 
 def at_top(word: str, row: str) -> str:
-    """What is meant by a line of the top level that starts with no declaration."""
+    """Return advice for a line of the top level that starts with no declaration, "" if there is none."""
     if word.lower() in BODY:
         return (
             f"`{word.lower()}` stands in the body of a target: `target NAME:`, and its lines below, indented"

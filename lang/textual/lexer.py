@@ -1,8 +1,8 @@
-"""Text to logical lines of tokens (spec section 4).
+"""The lexer: text to logical lines of tokens (language spec, section 4).
 
-The lexer works row by row. What is open is on one stack: brackets, interpolations, and the strings and raw texts they
-stand in; the top says whether code or text is being read, so nothing recurses. A mistake becomes a `WRONG` token, and
-reading goes on behind it: one line's mistake costs that line.
+It works row by row. One stack holds everything that is open: brackets, interpolations, and the strings and raw
+texts around them; its top says whether code or text comes next, so nothing recurses. A mistake becomes a `WRONG`
+token, and the lexer goes on after it: a mistake costs its line only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+# `plain` is the fast path: a string without escapes, variables and interpolations.
 _TOKEN: Final = re.compile(
     r"""[ \t]*(?:
       (?P<plain>"[^"\\$]*+"(?!") | '[^'\\$]*+'(?!'))
@@ -49,20 +50,23 @@ _FLAG: Final = re.compile(r"--(?:mount|network|security|device)(?==)")
 """A flag of Dockerfile's RUN."""
 
 UNUSABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff]")
-"""Characters that no line may have, neither in strings nor in raw text."""
+"""Characters that are allowed nowhere, neither in strings nor in raw text."""
 
 _SOFT: Final = "|".join(sorted({*TOP, *BODY} - HARD))
 _ANEW: Final = re.compile(
     rf"[ \t]*(?:(?:{_SOFT})[ \t]+(?:(?!(?:{'|'.join(HARD)})\b)[A-Za-z_]|not[ \t]+(?!in\b)|[\"'])|from\b)"
 )
-"""A row that no bracket's content can have: it starts a line, and a bracket above it isn't closed."""
+"""A row that can't continue a bracket: it starts a line, so a bracket above it is unclosed."""
 _ANEW_IN_LIST: Final = re.compile(r"[ \t]*(?:(?:run|else)[ \t]*:[ \t]*$|(?:if|elif|for|with)\b[^{]*:[ \t]*$)")
-"""The same inside `(` and `[`, where no `:` can be."""
+"""More such rows, inside `(` and `[`, which can't contain a `:`."""
 
 
 def lexed(source: Source) -> Lexer:
-    """The lines of a source. Where a string of several lines never ends, it may be that an earlier one isn't closed
-    and took what is between them for its own: if that has declarations in it, it is the one that is wrong."""
+    """Return the lexer of a source after it has read all lines.
+
+    If a string of several lines has no end, perhaps an earlier one is unclosed, and the text between them was
+    taken for its own. If that text contains declarations, the source is read again with the earlier string as the
+    wrong one."""
     lexer = Lexer(source)
     lexer.read()
     if lexer.endless and lexer.swallowing is not None:
@@ -72,13 +76,14 @@ def lexed(source: Source) -> Lexer:
 
 
 class Lexer(Texts):
-    """`lines`, `comments` and `tabbed` (the tabs of indentations) of a source, filled by `read`."""
+    """The lexer of a source. `read` fills `lines`, `comments` and `tabbed` (the spans of tabs in indentation)."""
 
     def __init__(self, source: Source, unclosed: tuple[int, int] | None = None) -> None:
         super().__init__(source, unclosed)
         self.lines: list[Line] = []
         self.comments: list[tree.Comment] = []
         self.tabbed: list[Span] = []
+        # One search of the whole text saves a search per line in nearly every file.
         self._unusable = UNUSABLE.search(source.text.replace("\r\n", "\n")) is not None
 
     def read(self) -> None:
@@ -119,14 +124,15 @@ class Lexer(Texts):
             self._refuse_unusable(first)
 
     def _opens_raw(self) -> bool:
-        """Whether raw text follows: `write …:`, and `word:` where `word` is no statement, as `run:` may be meant."""
+        """Tell whether raw text follows: after `write …:`, and after `word:` if `word` is no statement (`run:` may
+        be meant)."""
         kinds = self.line.kinds
         if len(kinds) < 3 or kinds[-2] != ":":
             return False
         return kinds[0] == "write" or (len(kinds) == 3 and kinds[0] == "NAME")
 
     def _tokens(self) -> None:
-        """All tokens up to the end of the logical line, or of the raw text that is open."""
+        """Read all tokens up to the end of the logical line or of the open raw text."""
         goes_on = True
         while goes_on:
             if self.open and self.open[-1].text:
@@ -151,7 +157,8 @@ class Lexer(Texts):
     # Code
 
     def _read_code(self) -> bool:
-        """Tokens up to where text begins or goes on (True), or to the end of the logical line (False)."""
+        """Read tokens up to where text begins or continues (returns True) or to the end of the logical line
+        (False)."""
         kinds, values, source = self.line.kinds, self.line.values, self.source
         while True:
             found = _TOKEN.match(self.text, self.column)
@@ -222,6 +229,8 @@ class Lexer(Texts):
             self.word(sign, sign, start)
         else:
             self.wrong(syntax.wrong_bracket(self.span(start, start + 1), sign, top.word.span, top.kind))
+            # Some outer bracket has this sign: close it and all inside it. Else the sign is a wrong one for the
+            # innermost bracket.
             if self.brackets.get(_OPENERS[sign]):
                 while self.pop().kind != _OPENERS[sign]:
                     pass
@@ -242,7 +251,7 @@ class Lexer(Texts):
     _READ: Final = {"open": _opening, "close": _closing, "quote": _quote, "number": _number, "bad": _bad}
 
     def _end_row(self) -> bool:
-        """The row ends in code: whether the logical line goes on, in code or in text."""
+        """End a row in code. Returns whether the logical line goes on, in code or in text."""
         if self.outer is not None:
             outer = self.open[self.outer]
             while self.open[-1] is not outer:
@@ -263,7 +272,7 @@ class Lexer(Texts):
         return False
 
     def _starts_anew(self, row: str) -> bool:
-        """Whether `row` can't be inside the innermost open bracket."""
+        """Tell whether `row` can't be inside the innermost open bracket."""
         if _ANEW.match(row):
             return True
         return self.open[-1].kind != "{" and (
@@ -273,7 +282,7 @@ class Lexer(Texts):
     # Raw text
 
     def _run(self) -> None:
-        """What follows `run`."""
+        """Read what follows `run`."""
         text = self.text
         start = len(text) - len(text[self.column :].lstrip(" \t"))
         if text[start:].rstrip(" \t") == ":":
@@ -300,7 +309,7 @@ class Lexer(Texts):
         self.end_line()
 
     def _no_script(self, start: int) -> None:
-        """Text behind `run:`, and flags of Dockerfile's RUN; what belongs to them is passed over."""
+        """Report text after `run:` or a flag of Dockerfile's RUN, and skip the lines that belong to it."""
         text, flag = self.text, _FLAG.match(self.text, start)
         if flag:
             self.wrong(syntax.run_flag(self.span(start, flag.end()), flag.group()))
@@ -319,7 +328,7 @@ class Lexer(Texts):
             self.row += 1
 
     def _block(self) -> None:
-        """The raw block that starts at this row."""
+        """Read the raw block that starts at this row."""
         margin = -1
         last = self.row
         for row in range(self.row, len(self.rows)):

@@ -1,4 +1,4 @@
-"""What a program offers, as `pybuild list` shows it: told from the text alone, without values."""
+"""The contents of a program as `pybuild list` shows them, from the text alone, without values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @frozen
 class ListedAxis:
-    """`values` as they are written."""
+    """An axis of a target. `values` is source text."""
 
     name: str
     values: str
@@ -27,7 +27,8 @@ class ListedAxis:
 
 @frozen
 class ListedTarget:
-    """`kind` is `target` or `test`; `summary` is the first sentence of `doc`. `platforms` as they are written."""
+    """A target. `kind` is `target` or `test`; `summary` is the first sentence of `doc`; `platforms` are source
+    text."""
 
     name: str
     kind: str
@@ -39,7 +40,7 @@ class ListedTarget:
 
 @frozen
 class ListedParam:
-    """`default` as it is written, None for a required one."""
+    """A param. `default` is source text, None if the param is required."""
 
     name: str
     type: str
@@ -50,7 +51,7 @@ class ListedParam:
 
 @frozen
 class ListedGroup:
-    """`members` as they are written."""
+    """A group. `members` are source text."""
 
     name: str
     members: tuple[str, ...]
@@ -60,8 +61,10 @@ class ListedGroup:
 
 @frozen
 class ListedSecret:
-    """`id` as it is written, without quotes. `optional`: wherever it is used. `places` are where runs find it, in the
-    order of the file: paths, `$NAME`."""
+    """A secret.
+
+    `id` is as written, without quotes. `optional` is set if every use of it is. `places` are the paths and
+    `$NAME`s where runs find it, in the order of the file."""
 
     id: str
     optional: bool
@@ -70,8 +73,9 @@ class ListedSecret:
 
 @frozen
 class Listing:
-    """What the root file declares, in its order, without private names; secrets and ids of SSH agents that it or the
-    modules it uses name. `default` is what is built when nothing is named, "" if that has to be said."""
+    """The declarations of the root file in order, without private names, and the secrets and SSH agent ids that
+    the root file or its modules use. `default` is the target that a build without names makes, "" if there is
+    none."""
 
     default: str
     targets: tuple[ListedTarget, ...]
@@ -97,7 +101,7 @@ def listing(program: modules.Program) -> Listing:
 
 
 def summary(doc: str) -> str:
-    """The first sentence, in one line."""
+    """Return the first sentence, in one line."""
     paragraph = " ".join(doc.strip().split("\n\n", 1)[0].split())
     return re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
 
@@ -146,7 +150,7 @@ def _secrets(program: modules.Program) -> tuple[ListedSecret, ...]:
 
 
 def _place(call: tree.Call, id: str) -> str:
-    """Where runs find a secret."""
+    """Return where runs find a secret: a path or `$NAME`."""
     variable, path = _argument(call, "env", None), _argument(call, "at", None)
     if variable is not None:
         return f"${_text(variable)}"
@@ -159,7 +163,7 @@ def _agents(program: modules.Program) -> tuple[str, ...]:
 
 
 def _calls(program: modules.Program, name: str) -> Iterator[tree.Call]:
-    """The calls of something built in, first those of the root file."""
+    """Yield the calls of a built-in, those of the root file first."""
     others = [module for module in program.modules.values() if module is not program.root]
     for module in (program.root, *others):
         for node in preorder(module.file):
@@ -182,7 +186,7 @@ def _text(expr: tree.Expr) -> str:
 
 
 def written(span: Span) -> str:
-    """The text of a span, in one line."""
+    """Return the text of a span in one line."""
     if span.line == span.end_line:
         return span.source.line(span.line)[span.column - 1 : span.end_column - 1]
     lines = [span.source.line(number) for number in range(span.line, span.end_line + 1)]

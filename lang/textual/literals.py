@@ -1,4 +1,4 @@
-"""What strings and numbers mean: escapes, variables, indentation, units (spec section 4)."""
+"""The values of strings and numbers: escapes, variables, indentation, units (language spec, section 4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pybuild.lang.diagnostics import Diagnostic
 
 Fragment = tuple[int, int, str]
-"""A piece of a row of the source: the row and the column, from 0, and its text."""
+"""A piece of a source row: row and column, from 0, and text."""
 
 _ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'", "$": "$"}
 _VARIABLE: Final = re.compile(
@@ -53,6 +53,7 @@ def number(text: str, span: Span) -> tree.Number | Diagnostic:
     if unit and scale == 1:
         return syntax.bad_number(span, text, UNITS)
     digits = digits.replace("_", "").lstrip("0") or "0"
+    # More digits than any valid number has: int() would take quadratic time.
     value = int(digits, base) * scale if len(digits) <= 24 else LARGEST + 1
     if value > LARGEST:
         return syntax.large_number(span)
@@ -60,7 +61,8 @@ def number(text: str, span: Span) -> tree.Number | Diagnostic:
 
 
 def text(source: Source, fragments: Sequence[Fragment]) -> tree.Text | Diagnostic | None:
-    """The text of consecutive rows, escapes resolved; None if it is empty."""
+    """Return the text of consecutive rows with escapes resolved; None if it is empty, a diagnostic for a bad
+    escape."""
     value: list[str] = []
     variables: list[tree.Variable] = []
     length = 0
@@ -91,7 +93,7 @@ def text(source: Source, fragments: Sequence[Fragment]) -> tree.Text | Diagnosti
 
 
 def with_variables(value: str, span: Span) -> tree.Text:
-    """A text without escapes, every `$X` of which is a variable. All of them are at `span`."""
+    """Return a text without escapes in which every `$X` is a variable. All variables have the place `span`."""
     variables = tuple(
         tree.Variable(span, found["bare"] or found["braced"] or "", found.group(), found.start())
         for found in (_VARIABLE.finditer(value) if "$" in value else ())
@@ -114,8 +116,10 @@ def _special(found: re.Match[str]) -> str | None:
 def dedent(
     runs: Sequence[list[Fragment]], rows: Sequence[str], start: tuple[int, int], end: tuple[int, int]
 ) -> None:
-    """Take the common indentation out of the pieces of a string that lies between two places, as `textwrap.dedent`
-    does: blank rows count for nothing and become empty. A first row without text is dropped."""
+    """Remove the common indentation from the pieces of a string between two places, in place, as `textwrap.dedent`
+    does.
+
+    Blank rows don't count and become empty. A first row without text is dropped."""
     (first, after), (last, before) = start, end
     bounds = {
         row: (after if row == first else 0, before if row == last else len(rows[row]))

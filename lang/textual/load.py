@@ -1,8 +1,8 @@
-"""Loading a program: the root file and all modules that it uses, each parsed once.
+"""Load a program: the root file and all modules that it uses, each parsed once.
 
     loaded = load(library's root, library)
 
-Modules are walked depth first with a stack of their own, so that a long chain of them is no deep recursion.
+The walk is depth first with an explicit stack, so a long chain of modules doesn't recurse.
 """
 
 from __future__ import annotations
@@ -23,25 +23,27 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Source, Span
 
 _UNREADABLE = frozenset({"E0001", "E0002"})
-"""Errors of a header, after which the rest of the file is another language's."""
+"""Errors of a header: the rest of the file is in another language or edition."""
 
 
 @frozen
 class Loaded:
-    """`program` None: the root file is of another language or edition. Diagnostics are those of loading and of the
-    modules' syntax; warnings about files from outside the project are left out."""
+    """The result of loading.
+
+    `program` is None if the root file is of another language or edition. The diagnostics are about loading and
+    syntax; warnings about files from outside the project are left out."""
 
     program: modules.Program | None
     diagnostics: tuple[Diagnostic, ...]
 
 
 def load(root: modules.Found, library: modules.Library, parse: Callable[[Source], Parsed] = parse) -> Loaded:
-    """The program of a root file. What is wrong is in the diagnostics; nothing is raised but by the library."""
+    """Load the program of a root file. Mistakes become diagnostics; only the library may raise."""
     return _Loading(library, parse).load(root)
 
 
 class _Open:
-    """A module whose uses are being loaded. `use` is the one at work."""
+    """A module whose uses are being loaded. `use` is the current one."""
 
     __slots__ = ("module", "rest", "use", "uses")
 
@@ -118,7 +120,7 @@ class _Loading:
         return None
 
     def _read(self, found: modules.Found, use: tree.Use) -> bool:
-        """Parses a module and makes it the one at work; False if it is none of this edition."""
+        """Parse a module and push it on the stack. Returns False if it is of another edition."""
         parsed = self.parse(found.source)
         header = parsed.file.header
         foreign = any(one.code in _UNREADABLE for one in parsed.diagnostics)
@@ -143,7 +145,7 @@ def _edition(file: tree.File) -> int:
 
 
 def _written(use: tree.Use) -> Span:
-    """The place of what names the module."""
+    """Return the place of the module's name in a `use`."""
     if use.path is not None:
         return use.path.span
     return use.module.span if use.module is not None else use.span

@@ -1,4 +1,4 @@
-"""The LALR stack machine that the tables of grammar.lark are for. Nothing in it recurses."""
+"""The LALR stack machine that runs the tables of grammar.lark. Nothing in it recurses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class TooDeep(Exception):
-    """An expression nests deeper than the machine's limit; `parts` are those of its innermost part that does."""
+    """An expression that nests deeper than the machine's limit. `parts` are the parts of the innermost value that
+    exceeds it."""
 
     def __init__(self, parts: list[Any]) -> None:
         super().__init__()
@@ -22,8 +23,10 @@ class TooDeep(Exception):
 
 
 class Machine:
-    """Reads tokens and builds values: `builders` by the names in the tables. `growing` are those that make an
-    expression one level deeper, `closing` those whose result counts as flat."""
+    """A parser that takes tokens and builds values.
+
+    `builders` are by the names in the tables. `growing` names the builders whose value is one level deeper than
+    its parts, `closing` those whose value counts as flat. `limit` is the deepest nesting."""
 
     __slots__ = ("_builds", "_depths", "_jumps", "_limit", "_states", "_values")
 
@@ -39,6 +42,7 @@ class Machine:
                 origin,
                 size,
                 builders[name] if name else None,
+                # `-limit` makes any depth at most 0.
                 1 if name in growing else -limit if name in closing else 0,
             )
             for origin, size, name in RULES
@@ -52,7 +56,7 @@ class Machine:
         self._states, self._values, self._depths = (part.copy() for part in saved)
 
     def accepts(self, kind: str) -> bool:
-        """Whether the state at the top goes on with a token of this kind."""
+        """Tell whether the current state takes a token of this kind."""
         return kind in ACTIONS[self._states[-1]]
 
     @property
@@ -60,7 +64,8 @@ class Machine:
         return self._states
 
     def feed(self, kinds: Sequence[str], values: Sequence[Any]) -> int:
-        """Take tokens; the index of the first that can't stand where it does, -1 if all can. Raises TooDeep."""
+        """Take tokens. Returns the index of the first one that isn't allowed at its place, -1 if all are. Raises
+        TooDeep."""
         states, stack, depths = self._states, self._values, self._depths
         for index, kind in enumerate(kinds):
             while True:
@@ -78,6 +83,7 @@ class Machine:
     def _reduce(self, rule: int, kind: str) -> None:
         states, stack, depths = self._states, self._values, self._depths
         origin, size, build, deeper = self._builds[rule]
+        # The only part of such a rule is its value, and stays on the stack.
         if build is None:
             del states[-1]
         elif size:
@@ -94,7 +100,9 @@ class Machine:
         states.append(self._goto(states[-1], origin, kind))
 
     def _goto(self, state: int, origin: str, kind: str) -> int:
-        """Where `origin` leads from `state`, past all reductions before `kind` that only pass the value on."""
+        """Return the state for `origin` after `state`, with all reductions before `kind` done that merely pass the
+        value on."""
+        # Chains such as expr, or_expr, and_expr, … are most of all reductions, so their ends are kept.
         key = (state, origin, kind)
         found = self._jumps.get(key)
         if found is None:
@@ -105,7 +113,7 @@ class Machine:
         return found
 
     def finish(self) -> Any:
-        """The value of the whole, after its last token. The machine must be between declarations."""
+        """Reduce to the value of the whole text after its last token. The machine must be between declarations."""
         while self._states[-1] != END:
             self._reduce(~ACTIONS[self._states[-1]]["$END"], "$END")
         return self._values[-1]

@@ -1,4 +1,4 @@
-"""What is wrong with a line that the parser could not read, said in one message."""
+"""The diagnosis of a line that the parser can't read: one message per line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _VALUES: Final = frozenset("([{") | {"STRING", "STRING_START", "NUMBER"}
 
 
 def place_of(parts: Iterable[Any]) -> Span:
-    """From the first part with a place to the last."""
+    """Return the span from the first part with a place to the last."""
     spans: list[Span] = []
     for part in parts:
         if isinstance(part, list):
@@ -45,8 +45,10 @@ def place_of(parts: Iterable[Any]) -> Span:
 
 
 def mistake(line: Line, failed: int, machine: Machine, *, top: bool) -> Diagnostic:
-    """`failed` is the index of the token that could not stand where it does, `machine` is in front of it. `top` lines
-    are not in a block."""
+    """Return the message for a line.
+
+    `failed` is the index of the token that isn't allowed at its place; `machine` is in the state before it. `top`
+    is set for lines outside of blocks."""
     kind, value = line.kinds[failed], line.values[failed]
     bracket = kind == WRONG and value.code == "E0110"
     if line.unclosed is not None and not bracket and _before(line.unclosed.span, place_of([value])):
@@ -69,7 +71,7 @@ def _before(a: Span, b: Span) -> bool:
 
 
 def _first_word(line: Line, *, top: bool) -> Diagnostic:
-    """A line whose first token can't start one here."""
+    """Diagnose a line whose first token can't start a line here."""
     first = line.values[0]
     word = first.text if isinstance(first, Word) else ""
     if word in ("elif", "else") and not top:
@@ -88,14 +90,15 @@ def _first_word(line: Line, *, top: bool) -> Diagnostic:
 
 
 def _unknown_statement(line: Line, first: Word, machine: Machine) -> Diagnostic:
-    """A line that starts with a word which is no statement and no call. Meant are statements that may go on as the
-    line does."""
+    """Diagnose a line that starts with a word which is neither a statement nor a call. Suggestions are the
+    statements that can continue as the line does."""
     word = first.text
     if word in TOP:
         return syntax.inside_body(first.span, word)
     if line.kinds[1] == "=":
         whole = _source_text(line)
         return syntax.unknown_assignment(first.span, word, whole)
+    # The nearest state on the stack that can start a statement of a body.
     row = next(ACTIONS[state] for state in reversed(machine.states) if ACTIONS[state].get("mkdir", -1) >= 0)
     fitting = [one for one in BODY if one == "run" or line.kinds[1] in ACTIONS[row.get(BODY_KINDS[one], 0)]]
     return syntax.unknown_statement(
@@ -104,13 +107,13 @@ def _unknown_statement(line: Line, first: Word, machine: Machine) -> Diagnostic:
 
 
 def _row(line: Line) -> str:
-    """The row that a line starts in, without its comment."""
+    """Return the row in which a line starts, without its comment."""
     span: Span = line.values[0].span
     return span.source.line(span.line)[span.column - 1 :].partition(" #")[0].rstrip()
 
 
 def _source_text(line: Line) -> str:
-    """The text of a line that is one row, else its start."""
+    """Return the text of a line if it is one short row, else an abbreviation."""
     first, last = line.values[0].span, place_of([line.values[-1]])
     text: str = first.source.line(first.line)[first.column - 1 :]
     return (
@@ -141,7 +144,7 @@ def _unexpected(line: Line, failed: int, where: Situation) -> Diagnostic:
 
 
 def _habit(line: Line, kind: str, span: Span, where: Situation) -> tuple[str, Edit | None]:
-    """Help for what other languages write."""
+    """Return help, and a correction, for habits of other languages."""
     if kind == "=" and line.kinds[0] in ("if", "elif", "check", "TARGET"):
         return "compare with `==`", Edit(span, "==")
     if kind == "{" and ":" in where.symbols:
@@ -154,7 +157,7 @@ def _habit(line: Line, kind: str, span: Span, where: Situation) -> tuple[str, Ed
 
 
 def _other_words(line: Line, failed: int, span: Span, where: Situation) -> tuple[str, Edit | None]:
-    """Help for names, operators and strings that other languages have."""
+    """Return help, and a correction, for names, operators and strings of other languages."""
     kind, before = line.kinds[failed], line.values[failed - 1]
     text = span.source.line(span.line)[span.column - 1 :]
     word = before.text if isinstance(before, Word) and line.kinds[failed - 1] == "NAME" else ""
@@ -175,8 +178,10 @@ def _other_words(line: Line, failed: int, span: Span, where: Situation) -> tuple
 
 
 def quoted(line: Line) -> tuple[Span, str, str] | None:
-    """For a one-line statement whose text stands there without quotes: the place of the text, the statement's word,
-    and how it is meant to be written."""
+    """Find the unquoted text of a one-line statement.
+
+    Returns the place of the text, the statement's word, and the text as it should be written; None if it isn't
+    one."""
     first, last = line.values[0].span, place_of(line.values[-1:])
     if last.end_line != first.line or line.unclosed:
         return None
@@ -207,14 +212,14 @@ def _strings(words: list[str]) -> str:
 
 
 def _head(line: Line) -> str:
-    """What a header is called: its word, with the name where it has one."""
+    """Return the title of a header: its word, with its name if it has one."""
     word = line.values[0].text
     named = word in ("target", "test", "def") and len(line.kinds) > 1 and line.kinds[1] == "NAME"
     return f"`{word} {line.values[1].text}`" if named else f"`{word}`"
 
 
 def _found(line: Line, index: int) -> str:
-    """A label for the token that does not fit."""
+    """Return the label for the token that doesn't fit."""
     kind, value = line.kinds[index], line.values[index]
     if kind == "_NL":
         return "the line ends here"

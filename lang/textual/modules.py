@@ -1,7 +1,7 @@
-"""Modules: the files of one compile, how they are found, and what each sees of the world.
+"""Modules: the files of one compile, how they are found, and their access to files.
 
-A `Library` finds the text that a `use` names; a `Place` is what a module sees of its own files. Both are the front
-door's: nothing here reads anything.
+A `Library` finds the text that a `use` names; a `Place` gives a module access to its own files. Both are protocols
+that the front door implements; nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -29,41 +29,44 @@ FOREIGN: Final = "foreign"  # from anywhere else
 
 
 class Place(Protocol):
-    """The directory of a module: what `context`, `read`, `glob` and relative paths mean in it.
+    """The directory of a module: the base of `context`, `read`, `glob` and relative paths in it.
 
-    Paths are relative to it, `/` between components, `.` for itself. They must not leave it."""
+    Paths are relative to it, with `/` between components and `.` for itself. They must not leave it."""
 
     def state(self, ignore: tuple[str, ...]) -> recipe.State:
-        """The context, without what matches `ignore` (patterns of the file's `ignore`) or its .dockerignore."""
+        """Return the context, without files that match `ignore` (the patterns of the file's `ignore`) or its
+        .dockerignore."""
 
     def ignores(self) -> tuple[str, ...]:
-        """The patterns of its .dockerignore, none where there is none."""
+        """Return the patterns of the directory's .dockerignore, none if there is no such file."""
 
     def kind(self, path: str) -> str | None:
-        """`file`, `dir`, `link` or `other`; None if nothing is there. Links above the last component are followed
-        inside the directory."""
+        """Return `file`, `dir`, `link` or `other`, None if nothing is there.
+
+        Symlinks above the last component are followed inside the directory."""
 
     def names(self, path: str) -> list[str]:
-        """Names in a directory, in bytewise order; [] if it is none."""
+        """Return the names in a directory in bytewise order, [] if it isn't a directory."""
 
     def read(self, path: str) -> bytes:
-        """Raises FileNotFoundError, OSError; UserError if it is too large."""
+        """Return the contents of a file. Raises FileNotFoundError or OSError, and UserError if the file is too
+        large."""
 
     def absolute(self, path: str) -> str | None:
-        """Where a path lies on this machine, for a symlink that leads out of the directory its target; None for a
-        module that isn't there as files."""
+        """Return the path on this machine (for a symlink that leads out of the directory: its target), None for a
+        module that doesn't exist as files."""
 
 
 class Library(Protocol):
-    """Finds modules. `find` raises `NotFound` or `UserError`."""
+    """A finder of modules."""
 
     def find(self, use: tree.Use, importer: Module) -> Found:
-        """The module that a `use` of `importer` names."""
+        """Return the module that a `use` in `importer` names. Raises `NotFound` or `UserError`."""
 
 
 class Recorded(Protocol):
-    """What stands behind a root module that a program wrote: bodies, which it writes when they are asked for, and
-    what it asked the world for meanwhile, by name."""
+    """The recording behind a root module that a program wrote: its bodies, which are recorded on demand, and the
+    program's queries meanwhile, by name."""
 
     @property
     def asked(self) -> Mapping[str, str]: ...
@@ -73,17 +76,18 @@ class Recorded(Protocol):
 
     @property
     def warnings(self) -> Sequence[Diagnostic]:
-        """What is rarely meant in the bodies that were asked for."""
+        """Warnings about the bodies that have been recorded."""
 
     def body(
         self, decl: tree.Target | tree.Def, names: Mapping[str, Value], platform: str
     ) -> tuple[tree.Stmt, ...]:
-        """The statements of an instance of a target, or of a state function with its arguments. Raises
+        """Return the statements of a target instance, or of a state function with its arguments. Raises
         SourceError."""
 
 
 class NotFound(Exception):
-    """No module: `code` is E0801 to E0804, the rest is said to the user. `near` is a name that is meant, perhaps."""
+    """No such module. `code` is E0801 to E0804; the other fields are parts of the message. `near` is a name that
+    may be meant."""
 
     def __init__(self, code: str, title: str, *, label: str = "", help: str = "", near: str = "") -> None:
         super().__init__(title)
@@ -96,7 +100,8 @@ class NotFound(Exception):
 
 @frozen(eq=False)
 class Found:
-    """A module's text. `key` is the same for the same file at the same version. `moving`: a branch (W0801)."""
+    """A module's text. `key` is equal for equal files at equal versions. `moving` marks a reference to a branch
+    (W0801)."""
 
     key: str
     origin: str
@@ -108,8 +113,10 @@ class Found:
 
 @frozen(eq=False)
 class Module:
-    """A parsed module. The file of a `recorded` one has no bodies. `uses` maps the names of its `use` declarations to
-    module keys, without those that were not found."""
+    """A parsed module.
+
+    The file of a `recorded` module has no bodies. `uses` maps the names of its `use` declarations to module keys,
+    without modules that were not found."""
 
     key: str
     origin: str
@@ -121,7 +128,7 @@ class Module:
 
 @frozen(eq=False)
 class Program:
-    """The root module and all that it uses, by key, in an order in which a module comes after those it uses."""
+    """The root module and all modules that it uses, by key; every module comes after those that it uses."""
 
     root: Module
     modules: Mapping[str, Module]

@@ -1,4 +1,4 @@
-"""The forms of owners, modes and ports (spec section 9, E0515), which the check and the expansion hold values to."""
+"""The forms of owners, modes and ports (language spec, section 9, E0515), for the checker and the expansion."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from typing import Final
 
 OWNER: Final = re.compile(r"[^\s:]+(?::[^\s:]+)?")
-"""`user[:group]`."""
+"""An owner: `user[:group]`."""
 
 SYMBOLIC: Final = re.compile(
     r"[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+(?:,[ugoa]*(?:[-+=](?:[rwxXst]*|[ugo]))+)*"
 )
-"""A mode such as `u=rwX,go=rX`."""
+"""A symbolic mode such as `u=rwX,go=rX`."""
 
 MOST_MODE: Final = 0o7777
 
@@ -23,7 +23,7 @@ _MOST_PORT: Final = 65535
 
 
 def port(text: str) -> str | None:
-    """`PORT/tcp` or `PORT/udp`; None for what is no port."""
+    """Return `PORT/tcp` or `PORT/udp`, None if the text is no port."""
     found = _PORT.fullmatch(text)
     if found is None or not 1 <= int(found[1]) <= _MOST_PORT:
         return None

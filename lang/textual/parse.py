@@ -1,7 +1,7 @@
-"""Source text to the syntax tree (spec sections 4 and 5).
+"""The parser: source text to the syntax tree (language spec, sections 4 and 5).
 
-decode    bytes  -> Source, as files of the language must be
-parse     Source -> Parsed: the tree, whatever the text is, and what is wrong with it
+decode    bytes  -> Source, with the checks of a file's encoding
+parse     Source -> Parsed: a tree for any text, and the mistakes in it
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ LARGEST: Final = 1024 * 1024
 
 @frozen(eq=False)
 class Parsed:
-    """`diagnostics` are in the order of their places."""
+    """A parsed file, with its diagnostics in the order of their places."""
 
     file: tree.File
     diagnostics: tuple[Diagnostic, ...]
 
 
 def decode(name: str, data: bytes) -> Source:
-    """The text of a file. Raises SourceError if it is not UTF-8, has a byte order mark or more than 1 MiB."""
+    """Decode the text of a file. Raises SourceError if it is not UTF-8, has a byte order mark or more than 1 MiB."""
     if len(data) > LARGEST:
         raise SourceError(syntax.too_large(name, LARGEST))
     text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
@@ -47,7 +47,7 @@ def decode(name: str, data: bytes) -> Source:
 
 
 def parse(source: Source) -> Parsed:
-    """Never raises for what the text is: a declaration with a mistake is `Broken` in the tree."""
+    """Parse a source. Never raises for its contents: a declaration with a mistake becomes `Broken` in the tree."""
     decls, comments, problems = declarations(source)
     head, comments, more = header(source, comments)
     found = sorted((*more, *problems), key=_place)

@@ -1,11 +1,12 @@
-"""A tree as plain values and back: what a cache of parsed files keeps, which `marshal` can write.
+"""Conversion of a syntax tree to plain values and back: the form in which a cache of parsed files stores it, which
+`marshal` can write.
 
     (FORMAT, header, comments, declarations, groups)
 
-Nodes are numbered as they stand in `groups`, parts before what they are parts of. A group has nodes of one class, as
-columns: the number of the class, then the four numbers of their spans, then each field. In a column a part is the
-number of its node, several are a tuple of numbers, none is None; the three other members are such parts too. Columns
-make reading fast, and nothing recurses.
+Nodes are numbered as they stand in `groups`, children before their parents. A group has the nodes of one class at
+one height, as columns: the number of the class, then the four numbers of the spans, then each field. In a column a
+child is the number of its node, several children are a tuple of numbers, and an absent one is None; `header`,
+`comments` and `declarations` refer to nodes likewise. Columns make reading fast, and nothing recurses.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Column = tuple[Any, ...]
 
 FORMAT: Final = 1
-"""Raised when the tree or the form of its columns changes."""
+"""The version of this form. Raise it when the tree or its columns change."""
 
 _NODES: Final = tuple(
     one for one in vars(tree).values() if isinstance(one, type) and issubclass(one, tree.Node)
@@ -37,7 +38,8 @@ _SCALARS: Final = {"str": str, "int": int, "bool": bool}
 
 
 class _Field:
-    """`kind` is `scalar`, `span`, `part` or `parts`; `classes` are those of a value, or of each part."""
+    """A field of a node class. `kind` is `scalar`, `span`, `part` or `parts`; `classes` are the allowed classes of
+    the value, or of each part."""
 
     __slots__ = ("classes", "kind", "name", "optional")
 
@@ -52,7 +54,7 @@ class _Field:
 
 
 def _classes(name: str) -> Iterable[type]:
-    """The classes that a name in an annotation of the tree stands for."""
+    """Return the classes that a name in an annotation of the tree stands for, subclasses included."""
     found: Any = _SCALARS.get(name) or getattr(tree, name, Span)
     members: tuple[type, ...] = getattr(found, "__args__", (found,))
     return (one for member in members for one in (member, *_CLASSES) if issubclass(one, member))
@@ -65,7 +67,7 @@ _FIELDS: Final = {
 
 
 def to_plain(file: tree.File) -> Plain:
-    """What `from_plain` makes the same file of."""
+    """Return the plain form of a file, the input of `from_plain`."""
     roots: list[tree.Node] = [*file.decls, *file.comments, *([file.header] if file.header else [])]
     groups: dict[tuple[int, int], list[tree.Node]] = {}
     for node, height in _heights(roots).items():
@@ -82,7 +84,7 @@ def to_plain(file: tree.File) -> Plain:
 
 
 def _heights(roots: list[tree.Node]) -> dict[tree.Node, int]:
-    """All nodes below the roots, each with how many levels are below it."""
+    """Return all nodes below the roots, each with the number of levels below it."""
     heights: dict[tree.Node, int] = {}
     waiting = [(node, False) for node in reversed(roots)]
     while waiting:
@@ -130,7 +132,8 @@ def _column(field: _Field, values: list[Any], numbers: dict[tree.Node, int]) -> 
 
 
 def from_plain(value: object, source: Source) -> tree.File:
-    """The file that `to_plain` gave `value` for, of the same text. Raises ValueError if it gave no such value."""
+    """Return the file that `to_plain` converted to `value`. `source` must be the same text. Raises ValueError for
+    a value of any other form."""
     try:
         return _file(value, source)
     except (TypeError, IndexError, KeyError) as error:
@@ -138,6 +141,7 @@ def from_plain(value: object, source: Source) -> tree.File:
 
 
 def _file(value: Any, source: Source) -> tree.File:
+    # The value may be damaged or of another version, so everything is checked before use.
     _demand(type(value) is tuple and len(value) == 5 and value[0] == FORMAT)
     _, header, comments, decls, groups = value
     made: list[Any] = []
@@ -176,7 +180,8 @@ def _spans(source: Source, columns: list[Column]) -> Iterable[Span]:
 
 
 def _values(field: _Field, column: Column, made: list[Any], source: Source) -> Iterable[Any]:
-    """The values of a field from its column."""
+    """Return the values of a field from its column. Raises ValueError for values of other classes than the
+    field's."""
     if field.kind == "scalar":
         _demand(set(map(type, column)) <= field.classes)
         return column
@@ -192,6 +197,6 @@ def _values(field: _Field, column: Column, made: list[Any], source: Source) -> I
 
 
 def _found(field: _Field, indexes: list[int], made: list[Any]) -> None:
-    """Whether all are nodes that have been made, of the field's classes."""
+    """Raise ValueError unless all indexes are of nodes read so far, of the field's classes."""
     _demand(set(map(type, indexes)) <= {int} and min(indexes, default=0) >= 0)
     _demand({type(made[index]) for index in indexes} <= field.classes)

@@ -1,4 +1,4 @@
-"""What the parts of the lexer share: the place it is at, the tokens of the line, and the stack of what is open."""
+"""The common state of the lexer's parts: its position, the tokens of the line, and the stack of open constructs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Open:
-    """What is open, from `word` on: a bracket, an interpolation (`${{`), or a text in the quotes `kind`, "" for raw
-    text. `at` is the index of its first token."""
+    """An open construct that starts at `word`: a bracket, an interpolation (`${{`), or a text in the quotes `kind`
+    ("" for raw text). `at` is the index of its first token."""
 
     __slots__ = ("at", "brackets", "fragments", "kind", "last", "margin", "runs", "text", "word")
 
@@ -26,19 +26,19 @@ class Open:
         self.at = at
         self.text = text
         self.runs: list[tuple[int, list[Fragment]]] = []
-        """Pieces of a text between interpolations, each with the index of the token it becomes."""
+        """The pieces of a text between interpolations, each with the index of its token."""
         self.fragments: list[Fragment] = []
-        """The piece in the making."""
+        """The piece that is being read."""
         self.last = 0
         """The last row of raw text."""
         self.margin = 0
-        """Where raw text starts in its rows."""
+        """The column where raw text starts in its rows."""
         self.brackets: dict[str, int] = {}
-        """The brackets that are open around an interpolation."""
+        """The open brackets around an interpolation."""
 
 
 class Reader:
-    """`row` and `column` count from 0; `text` is the row."""
+    """The position in a source. `row` and `column` count from 0; `text` is the row."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -49,15 +49,15 @@ class Reader:
         self.line = Line(0, 0)
         self.open: list[Open] = []
         self.outer: int | None = None
-        """Where the outermost open interpolation is on the stack."""
+        """The stack index of the outermost open interpolation."""
         self.brackets: dict[str, int] = {}
-        """How many brackets of each kind are open since the innermost interpolation."""
+        """The number of open brackets of each kind since the innermost interpolation."""
 
     def at_row(self, row: int, column: int) -> None:
         self.row, self.column, self.text = row, column, self.rows[row]
 
     def span(self, start: int, end: int) -> Span:
-        """A place in the row."""
+        """Return the span of columns `start` to `end` of the row."""
         return Span(self.source, self.row + 1, start + 1, self.row + 1, end + 1)
 
     def emit(self, kind: str, value: Any) -> None:
@@ -65,18 +65,18 @@ class Reader:
         self.line.values.append(value)
 
     def word(self, kind: str, text: str, start: int) -> None:
-        """A word or a sign of the row."""
+        """Emit a word or sign of the row."""
         self.emit(kind, Word(text, self.span(start, start + len(text))))
 
     def node(self, kind: str, made: tree.Node | Diagnostic) -> None:
-        """What a literal is, or what is wrong with it."""
+        """Emit a literal, or the message about it as a `WRONG` token."""
         self.emit(kind if isinstance(made, tree.Node) else WRONG, made)
 
     def wrong(self, problem: Diagnostic) -> None:
         self.emit(WRONG, problem)
 
     def cut(self, at: int, problem: Diagnostic) -> None:
-        """A mistake that takes the place of all tokens from `at` on."""
+        """Replace all tokens from `at` on with a mistake."""
         del self.line.kinds[at:], self.line.values[at:]
         self.wrong(problem)
 
@@ -106,6 +106,6 @@ class Reader:
         return opened
 
     def close_all(self) -> None:
-        """Forget brackets of code that are open."""
+        """Forget all open brackets of code."""
         self.open.clear()
         self.brackets = {}

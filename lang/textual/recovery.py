@@ -1,8 +1,8 @@
-"""Logical lines to declarations, with what is wrong in them (spec section 17).
+"""Parsing with recovery: logical lines to declarations and messages (language spec, section 17).
 
-The parser takes the lines one after the other. Where one fails, the machine goes back to the start of the line, and a
-`BROKEN` token takes the line's place: parsing goes on with the next line of the same depth. Blocks are made of
-indentation here, so that a mistake in a header doesn't cost the body, or the body give mistakes of its own.
+The parser takes one line after the other. When one fails, the machine goes back to the start of the line, and a
+`BROKEN` token takes the line's place, so parsing goes on with the next line of the same depth. Blocks are derived
+from indentation here, so a mistake in a header doesn't cost the body, nor cause further mistakes in it.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
     from pybuild.lang.diagnostics import Diagnostic
 
 DEEPEST: Final = 200
-"""Levels that expressions may nest."""
+"""The deepest nesting of expressions."""
 DEEPEST_BLOCK: Final = 100
-"""Blocks that may be inside one another."""
+"""The deepest nesting of blocks."""
 MOST: Final = 1000
-"""Mistakes that are said of one file."""
+"""The most mistakes that are reported for one file."""
 
 _OPENERS: Final = frozenset(("TARGET", "def", "if", "elif", "else", "for", "with"))
-"""First words of lines that have statements below them."""
+"""First tokens of lines with a block of statements below them."""
 _FOLLOWING: Final = frozenset(("elif", "else", ")", "]", "}"))
-"""First tokens of lines that go on with what is above them."""
+"""First tokens of lines that continue the construct above them."""
 _NAMED: Final = frozenset(("TARGET", "def", "param", "let", "group", "for"))
-"""First words that a name follows which the line binds."""
+"""First tokens that are followed by a name which the line binds."""
 _BINDING: Final = ([["="], [":"], ["("], ["for"], ["on"]], [["="]])
-"""What stands behind such a name, at the top level and in a body."""
+"""Tokens after such a name, at the top level and in a body."""
 _DECLARATIONS: Final = frozenset(("TARGET", "def"))
-"""First words of declarations with a body, as tokens."""
+"""First tokens of declarations with a body."""
 _WITH_BODY: Final = frozenset(("target", "test", "def"))
-"""Words that start declarations with a body."""
+"""First words of declarations with a body."""
 
 
 def declarations(
     source: Source,
 ) -> tuple[tuple[tree.Decl, ...], tuple[tree.Comment, ...], list[Diagnostic]]:
-    """The declarations of a file, its comments and the mistakes in it."""
+    """Return the declarations of a file, its comments and its mistakes."""
     lexer = lexed(source)
     parser = _Parser(source, lexer.lines)
     decls = parser.parse()
@@ -70,9 +70,11 @@ def _documented(decls: tuple[tree.Decl, ...], found: dict[int, str]) -> tuple[tr
 
 
 class _Level:
-    """An open block of `indent` spaces that starts with the word `first`. `low` to `high` are the indentations that
-    are taken for its own: after a line that fits no block, others like it are no second mistake. `spoiled`: the
-    statement before is a broken one. `muted`: mistakes inside are not said."""
+    """An open block of `indent` spaces that starts with the word `first`.
+
+    Lines from `low` to `high` count as its own: after one line that fits no block, others like it are not further
+    mistakes. `spoiled` says that the preceding statement is a broken one, `muted` that mistakes inside are not
+    reported."""
 
     __slots__ = ("first", "high", "indent", "low", "muted", "spoiled")
 
@@ -92,10 +94,10 @@ class _Parser:
         self._machine = Machine(EXPRESSIONS | STATEMENTS, GROWING, frozenset(STATEMENTS), DEEPEST)
         self._levels = [_Level(0, Span(source, 1, 1, 1, 1), muted=False)]
         self._said = 0
-        """The last line that something has been said about."""
+        """The last line that has a message."""
         self._braces = False
         self._end = Word("", Span(source, 1, 1, 1, 1))
-        """The place behind what has been parsed."""
+        """The place after the last parsed line."""
 
     def parse(self) -> tuple[tree.Decl, ...]:
         while self._at < len(self._lines):
@@ -119,6 +121,7 @@ class _Parser:
         if self._levels[-1].muted:
             self._broken(line)
             return
+        # Values are shared with the copy: what can span several lines is never changed (`build_statements`).
         saved = self._machine.save()
         try:
             failed = self._machine.feed(line.kinds, line.values)
@@ -140,8 +143,8 @@ class _Parser:
         self._broken(line)
 
     def _follows(self, line: Line) -> bool:
-        """Whether a line fails for what has been said before: the `else` of a broken `if`, the closing bracket of a
-        broken list, the `}` of a body in braces."""
+        """Tell whether a line fails because of an earlier mistake: the `else` of a broken `if`, the closing
+        bracket of a broken list, the `}` of a body in braces."""
         if "{" in line.kinds and line.kinds[0] in _OPENERS:
             self._braces = True
         elif line.kinds == ["}", "_NL"] and self._braces:
@@ -149,11 +152,12 @@ class _Parser:
         return line.kinds[0] in _FOLLOWING and self._levels[-1].spoiled
 
     def _broken(self, line: Line) -> None:
-        """Put a broken line in the tree, with the statements below it where there may be some."""
+        """Put a broken line in the tree, with the statements below it if it may have any."""
         span = _span(line)
         self._feed("BROKEN", tree.Broken(span, _keyword(line), _name(line)))
         self._end_at(span)
         self._levels[-1].spoiled = True
+        # The lines of an argument list without its opening bracket.
         while self._deeper() and self._lines[self._at].kinds[-2:] == [",", "_NL"]:
             self._at += 1
         if self._closes(line):
@@ -168,7 +172,7 @@ class _Parser:
             self._feed("_NL", self._end)
 
     def _say(self, line: Line, problem: Diagnostic) -> None:
-        """One message a line."""
+        """Report a problem, at most one per line."""
         if line.number != self._said and not self._levels[-1].muted and len(self.problems) < MOST:
             self._said = line.number
             self.problems.append(problem)
@@ -185,11 +189,11 @@ class _Parser:
     # Blocks
 
     def _deeper(self) -> bool:
-        """Whether the next line is indented deeper than the open block."""
+        """Tell whether the next line is deeper than the open block."""
         return self._at < len(self._lines) and self._lines[self._at].indent > self._levels[-1].high
 
     def _closes(self, line: Line) -> bool:
-        """Whether the next line is the end of this header: a bracket closes, and a body follows."""
+        """Tell whether the next line is the end of this header: it closes a bracket, and a body follows."""
         following = self._lines[self._at : self._at + 1]
         if not following or following[0].indent != line.indent or line.kinds[0] not in _OPENERS:
             return False
@@ -200,7 +204,8 @@ class _Parser:
             self._at += 1
 
     def _block(self, line: Line, *, muted: bool = False) -> None:
-        """A block after its header; without lines there is none, and a broken statement stands for it."""
+        """Open the block after a header. If there are no lines for it, or it is too deep, a broken statement takes
+        its place."""
         if self._deeper() and len(self._levels) <= DEEPEST_BLOCK:
             self._feed("_INDENT", self._end)
             first = self._lines[self._at]
@@ -222,8 +227,8 @@ class _Parser:
             self._feed(kind, value)
 
     def _declares(self, line: Line) -> bool:
-        """Whether it is only the indentation that is wrong with a declaration: nothing can be indented here, or the
-        lines of its body are no deeper than itself."""
+        """Tell whether a line is a declaration with only its indentation wrong: nothing can be indented here, or
+        the lines of its body are no deeper than itself."""
         first = line.values[0]
         if (
             not line.indent
@@ -239,8 +244,8 @@ class _Parser:
         return same and first.text in _WITH_BODY and line.kinds[-2:] == [":", "_NL"]
 
     def _indented_declaration(self, line: Line) -> None:
-        """A declaration that isn't in the first column is read as if it were, and the lines at its depth below it as
-        if they were deeper."""
+        """Parse a declaration that isn't in the first column as if it were, and the lines below it at its depth as
+        its body."""
         first = line.values[0]
         if len(self._levels) > 1:
             self._say(line, syntax.inside_body(first.span, first.text))
@@ -253,7 +258,7 @@ class _Parser:
         self._line(line)
 
     def _unexpected_block(self, line: Line) -> None:
-        """Lines that are indented below one that opens no block."""
+        """Skip, after one message, the lines that are indented below a line that opens no block."""
         span = _whole(line)
         above = self._lines[self._at - 1].values[0].span if self._at else None
         self._say(line, syntax.unexpected_block(span, above))
@@ -263,7 +268,7 @@ class _Parser:
         self._block(line, muted=True)
 
     def _dedent(self, line: Line) -> None:
-        """Leave the blocks that a line is not in. One that fits none is taken for the nearest."""
+        """Leave the blocks that a line is not part of. A line that fits no block counts as part of the nearest."""
         indent = line.indent
         if indent >= self._levels[-1].low:
             return
@@ -284,7 +289,7 @@ class _Parser:
 
 
 def _has_body(line: Line) -> bool:
-    """Whether something stands behind the header's `:`; what is below then belongs to that."""
+    """Tell whether something follows the header's `:` on its line. Then the lines below belong to that."""
     depth = 0
     for at, kind in enumerate(line.kinds[:-2]):
         depth += (kind in "([{") - (kind in ")]}")
@@ -294,7 +299,7 @@ def _has_body(line: Line) -> bool:
 
 
 def _whole(line: Line) -> Span:
-    """The place of the row in which a line starts."""
+    """Return the span of the row in which a line starts."""
     source = line.values[0].span.source
     text = source.line(line.number)
     margin = len(text) - len(text.lstrip(" \t"))
@@ -302,7 +307,7 @@ def _whole(line: Line) -> Span:
 
 
 def _span(line: Line) -> Span:
-    """The place of a line's tokens."""
+    """Return the span of a line's tokens."""
     places = [place_of([value]) for value in line.values]
     a, b = places[0], places[-1]
     return Span(a.source, a.line, a.column, b.end_line, b.end_column)
@@ -314,8 +319,8 @@ def _keyword(line: Line) -> str:
 
 
 def _name(line: Line) -> tree.Ident | None:
-    """The name that a line would bind, as far as that can be told. Its first word may be missing, misspelt or written
-    twice, and a sign stand between."""
+    """Return the name that a line would bind, as far as it is clear. The first word may be missing, misspelt or
+    doubled, and a sign may precede the name."""
     tokens = [(kind, value) for kind, value in zip(line.kinds, line.values, strict=True) if kind != WRONG]
     kinds = [kind for kind, _ in tokens]
     at = 1

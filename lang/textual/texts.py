@@ -1,4 +1,4 @@
-"""Strings and raw text: the part of the lexer that reads text up to an interpolation or its end."""
+"""The part of the lexer that reads strings and raw text, up to an interpolation or the end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+# Possessive quantifiers: text without an end is not read again and again.
 _RUNS: Final = {
     '"': re.compile(r'(?:[^"\\$]|\\.|\$\$\{\{|\$(?!\{\{))*+'),
     "'": re.compile(r"(?:[^'\\$]|\\.|\$\$\{\{|\$(?!\{\{))*+"),
     '"""': re.compile(r'(?:[^"\\$]|\\.|"(?!"")|\$\$\{\{|\$(?!\{\{))*+'),
     "": re.compile(r"(?:[^$]|\$\$\{\{|\$(?!\{\{))*+"),
 }
-"""Text up to what ends it or opens an interpolation, by the quotes around it; none for raw text."""
+"""Text up to its end or an interpolation, by the quotes around it ("" for raw text)."""
 _DECLARATION: Final = re.compile(
     rf"(?:{'|'.join(TOP)})[ \t]+(?:[A-Za-z_][A-Za-z0-9_]*[ \t]*(?:$|[:=(]|on\b|for\b)|[\"'])"
 )
@@ -31,15 +32,15 @@ class Texts(Reader):
     def __init__(self, source: Source, unclosed: tuple[int, int] | None = None) -> None:
         super().__init__(source)
         self._unclosed = unclosed
-        """Line and column of a `\"\"\"` that ends with its row, whatever follows."""
+        r"""The line and column of a `\"\"\"` that is taken to end with its row."""
         self.endless = False
-        """A string of several lines has been met that never ends: no other is looked for beyond the next row that
-        starts in the first column."""
+        """A string of several lines without an end has been found. From then on, such strings end at the latest
+        before the next row with text in the first column."""
         self.swallowing: tuple[int, int] | None = None
-        """Line and column of the first string of several lines that seems to have declarations in it."""
+        """The line and column of the first string of several lines that seems to contain declarations."""
 
     def read_text(self, top: Open) -> None:
-        """Text from here to an interpolation, which is opened, or to its end."""
+        """Read text from here to its end, or to an interpolation, which it opens."""
         pattern = _RUNS[top.kind]
         while True:
             start = self.column
@@ -60,7 +61,7 @@ class Texts(Reader):
                 return
 
     def _next_row(self, top: Open) -> bool:
-        """Whether text goes on in the next row; if not, it has been closed."""
+        """Go to the next row if the text continues there, else close the text. Returns whether it continues."""
         if not top.kind:
             if self.row < top.last:
                 self.at_row(self.row + 1, min(top.margin, len(self.rows[self.row + 1])))
@@ -87,7 +88,7 @@ class Texts(Reader):
         return False
 
     def _starts(self, row: int) -> bool:
-        """Whether a row has text in its first column."""
+        """Tell whether a row has text in its first column."""
         return bool(self.rows[row][:1].strip())
 
     def _open_interpolation(self, top: Open) -> None:
@@ -100,13 +101,14 @@ class Texts(Reader):
         self.column += 3
 
     def _end_run(self, top: Open) -> None:
-        """The fragments so far become one token, whose value is known when the text ends."""
+        """Make one token of the fragments so far. Its value is set when the text ends, as that decides the
+        indentation."""
         top.runs.append((len(self.line.kinds), top.fragments))
         self.emit("TEXT", Word("", top.word.span))
         top.fragments = []
 
     def _fill(self, at: int, made: object) -> None:
-        """Give a token of a text its value. It may have been cut."""
+        """Set the value of a text's token, unless the token has been cut."""
         if made is not None and at < len(self.line.kinds):
             self.line.values[at] = made
             if not isinstance(made, tree.Node):
@@ -135,8 +137,9 @@ class Texts(Reader):
     # Raw text
 
     def open_raw(self, start: int, last: int, margin: int, *, block: bool) -> None:
-        """Raw text from a column of this row to the end of row `last`; rows after the first begin at `margin`.
-        It is left open if it has interpolations."""
+        """Read raw text from a column of this row to the end of row `last`; later rows begin at `margin`.
+
+        A text with interpolations stays open, for `read_text`."""
         rows = self.rows[self.row : last + 1]
         kind = "BLOCK" if block else "LINE"
         if not any("${{" in row for row in rows):

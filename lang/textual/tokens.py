@@ -1,8 +1,8 @@
-"""Tokens and logical lines, as the lexer gives them to the parser.
+"""Tokens and logical lines, the lexer's output.
 
-A token is a kind, by which the parsing tables know it, and a value: a `Word` for a word or a sign, a node of the tree
-for what the lexer builds itself (strings without interpolations, numbers, raw text), a Diagnostic for `WRONG`. Kinds
-are the terminals of grammar.lark: literal ones are their own text.
+A token has a kind, by which the parsing tables know it, and a value: a `Word` for a word or a sign, a node of the
+tree for literals without interpolations, a Diagnostic for `WRONG`. Kinds are the terminals of grammar.lark, the
+literal ones as their own text.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 WRONG: Final = "WRONG"
-"""A mistake the lexer has found: no state of the parser goes on with it."""
+"""The kind of a mistake found by the lexer. No state of the parser accepts it."""
 
 HARD: Final = frozenset("from to on as in for if elif else and or not with true false".split())
-"""Keywords everywhere."""
+"""Words that are keywords everywhere."""
 
 TOP: Final = ("use", "param", "let", "check", "ignore", "group", "default", "def", "target", "test")
-"""Words that start a declaration."""
+"""First words of declarations."""
 
 BODY: Final = (
     *(
@@ -40,7 +40,7 @@ BODY: Final = (
     *("label", "annotation", "expose", "volume", "entrypoint", "cmd", "healthcheck", "stop_signal", "tag"),
     *("output", "needs", "let", "check", "if", "elif", "else", "for", "with", "return"),
 )
-"""Words that start a statement."""
+"""First words of statements."""
 
 _CLASSES: Final = {
     **dict.fromkeys(("target", "test"), "TARGET"),
@@ -51,14 +51,15 @@ _CLASSES: Final = {
 }
 
 TOP_KINDS: Final = {word: _CLASSES.get(word, word) for word in (*BODY, *TOP)}
-"""Kinds of the first word of a line in the first column: also of statements, which may not stand there."""
+"""Kinds of the first word of a line in the first column. Statements are included, for the message that they may
+not stand there."""
 
 BODY_KINDS: Final = {word: _CLASSES.get(word, word) for word in BODY}
 """Kinds of the first word of an indented line."""
 
 
 class Word:
-    """A word or a sign of the syntax, or the place of what has no text."""
+    """A word or sign of the syntax, or the place of a token without text."""
 
     __slots__ = ("span", "text")
 
@@ -68,8 +69,9 @@ class Word:
 
 
 class Line:
-    """A logical line: its tokens, of which the last is `_NL` or a raw block. `indent` counts spaces. `unclosed` is
-    the bracket that was open where the line had to end."""
+    """A logical line: its tokens, the last of which is `_NL` or a raw block.
+
+    `indent` is in spaces. `unclosed` is the bracket that was still open when the line had to end."""
 
     __slots__ = ("indent", "kinds", "number", "unclosed", "values")
 

@@ -1,4 +1,4 @@
-"""Comments that mean something: the header, docs, and lints that are allowed (spec sections 4 and 16)."""
+"""Comments with a meaning: the header, docs, and allowed lints (language spec, sections 4 and 16)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 EDITION: Final = 1
 LEVEL: Final = 0
-"""`pybuild:EDITION.LEVEL` is what this version reads, with all below."""
+"""The highest level of the edition that this version reads, as in `pybuild:EDITION.LEVEL`; all lower ones are read
+too."""
 
 _HEADER: Final = re.compile(r"#[ \t]*syntax[ \t]*=[ \t]*(\S+)", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"pybuild:([0-9]{1,6})(?:\.([0-9]{1,6}))?\Z")
@@ -29,7 +30,7 @@ _CODE: Final = re.compile(r"\bW[0-9]{4}\b")
 def header(
     source: Source, comments: Sequence[tree.Comment]
 ) -> tuple[tree.Header | None, tuple[tree.Comment, ...], list[Diagnostic]]:
-    """The `# syntax=` line, the comments without it, and what is wrong with it."""
+    """Return the `# syntax=` line, the comments without it, and the mistakes in it."""
     first = source.line(1)
     found = _HEADER.match(first)
     if found is None:
@@ -49,19 +50,19 @@ def header(
 
 
 def is_header(text: str) -> bool:
-    """Whether a comment would be the header in the first line."""
+    """Tell whether a comment would be the header if it were the first line."""
     return _HEADER.match(text) is not None
 
 
 def silenced(text: str) -> frozenset[str] | None:
-    """The lints that a comment allows; None for one that is about something else."""
+    """Return the lints that an `allow` comment silences, None for any other comment."""
     found = _ALLOW.match(text)
     return frozenset(_CODE.findall(found[1])) if found else None
 
 
 def docs(comments: Sequence[tree.Comment]) -> dict[int, str]:
-    """By line, the doc of a declaration that starts there: the comment lines directly above it. `allow` comments are
-    none of it."""
+    """Return the docs of declarations by their first line: the comment lines directly above it, except `allow`
+    comments."""
     out: dict[int, str] = {}
     block: list[str] = []
     before = 0
@@ -82,7 +83,7 @@ def docs(comments: Sequence[tree.Comment]) -> dict[int, str]:
 
 
 def allowed(file: tree.File) -> Mapping[int, frozenset[str]]:
-    """By line, the lints that a `# pybuild: allow CODE` comment on the line above silences."""
+    """Return the lints that a `# pybuild: allow CODE` comment silences, by the line below the comment."""
     out = {}
     for comment in file.comments:
         found = _ALLOW.match(comment.text)
@@ -92,7 +93,7 @@ def allowed(file: tree.File) -> Mapping[int, frozenset[str]]:
 
 
 def is_allowed(warning: Diagnostic, program: Program) -> bool:
-    """Whether the line above a warning about one of the program's files silences it."""
+    """Tell whether the line above a warning silences it, for warnings about one of the program's files."""
     span = warning.span
     if span is None:
         return False

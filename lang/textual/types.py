@@ -1,10 +1,10 @@
-"""Types of the language (spec section 6): first order, written down or inferred, equal by value.
+"""The types of the language (language spec, section 6): first order, annotated or inferred, compared by value.
 
 Basic("str")            str int bool duration size path ref platform version state option target
 Literals(("a", "b"))    a union of strings
 ListOf(T) MapOf(T)      map keys are str
-ERROR                   the type of what is wrong already: it goes with everything
-STEP                    what a call of a step gives: nothing
+ERROR                   the type of an expression with a reported mistake: compatible with all types
+STEP                    the type of a call of a step, which has no value
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Basic:
 
 @frozen
 class Literals:
-    """Options in the order written."""
+    """A union of string literals, in the order written."""
 
     options: tuple[str, ...]
 
@@ -58,24 +58,26 @@ NAMED = {
     one.name: one
     for one in (STR, INT, BOOL, DURATION, SIZE, PATH, REF, PLATFORM, VERSION, STATE, OPTION, TARGET)
 }
-"""Types that can be written as one name."""
+"""Types that are written as one name."""
 
 CHECKED = (PATH, REF, PLATFORM, VERSION)
-"""Strings of a certain form."""
+"""Strings of a checked form."""
 
 SCALARS = (STR, INT, BOOL, DURATION, SIZE, *CHECKED)
-"""Types whose values are inserted as text, with unions of literals; those that an axis may have."""
+"""Types whose values are inserted as text, besides unions of literals. An axis may have these types."""
 
 
 def is_text(type: Type) -> bool:
-    """Whether values of the type are strings."""
+    """Tell whether values of the type are strings."""
     return type == STR or type in CHECKED or isinstance(type, Literals)
 
 
 def accepts(wanted: Type, given: Type) -> bool:
-    """Whether a value of type `given` may stand where `wanted` is: equal types, and the conversions of the spec's
-    section 6 that are not the statement's own: str to and from checked strings and unions of literals, whose values
-    are looked at when they are known; a target or a reference (str) where a state is wanted is the caller's rule."""
+    """Tell whether a value of type `given` is accepted where `wanted` is expected.
+
+    Equal types are, and these conversions of the language spec, section 6: `str` to and from checked strings and
+    unions of literals, whose values are checked once they are known. A target or a reference (str) in place of a
+    state is up to the caller."""
     if ERROR in (wanted, given) or wanted == given:
         return True
     if isinstance(wanted, ListOf) and isinstance(given, ListOf):

@@ -1,4 +1,4 @@
-"""Types as they are written."""
+"""Type annotations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OTHER_NAMES: Final = {
 
 
 def resolve(written: tree.Type, checking: Checking) -> Type:
-    """The type that is written; ERROR, after a message, if there is none."""
+    """Return the type that an annotation means. Reports an unknown type and returns ERROR for it."""
     around: list[type[ListOf] | type[MapOf]] = []
     while isinstance(written, tree.TypeOf):
         name = written.name

@@ -1,4 +1,4 @@
-"""Arguments of a call: each goes to its parameter (E0401 to E0405), whose type it has to fit."""
+"""The arguments of a call: each is assigned to its parameter (E0401 to E0405), whose type it must fit."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.builtins import Parameter, Signature
 
     Given = dict[str, tuple[tree.Expr, Type]]
-    """What was given, by the parameter's name, with its type."""
+    """The arguments and their types, by parameter name."""
 
 
 class _Placing:
-    """Gives the arguments of one call their parameters, in order. `wrong`: one had none, so that what is missing
-    can't be told."""
+    """The assignment of one call's arguments to parameters, in order. `wrong` is set once an argument has no
+    parameter: then missing arguments can't be determined."""
 
     __slots__ = ("at", "call", "name", "named", "next", "seen", "signature", "wrong")
 
@@ -89,8 +89,8 @@ class _Placing:
 def arguments(
     call: tree.Call, signature: Signature, name: str, receiver: Type, at: At
 ) -> Generator[tuple[tree.Expr, At], Type, Given]:
-    """Checks the arguments of a call of `signature`, which messages call `name`; `receiver` is the value of a
-    method."""
+    """Check the arguments of a call of `signature`, named `name` in messages. `receiver` is the type of a method's
+    value."""
     placing = _Placing(call, signature, name, at)
     given: Given = {}
     for argument in call.arguments:

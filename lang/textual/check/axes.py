@@ -1,4 +1,4 @@
-"""The axes of a target's header (spec section 13)."""
+"""The axes of a target's header (language spec, section 13)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def bind_axes(axes: Sequence[tree.Axis], scope: Scope, checking: Checking) -> tuple[AxisType, ...]:
-    """Binds each axis in the scope of the header, which its later parts and the body see."""
+    """Bind each axis in the scope of the header, for later parts of the header and for the body. Returns the axes."""
     found = []
     for axis in axes:
         if isinstance(axis, tree.AxisIf):

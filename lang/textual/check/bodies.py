@@ -1,7 +1,7 @@
-"""Which statements stand where in a body (spec section 8), and what every path through it does: `from` first and
-once (E0501, E0502), `return` (E0408), and `run` on a file system without a shell (E0517).
+"""The rules of bodies: which statements may stand where (language spec, section 8), and what every path must do:
+`from` first and once (E0501, E0502), `return` (E0408), no `run` on a file system without a shell (E0517).
 
-A body is walked once, with what holds on the path: branches start from the same `Path` and are joined after it.
+A body is walked once with the facts of the path: branches start from the same `Path` and are joined after it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 NO, MAYBE, YES = 0, 1, 2
 
 DEEPEST: Final = 64
-"""Blocks within blocks."""
+"""The deepest nesting of blocks."""
 
 _FARTHEST: Final = 64
 
 _PASSIVE = (tree.Let, tree.Check, tree.If, tree.For, tree.With, tree.Return, tree.Broken, tree.From)
-"""Statements that may stand before `from`, or that are looked at on their own."""
+"""Statements that may precede `from`, or that are checked on their own."""
 
 _SHELL_FREE = frozenset(
     {
@@ -48,14 +48,16 @@ _SHELL_FREE = frozenset(
     }
     | {"uncached"}
 )
-"""Run options that bring no files along."""
+"""Run options that mount no file system with files."""
 
 
 @frozen
 class Path:
-    """What holds at a point. `started`: a `from` lies before it, on every path to it or on some. `first` is that
-    `from`, `skips` the branching after which it is not certain. `empty` is the `from scratch` since which nothing was
-    written. `returned`: nothing gets here."""
+    """The facts at a point of a body.
+
+    `started`: a `from` precedes it, on every path (YES) or on some (MAYBE). `first` is that `from`, `skips` the
+    branching that makes it uncertain. `empty` is the `from scratch` after which nothing was written. `returned`:
+    the point is unreachable."""
 
     started: int = NO
     first: Span | None = None
@@ -65,7 +67,7 @@ class Path:
 
 
 def too_deep(body: tuple[tree.Stmt, ...]) -> tree.Stmt | None:
-    """The first statement in more than `DEEPEST` blocks."""
+    """Return the first statement nested in more than `DEEPEST` blocks, if any."""
     stack = [(body, 1)]
     while stack:
         suite, depth = stack.pop()
@@ -78,7 +80,7 @@ def too_deep(body: tuple[tree.Stmt, ...]) -> tree.Stmt | None:
 
 
 def check_body(decl: tree.Target | tree.Def, checking: Checking) -> list[Diagnostic]:
-    """The rules of a body that is not `too_deep`; `checking` knows what its names mean."""
+    """Return the violations in a body that is not `too_deep`. `checking` has the bindings of its names."""
     return _Body(decl, checking).check()
 
 
@@ -104,7 +106,7 @@ class _Body:
 
     @property
     def starts(self) -> bool:
-        """Whether a body of this kind begins with `from`."""
+        """Tell whether a body of this kind begins with `from`."""
         return self.kind in (words.TARGET, words.TEST, words.STATE)
 
     def suite(self, body: tuple[tree.Stmt, ...], path: Path, around: tuple[tree.Stmt, ...]) -> Path:
@@ -139,7 +141,7 @@ class _Body:
         return path
 
     def after_refused(self, statement: tree.Stmt, path: Path) -> Path:
-        """What is broken or stands where it must not counts as what it was meant for."""
+        """Return the path after a broken or refused statement: it counts as what it was meant to be."""
         if isinstance(statement, tree.Broken):
             inner = self.suite(statement.body, Path(YES, returned=False), (statement,))
             return evolve(path, started=YES, empty=None, returned=path.returned or inner.returned)
@@ -174,7 +176,7 @@ class _Body:
         return Path(YES, words.word_span(statement), empty=statement.span if scratch else None)
 
     def needs_state(self, statement: tree.Stmt, path: Path) -> Path:
-        """Says once that there is no state yet where a statement changes or names one."""
+        """Report, once, that a statement changes or names the state before there is one."""
         if not self.starts or path.started == YES:
             return path
         if not isinstance(statement, _PASSIVE):
@@ -209,7 +211,7 @@ class _Body:
         return Path(started.pop() if certain else MAYBE, first, skips, empty)
 
     def is_scratch(self, state: tree.Expr) -> bool:
-        """Whether an expression is `scratch`, as far as names, parentheses and both arms lead."""
+        """Tell whether an expression is `scratch`, following names, parentheses and both arms."""
         stack = [state]
         for _ in range(_FARTHEST):
             if not stack:
@@ -228,7 +230,7 @@ class _Body:
 
 
 def _refusal(statement: tree.Stmt, kind: str) -> str:
-    """Why a statement can't stand in a body of this kind; "" if it can."""
+    """Return why a statement may not stand in a body of this kind, "" if it may."""
     word = words.word(statement)
     if word in ("let", "check", "if"):
         return ""
@@ -248,7 +250,7 @@ def _refusal(statement: tree.Stmt, kind: str) -> str:
 
 
 def _brings_files(around: tuple[tree.Stmt, ...]) -> bool:
-    """Whether the blocks around a run may mount a file system with a shell."""
+    """Tell whether the blocks around a run may mount a file system with a shell."""
     for block in around:
         for option in block.options if isinstance(block, tree.With) else ():
             for one in option.items if isinstance(option, tree.List) else (option,):
@@ -262,7 +264,7 @@ def _brings_files(around: tuple[tree.Stmt, ...]) -> bool:
 
 
 def _own(statement: tree.Stmt) -> list[tree.Node]:
-    """What a statement has besides its blocks."""
+    """Return the parts of a statement other than its blocks."""
     if isinstance(statement, tree.If):
         return [branch.condition for branch in statement.branches]
     if isinstance(statement, tree.For):

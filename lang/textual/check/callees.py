@@ -1,4 +1,4 @@
-"""Calls inside expressions: what is called, and what the call gives."""
+"""Calls in expressions: their callee and their type."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _STATEMENTS: Final = builtins.BODY_KEYWORDS | {"if", "for", "with"}
 
 @frozen
 class _Callee:
-    """`name` is how the call writes it, `declared` where a def is; `receiver` the type of a method's value."""
+    """A callee. `name` is as the call writes it, `declared` the place of a def; `receiver` is the type of a
+    method's value."""
 
     signature: Signature
     name: str
@@ -93,7 +94,7 @@ def _named(function: tree.Name, at: At) -> _Callee | None:
 
 
 def built_in(name: str, at: At) -> Signature | None:
-    """What is built in under a name: an option where one is wanted, else a function or a source first."""
+    """Return the built-in of a name: an option first if one is expected, else a function or a source first."""
     tables: tuple[Mapping[str, Signature], ...] = (builtins.FUNCTIONS, builtins.OPTIONS)
     if at.wanted is not None and OPTION in at.wanted.types:
         tables = (builtins.OPTIONS, builtins.FUNCTIONS)
@@ -101,7 +102,7 @@ def built_in(name: str, at: At) -> Signature | None:
 
 
 def _refuse_value(span: Span, name: str, value: Binding, at: At) -> None:
-    """Reports a call of what is no function."""
+    """Report a call of something that is no function."""
     if value.kind == "broken" or (value.kind == "module" and value.module is None):
         return
     help = ""

@@ -23,7 +23,8 @@ _STATEMENT: Final = Wanted(STEP)
 
 
 def _foreign(expr: tree.Expr, scope: Scope) -> tree.Name | None:
-    """The first word of a line that is a statement elsewhere, or here in other letters: `pass`, `CMD ["x"]`."""
+    """Return the first word of a line if it is a statement in another language, or here in other letters: `pass`,
+    `CMD ["x"]`."""
     while not isinstance(expr, tree.Name):
         if not isinstance(expr, tree.Index | tree.Call | tree.Attribute):
             return None
@@ -34,7 +35,8 @@ def _foreign(expr: tree.Expr, scope: Scope) -> tree.Name | None:
 
 
 def call_statement(statement: tree.CallStmt, scope: Scope, checking: Checking) -> None:
-    """What stands where a step is called: E0406 for anything that gives a value, E0112 for an unknown name."""
+    """Check a statement that should be a call of a step. Reports E0406 for anything with a value, E0112 for an
+    unknown name."""
     expr = statement.call
     if (word := _foreign(expr, scope)) is not None:
         near = next((one for one in BODY if one == word.name.lower()), None)

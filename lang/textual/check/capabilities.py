@@ -1,5 +1,5 @@
-"""What code may use where it stands (spec section 14): modules from outside the project have no capabilities (E0902),
-some sources belong to the root file, and files of the host are warned of (W0611)."""
+"""Restrictions by origin (language spec, section 14): modules from outside the project have no capabilities
+(E0902), some sources are for the root file only, and files of the host cause a warning (W0611)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_capability(call: tree.Call, signature: Signature, origin: str, checking: Checking) -> None:
-    """A call of something built in, in a module of this origin."""
+    """Check a call of a built-in in a module of this origin."""
     span, name = call.function.span, signature.name
     outside = origin in (modules.STANDARD, modules.FOREIGN)
     if outside and signature.capability:

@@ -1,4 +1,4 @@
-"""The static check of a program (spec section 7, phase 3): whole modules, without values of params."""
+"""The static check of a program (language spec, section 7, phase 3): whole modules, without values of params."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Checked:
-    """What is known of each module, by key, and all that was said, in no order."""
+    """The result of a check: facts about each module by key, and all messages, in no order."""
 
     modules: Mapping[str, ModuleTypes]
     checkings: Mapping[str, Checking]
@@ -36,12 +36,12 @@ class Checked:
 
 
 def check(program: modules.Program) -> list[Diagnostic]:
-    """What is wrong with a program and what is rarely meant, arranged. Warnings are about the project's files."""
+    """Return a program's errors and warnings in the order of display. Warnings are only about the project's files."""
     return arranged(checked(program).diagnostics)
 
 
 def checked(program: modules.Program) -> Checked:
-    """The check, with what it found out about expressions."""
+    """Check a program. Returns the messages with the facts about expressions."""
     types: dict[str, ModuleTypes] = {}
     checkings: dict[str, Checking] = {}
     found: dict[str, list[Diagnostic]] = {}
@@ -67,7 +67,7 @@ def checked(program: modules.Program) -> Checked:
 
 
 def _rules(module: modules.Module, declarations: Declarations, said: list[Diagnostic]) -> None:
-    """What is looked at once all types are known."""
+    """Check the rules that need all types."""
     checking = declarations.checking
     said.extend(cycles(module.file))
     for decl in module.file.decls:
@@ -77,7 +77,7 @@ def _rules(module: modules.Module, declarations: Declarations, said: list[Diagno
 
 
 def check_nodes(decls: Iterable[tree.Decl], module: modules.Module, checking: Checking) -> None:
-    """What is looked at in every expression once all types are known; messages go to `checking`."""
+    """Check the rules that apply to every expression and need all types. Messages go to `checking`."""
     for node in preorder(*decls):
         if isinstance(node, tree.Call):
             signature = built_in(node, checking)
@@ -97,6 +97,7 @@ def _warnings(
         if one.code not in silent.get(line, ())
     ]
     broken = any(isinstance(node, tree.Broken) for node in preorder(*module.file.decls))
+    # The mistake may be the missing use of a name.
     if not broken and not any(one.level == "error" for one in said):
         found.extend(unused(module.origin, declarations))
     return found

@@ -1,4 +1,4 @@
-"""The check of one module: where it stands, what it has found out, and where messages go."""
+"""The check of one module: its position, the facts it has found, and the receiver of its messages."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ BODIES: Final = frozenset(("top", "target", "test", "step", "state", "value"))
 
 
 class Checking:
-    """`report` takes each message, and passes it on once.
+    """The state of a module's check. `report` takes each message and passes it on once.
 
-    Its user sets where the check stands: `body` is one of `BODIES`, `top` for declarations, headers and defaults of
+    The caller sets the position: `body` is one of `BODIES`, `top` in declarations, headers and defaults of
     parameters; `statement` is the word of the statement, "" in declarations.
 
-    What is found out, for later passes: `types` and `constants` of expressions (the value where it is known without
-    params), the signature that a call has (`callees`, of built-in functions, options and methods and of defs), and
-    what a name or a member of a module means (`bindings`; names of built-in values have none).
-    """
+    Facts for later passes: `types` and `constants` of expressions (the value, if it is known without params);
+    `callees`, the signatures of calls (built-in functions, options and methods, and defs); `bindings`, the meaning
+    of names and of members of modules (names of built-in values have none)."""
 
     __slots__ = (
         "_report",
@@ -55,11 +54,11 @@ class Checking:
         self.bindings: dict[tree.Expr, Binding] = {}
         self.refused: set[tree.Variable] = set()
         self.refusals = 0
-        """Expressions that were of no type that goes where they stand."""
+        """The number of expressions of a type that isn't accepted at their place."""
 
     @property
     def patient(self) -> bool:
-        """Whether it is worth to look for a name that is meant: not after so many messages that none is read."""
+        """False once there are many messages: the search for a similar name is slow, and nobody reads that many."""
         return len(self._said) < MOST_SUGGESTIONS
 
     def report(self, diagnostic: Diagnostic) -> None:

@@ -1,4 +1,5 @@
-"""Comparisons: `==` and `!=` of equal types, order of what has one, `in`; and those that are never true (E0303)."""
+"""Comparisons: `==` and `!=` of equal types, order of ordered types, `in`, and comparisons that are never true
+(E0303)."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ _COMPARED: Final = (INT, BOOL, DURATION, SIZE)
 
 
 def compare(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
-    """Reports a comparison that isn't defined, or always says the same."""
+    """Report a comparison that isn't defined, or that always has the same result."""
     if ERROR in (left, right):
         return
     if expr.op in _WITHIN:
@@ -62,14 +63,14 @@ def _equal(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
 
 
 def _comparable(type: Type) -> bool:
-    """Whether values can be equal: states, options and targets aren't compared."""
+    """Tell whether values of a type can be compared for equality: states, options and targets can't."""
     while isinstance(type, ListOf | MapOf):
         type = type.item
     return type == ERROR or type in _COMPARED or is_text(type)
 
 
 def _texts(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
-    """Looks at a text that is known beside a union or a checked string."""
+    """Check a known text that is compared with a union or a checked string."""
     for subject, type, other, given in (
         (expr.left, left, expr.right, right),
         (expr.right, right, expr.left, left),
@@ -90,7 +91,7 @@ def _texts(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
 
 
 def _declared(expr: tree.Expr, at: At) -> Span | None:
-    """Where it is said which values a name can have."""
+    """Return the place that declares which values a name can have."""
     while isinstance(expr, tree.Parens):
         expr = expr.value
     binding = at.checking.bindings.get(expr)
@@ -113,7 +114,7 @@ def _contained(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
 
 
 def _one_of(expr: tree.Binary, left: Type, item: Type, at: At) -> None:
-    """`in` a list none of whose items the left side can be."""
+    """Check `in` with a list that has no item in common with the left side's values."""
     constants, negated = at.checking.constants, expr.op == "not in"
     if isinstance(left, Literals):
         known = constants.get(expr.right)
@@ -154,7 +155,7 @@ def _ordered(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
 
 
 def _as_versions(expr: tree.Binary, at: At) -> str:
-    """The comparison as one of versions; "" if a side is known to be none."""
+    """Return the comparison as one of versions, "" if a side is known to be no version."""
     for side in (expr.left, expr.right):
         value = at.checking.constants.get(side)
         if isinstance(value, str) and forms.version(value) is not None:

@@ -1,7 +1,6 @@
-"""Whether an expression fits where it stands: what doesn't is reported, with what would.
+"""The check that an expression fits its place. What doesn't fit is reported, with a replacement if one is likely.
 
-Texts that are known are looked at as well where a checked string or one of a union is needed (E0309).
-"""
+Known texts are checked as well where a checked string or one of a union is expected (E0309)."""
 
 from __future__ import annotations
 
@@ -46,8 +45,9 @@ _DECIMAL: Final = re.compile(r"0|[1-9][0-9]*")
 
 
 def conform(expr: tree.Expr, given: Type, at: At) -> Type:
-    """`given`, the type of `expr`, or ERROR if it doesn't go where it stands, which is reported. Parentheses and arms
-    have been asked themselves."""
+    """Return `given`, the type of `expr`, or ERROR with a message if the type doesn't fit the place.
+
+    Parentheses and ternaries pass: their inner expressions have been checked on their own."""
     wanted = at.wanted
     if wanted is None or given == ERROR or isinstance(expr, tree.Parens | tree.Ternary):
         return given
@@ -57,6 +57,7 @@ def conform(expr: tree.Expr, given: Type, at: At) -> Type:
             return given
         _refuse(expr, given, wanted, at)
         return ERROR
+    # The text stands for an image, so it must be a reference.
     if fitting == STATE and is_text(given):
         fitting = REF
     if fitting in CHECKED and not wanted.expands and not variables.allowed(expr, at):
@@ -65,7 +66,8 @@ def conform(expr: tree.Expr, given: Type, at: At) -> Type:
 
 
 def _known_fits(expr: tree.Expr, given: Type, type: Type, wanted: Wanted, at: At) -> bool:
-    """Whether the texts that are known are of the right form. Items of a literal have been asked themselves."""
+    """Tell whether the known texts of an expression have the right form. Items of a literal list have been checked
+    on their own."""
     value = at.checking.constants.get(expr)
     if given == STR and isinstance(value, str):
         return _valid(expr, value, type, wanted, at)
@@ -93,6 +95,7 @@ def _valid(expr: tree.Expr, value: str, type: Type, wanted: Wanted, at: At) -> b
 
 def _refuse(expr: tree.Expr, given: Type, wanted: Wanted, at: At) -> None:
     at.checking.refusals += 1
+    # The items of a list share `at`: one message for all of one type.
     if given == at.refused:
         return
     at.refused = given
@@ -108,7 +111,7 @@ def _refuse(expr: tree.Expr, given: Type, wanted: Wanted, at: At) -> None:
 
 
 def refuse_option(expr: tree.Expr, at: At) -> None:
-    """An option where a value is needed: E0901 for a secret, else E0301."""
+    """Report an option in place of a value: E0901 for a secret, else E0301."""
     source = _origin(expr, at)
     name = ""
     if isinstance(source, tree.Call):
@@ -121,7 +124,7 @@ def refuse_option(expr: tree.Expr, at: At) -> None:
 
 
 def _origin(expr: tree.Expr, at: At) -> tree.Expr:
-    """The expression that made the value, as far as names and parentheses lead."""
+    """Return the expression that created the value, following names and parentheses."""
     for _ in range(100):
         if isinstance(expr, tree.Parens):
             expr = expr.value
@@ -134,7 +137,7 @@ def _origin(expr: tree.Expr, at: At) -> tree.Expr:
 
 
 def _mounted(call: tree.Call) -> str:
-    """The same secret as the variable of a run, named after its id."""
+    """Return the option that mounts the same secret as a variable of a run, named after its id."""
     id = next((one.value for one in call.arguments if one.name is None or one.name.name == "id"), None)
     text = excerpt(id.span) if id is not None else ""
     if not text:
@@ -144,7 +147,7 @@ def _mounted(call: tree.Call) -> str:
 
 
 def as_text(expr: tree.Expr) -> str:
-    """How to write the text of a scalar; "" if the expression is too long to say it."""
+    """Return an expression for the text of a scalar, "" if the expression is too long to show."""
     text = excerpt(expr.span)
     if isinstance(expr, tree.Number) and (expr.kind != "int" or _DECIMAL.fullmatch(text)):
         return f'"{text}"'
@@ -152,7 +155,7 @@ def as_text(expr: tree.Expr) -> str:
 
 
 def _instead(expr: tree.Expr, given: Type, type: Type, at: At) -> str:
-    """What to write where `type` is needed and `expr` is no such thing; "" if nothing is likely."""
+    """Return a replacement for `expr` where `type` is expected, "" if none is likely."""
     text = excerpt(expr.span)
     inner = text[1:-1] if isinstance(expr, tree.String) and not expr.raw else ""
     if not text:
@@ -177,7 +180,7 @@ def _instead(expr: tree.Expr, given: Type, type: Type, at: At) -> str:
 
 
 def condition(expr: tree.Expr, given: Type) -> str:
-    """The condition that is meant by a value which is none."""
+    """Return the condition that a non-condition probably means, "" if none is likely."""
     text = excerpt(expr.span)
     if not text:
         return ""

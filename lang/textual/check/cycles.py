@@ -1,12 +1,13 @@
-"""Cycles among the declarations of a file (spec section 7): targets E0701, defs E0407, lets and params E0702.
+"""Cycles among the declarations of a file (language spec, section 7): targets E0701, defs E0407, lets and params
+E0702.
 
-The graph is that of the names that each declaration mentions. Modules have no cycles, so no cycle leaves a file;
-what a `use … with` passes is what all mentions of the module depend on.
+The graph has an edge for each name that a declaration mentions. Modules have no cycles among them, so no cycle leaves
+a file; every mention of a module depends on the arguments of its `use … with`.
 
-1. Nodes are the named declarations, edges the first mention of one in another, with how it is mentioned.
-2. Tarjan's strongly connected components, with a stack of its own.
-3. Of each component that has a cycle, the shortest one through its first target (else its first declaration) is
-   reported, once.
+1. Nodes are the named declarations; an edge is the first mention of one in another, with its relation.
+2. Tarjan's strongly connected components, with an explicit stack.
+3. For each component with a cycle, the shortest cycle through its first target (else its first declaration) is
+   reported once.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ Named = tree.Use | tree.Param | tree.Let | tree.Group | tree.Def | tree.Target
 
 @frozen
 class Edge:
-    """`relation` is a verb: `starts from`, `takes files from`, `mounts`, `waits for`, `contains`, `calls`, `uses`."""
+    """A mention of one declaration in another. `relation` is a verb: `starts from`, `takes files from`, `mounts`,
+    `waits for`, `contains`, `calls`, `uses`."""
 
     to: int
     span: Span
@@ -79,7 +81,7 @@ def _edges_of(decl: Named, values: dict[str, int], functions: dict[str, int]) ->
 
 
 def _parts(decl: Named) -> Iterator[tuple[str, Sequence[tree.Node | None]]]:
-    """What a declaration mentions, by how it does."""
+    """Yield the nodes of a declaration with mentions, each group with its relation."""
     if isinstance(decl, tree.Group):
         yield "contains", [decl.value]
     elif isinstance(decl, tree.Def | tree.Target):
@@ -114,8 +116,8 @@ def _statement_parts(statement: tree.Stmt) -> Iterator[tuple[str, Sequence[tree.
 
 
 def components(edges: Sequence[Sequence[Edge]]) -> list[list[int]]:
-    """The strongly connected components, by their first node: those of one node are left out unless it has an edge
-    to itself."""
+    """Return the strongly connected components, sorted by their first node. A single node is left out unless it
+    has an edge to itself."""
     index = [-1] * len(edges)
     low = [0] * len(edges)
     on_stack = bytearray(len(edges))
@@ -163,7 +165,7 @@ def _take(
 
 
 def _shortest(edges: Sequence[Sequence[Edge]], start: int, inside: set[int]) -> list[tuple[int, Edge]]:
-    """The shortest way from a node back to itself: each node with the edge that leaves it."""
+    """Return the shortest cycle through a node: each node with the edge that leaves it, [] if there is none."""
     before: dict[int, tuple[int, Edge]] = {}
     queue = deque([start])
     while queue:
@@ -196,8 +198,8 @@ def _problem(nodes: Sequence[Named], path: Sequence[tuple[int, Edge]]) -> Diagno
 
 
 def _links(steps: Sequence[tuple[Named, Edge]], kinds: object) -> list[problems.Link]:
-    """The steps from one declaration of the kinds to the next. Of a way through others the first mention is shown,
-    and how the last one mentions the end."""
+    """Return the steps from each declaration of the given kinds to the next one. A step through other declarations
+    has the place of its first mention and the relation of its last."""
     links: list[problems.Link] = []
     way: list[tuple[Named, Edge]] = []
     for decl, edge in steps:

@@ -1,8 +1,8 @@
-"""The declarations of one module: names, types and rules of the top level; bodies are in `statements`.
+"""The check of one module's declarations: names, types and rules of the top level; bodies are in `statements`.
 
-1. Every name is bound, so that order means nothing.
-2. Lets and the axes of targets get their types, and defaults of params are looked at, each after those it mentions.
-3. Each declaration is checked, in order.
+1. Bind every name, so the order of declarations doesn't matter.
+2. Infer the types of lets and axes and check the defaults of params, each after the declarations it mentions.
+3. Check each declaration, in order.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ _Ordered = tree.Param | tree.Let | tree.Target
 class Declarations:
     """The check of a module's file. `types` are the modules that it uses, by key.
 
-    After it, `locals` are the lets of bodies, `inner` the names bound in each body, `refused` the bodies that were
-    not looked at."""
+    Afterwards, `locals` are the lets of bodies, `inner` the names bound in each body, and `refused` the bodies
+    that were not checked."""
 
     __slots__ = (
         "bindings", "checking", "file", "headers", "inner", "locals", "module", "refused", "report", "scope", "types"
@@ -142,8 +142,8 @@ class Declarations:
     # Types
 
     def _in_order(self) -> Iterator[_Ordered]:
-        """Params, lets and targets, each after those that its value or its header mentions, as far as there is no
-        cycle."""
+        """Yield params, lets and targets, each after the declarations mentioned in its value or header, unless
+        there is a cycle."""
         named: dict[str, _Ordered] = {}
         again = [
             one
@@ -263,7 +263,7 @@ class Declarations:
         self.body(decl, scope, returns)
 
     def body(self, decl: tree.Def | tree.Target, scope: Scope, returns: Type = ERROR) -> None:
-        """The statements of a body, in the scope of its header."""
+        """Check the statements of a body, in the scope of its header."""
         deep = too_deep(decl.body)
         if deep is not None:
             self.report(flow.too_deep(words.word_span(deep), DEEPEST))
@@ -279,7 +279,7 @@ class Declarations:
 
 
 def _roots(decl: _Ordered) -> list[tree.Node | None]:
-    """What a declaration's type comes from."""
+    """Return the nodes that determine a declaration's type."""
     if isinstance(decl, tree.Param):
         return [decl.default]
     return [decl.value] if isinstance(decl, tree.Let) else [*decl.axes, *decl.on]

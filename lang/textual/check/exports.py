@@ -1,7 +1,5 @@
-"""What a checked module shows to those that use it (spec section 14): targets, defs, lets and params.
-
-A private name is known to be there, so that its use can be told from a slip.
-"""
+"""The interface of a checked module for the modules that use it (language spec, section 14): targets, defs, lets
+and params. Private names are included, so that their use gets its own message."""
 
 from __future__ import annotations
 
@@ -21,8 +19,10 @@ MEMBER_KINDS: Final = frozenset(("param", "let", "target", "test", "def", "broke
 
 @frozen
 class AxisType:
-    """An axis of a matrix. `values` are all it can have, before the header's conditions, where that is known without
-    params; the implicit `platform` is not among a target's axes. `span` is the place of the values."""
+    """An axis of a matrix.
+
+    `values` are all its values before the header's conditions, None unless they are known without params. `span`
+    is the place of the values. A target's axes don't include the implicit `platform`."""
 
     name: str
     type: Type
@@ -31,7 +31,7 @@ class AxisType:
 
 
 class ModuleTypes:
-    """`name` is what messages call the module (its origin); `scope` is the module's own, with all of its names."""
+    """A checked module. `name` is its name in messages (its origin); `scope` contains all its names."""
 
     __slots__ = ("name", "scope")
 
@@ -40,12 +40,12 @@ class ModuleTypes:
         self.scope = scope
 
     def member(self, name: str) -> Binding | None:
-        """The member, private or not, in either space; a module's names are in one of them only."""
+        """Return a member, private or not. A module's name is either a value or a callable."""
         found = self.scope.values.get(name) or self.scope.callables.get(name)
         return found if found is not None and found.kind in MEMBER_KINDS else None
 
     def members(self) -> list[Binding]:
-        """Those that others may use, in the order of their declarations."""
+        """Return the public members in the order of their declarations."""
         spaces = (*self.scope.values.values(), *self.scope.callables.values())
         shown = [one for one in spaces if one.kind in MEMBER_KINDS - {"broken"} and one.name[:1] != "_"]
         return sorted(shown, key=lambda one: (one.span.line, one.span.column))

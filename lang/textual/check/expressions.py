@@ -1,7 +1,7 @@
-"""Types of expressions (spec section 6): names are bound, types inferred from the leaves up, and what is expected is
-pushed into literals, lists, maps and both arms of `if … else`.
+"""Types of expressions (language spec, section 6): names are bound, types are inferred from the leaves up, and
+expected types are pushed down into literals, lists, maps and both arms of `if … else`.
 
-`infer` is what others call. A failed expression has type ERROR, which goes with everything.
+`infer` is the entry point. An expression with a mistake has type ERROR, which is compatible with everything.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _VISITORS: Final[dict[type[tree.Expr], Callable[[Any, At], Visit]]] = {
 
 
 def infer(expr: tree.Expr, scope: Scope, checking: Checking, wanted: Wanted | Type | None = None) -> Type:
-    """The type of `expr`; with `wanted`, what doesn't fit is reported, once, and the type is ERROR then.
+    """Return the type of `expr`. With `wanted`, a type that doesn't fit is reported and becomes ERROR.
 
-    What is asked twice is reported once."""
+    Inferring an expression again reports nothing twice."""
     if wanted is not None and not isinstance(wanted, Wanted):
         wanted = Wanted(wanted)
     at = At(scope, checking, wanted)

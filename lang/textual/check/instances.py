@@ -1,5 +1,5 @@
-"""Targets where one state is needed: those that certainly have several instances (E0503). What depends on params or
-on a header's conditions is the expansion's to count."""
+"""Targets where one state is needed: targets that certainly have several instances are reported (E0503). If their
+number depends on params or on a header's conditions, the expansion counts them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_instances(node: tree.Node, checking: Checking) -> None:
-    """The expressions of a statement or a call that stand for a state."""
+    """Check the expressions of a statement or a call that stand for a state."""
     for place in _places(node, checking):
         for expr in _arms(place):
             if checking.types.get(expr) == TARGET:
@@ -27,7 +27,7 @@ def check_instances(node: tree.Node, checking: Checking) -> None:
 
 
 def _places(node: tree.Node, checking: Checking) -> Iterator[tree.Expr]:
-    """Expressions that have to be states."""
+    """Yield the expressions that must be states."""
     if isinstance(node, tree.From | tree.Copy):
         if node.state is not None:
             yield node.state
@@ -48,7 +48,7 @@ def _places(node: tree.Node, checking: Checking) -> Iterator[tree.Expr]:
 
 
 def _arms(expr: tree.Expr) -> Iterator[tree.Expr]:
-    """The expressions that one may come to: arms, items of lists, values of maps."""
+    """Yield the possible results of an expression: arms, items of lists, values of maps."""
     stack = [expr]
     while stack:
         one = stack.pop()
@@ -86,7 +86,8 @@ def _check(expr: tree.Expr, checking: Checking) -> None:
 
 
 def _choice(binding: Binding, selected: dict[str, str], title: str) -> tuple[str, list[str]]:
-    """A selection of one instance, by the last value of each axis, and the other values where one axis is left."""
+    """Return a selection of one instance, by the last value of each axis, and the other values if only one axis is
+    open."""
     chosen, others = [], []
     left = [axis for axis in binding.axes or () if axis.name not in selected]
     for axis in binding.axes or ():

@@ -1,8 +1,9 @@
-"""Warnings about what is allowed and rarely meant (spec section 16, `W`), of one file of the project.
+"""Warnings about code that is allowed but rarely intended (language spec, section 16, `W`), for one file of the
+project.
 
-Unused names are reported of uses, names with `_` and lets of bodies, and of params and lets in a root file that has
-targets: of other files, params and names without `_` are the interface. Parameters, axes and loop variables may
-always be unused. A file with errors has no unused names: what is wrong may be the use.
+Unused names are reported for `use`, for names with `_` and for lets of bodies; in a root file with targets also
+for params and lets. In other files, params and names without `_` are the interface. Parameters, axes and loop
+variables may always be unused. A file with errors has no unused names: the mistake may be the use.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _NOUNS = {"module": "module", "let": "`let`", "param": "param", "def": "function
 
 
 def unused(origin: str, declarations: Declarations) -> Iterator[Diagnostic]:
-    """W0201."""
+    """Yield the warnings about unused names (W0201)."""
     targets = any(isinstance(decl, tree.Target) for decl in declarations.file.decls)
     kinds = ("module", "let", "param") if origin == modules.ROOT and targets else ("module",)
     scope = declarations.scope
@@ -46,8 +47,8 @@ def _unused(binding: Binding) -> Diagnostic:
 def lints(
     file: tree.File, declarations: Declarations, environment: frozenset[str]
 ) -> Iterator[tuple[Diagnostic, int]]:
-    """Each warning with the line of the statement that it is about. `environment` are names of variables that the
-    program sets anywhere."""
+    """Yield each warning with the line of its statement. `environment` are the names of variables that the program
+    sets anywhere."""
     checking = declarations.checking
     targets = {
         name: one for name, one in declarations.scope.values.items() if isinstance(one.node, tree.Target)
@@ -69,7 +70,7 @@ def lints(
 
 
 def _target_names(state: tree.Expr, targets: Mapping[str, Binding]) -> Iterator[Diagnostic]:
-    """W0604."""
+    """Yield the warnings about strings that name a target (W0604)."""
     stack = [state]
     while stack:
         one = stack.pop()
@@ -84,7 +85,7 @@ def _target_names(state: tree.Expr, targets: Mapping[str, Binding]) -> Iterator[
 
 
 def environment(program: modules.Program, checkings: Mapping[str, Checking]) -> frozenset[str]:
-    """Names of environment variables that statements and run options of a program set."""
+    """Return the names of environment variables that statements and run options of a program set."""
     found: set[str] = set()
     for key, module in program.modules.items():
         found.update(variables(module.file.decls, checkings[key]))
@@ -92,7 +93,7 @@ def environment(program: modules.Program, checkings: Mapping[str, Checking]) -> 
 
 
 def variables(decls: Iterable[tree.Decl], checking: Checking) -> Iterator[str]:
-    """Those that some declarations of a module set."""
+    """Yield the names of environment variables that some declarations of a module set."""
     constants = checking.constants
     for node in preorder(*decls):
         if isinstance(node, tree.Env):

@@ -1,4 +1,4 @@
-"""Literals, comprehensions and `if … else`: what takes the type that is expected inwards."""
+"""Literals, comprehensions and `if … else`: expressions that pass the expected type to their parts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _NUMBERS: Final = {"int": INT, "duration": DURATION, "size": SIZE}
 _MOST: Final = 1000
-"""Items of a list or map, and characters of a string, that are kept as a constant."""
+"""The most items of a list or map, or characters of a string, that are kept as a constant."""
 
 CONDITION: Final = Wanted(BOOL, what="a condition")
 
@@ -58,7 +58,7 @@ def string(expr: tree.String, at: At) -> Visit:
 
 
 def check_inserted(expr: tree.Expr, given: Type, at: At, *, lists: bool = False) -> None:
-    """Whether a value has text to insert into a string, or with `lists` into a script."""
+    """Check that a value can be inserted as text into a string, or with `lists` into a script."""
     if given == ERROR or isinstance(given, Literals) or given in SCALARS:
         return
     if isinstance(given, ListOf):
@@ -74,7 +74,7 @@ def check_inserted(expr: tree.Expr, given: Type, at: At, *, lists: bool = False)
 
 
 def joined(expr: tree.Expr, item: Type) -> str:
-    """How to write one text of a list."""
+    """Return an expression that joins a list to one text."""
     text = excerpt(expr.span)
     if not text:
         return '", ".join(…)'
@@ -113,7 +113,7 @@ def list_(expr: tree.List, at: At) -> Visit:
 
 
 def _each(items: Sequence[tree.Expr], inner: At) -> Generator[tuple[tree.Expr, At], Type, Type]:
-    """The common type of items; ERROR if there are none, or none that is right."""
+    """Return the common type of items; ERROR if there are none, or none without a mistake."""
     common: Type = ERROR
     first: tree.Expr | None = None
     for item in items:
@@ -170,7 +170,7 @@ def map_comp(expr: tree.MapComp, at: At) -> Visit:
 
 
 def axes(axes: Sequence[tree.Axis], at: At) -> Generator[tuple[tree.Expr, At], Type, Scope]:
-    """Binds what `for` and `if` of a comprehension bind, in a scope of its own."""
+    """Bind the names of a comprehension's `for` and `if` in a scope of their own. Returns the scope."""
     scope = at.scope.child()
     for axis in axes:
         if isinstance(axis, tree.AxisIf):
@@ -183,7 +183,7 @@ def axes(axes: Sequence[tree.Axis], at: At) -> Generator[tuple[tree.Expr, At], T
 
 
 def item_type(expr: tree.Expr, given: Type, at: At) -> Type:
-    """The type of what `expr` gives to a `for`."""
+    """Return the type of the items that `expr` gives to a `for`."""
     if given == ERROR:
         return ERROR
     if isinstance(given, ListOf):

@@ -1,4 +1,4 @@
-"""What follows a `.`: members of modules, of `vcs`, of platforms and versions."""
+"""Attributes: members of modules, of `vcs`, of platforms and versions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def attribute(expr: tree.Attribute, at: At) -> Visit:
 
 
 def module_binding(expr: tree.Expr, at: At) -> Binding | None:
-    """The module that `expr` names, if it does."""
+    """Return the module that `expr` names, None if it names none."""
     if not isinstance(expr, tree.Name):
         return None
     found = at.scope.find(expr.name)
@@ -38,7 +38,7 @@ def module_binding(expr: tree.Expr, at: At) -> Binding | None:
 
 
 def module_member(expr: tree.Attribute, owner: Binding, at: At) -> Binding | None:
-    """The member of a module that may be used here; None after a message, and where one has been given already."""
+    """Return the member of a module if it may be used here; else None, after a message unless one has been given."""
     if owner.module is None:
         return None
     member, name = owner.module.member(expr.name.name), expr.name.name
@@ -61,7 +61,7 @@ def methods_of(type: Type) -> tuple[Signature, ...]:
 
 
 def no_member(expr: tree.Attribute, type: Type, at: At) -> None:
-    """Reports a member or method that values of `type` don't have."""
+    """Report a member or method that values of `type` don't have."""
     names = [*builtins.MEMBERS.get(str(type), {}), *(one.name for one in methods_of(type))]
     at.report(problems.unknown_member(expr.name.name, expr.name.span, f"`{shown(type)}`", names))
 

@@ -20,8 +20,9 @@ def named_arguments(
     report: Callable[[Diagnostic], None],
     unknown: Callable[[str, Span, str, list[str]], Diagnostic] = problems.unknown_argument,
 ) -> Iterator[tree.Argument]:
-    """The named arguments that are among `names` and given the first time; the others are reported: `unknown` says
-    that `owner` has none of that name (E0401), and E0404."""
+    """Yield the named arguments that are among `names` and not repeated.
+
+    The others are reported: unknown ones with `unknown` (E0401), repeated ones as E0404."""
     known = list(names)
     among = frozenset(known)
     seen: dict[str, tree.Ident] = {}

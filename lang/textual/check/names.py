@@ -1,4 +1,4 @@
-"""Names where values are needed."""
+"""Names in places of values."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _built_in(expr: tree.Name, at: At) -> Type:
 
 
 def similar(name: str, scope: Scope) -> Binding | str | None:
-    """The value with the most similar name, of the file or built in."""
+    """Return the value with the most similar name, from the file or the built-ins."""
     known: dict[str, Binding] = {}
     for binding in scope.names(*VALUE_KINDS, "module"):
         known.setdefault(binding.name, binding)
@@ -91,7 +91,7 @@ def similar(name: str, scope: Scope) -> Binding | str | None:
 
 
 def usage(signature: Signature, name: str = "") -> str:
-    """How a call is written: the required arguments, or `…` if all may be left out."""
+    """Return the form of a call: the required arguments, or `…` if all are optional."""
     required = [one.name for one in signature.parameters if one.default is None]
     if signature.open is not None:
         required.append("NAME=value")
@@ -101,7 +101,7 @@ def usage(signature: Signature, name: str = "") -> str:
 
 
 def function_as_value(span: Span, name: str, signature: Signature | None) -> Diagnostic:
-    """A def without a call."""
+    """Return the message about a def that is used without a call."""
     if signature is None:
         return problems.not_a_value(span, name, "a function", "call it")
     call = usage(signature, name)

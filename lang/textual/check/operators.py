@@ -1,4 +1,4 @@
-"""Operators (spec section 6): which types each takes, and what it gives."""
+"""Operators (language spec, section 6): the types that each takes, and the type of its result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 _LONGEST: Final = 1000
-"""Characters or items of what `+` makes that are kept as a constant."""
+"""The most characters or items of the result of `+` that are kept as a constant."""
 
 _MEASURES: Final = (DURATION, SIZE)
 _ADDED: Final = (INT, *_MEASURES)

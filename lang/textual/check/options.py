@@ -1,5 +1,5 @@
-"""Mounts and other run options, wherever they are made: mount points, two on one path, a secret that is a file and
-a variable (E0514), ids and modes (E0515)."""
+"""Mounts and other run options, wherever they are created: mount points, two mounts on one path, a secret that is
+a file and a variable (E0514), ids and modes (E0515)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.check.checking import Checking
 
 _PATHS: Final = {"cache": "path", "bind": "at", "secret": "at", "ssh": "at", "tmpfs": "path"}
-"""The argument that says where an option mounts something."""
+"""The parameter that is the mount point of an option."""
 
 
 def built_in(call: tree.Call, checking: Checking) -> Signature | None:
-    """The built-in function, source or option that is called; None for all else."""
+    """Return the signature of a called built-in function, source or option, None for any other callee."""
     found = checking.callees.get(call)
     if found is None or found is not (builtins.OPTIONS if found.kind == "option" else builtins.FUNCTIONS).get(
         found.name
@@ -33,7 +33,7 @@ def built_in(call: tree.Call, checking: Checking) -> Signature | None:
 
 
 def argument(call: tree.Call, signature: Signature, name: str) -> tree.Expr | None:
-    """What a call gives for a parameter."""
+    """Return the argument that a call passes for a parameter."""
     names = [parameter.name for parameter in signature.parameters]
     for at, one in enumerate(call.arguments):
         given = one.name.name if one.name is not None else names[at] if at < len(names) else None
@@ -43,7 +43,7 @@ def argument(call: tree.Call, signature: Signature, name: str) -> tree.Expr | No
 
 
 def check_option(call: tree.Call, signature: Signature, checking: Checking) -> None:
-    """The rules of one option, by itself."""
+    """Check the rules of one option on its own."""
     at = argument(call, signature, _PATHS.get(signature.name, ""))
     if at is not None:
         path = checking.constants.get(at) if checking.types.get(at) != ERROR else None
@@ -62,7 +62,7 @@ def check_option(call: tree.Call, signature: Signature, checking: Checking) -> N
 
 
 def check_with(options: Sequence[tree.Expr], checking: Checking) -> None:
-    """Two mounts of one `with` on one path."""
+    """Report two mounts of one `with` on one path."""
     seen: dict[str, tree.Call] = {}
     for call in _calls(options):
         signature = built_in(call, checking)
@@ -91,7 +91,7 @@ def _calls(options: Sequence[tree.Expr]) -> Iterator[tree.Call]:
 
 
 def _mounted_at(call: tree.Call, signature: Signature, checking: Checking) -> str | None:
-    """The absolute path on which an option mounts something, if it is known."""
+    """Return the absolute mount point of an option if it is known."""
     name = _PATHS.get(signature.name)
     if name is None:
         return None

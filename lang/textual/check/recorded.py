@@ -1,7 +1,6 @@
-"""The check of bodies that a program writes while they are asked for: statement by statement as in a file.
+"""The check of bodies that a program records on demand, statement by statement as in a file.
 
-A cycle among them is found when the body that closes it is written: else there would be no end.
-"""
+A cycle among them is found when the body that closes it is recorded: the recording would never end otherwise."""
 
 from __future__ import annotations
 
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class RecordedBodies:
-    """The bodies of `module`, whose declarations are right; `types` are the modules that it uses, by key."""
+    """The recorded bodies of `module`, whose declarations have passed the check; `types` are the modules that it
+    uses, by key."""
 
     def __init__(self, module: modules.Module, types: Mapping[str, ModuleTypes]) -> None:
         self._said: list[Diagnostic] = []
@@ -38,8 +38,8 @@ class RecordedBodies:
         self._bodies: list[tree.Target | tree.Def] = []
 
     def check(self, decl: tree.Target | tree.Def, call: str = "") -> list[Diagnostic]:
-        """What is wrong with a declaration and its body, arranged. `call` tells the bodies of a state function
-        apart."""
+        """Return the messages about a declaration and its body, in the order of display. `call` distinguishes the
+        calls of a state function."""
         declarations, checking = self._declarations, self._declarations.checking
         if isinstance(decl, tree.Target):
             decl = evolve(
@@ -55,7 +55,7 @@ class RecordedBodies:
         return arranged(self._said)
 
     def warnings(self) -> list[Diagnostic]:
-        """What is rarely meant in the bodies so far, arranged."""
+        """Return the warnings about the bodies so far, in the order of display."""
         declarations = self._declarations
         names = frozenset(variables(self._bodies, declarations.checking))
         bodies = evolve(declarations.file, decls=tuple(self._bodies))
@@ -67,8 +67,8 @@ class RecordedBodies:
 
 
 class _Uses:
-    """What the declarations of a file mention, as far as their bodies are written. Each call of a state function is
-    one of its own."""
+    """The names that the declarations of a file mention, in the bodies recorded so far. Each call of a state
+    function counts as a declaration of its own."""
 
     def __init__(self, file: tree.File) -> None:
         self._file = file
@@ -90,9 +90,10 @@ class _Uses:
         return found
 
     def cycles(self, decl: tree.Target | tree.Def, call: str) -> list[Diagnostic]:
-        """The cycles that a body closes; `call` tells the calls of a function apart."""
+        """Return the cycles that a body closes. `call` distinguishes the calls of a function."""
         name = decl.name.name
         key = f"{name}({call})" if isinstance(decl, tree.Def) else name
+        # Only new edges of the graph can close a cycle.
         new = self._mentioned(*decl.body) - self._uses.setdefault(key, set())
         if not new:
             return []
@@ -117,6 +118,6 @@ class _Uses:
 
 
 def _called(name: str, argument: tree.Expr) -> str:
-    """A call of a state function, by the one argument that it has."""
+    """Return the key of a call of a state function, made from its one argument."""
     parts = argument.parts if isinstance(argument, tree.String) else ()
     return f"{name}({''.join(part.value for part in parts if isinstance(part, tree.Text))})"

@@ -1,7 +1,7 @@
-"""What is said of a module, put together: one mistake, one message.
+"""Merging of a module's messages: one mistake, one message.
 
-1. A message about the type of a name, of a function's argument or of its result shows where that is declared.
-2. Messages that say the same of the same name are one, with the other places as related ones.
+1. A message about the type of a name, of a function's argument or of its result also shows the declaration.
+2. Equal messages about one name become one, with the other places as related ones.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.check.checking import Checking
 
 MOST: Final = 3
-"""Related places of a message."""
+"""The most related places of a message."""
 
 _TYPES: Final = frozenset({"E0301", "E0302", "E0304", "E0305", "E0309", "E0516"})
-"""Codes of messages about the type of something."""
+"""Codes of messages about a type."""
 _NAMES: Final = frozenset({"E0201", "E0204", "E0205"})
-"""Codes of messages about what a name or a member means; their titles have it."""
+"""Codes of messages about the meaning of a name or a member, which their titles contain."""
 
 
 Place = tuple[int, int, int, int]
 
 
 def put_together(said: Sequence[Diagnostic], file: tree.File, checking: Checking) -> list[Diagnostic]:
-    """The messages about a file; `checking` knows what its names mean."""
+    """Return the merged messages about a file. `checking` has the bindings of its names."""
+    # More errors than that are never shown.
     types = [one for one in said if one.code in _TYPES][:MOST_ERRORS]
     declared = _declared(file, checking, types) if types else {}
     merged: dict[tuple[object, ...], list[Diagnostic]] = {}
@@ -54,7 +55,8 @@ def _place(span: Span) -> Place:
 
 
 def _declared(file: tree.File, checking: Checking, types: Iterable[Diagnostic]) -> dict[Place, list[Label]]:
-    """For the places of some messages, what is declared: a name that was misused, a parameter, a result."""
+    """Return, for the places of some messages, labels of the declarations: of a misused name, a parameter, a
+    result."""
     found: dict[Place, list[Label]] = {}
     for one in types:
         if one.span is not None and one.span.source is file.source:
@@ -78,7 +80,7 @@ def _declared(file: tree.File, checking: Checking, types: Iterable[Diagnostic]) 
 
 
 def _parameters(call: tree.Call, checking: Checking, found: dict[Place, list[Label]]) -> None:
-    """Adds the parameters of a def to which arguments went that are no good."""
+    """Add the parameters of a def to the labels of arguments with a message."""
     binding = checking.bindings.get(call.function)
     declared = binding.node if binding is not None else None
     if not isinstance(declared, tree.Def):
@@ -94,7 +96,7 @@ def _parameters(call: tree.Call, checking: Checking, found: dict[Place, list[Lab
 
 
 def _add(found: dict[Place, list[Label]], value: tree.Expr, label: Label) -> None:
-    """Adds a label for a value and for what it may be: its arms, or its items."""
+    """Add a label to a value and to its possible results: its arms or items."""
     stack = [value]
     while stack:
         one = stack.pop()
@@ -115,7 +117,7 @@ def _with_labels(one: Diagnostic, more: Sequence[Label]) -> Diagnostic:
 
 
 def _merged(same: Sequence[Diagnostic]) -> Diagnostic:
-    """One message for several that differ in their places only."""
+    """Merge messages that differ in their places only."""
     ordered = sorted(same, key=lambda one: _place(one.span) if one.span is not None else (0, 0, 0, 0))
     first, others = ordered[0], [one.span for one in ordered[1:] if one.span is not None]
     if not others:

@@ -1,4 +1,4 @@
-"""What calls give whose signature doesn't say it: functions and methods that take more than one type."""
+"""Types of calls that the signature doesn't determine: of functions and methods that take several types."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ORDERED: Final = (INT, DURATION, SIZE, VERSION)
 
 
 def result(signature: Signature, receiver: Type, given: Given, at: At) -> Type:
-    """The type of a call; `receiver` is the value of a method, ERROR for what is none."""
+    """Return the type of a call. `receiver` is the type of a method's value, ERROR for a function."""
     if signature in _METHODS:
         return _METHODS[signature](receiver, given)
     rule = _RULES.get(signature.name) if builtins.FUNCTIONS.get(signature.name) is signature else None

@@ -1,7 +1,6 @@
 """Warnings about scripts: `$param` (W0601), a lone `cd` (W0602), a command word with spaces (W0603).
 
-Scripts of other interpreters (`#!`) are left alone.
-"""
+Scripts of other interpreters (`#!`) are not checked."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ _CD: Final = re.compile(r"cd(?:[ \t]+([^\s;&|<>$`\"'()]+))?")
 _KNOWN: Final = frozenset(
     "HOME HOSTNAME IFS LANG LOGNAME OLDPWD OPTARG OPTIND PATH PPID PWD SHELL TERM TMPDIR UID USER".split()
 )
-"""Variables that every shell or container has."""
+"""Variables that every shell or container sets."""
 
 _NOUNS: Final = {"let": "`let`", "loop": "loop variable"}
 
@@ -82,7 +81,7 @@ def _lone_cd(script: tree.Script, text: str) -> Iterator[Diagnostic]:
 
 
 def _trimmed(span: Span) -> Span:
-    """The first line of a script that isn't blank, without the white space around it."""
+    """Return the span of a script's first non-blank line, trimmed."""
     for number in range(span.line, span.end_line + 1):
         start = span.column - 1 if number == span.line else 0
         text = span.source.line(number)[start:]
@@ -93,7 +92,7 @@ def _trimmed(span: Span) -> Span:
 
 
 def _value(expr: tree.Expr, checking: Checking) -> str | None:
-    """The text of an expression, as far as it is known; of a param its default."""
+    """Return the text of an expression if it is known, or the default if it is a param."""
     if not is_text(checking.types.get(expr, ERROR)):
         return None
     value = checking.constants.get(expr)

@@ -1,8 +1,8 @@
-"""Scopes: what the names of a module mean at a place (spec section 6).
+"""Scopes: the meaning of a module's names at a place (language spec, section 6).
 
-Names live in two spaces, callables and the rest. Two declarations of one file don't share a name across them; inside
-bodies each space is for itself. A name that is visible can't be bound again. What is built in lies outside of all
-scopes and is looked up last; of that only the values are reserved.
+There are two name spaces, callables and the rest. Declarations of one file can't share a name across them; inside
+bodies the spaces are independent. A visible name can't be bound again. Built-ins are outside of all scopes and are
+looked up last; only their values are reserved names.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ KINDS: Final = frozenset("param let parameter loop axis target test module group
 
 
 class Binding:
-    """A name and what it is. `kind` is one of `KINDS`; `broken` is something with a mistake that has been reported,
-    and found in both spaces.
+    """A name and its meaning. `kind` is one of `KINDS`; `broken` stands for a declaration with a reported mistake and
+    is in both name spaces.
 
-    `type` has to be known before an expression uses the name. Of a def `signature` says all, of a target or test
-    `axes` (None: not known); `module` is what a module shows, None when it wasn't found. `constant` is the value
-    where it is known without params. `used` is set by the first use.
-    """
+    `type` must be known before an expression uses the name. A def has a `signature` instead, a target or test has
+    `axes` (None if unknown), a module has `module` (None if it wasn't found). `constant` is the value if it is
+    known without params. `used` is set by the first use."""
 
     __slots__ = ("axes", "constant", "kind", "module", "name", "node", "signature", "span", "type", "used")
 
@@ -72,7 +71,7 @@ class Binding:
 
 
 class Scope:
-    """The names bound at one place; `parent` None is a module's own."""
+    """The names bound at one place. The scope of a module has no `parent`."""
 
     __slots__ = ("_first", "callables", "parent", "values")
 
@@ -86,24 +85,24 @@ class Scope:
         return Scope(self)
 
     def lookup(self, name: str) -> Binding | None:
-        """The value, target or module of that name, and marks it used. What is built in isn't found here."""
+        """Return the value, target or module of a name and mark it as used. Built-ins are not found here."""
         found = self.find(name, callable=False)
         if found is not None:
             found.used = True
         return found
 
     def lookup_callable(self, name: str) -> Binding | None:
-        """The def of that name, and marks it used."""
+        """Return the def of a name and mark it as used."""
         found = self.find(name, callable=True)
         if found is not None:
             found.used = True
         return found
 
     def bind(self, binding: Binding, report: Callable[[Diagnostic], None]) -> bool:
-        """Adds a name, unless it is reserved (E0203) or taken (E0202), which is reported.
+        """Add a name, or report that it is reserved (E0203) or taken (E0202). Returns whether the binding is fine.
 
-        That is one mistake: uses of a name that is reserved, or bound twice in this scope, are `broken`; inside of
-        the scope where it is taken the name means what is bound here."""
+        To keep it one mistake, uses of a name that is reserved or bound twice in this scope are `broken`. A name
+        that is taken in an outer scope has its new meaning inside this one."""
         name = binding.name
         what = "" if binding.kind == "broken" else _reserved(binding)
         if what:
@@ -128,7 +127,7 @@ class Scope:
         return False
 
     def _own(self, binding: Binding) -> Binding | None:
-        """What has the name in this scope; a module's own names are in one of the spaces only."""
+        """Return the binding of the name in this scope. In a module's scope, both name spaces count."""
         name = binding.name
         if self.parent is None:
             return self.values.get(name) or self.callables.get(name)
@@ -145,7 +144,8 @@ class Scope:
         self._put(broken(binding.name, binding.span, binding.node))
 
     def names(self, *kinds: str) -> Iterator[Binding]:
-        """What is visible, of these kinds or of all, the innermost first; for did-you-mean and completion."""
+        """Yield the visible bindings, innermost first, of the given kinds or of all kinds, for suggestions and
+        completion."""
         scope: Scope | None = self
         while scope is not None:
             for space in (scope.values, scope.callables):
@@ -155,7 +155,7 @@ class Scope:
             scope = scope.parent
 
     def find(self, name: str, *, callable: bool = False) -> Binding | None:
-        """As `lookup` and `lookup_callable`, without a mark."""
+        """Return the binding of a name like `lookup` and `lookup_callable`, without marking it."""
         scope: Scope | None = self
         while scope is not None:
             found = (scope.callables if callable else scope.values).get(name)
@@ -166,12 +166,12 @@ class Scope:
 
 
 def broken(name: str, span: Span, node: tree.Node | None = None) -> Binding:
-    """What a declaration with a mistake binds."""
+    """Return the binding of a declaration with a mistake."""
     return Binding(name, "broken", ERROR, span, node)
 
 
 def _reserved(binding: Binding) -> str:
-    """What has the name for good, "" if nothing has."""
+    """Return what reserves a name, "" if nothing does."""
     if binding.name in builtins.VALUES:
         return "a built-in value"
     return (

@@ -1,5 +1,6 @@
-"""Raw text of `run` and `write`: what is spliced into it has text, and can be quoted where it stands (E0307, E0308,
-spec section 11). Values that depend on params, and what follows raw text, are the lowering's to quote or refuse."""
+"""Raw text of `run` and `write`: inserted values must have a text and must be quotable at their place (E0307,
+E0308; language spec, section 11). Values that depend on params, and values after raw text, are checked by the
+lowering."""
 
 from __future__ import annotations
 
@@ -33,6 +34,7 @@ def check_script(script: tree.Script, scope: Scope, checking: Checking, *, run: 
             check_inserted(part.value, given, at, lists=run)
     if run:
         for part, place in spliced(script, scanned(script)):
+            # Unquoted text can open or close quotes, so later places are unknown.
             if _is_raw(part.value, checking):
                 break
             _check_place(part, place, checking)
@@ -46,7 +48,7 @@ def scanned(script: tree.Script) -> Scan:
 
 
 def spliced(script: tree.Script, scan: Scan) -> Iterator[tuple[tree.Interpolation, Place]]:
-    """The interpolations of a script with their places."""
+    """Yield the interpolations of a script with their places."""
     return zip(
         (part for part in script.parts if isinstance(part, tree.Interpolation)), scan.places, strict=True
     )
@@ -78,7 +80,7 @@ def _called(place: Place) -> str:
 
 
 def _is_raw(expr: tree.Expr, checking: Checking) -> bool:
-    """Whether a value comes from `raw(…)`, as far as names lead."""
+    """Tell whether a value comes from `raw(…)`, following names."""
     for _ in range(_FARTHEST):
         if isinstance(expr, tree.Call):
             callee = checking.callees.get(expr)
@@ -94,7 +96,8 @@ def _is_raw(expr: tree.Expr, checking: Checking) -> bool:
 
 
 def position(script: tree.Script, offset: int, length: int) -> Span | None:
-    """The place in the source of literal text of a script, by its offset in the scanned text."""
+    """Return the source span of literal text of a script, by its offset in the scanned text; None for inserted
+    text."""
     start = 0
     for part in script.parts:
         size = len(part.value) if isinstance(part, tree.ScriptText) else 1
@@ -103,6 +106,7 @@ def position(script: tree.Script, offset: int, length: int) -> Span | None:
             line = before.rpartition("\n")[2]
             number = part.span.line + before.count("\n")
             first = part.span.column if "\n" not in before else 1 + script.indent
+            # A `${{` in the value is written `$${{`, one character longer.
             column = first + len(line) + line.count("${{")
             return Span(part.span.source, number, column, number, column + length)
         start += size

@@ -44,7 +44,7 @@ def _select_help(expr: tree.Index, value: Type, at: At) -> str:
 
 
 def _item(expr: tree.Index, item: Type, at: At) -> Type:
-    """The type of the item, or ERROR where it is known that there is none."""
+    """Return the type of an item, ERROR if the list or map is known not to have it."""
     constants = at.checking.constants
     known, key = constants.get(expr.value), constants.get(expr.index)
     if isinstance(known, tuple) and type(key) is int:
@@ -63,7 +63,7 @@ def _item(expr: tree.Index, item: Type, at: At) -> Type:
 
 
 def _made(expr: tree.Expr, at: At) -> Span:
-    """Where the list or map is written."""
+    """Return the place where a list or map is written."""
     binding = at.checking.bindings.get(expr)
     return (
         binding.node.value.span if binding is not None and isinstance(binding.node, tree.Let) else expr.span
@@ -107,7 +107,7 @@ def select(expr: tree.Select, at: At) -> Visit:
 
 
 def _target(expr: tree.Expr, at: At) -> Binding | None:
-    """The target that an expression selects of, as far as names lead."""
+    """Return the target of a selection, following names."""
     while isinstance(expr, tree.Parens | tree.Select):
         expr = expr.value
     binding = at.checking.bindings.get(expr)

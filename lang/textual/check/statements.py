@@ -1,6 +1,7 @@
-"""The statements of a body: types of what they take, their options, names that they bind (spec section 9).
+"""The statements of a body: types of their expressions, their options, names that they bind (language spec, section
+9).
 
-What can be said of literal values is in `values`, what every path through the body does in `bodies`.
+Rules about literal values are in `values`, rules about paths through the body in `bodies`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 _STRINGS: Final = ListOf(STR)
 _LITERAL: Final = frozenset({"user", "expose", "stop_signal"})
-"""Words whose strings nothing expands, besides those that are paths and references."""
+"""Statements whose strings don't expand variables, besides those that take paths and references."""
 
 _COMMANDS: Final = frozenset({"entrypoint", "cmd", "shell"})
 _SOURCES: Final = Wanted(PATH, several=True, what="a source")
@@ -59,7 +60,7 @@ _EXPANDED: Final = Wanted(STR, also=(INT,), expands=True)
 
 @frozen
 class _Simple:
-    """What a statement of words takes; `single`: one item only."""
+    """The items that a statement takes. `single` allows one item only."""
 
     wanted: Wanted
     single: bool = False
@@ -77,7 +78,8 @@ _SIMPLE: Final = {
 
 
 class Statements:
-    """The check of one body. `returns` is what a function gives; `bound` are the names that its statements bind."""
+    """The check of one body. `returns` is the type of a function's result; `bound` are the names that its
+    statements bind."""
 
     __slots__ = ("bound", "checking", "report", "returns", "scope")
 
@@ -89,7 +91,7 @@ class Statements:
         self.bound: list[Binding] = []
 
     def check(self, body: tuple[tree.Stmt, ...]) -> None:
-        """The statements of a block, in the scope as it stands. Blocks nest no deeper than `bodies.DEEPEST`."""
+        """Check the statements of a block in the current scope. Blocks nest no deeper than `bodies.DEEPEST`."""
         for statement in body:
             self.checking.statement = words.word(statement)
             rule = _RULES.get(type(statement))
@@ -128,7 +130,7 @@ class Statements:
                 self.type(argument.value, Wanted(type, what=f"`{argument.name.name}`"))
 
     def items(self, word: str, items: tuple[tree.Argument, ...], wanted: Wanted) -> list[tree.Expr]:
-        """The items without a name; named ones are options of the statement."""
+        """Check the items of a statement and return those without a name; named ones are options."""
         self.options(word, items)
         unnamed = [item.value for item in items if item.name is None]
         for value in unnamed:
@@ -145,7 +147,7 @@ class Statements:
                 return
 
     def command(self, word: str, value: tree.Expr) -> None:
-        """A list of strings; a single string is E0516."""
+        """Check a list of strings; a single string is E0516."""
         wanted = Wanted(_STRINGS, what=f"`{word}`")
         if isinstance(value, tree.List | tree.ListComp):
             self.type(value, wanted)

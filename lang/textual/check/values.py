@@ -1,5 +1,5 @@
-"""Rules of values that are known without params: owners, modes and ports (E0515), sources and destinations of
-copies (E0512, E0513). What is not known is the expansion's to judge."""
+"""Rules about values that are known without params: owners, modes and ports (E0515), sources and destinations of
+copies (E0512, E0513). The expansion checks the others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _bad_mode(place: tree.Expr, text: str, instead: str, checking: Checking) -> 
 
 
 def identity(expr: tree.Expr, what: str, checking: Checking) -> None:
-    """A user or group id."""
+    """Check a user or group id."""
     for value, place in _known(expr, checking):
         if isinstance(value, int) and not 0 <= value <= MOST_ID:
             checking.report(problems.bad_number(place.span, what, str(value), f"0 to {MOST_ID}"))
@@ -67,7 +67,8 @@ def port(expr: tree.Expr, checking: Checking) -> None:
 
 
 def sources(sources: Sequence[tree.Expr], dest: tree.Expr, checking: Checking) -> None:
-    """What `copy` and `output` take, and where it goes: several sources or a pattern go into a directory."""
+    """Check the sources and the destination of a `copy` or `output`: several sources, or a pattern, need a
+    directory."""
     known = [one for source in sources for one in _texts(source, checking)]
     for text, place in known:
         if text is not None and leaves(text):
@@ -84,7 +85,7 @@ def sources(sources: Sequence[tree.Expr], dest: tree.Expr, checking: Checking) -
 
 
 def leaves(path: str) -> bool:
-    """Whether a path climbs above the root it is relative to."""
+    """Tell whether a path climbs above its root."""
     depth = 0
     for part in path.split("/"):
         if part == "..":
@@ -97,7 +98,7 @@ def leaves(path: str) -> bool:
 
 
 def _texts(source: tree.Expr, checking: Checking) -> Iterator[tuple[str | None, tree.Expr]]:
-    """The sources that an expression certainly gives, None for an unknown path."""
+    """Yield the sources that an expression certainly gives, with None for an unknown path."""
     value = checking.constants.get(source)
     if isinstance(source, tree.List):
         for item in source.items:
@@ -116,7 +117,7 @@ def _has_pattern(source: tree.Expr) -> bool:
 
 
 def _is_file(dest: tree.Expr, checking: Checking) -> bool:
-    """Whether a destination certainly doesn't end in `/`."""
+    """Tell whether a destination certainly doesn't end in `/`."""
     value = checking.constants.get(dest)
     if isinstance(value, str):
         return not value.endswith("/")
@@ -133,7 +134,7 @@ def _with_slash(dest: tree.Expr) -> Edit | None:
 
 
 def _known(expr: tree.Expr, checking: Checking) -> Iterator[tuple[object, tree.Expr]]:
-    """The scalars that an expression comes to as far as that is known, each with the place that says it."""
+    """Yield the known scalars that an expression can evaluate to, each with its place."""
     stack = [expr]
     while stack:
         one = stack.pop()

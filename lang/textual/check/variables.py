@@ -1,4 +1,4 @@
-"""`$X` in strings where nothing expands it (E0106): references of images, tags, paths, mount points, addresses."""
+"""`$X` in strings that nothing expands (E0106): image references, tags, paths, mount points, URLs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _MEANT = {"param": "param", "let": "`let`", "parameter": "parameter", "axis": "a
 
 
 def refuse_variables(expr: tree.Expr, scope: Scope, checking: Checking) -> bool:
-    """Reports each `$X` in the strings that `expr` may come to: itself, arms, items, and what `+` joins. Returns
-    whether there was none. A string is looked at once, however often it is asked about."""
+    """Report each `$X` in the strings that `expr` can evaluate to: itself, arms, items, and operands of `+`.
+
+    Returns whether there was none. A string is reported once, even if it is checked again."""
     at = At(scope, checking)
     pending, fine = [expr], True
     while pending:
@@ -35,7 +36,7 @@ def refuse_variables(expr: tree.Expr, scope: Scope, checking: Checking) -> bool:
 
 
 def allowed(expr: tree.Expr, at: At) -> bool:
-    """Whether `expr` is no string with variables in it, which are reported."""
+    """Tell whether `expr` is not a string with variables. Reports the variables."""
     if not isinstance(expr, tree.String):
         return True
     found = [one for part in expr.parts if isinstance(part, tree.Text) for one in part.variables]
@@ -48,7 +49,7 @@ def allowed(expr: tree.Expr, at: At) -> bool:
 
 
 def _meant(name: str, scope: Scope) -> tuple[str, str]:
-    """The name of the file that a variable means, and what it is."""
+    """Return the name in the file that a variable probably means, and its kind."""
     for word in (name, name.lower()):
         binding = scope.find(word) if word else None
         if binding is not None and binding.kind in _MEANT:

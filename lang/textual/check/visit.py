@@ -1,7 +1,7 @@
-"""How expressions are visited: without recursion, so that they may nest and chain as deeply as they like.
+"""Visiting of expressions without recursion, so that they may nest and chain as deeply as they like.
 
-A visitor is a generator for one kind of node. It yields each expression it needs the type of, with where that stands
-(`At`), gets the type sent back, and returns the type of its own expression.
+A visitor is a generator for one kind of node. It yields each expression whose type it needs with its position
+(`At`), is sent the type, and returns the type of its own expression.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 
 class At:
-    """Where an expression stands, or several that are alike, such as the items of a list. `wanted` None: nothing is
-    asked of it. `refused` is the type of one of them that was no good: others of that type are the same mistake."""
+    """The position of an expression, or of several alike, such as the items of a list.
+
+    `wanted` None expects nothing. `refused` is the type of an earlier one of them that didn't fit: others of that
+    type are the same mistake."""
 
     __slots__ = ("checking", "refused", "scope", "wanted")
 

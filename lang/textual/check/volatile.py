@@ -1,4 +1,4 @@
-"""Values that change with every commit (`vcs`), and the runs that they make run again (W0607)."""
+"""Values that change with every commit (`vcs`), and the runs that they invalidate (W0607)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def volatile_names(file: tree.File) -> frozenset[str]:
-    """Params and lets of a file whose values, those of defaults, come from `vcs`."""
+    """Return the names of params and lets in a file whose values (or defaults) come from `vcs`."""
     readers: dict[str, list[str]] = defaultdict(list)
     pending = ["vcs"]
     for decl in file.decls:
@@ -37,7 +37,7 @@ def volatile_names(file: tree.File) -> frozenset[str]:
 
 
 def volatile_runs(decl: tree.Def | tree.Target, names: frozenset[str]) -> Iterator[tuple[Diagnostic, int]]:
-    """W0607 of one body: the statements whose text has such a value, before a run that has none."""
+    """Yield the warnings (W0607) about one body: statements that mention such a value before a run that doesn't."""
     known = set(names)
     yield from _suite(decl.body, None, known)
 
@@ -45,7 +45,7 @@ def volatile_runs(decl: tree.Def | tree.Target, names: frozenset[str]) -> Iterat
 def _suite(
     body: tuple[tree.Stmt, ...], later: Span | None, names: set[str]
 ) -> Iterator[tuple[Diagnostic, int]]:
-    """`later` is the first run after the block."""
+    """Yield the warnings about a block. `later` is the first run after it."""
     for statement in body:
         if isinstance(statement, tree.Let) and _mention(statement.value, names):
             names.add(statement.name.name)

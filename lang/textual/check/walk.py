@@ -1,4 +1,4 @@
-"""Walking the tree without recursion, in the order in which it is written."""
+"""Walks over the tree without recursion, in source order."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 _FIELDS: dict[type, tuple[str, ...]] = {}
-"""Fields of each class of nodes that may hold nodes."""
+"""The fields of each node class that may hold nodes."""
 
 _LEAVES = frozenset({"span", "header", "op_span", "doc", "keyword", "kind", "op", "raw", "source"})
 
 
 def children(node: tree.Node) -> list[tree.Node]:
-    """The nodes right below one."""
+    """Return the children of a node."""
     kind = type(node)
     names = _FIELDS.get(kind)
     if names is None:
@@ -36,7 +36,7 @@ def children(node: tree.Node) -> list[tree.Node]:
 
 
 def preorder(*roots: tree.Node | None) -> Iterator[tree.Node]:
-    """The roots and all nodes below, each before those below it."""
+    """Yield the roots and all nodes below them, each before its children."""
     stack = [one for one in reversed(roots) if one is not None]
     while stack:
         node = stack.pop()
@@ -46,8 +46,8 @@ def preorder(*roots: tree.Node | None) -> Iterator[tree.Node]:
 
 @frozen
 class Mention:
-    """A name where it is read. `span` is that of `T[…]` for a selection, `member` what stands after its `.`.
-    `called`: it is the function of a call."""
+    """A name that is read. `span` is that of `T[…]` for a selection, `member` is the text after its `.`. `called`
+    is set if it is the function of a call."""
 
     name: str
     span: Span
@@ -56,7 +56,7 @@ class Mention:
 
 
 def mentions(roots: Iterable[tree.Node | None]) -> Iterator[Mention]:
-    """Names that are read in what stands below the roots, in order."""
+    """Yield the names that are read below the roots, in order."""
     stack = [one for one in reversed(list(roots)) if one is not None]
     while stack:
         node = stack.pop()
@@ -76,7 +76,7 @@ def mentions(roots: Iterable[tree.Node | None]) -> Iterator[Mention]:
 
 
 def bound(root: tree.Node) -> set[str]:
-    """Names that something below a declaration binds: parameters, axes, lets, loop variables."""
+    """Return the names bound below a declaration: parameters, axes, lets, loop variables."""
     found: set[str] = set()
     for node in preorder(root):
         if node is root:
@@ -89,7 +89,7 @@ def bound(root: tree.Node) -> set[str]:
 
 
 def statements(body: tuple[tree.Stmt, ...]) -> Iterator[tree.Stmt]:
-    """All statements of a body, those of inner blocks too, in order."""
+    """Yield all statements of a body in order, with those of inner blocks."""
     stack = list(reversed(body))
     while stack:
         statement = stack.pop()
@@ -99,7 +99,7 @@ def statements(body: tuple[tree.Stmt, ...]) -> Iterator[tree.Stmt]:
 
 
 def suites(statement: tree.Stmt) -> list[tuple[tree.Stmt, ...]]:
-    """The blocks of a statement."""
+    """Return the blocks of a statement."""
     if isinstance(statement, tree.If):
         blocks = [branch.body for branch in statement.branches]
         return blocks if statement.otherwise is None else [*blocks, statement.otherwise]

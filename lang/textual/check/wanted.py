@@ -1,4 +1,4 @@
-"""What may stand at a place: a type, what is converted to it, and how messages call the place."""
+"""The expectation at a place: a type, the types that convert to it, and the place's name in messages."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 @frozen
 class Wanted:
-    """`type` or one of `also`; with `several` a list of them as well. `reference` takes the reference of an image for
-    a state. `what` is the place's name in messages ("a condition"), "" if it has none. `expands`: `$X` in a string
-    means something there, though it is a path."""
+    """An expectation: `type` or one of `also`, with `several` also a list of them.
+
+    `reference` accepts an image reference for a state. `what` is the place's name in messages ("a condition"), ""
+    if it has none. `expands` is set if `$X` in a string is expanded, although the string is a path."""
 
     type: Type
     also: tuple[Type, ...] = ()
@@ -43,20 +44,20 @@ class Wanted:
         return (self.type, *self.also)
 
     def item(self) -> Wanted | None:
-        """What an item of a list must be that stands here; None if no list may."""
+        """Return the expectation for items if a list is written here, None if no list is accepted."""
         if self.several:
             return evolve(self, several=False)
         return self._inner([type.item for type in self.types if isinstance(type, ListOf)])
 
     def value(self) -> Wanted | None:
-        """What a value of a map must be that stands here; None if no map may."""
+        """Return the expectation for values if a map is written here, None if no map is accepted."""
         return self._inner([type.item for type in self.types if isinstance(type, MapOf)])
 
     def _inner(self, items: list[Type]) -> Wanted | None:
         return Wanted(items[0], tuple(items[1:]), expands=self.expands) if items else None
 
     def accepting(self, given: Type) -> Type | None:
-        """The one of the types that `given` goes with, the best first; None if none does."""
+        """Return the type that accepts `given`, the best first, None if none does."""
         if given in self.types or given == ERROR:
             return given
         for type in self.types:
@@ -74,18 +75,18 @@ class Wanted:
 
 
 FROM: Final = Wanted(STATE, reference=True)
-"""What `from` and `copy … from` take: a state, a target, or the reference of an image."""
+"""The expectation of `from` and `copy … from`: a state, a target, or an image reference."""
 
 
 def is_state_like(type: Type) -> bool:
-    """Whether `from` and `copy … from` take it: a state, a target, the reference of an image."""
+    """Tell whether `from` and `copy … from` accept a type: a state, a target, an image reference."""
     if type in (STATE, TARGET, ERROR):
         return True
     return is_text(type) and type not in (PATH, PLATFORM, VERSION)
 
 
 def fits(wanted: Type, given: Type) -> bool:
-    """As `accepts`, and a target goes where a state is wanted."""
+    """Tell whether a value of type `given` is accepted, like `accepts`, with targets accepted for states."""
     if wanted == STATE and given == TARGET:
         return True
     if isinstance(wanted, ListOf) and isinstance(given, ListOf):
@@ -96,7 +97,8 @@ def fits(wanted: Type, given: Type) -> bool:
 
 
 def join(a: Type, b: Type) -> Type | None:
-    """The type of what is one or the other; None if there is none. `[]` is a list of ERROR, which goes with all."""
+    """Return the common type of two alternatives, None if there is none. `[]` is a list of ERROR, which fits all
+    lists."""
     if a == b or b == ERROR:
         return a
     if a == ERROR:

@@ -1,4 +1,4 @@
-"""What statements are called and how a body is: the kinds of the spec's section 8."""
+"""The words of statements and the kinds of bodies (language spec, section 8)."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _WORDS: Final = {
 
 
 def word(statement: tree.Stmt) -> str:
-    """The first word of a statement, "" for a call."""
+    """Return the first word of a statement, "" for a call."""
     if isinstance(statement, tree.Simple | tree.Label | tree.LabelMap | tree.Broken):
         return statement.keyword
     return _WORDS.get(type(statement), "")
 
 
 def word_span(statement: tree.Stmt) -> Span:
-    """The place of that word; of a call, all of it."""
+    """Return the span of the first word, or of a whole call."""
     span, length = statement.span, len(word(statement))
     if not length:
         return span
@@ -54,7 +54,7 @@ def word_span(statement: tree.Stmt) -> Span:
 
 
 def kind(decl: tree.Target | tree.Def) -> str:
-    """The kind of a body. A function whose type doesn't exist is what it looks like."""
+    """Return the kind of a body. A function with an unknown type counts as the kind that it resembles."""
     if isinstance(decl, tree.Target):
         return TEST if decl.kind == "test" else TARGET
     if decl.returns is None:
@@ -66,5 +66,5 @@ def kind(decl: tree.Target | tree.Def) -> str:
 
 
 def starts_state(decl: tree.Target | tree.Def) -> bool:
-    """Whether it is a function that starts with `from`, whatever it says that it returns."""
+    """Tell whether a declaration is a function that starts with `from`, whatever its declared type."""
     return isinstance(decl, tree.Def) and decl.returns is not None and isinstance(decl.body[0], tree.From)

@@ -1,4 +1,4 @@
-"""The arguments of a call of something built in, by name."""
+"""The arguments of a call of a built-in, by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Given:
-    """An argument's value and the expression that it is of."""
+    """An argument's value with its expression."""
 
     value: Value
     expr: tree.Expr
@@ -28,12 +28,13 @@ class Given:
 
     @property
     def literal(self) -> bool:
-        """Whether the expression is the string itself, which an edit can replace."""
+        """Tell whether the expression is a string literal, which an edit can replace."""
         return isinstance(self.expr, tree.String)
 
 
 class Arguments:
-    """What was given, checked and converted: an argument left out is the caller's default. `span` is the call's."""
+    """The arguments of a call, checked and converted. For an absent argument, the caller passes a default. `span`
+    is the call's."""
 
     __slots__ = ("_given", "rest", "span")
 
@@ -52,7 +53,7 @@ class Arguments:
         return list(self._given.items())
 
     def place(self, name: str) -> Span:
-        """Where an argument stands; the call's place if it was left out."""
+        """Return the place of an argument, the call's if it is absent."""
         return self._given[name].span if name in self._given else self.span
 
     def value(self, name: str) -> Value | None:
@@ -71,7 +72,7 @@ class Arguments:
         return value if isinstance(value, bool) else default
 
     def size(self, name: str) -> int:
-        """In bytes."""
+        """Return an argument in bytes."""
         value = self.value(name)
         return value.bytes if isinstance(value, Size) else 0
 

@@ -1,4 +1,4 @@
-"""Named options of statements, and other values that have a form of their own: owners, modes, ports (E0515)."""
+"""Named options of statements, and values with a form of their own: owners, modes, ports (E0515)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OCTAL: Final = re.compile(r"(?:0o?)?([0-7]{3,4})")
 
 @frozen
 class Attributes:
-    """The named options that a statement has; those left out are what the caller says."""
+    """The named options of a statement. The caller knows the defaults."""
 
     given: dict[str, Located]
 
@@ -54,7 +54,7 @@ class Attributes:
 def attributes(
     keyword: str, arguments: Iterable[tree.Argument], frame: Frame, compilation: Compilation
 ) -> Attributes:
-    """The named ones of a statement's arguments."""
+    """Evaluate the named arguments of a statement."""
     parameters = {one.name: one for one in builtins.STATEMENTS[keyword]}
     given: dict[str, Located] = {}
     for argument in arguments:
@@ -67,7 +67,7 @@ def attributes(
 
 
 def strings(value: Value) -> tuple[str, ...]:
-    """The items of a list of strings, as plain data."""
+    """Return the items of a list of strings as plain text."""
     return tuple(map(text_of, value)) if isinstance(value, tuple) else (text_of(value),)
 
 
@@ -98,7 +98,7 @@ def _symbolic(text: str, span: Span) -> str:
 
 
 def port(given: Located) -> str:
-    """`PORT/tcp` or `PORT/udp`."""
+    """Return `PORT/tcp` or `PORT/udp`. Raises E0515."""
     text = text_of(given.value)
     found = ownership.port(text)
     if found is None:

@@ -1,4 +1,4 @@
-"""Statements that bind, start, branch and call: what a body is made of besides its steps."""
+"""Statements without steps of their own: bindings, `from`, `return`, branches, loops, `with` and calls."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def call(statement: tree.CallStmt, frame: Frame, recorder: Recorder) -> None:
         raise TypeError(f"{statement.span.place}: a statement calls a step")
     definition, arguments = step_call(called, frame, compilation)
     scope = compilation.scope_of(definition.module)
+    # The recorder leaves the call when the step's block ends.
     compilation.budget.enter(f"{scope.named(definition.definition.name.name)}(…)", statement.span)
     inside = Frame(scope, frame.platform, recorder, arguments, taken_for=frame.taken_for)
     recorder.open(placed(definition.definition.body, inside), call=True)
@@ -84,7 +85,7 @@ def with_(statement: tree.With, frame: Frame, recorder: Recorder) -> None:
 
 
 def _distinct(given: list[Located]) -> None:
-    """Raises E0514 if two mounts are on one path."""
+    """Raise E0514 if two mounts share a path."""
     mounted: dict[str, Located] = {}
     for one in given:
         path = _mounted_at(one.value)

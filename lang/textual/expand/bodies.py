@@ -1,7 +1,7 @@
-"""Bodies on their way into the recipe: of each instance of a target, and of each call of a state function.
+"""The bodies of a compile: of each target instance, and of each call of a state function.
 
-Whoever refers to a body gets it at once and goes on; its statements are recorded later, from a list of what is still
-to be done. However long a chain of targets, nothing recurses.
+A reference to a body needs no recording of it: the statements are recorded later, from a worklist. So a chain of
+targets of any length doesn't recurse.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 
 class Record:
-    """A body and what its statements say besides its state. `unset` are required params without a value that it
-    reads: what is here of it is incomplete then. `gates` are the goals of `needs`, None until they are asked for."""
+    """A body and the effects of its statements other than its state.
+
+    `unset` are required params without a value that it reads; with any of them the record is incomplete. `gates`
+    are the goals of `needs`, None until they are resolved."""
 
     __slots__ = ("body", "gates", "needs", "outputs", "tags", "unset")
 
@@ -42,7 +44,7 @@ class Record:
 
 
 class Bodies:
-    """All bodies of a compile: each is made once for what it is made of."""
+    """All bodies of a compile, each created once per key of scope, declaration, arguments and platform."""
 
     __slots__ = ("_compilation", "_records", "_work", "by_body")
 
@@ -53,7 +55,7 @@ class Bodies:
         self.by_body: dict[recipe.Body, Record] = {}
 
     def of_instance(self, scope: ModuleScope, matrix: Matrix, one: Combination, platform: str) -> Record:
-        """The body of an instance for a platform."""
+        """Return the record of a target instance for a platform."""
         target = matrix.target
         key = (scope, target, one.texts, platform)
         record = self._records.get(key)
@@ -66,7 +68,7 @@ class Bodies:
         return record
 
     def of_call(self, definition: Definition, arguments: Mapping[str, Value], platform: str) -> Record:
-        """The body of a state function with its arguments, for a platform."""
+        """Return the record of a state function's call, by its arguments, for a platform."""
         scope = self._compilation.scope_of(definition.module)
         decl = definition.definition
         given = tuple((name, identity(value)) for name, value in arguments.items())
@@ -103,7 +105,8 @@ class Bodies:
     def _body(
         self, scope: ModuleScope, decl: tree.Target | tree.Def, names: Mapping[str, Value], record: Record
     ) -> tuple[tree.Stmt, ...]:
-        """The statements of a body; of one that can't be recorded none, and it is the empty state."""
+        """Return the statements of a body. A body that can't be recorded is reported and replaced by an empty
+        state."""
         recorded = scope.module.recorded
         if recorded is None:
             return decl.body
@@ -114,6 +117,6 @@ class Bodies:
             return (tree.From(decl.span, tree.Name(decl.span, "scratch"), None, ()),)
 
     def record_all(self) -> None:
-        """Records until nothing is left to be done."""
+        """Record bodies until the worklist is empty."""
         while self._work:
             self._work.popleft()()

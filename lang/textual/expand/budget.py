@@ -1,4 +1,5 @@
-"""How much one compile may do (spec section 7), and the calls that are open, to say where too much was done."""
+"""Limits on the work of one compile (language spec, section 7), and the open calls, for messages about exceeding
+them."""
 
 from __future__ import annotations
 
@@ -22,11 +23,11 @@ DEPTH: Final = 64
 
 
 class BudgetError(SourceError):
-    """E0703, after which the compile ends."""
+    """An exceeded limit (E0703), which ends the compile."""
 
 
 class Budget:
-    """`path` are the open calls from the outermost inwards, each a name and the place of the call."""
+    """The work done so far. `path` are the open calls, outermost first, each with the place of the call."""
 
     __slots__ = ("instances", "ops", "path", "steps")
 
@@ -52,12 +53,12 @@ class Budget:
             self.exceeded(f"the build has more than {INSTANCES:,} target instances", span)
 
     def matrix(self, size: int, span: Span) -> None:
-        """`size` instances of one header."""
+        """Check the number of instances of one header."""
         if size > INSTANCES:
             self.exceeded(f"a matrix has more than {INSTANCES:,} instances", span)
 
     def enter(self, name: str, span: Span | None) -> None:
-        """A call, which `leave` ends."""
+        """Open a call, which `leave` closes."""
         if len(self.path) >= DEPTH and span is not None:
             self.exceeded(f"calls are more than {DEPTH} deep", span)
         self.path.append((name, span))

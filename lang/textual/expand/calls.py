@@ -1,4 +1,4 @@
-"""Calls in expressions: of functions and methods that are built in, and of `def`s."""
+"""Calls in expressions: of built-in functions and methods, and of `def`s."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from typing import Final
 
 _OWN: Final = (builtins.ANY, builtins.MODE, builtins.OWNER)
-"""Types of signatures that take values of several types."""
+"""Types in signatures that accept values of several types."""
 
 
 def call(expr: tree.Call, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
-    """The value of a call. `env`, `host` and the like are options where one is wanted."""
+    """Return the value of a call. Names like `env` and `host` mean the option if an option is expected."""
     function = expr.function
     if isinstance(function, tree.Name):
         definition = compilation.definition(frame.module, function.name)
@@ -45,7 +45,7 @@ def call(expr: tree.Call, frame: Frame, compilation: Compilation, wanted: Type |
 def step_call(
     expr: tree.Call, frame: Frame, compilation: Compilation
 ) -> Steps[tuple[Definition, dict[str, Value]]]:
-    """The step that a statement calls, and its arguments."""
+    """Return the step that a statement calls, and its arguments."""
     function = expr.function
     if isinstance(function, tree.Attribute):
         value = yield Ask(function.value, frame)
@@ -69,7 +69,8 @@ def _member(value: ModuleValue, function: tree.Attribute, compilation: Compilati
 
 
 def bound(definition: Definition, expr: tree.Call, frame: Frame) -> Steps[dict[str, Value]]:
-    """A value for each parameter. Defaults are evaluated in the function's module and may use earlier parameters."""
+    """Return a value for each parameter. Defaults are evaluated in the function's module and may use earlier
+    parameters."""
     given: dict[str, tree.Expr] = {}
     parameters = definition.definition.parameters
     for at, argument in enumerate(expr.arguments):
@@ -116,7 +117,7 @@ def _arguments(signature: builtins.Signature, expr: tree.Call, frame: Frame) -> 
 
 
 def _positional(parameters: Sequence[builtins.Parameter], at: int, name: str) -> builtins.Parameter | None:
-    """The parameter of a place; None for a name of the caller's own."""
+    """Return the parameter at a position, None for a keyword outside of the signature."""
     if name:
         return None
     return parameters[at] if at < len(parameters) else parameters[-1]

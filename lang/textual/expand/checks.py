@@ -1,8 +1,8 @@
-"""Checks: the conditions of a module's `check` declarations, each looked at once (spec section 7).
+"""The conditions of a module's `check` declarations, each evaluated once (language spec, section 7).
 
-A top-level check runs when a param that it mentions is first read: by name, or through the `let`s and functions of
-its own module. One that mentions none runs when its module is first used. Those that a check itself makes due wait
-until it is done, so that params and checks that lead to one another are no deep recursion.
+A top-level check runs when a param that it mentions is first read, directly or through the `let`s and functions of
+its own module. A check without params runs when its module is first used. Checks that become due during a check
+wait until it is done, so chains of params and checks don't recurse.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Checks:
-    """The top-level checks of a module that have not been run, by the params that they wait for."""
+    """The pending top-level checks of a module, by the params that they mention."""
 
     __slots__ = ("_compilation", "_mentioned", "_scope", "_waiting")
 
@@ -43,7 +43,7 @@ class Checks:
                     self._waiting.setdefault(name, []).append(decl)
 
     def read(self, param: str, frame: Frame) -> None:
-        """A param has been read for the first time; "" for the module itself."""
+        """Queue and run the checks for the first read of a param, "" for the first use of the module."""
         for check in self._waiting.pop(param, ()):
             names = self._mentioned.pop(check, None)
             if names is not None:
@@ -56,7 +56,7 @@ class Checks:
 
 
 def run(check: tree.Check, frame: Frame, compilation: Compilation, params: list[str]) -> None:
-    """Reports E0602 if the condition is false. `params` are those that it mentions."""
+    """Evaluate a check, and report E0602 if the condition is false. `params` are the names that it mentions."""
     if evaluate(check.condition, frame, compilation):
         return
     message = ""
@@ -67,7 +67,7 @@ def run(check: tree.Check, frame: Frame, compilation: Compilation, params: list[
 
 
 def shown(names: Iterable[str], frame: Frame, scope: ModuleScope) -> list[problems.Shown]:
-    """Values of names and params that have been read, for people."""
+    """Return the values of names, and of params that have been read, for a message."""
     found = []
     for name in names:
         value = frame.find(name)
@@ -81,13 +81,13 @@ def shown(names: Iterable[str], frame: Frame, scope: ModuleScope) -> list[proble
 
 
 def source_of(origin: str) -> str:
-    """Where a value is from, in a table of values."""
+    """Return the origin of a value, for a table of values."""
     return origin if origin.startswith(("default", "`use`")) else f"from {origin}"
 
 
 def params_of(expr: tree.Node, scope: ModuleScope) -> Iterator[str]:
-    """The params of a module that an expression mentions, each once, in the order in which they are found: first
-    those of the expression itself, then those of the `let`s and functions in it."""
+    """Yield the params of a module that an expression mentions, each once: first those in the expression, then
+    those in its `let`s and functions, breadth first."""
     found: set[str] = set()
     queue: deque[tree.Node] = deque([expr])
     while queue:

@@ -1,4 +1,4 @@
-"""One compile: what its evaluations share, and what they ask of it (`frame.Compilation`)."""
+"""The state of one compile, shared by its evaluations, and the services that they use (`frame.Compilation`)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Compilation:
-    """`reads` are digests of what was read; `due` are checks that wait to be run."""
+    """The state of a compile. `reads` are digests of the files read; `due` are the checks that are to run."""
 
     def __init__(self, program: modules.Program, options: ExpandOptions, world: World) -> None:
         self.program = program
@@ -50,7 +50,7 @@ class Compilation:
     # Modules and names
 
     def scope(self, key: str, title: str, use: tree.Use, importer: ModuleScope) -> ModuleScope:
-        """The module that a `use` names with the params that it passes; without any it is the same everywhere."""
+        """Return the scope of the module that a `use` names, with its params. Uses without params share one scope."""
         if not use.arguments and key in self._shared:
             return self._shared[key]
         made = ModuleScope(self, self.program.modules[key], title=title, use=use, importer=importer)
@@ -114,13 +114,15 @@ class Compilation:
             self.errors.append(error.diagnostic)
 
     def warn(self, warning: Diagnostic, module: ModuleInstance) -> None:
-        """A warning about a statement of a module, unless the line above allows it."""
+        """Add a warning about a statement of a module, unless the line above allows it."""
         silent = allowed(module.module.file)
         if warning.span is None or warning.code not in silent.get(warning.span.line, ()):
             self.warnings.append(warning)
 
     def unset_in(self, record: Record, error: SourceError) -> bool:
-        """Whether the error is that a param is unset, which targets that nobody asked for by name may read."""
+        """Note an unset param, if a body may have one. Returns whether the error is of that kind.
+
+        Only a build of all targets may read an unset param: it leaves such targets out."""
         if not isinstance(error, ParamUnset) or self.options.wanted != EVERYTHING:
             return False
         if error.param not in record.unset:
@@ -128,10 +130,12 @@ class Compilation:
         return True
 
     def run_due(self) -> None:
-        """Runs the checks that are due, unless they are being run. A check of every target that reads an unset param
-        is left out."""
+        """Run the checks that are due, unless they are being run already.
+
+        A build of all targets ignores checks that read an unset param."""
         if self._running:
             return
+        # An exceeded limit ends the compile, so it doesn't matter that this stays set then.
         self._running = True
         while self.due:
             try:

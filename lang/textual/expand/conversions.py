@@ -1,4 +1,4 @@
-"""Conversions between types (spec section 6), of values that are known: what does not fit is E0309."""
+"""Conversions between types (language spec, section 6) for known values. A value that doesn't fit is E0309."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 
 def convert(value: Value, wanted: Type, expr: tree.Expr, frame: Frame, compilation: Compilation) -> Value:
-    """The value as one of type `wanted`: `expr` is the text that it is of. Where one item is wanted a list is a list
-    of such items."""
+    """Convert a value to type `wanted`. `expr` is its expression. A list converts item by item, even if `wanted`
+    is the type of one item."""
     if isinstance(value, tuple):
         item = wanted.item if isinstance(wanted, ListOf) else wanted
         return tuple(convert(one, item, expr, frame, compilation) for one in value)
@@ -78,7 +78,7 @@ def _option(text: str, wanted: Literals, expr: tree.Expr) -> str:
 
 
 def plain(value: str, frame: Frame) -> str:
-    """The text, where `$X` can't mean anything. Raises E0106."""
+    """Return the text of a string in a place that expands no `$X`. Raises E0106."""
     if isinstance(value, Dollar):
         raise SourceError(_unexpanded(value.variable, frame))
     return text_of(value)

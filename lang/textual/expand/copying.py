@@ -1,4 +1,4 @@
-"""`copy` and `output`: where sources come from and what they become (spec section 12)."""
+"""`copy` and `output`: their sources and their steps (language spec, section 12)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def copy(statement: tree.Copy, frame: Frame, recorder: Recorder) -> None:
 
 
 def _misplaced(sources: list[Located], dest: tree.Expr, path: str) -> list[Diagnostic]:
-    """E0512: what takes a directory has a destination that is none."""
+    """Return E0512 if several sources, or a pattern, have a destination that isn't a directory."""
     if path.endswith("/"):
         return []
     wrong = [(one, "a pattern") for one in sources if globs.is_pattern(text_of(one.value))]
@@ -69,7 +69,7 @@ def _misplaced(sources: list[Located], dest: tree.Expr, path: str) -> list[Diagn
 
 
 def _replaced(literal: tree.Expr, path: str) -> Edit | None:
-    """An edit that writes another path; None where it isn't written out in one short string."""
+    """Return an edit that writes another path, None unless the path is one short string literal."""
     text = excerpt(literal.span)
     plain = isinstance(literal, tree.String) and all(isinstance(one, tree.Text) for one in literal.parts)
     if not plain or text[:1] not in ('"', "'") or text.startswith(('"""', "'''")) or "\\" in text:
@@ -86,7 +86,7 @@ def _looked_up(
     frame: Frame,
     recorder: Recorder,
 ) -> list[Diagnostic]:
-    """What is wrong with the sources: E0513, and where their files can be looked for E0510 and E0511."""
+    """Return the messages about the sources: E0513, and E0510 and E0511 if their files are known before the build."""
     lookups = recorder.compilation.lookups
     seen = lookups.seen(state)
     found = []
@@ -114,7 +114,7 @@ def _looked_up(
 def _own_directory(
     source: Located, path: str, expr: tree.Expr, dest: str, alone: bool, frame: Frame, recorder: Recorder
 ) -> None:
-    """W0610 if a directory lands in one of its own name. `alone`: it is the only source."""
+    """Warn (W0610) if a directory lands in a directory of its own name. `alone` says that it is the only source."""
     name = posixpath.basename(globs.literal(path))
     if not dest.endswith("/") or posixpath.basename(dest.rstrip("/")) != name or name in ("", "."):
         return

@@ -1,4 +1,5 @@
-"""What value functions give (spec section 8): only `let`, `check`, `if` and `return` stand in them."""
+"""The evaluation of value functions (language spec, section 8), which contain `let`, `check`, `if` and `return`
+only."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def gives(decl: tree.Def) -> Type:
-    """The type of a call, STEP for a step."""
+    """Return the type of a call, STEP for a step."""
     return STEP if decl.returns is None else declared(decl.returns)
 
 
@@ -32,7 +33,7 @@ def value_of(
     span: Span,
     compilation: Compilation,
 ) -> Value:
-    """What the function gives for its arguments; `frame` is the caller's, `span` the call's place."""
+    """Return the result of a function. `frame` is the caller's, `span` the place of the call."""
     decl = definition.definition
     name = compilation.scope_of(definition.module).named(decl.name.name)
     inside = Frame(definition.module, frame.platform, names=arguments, taken_for=frame.taken_for)
@@ -60,7 +61,7 @@ def _returned(body: Iterator[Placed], type: Type, compilation: Compilation) -> V
 
 
 def check(statement: tree.Check, frame: Frame, compilation: Compilation) -> None:
-    """A `check` in a body, which shows all names that it mentions."""
+    """Evaluate a `check` in a body. Its message shows all names that the condition mentions."""
     scope = compilation.scope_of(frame.module)
     direct = (one.name for one in mentions([statement.condition]) if not one.called)
     names = dict.fromkeys((*direct, *checks.params_of(statement.condition, scope)))
@@ -68,7 +69,7 @@ def check(statement: tree.Check, frame: Frame, compilation: Compilation) -> None
 
 
 def chosen(statement: tree.If, frame: Frame, compilation: Compilation) -> tuple[tree.Stmt, ...]:
-    """The body of the first branch whose condition holds."""
+    """Return the body of the first branch whose condition is true."""
     for branch in statement.branches:
         if evaluate(branch.condition, frame, compilation):
             return branch.body

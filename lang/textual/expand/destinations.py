@@ -1,4 +1,4 @@
-"""Where outputs go, and which of them cannot be at once: E0904, E0709, E0710 (spec section 12)."""
+"""Destinations of outputs, and the conflicts among them: E0904, E0709, E0710 (language spec, section 12)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def output_path(written: str, span: Span, options: ExpandOptions) -> str:
-    """The absolute path of a destination; a `/` at its end stays. Raises E0904."""
+    """Return the absolute path of a destination, with its trailing `/` if it has one. Raises E0904."""
     path = posixpath.normpath(posixpath.join(options.directory, written))
     project = posixpath.normpath(options.project)
     if path != project and not path.startswith(project.rstrip("/") + "/"):
@@ -30,14 +30,14 @@ def output_path(written: str, span: Span, options: ExpandOptions) -> str:
 
 
 def holds_build_file(dest: str, options: ExpandOptions) -> bool:
-    """Whether the directory of the root file is a destination, or below it."""
+    """Tell whether the directory of the root file is a destination, or below one."""
     above = dest.rstrip("/")
     return f"{posixpath.normpath(options.directory)}/".startswith(f"{above}/")
 
 
 @frozen
 class _Written:
-    """What an `output` writes: `title` is the instance's, `span` the statement's."""
+    """A path or tag written by an instance: `title` is the instance's, `span` the statement's."""
 
     title: str
     span: Span
@@ -46,7 +46,7 @@ class _Written:
 
 
 def collisions(goals: Sequence[recipe.Goal], options: ExpandOptions) -> Iterator[Diagnostic]:
-    """What two of the requested instances write, or are tagged, both."""
+    """Yield the conflicts between requested instances: equal output paths or tags."""
     yield from _outputs([instance for goal in goals for instance in goal.instances], options)
     yield from _tags(goals)
 
@@ -76,7 +76,7 @@ def _outputs(instances: Iterable[recipe.Instance], options: ExpandOptions) -> It
 def _emptied(
     path: str, one: _Written, cleaned: dict[str, _Written], options: ExpandOptions
 ) -> Iterator[Diagnostic]:
-    """Whether another instance empties a directory above."""
+    """Yield a message if another instance empties a directory above a written path."""
     above = posixpath.dirname(path)
     while above not in ("/", ""):
         other = cleaned.get(above)
@@ -89,7 +89,7 @@ def _emptied(
 
 
 def _paths(output: recipe.Output) -> Iterator[str]:
-    """The paths that an output certainly makes: what it becomes, or what it places in a directory by name."""
+    """Yield the paths that an output certainly creates: the destination, or the named sources in that directory."""
     if not output.dest.endswith("/"):
         yield output.dest
         return
@@ -105,7 +105,7 @@ def _title(instance: recipe.Instance) -> str:
 
 
 def _apart(first: _Written, second: _Written) -> str:
-    """How the two can be told apart."""
+    """Return advice on how to make two outputs differ."""
     if first.goal is second.goal:
         return 'put the platform into the path, as `"${{platform.arch}}/"`'
     if first.goal.name == second.goal.name:
@@ -142,7 +142,7 @@ def _tag_apart(first: _Written, second: _Written) -> str:
 
 
 def _whole(name: str) -> str:
-    """The tag with what is left out in short names."""
+    """Return a tag with the parts that short names leave out."""
     name = name.partition("@")[0]
     first, slash, rest = name.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost"):

@@ -1,8 +1,8 @@
-"""The value of an expression, and of what else holds expressions: strings with `$X`, scripts, calls of steps.
+"""The evaluation of expressions, and of strings with `$X`, scripts and calls of steps.
 
-`run` keeps a stack of generators, one for each expression that waits for a part of it: neither long chains nor deep
-nesting recurse. A handler (`expressions.HANDLERS`) gives the value of its kind of expression, or a generator that
-yields what it needs evaluated and returns the value.
+`run` keeps a stack of generators, one for each expression that waits for the value of a part, so neither long
+chains nor deep nesting recurse. A handler (`expressions.HANDLERS`) returns the value of its kind of expression, or
+a generator that yields the parts to evaluate and returns the value.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ T = TypeVar("T")
 
 
 def evaluate(expr: tree.Expr, frame: Frame, compilation: Compilation, wanted: Type | None = None) -> Value:
-    """The value, converted to `wanted` unless that is None. Where one item is wanted a list of such items is right
-    too: `flatten` takes it apart."""
+    """Return the value of an expression, converted to `wanted` unless that is None.
+
+    For a type of one item, the value may also be a list of such items; `flatten` takes it apart."""
     return run(_one(expr, frame, wanted), compilation)
 
 
 def evaluate_all(
     exprs: Iterable[tree.Expr], frame: Frame, compilation: Compilation, wanted: Type | None = None
 ) -> list[Located]:
-    """All values of a place that takes several, lists item by item. An item of a list literal has a span of its
-    own."""
+    """Return the values of a place that takes several, with lists item by item. Items of a list literal have spans
+    of their own."""
     out: list[Located] = []
     waiting = list(exprs)[::-1]
     while waiting:
@@ -49,12 +50,12 @@ def evaluate_all(
 
 
 def template(expr: tree.Expr, frame: Frame, compilation: Compilation) -> recipe.Template:
-    """A value whose `$X` expand against the image environment."""
+    """Return a value whose `$X` expand against the image environment."""
     return template_of(evaluate(expr, frame, compilation))
 
 
 def script(node: tree.Script, frame: Frame, compilation: Compilation) -> recipe.Script:
-    """The script with what is spliced into it as values, not quoted: that needs the shell in force."""
+    """Return a script with its inserted values, unquoted: quoting needs the shell in force."""
     out: list[str | recipe.Splice] = []
     size = 0
     for part in node.parts:
@@ -77,7 +78,7 @@ def _splice(value: Value, part: tree.Interpolation) -> recipe.Splice:
 
 
 def text(node: tree.Script | tree.Expr, frame: Frame, compilation: Compilation) -> str:
-    """The text of what `write` writes: what is spliced in is plain text."""
+    """Return the text that `write` writes, with inserted values as plain text."""
     if isinstance(node, tree.Expr):
         return text_of(evaluate(node, frame, compilation))
     pieces: list[str] = []
@@ -93,12 +94,12 @@ def text(node: tree.Script | tree.Expr, frame: Frame, compilation: Compilation) 
 
 
 def step_call(call: tree.Call, frame: Frame, compilation: Compilation) -> tuple[Definition, dict[str, Value]]:
-    """The step that a statement calls, and a value for each of its parameters."""
+    """Return the step that a statement calls, and a value for each of its parameters."""
     return run(calls.step_call(call, frame, compilation), compilation)
 
 
 def scopes(axes: tuple[tree.Axis, ...], frame: Frame, compilation: Compilation) -> list[Frame]:
-    """A scope for each instance of a target's header: the axes are bound in it."""
+    """Return a scope for each instance of a target's header, with the axes bound."""
     out: list[Frame] = []
 
     def visit(scope: Frame) -> Steps[None]:
@@ -110,7 +111,7 @@ def scopes(axes: tuple[tree.Axis, ...], frame: Frame, compilation: Compilation) 
 
 
 def run(steps: Steps[T], compilation: Compilation) -> T:
-    """What a generator of steps returns."""
+    """Run a generator of steps and return its result."""
     waiting: list[tuple[Steps[Any], Ask | None]] = [(steps, None)]
     value: Value | None = None
     while True:

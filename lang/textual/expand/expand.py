@@ -1,11 +1,11 @@
-"""The expansion: what a checked program comes to for what is asked of it (spec sections 7 to 13).
+"""The expansion: the recipe of a checked program for the requested targets (language spec, sections 7 to 13).
 
     recipe = expand(program, options, world)
 
-1. The root file's params, and the goals that are asked for. A goal refers to a body for each of its platforms.
-2. Bodies are recorded from a worklist: a body that another one needs is added to it, never entered.
-3. The gates of goals (`needs`) are goals as well: 2 and 3 alternate until nothing new is asked for.
-4. What goals write and are called must differ.
+1. Read the root file's params and resolve the requested goals. A goal refers to a body for each of its platforms.
+2. Record bodies from a worklist: a body that another one needs is added to it, never entered.
+3. Resolve the gates of goals (`needs`) to goals: 2 and 3 alternate until there is no new goal.
+4. Check that goals write different paths and have different tags.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def expand(program: modules.Program, options: ExpandOptions, world: World) -> recipe.Recipe:
-    """The recipe of a program that has been checked without errors. Raises `SourceErrors` with all that is wrong."""
+    """Return the recipe of a program that passed the check. Raises `SourceErrors` with all mistakes."""
     compilation = Compilation(program, options, world)
     recorded = program.root.recorded
     try:
@@ -87,7 +87,7 @@ def _expanded(compilation: Compilation) -> tuple[list[recipe.Goal], list[recipe.
 
 
 def _read_params(root: ModuleScope, compilation: Compilation) -> None:
-    """All params of the root file: a program that wrote it has read each."""
+    """Read all params of the root file: a program that records it has read each of them."""
     frame = Frame(root, compilation.options.build_platform)
     for name, decl in root.decls.items():
         if isinstance(decl, tree.Param):
@@ -97,7 +97,7 @@ def _read_params(root: ModuleScope, compilation: Compilation) -> None:
 
 
 def _unknown_params(compilation: Compilation) -> None:
-    """Reports E0604."""
+    """Report the unknown params of the command line (E0604)."""
     root = compilation.root
     params = [name for name, decl in root.decls.items() if isinstance(decl, tree.Param)]
     for name, given in compilation.options.params.items():
@@ -107,7 +107,7 @@ def _unknown_params(compilation: Compilation) -> None:
 
 
 def _module_with(param: str, compilation: Compilation) -> str | None:
-    """The alias of a module of the root file that has a param of this name."""
+    """Return the alias of a module, used by the root file, that has a param of this name."""
     root = compilation.root.module
     for alias, key in root.uses.items():
         for decl in compilation.program.modules[key].file.decls:
@@ -117,7 +117,7 @@ def _module_with(param: str, compilation: Compilation) -> str | None:
 
 
 def _gates(goals: Iterable[recipe.Goal], compilation: Compilation) -> list[recipe.Goal]:
-    """Records all bodies, and resolves what the goals need: the goals that come with them, in order."""
+    """Record all bodies and resolve the gates of the goals. Returns the goals that are added by them, in order."""
     known = dict.fromkeys(goals)
     needed: list[recipe.Goal] = []
     waiting = deque(known)
@@ -153,7 +153,8 @@ def _gates_of(record: Record, compilation: Compilation) -> list[recipe.Goal]:
 def _complete(
     goals: Sequence[recipe.Goal], needed: Sequence[recipe.Goal], compilation: Compilation
 ) -> tuple[list[recipe.Goal], list[recipe.Goal], list[Skipped]]:
-    """The goals whose params are all set, and the others of `goals` with the params that they lack."""
+    """Split goals by their params: returns the complete ones of `goals` and of `needed`, and the incomplete ones
+    of `goals` with the params that they lack."""
     lacking = unset_params((*goals, *needed), compilation.bodies.by_body)
     skipped = [(goal.title, lacking[goal]) for goal in goals if lacking[goal]]
     kept = [[goal for goal in some if not lacking[goal]] for some in (goals, needed)]

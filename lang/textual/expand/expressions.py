@@ -1,7 +1,7 @@
-"""What each kind of expression comes to.
+"""The handlers of expressions, by kind.
 
-A handler gives the value, or a generator of `steps.Steps`. Kinds in `PASSING` hand the wanted type on to their parts,
-so that a conversion is said to fail where the text stands.
+A handler returns the value, or a generator of `steps.Steps`. Kinds in `PASSING` pass the wanted type on to their
+parts, so that a failed conversion is reported at the part.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def each(
     compilation: Compilation,
     visit: Callable[[Frame], Steps[None]],
 ) -> Steps[None]:
-    """Visits the scopes that `for … if …` gives, in order."""
+    """Visit the scopes of a `for … if …`, in order."""
     waiting = [(0, frame.inner())]
     while waiting:
         at, scope = waiting.pop()
@@ -195,6 +195,7 @@ def each(
             inner = scope.inner()
             inner.bind(axis.name.name, value)
             scopes.append((at + 1, inner))
+        # The stack pops the first scope first.
         waiting.extend(reversed(scopes))
 
 

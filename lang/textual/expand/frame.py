@@ -1,4 +1,4 @@
-"""Where an expression is evaluated, and what the evaluation asks of the compile that it is a part of."""
+"""The frame of an evaluation, and its interface to the compile."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class ModuleInstance(Protocol):
-    """A module with the params that one `use` gave it. Compared by identity."""
+    """A module with the params of one `use`. Compared by identity."""
 
     @property
     def module(self) -> Module: ...
 
 
 class Recording(Protocol):
-    """A body while its statements are recorded: `state` is what they have come to, None before `from`."""
+    """A body during its recording. `state` is the state after the statements so far, None before `from`."""
 
     @property
     def body(self) -> recipe.Body: ...
@@ -37,9 +37,11 @@ class Recording(Protocol):
 
 
 class Frame:
-    """`platform` is the one being built for, outside of bodies that of whoever asked; `taken_for` the one that
-    sources, targets and state functions are taken for: another one in `from … on PLATFORM`. `recording` is None
-    outside of bodies that have a state. A scope sees what the scopes around it have bound."""
+    """A scope for evaluation, which sees the names of the scopes around it.
+
+    `platform` is the platform being built for; outside of bodies, that of the reading frame. `taken_for` is the
+    platform of sources, targets and state functions, which differs from it in `from … on PLATFORM`. `recording` is
+    None outside of bodies with a state."""
 
     __slots__ = ("_names", "_outer", "module", "platform", "recording", "taken_for")
 
@@ -61,7 +63,7 @@ class Frame:
         self._outer = outer
 
     def inner(self, *, taken_for: str = "") -> Frame:
-        """A scope inside this one."""
+        """Return a scope inside this one."""
         taken_for = taken_for or self.taken_for
         return Frame(self.module, self.platform, self.recording, outer=self, taken_for=taken_for)
 
@@ -79,7 +81,7 @@ class Frame:
 
 @frozen(eq=False)
 class Definition:
-    """A `def` in the module that it sees."""
+    """A `def` with the module that it is evaluated in."""
 
     module: ModuleInstance
     definition: tree.Def
@@ -87,8 +89,9 @@ class Definition:
 
 @frozen(eq=False)
 class Later:
-    """A value that is still to be evaluated: `finish` gets it, converted to `wanted`, keeps it, and gives it back.
-    It is evaluated without recursion, however long the chain."""
+    """A value that is not evaluated yet. `finish` takes the value, converted to `wanted`, stores it and returns it.
+
+    The evaluation loop evaluates it, so a chain of them doesn't recurse."""
 
     expr: tree.Expr
     frame: Frame
@@ -97,7 +100,7 @@ class Later:
 
 
 class Compilation(Protocol):
-    """The compile, as an evaluation sees it. What it raises are `SourceError`s."""
+    """The compile as evaluations see it. Its methods raise `SourceError`s."""
 
     @property
     def options(self) -> ExpandOptions: ...
@@ -107,37 +110,37 @@ class Compilation(Protocol):
 
     @property
     def reads(self) -> MutableMapping[str, str]:
-        """Digests of what was read, by name: filled by the evaluation, for `Recipe.reads`."""
+        """Digests of the files read, by name, filled by the evaluation for `Recipe.reads`."""
 
     def count(self, span: Span, steps: int = 1) -> None:
-        """Takes steps of evaluation. Raises E0703."""
+        """Count steps of evaluation. Raises E0703."""
 
     def exceeded(self, what: str, span: Span) -> NoReturn:
-        """Raises E0703 with the call path; `what` states the fact, "a string is longer than 1 MiB"."""
+        """Raise E0703 with the call path. `what` states the fact: "a string is longer than 1 MiB"."""
 
     def module_value(
         self, module: ModuleInstance, name: str, frame: Frame, span: Span
     ) -> Value | Later | None:
-        """A param, `let`, target, group or used module (`ModuleValue`) of a module; None if it has none of the
-        name. `frame` is that of the use: what a `let` with sources gives depends on its `taken_for`."""
+        """Return a param, `let`, target, group or used module (`ModuleValue`) of a module, None if it has no such
+        name. `frame` is the frame of the use: the value of a `let` with sources depends on its `taken_for`."""
 
     def definition(self, module: ModuleInstance, name: str) -> Definition | None:
-        """A `def` of a module."""
+        """Return a `def` of a module, None if it has no such name."""
 
     def call(self, definition: Definition, arguments: Mapping[str, Value], frame: Frame, span: Span) -> Value:
-        """What a state or value function gives. `arguments` has every parameter, `frame` is the caller's; a state
-        function is for the frame's `taken_for`."""
+        """Return the result of a state or value function. `arguments` has every parameter; `frame` is the
+        caller's, and a state function is evaluated for its `taken_for`."""
 
     def select(
         self, target: TargetValue, choices: tuple[Choice, ...], frame: Frame, span: Span
     ) -> TargetValue:
-        """`T[axis=value]`: a smaller selection. Raises E0706."""
+        """Return the selection `T[axis=value]` of a target. Raises E0706."""
 
     def state_of(self, target: TargetValue, frame: Frame, span: Span) -> recipe.State:
-        """A target where a state is wanted, for the frame's `taken_for` unless it was chosen. Raises E0503."""
+        """Return the state of a target, for the frame's `taken_for` unless a platform was chosen. Raises E0503."""
 
     def context(self, module: ModuleInstance) -> recipe.State:
-        """The module's `context`: one state, whoever asks."""
+        """Return the module's `context`, always the same state."""
 
     def vcs(self, name: str) -> str | bool | int:
-        """A member of `vcs`, recorded as an input of the compile."""
+        """Return a member of `vcs`, and record it as an input of the compile."""

@@ -1,4 +1,4 @@
-"""What is built in to be called (spec section 10): functions here, sources and run options in files of their own."""
+"""Built-in functions (language spec, section 10). Sources and run options are in files of their own."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Patterns of paths (spec section 22): `*`, `?` and `[…]` in a component, `**` for any directories, none too.
+"""Path patterns (language spec, section 22): `*`, `?` and `[…]` in a component, `**` for any number of directories.
 
-Names that start with a dot match like others, a backslash makes the next character plain. `**` at the end matches
-everything below. Links to directories are followed where a component names or matches them, not by `**`.
+Names with a leading dot match like others; a backslash makes the next character literal. `**` at the end matches
+everything below. Symlinks to directories are followed if a component names or matches them, but not by `**`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ MANY: Final = "**"
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a path holds wildcards."""
+    """Tell whether a path has wildcards."""
     return wildcard.has_wildcard(text)
 
 
 def check_pattern(path: str, written: str, span: Span) -> None:
-    """Raises E0309 for a normal path whose wildcards can't be read."""
+    """Raise E0309 for a normal path with malformed wildcards."""
     if is_pattern(path):
         try:
             for part in path.split("/"):
@@ -43,13 +43,13 @@ def check_pattern(path: str, written: str, span: Span) -> None:
 
 
 def literal(text: str) -> str:
-    """The path that a text without wildcards means."""
+    """Return the path that a pattern without wildcards stands for."""
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
 def normal(path: str) -> str | None:
-    """A path relative to a root, without `.`, `..` and slashes at its ends; `.` for the root, None if it leaves it.
-    It is also a pattern's. A path that starts at `/` starts at the root."""
+    """Return a path relative to its root, without `.`, `..` and slashes at its ends: `.` for the root, None if it
+    leaves the root. Patterns are accepted. A path that starts with `/` starts at the root."""
     parts: list[str] = []
     for part in path.split("/"):
         if part == ".." and not parts:
@@ -62,16 +62,16 @@ def normal(path: str) -> str | None:
 
 
 def fixed(pattern: str) -> str:
-    """The directory before the first component with a wildcard, `.` if there is none: matches keep the rest of their
-    path. The pattern is normal."""
+    """Return the directory before the first component with a wildcard, `.` if there is none. A match is copied
+    with the rest of its path. The pattern must be normal."""
     parts = pattern.split("/")
     before = next((at for at, part in enumerate(parts) if is_pattern(part)), len(parts) - 1)
     return "/".join(map(literal, parts[:before])) or "."
 
 
 class Ignored:
-    """What a module ignores: the patterns of its .dockerignore, then those of its `ignore`, of which the last that
-    matches decides."""
+    """The ignore patterns of a module: those of its .dockerignore, then those of its `ignore`. The last match
+    decides."""
 
     __slots__ = ("_matcher", "patterns")
 
@@ -83,13 +83,14 @@ class Ignored:
         self._matcher = Matcher(pattern.text for pattern in self.patterns)
 
     def hides(self, path: str, kind: str | None) -> bool:
-        """Whether nothing is left of what is at a path; of an ignored directory something may be."""
+        """Tell whether a path is ignored with everything below. An ignored directory may have exceptions in it."""
         if not self._matcher.matches(path):
             return False
         return kind != "dir" or not self._matcher.may_have_exceptions_below(path)
 
     def reason(self, path: str) -> Pattern:
-        """The pattern that hides an ignored path."""
+        """Return the pattern that hides an ignored path."""
+        # The last pattern of the shortest list that ignores the path is the cause.
         at = len(self.patterns) - 1
         while at and Matcher(one.text for one in self.patterns[:at]).matches(path):
             at -= 1
@@ -98,14 +99,14 @@ class Ignored:
 
 @frozen
 class Pattern:
-    """`span` None: it stands in .dockerignore."""
+    """An ignore pattern. `span` is None for one from .dockerignore."""
 
     text: str
     span: Span | None
 
 
 def _own(one: Located) -> Pattern:
-    """A pattern of an `ignore`. Raises E0309."""
+    """Return a pattern of an `ignore`. Raises E0309."""
     pattern = Pattern(rooted(str(one.value)), one.span)
     try:
         Matcher([pattern.text])
@@ -116,7 +117,7 @@ def _own(one: Located) -> Pattern:
 
 
 def rooted(text: str) -> str:
-    """A pattern of an `ignore` as .dockerignore's are read: a slash at its start is the directory's."""
+    """Return a pattern of an `ignore` in the form of .dockerignore, where a leading slash is redundant."""
     mark = "!" if text.startswith("!") else ""
     rest = text.removeprefix("!").strip()
     return mark + (rest.lstrip("/") if rest.strip("/") else rest)
@@ -125,8 +126,9 @@ def rooted(text: str) -> str:
 def match(
     place: Place, pattern: str, ignored: Ignored | None = None, visit: Callable[[int], None] = lambda _: None
 ) -> list[str]:
-    """The paths that a normal pattern matches and nothing ignores, in bytewise order. `visit` is told how many names
-    are looked at. Raises `ValueError` if the pattern is malformed."""
+    """Return the paths that match a normal pattern and aren't ignored, in bytewise order.
+
+    `visit` is called with the number of names that are examined. Raises `ValueError` for a malformed pattern."""
     return sorted(set(_Walk(place, pattern.split("/"), ignored, visit).found()), key=bytewise)
 
 
@@ -135,7 +137,8 @@ def bytewise(path: str) -> bytes:
 
 
 class _Walk:
-    """A walk over the directories that can hold a match. Links count as directories where they are entered."""
+    """A walk over the directories that can contain a match. Symlinks count as directories where the pattern enters
+    them."""
 
     __slots__ = ("_fits", "_ignored", "_parts", "_place", "_visit")
 
@@ -162,7 +165,7 @@ class _Walk:
                     waiting.append((path, onward))
 
     def _steps(self, directory: str, at: int) -> Iterator[tuple[str, int]]:
-        """What follows in a directory from component `at`: paths, and the component that is next."""
+        """Yield the paths in a directory that match component `at`, each with the index of the next component."""
         part = self._parts[at]
         if part == MANY and at < len(self._parts) - 1:
             yield directory, at + 1
@@ -187,7 +190,7 @@ class _Walk:
 
 
 def _component(part: str) -> Callable[[str], object] | None:
-    """Whether a name matches a component; None if that is the name itself."""
+    """Return a predicate on names for a component, None if the component is a literal name."""
     if part == MANY:
         return lambda _: True
     wildcard.check(part)

@@ -1,4 +1,4 @@
-"""Goals: instances of targets for the platforms that they are asked for (spec section 13)."""
+"""Goals: target instances with the platforms that they are built for (language spec, section 13)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MOST_SHOWN = 12
 
 
 class Goals:
-    """All goals of a compile: each is made once for a target, its axes and its platforms. Spans are None for what
-    the command line asks for, `origin` is how it does."""
+    """All goals of a compile, each created once per target, axes and platforms. Spans are None for requests of the
+    command line, whose text is `origin`."""
 
     __slots__ = ("_compilation", "_goals", "_matrices")
 
@@ -37,7 +37,7 @@ class Goals:
         self._goals: dict[tuple[ModuleScope, tree.Target, tuple[str, ...], tuple[str, ...]], recipe.Goal] = {}
 
     def matrix(self, value: TargetValue, span: Span | None) -> Matrix:
-        """Raises E0704 and E0705."""
+        """Return the matrix of a target. Raises E0704 and E0705."""
         scope = self._compilation.scope_of(value.module)
         key = (scope, value.target)
         if key not in self._matrices:
@@ -47,7 +47,7 @@ class Goals:
     def select(
         self, value: TargetValue, choices: tuple[Choice, ...], span: Span | None, origin: str = ""
     ) -> TargetValue:
-        """The instances that have these values besides those chosen before. Raises E0706."""
+        """Narrow a selection of instances to the given values. Raises E0706."""
         matrix = self.matrix(value, span)
         target = value.target
         chosen = {one.axis: one for one in value.chosen}
@@ -89,7 +89,8 @@ class Goals:
         return self.matrix(value, span).having({one.axis: text_of(one.value) for one in value.chosen})
 
     def one(self, value: TargetValue, platform: str, span: Span) -> Record:
-        """The body of the one instance that remains, for its own platform if one was chosen. Raises E0503."""
+        """Return the record of the only selected instance, for the chosen platform or else `platform`. Raises
+        E0503."""
         matrix = self.matrix(value, span)
         left = self.remaining(value, span)
         if len(left) != 1:
@@ -114,8 +115,10 @@ class Goals:
         return problems.several_instances(text, len(left), target, span, [selection], others)
 
     def of(self, value: TargetValue, span: Span | None, platforms: tuple[str, ...] = ()) -> list[recipe.Goal]:
-        """A goal for each instance that remains: for the platform that was chosen, else for `platforms`, else for
-        those of its `on` list, else for the builder's."""
+        """Return a goal for each selected instance.
+
+        Its platforms are the chosen one, else `platforms`, else those of the target's `on` list, else the
+        builder's."""
         scope, matrix = self._compilation.scope_of(value.module), self.matrix(value, span)
         chosen = chosen_platform(value)
         goals = []
@@ -149,5 +152,5 @@ class Goals:
 
 
 def chosen_platform(value: TargetValue) -> str:
-    """The platform that was chosen, "" if none was."""
+    """Return the chosen platform, "" if none was."""
     return next((text_of(one.value) for one in value.chosen if one.axis == "platform"), "")

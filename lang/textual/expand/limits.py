@@ -1,4 +1,4 @@
-"""Bounds on values (spec section 7), which keep a compile finite in time and space too."""
+"""Limits on values (language spec, section 7), which bound a compile in time and space."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _ITEMS_A_STEP: Final = 100
 
 
 def string(text: Text, span: Span, compilation: Compilation) -> Text:
-    """The string, if it is not too long; making it counts by its length."""
+    """Return a string unless it is too long. Its creation counts steps by length."""
+    # Most strings are short, cannot exceed the limit, and cost no step.
     if len(text) > _CHARACTERS_A_STEP:
         compilation.count(span, len(text) // _CHARACTERS_A_STEP)
         length(len(text) if text.isascii() else len(text.encode(errors="surrogatepass")), span, compilation)
@@ -30,26 +31,26 @@ def string(text: Text, span: Span, compilation: Compilation) -> Text:
 
 
 def length(size: int, span: Span, compilation: Compilation) -> None:
-    """Raises for a string of more bytes than there may be."""
+    """Raise E0703 for a string of too many bytes."""
     if size > STRING:
         compilation.exceeded("a string is longer than 1 MiB", span)
 
 
 def items(value: Items, span: Span, compilation: Compilation) -> Items:
-    """The list or map, if it is not too long."""
+    """Return a list or map unless it has too many items."""
     visit(len(value), span, compilation)
     count(len(value), span, compilation)
     return value
 
 
 def count(number: int, span: Span, compilation: Compilation) -> None:
-    """Raises for a list or map of more items than there may be."""
+    """Raise E0703 for a list or map of too many items."""
     if number > ITEMS:
         compilation.exceeded("a list has more than 100,000 items", span)
 
 
 def visit(number: int, span: Span, compilation: Compilation) -> None:
-    """Counts for a walk over so many items."""
+    """Count steps for a walk over `number` items."""
     if number >= _ITEMS_A_STEP:
         compilation.count(span, number // _ITEMS_A_STEP)
 

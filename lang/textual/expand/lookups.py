@@ -1,5 +1,5 @@
-"""Sources of `copy` that can be looked for before anything is built: files of a context and of `local` directories
-(spec section 12)."""
+"""Files of `copy` that exist before the build: files of contexts and of `local` directories (language spec,
+section 12)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Seen:
-    """A directory whose files can be looked at: `below` a place, `.` for all of it. `where` and `label` are how
-    messages speak of it, `span` is where its patterns stand unless they have places of their own."""
+    """A directory of existing files: the part of `place` at `below`, `.` for all of it. `where` and `label` are
+    its names in messages; `span` is the place of its patterns, unless they have places of their own."""
 
     place: Place
     below: str
@@ -45,7 +45,7 @@ class Seen:
 
 @frozen
 class Missing:
-    """Why nothing is copied: `path` is hidden by `pattern`, or not there; `near` is meant, perhaps."""
+    """A source without a match. `path` is hidden by `pattern`, or doesn't exist; `near` may be meant instead."""
 
     path: str
     pattern: globs.Pattern | None = None
@@ -53,11 +53,11 @@ class Missing:
 
 
 Answer = Missing | str
-"""What is there is `file`, `dir`, `link` or `other`; of a pattern `match`."""
+"""The kind of a file that exists: `file`, `dir`, `link` or `other`; `match` for a pattern."""
 
 
 class Lookups:
-    """The contexts of modules, and what has been looked for in each directory."""
+    """The contexts of modules, and the lookups in each directory."""
 
     __slots__ = ("_answers", "_compilation", "_contexts", "_seen")
 
@@ -84,7 +84,7 @@ class Lookups:
         return state
 
     def seen(self, state: recipe.State) -> Seen | None:
-        """The directory of a state; None if it can't be looked at before the build."""
+        """Return the directory of a state, None if its files aren't known before the build."""
         if state not in self._seen and isinstance(state, recipe.Directory):
             self._seen[state] = self._local(state)
         return self._seen.get(state)
@@ -102,7 +102,7 @@ class Lookups:
         return Seen(place, below, ignored, where, "no such file in it", state.span)
 
     def find(self, seen: Seen, path: str, span: Span) -> Answer:
-        """What a normal path or pattern finds."""
+        """Look up a normal path or pattern."""
         key = (seen, path)
         if key not in self._answers:
             self._answers[key] = (
@@ -124,7 +124,7 @@ class Lookups:
         return Missing(paths[0], seen.ignored.reason(paths[0])) if paths else Missing(pattern)
 
     def problem(self, source: Located, seen: Seen, missing: Missing) -> Diagnostic:
-        """E0510 or E0511."""
+        """Return E0510 or E0511."""
         if missing.pattern is not None:
             place = missing.pattern.span or seen.span
             return problems.hidden(source.span, missing.path, missing.pattern.text, place)
@@ -142,7 +142,7 @@ def _literal(seen: Seen, path: str) -> Answer:
 
 
 def _near(seen: Seen, path: str) -> str | None:
-    """A path that differs in the first component that isn't there."""
+    """Return an existing path that differs in the first missing component only."""
     before = ""
     parts = path.split("/")
     for at, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""The instances of a target: what the comprehension in its header gives (spec section 13)."""
+"""The instances of a target: the results of the comprehension in its header (language spec, section 13)."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Combination:
-    """One instance: the value of each axis in order, and their texts, which tell instances apart."""
+    """An instance: the values of the axes in order, and their texts, which identify the instance."""
 
     values: tuple[Value, ...]
     texts: tuple[str, ...]
 
 
 class Matrix:
-    """The instances of a target in order, and those that have given values on some axes."""
+    """The instances of a target in order, with an index by values of some axes."""
 
     __slots__ = ("_found", "_values", "axes", "combinations", "target")
 
@@ -45,7 +45,7 @@ class Matrix:
         self._values: dict[str, dict[str, Value]] = {}
 
     def having(self, chosen: Mapping[str, str]) -> list[Combination]:
-        """The instances whose axes have these texts; axes that the target doesn't have are left out."""
+        """Return the instances whose axes have these texts. Axes that the target doesn't have are ignored."""
         places = tuple(at for at, axis in enumerate(self.axes) if axis in chosen)
         if not places:
             return self.combinations
@@ -57,14 +57,14 @@ class Matrix:
         return table.get(tuple(chosen[self.axes[at]] for at in places), [])
 
     def values(self, axis: str) -> dict[str, Value]:
-        """What an axis can be, by text, in order."""
+        """Return the possible values of an axis by their text, in order."""
         if axis not in self._values:
             at = self.axes.index(axis)
             self._values[axis] = {one.texts[at]: one.values[at] for one in self.combinations}
         return self._values[axis]
 
     def written(self, name: str, one: Combination) -> str:
-        """A selection of one instance, as an expression."""
+        """Return a selection of one instance as an expression."""
         inside = ", ".join(
             f"{axis}={written(value)}" for axis, value in zip(self.axes, one.values, strict=True)
         )
@@ -72,7 +72,7 @@ class Matrix:
 
 
 def matrix_of(scope: ModuleScope, target: tree.Target, span: Span | None, compilation: Compilation) -> Matrix:
-    """The matrix of a target; `span` is where its instances are wanted. Raises E0704 and E0705."""
+    """Return the matrix of a target. `span` is the place that uses its instances. Raises E0704 and E0705."""
     axes = tuple(axis.name.name for axis in target.axes if isinstance(axis, tree.AxisFor))
     combinations: list[Combination] = []
     seen: set[tuple[str, ...]] = set()

@@ -1,4 +1,4 @@
-"""Members and methods of values (spec section 6)."""
+"""Attributes and methods of values (language spec, section 6)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PARTS: Final = ("major", "minor", "patch")
 
 
 def member(value: Value, name: str, span: Span, compilation: Compilation) -> Value:
-    """A member that is no method."""
+    """Return an attribute of a value."""
     if isinstance(value, Vcs):
         return compilation.vcs(name)
     if isinstance(value, Version):
@@ -39,7 +39,7 @@ def method(value: Value, name: str) -> builtins.Signature:
 
 
 def _text(value: Value) -> str:
-    """What a method of strings works on: plain data."""
+    """Return the plain text that a string method works on."""
     return text_of(value)
 
 

@@ -1,4 +1,5 @@
-"""A module with the params of one `use`: its declarations, each evaluated when it is first read (spec section 7)."""
+"""A module with the params of one `use`: its declarations, each evaluated on its first read (language spec,
+section 7)."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ParamUnset(SourceError):
-    """E0601, at the place where `param` was first read."""
+    """A required param without a value (E0601), at the place of its first read."""
 
     def __init__(self, param: str, diagnostic: Diagnostic) -> None:
         super().__init__(diagnostic)
@@ -32,9 +33,11 @@ class ParamUnset(SourceError):
 
 
 class ModuleScope:
-    """`title` is what its targets and functions are called by from outside, "" for the root file. `given` are the
-    values of params that come as text, the root file's; `params` those that have been read. Values of `let`s are kept
-    for each platform that states are taken for."""
+    """The scope of a module.
+
+    `title` prefixes the names of its targets and functions, "" for the root file. `given` are params with textual
+    values, which the root file has; `params` are the params that have been read. Values of `let`s are stored per
+    platform that states are taken for."""
 
     __slots__ = (
         "_compilation",
@@ -79,7 +82,7 @@ class ModuleScope:
         self.checks = Checks(compilation, self)
 
     def named(self, name: str) -> str:
-        """What a declaration is called by from outside."""
+        """Return the qualified name of a declaration."""
         return f"{self.title}.{name}" if self.title else name
 
     def value(self, name: str, frame: Frame, span: Span) -> Value | Later | None:
@@ -98,7 +101,7 @@ class ModuleScope:
         return None
 
     def used(self, name: str) -> ModuleScope | None:
-        """The module that a `use` names; None if it names none."""
+        """Return the module of a `use`, None if the name isn't one."""
         scope = self._scopes.get(name)
         if scope is None:
             decl, key = self.decls.get(name), self.module.uses.get(name)
@@ -108,7 +111,7 @@ class ModuleScope:
         return scope
 
     def top(self, frame: Frame) -> Frame:
-        """A frame for what stands at the top level, for a use in `frame`."""
+        """Return a frame for the top level, for a use in `frame`."""
         return Frame(self, frame.taken_for)
 
     def _lasting(
@@ -125,7 +128,7 @@ class ModuleScope:
         return Later(expr, self.top(frame), None, finish)
 
     def _members(self, value: Value) -> Value:
-        """The targets of a group, those of groups in it too: kept flat, as groups may be long chains."""
+        """Return the targets of a group, with those of nested groups: a flat list, as groups may be long chains."""
         span = self.module.file.span
         found = [one.value for one in flatten([Located(value, span)])]
         self._compilation.count(span, len(found) // 10)
@@ -147,11 +150,12 @@ class ModuleScope:
             return self._later(decl, argument.value, self._importer.top(frame), origin)
         if decl.default is None:
             used = self._use.span if self._use is not None else None
+            # Every read raises the message of the first one, so that it is shown once.
             raise ParamUnset(name, self._unset.setdefault(name, problems.unset(decl, span, used)))
         return self._later(decl, decl.default, self.top(frame), f"default, line {decl.span.line}")
 
     def _argument(self, name: str) -> tree.Argument | None:
-        """What the `use` passes for a param."""
+        """Return the argument that the `use` passes for a param."""
         arguments = self._use.arguments if self._use is not None else ()
         return next((one for one in arguments if one.name is not None and one.name.name == name), None)
 
@@ -169,7 +173,7 @@ class ModuleScope:
     # Files
 
     def ignored(self) -> list[Located]:
-        """The patterns of the module's `ignore` declarations, in order."""
+        """Return the patterns of the module's `ignore` declarations, in order."""
         if self._ignored is None:
             frame = Frame(self, self._compilation.options.build_platform)
             exprs = [

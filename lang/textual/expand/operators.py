@@ -1,4 +1,4 @@
-"""Operators on values (spec section 6). Types have been checked: what can still be wrong is a value."""
+"""Operators on values (language spec, section 6). Types have been checked, so only values can be wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def binary(op: str, left: Value, right: Value, span: Span, compilation: Compilation) -> Value:
-    """Any operator but `and` and `or`; `span` is the whole expression's."""
+    """Return the result of any operator but `and` and `or`. `span` is the whole expression's."""
     if op in _ORDERS:
         return _ORDERS[op](order(left), order(right))
     if op in _ARITHMETIC:
@@ -48,12 +48,12 @@ def negative(value: Value, span: Span, compilation: Compilation) -> Value:
 
 
 def order(value: Value) -> object:
-    """What a value is compared by."""
+    """Return the sort key of a value."""
     return value.key if isinstance(value, Version) else value
 
 
 def in_order(items: tuple[Value, ...]) -> tuple[Value, ...]:
-    """The items from the least to the greatest; versions among strings are strings."""
+    """Return the items in ascending order. Versions among strings are compared as strings."""
     versions = sum(isinstance(item, Version) for item in items)
     key = text_of if 0 < versions < len(items) else order
     return tuple(sorted(items, key=key))  # type: ignore[arg-type]
@@ -68,7 +68,8 @@ _ORDERS: Final[Mapping[str, Callable[..., bool]]] = {
 
 
 def equal(left: Value, right: Value) -> bool:
-    """A version is compared as one and a platform in its one spelling, also with a str."""
+    """Compare two values. A str is compared with a version as a version, with a platform by its canonical
+    spelling."""
     if isinstance(left, Version) or isinstance(right, Version):
         return _version(left) == _version(right)
     if isinstance(left, Platform) != isinstance(right, Platform):
@@ -91,7 +92,7 @@ def _platform(value: Value) -> str:
 
 
 def contains(container: Value, item: Value) -> bool:
-    """`in`: an item of a list, a key of a map, a part of a string."""
+    """Evaluate `in`: an item of a list, a key of a map, a part of a string."""
     if isinstance(container, tuple):
         return any(equal(one, item) for one in container)
     if isinstance(container, Mapping):
@@ -123,14 +124,14 @@ def _text(value: str | Version) -> str:
 
 
 def join(*strings: str) -> str:
-    """The strings one after another: `$X` stays what it is in those that have it."""
+    """Concatenate strings, keeping the `$X` of those that have any."""
     if any(isinstance(one, Dollar) for one in strings):
         return Dollar(tuple(_pieces(strings)))
     return "".join(strings)
 
 
 def _pieces(strings: Iterable[str]) -> Iterator[str | recipe.Variable]:
-    """The pieces of a template, no two texts side by side."""
+    """Yield the pieces of a template, with adjacent texts joined."""
     text: list[str] = []
     for string in strings:
         for piece in string.template if isinstance(string, Dollar) else (text_of(string),):

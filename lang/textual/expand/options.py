@@ -1,4 +1,4 @@
-"""What an expansion is asked for, and what it may ask of the world."""
+"""The options of an expansion, and its interface to the world outside."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ EVERYTHING: Final = "everything"  # every target and test whose params are all s
 
 
 class World(Protocol):
-    """What the outside says during an expansion; each answer is an input of the compile."""
+    """The outside world. Each answer is an input of the compile."""
 
     def vcs(self, name: str) -> str | bool | int:
-        """A member of `vcs` of the project's repository: `"unknown"`, False or 0 outside of one."""
+        """Return a member of `vcs` for the project's repository: `"unknown"`, False or 0 without one."""
 
     def may_read(self, path: str) -> bool:
-        """Whether `--allow read=PATH` covers an absolute path outside the project."""
+        """Tell whether `--allow read=PATH` covers an absolute path outside the project."""
 
 
 @frozen
 class ExpandOptions:
-    """`wanted` are selections as on the command line (`NAME`, `NAME[axis=value,…]`), or one of the words above.
+    """The options of an expansion.
 
-    `params` are values for the root file's params, as text, each with where it is from. `platforms` replaces the
-    `on` lists of what is requested; () keeps them, and without one there it is `build_platform`. `project` is the
-    absolute directory that outputs must not leave, `directory` the root file's, which they are relative to."""
+    `wanted` are selections as on the command line (`NAME`, `NAME[axis=value,…]`), or one of the words above.
+    `params` are textual values for the root file's params. `platforms` replaces the `on` lists of requested
+    targets; () keeps them, and a target without one is built for `build_platform`. `project` is the absolute
+    directory that outputs must not leave; `directory` is the root file's, to which they are relative."""
 
     project: str
     directory: str

@@ -1,4 +1,4 @@
-"""Values of params from outside: text that is read by the param's type (spec section 8), and the way back."""
+"""Values of params from outside: parsing of text by the param's type (language spec, section 8), and formatting."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _LARGEST: Final = 2**63
 
 @frozen
 class ParamValue:
-    """A param's value and, for people, where it is from."""
+    """A param's value, and its origin for messages."""
 
     value: Value
     origin: str
 
 
 class _Unfit(Exception):
-    """The text is no value of the type; `near` is one that is meant, perhaps."""
+    """A text that is no value of the type. `near` may be meant instead."""
 
     def __init__(self, near: str | None = None) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class _Unfit(Exception):
 
 
 def declared(node: tree.Type) -> types.Type:
-    """The type that is written."""
+    """Return the type of an annotation."""
     if isinstance(node, tree.TypeLits):
         return types.Literals(tuple(_plain(option) for option in node.options))
     if isinstance(node, tree.TypeOf):
@@ -59,7 +59,7 @@ def _plain(string: tree.String) -> str:
 
 
 def from_text(param: tree.Param, given: Given) -> Value:
-    """The value of a param. Raises E0603."""
+    """Return the value of a param. Raises E0603."""
     type = declared(param.type)
     try:
         return parsed(given.value, type)
@@ -69,7 +69,7 @@ def from_text(param: tree.Param, given: Given) -> Value:
 
 
 def described(type: types.Type) -> str:
-    """How values of a type are written outside."""
+    """Describe how a value of a type is written on the command line."""
     if isinstance(type, types.Literals):
         return f"wants {' or '.join(f'`{option}`' for option in type.options)}"
     if isinstance(type, types.ListOf):
@@ -95,7 +95,7 @@ def _of(item: types.Type) -> str:
 
 
 def parsed(text: str, type: types.Type) -> Value:
-    """The value that a text stands for. Raises `_Unfit`."""
+    """Return the value of a text. Raises `_Unfit`."""
     if isinstance(type, types.Literals):
         if text not in type.options:
             raise _Unfit(suggest(text, type.options))
@@ -150,7 +150,7 @@ def _from_json(value: object, type: types.Type) -> Value:
 
 
 _BOOLS = {"yes": "true", "no": "false", "1": "true", "0": "false", "true": "true", "false": "false"}
-"""What is meant by other words, and in other letters."""
+"""Suggestions for other words, and for other letter case."""
 
 
 def _bool(text: str) -> Value:
@@ -205,7 +205,7 @@ _SCALARS: Final[dict[str, Callable[[str], Value]]] = {
 
 
 def as_text(value: Value) -> str:
-    """A text that `parsed` makes the same value of, for a value that came from one."""
+    """Return a text that `parsed` turns into the same value, if the value came from a text."""
     if isinstance(value, tuple | dict):
         return json.dumps(_plain_json(value), ensure_ascii=False, separators=(",", ":"))
     return text_of(value)
@@ -220,7 +220,7 @@ def _plain_json(value: Value) -> object:
 
 
 def written(value: Value) -> str:
-    """The value as an expression writes it; states and targets by what they are."""
+    """Return the value as an expression, "…" for a state or a target."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, dict):
@@ -233,7 +233,7 @@ def written(value: Value) -> str:
 
 
 def quoted(text: str) -> str:
-    """A string literal."""
+    """Return a string literal."""
     for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\t", "\\t")):
         text = text.replace(plain, escaped)
     return f'"{text}"'

@@ -1,4 +1,4 @@
-"""What a state is made of, through all bodies: iteratively, as chains are long."""
+"""The states and bodies reachable from a state, found iteratively, as chains are long."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIELDS: dict[type, tuple[str, ...]] = {}
 
 
 def bodies_in(state: recipe.State | None) -> Iterator[recipe.Body]:
-    """The bodies that a state refers to, not through them, each once."""
+    """Yield the bodies that a state refers to directly, each once."""
     seen: set[int] = set()
     stack: list[object] = [state]
     while stack:
@@ -52,7 +52,7 @@ def _parts(one: object) -> Iterator[object]:
 def unset_params(
     goals: Iterable[recipe.Goal], records: Mapping[recipe.Body, Record]
 ) -> dict[recipe.Goal, tuple[str, ...]]:
-    """The params without a value that each goal reads, in its own bodies and in those that they are made of or
+    """Return the unset params that each goal reads, in its own bodies and in all bodies that they depend on or
     wait for."""
     users: dict[recipe.Body, list[recipe.Body]] = {}
     for body, record in records.items():

@@ -1,7 +1,6 @@
-"""What an expansion reads: files of the module that the expression stands in, through its `Place` (spec section 10).
+"""The functions that read files of the expression's module, through its `Place` (language spec, section 10).
 
-Each file read and each pattern looked for is an input of the compile, under its name beside the module's.
-"""
+Each file and each pattern is recorded as an input of the compile, under a name relative to the module's directory."""
 
 from __future__ import annotations
 
@@ -70,7 +69,7 @@ def read_json(given: Arguments, frame: Frame, compilation: Compilation) -> Value
 
 
 class _Number(str):
-    """A number as it is written."""
+    """A number with its text: `1.10` must not become `1.1`."""
 
     __slots__ = ()
 
@@ -85,7 +84,7 @@ def _malformed(given: Arguments, language: str, error: Exception) -> SourceError
 
 
 def _found(document: object, given: Arguments, language: str) -> str:
-    """The text of a scalar by its dotted key, in which a number is the index of an item."""
+    """Return the text of the scalar at a dotted key, in which a number is the index of an item."""
     span, text = given["key"].span, given.text("key")
     value, before = document, ""
     for name, end in _parts(text, span):
@@ -98,7 +97,7 @@ def _found(document: object, given: Arguments, language: str) -> str:
 
 
 def _parts(key: str, span: Span) -> Iterator[tuple[str, int]]:
-    """The names of a dotted key, each with where it ends."""
+    """Yield the names of a dotted key, each with the offset of its end."""
     at, more = 0, True
     while more:
         found = _KEY.match(key, at)
@@ -126,7 +125,7 @@ def _scalar(value: object, given: Arguments, language: str) -> str:
 
 
 def glob(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    """The files, directories and links of the module that a pattern matches, in bytewise order."""
+    """Return the files, directories and links of the module that match a pattern, in bytewise order."""
     argument = given["pattern"]
     text = plain(given.text("pattern"), frame)
     pattern = _inside(text, argument, "glob", frame)
@@ -152,7 +151,7 @@ def _text(argument: Given, word: str, frame: Frame, compilation: Compilation) ->
 
 
 def file(argument: Given, word: str, frame: Frame, compilation: Compilation) -> bytes:
-    """The bytes of a file that a function or source, `word`, is told to read. Raises E0510, E0513."""
+    """Return the bytes of a file for the function or source `word`. Raises E0510, E0513."""
     written = str(argument.value)
     path = _inside(written, argument, word, frame)
     place = _place(frame)
@@ -179,7 +178,7 @@ def file(argument: Given, word: str, frame: Frame, compilation: Compilation) -> 
 
 
 def optional_file(path: str, frame: Frame, compilation: Compilation) -> bytes | None:
-    """The bytes of a file that need not be there; `path` is normal."""
+    """Return the bytes of a file, None if it doesn't exist. `path` must be normal."""
     if _place(frame).kind(path) not in ("file", "link"):
         return None
     try:
@@ -191,7 +190,7 @@ def optional_file(path: str, frame: Frame, compilation: Compilation) -> bytes | 
 
 
 def _inside(path: str, argument: Given, word: str, frame: Frame) -> str:
-    """The path below the module's directory, normal. Raises E0513."""
+    """Return a normal path below the module's directory. Raises E0513."""
     found = None if path.startswith("/") else globs.normal(path)
     if found is None:
         raise SourceError(problems.leaves(argument.span, word, path))
@@ -199,7 +198,7 @@ def _inside(path: str, argument: Given, word: str, frame: Frame) -> str:
 
 
 def _near(path: str, frame: Frame) -> str:
-    """A path that is meant, perhaps: another name in the directory, or the name of a directory on the way."""
+    """Return a path that may be meant: another name in the directory, or another name of a directory on the way."""
     directory, _, name = path.rpartition("/")
     while directory and _place(frame).kind(directory) is None:
         directory, _, name = directory.rpartition("/")
@@ -215,7 +214,7 @@ def _place(frame: Frame) -> Place:
 
 
 def named(path: str, frame: Frame) -> str:
-    """How a file is called beside its module's name."""
+    """Return the name of a file, relative to the module's directory."""
     return posixpath.join(posixpath.dirname(frame.module.module.file.source.name), path)
 
 

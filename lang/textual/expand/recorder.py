@@ -1,7 +1,7 @@
-"""Recording a body: its statements from top to bottom, with the state that each makes of the one before.
+"""The recording of a body: its statements from top to bottom, each applied to the state of the one before.
 
-Blocks and calls of steps are kept on a stack of their own. A statement that fails is reported, and the rest goes on
-without it; where the rest can't be understood without it (`let`), the body ends.
+Blocks and calls of steps are kept on an explicit stack. A statement that fails is reported, and the recording goes
+on without it; if the rest depends on it (`let`), the body ends.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.expand.compilation import Compilation
 
 Placed = tuple[tree.Stmt, Frame]
-"""A statement and the scope that it stands in."""
+"""A statement and its scope."""
 
 Handlers = Mapping[type[tree.Stmt], Callable[[Any, Frame, "Recorder"], None]]
-"""What is done for each kind of statement."""
+"""The handlers of statements by kind."""
 
 
 @frozen(eq=False)
 class Block:
-    """Statements that are still to be recorded, with the run options in force, outermost first. `call`: they are
-    those of a step, whose call ends with them."""
+    """Statements that remain to be recorded, with the run options in force, outermost first. `call` marks the body
+    of a step: the call ends with it."""
 
     rest: Iterator[Placed]
     options: tuple[recipe.Option, ...]
@@ -45,7 +45,7 @@ def placed(body: tuple[tree.Stmt, ...], frame: Frame) -> Iterator[Placed]:
 
 
 class Recorder:
-    """`state` is what the statements so far have come to, None before `from`."""
+    """The recorder of a body. `state` is the state after the statements so far, None before `from`."""
 
     __slots__ = ("_blocks", "_handlers", "body", "compilation", "notes", "state")
 
@@ -59,7 +59,7 @@ class Recorder:
 
     @property
     def options(self) -> tuple[recipe.Option, ...]:
-        """Run options in force."""
+        """The run options in force."""
         return self._blocks[-1].options if self._blocks else ()
 
     def record(self, body: tuple[tree.Stmt, ...], frame: Frame) -> None:
@@ -81,7 +81,7 @@ class Recorder:
     def open(
         self, rest: Iterator[Placed], more: tuple[recipe.Option, ...] = (), *, call: bool = False
     ) -> None:
-        """Statements to be recorded next, with more options."""
+        """Push statements to be recorded next, with additional options."""
         self._blocks.append(Block(rest, in_force(self.options, more), call))
 
     def _close(self) -> None:
@@ -89,7 +89,7 @@ class Recorder:
             self.compilation.budget.leave()
 
     def step(self, statement: recipe.Statement, span: Span, *, op: bool) -> None:
-        """Adds a statement, which makes an op or not."""
+        """Add a statement. `op` says whether it makes an op, which counts."""
         if self.state is None:
             raise LookupError(f"{span.place}: there is no state yet")
         if op:
@@ -97,7 +97,7 @@ class Recorder:
         self.state = recipe.Step(span, self.state, statement, self.body)
 
     def finish(self, state: recipe.State) -> None:
-        """Ends the body with a state."""
+        """End the body with a state."""
         self.state = state
         self._end()
 
@@ -120,7 +120,7 @@ _STRICT = {"host": 0, "sandbox": 1, "none": 2}
 
 
 def in_force(outer: tuple[recipe.Option, ...], inner: tuple[recipe.Option, ...]) -> tuple[recipe.Option, ...]:
-    """Options of a block inside another: all of them, but one network, the strictest."""
+    """Return the options in force in a nested block: all of them, but only the strictest network."""
     options = (*outer, *inner)
     networks = [one for one in options if isinstance(one, recipe.Network)]
     if len(networks) < 2:

@@ -1,4 +1,4 @@
-"""What a build asks for: the goals that its selections name (spec sections 8 and 13)."""
+"""The requested goals of a build, from its selections (language spec, sections 8 and 13)."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @frozen
 class Requested:
-    """`skipped` are targets whose header reads params that are unset, with the name of one, where every target was
-    asked for."""
+    """The requested goals. In a build of all targets, `skipped` are the targets whose header reads an unset param,
+    each with the param."""
 
     goals: list[recipe.Goal]
     skipped: list[tuple[str, str]]
 
 
 def requested(compilation: Compilation) -> Requested:
-    """The goals in the order asked for, each once. What is wrong is reported."""
+    """Return the goals in the order of the request, each once. Mistakes are reported."""
     goals: dict[recipe.Goal, None] = {}
     skipped: list[tuple[str, str]] = []
     for value, span in _wanted(compilation):
@@ -99,7 +99,7 @@ def _default(
 
 
 def _named(scope: ModuleScope, name: str, compilation: Compilation) -> list[TargetValue] | None:
-    """The targets that a name stands for: a target, or the members of a group; None if it is neither."""
+    """Return the targets of a name, which is a target or a group; None if it is neither."""
     decl = scope.decls.get(name)
     if not isinstance(decl, tree.Target | tree.Group):
         return None
@@ -112,7 +112,7 @@ def _named(scope: ModuleScope, name: str, compilation: Compilation) -> list[Targ
 
 
 def _selected(wanted: selection.Selection, compilation: Compilation) -> list[TargetValue]:
-    """Raises E0706 and E0707."""
+    """Return the targets of a selection. Raises E0706 and E0707."""
     scope, name = _scope(wanted.name, compilation)
     values = _named(scope, name, compilation) if scope is not None else None
     if scope is None or values is None:
@@ -128,7 +128,7 @@ def _selected(wanted: selection.Selection, compilation: Compilation) -> list[Tar
 
 
 def _scope(name: str, compilation: Compilation) -> tuple[ModuleScope | None, str]:
-    """The module that a name of the command line is looked up in, and the name in there."""
+    """Return the module in which to look up a name of the command line, and the name in it."""
     module, dot, member = name.rpartition(".")
     if not dot:
         return compilation.root, name
@@ -142,7 +142,7 @@ def _kind(decl: tree.Decl | None) -> str:
 
 
 def _names(compilation: Compilation) -> list[str]:
-    """What can be asked for by name: that of the root file, then that of the modules it uses."""
+    """Return the names that can be requested: the root file's, then those of the modules that it uses."""
     root = compilation.root
     names = [name for name, decl in root.decls.items() if isinstance(decl, tree.Target | tree.Group)]
     for alias, decl in root.decls.items():

@@ -1,4 +1,4 @@
-"""Run options (spec section 10) as the recipe has them."""
+"""Run options (language spec, section 10), converted to those of the recipe."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _uncached(given: Arguments, frame: Frame, compilation: Compilation) -> Value
 
 
 def _mount_point(given: Arguments, name: str) -> str:
-    """An absolute path below the root, in its shortest form. Raises E0514."""
+    """Return a mount point: an absolute path below the root, normalized. Raises E0514."""
     path = given.text(name)
     normal = globs.normal(path)
     if not path.startswith("/") or normal in (None, "."):
@@ -153,7 +153,7 @@ def _mount_point(given: Arguments, name: str) -> str:
 
 
 def _word(given: Arguments, name: str, what: str, frame: Frame) -> str:
-    """A text that isn't empty and has no control characters."""
+    """Return a text that isn't empty and has no control characters."""
     text = plain(given.text(name), frame)
     if not text or any(char < " " or char == "\x7f" for char in text):
         reason = "empty" if not text else "control characters are not allowed"
@@ -169,7 +169,7 @@ def _number(given: Arguments, name: str, what: str) -> int:
 
 
 def mode(given: Arguments, default: int) -> int:
-    """Permission bits. Raises E0515."""
+    """Return permission bits. Raises E0515."""
     if "mode" not in given:
         return default
     value, span = given["mode"].value, given["mode"].span

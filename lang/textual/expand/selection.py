@@ -1,4 +1,4 @@
-"""Selections of the command line: `NAME`, `module.NAME`, `NAME[axis=value,…]` (spec sections 13 and 22)."""
+"""Selections of the command line: `NAME`, `module.NAME`, `NAME[axis=value,…]` (language spec, sections 13 and 22)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CHOICE: Final = re.compile(
 
 @frozen
 class Selection:
-    """`text` as written; `name` and the axes with `_` for `-`; values as texts."""
+    """A parsed selection. `text` is as written; in `name` and the axes, `-` is replaced by `_`; values are texts."""
 
     text: str
     name: str
@@ -30,7 +30,7 @@ class Selection:
 
 
 def parse(text: str) -> Selection:
-    """Raises E0706 for what can't be read."""
+    """Parse a selection. Raises E0706 if it is malformed."""
     found = _SELECTION.fullmatch(text)
     if found is None:
         raise SourceError(problems.bad_selection(text, "a bracket stands alone"))

@@ -1,4 +1,4 @@
-"""Sources (spec section 10) as states of the recipe."""
+"""Sources (language spec, section 10), converted to states of the recipe."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _checksum(given: Arguments, frame: Frame) -> str:
 
 
 def _logins(given: Arguments, word: str) -> tuple[str, str]:
-    """The ids of the secret and of the agent among the options of `auth`."""
+    """Return the ids of the secret and of the agent in the options of `auth`, "" if absent."""
     found = given.value("auth")
     tokens: list[str] = []
     agents: list[str] = []
@@ -139,7 +139,8 @@ def _oci(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
 
 
 def _on_this_machine(given: Arguments, word: str, path: str, frame: Frame, compilation: Compilation) -> str:
-    """An absolute path: outside the project only if that is allowed, and not out of a module from elsewhere."""
+    """Return the absolute path of a source on this machine. A path outside the project needs permission, and must
+    not come from a foreign module."""
     span = given.place("path")
     module = frame.module.module
     directory = module.place.absolute(".")

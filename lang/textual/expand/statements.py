@@ -1,4 +1,5 @@
-"""What each statement adds to a body (spec section 9). A handler takes the statement, its scope and the recorder."""
+"""The handlers of statements (language spec, section 9). A handler takes the statement, its scope and the
+recorder."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ def _exec(statement: tree.Exec, frame: Frame, recorder: Recorder) -> None:
 
 
 def _words(keyword: str, expr: tree.Expr, frame: Frame, recorder: Recorder) -> tuple[str, ...]:
-    """The words of a command, of which there is one at least. Raises E0516."""
+    """Return the words of a command, at least one. Raises E0516."""
     words = strings(evaluate(expr, frame, recorder.compilation, _STRINGS))
     if not words:
         raise SourceError(states.no_words(expr.span, keyword))
@@ -138,7 +139,7 @@ def _label_map(statement: tree.LabelMap, frame: Frame, recorder: Recorder) -> No
 
 
 def _key(key: str, span: Span, keyword: str) -> str:
-    """The key of a label or an annotation. Raises E0603."""
+    """Return the key of a label or an annotation. Raises E0603."""
     if not key:
         raise SourceError(unfit(span, keyword, "a key", "", "an empty key names nothing"))
     return key
@@ -204,7 +205,7 @@ def _healthcheck(statement: tree.Healthcheck, frame: Frame, recorder: Recorder) 
     recorder.step(healthcheck, statement.span, op=False)
 
 
-# What is exported
+# Exports
 
 
 def _tag(statement: tree.Simple, frame: Frame, recorder: Recorder) -> None:

@@ -1,4 +1,4 @@
-"""How a handler of an expression asks for the values of its parts."""
+"""The protocol by which a handler of an expression requests the values of its parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Ask(NamedTuple):
-    """The value of `expr` in `frame`, converted to `wanted` unless that is None."""
+    """A request for the value of `expr` in `frame`, converted to `wanted` unless that is None."""
 
     expr: tree.Expr
     frame: Frame
@@ -22,4 +22,4 @@ class Ask(NamedTuple):
 
 
 Steps = Generator[Ask, Value, T]
-"""Yields what it needs, is sent each value, and returns."""
+"""A generator that yields requests, is sent each value, and returns its result."""

@@ -1,4 +1,4 @@
-"""Values during the expansion: what an expression comes to.
+"""Values during the expansion: the results of expressions.
 
     str, int, bool      str, int, bool; a path, a reference and a member of a union of literals are str
     list, map           tuple, dict in insertion order
@@ -6,10 +6,10 @@
     platform, version   Platform, Version
     state, option       recipe.State, recipe.Option
     target              TargetValue; a group is a tuple of them
-    a module, `vcs`     ModuleValue, VCS: values only to have members
+    a module, `vcs`     ModuleValue, VCS: only their members are used
 
-Two kinds of str remember where they are from: `Dollar`, whose `$X` nobody has expanded, and `Raw`, which `run` does
-not quote. Both are plain data as soon as they are spliced into another string.
+Two subclasses of str keep more than their text: `Dollar` has unexpanded `$X`, and `Raw` is not quoted by `run`.
+Inserted into another string, both become plain text.
 """
 
 from __future__ import annotations
@@ -36,28 +36,29 @@ _SIZES: Final = tuple(
     for suffix, base in (("iB", 1024), ("B", 1000))
 )
 
+# As containerd normalizes platforms.
 _USUAL: Final = {"arm64/v8": "arm64", "amd64/v1": "amd64", "arm": "arm/v7"}
 
 
 @frozen(order=True)
 class Duration:
-    """`ns` is not negative."""
+    """A duration of `ns` nanoseconds, not negative."""
 
     ns: int
 
     def __str__(self) -> str:
-        """The shortest literal of one unit: `1m` for 60 seconds."""
+        """Return the shortest literal with one unit: `1m` for 60 seconds."""
         return _literal(self.ns, _DURATIONS, "s", "ns")
 
 
 @frozen(order=True)
 class Size:
-    """`bytes` is not negative."""
+    """A size of `bytes` bytes, not negative."""
 
     bytes: int
 
     def __str__(self) -> str:
-        """The literal of the largest unit that measures it, a binary one where both kinds do."""
+        """Return the literal with the largest unit that divides the size, a binary unit if both kinds do."""
         return _literal(self.bytes, _SIZES, "KiB", "B")
 
 
@@ -72,7 +73,7 @@ def _literal(amount: int, units: tuple[tuple[str, int], ...], zero: str, smalles
 
 @frozen
 class Version:
-    """A dotted version as written. Equal in Python if written alike; `key` is what the language compares."""
+    """A dotted version as written. Python compares the text; the language compares `key`."""
 
     text: str
     key: tuple[tuple[int, int, str], ...] = field(eq=False, repr=False, init=False)
@@ -82,7 +83,7 @@ class Version:
         return version_key(self.text)
 
     def part(self, number: int) -> str:
-        """The digits at a place of `MAJOR.MINOR.PATCH`; `0` where there are none."""
+        """Return the digits at a position of `MAJOR.MINOR.PATCH`, `0` if absent."""
         numbers = self.text.partition("-")[0].split(".")
         return numbers[number] if number < len(numbers) else "0"
 
@@ -91,12 +92,15 @@ class Version:
 
 
 def version_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """The order of versions: number by number, missing ones are 0. What follows a `-` is a pre-release, before the
-    version itself, and is compared by its words and numbers: `1.2-rc2` < `1.2-rc10` < `1.2` < `1.2.1`."""
+    """Return the sort key of a version.
+
+    Numbers are compared one by one, and missing ones are 0. A `-` starts a pre-release, which precedes the version
+    itself and is compared by its words and numbers: `1.2-rc2` < `1.2-rc10` < `1.2` < `1.2.1`."""
     release, _, pre = text.partition("-")
     numbers = [number.lstrip("0") for number in release.split(".")]
     while numbers and not numbers[-1]:
         numbers.pop()
+    # Keys are (rank, length, text): longer numbers are greater, without int() of any number of digits.
     end = (1, 0, "") if pre else (2, 0, "")
     words = [
         (1, len(word.lstrip("0")), word.lstrip("0")) if word.isdigit() else (2, 0, word)
@@ -106,7 +110,8 @@ def version_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 class Platform(str):
-    """`os/arch[/variant]`, each in one spelling: `linux/arm64/v8` is `linux/arm64`, `linux/arm` is `linux/arm/v7`."""
+    """A platform `os/arch[/variant]` in its canonical spelling: `linux/arm64/v8` is `linux/arm64`, `linux/arm` is
+    `linux/arm/v7`."""
 
     __slots__ = ()
 
@@ -128,7 +133,7 @@ class Platform(str):
 
 
 class Dollar(str):
-    """A string with `$X` that belongs to the container: `template` has the same text with its variables."""
+    """A string with `$X` for the container's environment. `template` has the same text with its variables."""
 
     __slots__ = ("template",)
     template: recipe.Template
@@ -141,20 +146,20 @@ class Dollar(str):
 
     @property
     def variable(self) -> recipe.Variable:
-        """The first one."""
+        """The first variable."""
         return next(piece for piece in self.template if isinstance(piece, recipe.Variable))
 
 
 class Raw(str):
-    """Text that `run` splices as it is."""
+    """Text that `run` inserts unquoted."""
 
     __slots__ = ()
 
 
 @frozen(eq=False)
 class TargetValue:
-    """A target, or the selection of its instances whose axes have the `chosen` values: at most one for each axis,
-    in the order given; `platform` among them where it was chosen."""
+    """A target, or the selection of its instances with the `chosen` values: at most one per axis, in the order
+    given, `platform` among them if it was chosen."""
 
     module: ModuleInstance
     target: tree.Target
@@ -194,14 +199,14 @@ Value = (
 
 
 def text_of(value: Value) -> str:
-    """The text of a scalar, as `${{ }}` inserts it and `str(…)` gives it: plain data."""
+    """Return the plain text of a scalar, as inserted by `${{ }}` and returned by `str(…)`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str.__str__(value) if isinstance(value, str) else str(value)
 
 
 def template_of(value: Value) -> recipe.Template:
-    """A scalar whose `$X` expand against the image environment."""
+    """Return a scalar as a template whose `$X` expand against the image environment."""
     if isinstance(value, Dollar):
         return value.template
     text = text_of(value)
@@ -209,7 +214,8 @@ def template_of(value: Value) -> recipe.Template:
 
 
 def identity(value: Value) -> Hashable:
-    """Equal for values that nothing in the language tells apart: a key for what is made once for an argument."""
+    """Return a key that is equal for values that the language can't distinguish. It identifies the results of
+    calls."""
     if isinstance(value, Dollar):
         return (Dollar, value.template)
     if isinstance(value, tuple):
@@ -228,14 +234,14 @@ def identity(value: Value) -> Hashable:
 
 @frozen
 class Located:
-    """A value and the expression that gave it: of a list literal, the item."""
+    """A value with the span of its expression; for an item of a list literal, the item's."""
 
     value: Value
     span: Span = field(eq=False, repr=False)
 
 
 def flatten(values: Iterable[Located]) -> list[Located]:
-    """Each value of a place that takes several, lists item by item."""
+    """Return the values of a place that takes several, with lists item by item."""
     out: list[Located] = []
     for one in values:
         if isinstance(one.value, tuple):

@@ -1,9 +1,9 @@
-"""The formatter of build files: one form for each program (spec section 18).
+"""The formatter of build files: one form for each program (language spec, section 18).
 
-    format_source     a file's bytes -> its text in that form
+    format_source     a file's bytes -> its formatted text
 
-What is built of it stays the same, and no comment is lost or gets to another statement. A line whose comments stand
-where the form has no place for them keeps its author's breaks.
+The build of the file stays the same, and no comment is lost or moves to another statement. A line with comments
+where the format has no place for them keeps its author's line breaks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ __all__ = ["format_source"]
 
 
 def format_source(name: str, data: bytes) -> str:
-    """Raises SourceError if it is no file of the language or has mistakes of syntax."""
+    """Return the formatted text of a file. Raises SourceError for bytes that aren't a file of the language, and
+    SourceErrors for syntax errors."""
     parsed = parse(decode(name, data))
     errors = [one for one in parsed.diagnostics if one.level == "error"]
     if errors:

@@ -1,18 +1,18 @@
-"""Documents: text with places where its lines may be broken, and how they are laid out in a width.
+"""Documents: text with possible line breaks, and their layout in a width.
 
 str        text on one line
 Concat     parts one after the other
 Group      parts whose `Line`s are either all spaces or all line ends; breaks if it doesn't fit
-Chain      the same for operators: breaks inside a broken group only, as outside brackets a line end has a meaning
-Nest       parts that lie one step deeper in a broken group
+Chain      the same for operators: breaks in a broken group only, as a line end outside of brackets ends the statement
+Nest       parts that are indented one step deeper in a broken group
 Line       its `flat` text, or a line end
-Trailing   text before a line end of a broken group, and nothing in a flat one
-Remark     a comment at the end of a line: it has no width
+Trailing   text before a line end of a broken group, nothing in a flat one
+Remark     a comment at the end of a line, which doesn't count as width
 Rows       a string of several rows
 Choice     one document if it fits flat, else another
 
-A group fits if all text up to the next place where a line can be broken does. What contains a comment or a `HARD`
-line end is `broken` from the start. Nothing recurses, and each place looks at most a width ahead.
+A group fits if all text up to the next possible line break does. A document with a comment or a `HARD` line end is
+`broken` from the start. Nothing recurses, and each decision looks at most a width ahead.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 WIDTH: Final = 100
-"""Columns that lines are broken to fit in, and joined if they do."""
+"""The width in which lines are broken, and joined if they fit."""
 
 WHOLE: Final = 120
-"""Columns of a line that the author has not broken."""
+"""The width up to which a line stays whole that its author has not broken."""
 
 STEP: Final = 4
 
@@ -48,7 +48,7 @@ class Nest(Concat):
 
 
 class Chain(Concat):
-    """`level` is the precedence of its operators. Operands after the first are a step deeper if `nested`."""
+    """Operands and operators. `level` is the precedence. Operands after the first are a step deeper if `nested`."""
 
     __slots__ = ("level", "nested")
 
@@ -87,8 +87,10 @@ class Remark:
 
 
 class Rows:
-    """`rows` follow `first`. If `moves`, they are relative to a step below the line's indentation, and the last one
-    to that indentation itself if it is only the `closing` quotes; else they stand in the first column."""
+    """A string of several rows: `first`, then `rows`.
+
+    If `moves`, the rows are relative to a step below the line's indentation, except that a last row with only the
+    `closing` quotes is relative to the indentation itself. Else they start in the first column."""
 
     __slots__ = ("closing", "first", "moves", "rows")
     broken = False
@@ -128,7 +130,7 @@ SPACE: Final = Line(" ")
 HARD: Final = Line("", broken=True)
 
 _FLAT, _OUTSIDE, _INSIDE = 0, 1, 2
-"""How a part is laid out: on one line; in broken groups, outside brackets or inside."""
+"""The modes of layout: on one line; broken and outside of brackets; broken and inside of brackets."""
 
 Frame = tuple[int, int, Doc]
 
@@ -138,12 +140,12 @@ def _breaks(parts: Iterable[Doc]) -> bool:
 
 
 def render(doc: Doc, indent: int, width: int = WIDTH) -> list[str]:
-    """The lines of a document that starts at `indent`, which is on the first line too."""
+    """Return the lines of a document that starts at `indent`. The first line includes the indentation."""
     return _Layout(indent, width).lines(doc)
 
 
 def flat(doc: Doc) -> str:
-    """The text of a document on one line."""
+    """Return the text of a document on one line."""
     if isinstance(doc, str):
         return doc
     out: list[str] = []
@@ -212,7 +214,7 @@ class _Layout:
             self._end_line(row)
 
     def _parts(self, one: Concat, indent: int, mode: int) -> None:
-        """Put the parts of a document on the stack, in the mode that is theirs."""
+        """Push the parts of a document on the stack, each with its mode."""
         if isinstance(one, Nest):
             indent += STEP if mode != _FLAT else 0
         elif isinstance(one, Group):
@@ -228,7 +230,7 @@ class _Layout:
         self._stack.extend((indent, mode, part) for part in reversed(one.parts))
 
     def _fits(self, doc: Doc) -> bool:
-        """Whether a document fits flat, with what follows up to where a line can end."""
+        """Tell whether a document fits on the line, with the text after it up to the next possible line break."""
         room = self._width - self._column
         rest = len(self._stack)
         waiting: list[tuple[int, Doc]] = [(_FLAT, doc)]
@@ -262,5 +264,5 @@ class _Layout:
 
 
 def _spaced(part: Doc) -> Doc:
-    """A part of a chain outside brackets, where no line can end."""
+    """Return a part of a chain outside of brackets, where no line can be broken."""
     return part.flat if isinstance(part, Line) else part

@@ -1,4 +1,4 @@
-"""Expressions and types as documents: a function for each class of nodes, which takes the documents of the parts."""
+"""Expressions and types as documents: one function per node class, which uses the documents of the node's parts."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _LEVELS: Final = {
 _TERNARY: Final = 0
 _OCTAL: Final = re.compile("[1-7][0-7]+")
 _WITH_MODE: Final = frozenset(("cache", "secret", "http"))
-"""Functions with a `mode` of files."""
+"""Functions with a file `mode`."""
 
 
 class Parts:
-    """Documents of the nodes that have been laid out, and the comments in their brackets. `functions` are names that
-    the file defines itself."""
+    """The documents of nodes so far, and the comments in their brackets. `functions` are names that the file
+    defines itself."""
 
     __slots__ = ("docs", "functions", "remarks")
 
@@ -54,7 +54,7 @@ class Parts:
         return self.docs[node]
 
     def add(self, nodes: Iterable[tree.Node]) -> None:
-        """Lay out expressions and types; `nodes` have each before those below it."""
+        """Build the documents of expressions and types. In `nodes`, each precedes its children."""
         for node in reversed(list(nodes)):
             build = _BUILD.get(type(node))
             if build is not None:
@@ -73,7 +73,7 @@ def joined(docs: Iterable[Doc], separator: str = ", ") -> list[Doc]:
 def bracketed(
     opening: str, items: Sequence[Doc], closing: str, remarks: Remarks | None = None, *, comma: str = ","
 ) -> Doc:
-    """Brackets on one line, or with an item on each line and a comma behind the last."""
+    """Return brackets that are on one line, or have one item per line and a comma after the last."""
     if not items and remarks is None:
         return opening + closing
     body: list[Doc] = []
@@ -90,7 +90,7 @@ def bracketed(
 
 
 def named(argument: tree.Argument, parts: Parts, *, modes: bool = False) -> Doc:
-    """An argument or option; a number that is a mode is written in octal."""
+    """Return an argument or option. A number that is a mode is written in octal."""
     value = argument.value
     if argument.name is None:
         return parts[value]
@@ -99,7 +99,7 @@ def named(argument: tree.Argument, parts: Parts, *, modes: bool = False) -> Doc:
 
 
 def _mode(value: tree.Expr) -> str | None:
-    """A number as a mode; None for `755`, which would be another one: that it is none is said by the check."""
+    """Return a number as a mode, None for `755`: in octal it would be another mode. The check reports it."""
     if not isinstance(value, tree.Number) or value.kind != "int":
         return None
     return None if _OCTAL.fullmatch(written(value)) else f"0o{value.value:o}"
@@ -115,7 +115,7 @@ def axes(clauses: Sequence[tree.Axis], parts: Parts) -> list[Doc]:
 
 
 def written(node: tree.Node) -> str:
-    """The text of a node on one row, as it is."""
+    """Return the text of a node on one row, unchanged."""
     span = node.span
     return span.source.line(span.line)[span.column - 1 : span.end_column - 1]
 
@@ -185,7 +185,7 @@ def _binary(node: tree.Binary, parts: Parts) -> Doc:
 
 
 def _before(node: tree.Expr, parts: Parts, index: int = 0) -> list[Doc]:
-    """What is between an operand and the operator behind it."""
+    """Return the parts between an operand and the operator after it."""
     remarks = parts.remarks.get((node, index))
     if remarks is None:
         return [SPACE]

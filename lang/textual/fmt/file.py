@@ -1,8 +1,8 @@
-"""A whole file in the formatter's form: its header, what it uses, its declarations, and the blank rows between them.
+"""Formatting of a whole file: its header, `use` lines, declarations, and the blank rows between them.
 
-1. The lines of each declaration are laid out, with the comments above them.
-2. `use` lines are sorted and come first; each takes the comments that touch it along.
-3. Blank rows between declarations are by what they are, those within them the author's.
+1. Lay out the lines of each declaration, with the comments above them.
+2. Sort the `use` lines and put them first, each with the comments that touch it.
+3. Set the blank rows between declarations by their kinds; those inside declarations are the author's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class _Piece:
-    """A comment or a declaration, as rows of text. `blank`: a blank row is above it."""
+    """A comment or a declaration as rows of text. `blank` says that a blank row precedes it."""
 
     __slots__ = ("blank", "rows")
 
@@ -31,7 +31,7 @@ class _Piece:
 
 
 class _Unit:
-    """A declaration, whose `own` piece is below its comments. `decl` is None for those at the end of the file."""
+    """A declaration, `own`, below its comments. `decl` is None for the comments at the end of the file."""
 
     __slots__ = ("decl", "own", "remarks")
 
@@ -49,7 +49,7 @@ class _Unit:
         return isinstance(self.decl, tree.Target | tree.Def)
 
     def detach(self) -> list[_Piece]:
-        """Take off the comments that do not touch the declaration."""
+        """Remove and return the comments that don't touch the declaration."""
         pieces = self.pieces
         touching = len(pieces) - 1
         while touching and not pieces[touching].blank:
@@ -83,7 +83,7 @@ def _text(pieces: Sequence[_Piece], *, headed: bool) -> str:
             out.append("")
         out += piece.rows
     if out and not headed and is_header(out[0]):
-        # What is no header in its place must not become one.
+        # A comment that isn't the header where it stands must not become it.
         out.insert(0, "")
     return "".join(f"{row}\n" for row in out)
 
@@ -106,8 +106,10 @@ def _units(file: tree.File) -> list[_Unit]:
 
 
 def _remarks(comments: Sequence[Own], decl: _Piece | None) -> list[_Piece]:
-    """Comments between declarations, which come to stand in the first column: those that did not are no docs, and get
-    a blank row between them and what they would be the doc of."""
+    """Return comments between declarations, which move to the first column.
+
+    Only comments that were in the first column are docs. The others get a blank row that separates them from a
+    declaration or docs below."""
     out = [_Piece([own.text], blank=own.blank) for own in comments]
     following = [*out[1:], *([decl] if decl is not None else [])]
     for own, piece, below in zip(comments, out, following, strict=False):
@@ -119,7 +121,7 @@ def _remarks(comments: Sequence[Own], decl: _Piece | None) -> list[_Piece]:
 
 
 def _first_row(file: tree.File, units: Sequence[_Unit]) -> list[_Piece]:
-    """The header, or the comment that allows it to be missing, if it is there; what is below it is apart from it."""
+    """Return the header, or the comment that allows it to be missing, if there is one. A blank row follows it."""
     if file.header is not None:
         row = file.source.line(1).rstrip()
         plain = file.header.span.end_column == len(row) + 1
@@ -136,7 +138,7 @@ def _first_row(file: tree.File, units: Sequence[_Unit]) -> list[_Piece]:
 
 
 def _ordered(units: Sequence[_Unit]) -> list[_Unit]:
-    """`use` lines first. What does not touch one that stands below other declarations stays where it is."""
+    """Put `use` lines first. Comments that don't touch a `use` below other declarations stay at their place."""
     uses: list[_Unit] = []
     others: list[_Unit] = []
     left: list[_Piece] = []
@@ -157,7 +159,7 @@ def _ordered(units: Sequence[_Unit]) -> list[_Unit]:
 
 
 def _origin(use: tree.Decl | None) -> tuple[int, str, str]:
-    """What a `use` is sorted by: the standard library, remote modules, files of the project."""
+    """Return the sort key of a `use`: the standard library, remote modules, files of the project."""
     assert isinstance(use, tree.Use)
     alias = use.alias.name if use.alias is not None else ""
     if use.path is None:
@@ -167,8 +169,8 @@ def _origin(use: tree.Decl | None) -> tuple[int, str, str]:
 
 
 def _space(before: _Unit, unit: _Unit) -> None:
-    """Decide on the blank rows between two declarations. Where there has to be one, it is above the comments of the
-    second, unless its author has left one elsewhere between the two."""
+    """Set the blank rows between two declarations. A required one precedes the comments of the second, unless the
+    author has one elsewhere between the two."""
     first = unit.pieces[0]
     if before.has_body:
         first.blank = True
@@ -182,7 +184,7 @@ def _space(before: _Unit, unit: _Unit) -> None:
 
 
 def _body(lines: Sequence[LogicalLine], functions: frozenset[str]) -> list[str]:
-    """A declaration with its body."""
+    """Return a declaration with its body."""
     out = rows(lines[0], functions)
     for before, line in pairwise(lines):
         out += _comments(before.below)
@@ -196,7 +198,7 @@ def _body(lines: Sequence[LogicalLine], functions: frozenset[str]) -> list[str]:
 
 
 def _comments(comments: Iterable[Own], *, tight: bool = False, all_tight: bool = False) -> list[str]:
-    """Comments in a body; no blank row is above the first if they are `tight`."""
+    """Return comments in a body. If `tight`, no blank row precedes the first."""
     out: list[str] = []
     for own in comments:
         if own.blank and not tight:

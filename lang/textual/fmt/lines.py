@@ -1,7 +1,7 @@
-"""The logical lines of a file in their order, each with the comments around it and whether blank rows are above.
+"""The logical lines of a file in order, each with the comments around it and the blank rows above.
 
-A comment on a row of its own is above the next logical line, or at the end of a block whose statements it is indented
-like: the innermost one that it lies deeper than the opener of.
+A comment on a row of its own belongs to the next logical line, or to the end of a block if it is indented like the
+block's statements: the innermost block whose opening line it is deeper than.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 class Own:
-    """A comment on a row of its own at `depth`, `blank` if the row above is. `indented`: it does not start in the
-    first column."""
+    """A comment on a row of its own at `depth`. `blank` says that the row above is blank, `indented` that the
+    comment doesn't start in the first column."""
 
     __slots__ = ("blank", "depth", "indented", "line", "text")
 
@@ -34,8 +34,10 @@ class Own:
 
 
 class LogicalLine:
-    """A statement without a block, or what stands above one: `node` is a statement, a declaration, a branch, or None
-    for `else`, and `word` what a branch starts with. `stop` is the end of its text, raw text left out."""
+    """A statement without a block, or the header of a block.
+
+    `node` is a statement, a declaration, a branch, or None for `else`; `word` is the first word of a branch.
+    `stop` is the end of the text without raw text."""
 
     __slots__ = (
         "above",
@@ -59,13 +61,13 @@ class LogicalLine:
         self.stop = stop
         self.blank = False
         self.opens = False
-        """Whether a block follows."""
+        """True if a block follows."""
         self.above: list[Own] = []
         self.inner: list[tree.Comment] = []
-        """Comments inside its brackets."""
+        """Comments inside the line's brackets."""
         self.trailing = ""
         self.below: list[Own] = []
-        """Comments at the ends of the blocks that end behind it."""
+        """Comments at the ends of the blocks that end after this line."""
 
     @property
     def script(self) -> tree.Script | None:
@@ -77,7 +79,7 @@ class LogicalLine:
 
     @property
     def last(self) -> int:
-        """Its last row."""
+        """The last row of the line."""
         return self.script.span.end_line if self.script is not None else self.stop[0]
 
 
@@ -86,7 +88,7 @@ def blank_above(span: Span) -> bool:
 
 
 def logical_lines(file: tree.File) -> tuple[list[LogicalLine], list[Own]]:
-    """The lines, and the comments below the last one that belong to no block."""
+    """Return the lines, and the comments below the last one that belong to no block."""
     lines = list(_lines(file))
     for line, following in pairwise(lines):
         line.opens = following.depth > line.depth
@@ -118,7 +120,7 @@ def _line(node: tree.Node, word: str, depth: int) -> LogicalLine:
 
 
 def _head(node: tree.Node) -> Span:
-    """The place of what stands before the `:` of a block, or of a whole statement; it has the same end."""
+    """Return a span that ends where a block's header ends before its `:`, or where a whole statement ends."""
     if isinstance(node, tree.Target | tree.Def):
         return node.header
     if isinstance(node, tree.Branch):
@@ -133,7 +135,7 @@ def _head(node: tree.Node) -> Span:
 
 
 def _else(source: Source, last: int, depth: int) -> LogicalLine:
-    """The row of an `else`, which is the next with more than a comment."""
+    """Return the line of an `else`: the next row with more than a comment."""
     number = last + 1
     while (source.line(number).strip() or "#").startswith("#"):
         number += 1
@@ -142,12 +144,12 @@ def _else(source: Source, last: int, depth: int) -> LogicalLine:
 
 
 class _Placing:
-    """Gives each comment to a line."""
+    """The assignment of comments to lines."""
 
     def __init__(self, lines: Sequence[LogicalLine]) -> None:
         self._lines = lines
         self._openers = [-1]
-        """By depth of a block, the column of the line that opens it."""
+        """The column of the line that opens a block, by the block's depth."""
 
     def place(self, comments: Sequence[tree.Comment]) -> list[Own]:
         at = 0
@@ -170,7 +172,8 @@ class _Placing:
     def _between(
         self, before: LogicalLine | None, following: int, comments: Sequence[tree.Comment]
     ) -> list[Own]:
-        """Give comments to the blocks that end at a line; the rest is returned, that of the depth which follows."""
+        """Give comments to the blocks that end at a line. Returns the others, which have the depth of the
+        following line."""
         rest = []
         depth = max(before.depth if before is not None else 0, following)
         for comment in comments:

@@ -1,5 +1,5 @@
-"""Comments inside brackets: those between items and around operators are laid out with them; a line with comments
-anywhere else keeps its author's form."""
+"""Comments inside brackets. Comments between items and around operators are laid out with them; a line with
+comments anywhere else keeps its author's form."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 class Remarks:
-    """Comments in one pair of brackets, by the index of an item: `above` it, `behind` it on its line; `opening` is
-    behind the bracket, `closing` are below the last item. A line ends with one comment; more are above the next.
-    Around an operator `opening` is behind its left operand, and `closing` are above its line."""
+    """Comments in one pair of brackets, by the index of an item: `above` it, or `behind` it on its line.
+
+    `opening` follow the bracket, `closing` are below the last item. A line ends with one comment at most; more are
+    above the next. Around an operator, `opening` follow its left operand, and `closing` are above its line."""
 
     __slots__ = ("above", "behind", "closing", "opening")
 
@@ -33,7 +34,7 @@ class Remarks:
 
 
 class _Region:
-    """A place of comments between `items`; None where they have no place. `key` is what the comments are found by."""
+    """A place of comments between `items`, which is None if it can't have any. `key` is the comments' key."""
 
     __slots__ = ("end", "items", "key", "start")
 
@@ -45,9 +46,10 @@ class _Region:
 
 
 def placed(nodes: Iterable[tree.Node], comments: Sequence[tree.Comment]) -> Mapping[Key, Remarks] | None:
-    """The comments inside a statement or header, whose `nodes` are given, by the node in whose brackets or around
-    whose operator they stand: (node, 1) is the `else` of a ternary, all else (node, 0). None if one of them stands
-    elsewhere."""
+    """Return the comments inside a statement or header with these `nodes`, by the node whose brackets or operator
+    they are at.
+
+    The key is (node, 1) for the `else` of a ternary, else (node, 0). Returns None if a comment is anywhere else."""
     found: dict[Key, Remarks] = {}
     regions = sorted(_regions(nodes), key=lambda one: one.start)
     open: list[_Region] = []
@@ -70,7 +72,7 @@ def placed(nodes: Iterable[tree.Node], comments: Sequence[tree.Comment]) -> Mapp
 
 
 def _put(comment: tree.Comment, items: Sequence[tree.Node], remarks: Remarks) -> bool:
-    """Put a comment between items; False if it is inside of one."""
+    """Put a comment between items. Returns False if it is inside of one."""
     index = bisect_right(items, start(comment.span), key=lambda item: start(item.span))
     if index and end(items[index - 1].span) > start(comment.span):
         return False

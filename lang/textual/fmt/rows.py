@@ -1,4 +1,4 @@
-"""A logical line in the formatter's form, with its trailing comment and its raw text."""
+"""The rows of a logical line, with its trailing comment and its raw text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def rows(line: LogicalLine, functions: frozenset[str]) -> list[str]:
-    """`functions` are names that the file defines."""
+    """Return the rows of a line. `functions` are names that the file defines."""
     indent = line.depth * STEP
     if isinstance(line.node, tree.Run):
         return scripts.run(line.node.script, indent)
@@ -50,7 +50,7 @@ def _head(line: LogicalLine, functions: frozenset[str]) -> list[str]:
 
 
 def _nodes(node: tree.Node) -> Iterator[tree.Node]:
-    """The nodes of a line, those of its block left out, each before those below it."""
+    """Yield the nodes of a line, without those of its block, each before its children."""
     if isinstance(node, tree.Branch):
         return preorder(node.condition)
     if isinstance(node, tree.For):
@@ -65,7 +65,7 @@ def _nodes(node: tree.Node) -> Iterator[tree.Node]:
 
 
 def _as_written(line: LogicalLine, indent: int) -> list[str]:
-    """The author's rows, moved to the indentation."""
+    """Return the author's rows, moved to the new indentation."""
     assert line.node is not None
     source = line.node.span.source
     (first, column), (last, stop) = line.start, line.stop
@@ -90,7 +90,7 @@ def _as_written(line: LogicalLine, indent: int) -> list[str]:
 
 
 def _strings(node: tree.Node) -> set[int]:
-    """Rows that begin inside a string."""
+    """Return the rows that begin inside a string. They can't move, as that would change the string."""
     return {
         number
         for one in _nodes(node)

@@ -1,5 +1,5 @@
-"""Raw text: its indentation moves, and a script is a line or a block by how many lines it has. What the shell gets
-stays the same to the byte, by what a script of a line and of a block is (spec section 4) and by what is run of it."""
+"""Raw text: its indentation moves, and a script becomes a line or a block by its number of lines. The shell gets
+the same bytes as before, whether its script comes from a line or a block (language spec, section 4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def raw_rows(script: tree.Script) -> list[str]:
-    """The rows of raw text as they are written, without its indentation."""
+    """Return the rows of raw text as written, without its indentation."""
     span = script.span
     first, *more = [span.source.line(number) for number in range(span.line, span.end_line + 1)]
     start = script.indent if script.block else span.column - 1
@@ -25,7 +25,7 @@ def shifted(rows: Sequence[str], indent: int) -> list[str]:
 
 
 def run(script: tree.Script, indent: int) -> list[str]:
-    """The rows of a `run` whose word stands at `indent`."""
+    """Return the rows of a `run` whose first word is at `indent`."""
     margin = " " * indent
     rows = raw_rows(script)
     block = rows if script.block else _block(rows)
@@ -35,8 +35,8 @@ def run(script: tree.Script, indent: int) -> list[str]:
 
 
 def _is_line(rows: Sequence[str]) -> bool:
-    """Whether the script of a block can be a line's: neither would that take the next line along, nor open a block,
-    nor would it no longer be a file with an interpreter."""
+    """Tell whether the script of a block can be written on one line: it must not continue on the next line, open a
+    block, or be a file with an interpreter."""
     text = rows[0]
     return (
         len(rows) == 1
@@ -47,12 +47,12 @@ def _is_line(rows: Sequence[str]) -> bool:
 
 
 def _block(rows: Sequence[str]) -> Sequence[str] | None:
-    """The rows of a block that has the script of a line, if that goes on; None where a block would be a file with an
+    """Return the rows of a block with the script of a continued line. None if the block would be a file with an
     interpreter, or would lose blanks at its end."""
     kept = list(rows)
     while kept and not kept[-1].strip(" \t"):
         kept.pop()
     text = "\n".join(kept)
-    # The end of a block is no newline of its script, but for one that its last character escapes.
+    # A block's last newline is no part of its script, unless the last character is a backslash.
     same = "\n".join(rows) == (f"{text}\n" if text.endswith("\\") else text)
     return kept if len(rows) > 1 and same and not rows[0].startswith("#!") else None

@@ -1,4 +1,4 @@
-"""Statements and the heads of blocks as documents: a function for each class of nodes."""
+"""Statements and headers of blocks as documents: one function per node class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def head(node: tree.Node, word: str, parts: Parts) -> Doc:
-    """A statement without raw text, or what stands above its block. `word` is what a branch starts with."""
+    """Return a statement without its raw text, or the header of a block. `word` is the first word of a branch."""
     if isinstance(node, tree.Branch):
         return Concat([f"{word} ", parts[node.condition], ":"])
     return _BUILD[type(node)](node, parts)
@@ -160,8 +160,8 @@ def _for(node: tree.For, parts: Parts) -> Doc:
 
 
 def _with(node: tree.With, parts: Parts) -> Doc:
-    """Options in a row, or a list with one on each line. A list that is written stays one: in a row it would not
-    always fit."""
+    """Return options in a row, or a list with one on each line. A written list stays one, as it might not fit in a
+    row."""
     options = node.options
     if len(options) == 1 and isinstance(options[0], tree.List) and options[0].items:
         listed = bracketed(
@@ -180,7 +180,7 @@ def _with(node: tree.With, parts: Parts) -> Doc:
 
 
 def _is_option(node: tree.Expr, parts: Parts) -> bool:
-    """Whether an expression is one option for certain: a list may not be an item of a list."""
+    """Tell whether an expression is certainly one option. A list may not be an item of a list."""
     function = node.function if isinstance(node, tree.Call) else None
     return (
         isinstance(function, tree.Name)

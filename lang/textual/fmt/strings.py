@@ -1,4 +1,4 @@
-"""String literals in the formatter's form: double quotes unless that adds escapes, no spaces inside `${{ }}`."""
+"""String literals: double quotes unless they need more escapes, and no spaces inside `${{ }}`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUOTE: Final = re.compile(r"\\(.)|([\"'])", re.DOTALL)
 
 
 def string(node: tree.String, docs: Mapping[tree.Node, Doc]) -> Doc:
-    """`docs` are those of the expressions inside it."""
+    """Return a literal. `docs` are the documents of the expressions inside it."""
     source, span = node.span.source, node.span
     if span.line != span.end_line:
         return _rows(node, docs)
@@ -42,12 +42,12 @@ def _inserted(part: tree.Interpolation, docs: Mapping[tree.Node, Doc]) -> str:
 
 
 def _undecided(node: tree.String) -> bool:
-    """Whether it has something like `${X:-"a"}`, which is told about as it is written."""
+    """Tell whether a string has text like `${X:-"a"}`. It is left alone, as messages quote it as written."""
     return any(not one.name for part in node.parts if isinstance(part, tree.Text) for one in part.variables)
 
 
 def _quoted(pieces: list[str], quote: str, *, kept: bool) -> str:
-    """Text, whose pieces at odd places are interpolations, in the quotes that need fewer escapes."""
+    """Return text in the quotes that need fewer escapes. The pieces at odd indexes are interpolations."""
     if not kept:
         found = [one[1] or one[2] for text in pieces[::2] for one in _QUOTE.finditer(text)]
         quote = "'" if found.count('"') > found.count("'") else '"'
@@ -63,8 +63,10 @@ def _escaped(found: re.Match[str], quote: str) -> str:
 
 
 def _rows(node: tree.String, docs: Mapping[tree.Node, Doc]) -> Rows:
-    """A string of several rows. Its indentation moves with the line's if nothing stands behind its opening quotes, as
-    what rows have in common is no part of the value."""
+    """Return a string of several rows.
+
+    Its rows move with the line's indentation if nothing follows the opening quotes: then their common indentation
+    is not part of the value."""
     source, span = node.span.source, node.span
     numbers = range(span.line, span.end_line + 1)
     rows = [source.line(number) for number in numbers]
@@ -88,7 +90,7 @@ def _rows(node: tree.String, docs: Mapping[tree.Node, Doc]) -> Rows:
 
 
 def _margin(rows: list[str]) -> int:
-    """How many blanks all rows begin with, the same ones."""
+    """Return the length of the common indentation of all rows."""
     margins = [row[: len(row) - len(row.lstrip(" \t"))] for row in rows]
     low, high = min(margins, default=""), max(margins, default="")
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False)))

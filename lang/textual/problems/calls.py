@@ -1,4 +1,4 @@
-"""What can be wrong with calls: E0112, E0401 to E0406, E0901."""
+"""Messages about calls: E0112, E0401 to E0406, E0901."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def unknown_argument(name: str, span: Span, function: str, names: Sequence[str]) -> Diagnostic:
-    """E0401. `function` is a call or statement as messages name it, `names` those it takes."""
+    """E0401: an unknown argument. `function` is the call or statement as messages name it, `names` are its
+    parameters."""
     near = suggest(name, names)
     if near:
         help = f"did you mean `{near}`?"
@@ -29,7 +30,7 @@ def unknown_argument(name: str, span: Span, function: str, names: Sequence[str])
 
 
 def missing_arguments(span: Span, function: str, names: Sequence[str], usage: str) -> Diagnostic:
-    """E0402. `span` is the call; `usage` shows how it is written."""
+    """E0402: missing arguments. `span` is the call; `usage` shows its form."""
     one = len(names) == 1
     return Diagnostic(
         f"`{function}` needs {listed([f'`{name}`' for name in names], 'and')}",
@@ -40,7 +41,7 @@ def missing_arguments(span: Span, function: str, names: Sequence[str], usage: st
 
 
 def too_many(span: Span, function: str, most: int, usage: str) -> Diagnostic:
-    """E0403. `span` is the first argument that is too much."""
+    """E0403: too many arguments. `span` is the first one in excess."""
     if most == 0:
         takes = "no arguments" if usage.endswith("()") else "named arguments only"
     else:
@@ -54,7 +55,7 @@ def too_many(span: Span, function: str, most: int, usage: str) -> Diagnostic:
 
 
 def given_twice(name: str, span: Span, first: Span) -> Diagnostic:
-    """E0404."""
+    """E0404: an argument given twice."""
     return Diagnostic(
         f"`{name}` is given twice",
         code="E0404",
@@ -63,7 +64,7 @@ def given_twice(name: str, span: Span, first: Span) -> Diagnostic:
 
 
 def positional_after_named(span: Span, named: Span) -> Diagnostic:
-    """E0405."""
+    """E0405: a positional argument after a named one."""
     return Diagnostic(
         "an argument without a name follows a named one",
         code="E0405",
@@ -105,7 +106,7 @@ def value_as_statement(span: Span, name: str, type: str) -> Diagnostic:
 
 
 def unknown_statement(name: str, span: Span, near: str | None, meant: str = "") -> Diagnostic:
-    """E0112: a line that looks like a call of nothing. `meant` is help where no name is near."""
+    """E0112: a line that looks like a call of an unknown name. `meant` is the help if no name is similar."""
     help = f"did you mean `{near}`?" if near else meant
     return Diagnostic(
         f"unknown statement or step `{name}`",
@@ -117,7 +118,8 @@ def unknown_statement(name: str, span: Span, near: str | None, meant: str = "") 
 
 
 def secret_as_value(span: Span, statement: str, call: str) -> Diagnostic:
-    """E0901. `statement` is the word of the statement, "" if none is known; `call` is the option that is meant."""
+    """E0901: a secret used as a value. `statement` is the word of the statement, "" if unknown; `call` is the
+    option to use."""
     if statement in ("env", "label", "annotation"):
         note = f"`{statement}` is stored in the image config and in every cache key"
         if statement == "annotation":

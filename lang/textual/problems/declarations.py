@@ -1,4 +1,4 @@
-"""What can be wrong with declarations of the top level."""
+"""Messages about declarations at the top level."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def unknown_param(name: str, span: Span, module: str, params: Sequence[str]) -> 
 
 
 def axis_type(span: Span, name: str, type: Type) -> Diagnostic:
-    """E0305: an axis of what cannot name an instance."""
+    """E0305: an axis with values that can't name an instance."""
     return Diagnostic(
         f"the axis `{name}` cannot have values of type `{type}`",
         code="E0305",

@@ -10,29 +10,29 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 LONGEST: Final = 60
-"""Characters of a line's text that a title or a help line quotes."""
+"""The most characters of source text that a title or a help line quotes."""
 
 
 def excerpt(span: Span, longest: int = LONGEST) -> str:
-    """The text of a span that lies in one line and isn't long; "" otherwise."""
+    """Return the text of a span, "" if it is long or has several lines."""
     if span.line != span.end_line or span.end_column - span.column > longest:
         return ""
     return span.source.line(span.line)[span.column - 1 : span.end_column - 1]
 
 
 def named(span: Span) -> str:
-    """As a title names it: the text in backticks, or `this`."""
+    """Return the text of a span for a title: in backticks, or `this`."""
     text = excerpt(span, 30)
     return f"`{text}`" if text else "this"
 
 
 def listed(words: Sequence[str], last: str = "or") -> str:
-    """`a, b or c`; the rest of many is left out."""
+    """Return `a, b or c`. A long list is cut."""
     if len(words) > 12:
         return f"{', '.join(words[:11])}, …"
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def literals(options: Iterable[str], last: str = "or") -> str:
-    """Strings as the language writes them, listed."""
+    """Return strings as a list of literals."""
     return listed([f'"{option}"' for option in options], last)

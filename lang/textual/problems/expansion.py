@@ -1,4 +1,4 @@
-"""What can be wrong with what a build asks for, once values are known: instances, outputs, tags, budgets."""
+"""Messages about the requested targets once values are known: instances, outputs, tags, limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_CALLS: Final = 12
 
 
 def names_of(names: Iterable[str], most: int = MOST_NAMES) -> str:
-    """A list of names for people, cut where it is long."""
+    """Return a list of names for a message. A long list is cut."""
     listed = list(names)
     return ", ".join([*listed[:most], *(["…"] if len(listed) > most else [])])
 
@@ -29,8 +29,10 @@ def names_of(names: Iterable[str], most: int = MOST_NAMES) -> str:
 def several_instances(
     title: str, count: int, target: tree.Target, span: Span, selections: Sequence[str], others: Sequence[str]
 ) -> Diagnostic:
-    """E0503: a target, as it is written, with `count` instances where one state is needed. `selections` begin with
-    the one to propose, `others` are values that could stand in it, as literals."""
+    """E0503: a target with `count` instances where one state is needed.
+
+    `title` is the target as written. `selections` begin with the one to propose; `others` are values, as literals,
+    that could replace its value."""
     labels = [Label(span, "which one?")]
     axes = axes_span(target)
     if axes is not None:
@@ -49,7 +51,7 @@ def several_instances(
 
 
 def axes_span(target: tree.Target) -> Span | None:
-    """The place of a header's axes, up to the last one."""
+    """Return the span of a header's axes."""
     if not target.axes:
         return None
     first, last = target.axes[0].span, target.axes[-1].span
@@ -57,7 +59,7 @@ def axes_span(target: tree.Target) -> Span | None:
 
 
 def duplicate_instance(title: str, target: tree.Target) -> Diagnostic:
-    """E0704."""
+    """E0704: an instance that occurs twice."""
     span = axes_span(target) or target.header
     return Diagnostic(
         f"`{title}` occurs twice",
@@ -68,7 +70,8 @@ def duplicate_instance(title: str, target: tree.Target) -> Diagnostic:
 
 
 def empty_matrix(target: tree.Target, span: Span | None, shown: Sequence[Shown]) -> Diagnostic:
-    """E0705. `span` is where the instances are wanted; `shown` are the values that the header depends on."""
+    """E0705: a target without instances. `span` is the place that uses them; `shown` are the values that the
+    header depends on."""
     labels = [Label(axes_span(target) or target.header, "gives no instance")]
     if span is not None:
         labels.append(Label(span, "wanted here", primary=False))
@@ -77,7 +80,7 @@ def empty_matrix(target: tree.Target, span: Span | None, shown: Sequence[Shown])
 
 
 def no_such_axis(target: tree.Target, axis: str, span: Span | None, origin: str = "") -> Diagnostic:
-    """E0706. Without a place `origin` is the selection as it was written."""
+    """E0706: an unknown axis. Without a place, `origin` is the selection as written."""
     names = [one.name.name for one in target.axes if isinstance(one, tree.AxisFor)]
     near = suggest(axis, [*names, "platform"])
     if near is not None:
@@ -94,7 +97,7 @@ def no_such_axis(target: tree.Target, axis: str, span: Span | None, origin: str 
 def no_such_value(
     target: tree.Target, axis: str, value: str, values: Sequence[str], span: Span | None, origin: str = ""
 ) -> Diagnostic:
-    """E0706: a value that the axis doesn't have. `values` as they would be written."""
+    """E0706: a value that the axis doesn't have. `values` are as written."""
     near = suggest(value, values)
     meant = f"did you mean {near}? " if near is not None else ""
     help = f"{meant}`{axis}` is one of {names_of(values)}"
@@ -105,7 +108,7 @@ def no_such_value(
 def no_such_platform(
     target: tree.Target, text: str, reason: str, instead: str, span: Span | None, origin: str = ""
 ) -> Diagnostic:
-    """E0309: the platform of a selection."""
+    """E0309: a malformed platform in a selection."""
     help = f"did you mean `{instead}`?" if instead else "write it as `linux/amd64` or `linux/arm/v7`"
     title = f"`{text}` is not a platform: {reason}"
     labels = [Label(span, "not a platform")] if span is not None else []
@@ -116,7 +119,7 @@ def no_such_platform(
 def no_such_instance(
     target: tree.Target, wanted: str, existing: Sequence[str], span: Span | None, origin: str = ""
 ) -> Diagnostic:
-    """E0706: each value exists, but no instance has them all."""
+    """E0706: values that all exist, but not in one instance."""
     help = f"there is {names_of(f'`{one}`' for one in existing)}"
     title = f"`{target.name.name}` has no instance `{wanted}`"
     return _selection(title, target, span, "left out by the header", help, origin)
@@ -135,11 +138,11 @@ def _selection(
     return Diagnostic(title, code="E0706", labels=labels, notes=[*notes, ("help", help)])
 
 
-# What is asked for
+# Requests
 
 
 def no_such_target(name: str, names: Sequence[str], kind: str = "") -> Diagnostic:
-    """E0707: a name of the command line. `kind` is what it is, if it is something else."""
+    """E0707: a name of the command line that is no target. `kind` is what it is instead, "" if unknown."""
     near = suggest(name, names)
     notes = []
     if near is not None:
@@ -151,7 +154,7 @@ def no_such_target(name: str, names: Sequence[str], kind: str = "") -> Diagnosti
 
 
 def bad_selection(text: str, reason: str) -> Diagnostic:
-    """E0706: a selection of the command line that can't be read."""
+    """E0706: a malformed selection of the command line."""
     return Diagnostic(
         f"`{text}` is no selection: {reason}",
         code="E0706",
@@ -160,7 +163,7 @@ def bad_selection(text: str, reason: str) -> Diagnostic:
 
 
 def no_default(names: Sequence[str]) -> Diagnostic:
-    """E0708."""
+    """E0708: no default target."""
     if not names:
         return Diagnostic("this file declares no targets", code="E0708")
     return Diagnostic(
@@ -174,7 +177,7 @@ def no_default(names: Sequence[str]) -> Diagnostic:
 
 
 def no_tests() -> Diagnostic:
-    """E0707: all tests of a file that has none."""
+    """E0707: a request for all tests of a file without tests."""
     return Diagnostic(
         "this file declares no tests", code="E0707", notes=[("help", "declare one: `test NAME:`")]
     )
@@ -184,7 +187,8 @@ def no_tests() -> Diagnostic:
 
 
 def outputs_collide(path: str, first: str, second: str, spans: tuple[Span, Span], help: str) -> Diagnostic:
-    """E0709. `first` and `second` are titles of instances; spans of their `output` statements, in this order."""
+    """E0709: two instances write one path. `first` and `second` are their titles; `spans` their `output`
+    statements."""
     labels = [Label(spans[1], f"written by `{second}`")]
     if spans[0] != spans[1]:
         labels.append(Label(spans[0], f"written by `{first}`", primary=False))
@@ -197,7 +201,7 @@ def outputs_collide(path: str, first: str, second: str, spans: tuple[Span, Span]
 
 
 def cleaned_away(path: str, directory: str, titles: tuple[str, str], spans: tuple[Span, Span]) -> Diagnostic:
-    """E0709: the second instance empties the directory that the first one writes into."""
+    """E0709: the second instance empties the directory that the first one writes to."""
     return Diagnostic(
         f"`{titles[1]}` empties `{directory}`, where `{titles[0]}` writes `{path}`",
         code="E0709",
@@ -210,7 +214,7 @@ def cleaned_away(path: str, directory: str, titles: tuple[str, str], spans: tupl
 
 
 def tags_collide(name: str, first: str, second: str, spans: tuple[Span, Span], help: str) -> Diagnostic:
-    """E0710."""
+    """E0710: two images with one tag."""
     labels = [Label(spans[1], f"the image of `{second}`")]
     if spans[0] != spans[1]:
         labels.append(Label(spans[0], f"the image of `{first}`", primary=False))
@@ -228,7 +232,7 @@ def tags_collide(name: str, first: str, second: str, spans: tuple[Span, Span], h
 def own_directory(
     source: Span, path: str, dest: Span, written: str, help: str, edit: Edit | None
 ) -> Diagnostic:
-    """W0610: the directory `path` lands in one of its own name, as `written`."""
+    """W0610: the directory `path` lands in a directory of its own name, as `written`."""
     return Diagnostic(
         f"this makes `{written}`",
         code="W0610",
@@ -246,7 +250,7 @@ def own_directory(
 
 
 def budget(what: str, span: Span, path: Sequence[tuple[str, Span | None]]) -> Diagnostic:
-    """E0703. `path` are the open calls from the outermost inwards."""
+    """E0703: an exceeded limit. `path` are the open calls, outermost first."""
     notes = []
     if path:
         shown = list(path)

@@ -1,4 +1,4 @@
-"""What can be wrong with the statements of a body: E0111, E0408, E0501, E0502, E0517, and nested blocks (E0703)."""
+"""Messages about the statements of a body: E0111, E0408, E0501, E0502, E0517, and nested blocks (E0703)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def described(decl: tree.Target | tree.Def) -> str:
-    """``target `a` ``, ``step `f` ``, ``function `f` ``."""
+    """Return a declaration as messages name it: ``target `a` ``, ``step `f` ``, ``function `f` ``."""
     noun = decl.kind if isinstance(decl, tree.Target) else "step" if decl.returns is None else "function"
     return f"{noun} `{decl.name.name}`"
 
@@ -31,7 +31,7 @@ def not_allowed(word: str, span: Span, decl: tree.Target | tree.Def, why: str, h
 
 
 def after_return(span: Span) -> Diagnostic:
-    """E0111: a statement that nothing reaches."""
+    """E0111: an unreachable statement."""
     return Diagnostic(
         "nothing gets past `return`",
         code="E0111",
@@ -40,7 +40,7 @@ def after_return(span: Span) -> Diagnostic:
 
 
 def no_return(decl: tree.Target | tree.Def, skips: Span | None) -> Diagnostic:
-    """E0408: a function whose end can be reached."""
+    """E0408: a function with a reachable end."""
     labels = [Label(decl.name.span, "its end can be reached" if skips else "no `return`")]
     if skips is not None:
         labels.append(Label(skips, "not every branch returns", primary=False))
@@ -55,8 +55,8 @@ def no_return(decl: tree.Target | tree.Def, skips: Span | None) -> Diagnostic:
 def no_from(
     decl: tree.Target | tree.Def, span: Span, before: str, skips: Span | None, first: Span | None
 ) -> Diagnostic:
-    """E0501: at `span` no state has been started yet; `before` is the word there, "" for the body's end. With
-    `skips`, some branch of it started one, at `first`."""
+    """E0501: no state at `span`. `before` is the word there, "" for the body's end. With `skips`, one branch of
+    that has started a state, at `first`."""
     if skips is not None:
         title = f"{described(decl)} does not start with `from` on every path"
         label = "there may be no state here yet"
@@ -80,7 +80,7 @@ def no_from(
 
 
 def second_from(span: Span, first: Span | None, skips: Span | None) -> Diagnostic:
-    """E0502: on some path a state has been started already."""
+    """E0502: a second `from` on some path."""
     labels = [Label(span, "a second one" if skips is None else "a second one on some path")]
     if first is not None:
         labels.append(Label(first, "the first one", primary=False))
@@ -106,7 +106,7 @@ def no_shell(span: Span, base: Span) -> Diagnostic:
 
 
 def too_deep(span: Span, most: int) -> Diagnostic:
-    """E0703: blocks within blocks."""
+    """E0703: blocks nested too deeply."""
     return Diagnostic(
         f"blocks are nested more than {most} deep",
         code="E0703",

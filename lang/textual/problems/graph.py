@@ -1,4 +1,4 @@
-"""What can be wrong with the graph of declarations: E0407, E0701, E0702, E0707."""
+"""Messages about the graph of declarations: E0407, E0701, E0702, E0707."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pybuild.lang.textual import tree
 
 MOST_PLACES: Final = 4
-"""Labels of one message: a cause and three related places."""
+"""The most labels of one message: a cause and three related places."""
 
 MOST_NAMES: Final = 12
 
 
 @frozen
 class Link:
-    """A declaration of a cycle and where it mentions the next one: `relation` is a verb, `through` names what lies
-    between."""
+    """A declaration of a cycle, and the place where it mentions the next one. `relation` is a verb; `through` are
+    the names between the two."""
 
     name: str
     span: Span
@@ -32,13 +32,13 @@ class Link:
 
 
 def target_cycle(links: Sequence[Link]) -> Diagnostic:
-    """E0701: targets (or groups) that wait for each other, from the first one around."""
+    """E0701: targets (or groups) that wait for each other, starting with the first."""
     notes = [("help", "move what both need into a third target")] if len(links) > 1 else []
     return _cycle("E0701", links, "targets depend on each other", "depends on itself", notes)
 
 
 def let_cycle(links: Sequence[Link]) -> Diagnostic:
-    """E0702: lets and params whose values need each other."""
+    """E0702: lets and params whose values depend on each other."""
     return _cycle("E0702", links, "names depend on each other", "depends on itself", [])
 
 
@@ -74,7 +74,7 @@ def _said(link: Link, other: str) -> str:
 
 
 def no_such_target(name: tree.Ident, names: Iterable[str], kind: str = "") -> Diagnostic:
-    """E0707: `default` names nothing that can be built. `kind` is what the name is, if it is something else."""
+    """E0707: a `default` of a name that is no target or group. `kind` is what it is instead, "" if unknown."""
     near = suggest(name.name, names)
     return Diagnostic(
         f"no target `{name.name}`" if not kind else f"`{name.name}` is {kind}, not a target",

@@ -1,4 +1,4 @@
-"""Warnings: what is allowed and rarely meant. Each is silenced by `# pybuild: allow CODE` on the line above."""
+"""Warnings about code that is allowed but rarely intended. `# pybuild: allow CODE` on the line above silences one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def _warning(
 
 
 def unused(span: Span, what: str, name: str) -> Diagnostic:
-    """W0201: a name that nothing reads; `what` is its kind."""
+    """W0201: an unused name; `what` is its kind."""
     return _warning(
         "W0201", f"the {what} `{name}` is never used", [Label(span, "nothing reads it")], "remove it"
     )
 
 
 def variable(span: Span, name: str, declared: Span, what: str) -> Diagnostic:
-    """W0601: `$name` in a `run` that is called as a param or a `let` is."""
+    """W0601: `$name` in a `run` with the name of a param or a `let`."""
     return _warning(
         "W0601",
         f"`${name}` in `run` is not the {what} `{name}`",
@@ -48,7 +48,7 @@ def lone_cd(span: Span, path: str) -> Diagnostic:
 
 
 def spaces(span: Span, value: str, name: str) -> Diagnostic:
-    """W0603: a value with spaces where a command's name stands."""
+    """W0603: a value with spaces as the name of a command."""
     words = ", ".join(f'"{word}"' for word in value.split())
     return _warning(
         "W0603",
@@ -59,7 +59,7 @@ def spaces(span: Span, value: str, name: str) -> Diagnostic:
 
 
 def names_target(span: Span, name: str, target: Span) -> Diagnostic:
-    """W0604: the reference of an image that a target is called as well."""
+    """W0604: an image reference that is also the name of a target."""
     return _warning(
         "W0604",
         f'`"{name}"` is an image, not the target `{name}`',
@@ -70,7 +70,7 @@ def names_target(span: Span, name: str, target: Span) -> Diagnostic:
 
 
 def volatile(span: Span, name: str, later: Span) -> Diagnostic:
-    """W0607: a value that changes with every commit before steps that do not need it."""
+    """W0607: a value that changes with every commit before steps that don't need it."""
     return _warning(
         "W0607",
         f"`{name}` changes often, and the steps after it run again each time",

@@ -1,4 +1,4 @@
-"""What can be wrong with pins: E0802, E0803."""
+"""Messages about pins: E0802, E0803."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def not_locked(key: str, span: Span | None) -> Diagnostic:
-    """E0802: a reference without an entry, under `--locked`."""
+    """E0802: a reference that the lock file lacks, under `--locked`."""
     return Diagnostic(
         f"`{key}` is not in pybuild.lock",
         code="E0802",
@@ -20,7 +20,7 @@ def not_locked(key: str, span: Span | None) -> Diagnostic:
 
 
 def differs(key: str, said: str, span: Span | None) -> Diagnostic:
-    """E0803: what a reference leads to has not the content that the lock file says; `said` is how that was found."""
+    """E0803: a reference whose content differs from the lock file; `said` describes the difference."""
     return Diagnostic(
         f"`{key}` differs from pybuild.lock",
         code="E0803",

@@ -1,4 +1,4 @@
-"""What can be wrong with modules: E08xx and W0801."""
+"""Messages about modules: E08xx and W0801."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def not_found(missing: NotFound, span: Span, *, quoted: bool) -> Diagnostic:
-    """E0801 to E0804: what a library says about the module that stands at `span`."""
+    """E0801 to E0804: a library's message about the module named at `span`."""
     notes = [("help", missing.help)] if missing.help else []
     edits = []
     if missing.near:
@@ -25,7 +25,7 @@ def not_found(missing: NotFound, span: Span, *, quoted: bool) -> Diagnostic:
 
 
 def spliced(span: Span) -> Diagnostic:
-    """E0801: the path of a `use` depends on values."""
+    """E0801: a `use` path that depends on values."""
     return Diagnostic(
         "the path of a `use` is written out",
         code="E0801",
@@ -35,7 +35,7 @@ def spliced(span: Span) -> Diagnostic:
 
 
 def edition(name: str, reference: str, span: Span, header: Span | None) -> Diagnostic:
-    """E0805: the module at `span` is not of this program's edition."""
+    """E0805: a module of another edition, named at `span`."""
     labels = [Label(span, "used here")]
     if header is not None:
         labels.append(Label(header, "the module's header", primary=False))
@@ -49,7 +49,8 @@ def edition(name: str, reference: str, span: Span, header: Span | None) -> Diagn
 
 
 def cycle(steps: Sequence[tuple[str, Span]]) -> Diagnostic:
-    """E0806: each module uses the next one at the place beside it, the last one the first."""
+    """E0806: modules that use each other. Each step is a module with the place where it uses the next, the last
+    the first."""
     names = [name for name, _ in steps]
     labels = [
         Label(span, f"`{name}` uses `{names[(at + 1) % len(names)]}` here", primary=at == len(steps) - 1)

@@ -1,4 +1,4 @@
-"""What can be wrong with names: E0201 to E0205, E0706."""
+"""Messages about names: E0201 to E0205, E0706."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS: Final = {
     "def": "a function",
     "builtin": "a built-in value",
 }
-"""How messages call a binding of each kind."""
+"""The nouns for the kinds of bindings."""
 
 
 def unknown_name(
@@ -36,7 +36,7 @@ def unknown_name(
     what: str = "name",
     where: str = "not defined in this file",
 ) -> Diagnostic:
-    """E0201. `near` is a similar name of the wanted kind, a binding of a file or something built in."""
+    """E0201: an unknown name. `near` is a similar name of the wanted kind, a binding of a file or a built-in."""
     labels = [Label(span, where)]
     word = near if isinstance(near, str) or near is None else near.name
     if near is not None and not isinstance(near, str):
@@ -51,7 +51,7 @@ def unknown_name(
 
 
 def no_null(name: str, span: Span) -> Diagnostic:
-    """E0201: `None` or `null`."""
+    """E0201: `None` or `null`, which the language doesn't have."""
     help = 'use an empty value, such as `""` or `[]`, or leave the argument out'
     return Diagnostic(
         f"unknown name `{name}`",
@@ -62,7 +62,7 @@ def no_null(name: str, span: Span) -> Diagnostic:
 
 
 def not_a_value(span: Span, name: str, kind: str, help: str, edit: str = "") -> Diagnostic:
-    """E0201: a callable or a module where a value is needed. `kind` says what it is, with its article."""
+    """E0201: a callable or a module in place of a value. `kind` is a noun with its article."""
     return Diagnostic(
         f"`{name}` is {kind}, not a value",
         code="E0201",
@@ -73,7 +73,7 @@ def not_a_value(span: Span, name: str, kind: str, help: str, edit: str = "") -> 
 
 
 def not_a_function(span: Span, name: str, binding: Binding, help: str) -> Diagnostic:
-    """E0201: something that isn't callable is called."""
+    """E0201: a call of a name that isn't callable."""
     labels = [
         Label(span, "only functions are called"),
         Label(binding.span, KINDS[binding.kind], primary=False),
@@ -87,7 +87,7 @@ def not_a_function(span: Span, name: str, binding: Binding, help: str) -> Diagno
 
 
 def built_in_called(span: Span, name: str) -> Diagnostic:
-    """E0201: `scratch()`."""
+    """E0201: a call of a built-in value, such as `scratch()`."""
     return Diagnostic(
         f"`{name}` is a built-in value, not a function",
         code="E0201",
@@ -97,14 +97,14 @@ def built_in_called(span: Span, name: str) -> Diagnostic:
 
 
 def nowhere_here(span: Span, name: str, reason: str, help: str) -> Diagnostic:
-    """E0201: `this` or `platform` where there is none."""
+    """E0201: `this` or `platform` outside of a body that has it."""
     return Diagnostic(
         f"`{name}` is not defined here", code="E0201", labels=[Label(span, reason)], notes=[("help", help)]
     )
 
 
 def unknown_type(name: str, span: Span, near: str | None, known: Iterable[str]) -> Diagnostic:
-    """E0201: a type that doesn't exist."""
+    """E0201: an unknown type."""
     help = f"did you mean `{near}`?" if near else f"types are {', '.join(f'`{one}`' for one in known)}"
     return Diagnostic(
         f"unknown type `{name}`",
@@ -116,7 +116,7 @@ def unknown_type(name: str, span: Span, near: str | None, known: Iterable[str]) 
 
 
 def already_bound(binding: Binding, earlier: Binding) -> Diagnostic:
-    """E0202. The earlier place may be in an outer scope: nothing is shadowed."""
+    """E0202: a name that is already bound, perhaps in an outer scope: nothing is shadowed."""
     return Diagnostic(
         f"`{binding.name}` is already bound",
         code="E0202",
@@ -129,7 +129,7 @@ def already_bound(binding: Binding, earlier: Binding) -> Diagnostic:
 
 
 def reserved(binding: Binding, what: str) -> Diagnostic:
-    """E0203. `what` is that which has the name, with its article."""
+    """E0203: a reserved name. `what` is its owner, with an article."""
     return Diagnostic(
         f"`{binding.name}` is reserved",
         code="E0203",
@@ -139,7 +139,7 @@ def reserved(binding: Binding, what: str) -> Diagnostic:
 
 
 def private_name(name: str, span: Span, module: str) -> Diagnostic:
-    """E0204."""
+    """E0204: a private name of another module."""
     return Diagnostic(
         f"`{name}` is private to {module}",
         code="E0204",
@@ -157,7 +157,7 @@ def unknown_member(
     help: str = "",
     places: Mapping[str, Span] | None = None,
 ) -> Diagnostic:
-    """E0205. `owner` is what has no such member, `members` what it has, `places` where they are declared."""
+    """E0205: an unknown member of `owner`. `members` are its members, `places` their declarations."""
     near = suggest(name, members)
     labels = [Label(span, f"no such {what}")]
     if near and places and near in places:
@@ -187,7 +187,7 @@ def method_not_called(span: Span, name: str, parameters: str) -> Diagnostic:
 
 
 def member_wanted(span: Span, name: str, members: Iterable[str]) -> Diagnostic:
-    """E0205: `vcs` as a value."""
+    """E0205: `vcs` as a value, without a member."""
     return Diagnostic(
         f"`{name}` is no value of its own",
         code="E0205",
@@ -197,7 +197,7 @@ def member_wanted(span: Span, name: str, members: Iterable[str]) -> Diagnostic:
 
 
 def unknown_axis(name: str, span: Span, target: str, axes: Sequence[str], header: Span | None) -> Diagnostic:
-    """E0706: a selection by an axis that the target doesn't have."""
+    """E0706: a selection by an unknown axis."""
     near = suggest(name, axes)
     labels = [Label(span, "no such axis")]
     if header is not None:

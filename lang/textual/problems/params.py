@@ -1,4 +1,4 @@
-"""What can be wrong with params and checks: E06xx."""
+"""Messages about params and checks: E06xx."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_VALUES: Final = 12
 
 @frozen
 class Shown:
-    """A value that a check mentions, as it would be written, and where it comes from ("" for nothing to say)."""
+    """A value that a check mentions, as a literal, and its origin ("" for none)."""
 
     name: str
     value: str
@@ -29,7 +29,7 @@ class Shown:
 
 
 def shortened(text: str) -> str:
-    """One line of `text`, its middle left out where it is long."""
+    """Return `text` in one line, with the middle of a long text left out."""
     text = " ".join(text.split("\n"))
     if len(text) <= LONGEST_VALUE:
         return text
@@ -37,7 +37,7 @@ def shortened(text: str) -> str:
 
 
 def unset(param: tree.Param, read: Span, used: Span | None) -> Diagnostic:
-    """E0601: a required param is read at `read`. `used` is the `use` of its module; None in the root file."""
+    """E0601: a required param that is read at `read`. `used` is the `use` of its module, None in the root file."""
     name = param.name.name
     labels = [Label(read, "read here"), Label(param.name.span, "has no default", primary=False)]
     if used is None:
@@ -49,7 +49,7 @@ def unset(param: tree.Param, read: Span, used: Span | None) -> Diagnostic:
 
 
 def check_failed(condition: Span, message: str, shown: Sequence[Shown]) -> Diagnostic:
-    """E0602."""
+    """E0602: a failed check."""
     return Diagnostic(
         message or _condition(condition),
         code="E0602",
@@ -67,8 +67,7 @@ def _condition(span: Span) -> str:
 
 
 def table(shown: Sequence[Shown]) -> str:
-    """The text of a note `with`: a row for each value, whose parts stand below one another. The first row stands
-    after `= with: `."""
+    """Return the text of a note `with`: one row per value, in aligned columns. The first row follows `= with: `."""
     rows = shown[:MOST_VALUES]
     names = max(len(one.name) for one in rows)
     values = max((len(one.value) for one in rows if one.origin), default=0)
@@ -83,7 +82,7 @@ def table(shown: Sequence[Shown]) -> str:
 
 
 def unfit(param: tree.Param, text: str, wanted: str, origin: str, near: str | None) -> Diagnostic:
-    """E0603: a value from outside is none of the param's type. `wanted` says how its values are written."""
+    """E0603: a value from outside that doesn't fit the param's type. `wanted` describes the form of its values."""
     name = param.name.name
     notes = [("note", f"the value is from {origin}")]
     if near:
@@ -98,7 +97,7 @@ def unfit(param: tree.Param, text: str, wanted: str, origin: str, near: str | No
 
 
 def no_such_param(name: str, origin: str, params: Iterable[str], elsewhere: str | None) -> Diagnostic:
-    """E0604. `elsewhere` is the name of a used module that has such a param."""
+    """E0604: an unknown param. `elsewhere` is the name of a used module that has such a param."""
     names = list(params)
     notes = [("note", f"it is set by {origin}")]
     near = suggest(name, names)

@@ -1,4 +1,4 @@
-"""What can be wrong with files that are read at compile time, and what stands in them: E0306, E0309, E0510, E0513."""
+"""Messages about files that are read at compile time, and their contents: E0306, E0309, E0510, E0513."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def missing(span: Span, word: str, near: str, module: str, *, literal: bool) -> Diagnostic:
-    """E0510. `word` is the function or source that reads, `module` the name of the build file."""
+    """E0510: a missing file. `word` is the function or source that reads it, `module` the name of the build file."""
     return Diagnostic(
         f"`{word}` finds no file",
         code="E0510",
@@ -24,18 +24,18 @@ def missing(span: Span, word: str, near: str, module: str, *, literal: bool) -> 
 
 
 def no_file(span: Span, word: str, path: str, kind: str) -> Diagnostic:
-    """E0510: a directory, a socket or the like."""
+    """E0510: a directory, a socket or the like in place of a file."""
     what = "is a directory" if kind == "dir" else "is no regular file"
     return Diagnostic(f"`{path}` {what}", code="E0510", labels=[Label(span, f"`{word}` reads files")])
 
 
 def unreadable(span: Span, word: str, path: str, reason: str) -> Diagnostic:
-    """E0510: a file that is there."""
+    """E0510: an existing file that can't be read."""
     return Diagnostic(f"`{word}` cannot read `{path}`", code="E0510", labels=[Label(span, reason)])
 
 
 def leaves(span: Span, word: str, path: str) -> Diagnostic:
-    """E0513: a path out of the module's directory."""
+    """E0513: a path that leaves the module's directory."""
     reason = "absolute" if path.startswith("/") else "`..` goes above the directory of this file"
     return Diagnostic(
         f"`{word}` sees only files beside this one and below",
@@ -46,7 +46,7 @@ def leaves(span: Span, word: str, path: str) -> Diagnostic:
 
 
 def not_text(span: Span, path: str, offset: int) -> Diagnostic:
-    """E0306: bytes that are no text."""
+    """E0306: a file that isn't text."""
     return Diagnostic(
         f"`{path}` is not UTF-8 text",
         code="E0306",
@@ -56,12 +56,12 @@ def not_text(span: Span, path: str, offset: int) -> Diagnostic:
 
 
 def malformed(span: Span, path: str, language: str, reason: str) -> Diagnostic:
-    """E0306: a file that can't be parsed."""
+    """E0306: a malformed file."""
     return Diagnostic(f"`{path}` is not {language}", code="E0306", labels=[Label(span, reason)])
 
 
 def bad_key(span: Span, key: str) -> Diagnostic:
-    """E0306: a dotted key that isn't one."""
+    """E0306: a malformed dotted key."""
     return Diagnostic(
         f'"{key}" is no dotted key' if key else "a key cannot be empty",
         code="E0306",
@@ -71,7 +71,7 @@ def bad_key(span: Span, key: str) -> Diagnostic:
 
 
 def no_such_key(span: Span, name: str, before: str, path: str, near: str, names: Sequence[str]) -> Diagnostic:
-    """E0306. `before` is the part of the key that was found, `names` what stands there."""
+    """E0306: a missing key. `before` is the part of the key that exists, `names` are the keys at that point."""
     where = f"`{before}` of `{path}`" if before else f"`{path}`"
     notes = [("help", f"did you mean `{near}`?")] if near else []
     if not near and names:
@@ -82,7 +82,7 @@ def no_such_key(span: Span, name: str, before: str, path: str, near: str, names:
 
 
 def no_scalar(span: Span, key: str, kind: str) -> Diagnostic:
-    """E0306: a key whose value is no text."""
+    """E0306: a key whose value isn't a scalar."""
     return Diagnostic(
         f"`{key}` is {kind}",
         code="E0306",
@@ -92,7 +92,7 @@ def no_scalar(span: Span, key: str, kind: str) -> Diagnostic:
 
 
 def bad_pattern(span: Span, pattern: str, reason: str) -> Diagnostic:
-    """E0309: a pattern of paths that can't be read."""
+    """E0309: a malformed path pattern."""
     return Diagnostic(
         f'"{pattern}" is not a pattern',
         code="E0309",

@@ -1,4 +1,4 @@
-"""What code may not do where it stands: E0902, E0904."""
+"""Messages about restrictions by origin: E0902, E0904."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def capability(span: Span, what: str) -> Diagnostic:
-    """E0902: a privilege in a module from outside the project."""
+    """E0902: a capability used in a module from outside the project."""
     return Diagnostic(
         f"`{what}` cannot be used in a module from outside the project",
         code="E0902",
@@ -22,7 +22,7 @@ def capability(span: Span, what: str) -> Diagnostic:
 
 
 def user_cache(span: Span) -> Diagnostic:
-    """E0902: a cache of all projects in a foreign module."""
+    """E0902: a cache shared by all projects in a foreign module."""
     return Diagnostic(
         "a foreign module cannot use a cache that all projects share",
         code="E0902",
@@ -32,7 +32,7 @@ def user_cache(span: Span) -> Diagnostic:
 
 
 def root_only(span: Span, what: str) -> Diagnostic:
-    """E0902: a source that only the root file may use."""
+    """E0902: a source that is for the root file only."""
     return Diagnostic(
         f"`{what}` can be used in the root file only",
         code="E0902",
@@ -42,7 +42,7 @@ def root_only(span: Span, what: str) -> Diagnostic:
 
 
 def empties_sources(span: Span, path: str) -> Diagnostic:
-    """E0904: an output with `clean=true` that would remove what is built from."""
+    """E0904: an output with `clean=true` that would delete sources of the build."""
     return Diagnostic(
         f"`clean=true` would empty `{path}`, where the build file is",
         code="E0904",

@@ -1,4 +1,4 @@
-"""What can go wrong while a graph is solved: R00xx, E0903."""
+"""Messages about the solve of a graph: R00xx, E0903."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 SHOWN_LINES = 10
-"""Lines of a failed run's output that a message shows."""
+"""The lines of a failed run's output that a message shows."""
 
 
 def run_failed(
@@ -27,8 +27,10 @@ def run_failed(
     limit: str = "",
     statement: str = "run",
 ) -> Diagnostic:
-    """R0001. `where` is the target with its platform where that isn't the builder's, `lines` the last ones of
-    `total`; `limit` is the limit that ended the run; `statement` is the word that it is written with."""
+    """R0001: a failed run.
+
+    `where` is the target, with its platform if that isn't the builder's; `lines` are the last of `total` lines of
+    output; `limit` is the limit that ended the run; `statement` is the statement's word."""
     label = f"in {where}, after {seconds:.1f}s" if where else f"after {seconds:.1f}s"
     title = f"`{statement}` failed with exit code {exit_code}"
     if limit:
@@ -49,7 +51,7 @@ def run_failed(
 
 
 def source_failed(error: UserError, span: Span | None, code: str = "R0002") -> Diagnostic:
-    """R0002, R0003, R0004, R0005, E0903: the runtime's own words, at the place that asked for it."""
+    """R0002, R0003, R0004, R0005, E0903: an error of the runtime, at the place of the source."""
     found = error.diagnostic
     labels = found.labels or ([Label(span, "asked for here")] if span is not None else [])
     return Diagnostic(found.title, code=code, labels=labels, notes=found.notes, url=found.url)

@@ -1,4 +1,4 @@
-"""What can be wrong with values in scripts: E0307, E0308."""
+"""Messages about values in scripts: E0307, E0308."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 _EVALUATED = ("arithmetic", "an array subscript")
-"""Places whose text a shell evaluates, whatever it comes from."""
+"""Places whose text a shell evaluates, even from a variable."""
 
 
 def list_in_place(span: Span, place: str, value: Span) -> Diagnostic:
-    """E0307: a list where one text stands. `place` is what messages call it, `value` the expression."""
+    """E0307: a list in the place of one text. `place` is its name in messages, `value` the expression."""
     text = excerpt(value)
     join = f'`${{{{" ".join({text})}}}}`' if text else '`" ".join(…)`'
     return Diagnostic(
@@ -27,7 +27,7 @@ def list_in_place(span: Span, place: str, value: Span) -> Diagnostic:
 
 
 def unquotable(span: Span, place: str, value: Span, shown: str = "") -> Diagnostic:
-    """E0308: a value that cannot be written in this place. `shown` is the value, if it is known."""
+    """E0308: a value that can't be quoted in this place. `shown` is the value, if it is known."""
     text = excerpt(value)
     what = f"`{shown}`" if shown else "a value"
     nowhere = place.startswith("the ")
@@ -37,7 +37,7 @@ def unquotable(span: Span, place: str, value: Span, shown: str = "") -> Diagnost
     if nowhere:
         help, label = "put it where a word or text in quotes can stand", "no value can stand here"
     if evaluated:
-        # A variable is no way out: the shell evaluates what it holds.
+        # A variable is no help: the shell evaluates its value too.
         help, label = (
             "compute it outside of the script, or put a number there",
             "the shell evaluates this text",

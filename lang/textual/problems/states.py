@@ -1,4 +1,4 @@
-"""What can be wrong with states and what statements put into them: E0510 to E0516."""
+"""Messages about states and statements that change them: E0510 to E0516."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def matches_nothing(span: Span, where: str, label: str, near: str | None) -> Diagnostic:
-    """E0510: a source that isn't there. `where` is `the context` or the like, `near` a path that may be meant."""
+    """E0510: a source without a match. `where` is `the context` or the like, `near` a path that may be meant."""
     return Diagnostic(
         f"`copy` matches nothing in {where}",
         code="E0510",
@@ -24,7 +24,7 @@ def matches_nothing(span: Span, where: str, label: str, near: str | None) -> Dia
 
 
 def hidden(span: Span, path: str, pattern: str, place: Span | None) -> Diagnostic:
-    """E0511: a source that an ignore pattern hides; `place` is the pattern's, None if it stands in .dockerignore."""
+    """E0511: a source that an ignore pattern hides. `place` is the pattern's, None for one in .dockerignore."""
     labels = [Label(span, "left out of the context")]
     if place is not None:
         labels.append(Label(place, "this pattern matches it", primary=False))
@@ -34,7 +34,7 @@ def hidden(span: Span, path: str, pattern: str, place: Span | None) -> Diagnosti
 
 
 def needs_slash(dest: Span, source: Span, why: str, edit: Edit | None) -> Diagnostic:
-    """E0512: more than one literal source for a destination that is no directory; `why` is said of `source`."""
+    """E0512: several sources or a pattern, with a destination that isn't a directory. `why` describes `source`."""
     return Diagnostic(
         "the destination must end in `/`",
         code="E0512",
@@ -45,7 +45,7 @@ def needs_slash(dest: Span, source: Span, why: str, edit: Edit | None) -> Diagno
 
 
 def leaves_root(span: Span, path: str) -> Diagnostic:
-    """E0513: a source path that climbs out of its state."""
+    """E0513: a source path that leaves its state."""
     return Diagnostic(
         f"`{path}` leaves the root of what it is copied from",
         code="E0513",
@@ -96,7 +96,7 @@ def secret_twice(span: Span, other: Span) -> Diagnostic:
 
 
 def bad_port(span: Span, text: str) -> Diagnostic:
-    """E0515: no port."""
+    """E0515: a malformed port."""
     return Diagnostic(
         f"`{text}` is not a port",
         code="E0515",
@@ -106,7 +106,7 @@ def bad_port(span: Span, text: str) -> Diagnostic:
 
 
 def bad_mode(span: Span, text: str, instead: str, *, literal: bool) -> Diagnostic:
-    """E0515: no file mode; `instead` is the one that is meant, perhaps, which takes the place of a `literal`."""
+    """E0515: a malformed file mode. `instead` may be meant; it replaces a `literal`."""
     shown = instead or "0o755"
     help = f"write `{shown}`" if instead else 'write `0o755`, or a symbolic mode such as `"u+x"`'
     return Diagnostic(
@@ -119,7 +119,7 @@ def bad_mode(span: Span, text: str, instead: str, *, literal: bool) -> Diagnosti
 
 
 def bad_owner(span: Span, text: str) -> Diagnostic:
-    """E0515: no owner."""
+    """E0515: a malformed owner."""
     return Diagnostic(
         f"`{text}` is not an owner",
         code="E0515",
@@ -129,12 +129,12 @@ def bad_owner(span: Span, text: str) -> Diagnostic:
 
 
 def bad_number(span: Span, what: str, text: str, range: str) -> Diagnostic:
-    """E0515: a number out of its range, such as a user id."""
+    """E0515: a number out of range, such as a user id."""
     return Diagnostic(f"`{text}` is not a {what}", code="E0515", labels=[Label(span, range)])
 
 
 def list_expected(span: Span, word: str, written: str | None) -> Diagnostic:
-    """E0516: a string where a command is a list. `written` is its text in the source."""
+    """E0516: a string in place of a command list. `written` is its source text."""
     if word == "shell":
         return _shell_expected(span, written)
     fixed = f'["/bin/sh", "-c", {written}]' if written else None
@@ -152,7 +152,7 @@ def list_expected(span: Span, word: str, written: str | None) -> Diagnostic:
 
 
 def _shell_expected(span: Span, written: str | None) -> Diagnostic:
-    """E0516: a shell that is no list."""
+    """E0516: a shell that isn't a list."""
     fixed = f'[{written}, "-c"]' if written else None
     return Diagnostic(
         "`shell` takes a list",
@@ -167,7 +167,7 @@ def _shell_expected(span: Span, written: str | None) -> Diagnostic:
 
 
 def no_words(span: Span, word: str) -> Diagnostic:
-    """E0516: an empty list where a program is needed."""
+    """E0516: an empty list in place of a command."""
     help = 'write `healthcheck "none"` for no check' if word == "healthcheck" else "name the program first"
     return Diagnostic(
         f"`{word}` needs a program",
@@ -178,7 +178,7 @@ def no_words(span: Span, word: str) -> Diagnostic:
 
 
 def no_variable(span: Span, name: str) -> Diagnostic:
-    """E0603: a key of a map that names no variable of the environment."""
+    """E0603: a key of a map that can't name an environment variable."""
     return Diagnostic(
         f'"{name}" is not a variable\'s name',
         code="E0603",
@@ -187,7 +187,7 @@ def no_variable(span: Span, name: str) -> Diagnostic:
 
 
 def file_in_directory(span: Span, path: str) -> Diagnostic:
-    """E0309: a file to write whose path is a directory's."""
+    """E0309: a file destination that ends like a directory."""
     return Diagnostic(
         f'"{path}" is not the path of a file',
         code="E0309",
@@ -197,7 +197,7 @@ def file_in_directory(span: Span, path: str) -> Diagnostic:
 
 
 def words_for_list(first: Span, last: Span, word: str, written: Sequence[str]) -> Diagnostic:
-    """E0516: the words of a command that are no list. `written` are their texts in the source."""
+    """E0516: the words of a command without a list. `written` are their source texts."""
     span = Span(first.source, first.line, first.column, last.end_line, last.end_column)
     fixed = f"[{', '.join(written)}]" if all(written) else ""
     return Diagnostic(

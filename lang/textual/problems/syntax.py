@@ -1,4 +1,4 @@
-"""What can be wrong with the text of a file: E0001, E0002, E0100 to E0113, W0802; E0703 for what nests too deeply."""
+"""Messages about the text of a file: E0001, E0002, E0100 to E0113, W0802; E0703 for nesting that is too deep."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUOTES: Final = {
     "\u00a0": " ",
 }
 _CLOSING: Final = {"“": "”", "„": "“”", "‘": "’", "`": "`", "”": "”", "’": "’"}
-"""What closes a text that one of `_QUOTES` opens."""
+"""The closing quote for each opening one in `_QUOTES`."""
 
 
 def _error(
@@ -45,7 +45,7 @@ def _error(
 
 
 def unknown_frontend(span: Span, reference: str) -> Diagnostic:
-    """E0001. The `# syntax=` line of a file that is read as a `.pybuild` file names something else."""
+    """E0001: a `# syntax=` line that names another frontend in a file that is read as a `.pybuild` file."""
     return _error(
         "E0001",
         f"`{reference}` is not an edition of the language",
@@ -57,7 +57,7 @@ def unknown_frontend(span: Span, reference: str) -> Diagnostic:
 
 
 def newer_edition(span: Span, reference: str, known: str) -> Diagnostic:
-    """E0002."""
+    """E0002: a newer edition than this version reads."""
     return _error(
         "E0002",
         f"this file needs a newer pybuild: it is written for `{reference}`",
@@ -68,7 +68,7 @@ def newer_edition(span: Span, reference: str, known: str) -> Diagnostic:
 
 
 def no_header(span: Span) -> Diagnostic:
-    """W0802."""
+    """W0802: no `# syntax=` line."""
     end = "\n" if span.source.line(1) else ""
     return Diagnostic(
         "the file does not say which edition of the language it is written in",
@@ -84,7 +84,7 @@ def no_header(span: Span) -> Diagnostic:
 
 
 def bad_character(span: Span, char: str) -> Diagnostic:
-    """E0100."""
+    """E0100: a character that isn't allowed here."""
     if char in _QUOTES:
         meant = _QUOTES[char]
         shown = "a plain space" if meant == " " else f"`{meant}`"
@@ -112,7 +112,7 @@ def bad_character(span: Span, char: str) -> Diagnostic:
 
 
 def _closed(span: Span, char: str, meant: str) -> list[Edit]:
-    """The edit of the quote that closes what `char` opens, where its line has one."""
+    """Return the edit for the quote that closes the text opened by `char`, if its line has one."""
     text = span.source.line(span.line)
     closing = _CLOSING.get(char, "")
     at = next((at for at in range(span.end_column - 1, len(text)) if text[at] in closing), None)
@@ -122,7 +122,7 @@ def _closed(span: Span, char: str, meant: str) -> list[Edit]:
 
 
 def no_such_quotes(span: Span, quotes: str) -> Diagnostic:
-    """E0100."""
+    """E0100: quotes that the language doesn't have."""
     return _error(
         "E0100",
         f"`{quotes}` does not open a string",
@@ -132,7 +132,7 @@ def no_such_quotes(span: Span, quotes: str) -> Diagnostic:
 
 
 def tabs(span: Span, more: int) -> Diagnostic:
-    """E0101."""
+    """E0101: tabs in indentation."""
     rest = f"so are {more} more lines of this file" if more > 1 else "so is one more line of this file"
     return _error(
         "E0101",
@@ -145,8 +145,8 @@ def tabs(span: Span, more: int) -> Diagnostic:
 
 
 def unfit_dedent(span: Span, indent: int, levels: Sequence[int], near: int, block: Span) -> Diagnostic:
-    """E0102. `levels` are the indentations of the blocks that are open, `near` that of the one it is taken for, which
-    starts at `block`."""
+    """E0102: a dedent that fits no block. `levels` are the indentations of the open blocks; `near` is that of the
+    block it is counted to, which starts at `block`."""
     spaces = f"{indent} space{'s' if indent > 1 else ''}"
     around = f"{spaces}; the blocks around it have {', '.join(map(str, levels))}"
     return Diagnostic(
@@ -162,14 +162,14 @@ def unfit_dedent(span: Span, indent: int, levels: Sequence[int], near: int, bloc
 
 
 def unterminated_string(span: Span, quote: str) -> Diagnostic:
-    """E0103."""
+    """E0103: a string without an end."""
     title = "the string is not closed" if len(quote) > 1 else "the string is not closed on its line"
     more = "" if len(quote) > 1 else '; text of several lines stands between `"""`'
     return _error("E0103", title, span, "starts here", help=f"close it with `{quote}`{more}")
 
 
 def unclosed_interpolation(span: Span) -> Diagnostic:
-    """E0105."""
+    """E0105: an unclosed `${{`."""
     return _error(
         "E0105",
         "`${{` is not closed by `}}` on its line",
@@ -180,7 +180,7 @@ def unclosed_interpolation(span: Span) -> Diagnostic:
 
 
 def bad_escape(span: Span, escape: str) -> Diagnostic:
-    """E0107."""
+    """E0107: an unknown escape."""
     if escape.startswith("\\u{"):
         return _error("E0107", f"`{escape}` is no character", span, help=r"write one as `\u{1F600}`")
     known = r"known are `\n` `\t` `\\` `\"` `\'` `\$` `\u{1F600}`"
@@ -197,7 +197,7 @@ def bad_escape(span: Span, escape: str) -> Diagnostic:
 
 
 def bad_number(span: Span, text: str, units: Sequence[str]) -> Diagnostic:
-    """E0108."""
+    """E0108: a malformed number or unit."""
     digits = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     unit = text[len(digits) :]
     if "." in text:
@@ -229,7 +229,7 @@ def bad_number(span: Span, text: str, units: Sequence[str]) -> Diagnostic:
 
 
 def large_number(span: Span) -> Diagnostic:
-    """E0108."""
+    """E0108: a number that is too large."""
     return _error("E0108", "the number is too large", span, "numbers go up to 9223372036854775807")
 
 
@@ -239,18 +239,18 @@ def large_number(span: Span) -> Diagnostic:
 def unexpected(
     span: Span, wanted: str, label: str, *, help: str = "", edit: Edit | None = None
 ) -> Diagnostic:
-    """E0110. `wanted` completes `expected …`."""
+    """E0110: an unexpected token. `wanted` completes `expected …`."""
     return _error("E0110", f"expected {wanted}", span, label, help=help, edit=edit)
 
 
 def unclosed_bracket(span: Span, bracket: str) -> Diagnostic:
-    """E0110."""
+    """E0110: an unclosed bracket."""
     closing = {"(": ")", "[": "]", "{": "}"}[bracket]
     return _error("E0110", f"`{bracket}` is never closed", span, f"needs a `{closing}`")
 
 
 def wrong_bracket(span: Span, bracket: str, opening: Span, opener: str) -> Diagnostic:
-    """E0110."""
+    """E0110: a closing bracket that doesn't match the open one."""
     closing = {"(": ")", "[": "]", "{": "}"}[opener]
     return Diagnostic(
         f"`{bracket}` does not close `{opener}`",
@@ -260,12 +260,12 @@ def wrong_bracket(span: Span, bracket: str, opening: Span, opener: str) -> Diagn
 
 
 def inside_body(span: Span, word: str) -> Diagnostic:
-    """E0111."""
+    """E0111: a declaration inside a body."""
     return misplaced(span, word, "inside a body", help="declarations start in the first column")
 
 
 def unexpected_block(span: Span, above: Span | None = None) -> Diagnostic:
-    """E0110. `above` is the first word of the line before."""
+    """E0110: an unexpected indented block. `above` is the first word of the line before."""
     return Diagnostic(
         "this line is indented, but nothing above it opens a block",
         code="E0110",
@@ -278,7 +278,7 @@ def unexpected_block(span: Span, above: Span | None = None) -> Diagnostic:
 
 
 def no_block(span: Span, head: str) -> Diagnostic:
-    """E0104."""
+    """E0104: a header without a block."""
     return _error(
         "E0104",
         f"{head} needs an indented block",
@@ -288,7 +288,7 @@ def no_block(span: Span, head: str) -> Diagnostic:
 
 
 def body_on_line(span: Span, head: str) -> Diagnostic:
-    """E0104."""
+    """E0104: a body on the line of its header."""
     return _error(
         "E0104",
         f"the body of {head} starts on the next line",
@@ -299,7 +299,7 @@ def body_on_line(span: Span, head: str) -> Diagnostic:
 
 
 def no_script(span: Span) -> Diagnostic:
-    """E0104."""
+    """E0104: a `run` without a script."""
     return _error(
         "E0104",
         "`run` needs a script",
@@ -309,7 +309,7 @@ def no_script(span: Span) -> Diagnostic:
 
 
 def script_behind_colon(span: Span, script: str) -> Diagnostic:
-    """E0104: `run: COMMAND`, `run: |`, or a comment behind `run:`."""
+    """E0104: text after `run:`, such as `run: COMMAND`, `run: |`, or a comment."""
     below = not script.rstrip("|>-+ \t") or script.startswith("#")
     help = "leave nothing behind `run:`" if below else f"write `run {script}`"
     return _error(
@@ -329,12 +329,13 @@ def run_flag(span: Span, flag: str) -> Diagnostic:
 
 
 def misplaced(span: Span, word: str, where: str, *, help: str = "") -> Diagnostic:
-    """E0111."""
+    """E0111: a word that isn't allowed here."""
     return _error("E0111", f"`{word}` cannot stand {where}", span, help=help)
 
 
 def unknown_statement(span: Span, word: str, kind: str, words: Iterable[str], meant: str = "") -> Diagnostic:
-    """E0112. `kind` is `a statement` or `a declaration`; `meant` is help where no word is near."""
+    """E0112: an unknown statement or declaration. `kind` is `a statement` or `a declaration`; `meant` is the help
+    if no word is similar."""
     near = suggest(word, words)
     return _error(
         "E0112",
@@ -346,7 +347,7 @@ def unknown_statement(span: Span, word: str, kind: str, words: Iterable[str], me
 
 
 def unknown_assignment(span: Span, name: str, whole: str) -> Diagnostic:
-    """E0112."""
+    """E0112: an assignment without `let`."""
     return _error(
         "E0112",
         f"`{name} = …` is not a statement",
@@ -357,15 +358,15 @@ def unknown_assignment(span: Span, name: str, whole: str) -> Diagnostic:
 
 
 def missing_colon(span: Span, purpose: str) -> Diagnostic:
-    """E0113. `span` is the empty place where it belongs."""
+    """E0113: a missing `:`. `span` is the empty place where it belongs."""
     return _error(
         "E0113", f"expected `:` {purpose}", span, "belongs here", help="add `:`", edit=Edit(span, ":")
     )
 
 
 def missing_type(span: Span, name: str, given: bool) -> Diagnostic:
-    """E0113. A param or a parameter without `: TYPE`; or with a type that is `given`, but no `:`. `span` is the
-    empty place behind the name."""
+    """E0113: a param or a parameter without `: TYPE`, or, if `given`, without the `:`. `span` is the empty place
+    after the name."""
     if given:
         return _error(
             "E0113",
@@ -381,7 +382,7 @@ def missing_type(span: Span, name: str, given: bool) -> Diagnostic:
 
 
 def unquoted(span: Span, word: str, meant: str) -> Diagnostic:
-    """E0110. Text of a statement without its quotes."""
+    """E0110: a text without its quotes in a statement."""
     return _error(
         "E0110",
         f"`{word}` takes text in quotes",
@@ -392,7 +393,7 @@ def unquoted(span: Span, word: str, meant: str) -> Diagnostic:
 
 
 def too_deep(span: Span) -> Diagnostic:
-    """E0703."""
+    """E0703: an expression that nests too deeply."""
     return _error(
         "E0703", "nested too deeply", span, "more than 200 levels", help="give parts of it names with `let`"
     )
@@ -402,7 +403,7 @@ def too_deep(span: Span) -> Diagnostic:
 
 
 def not_text(span: Span) -> Diagnostic:
-    """E0100."""
+    """E0100: bytes that aren't UTF-8."""
     return _error(
         "E0100",
         "the file is not UTF-8 text",
@@ -413,14 +414,14 @@ def not_text(span: Span) -> Diagnostic:
 
 
 def byte_order_mark(span: Span) -> Diagnostic:
-    """E0100."""
+    """E0100: a byte order mark."""
     return _error(
         "E0100", "the file starts with a byte order mark", span, help="save it as UTF-8 without one"
     )
 
 
 def too_large(name: str, limit: int) -> Diagnostic:
-    """E0703."""
+    """E0703: a file that is too large."""
     return Diagnostic(
         f"{name} is larger than {limit // 1024} KiB, the most that a file may have", code="E0703"
     )

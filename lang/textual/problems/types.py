@@ -1,4 +1,4 @@
-"""What can be wrong with types of values: E0106, E0301 to E0306, E0309."""
+"""Messages about types of values: E0106, E0301 to E0306, E0309."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ DOLLARS = (
 
 
 def shown(type: Type) -> str:
-    """A type as messages write it; the empty list's has no item type."""
+    """Return a type as messages write it. The type of the empty list has no item type."""
     return str(type).replace("[error]", "")
 
 
 def _written(text: str, span: Span | None = None) -> tuple[list[tuple[str, str]], list[Edit]]:
-    """The help and the edit of a text that is to be written in a place."""
+    """Return the help and the edit for a replacement text at a place."""
     if not text:
         return [], []
     return [("help", f"write `{text}`")], [Edit(span, text)] if span is not None else []
@@ -34,13 +34,13 @@ def _written(text: str, span: Span | None = None) -> tuple[list[tuple[str, str]]
 def mismatch(
     span: Span, given: Type, wanted: str, what: str = "", write: str = "", help: str = ""
 ) -> Diagnostic:
-    """E0301. `wanted` names the types that fit, in backticks, `what` the place; `write` is text that would do
-    instead, `help` what to do otherwise."""
+    """E0301: a type mismatch. `wanted` are the types that fit, in backticks; `what` names the place; `write` is a
+    text that would fit, `help` other advice."""
     return _mismatch("E0301", span, given, wanted, what, write, help)
 
 
 def needs_str(span: Span, given: Type, wanted: str, what: str = "", write: str = "") -> Diagnostic:
-    """E0302: a scalar where its text is needed."""
+    """E0302: a scalar in place of its text."""
     return _mismatch("E0302", span, given, wanted, what, write, "")
 
 
@@ -70,7 +70,7 @@ def needs_str_beside(span: Span, given: Type, other: Span, write: str) -> Diagno
 def differing_arms(
     then: Span, then_type: Type, other: Span, other_type: Type, write: tuple[Span, str]
 ) -> Diagnostic:
-    """E0301: the arms of `if … else` have nothing in common. `write` is what one of them should be, "" if nothing."""
+    """E0301: arms of `if … else` without a common type. `write` is a replacement for one of them, "" for none."""
     notes, edits = _written(write[1], write[0])
     return Diagnostic(
         f"one arm is `{shown(then_type)}`, the other `{shown(other_type)}`",
@@ -82,7 +82,7 @@ def differing_arms(
 
 
 def differing_items(first: Span, first_type: Type, other: Span, other_type: Type, write: str) -> Diagnostic:
-    """E0301: a list or a map of different things."""
+    """E0301: a list or a map with items of different types."""
     notes, edits = _written(write, other)
     return Diagnostic(
         f"`{shown(other_type)}` among items of `{shown(first_type)}`",
@@ -109,7 +109,7 @@ def inserted_list(span: Span, given: Type, write: str) -> Diagnostic:
 
 
 def inserted(span: Span, given: Type, where: str) -> Diagnostic:
-    """E0301: what has no text, inside a string or a script."""
+    """E0301: a value without a text, inside a string or a script."""
     article = "an" if shown(given)[0] in "aeiou" else "a"
     return Diagnostic(
         f"{article} `{shown(given)}` has no text to insert into {where}",
@@ -119,7 +119,7 @@ def inserted(span: Span, given: Type, where: str) -> Diagnostic:
 
 
 def option_as_value(span: Span, name: str) -> Diagnostic:
-    """E0301: a run option where a value is needed."""
+    """E0301: a run option in place of a value."""
     call = excerpt(span)
     help = f"write `with {call}:` around the runs that need it" if call.startswith(name) else ""
     return Diagnostic(
@@ -133,7 +133,8 @@ def option_as_value(span: Span, name: str) -> Diagnostic:
 def never_equal(
     span: Span, subject: str, literal: str, options: Sequence[str], declared: Span | None, *, negated: bool
 ) -> Diagnostic:
-    """E0303. `subject` is what is compared, in backticks, `literal` (with quotes) what it never is."""
+    """E0303: a comparison that is never true. `subject` is the compared expression, in backticks; `literal` (with
+    quotes) is a value that it never has."""
     near = suggest(literal[1:-1], options) if literal[:1] == '"' else None
     labels = [Label(span, f"{subject} is never {literal}")]
     if declared is not None:
@@ -149,7 +150,7 @@ def never_equal(
 
 
 def never_common(span: Span, left: Type, right: Type, *, negated: bool) -> Diagnostic:
-    """E0303: two unions without a common value."""
+    """E0303: a comparison of two unions without a common value."""
     return Diagnostic(
         f"this comparison is always {'true' if negated else 'false'}",
         code="E0303",
@@ -159,7 +160,7 @@ def never_common(span: Span, left: Type, right: Type, *, negated: bool) -> Diagn
 
 
 def strings_ordered(span: Span, op: str, write: str, place: Span) -> Diagnostic:
-    """E0304: `<` of strings. `place` is the whole comparison."""
+    """E0304: an order comparison of strings. `place` is the whole comparison."""
     notes, edits = _written(write, place)
     return Diagnostic(
         f"`{op}` is not defined for `str`",
@@ -173,7 +174,7 @@ def strings_ordered(span: Span, op: str, write: str, place: Span) -> Diagnostic:
 def undefined_operator(
     span: Span, op: str, left: Type, right: Type | None, help: str = "", write: tuple[Span, str] | None = None
 ) -> Diagnostic:
-    """E0304. `right` None: an operator of one operand."""
+    """E0304: an operator that isn't defined for its operands. `right` is None for a unary operator."""
     if right is None or right == left:
         title = f"`{op}` is not defined for `{shown(left)}`"
     else:
@@ -185,14 +186,14 @@ def undefined_operator(
 
 
 def not_callable(span: Span, given: Type) -> Diagnostic:
-    """E0304: a call of what is no name."""
+    """E0304: a call of an expression that isn't callable."""
     return Diagnostic(
         f"`{shown(given)}` cannot be called", code="E0304", labels=[Label(span, "only functions are called")]
     )
 
 
 def not_iterable(span: Span, given: Type, write: str = "") -> Diagnostic:
-    """E0305: a list is needed to go through."""
+    """E0305: iteration over a value that isn't a list."""
     notes, edits = _written(write, span)
     return Diagnostic(
         f"{named(span)} is `{shown(given)}`, not a list",
@@ -204,7 +205,7 @@ def not_iterable(span: Span, given: Type, write: str = "") -> Diagnostic:
 
 
 def not_container(span: Span, given: Type) -> Diagnostic:
-    """E0305: the right side of `in`."""
+    """E0305: `in` with a right side that has no items."""
     return Diagnostic(
         f"nothing can be `in` {named(span)}, which is `{shown(given)}`",
         code="E0305",
@@ -213,7 +214,7 @@ def not_container(span: Span, given: Type) -> Diagnostic:
 
 
 def not_indexable(span: Span, given: Type, help: str = "") -> Diagnostic:
-    """E0305: `x[i]` of what is neither a list nor a map."""
+    """E0305: `x[i]` of a value that is neither a list nor a map."""
     return Diagnostic(
         f"{named(span)} is `{shown(given)}`, which has no items",
         code="E0305",
@@ -223,7 +224,7 @@ def not_indexable(span: Span, given: Type, help: str = "") -> Diagnostic:
 
 
 def not_selectable(span: Span, given: Type) -> Diagnostic:
-    """E0305: `x[a=v]` of what is no target."""
+    """E0305: `x[a=v]` of a value that isn't a target."""
     return Diagnostic(
         f"{named(span)} is `{shown(given)}`; only targets have axes",
         code="E0305",
@@ -232,7 +233,7 @@ def not_selectable(span: Span, given: Type) -> Diagnostic:
 
 
 def no_index(span: Span, index: int, length: int, place: Span) -> Diagnostic:
-    """E0306: past the end of a list that is known."""
+    """E0306: an index beyond the end of a known list."""
     items = "is empty" if length == 0 else "has one item" if length == 1 else f"has {length} items"
     help = (
         ""
@@ -250,7 +251,7 @@ def no_index(span: Span, index: int, length: int, place: Span) -> Diagnostic:
 
 
 def no_key(span: Span, key: str, keys: Sequence[str], place: Span) -> Diagnostic:
-    """E0306: not in a map that is known."""
+    """E0306: a key that a known map doesn't have."""
     near = suggest(key, keys)
     help = f"keys are {literals(keys, 'and')}" if keys else "the map is empty"
     help = f'did you mean "{near}"?' if near else help
@@ -264,7 +265,8 @@ def no_key(span: Span, key: str, keys: Sequence[str], place: Span) -> Diagnostic
 
 
 def bad_form(span: Span, type: Type, text: str, flaw: Flaw, *, literal: bool) -> Diagnostic:
-    """E0309. `literal`: the place is the string itself, which an edit can replace."""
+    """E0309: a string of the wrong form. `literal` says that the place is the string itself, which an edit can
+    replace."""
     noun = {"ref": "image reference"}.get(str(type), str(type))
     article = "an" if noun[0] in "aeiou" else "a"
     return Diagnostic(
@@ -279,7 +281,7 @@ def bad_form(span: Span, type: Type, text: str, flaw: Flaw, *, literal: bool) ->
 
 
 def no_such_option(span: Span, text: str, options: Sequence[str], what: str, *, literal: bool) -> Diagnostic:
-    """E0309: a string that is none of a union."""
+    """E0309: a string that isn't an option of the union."""
     near = suggest(text, options)
     values = literals(options)
     return Diagnostic(
@@ -292,7 +294,7 @@ def no_such_option(span: Span, text: str, options: Sequence[str], what: str, *, 
 
 
 def unexpanded(span: Span, text: str, name: str, kind: str) -> Diagnostic:
-    """E0106. `name` is the param or other name that is meant, perhaps, and `kind` what that is."""
+    """E0106: an unexpanded variable. `name` is the param or other name that may be meant, `kind` its kind."""
     help = f"to insert the {kind}, write `${{{{{name}}}}}`" if name else ""
     return Diagnostic(
         f"`{text}` is not expanded in this string",
@@ -304,7 +306,7 @@ def unexpanded(span: Span, text: str, name: str, kind: str) -> Diagnostic:
 
 
 def bare_collection(span: Span, name: str) -> Diagnostic:
-    """E0301: `list` or `map` without the type of its items."""
+    """E0301: `list` or `map` without an item type."""
     return Diagnostic(
         f"`{name}` of what?",
         code="E0301",
@@ -314,7 +316,7 @@ def bare_collection(span: Span, name: str) -> Diagnostic:
 
 
 def option_not_plain(span: Span) -> Diagnostic:
-    """E0301: a type whose values depend on something."""
+    """E0301: an option of a union that isn't a plain string."""
     return Diagnostic(
         "the values of a type are written out",
         code="E0301",

@@ -1,4 +1,4 @@
-"""What can be wrong with values once they are known: E0304, E0309, E0515, E0603, E0903."""
+"""Messages about values once they are known: E0304, E0309, E0515, E0603, E0903."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def by_zero(op: str, span: Span) -> Diagnostic:
-    """E0304."""
+    """E0304: a division by zero."""
     return Diagnostic(f"`{op}` by zero", code="E0304", labels=[Label(span, "the number on the right is 0")])
 
 
 def negative(value: object, by: int, span: Span) -> Diagnostic:
-    """E0304: a duration or a size below zero."""
+    """E0304: a negative duration or size."""
     return Diagnostic(
         f"`{value}` cannot be multiplied by {by}",
         code="E0304",
@@ -24,7 +24,7 @@ def negative(value: object, by: int, span: Span) -> Diagnostic:
 
 
 def no_integer(span: Span, text: str) -> Diagnostic:
-    """E0603."""
+    """E0603: a text that isn't an integer."""
     return Diagnostic(
         f'"{text}" is not a whole number' if text else "an empty string is not a number",
         code="E0603",
@@ -33,7 +33,7 @@ def no_integer(span: Span, text: str) -> Diagnostic:
 
 
 def empty_separator(span: Span) -> Diagnostic:
-    """E0603."""
+    """E0603: an empty separator."""
     return Diagnostic(
         "`split` needs a separator",
         code="E0603",
@@ -43,7 +43,7 @@ def empty_separator(span: Span) -> Diagnostic:
 
 
 def unfit(span: Span, word: str, what: str, text: str, reason: str, help: str = "") -> Diagnostic:
-    """E0603: an argument of `word` that is none of what it takes; `what` names the argument."""
+    """E0603: an argument of `word` that doesn't fit; `what` names the expected value."""
     return Diagnostic(
         f'"{text}" is not {what}' if text else f"`{word}` needs {what}",
         code="E0603",
@@ -53,7 +53,7 @@ def unfit(span: Span, word: str, what: str, text: str, reason: str, help: str = 
 
 
 def mode_as_text(span: Span, text: str) -> Diagnostic:
-    """E0515: a mode that is a string where only permission bits mean something."""
+    """E0515: a symbolic mode where only permission bits are allowed."""
     return Diagnostic(
         f'the mode "{text}" is not a number',
         code="E0515",
@@ -63,7 +63,7 @@ def mode_as_text(span: Span, text: str) -> Diagnostic:
 
 
 def bad_checksum(span: Span, text: str, instead: str, *, literal: bool) -> Diagnostic:
-    """E0309."""
+    """E0309: a malformed checksum."""
     return Diagnostic(
         f'"{text}" is not a SHA-256 checksum',
         code="E0309",
@@ -74,7 +74,7 @@ def bad_checksum(span: Span, text: str, instead: str, *, literal: bool) -> Diagn
 
 
 def bad_address(span: Span, text: str, what: str, example: str) -> Diagnostic:
-    """E0309: an address of a source."""
+    """E0309: a malformed URL of a source."""
     return Diagnostic(
         f'"{text}" is not an address of {what}' if text else f"an address of {what} cannot be empty",
         code="E0309",
@@ -84,14 +84,14 @@ def bad_address(span: Span, text: str, what: str, example: str) -> Diagnostic:
 
 
 def not_auth(span: Span, word: str, takes: str) -> Diagnostic:
-    """E0603: an option that says nothing about how to log in."""
+    """E0603: an option of `auth` that isn't a login."""
     return Diagnostic(
         f"`auth` of `{word}` takes {takes}", code="E0603", labels=[Label(span, "says nothing about a login")]
     )
 
 
 def second_auth(span: Span, word: str, what: str) -> Diagnostic:
-    """E0603: two options of one kind."""
+    """E0603: two options of one kind in `auth`."""
     return Diagnostic(
         f"`{word}` takes one {what}", code="E0603", labels=[Label(span, "more than one is given here")]
     )
@@ -108,14 +108,14 @@ def may_not_read(span: Span, path: str) -> Diagnostic:
 
 
 def not_there(span: Span, word: str, path: str, where: str) -> Diagnostic:
-    """E0510: a directory or layout that is not there."""
+    """E0510: a directory or layout that doesn't exist."""
     return Diagnostic(
         f"`{word}` finds no `{path}`", code="E0510", labels=[Label(span, f"nothing of that name {where}")]
     )
 
 
 def not_on_this_machine(span: Span, word: str, path: str) -> Diagnostic:
-    """E0513: a path of a module that lies in no directory."""
+    """E0513: a path in a module that isn't a directory on this machine."""
     return Diagnostic(
         f"`{word}` needs a directory on this machine",
         code="E0513",

@@ -1,7 +1,7 @@
-"""The syntax tree of a `.pybuild` file: what the grammar of the spec's section 5 makes of it. Frozen.
+"""The syntax tree of a `.pybuild` file, after the grammar of the language spec, section 5. Frozen.
 
-Every node has the `span` of its text. Nodes are compared by identity, so they can be keys of what later passes know
-of them. Names of node classes are those of the grammar's rules.
+Every node has the `span` of its text. Nodes are compared by identity, so later passes use them as keys. The node
+classes are named after the grammar's rules.
 """
 
 from pybuild.lang.textual.tree.declarations import (

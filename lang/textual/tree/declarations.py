@@ -1,4 +1,4 @@
-"""Declarations, and the file that they stand in."""
+"""The nodes of declarations and of the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Use(Node):
-    """`use NAME [as ALIAS] [with …]` has `module`, `use "PATH" as ALIAS [with …]` has `path`."""
+    """`use NAME [as ALIAS] [with …]` sets `module`; `use "PATH" as ALIAS [with …]` sets `path`."""
 
     module: Ident | None
     path: String | None
@@ -58,7 +58,7 @@ class Parameter(Node):
 
 @frozen(eq=False)
 class Def(Node):
-    """`returns` None is a step. `header` is the place of all before the body."""
+    """A function; `returns` None makes it a step. `header` is the span of everything before the body."""
 
     name: Ident
     parameters: tuple[Parameter, ...]
@@ -70,7 +70,7 @@ class Def(Node):
 
 @frozen(eq=False)
 class Target(Node):
-    """`kind` is `target` or `test`. `header` is the place of all before the body."""
+    """`kind` is `target` or `test`. `header` is the span of everything before the body."""
 
     kind: str
     name: Ident
@@ -86,7 +86,7 @@ Decl = Use | Param | Let | Check | Ignore | Group | Default | Def | Target | Bro
 
 @frozen(eq=False)
 class Comment(Node):
-    """`text` with its `#`. `own_line` says that nothing else stands on its line."""
+    """`text` includes the `#`. `own_line` is set if nothing else stands on the line."""
 
     text: str
     own_line: bool
@@ -94,7 +94,7 @@ class Comment(Node):
 
 @frozen(eq=False)
 class Header(Node):
-    """The `# syntax=` line: the place of its value, and the edition it asks for."""
+    """The `# syntax=` line: its value with the value's span, and the language edition that it selects."""
 
     reference: str
     edition: int
@@ -102,7 +102,7 @@ class Header(Node):
 
 @frozen(eq=False)
 class File(Node):
-    """A whole file. `comments` are all of it, the header's line left out, in order."""
+    """A whole file. `comments` are all comments in order, except for the header line."""
 
     source: Source
     header: Header | None

@@ -1,4 +1,4 @@
-"""Expressions and types."""
+"""The nodes of expressions and types."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Name(Expr):
 
 @frozen(eq=False)
 class String(Expr):
-    """A string literal. `parts` alternate as written; no part for the empty string. `raw` is `r"…"`."""
+    """A string literal. `parts` alternate as written; the empty string has none. `raw` marks `r"…"`."""
 
     parts: tuple[Text | Interpolation, ...]
     raw: bool = False
@@ -93,7 +93,7 @@ class Ternary(Expr):
 
 @frozen(eq=False)
 class Binary(Expr):
-    """`op` is one of `or and == != < <= > >= in`, `not in`, `+ - * // %`; `op_span` is its place."""
+    """`op` is one of `or and == != < <= > >= in`, `not in`, `+ - * // %`; `op_span` is the operator's place."""
 
     op: str
     left: Expr
@@ -111,7 +111,7 @@ class Unary(Expr):
 
 @frozen(eq=False)
 class Parens(Expr):
-    """An expression in parentheses, which mean nothing but are the author's."""
+    """An expression in parentheses. They have no meaning, but the formatter keeps them."""
 
     value: Expr
 
@@ -124,7 +124,7 @@ class Attribute(Expr):
 
 @frozen(eq=False)
 class Argument(Node):
-    """An argument of a call, an option of a statement or an item of one; `name` None for a positional one."""
+    """An argument of a call, or an option or item of a statement. `name` is None if it is positional."""
 
     name: Ident | None
     value: Expr

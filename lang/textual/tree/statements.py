@@ -1,4 +1,4 @@
-"""Statements."""
+"""The nodes of statements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Let(Node):
-    """A declaration or a statement."""
+    """A `let`, as declaration or statement."""
 
     name: Ident
     value: Expr
@@ -26,7 +26,7 @@ class Let(Node):
 
 @frozen(eq=False)
 class Check(Node):
-    """A declaration or a statement."""
+    """A `check`, as declaration or statement."""
 
     condition: Expr
     message: Expr | None
@@ -34,8 +34,10 @@ class Check(Node):
 
 @frozen(eq=False)
 class Broken(Node):
-    """A declaration or statement with a mistake that has been reported. `keyword` is its first word, `name` what it
-    would bind as far as that can be told: uses of that name are no second mistake."""
+    """A declaration or statement with a mistake that has been reported.
+
+    `keyword` is its first word. `name` is the name it would bind, if that is clear, so that uses of the name are
+    not reported as further mistakes."""
 
     keyword: str
     name: Ident | None = None
@@ -69,7 +71,7 @@ class Copy(Node):
 
 @frozen(eq=False)
 class Write(Node):
-    """`text` is a Script for the block form."""
+    """A `write`. `text` is a Script in the block form."""
 
     text: Expr | Script
     dest: Expr
@@ -155,14 +157,14 @@ class Return(Node):
 
 @frozen(eq=False)
 class CallStmt(Node):
-    """`mod.step(args)`; `call` is what stands there, which the checker wants to be a call of a step."""
+    """A call as a statement, `mod.step(args)`. The checker requires that `call` is a call of a step."""
 
     call: Expr
 
 
 @frozen(eq=False)
 class Branch(Node):
-    """`if` or `elif`."""
+    """The condition and body of an `if` or `elif`."""
 
     condition: Expr
     body: tuple[Stmt, ...]
@@ -183,25 +185,25 @@ class For(Node):
 
 @frozen(eq=False)
 class With(Node):
-    """`options` as written: one bracketed list stands as one `List`."""
+    """A `with` block. `options` are as written: a bracketed list is one `List`."""
 
     options: tuple[Expr, ...]
     body: tuple[Stmt, ...]
 
 
 class ReadyStep(Protocol):
-    """A step of the recipe that no text says."""
+    """A recorded step without source text."""
 
     def statement(self, options: tuple[recipe.Option, ...]) -> recipe.Statement:
-        """The statement under the run options in force. Raises SourceError."""
+        """Return the statement for the run options in force. Raises SourceError."""
 
     def made(self, step: recipe.Step) -> None:
-        """Hears what the statement became."""
+        """Receive the step that the statement became."""
 
 
 @frozen(eq=False)
 class Ready(Node):
-    """A statement that a program made, and no text does."""
+    """A statement that a program recorded and that has no source text."""
 
     step: ReadyStep
 

@@ -1,4 +1,4 @@
-"""Names and text."""
+"""The nodes of names and text."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ class Node:
 
 @frozen(eq=False)
 class Ident(Node):
-    """A name where it is bound, or where it is a word of the syntax (a member, the name of an argument)."""
+    """A name where it is bound, or where it is part of the syntax (a member, the name of an argument)."""
 
     name: str
 
 
 @frozen(eq=False)
 class Variable(Node):
-    """`$NAME` or `${NAME}` in a string, which nobody has expanded: `text` as written, at `start` of the value of its
-    `Text`. `name` is empty for what looks like a variable and is none of the two forms (`${NAME:-x}`, `$(`)."""
+    """An unexpanded `$NAME` or `${NAME}` in a string.
+
+    `text` is as written, `start` its offset in the value of its `Text`. `name` is "" for other text that looks
+    like a variable (`${NAME:-x}`, `$(`)."""
 
     name: str
     text: str
@@ -35,8 +37,8 @@ class Variable(Node):
 
 @frozen(eq=False)
 class Text(Node):
-    """A literal piece of a string with its escapes resolved. A dollar sign that is written `\\$`, or stands in a raw
-    string, is no variable."""
+    r"""A literal part of a string, escapes resolved. A dollar sign from `\\$` or from a raw string starts no
+    variable."""
 
     value: str
     variables: tuple[Variable, ...] = ()
@@ -51,17 +53,19 @@ class Interpolation(Node):
 
 @frozen(eq=False)
 class ScriptText(Node):
-    """A literal piece of raw text: as in the source, but for the block's indentation after each line end, and for
-    `$${{`, which is `${{`."""
+    """A literal part of raw text: the source text without the block's indentation after each line end, and with
+    `${{` for `$${{`."""
 
     value: str
 
 
 @frozen(eq=False)
 class Script(Node):
-    """Raw text after `run`, or under `run:` and `write to …:`. A `block`'s smallest indentation, `indent` columns, is
-    removed, and it ends with one newline. A line has no newline at its end; `indent` columns are removed from the
-    rows that its `\\` line ends take along, those of the statement or what all rows have."""
+    r"""Raw text after `run`, or under `run:` and `write to …:`.
+
+    A `block` ends with one newline, and its smallest indentation, `indent` columns, is removed. The text of a
+    single line has no newline at its end. Lines that follow a `\\` line end lose `indent` columns: the statement's
+    indentation, or less if they all have less."""
 
     parts: tuple[ScriptText | Interpolation, ...]
     block: bool
