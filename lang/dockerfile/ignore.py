@@ -271,8 +271,6 @@ class _Level:
             if pattern.literal[step]:
                 names.setdefault(pattern.steps[step], index)
             else:
-                # Positions are sorted last pattern first, so the first alternative that matches is the last
-                # pattern.
                 wild.append((index, pattern.steps[step]))
         if not wild:
             if not names:
@@ -281,6 +279,7 @@ class _Level:
         import re
 
         numbers = [index for index, _ in wild]
+        # Positions are sorted last pattern first, so the first alternative that matches is the last pattern.
         first = re.compile("|".join(f"({text})" for _, text in wild), re.DOTALL).fullmatch
 
         def find(name: str) -> int:

@@ -147,7 +147,7 @@ class SourceFile:
         if node is None:
             return self.line(code.co_firstlineno)
         text = self.source.line(node.lineno)
-        # Search behind `def`, in case the name occurs in it.
+        # Search after `def`, in case the name occurs in it.
         start = text.find(node.name, len(text.encode()[: node.col_offset].decode(errors="replace")) + 3)
         if start < 0:
             return self.line(node.lineno)

@@ -54,7 +54,7 @@ class CallStep:
     __slots__ = ("_payload", "_span", "value")
 
     def __init__(self, payload: Payload, span: Span) -> None:
-        # The classes are needed only by `value`.
+        # A step may be pickled for another process, which lacks the build module's classes.
         self._payload = evolve(payload, classes={})
         self._span = span
         self.value = Returned(None, payload.name, payload.classes)

@@ -308,8 +308,7 @@ class _Written:
         parser can tell."""
         found = _OLDEST
         for at, text in enumerate(self.texts):
-            # A nested function may be indented and use variables of its surroundings: parse it inside a
-            # function.
+            # The text of a nested function is indented, so parse it inside a function.
             whole = text if at < self.top else "def enclosing():\n" + text
             while found < sys.version_info[1] and not _parses(whole, found):
                 found += 1
