@@ -1,4 +1,4 @@
-"""Truth values in the spellings that the field's tools take: those of Go's `strconv.ParseBool`."""
+"""Truth values in the spellings that Go's `strconv.ParseBool` takes, as BuildKit and Docker do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 
 def truth(text: str) -> bool | None:
-    """The truth value that `text` spells, None when it spells none."""
+    """Return the truth value that `text` spells, None if it spells none."""
     if text in _TRUE:
         return True
     return False if text in _FALSE else None

@@ -1,6 +1,6 @@
-"""What is said to a user about a build: facts, places in the source, and what to do.
+"""Messages to users about a build: facts, places in the source, and what to do.
 
-Every error a user can cause is a `UserError` that carries a `Diagnostic`; the front door renders it.
+Every error that a user can cause is a `UserError`, which carries a `Diagnostic`; the front door renders it.
 
     UserError                exit code 1: the build, a test or a check failed
     ├── SourceError          exit code 2: a build file or an input of it is wrong
@@ -8,7 +8,7 @@ Every error a user can cause is a `UserError` that carries a `Diagnostic`; the f
     ├── UsageError           exit code 2: a command line or a configuration file is wrong
     └── Cancelled            exit code 130
 
-Rooms below derive their own (`RegistryError`, `StepFailed`, …) and keep data, not prose, in them.
+Other packages derive their own errors (`RegistryError`, `StepFailed`, …), which hold data rather than prose.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 LONGEST_LINE = 400
-"""Characters that are shown of a source line."""
+"""The most characters that are shown of a source line."""
 
 
 class Label:
-    """A place in a source and what is said about it. The primary one is the cause."""
+    """A place in a source with a text about it. The primary label marks the cause."""
 
     __slots__ = ("primary", "span", "text")
 
@@ -36,7 +36,7 @@ class Label:
 
 
 class Edit:
-    """A change that puts right what a message is about: `text` takes the place of `span`."""
+    """A change that fixes what a message is about: replace `span` with `text`."""
 
     __slots__ = ("span", "text")
 
@@ -46,12 +46,13 @@ class Edit:
 
 
 class Diagnostic:
-    """One message: a title that states the fact, labelled places, notes and help.
+    """A message: a title that states the fact, labelled places, notes and help.
 
-    `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines. `url` is a page
-    about messages of this kind, empty where there is none. `edits` together are one way to put it right, none where
-    no single one is likely. `buildkit` is the fact in words that BuildKit's clients compare, empty where the title
-    has them, and `lines` are the first and the last of what it is about, where that is more than the labels.
+    `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines. `url` is a
+    page about messages of this kind, or empty. `edits` taken together are one fix; there are none if no
+    single fix is likely. `buildkit` is the fact in BuildKit's words, which its clients compare; it is empty
+    if the title already has them. `lines` are the first and the last line of what the message is about, if
+    that is more than the labels cover.
     """
 
     __slots__ = ("buildkit", "code", "edits", "labels", "level", "lines", "notes", "title", "url")
@@ -81,26 +82,28 @@ class Diagnostic:
 
     @property
     def span(self) -> Span | None:
-        """The place of the cause."""
+        """The place of the cause, None if no label is primary."""
         return next((label.span for label in self.labels if label.primary), None)
 
     def at(self, span: Span) -> Diagnostic:
-        """The same message about one place."""
+        """Return the same message about another place, without edits."""
         return self._with(labels=(Label(span),), edits=())
 
     def with_labels(self, labels: Sequence[Label], edits: Sequence[Edit] | None = None) -> Diagnostic:
-        """The same message with other labels and, unless they are None, other edits."""
+        """Return the same message with other labels and, unless `edits` is None, other edits."""
         return self._with(labels=labels, edits=edits)
 
     def with_note(self, word: str, text: str) -> Diagnostic:
         return self._with(notes=(*self.notes, (word, text)))
 
     def known_as(self, buildkit: str, lines: tuple[int, int] | None = None) -> Diagnostic:
-        """The same message, in other words for BuildKit's clients, and about other lines unless they are None."""
+        """Return the same message with other words for BuildKit's clients and, unless `lines` is None, other
+        lines."""
         return self._with(buildkit=buildkit, lines=lines)
 
     def without(self, word: str) -> Diagnostic:
-        """The message without its notes of this word, more of which may stand behind it: `output (2 lines)`."""
+        """Return the message without its notes of this word. A note's word may have a suffix, as in `output
+        (2 lines)`."""
         return self._with(notes=tuple(note for note in self.notes if note[0].partition(" ")[0] != word))
 
     def _with(
@@ -126,12 +129,15 @@ class Diagnostic:
 
 
 class UserError(Exception):
-    """An error shown to a user. `str(error)` is the title alone; where a program lets it pass, the traceback ends in
-    the whole message, as notes of the exception are shown."""
+    """An error shown to a user.
+
+    `str(error)` is the title alone. In an uncaught error's traceback Python shows the whole message, since it
+    is one of the exception's notes.
+    """
 
     exit_code = 1
     origin: object = None
-    """Where in what is built it arose, as the room knows it that executes that (`runtime.ops.origin`)."""
+    """The part of the build that failed (`runtime.ops.origin`), set by whatever executes it."""
     _noted: list[str]
 
     def __init__(self, diagnostic: Diagnostic | str, *, help: str | None = None) -> None:
@@ -144,18 +150,18 @@ class UserError(Exception):
 
     @property
     def messages(self) -> tuple[Diagnostic, ...]:
-        """All that is to be shown."""
+        """All messages to show for this error."""
         return (self.diagnostic,)
 
     @property
     def __notes__(self) -> list[str]:  # type: ignore[override]
-        """Those of `add_note` come after the message, which is written when somebody asks."""
+        """The rendered message, followed by notes of `add_note`. It is rendered only when first read."""
         if "_noted" not in vars(self):
             self._noted = ["\n".join(map(render, self.messages))]
         return self._noted
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Errors reach other processes as they are, whatever the class takes to make one."""
+        """Pickle the attributes instead of constructor arguments, which differ among subclasses."""
         return _remade, (type(self), self.args), vars(self)
 
 
@@ -170,8 +176,12 @@ class SourceError(UserError):
 
 
 class SourceErrors(SourceError):
-    """What is wrong in several places. `diagnostic` is the first; `diagnostics` are all, warnings among them. If no
-    file is wrong, but what one names can't be had (codes R…), the build has failed."""
+    """Errors in several places. `diagnostic` is the first error; `diagnostics` are all messages, warnings
+    included.
+
+    The exit code is 1 instead of 2 if every error is about something that a file names but that can't be
+    fetched (codes R…): then no file is wrong, and the build has failed.
+    """
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         first = next((one for one in diagnostics if one.level == "error"), diagnostics[0])
@@ -199,15 +209,15 @@ class Cancelled(UserError):
 def source_error(
     title: str, span: Span, label: str = "", *, help: str | None = None, note: str | None = None
 ) -> SourceError:
-    """The common shape: one fact at one place, perhaps with a note and a help line."""
+    """Make the usual SourceError: one fact at one place, perhaps with a note and a help line."""
     notes = [(word, text) for word, text in (("note", note), ("help", help)) if text]
     return SourceError(Diagnostic(title, labels=[Label(span, label)], notes=notes))
 
 
 def render(diagnostic: Diagnostic) -> str:
-    """The diagnostic as text: title, place, source frame with carets, notes. ASCII frames, no colour.
+    """Return the diagnostic as text: title, place, source frame with carets, notes. ASCII frames, no colour.
 
-    What it quotes is made `visible`; only notes of `output` stay as a program wrote them.
+    Quoted text is made `visible`; only notes of `output` stay as a program wrote them.
     """
     code = f"[{diagnostic.code}]" if diagnostic.code else ""
     title = visible(diagnostic.title)
@@ -247,6 +257,8 @@ def _frame(labels: Sequence[Label], name: str, width: int) -> list[str]:
         if span.source.name != shown_name:
             out += [f"{' ' * width}::: {span.place}", f"{' ' * width} |"]
             shown_name, previous = span.source.name, 0
+        # A span that ends in the first column of a line doesn't mark that line. A frame shows at most ten
+        # lines of a span.
         last = span.end_line - 1 if span.end_line > span.line and span.end_column <= 1 else span.end_line
         last = min(last, span.line + 9)
         if previous and span.line > previous + 1:
@@ -271,8 +283,8 @@ def _frame(labels: Sequence[Label], name: str, width: int) -> list[str]:
 
 
 def _clipped(line: str, column: int) -> tuple[str, int]:
-    """What is shown of a line, around `column` where it is long, and by how many characters that moves columns to
-    the left."""
+    """Return the part of a line to show, around `column` if the line is long, and how far that moves columns
+    to the left."""
     if len(line) <= LONGEST_LINE:
         return line, 0
     first = 0 if column <= LONGEST_LINE // 2 else column - LONGEST_LINE // 4
@@ -282,9 +294,11 @@ def _clipped(line: str, column: int) -> tuple[str, int]:
 
 
 def visible(text: str) -> str:
-    """`text` with a sign of the same width for each character that shows nothing or that a terminal obeys: `␛` for
-    an escape character, U+FFFD for a byte that isn't UTF-8, a format or a private character. Line ends,
-    tabs and all spaces stay."""
+    """Return `text` with a visible sign for each character that shows nothing or that a terminal obeys.
+
+    The sign has the same width: `␛` for an escape character, U+FFFD for a byte that isn't UTF-8, a format or
+    a private character. Line ends, tabs and all spaces stay.
+    """
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in "\t\n" else _sign(char) for char in text)
@@ -301,7 +315,8 @@ def _sign(char: str) -> str:
 
 
 def display_width(text: str) -> int:
-    """Terminal cells that `text` takes: wide East Asian characters count two, combining ones none."""
+    """Return how many terminal cells `text` takes: two for a wide East Asian character, none for a combining
+    one."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -310,8 +325,11 @@ def display_width(text: str) -> int:
 
 
 def suggest(word: str, names: Iterable[str], limit: int = 0) -> str | None:
-    """The nearest of `names` within a Damerau-Levenshtein distance of `limit`, else of max(1, len/3), and with
-    something in common; None if none is."""
+    """Return the nearest of `names`, None if none is near.
+
+    A near name is within a Damerau-Levenshtein distance of `limit` (default: a third of the word's length, at
+    least 1) and has something in common with the word. Case makes no difference.
+    """
     limit = limit or max(1, len(word) // 3)
     scored = [(_distance(word.lower(), name.lower(), limit), name) for name in names]
     near = sorted(
@@ -323,12 +341,14 @@ def suggest(word: str, names: Iterable[str], limit: int = 0) -> str | None:
 
 
 def meant(word: str, names: Iterable[str]) -> str:
-    """What BuildKit adds to a message about a word that none of `names` is."""
+    """Return the suffix that BuildKit adds to a message about a word that is none of `names`."""
     near = suggest(word, names, 2)
     return f" (did you mean {near}?)" if near else ""
 
 
 def _distance(a: str, b: str, limit: int) -> int:
+    """Return the Damerau-Levenshtein distance (optimal string alignment), or `limit + 1` if the lengths alone
+    exceed it."""
     if abs(len(a) - len(b)) > limit:
         return limit + 1
     before: list[int] = []

@@ -1,8 +1,8 @@
-"""Which frontend a build file asks for.
+"""Choice of the frontend of a build file.
 
     detect_syntax     bytes -> Syntax | None    the `# syntax=` line
-    choose            reference -> Frontend     what the reference names
-    split             reference -> name, tag    as a frontend of an installed package is named
+    choose            reference -> Frontend     the frontend that a reference names
+    split             reference -> name, tag    parts of the name of an installed package's frontend
     refused           the error for a frontend that can't be used
 
 The first of these that a file has selects its frontend: a `# syntax=` directive, a `// syntax=` directive,
@@ -41,10 +41,10 @@ _OWN_NAMES = ("pybuild", "python", EXTENDED_NAME)
 
 
 class Syntax:
-    """The frontend a file asks for.
+    """The frontend that a file selects.
 
     `reference` is its name; `command_line` is the whole value, of which the reference is the first word.
-    `line` and the columns (from 1, the end exclusive) are those of the value.
+    `line` and the columns (from 1, the end exclusive) are the place of the value.
     """
 
     __slots__ = ("column", "command_line", "end_column", "line", "reference")
@@ -57,7 +57,7 @@ class Syntax:
         self.end_column = end_column
 
     def span(self, source: Source) -> Span:
-        """The place of the value in the source the bytes were decoded to."""
+        """Return the place of the value in `source`, the decoded text of the same file."""
         return Span(source, self.line, self.column, self.line, self.end_column)
 
     def __repr__(self) -> str:
@@ -65,7 +65,7 @@ class Syntax:
 
 
 class Frontend:
-    """What a reference names. `builtin` says that this version of pybuild has that frontend in itself."""
+    """The frontend that a reference names, with its kind: one of the constants above."""
 
     __slots__ = ("kind", "reference")
 
@@ -75,21 +75,22 @@ class Frontend:
 
     @property
     def builtin(self) -> bool:
+        """True for the Dockerfile frontends that are part of this version of pybuild."""
         return self.kind in (DOCKERFILE, DOCKERFILE_EXTENDED)
 
     @property
     def is_image(self) -> bool:
-        """Whether it is run from an image."""
+        """True if it is run from an image."""
         return self.kind in (DOCKERFILE_IMAGE, IMAGE)
 
     @property
     def records(self) -> bool:
-        """Whether its files are compiled to a recipe: of the language, and its twin in Python."""
+        """True if its files are compiled to a recipe: files of the language and Python modules."""
         return self.kind in (LANGUAGE, PYTHON)
 
     @property
     def extended(self) -> bool:
-        """Whether it is the Dockerfile language with the extensions of pybuild."""
+        """True for the Dockerfile frontend with the extensions of pybuild."""
         return self.kind == DOCKERFILE_EXTENDED
 
     def __repr__(self) -> str:
@@ -97,7 +98,7 @@ class Frontend:
 
 
 def detect_syntax(data: bytes) -> Syntax | None:
-    """The frontend that the file asks for, None if it doesn't ask. Never raises."""
+    """Return the frontend that the file selects, None if it selects none. Never raises."""
     text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     first = 1
     if text.startswith("#!"):
@@ -145,7 +146,7 @@ def _from_json(text: str, first: int) -> Syntax | None:
 
 
 def choose(reference: str | None) -> Frontend:
-    """What `reference` names; without one it is the Dockerfile frontend. Never raises."""
+    """Return the frontend that `reference` names, the Dockerfile frontend for None. Never raises."""
     if reference is None:
         return Frontend(DOCKERFILE, None)
     name, _, digest = reference.partition("@")
@@ -166,7 +167,8 @@ def choose(reference: str | None) -> Frontend:
 
 
 def split(reference: str) -> tuple[str, str] | None:
-    """A reference's name as it is written, and its tag, "" without one; None where a digest makes it an image's."""
+    """Return a reference's name as written and its tag ("" without one); None if it has a digest, so names an
+    image."""
     if "@" in reference:
         return None
     name, tag = _split_tag(reference)
@@ -174,20 +176,20 @@ def split(reference: str) -> tuple[str, str] | None:
 
 
 def is_built_in(name: str) -> bool:
-    """Whether a name is that of a built-in frontend, whatever its version."""
+    """True if a name is that of a built-in frontend, whatever its version."""
     hub = next((host for host in _HUB if name.startswith(host)), "")
     return name in _OWN_NAMES or name[len(hub) :] in _DOCKERFILE_REPOSITORIES
 
 
 def by_name(name: str) -> Frontend:
-    """The frontend of a file without a syntax line."""
+    """Return the frontend of a file without a syntax line, by the file's name."""
     if name.endswith(".pybuild"):
         return Frontend(LANGUAGE, None)
     return Frontend(PYTHON if name.endswith(".py") else DOCKERFILE, None)
 
 
 def _split_tag(name: str) -> tuple[str, str]:
-    """A reference's name and its tag (`latest` when it has none); a port is no tag."""
+    """Split a reference into its name and its tag (`latest` without one); a port is no tag."""
     before, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         return name, "latest"
@@ -199,7 +201,7 @@ def _number(text: str) -> bool:
 
 
 def _stable(tag: str) -> bool:
-    """Whether a tag of docker/dockerfile is of the stable channel: `latest`, `1`, `1.7`, `1.7.0`."""
+    """True if a tag of docker/dockerfile is of the stable channel: `latest`, `1`, `1.7`, `1.7.0`."""
     numbers = tag.split(".")
     return tag == "latest" or (len(numbers) <= 3 and numbers[0] == "1" and all(map(_number, numbers)))
 
@@ -222,9 +224,9 @@ def refused(
     *,
     installed: Sequence[str] | None = None,
 ) -> UserError:
-    """The error for a frontend that this version of pybuild can't use, or not for what is asked.
+    """Make the error for a frontend that this version of pybuild can't use, or can't use for this request.
 
-    It points at the `syntax` line when that is given with its source; without them, the reference came from
+    It points at the `syntax` line if that is passed with its source; without them, the reference came from
     the command line. `installed` are the names that packages have registered, None if nobody looked.
     """
     reference = frontend.reference or ""
@@ -245,7 +247,8 @@ def refused(
 
 
 def not_installed(reference: str, installed: Sequence[str] | None) -> tuple[str | None, str | None]:
-    """What is said of a reference that no installed package has registered: a note, and the name that is meant."""
+    """Return a note about a reference that no installed package has registered, and a suggestion; each may be
+    None."""
     found = split(reference)
     if installed is None or found is None:
         return None, None

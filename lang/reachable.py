@@ -1,4 +1,4 @@
-"""Every state that a recipe leads to."""
+"""Walks over the states of a recipe."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 
 def states(of: recipe.Recipe) -> Iterator[recipe.State]:
-    """The states of all requested and needed goals, each once, a state before those it is made of; no recursion."""
+    """Yield the states of all requested and needed goals, each once, a state before its inputs."""
     roots = [instance.body.state for goal in (*of.requested, *of.needed) for instance in goal.instances]
+    # A stack instead of recursion: chains of states are as long as builds have steps.
     stack = [state for state in reversed(roots) if state is not None]
     seen: set[int] = set()
     while stack:
@@ -24,7 +25,7 @@ def states(of: recipe.Recipe) -> Iterator[recipe.State]:
 
 
 def inputs(state: recipe.State) -> Iterable[recipe.State]:
-    """The states that a state is made of, the one it changes first."""
+    """Return the states that a state is made from, the one it changes first."""
     if isinstance(state, recipe.Step):
         return (state.before, *statement_inputs(state.statement))
     if isinstance(state, recipe.Start):
@@ -45,7 +46,7 @@ def inputs(state: recipe.State) -> Iterable[recipe.State]:
 
 
 def statement_inputs(statement: recipe.Statement) -> Iterable[recipe.State]:
-    """The states that a statement reads besides the one it changes."""
+    """Return the states that a statement reads besides the one it changes."""
     if isinstance(statement, recipe.Copy):
         return (statement.source,)
     if isinstance(statement, recipe.Run | recipe.Exec | recipe.Call):

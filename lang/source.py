@@ -4,8 +4,11 @@ from __future__ import annotations
 
 
 class Source:
-    """The text of one build file under the name a user knows it by. `definition` says what it was read from, as the
-    bytes of a `pb.Definition`; empty where no graph brought it."""
+    """The text of one build file under the name that a user knows it by.
+
+    `definition` is the LLB definition it was read from, as the bytes of a `pb.Definition`; empty for a local
+    file.
+    """
 
     __slots__ = ("_lines", "definition", "name", "text")
 
@@ -16,7 +19,7 @@ class Source:
         self._lines: list[str] | None = None
 
     def line(self, number: int) -> str:
-        """Line `number` (from 1) without its end; empty beyond the last."""
+        """Return line `number` (from 1) without its end; empty beyond the last line."""
         if self._lines is None:
             self._lines = self.text.split("\n")
         if not 1 <= number <= len(self._lines):
@@ -28,7 +31,7 @@ class Source:
 
 
 class Span:
-    """A range of a source: lines and columns count from 1, columns in characters, the end is exclusive."""
+    """A range of a source. Lines and columns count from 1, columns in characters; the end is exclusive."""
 
     __slots__ = ("column", "end_column", "end_line", "line", "source")
 

@@ -1,9 +1,9 @@
-"""Build files converted from one kind to another.
+"""Converts build files from one kind to another.
 
     convert_dockerfile    a parsed Dockerfile -> a file of the language
     python_source         `pythonsource`: a file of the language -> a Python module
 
-What a conversion asks of the context, of addresses and of images are `Surroundings`.
+`Surroundings` answers a conversion's questions about the context, addresses and images.
 """
 
 from pybuild.lang.convert.dockerfile import Converted, convert_dockerfile

@@ -1,4 +1,4 @@
-"""ADD: files of the context, unpacked if they are archives, and what is at addresses; files that heredocs hold."""
+"""Converts ADD (files of the context, archives, downloads) and the heredocs of COPY and ADD."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _DOWNLOADED_MODE: Final = "0o600"
 
 
 def copy_instruction(stage: Stage, instruction: CopyInstruction) -> None:
-    """COPY. Raises `SourceError`."""
+    """Convert a COPY. Raises SourceError."""
     if instruction.sources:
         copy_files(stage, instruction)
     _write_heredocs(stage, instruction)
 
 
 def add_instruction(stage: Stage, instruction: AddInstruction) -> None:
-    """ADD. Raises `SourceError`."""
+    """Convert an ADD. Raises SourceError."""
     span = instruction.span
     dest = destination(stage, instruction.dest, span)
     shared = shared_options(stage, instruction, excludes=instruction.excludes)
@@ -64,7 +64,7 @@ def add_instruction(stage: Stage, instruction: AddInstruction) -> None:
 
 
 def _unpacked(stage: Stage, instruction: AddInstruction, context: Context, path: Value, dest: Value) -> Taken:
-    """A source of the context."""
+    """Convert a source from the context."""
     text = known(path)
     if instruction.unpack is False:
         return context.taken(path, dest)
@@ -79,18 +79,19 @@ def _unpacked(stage: Stage, instruction: AddInstruction, context: Context, path:
 
 
 def _unpack(instruction: AddInstruction) -> tuple[str, ...]:
-    """The options of a copy that unpacks: what is in an archive has the owners that it says."""
+    """Return the options of a copy that unpacks. Files of an archive keep the owners it records, unless ADD
+    sets one."""
     return ("unpack=true",) if instruction.chown else ("unpack=true", 'owner="keep"')
 
 
 def _fetched(
     stage: Stage, instruction: AddInstruction, path: Value
 ) -> tuple[str, str, tuple[str, ...]] | None:
-    """The source and the state of what is at an address, and options of the copy; None for a path."""
+    """Return path, state and copy options of a source at an address; None for a source from the context."""
     surroundings = stage.shared.surroundings
     first = path[0] if path and isinstance(path[0], str) else ""
     is_address = "://" in first or known(path) is not None
-    # The names of expressions don't matter for where an address leads, but for what a file is called.
+    # Arguments in an address are replaced by any letter here: the kind of address doesn't depend on them.
     shown = "".join(piece if isinstance(piece, str) else "x" for piece in path)
     repository = surroundings.repository(shown) if is_address else None
     checksum = stage.text(instruction.checksum, instruction.span, "a checksum")
@@ -114,7 +115,7 @@ def _fetched(
 
 
 def _download_name(stage: Stage, path: Value) -> Value:
-    """What a downloaded file is called."""
+    """Return the name of a downloaded file."""
     text = known(path)
     if text is not None:
         return literal(stage.shared.surroundings.download_name(text))
@@ -178,7 +179,7 @@ def _content(stage: Stage, instruction: CopyInstruction | AddInstruction, heredo
 
 
 def _link(stage: Stage, content: Value, name: str, dest: Value, options: Sequence[str]) -> None:
-    """A file in a layer of its own: it comes from a target that has nothing else."""
+    """Write a file with `--link`: in a layer of its own, copied from a target that contains nothing else."""
     target = stage.shared.names.new(f"{stage.name}_file")
     rows = (f"from {SCRATCH}", *_write(content, literal(f"/{name}"), ()))
     stage.helpers.append((f"target {target}:", *(MARGIN + row if row else "" for row in rows)))
@@ -186,7 +187,7 @@ def _link(stage: Stage, content: Value, name: str, dest: Value, options: Sequenc
 
 
 def _write(content: Value, name: Value, options: Sequence[str]) -> tuple[str, ...]:
-    """A statement that writes a file."""
+    """Return the rows of a statement that writes a file."""
     text = raw(content)
     rows = None if text is None else block(text)
     if rows is None:

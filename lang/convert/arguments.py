@@ -1,8 +1,9 @@
-"""Arguments of a Dockerfile as params.
+"""Converts arguments of a Dockerfile to params.
 
-A param has one default. So an argument that is declared with several, with one that means something in bodies only,
-or somewhere without any, becomes a param whose default is "", and each use says what that stands for. Which of the
-two it is, is known when all declarations have been seen: a conversion goes over the file twice.
+A param has one default. An argument that is declared with several defaults, with one that is only valid in
+bodies, or somewhere with none, becomes a param with the default "", and each use replaces "" by the default
+that applies there. Which of the two it is isn't known before all declarations have been seen: so a conversion
+goes over the file twice.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ PLATFORMS: Final[Mapping[str, Value]] = {
     "TARGETVARIANT": (Inserted("platform.variant", local=True),),
     "TARGETSTAGE": ("default",),
 }
-"""Arguments that are there without being declared in global scope."""
+"""Arguments that exist without a declaration in global scope."""
 
 
 @frozen
 class Declared:
-    """A param. `default` None: `""` stands for what isn't given. `comments` are those of its first declaration."""
+    """A param. `default` None: `""` means that it isn't set. `comments` are those of its first
+    declaration."""
 
     name: str
     default: Value | None
@@ -47,14 +49,15 @@ class Declared:
 
 @frozen
 class Arguments:
-    """The arguments of one pass. `simple` are the names that all declarations agree on, by an earlier pass."""
+    """The arguments of one pass. `simple` are the names with a single default, as found by an earlier
+    pass."""
 
     simple: frozenset[str] = frozenset()
     declared: dict[str, Declared] = field(factory=dict)
     defaults: dict[str, list[Value | None]] = field(factory=dict)
 
     def declare(self, name: str, default: Value | None, comments: tuple[str, ...] = ()) -> Variable:
-        """What an argument comes to whose default is this; None: it isn't set unless it is given."""
+        """Declare an argument and return its value. `default` None: it is unset unless it is passed."""
         self.defaults.setdefault(name, []).append(default)
         simple = name in self.simple
         if name not in self.declared:
@@ -69,7 +72,7 @@ class Arguments:
         return Variable((Inserted(code, local=is_local(default)),))
 
     def by_default(self, value: Value) -> str | None:
-        """What a value comes to if no argument is given; None where that depends on more."""
+        """Return the value if no argument is passed; None if it depends on anything else."""
         out = ""
         for piece in value:
             if isinstance(piece, Inserted):
@@ -84,7 +87,7 @@ class Arguments:
         return out
 
     def agreed(self) -> frozenset[str]:
-        """The names whose declarations have one default, which may stand at the top of a file."""
+        """Return the names whose declarations have the same default, which is valid at the top of a file."""
         return frozenset(
             name
             for name, (first, *others) in self.defaults.items()
@@ -92,7 +95,7 @@ class Arguments:
         )
 
     def declarations(self) -> list[str]:
-        """The rows of all params."""
+        """Return the rows of all params."""
         rows: list[str] = []
         for one in self.declared.values():
             rows += one.comments

@@ -1,4 +1,4 @@
-"""FROM: what a stage starts from, and what it has from there."""
+"""Converts FROM: the base of a stage, and what the stage inherits from it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OWN_PLATFORMS: Final[Mapping[str, str]] = {
 
 
 def start(stage: Stage, parsed: Written) -> None:
-    """The `from` statement. Raises `SourceError`."""
+    """Add the `from` statement. Raises SourceError."""
     shared = stage.shared
     environment = {**_platforms(), **shared.globals}
     unknown = Unknown(True, False, lambda text: stage.differs(text, parsed.span))
@@ -65,7 +65,7 @@ def _platforms() -> dict[str, Variable]:
 
 
 def _platform(value: Value) -> str:
-    """The `on` of a `from`."""
+    """Return the `on` of a `from`."""
     if len(value) == 1 and isinstance(value[0], Inserted):
         own = _OWN_PLATFORMS.get(value[0].code)
         if own == "platform":
@@ -76,7 +76,7 @@ def _platform(value: Value) -> str:
 
 
 def _from_stage(stage: Stage, base: Stage) -> None:
-    """Everything of another stage, its arguments too; its triggers are carried out."""
+    """Inherit everything from another stage, arguments included; its triggers will be carried out."""
     stage.variables = dict(base.variables)
     stage.shell, stage.whole, stage.user = base.shell, base.whole, base.user
     stage.owners, stage.directories = base.owners, base.directories
@@ -89,7 +89,7 @@ def _alike(one: Stage, other: Stage) -> bool:
 
 
 def _from_image(stage: Stage, base: Value, platform: str | None, parsed: Written) -> None:
-    """What is known of an image, of one that arguments name by what they are when they aren't given."""
+    """Inherit what is known of an image. If arguments name it, it is the image of their defaults."""
     found = None
     reference = stage.shared.arguments.by_default(base)
     if reference is not None:
@@ -112,7 +112,7 @@ def _from_image(stage: Stage, base: Value, platform: str | None, parsed: Written
 
 
 def _chosen(shared: Shared, base: Value) -> str:
-    """The stage that an argument chooses by the name of the base, as an expression; "" if none can be meant."""
+    """Return an expression that chooses a stage by the name of the base; "" if the base can't be a stage."""
     default = shared.arguments.by_default(base)
     plain = len(base) == 1 and default is not None and default not in shared.stages
     names = {} if plain else {name: one.name for name, one in shared.stages.items() if _may_be(base, name)}
@@ -128,7 +128,7 @@ def _chosen(shared: Shared, base: Value) -> str:
 
 
 def _may_be(base: Value, name: str) -> bool:
-    """Whether a value with one expression in it can be the name of a stage."""
+    """True if a value with one expression in it can be the name of a stage."""
     inserted = [piece for piece in base if isinstance(piece, Inserted)]
     if len(inserted) != 1:
         return False

@@ -1,4 +1,5 @@
-"""Comments of a Dockerfile, which its parser drops: those between two instructions belong to the second."""
+"""Finds comments of a Dockerfile, which its parser drops. Comments between two instructions belong to the
+second."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def directives_end(source: Source) -> int:
-    """The number of the last line with a directive, 0 if there is none."""
+    """Return the number of the last line with a directive, 0 without one."""
     number, seen = 0, set[str]()
     while (directive := read_directive(source.line(number + 1), "#")) is not None:
         if directive.name in seen:
@@ -21,7 +22,8 @@ def directives_end(source: Source) -> int:
 
 
 def comments_between(source: Source, after: int, before: int) -> list[str]:
-    """The comments of the lines after one and before another; an empty row is one or more blank lines."""
+    """Return the comments of the lines between two lines, both excluded; an empty row stands for one or more
+    blank lines."""
     out: list[str] = []
     for number in range(after + 1, before):
         row = source.line(number).strip()

@@ -1,4 +1,4 @@
-"""Instructions that change the image config: each with the statement for it."""
+"""Converts instructions that change the image config, each to its statement."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ if TYPE_CHECKING:
 
 _UNITS: Final = ((3600 * 10**9, "h"), (60 * 10**9, "m"), (10**9, "s"), (10**6, "ms"))
 _LONGEST: Final = 92
-"""Characters of a statement with several pairs."""
+"""The most characters of a statement with several pairs."""
 _HIDDEN: Final = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 """Arguments that commands don't see, of features that the language doesn't have."""
 
 
 def arg(stage: Stage, instruction: ArgInstruction) -> None:
-    """A param, and a variable of words and commands."""
+    """Convert an ARG to a param, and to a variable of words and commands."""
     arguments = stage.shared.arguments
     for one in instruction.args:
         if one.key in _HIDDEN:
@@ -82,13 +82,13 @@ def arg(stage: Stage, instruction: ArgInstruction) -> None:
         if not variable.unset or earlier is None:
             stage.set_variable(one.key, variable)
         elif earlier.image:
-            # What isn't given leaves the variable as it was.
+            # An argument that isn't passed leaves the variable unchanged.
             code = f'{one.key} if {one.key} != "" else {written(earlier.value)}'
             stage.set_variable(one.key, Variable((Inserted(code, local=is_local(earlier.value)),)))
 
 
 def global_arg(stage: Stage, instruction: ArgInstruction) -> None:
-    """An argument of global scope; `stage` stands for what is before the first one."""
+    """Convert an ARG of global scope; `stage` is a stand-in for the part before the first stage."""
     shared = stage.shared
     for number, one in enumerate(instruction.args):
         _check_name(one.key, instruction)
@@ -107,7 +107,8 @@ def _check_name(name: str, instruction: ArgInstruction) -> None:
 
 
 def env(stage: Stage, instruction: EnvInstruction) -> None:
-    """Values are expanded with the variables as they were before the instruction, by the language too."""
+    """Convert an ENV. Its values are expanded with the variables before the instruction, as in the
+    language."""
     span = instruction.span
     pairs: list[tuple[str, Value, Value]] = []
     for pair in instruction.env:
@@ -126,7 +127,7 @@ def env(stage: Stage, instruction: EnvInstruction) -> None:
 
 
 def _plain(stage: Stage, text: str, span: Span) -> Value:
-    """A value without variables of the language, as far as that is known: what other instructions insert."""
+    """Return a value without variables of the language as far as possible, for use by later instructions."""
     try:
         return stage.value(text, span)
     except SourceError:
@@ -134,7 +135,7 @@ def _plain(stage: Stage, text: str, span: Span) -> Value:
 
 
 def _last(pairs: list[tuple[str, Value, Value]]) -> list[tuple[str, Value, Value]]:
-    """The last pair of each name, in order of these."""
+    """Return the last pair of each name, in their order."""
     found: dict[str, tuple[str, Value, Value]] = {}
     for pair in pairs:
         found.pop(pair[0], None)
@@ -153,7 +154,7 @@ def label(stage: Stage, instruction: LabelInstruction) -> None:
 
 
 def _add_pairs(stage: Stage, word: str, pairs: Sequence[str], *, together: bool = False) -> None:
-    """One statement, or one for each pair where that is long; `together`: they must be one."""
+    """Add one statement, or one for each pair if that would be long. With `together` they must be one."""
     text = f"{word} {', '.join(pairs)}"
     if together or len(text) <= _LONGEST:
         stage.add(text)
@@ -252,7 +253,7 @@ def _duration(nanoseconds: int) -> str:
 
 
 def onbuild(stage: Stage, instruction: OnbuildInstruction) -> None:
-    """Triggers are carried out in the stages of the file that are built on this one; an image has none."""
+    """Keep a trigger for stages of this file that are built on this one; the image itself gets none."""
     stage.triggers.append(instruction.expression)
     what = re.split(r"\s", instruction.expression, maxsplit=1)[0].upper()
     stage.differs(f"the image has no trigger ONBUILD {what}", instruction.span)

@@ -1,13 +1,13 @@
-"""COPY and ADD as `copy` and `write`: what each source becomes, by what is known of it.
+"""Converts COPY and ADD to `copy` and `write`: each source by what is known of it.
 
     known file            "a.txt" to "/d/"
-    known directory       "src/" to "/d/", as COPY takes what is in it
+    known directory       "src/" to "/d/", as COPY takes the contents
     anything else         "x/" to "/d/" or "x" to "/d", follow=true: both take a directory's contents, a file, and
-                          what a link leads to
-    pattern of files      the pattern where the language keeps no more of paths than names, else `glob(…)`
-    other pattern         what it matches, written out
+                          the target of a link
+    pattern of files      the pattern if the language too keeps only the names, else `glob(…)`
+    other pattern         the paths that match, written out
 
-A source that has options of its own is a statement of its own.
+A source with options of its own becomes a statement of its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OWNER: Final = re.compile(r"[^\s:]+(?::[^\s:]+)?")
 
 @frozen
 class Taken:
-    """A source as expressions, the options it needs, and the destination if it isn't the instruction's."""
+    """A source as expressions, the options it needs, and its destination if that isn't the instruction's."""
 
     codes: tuple[str, ...]
     options: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Taken:
 
 
 def copy_files(stage: Stage, instruction: CopyInstruction) -> None:
-    """Raises `SourceError`."""
+    """Convert the paths of a COPY. Raises SourceError."""
     span = instruction.span
     state = _state(stage, instruction)
     shared = shared_options(stage, instruction, excludes=() if instruction.parents else instruction.excludes)
@@ -66,7 +66,7 @@ def copy_files(stage: Stage, instruction: CopyInstruction) -> None:
 
 
 def _state(stage: Stage, instruction: CopyInstruction) -> str:
-    """What is copied from, "" for the context."""
+    """Return the state that is copied from, "" for the context."""
     name = instruction.from_stage
     if not name:
         return ""
@@ -81,7 +81,7 @@ def _state(stage: Stage, instruction: CopyInstruction) -> str:
 
 
 def add_copies(stage: Stage, taken: Sequence[Taken], state: str, dest: Value, shared: Sequence[str]) -> None:
-    """The statements: sources that agree in options and destination are in one, if that is a directory."""
+    """Add the statements. Sources with equal options and the same directory as destination share one."""
     groups: list[Taken] = []
     for one in taken:
         last = groups[-1] if groups else None
@@ -106,7 +106,7 @@ def ends_in_slash(dest: Value) -> bool:
 
 
 def destination(stage: Stage, text: str, span: Span) -> Value:
-    """Where files go: with a `/` where that is certainly a directory."""
+    """Return the destination, with a `/` at its end if it is certainly a directory."""
     value = stage.value(text, span)
     found = known(value)
     if found in ("", "."):
@@ -121,7 +121,7 @@ def destination(stage: Stage, text: str, span: Span) -> Value:
 def shared_options(
     stage: Stage, instruction: CopyInstruction | AddInstruction, *, excludes: Sequence[str]
 ) -> list[str]:
-    """What all statements of an instruction have. Raises `SourceError`."""
+    """Return the options that all statements of an instruction have. Raises SourceError."""
     span = instruction.span
     out = []
     if instruction.chown:
@@ -141,14 +141,17 @@ def shared_options(
 
 
 def mode(stage: Stage, text: str, span: Span) -> str:
-    """An octal mode as a number, a symbolic one as a string. Raises `SourceError`."""
+    """Return an octal mode as a number, a symbolic one as a string. Raises SourceError."""
     found = stage.text(text, span, "a mode")
     return f"0o{int(found, 8):o}" if _OCTAL.fullmatch(found) else string(found)
 
 
 class Context:
-    """Sources of one instruction. `foreign`: they are of another state than the context; nothing is known of it.
-    `excludes` are what the instruction leaves out."""
+    """The sources of one instruction.
+
+    `foreign` sources are of another state than the context, of which nothing is known. `excludes` are the
+    patterns that the instruction leaves out.
+    """
 
     def __init__(self, stage: Stage, span: Span, *, foreign: bool, excludes: Sequence[str] = ()) -> None:
         self._stage = stage
@@ -158,11 +161,12 @@ class Context:
         self._surroundings = stage.shared.surroundings
 
     def owners(self, name: str) -> bool:
-        """Whether files of a stage may belong to others than root."""
+        """True if files of a stage may belong to others than root."""
         found = self._stage.shared.stages.get(name.lower())
         return found is None or found.owners
 
     def taken(self, path: Value, dest: Value, *, optional: bool = False) -> Taken:
+        """Convert a source without `--parents`."""
         text = known(path)
         if text is not None and ".." in text.split("/"):
             text = posixpath.normpath("/" + text).lstrip("/") + ("/" if text.endswith("/") else "")
@@ -185,7 +189,7 @@ class Context:
         return Taken((written(path),), (*follow, *given))
 
     def _guessed(self, path: Value) -> str:
-        """A path that isn't there: the file that its name says it is, or a directory."""
+        """Convert a path that doesn't exist: a file if its name has an extension, else a directory."""
         name = "".join(piece for piece in path if isinstance(piece, str)).rpartition("/")[2]
         file = "." in name.strip(".")
         shown, kind = written(path), "a file" if file else "a directory"
@@ -196,7 +200,8 @@ class Context:
         return self._surroundings.kind(posixpath.normpath("/" + text).lstrip("/"))
 
     def _pattern(self, pattern: str, dest: Value) -> Taken:
-        """A pattern takes the contents of directories, and of the path of a file its name."""
+        """Convert a pattern. In COPY it stands for the contents of directories, and for files by their names
+        alone."""
         pattern = posixpath.normpath(pattern)
         simple = not has_wildcard(posixpath.dirname(pattern))
         found = None if self._foreign else self._surroundings.matches(pattern.lstrip("/"))
@@ -213,7 +218,7 @@ class Context:
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
         if files:
             option = () if found else ("optional=true",)
-            # Patterns that leave files out do not count for what is named itself.
+            # Excludes don't apply to a file that is named itself, and `glob` names each file that matches.
             code = string(pattern) if simple and not self._excludes else f"glob({string(pattern)})"
             return Taken((code,), option, into)
         self._stage.differs(f"what {pattern} matches is written out", self._span)
@@ -223,6 +228,7 @@ class Context:
         return Taken(tuple(codes), dest=into)
 
     def _unseen(self, pattern: str, dest: Value, *, simple: bool) -> Taken:
+        """Convert a pattern whose matches aren't known."""
         if not ends_in_slash(dest):
             help = "name the file, or end the destination with a `/`"
             raise problems.not_expressible("a pattern that becomes a file", self._span, help)
@@ -233,7 +239,7 @@ class Context:
         return Taken((string(pattern),), ("optional=true",))
 
     def with_parents(self, path: Value, dest: Value, *, optional: bool) -> Taken:
-        """A source that keeps its directories, from the root or from a `/./` in it."""
+        """Convert a source that keeps its parent directories, from the root or from a `/./` in it."""
         text = known(path)
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
         given = ("optional=true",) if optional or (text is not None and has_wildcard(text)) else ()
@@ -257,7 +263,7 @@ class Context:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """The part of a path before its first component with a wildcard, and the rest."""
+    """Split a path before its first component with a wildcard."""
     parts = path.split("/")
     for number, part in enumerate(parts):
         if has_wildcard(part):
@@ -266,7 +272,7 @@ def _split(path: str) -> tuple[str, str]:
 
 
 def relative_excludes(patterns: Sequence[str], start: str) -> list[str]:
-    """Patterns from the root as patterns from `start`; those that mean nothing below it are left out."""
+    """Make patterns relative to `start` instead of the root, without those that match nothing below it."""
     names = [name for name in start.split("/") if name not in ("", ".")]
     out = []
     for pattern in patterns:
@@ -280,5 +286,5 @@ def relative_excludes(patterns: Sequence[str], start: str) -> list[str]:
 
 
 def _plain(path: str) -> str:
-    r"""A path as a source that means itself: a backslash before what would be a wildcard."""
+    """Escape the wildcards of a path."""
     return re.sub(r"([\\*?\[])", r"\\\1", path)

@@ -1,9 +1,9 @@
-"""From a parsed Dockerfile to a file of the language that builds the same files and the same image config.
+"""Converts a parsed Dockerfile to a file of the language that builds the same files and the same image
+config.
 
-1. The stages are converted in order: each becomes a target. `Stage` knows what its words mean at each place, and
-   collects the statements.
-2. When all declarations of arguments are known, the same again: params are written by them.
-3. The text gets the formatter's form.
+1. The stages are converted in order, each to a target. `Stage` knows what words mean at each place, and
+collects the statements. 2. With all declarations of arguments known, the same is done again, since params
+depend on them. 3. The text is formatted.
 """
 
 from __future__ import annotations
@@ -59,14 +59,15 @@ _CONVERT: Final[Mapping[type[parsed.Instruction], Callable[[Stage, Any], None]]]
 
 @frozen
 class Converted:
-    """A file of the language; `differences` say what means something else, at places of the Dockerfile."""
+    """A file of the language; `differences` are changes of meaning, at places of the Dockerfile."""
 
     text: str
     differences: tuple[Diagnostic, ...] = ()
 
 
 def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings) -> Converted:
-    """Raises `SourceError` at what the language can't express, and what `surroundings` raise."""
+    """Convert a Dockerfile. Raises SourceError for what the language can't express, and what `surroundings`
+    raise."""
     first = _Pass(dockerfile, surroundings, Arguments())
     first.run()
     second = _Pass(dockerfile, surroundings, Arguments(first.shared.arguments.agreed()))
@@ -79,7 +80,7 @@ def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings
 
 
 class _Pass:
-    """The file from its beginning to its end, once."""
+    """A pass over the file."""
 
     def __init__(
         self, dockerfile: parsed.Dockerfile, surroundings: Surroundings, arguments: Arguments
@@ -92,7 +93,7 @@ class _Pass:
         self._line = directives_end(dockerfile.source)
 
     def run(self) -> None:
-        """Raises `SourceError`."""
+        """Convert all instructions. Raises SourceError."""
         for name in _declared(self.dockerfile):
             self._names.take(name)
         outside = Stage(
@@ -125,14 +126,15 @@ class _Pass:
             self.shared.stages[written.name] = stage
 
     def _comments(self, instruction: parsed.Instruction | parsed.Stage) -> list[str]:
-        """The comments between the last instruction and this one."""
+        """Return the comments between the last instruction and this one."""
         span = instruction.span
         found = comments_between(self.dockerfile.source, self._line, span.line)
         self._line = max(self._line, span.end_line)
         return found
 
     def _header(self, comments: list[str]) -> list[str]:
-        """Comments at the top, of which those that a blank line sets apart are the file's."""
+        """Move the file's own comments to the top: those that a blank line separates from the first
+        instruction."""
         while "" in comments[1:]:
             end = comments.index("", 1)
             self.top += [*filter(None, comments[:end]), ""]
@@ -158,7 +160,7 @@ class _Pass:
 
 
 def _declared(dockerfile: parsed.Dockerfile) -> list[str]:
-    """The names of all arguments of a file."""
+    """Return the names of all arguments of a file."""
     found = list(dockerfile.meta_args)
     for stage in dockerfile.stages:
         found += [one for one in stage.commands if isinstance(one, parsed.ArgInstruction)]

@@ -1,11 +1,11 @@
-"""Words of a Dockerfile expanded where some variables are expressions of the language.
+"""Expands words of a Dockerfile in which some variables are expressions of the language.
 
 The word is read by `lang.dockerfile.words`, which knows nothing of expressions:
 
-1. Every expression is stood for by a character of a private plane, and is put back afterwards.
-2. `${X#p}`, `${X%p}` and `${X/p/r}` of an expression become a call of a method, if `p` is plain text.
-3. `${X:-w}` and the like depend on whether an expression is empty: the word is read once for each case, and where
-   the results differ they are joined by `if … else`.
+1. A character of a private plane stands for each expression, and is replaced by it afterwards. 2. `${X#p}`,
+`${X%p}` and `${X/p/r}` of an expression become a call of a method, if `p` is plain text. 3. `${X:-w}` and the
+like depend on whether an expression is empty: the word is read once for each case, and results that differ
+are joined by `if … else`.
 """
 
 from __future__ import annotations
@@ -51,8 +51,11 @@ _BRACED: Final = re.compile(r"\$\{(\w+)[^\w}]")
 
 @frozen
 class Variable:
-    """What a name stands for. `image`: it is in the image environment with this value, so that `$NAME` of the
-    language is the same. `unset`: where it is empty it isn't set."""
+    """The value of a name.
+
+    `image`: it is in the image environment with this value, so that `$NAME` of the language is the same.
+    `unset`: if it is empty, it counts as unset.
+    """
 
     value: Value
     image: bool = False
@@ -61,9 +64,12 @@ class Variable:
 
 @frozen
 class Unknown:
-    """What a stage knows of names that nothing sets. `whole`: they have no value, as all of the base image is known.
-    Otherwise they are left to the language (`native`), taken for unset (`lenient`), or an error. `differs` hears of
-    what means something else."""
+    """How a stage treats names that nothing sets.
+
+    `whole`: they have no value, since the base image's whole environment is known. Otherwise they are left to
+    the language (`native`), taken for unset (`lenient`), or an error. `differs` is called with changes of
+    meaning.
+    """
 
     whole: bool
     native: bool
@@ -88,20 +94,20 @@ class Words:
         *,
         body: bool = False,
     ) -> Value:
-        """A word, or the `body` of a heredoc. Raises `SourceError`."""
+        """Expand a word, or the `body` of a heredoc. Raises SourceError."""
         reading = _Reading(self._body if body else self._word, text, dict(variables), unknown, span)
         return reading.value()
 
     def split(
         self, text: str, variables: Mapping[str, Variable], unknown: Unknown, span: Span
     ) -> list[Value]:
-        """A word that is split at white space, also at that of known values. Raises `SourceError`."""
+        """Expand a word and split it at white space, also at that in known values. Raises SourceError."""
         reading = _Reading(self._word, text, dict(variables), unknown, span)
         return reading.words()
 
 
 class _Reading:
-    """One word being expanded."""
+    """The expansion of a single word."""
 
     def __init__(
         self, lex: Lex, text: str, variables: dict[str, Variable], unknown: Unknown, span: Span
@@ -125,7 +131,7 @@ class _Reading:
             try:
                 found.append((empty, self._read(empty)))
             except WordError:
-                # `${X:?}` of what is empty: the build ends there, whatever is written here.
+                # `${X:?}` fails in this case, so the build ends there, whatever the conversion's value is.
                 continue
         if not found:
             raise problems.bad_word(self._text, "has no value in any case", self._span)
@@ -141,7 +147,7 @@ class _Reading:
     # Cases
 
     def _cases(self) -> list[str]:
-        """The names whose emptiness decides."""
+        """Return the names whose emptiness the result depends on."""
         names = dict.fromkeys(_CASE.findall(self._text))
         found = [
             name
@@ -155,7 +161,7 @@ class _Reading:
         return found
 
     def _chosen(self, cases: list[str], found: list[tuple[frozenset[str], Value]]) -> Value:
-        """The value of each case, chosen by expressions; those that are the same anyway are one."""
+        """Join the values of all cases by conditions, unless one expression is right for all."""
         full = found[0][1]
         for empty, value in found[1:]:
             if self._emptied(full, empty) != self._emptied(value, empty):
@@ -163,7 +169,7 @@ class _Reading:
         return full
 
     def _emptied(self, value: Value, empty: frozenset[str]) -> Value:
-        """The value without what is empty."""
+        """Return the value without the expressions that are empty."""
         gone = {piece for name in empty for piece in self._variables[name].value}
         return joined(piece for piece in value if piece not in gone)
 
@@ -190,6 +196,7 @@ class _Reading:
             raise problems.bad_word(self._text, str(error), self._span) from None
 
     def lookup(self, name: str, empty: frozenset[str]) -> str | None:
+        """Return the value of a name, with stand-ins for expressions; None if it is unset."""
         variable = self._variables.get(name)
         if variable is None:
             return self._nobody_sets(name)
@@ -228,7 +235,7 @@ class _Reading:
 
     def _decoded(self, text: str) -> Value:
         for made, part in self._parts.items():
-            # In single quotes, or behind what makes the `$` a plain one.
+            # The part was in single quotes, or its `$` was escaped, so it is no reference: restore its text.
             text = text.replace(made, part)
         return joined(self._piece(char) for char in text)
 
@@ -239,7 +246,7 @@ class _Reading:
     # Parts
 
     def _with_methods(self, text: str) -> str:
-        """The text with names of their own for parts of expressions."""
+        """Replace operators on expressions by names of new variables, whose values are method calls."""
         text = _PART.sub(self._method, text)
         for found in _ANY_PART.finditer(text):
             operand = text[found.end() : text.find("}", found.end())]
@@ -274,7 +281,7 @@ class _Reading:
 
 
 class _Environment(dict[str, str]):
-    """Answers a reader's questions for names."""
+    """Looks up names for a reader."""
 
     def __init__(self, reading: _Reading, empty: frozenset[str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Extensions of the Dockerfile language that a file opts into: UNSET and `ENV --file`. An INCLUDE is gone already."""
+"""Converts extensions of the Dockerfile syntax: UNSET and `ENV --file`. INCLUDE has been replaced before."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def unset(stage: Stage, instruction: UnsetInstruction) -> None:
-    """The language takes nothing back. Raises `SourceError`."""
+    """Refuse an UNSET, which the language has no form for. Raises SourceError."""
     help = f"leave the {instruction.kind} out where it is declared"
     raise problems.not_expressible(f"UNSET {instruction.kind}", instruction.span, help)
 
 
 def env_file(stage: Stage, instruction: EnvFileInstruction) -> None:
-    """Raises `SourceError`."""
+    """Refuse an ENV --file. Raises SourceError."""
     help = "write the variables of the file out with ENV"
     raise problems.not_expressible(f"ENV --file={instruction.path}", instruction.span, help)

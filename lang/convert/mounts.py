@@ -1,4 +1,4 @@
-"""`--mount` of RUN as run options."""
+"""Converts `--mount` of RUN to run options."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ _DEFAULT_MODE: Final = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
 
 
 def mount_options(stage: Stage, mount: RunMount) -> list[str]:
-    """The options that give a command what a mount does. Raises `SourceError`."""
+    """Return the run options for a mount. Raises SourceError."""
     codes = _Codes(stage, mount)
     found = read_options(mount, codes.stand_in)
     return _KINDS[found.type](stage, mount, found, codes)
 
 
 class _Codes:
-    """Values of a mount that are expressions: characters without meaning while the options are read."""
+    """Values of a mount that are expressions. Characters of a private plane stand for them while the options
+    are read."""
 
     def __init__(self, stage: Stage, mount: RunMount) -> None:
         self._stage = stage
@@ -37,7 +38,7 @@ class _Codes:
         self._pieces: list[Piece] = []
 
     def stand_in(self, text: str) -> str:
-        """A value as a text."""
+        """Return an expanded value, with stand-ins for expressions."""
         out = ""
         for piece in self._stage.value(text, self._mount.span, lenient=True):
             if not isinstance(piece, str):
@@ -47,7 +48,7 @@ class _Codes:
         return out
 
     def value(self, text: str) -> Value:
-        """The value of a text that may hold such characters."""
+        """Return the value of a text that may contain stand-ins."""
         return joined(
             self._pieces[ord(char) - _FIRST] if ord(char) >= _FIRST and self._pieces else char
             for char in text
@@ -57,7 +58,7 @@ class _Codes:
         return written(self.value(text))
 
     def target(self, text: str) -> str:
-        """A mount point. Raises `SourceError`."""
+        """Return a mount point. Raises SourceError."""
         found = self._stage.at(self.value(text or "."))
         if found is None:
             help = "write an absolute path, or set WORKDIR above"
@@ -69,7 +70,7 @@ class _Codes:
 
 
 def state_of(stage: Stage, name: str) -> str:
-    """What `from` names, as an expression: a target, or an image. Raises `SourceError`."""
+    """Return the target or the image that `from` names, as an expression. Raises SourceError."""
     found = stage.shared.stages.get(name.lower())
     if found is not None:
         return found.name
@@ -81,7 +82,7 @@ def _call(name: str, *arguments: str) -> str:
 
 
 def _owner(options: MountOptions) -> list[str]:
-    """What says who owns the mount, and its mode where that isn't the default one."""
+    """Return the options for the mount's owner, and its mode if that isn't the default."""
     out = [f"{key}={value}" for key in ("uid", "gid") if (value := getattr(options, key)) is not None]
     if options.mode is not None and options.mode != _DEFAULT_MODE[options.type]:
         out.append(f"mode=0o{options.mode:o}")
@@ -146,7 +147,7 @@ def _size(size: int) -> str:
 
 
 def _secret(stage: Stage, mount: RunMount, options: MountOptions, codes: _Codes) -> list[str]:
-    """A file, a variable, or both, which are two options then."""
+    """Return a secret as a file, a variable, or both, which are two options."""
     id = options.source or options.id or posixpath.basename(options.target.rstrip("/"))
     shared = ["" if options.required else "optional=true", *_owner(options)]
     out = []

@@ -1,4 +1,4 @@
-"""Names of stages as names of targets."""
+"""Makes names of targets from names of stages."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _RESERVED: Final = HARD_KEYWORDS | VALUES.keys()
 
 
 class Names:
-    """Names that are taken. Each new one is told apart from them by a number at its end."""
+    """Names in use. A new one gets a number at its end if it is taken."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def take(self, name: str) -> None:
-        """Keep a name that is what it is."""
+        """Reserve a name that can't change."""
         self._taken.add(name)
 
     def target(self, stage: str, number: int, *, last: bool) -> str:
-        """The name of the target for a stage, which may have none."""
+        """Return the name of the target for a stage, which may have no name."""
         wanted = stage or ("image" if last else f"stage_{number}")
         wanted = re.sub(r"[^A-Za-z0-9_]", "_", wanted).lstrip("_") or f"stage_{number}"
         if wanted[0].isdigit():
@@ -33,6 +33,7 @@ class Names:
         return self.new(wanted)
 
     def new(self, wanted: str) -> str:
+        """Reserve and return the name, or one with a number."""
         name, number = wanted, 2
         while name in self._taken or name in _RESERVED:
             name, number = f"{wanted}_{number}", number + 1
@@ -41,5 +42,5 @@ class Names:
 
 
 def is_param(name: str) -> bool:
-    """Whether an argument can be a param of the same name."""
+    """True if an argument can be a param of the same name."""
     return IDENTIFIER.fullmatch(name) is not None and name not in _RESERVED

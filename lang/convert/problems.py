@@ -1,4 +1,4 @@
-"""What can't be converted, one constructor for each message."""
+"""Errors for what can't be converted, one constructor for each message."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def unknown_stage(name: str, span: Span) -> SourceError:
 
 
 def other_frontend(reference: str) -> SourceError:
-    """A file for a frontend that isn't the Dockerfile's."""
+    """The file is for a frontend other than the Dockerfile's."""
     return SourceError(
         Diagnostic(
             f"a file for the frontend {reference} can't be converted",
@@ -67,5 +67,5 @@ def other_frontend(reference: str) -> SourceError:
 
 
 def differs(text: str, span: Span) -> Diagnostic:
-    """What means something else after the conversion."""
+    """A change of meaning."""
     return Diagnostic(text, labels=[Label(span)], level="differs")

@@ -1,4 +1,4 @@
-"""RUN: a command as `run` or `exec`, its flags as run options."""
+"""Converts RUN: a command to `run` or `exec`, its flags to run options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run_command(stage: Stage, instruction: RunInstruction) -> None:
-    """Raises `SourceError`."""
+    """Convert a RUN. Raises SourceError."""
     options = [option for mount in instruction.mounts for option in mount_options(stage, mount)]
     if instruction.network in ("none", "host"):
         options.append(f"network({string(instruction.network)})")
@@ -55,6 +55,6 @@ def _lines(stage: Stage, instruction: RunInstruction) -> list[str]:
 
 
 def _script(stage: Stage, script: str) -> list[str]:
-    """A script of several lines; newlines at its end mean nothing to a shell."""
+    """Return the rows for a script of several lines. A shell ignores newlines at its end."""
     lines = run(script.rstrip("\n"), stage.shell)
     return run(script, stage.shell) if lines[0].startswith("exec ") else lines

@@ -1,7 +1,8 @@
-r"""Scripts of RUN as `run` statements.
+r"""Converts scripts of RUN to `run` statements.
 
-A Dockerfile's shell is `/bin/sh -c`, the language's `/bin/sh -e -c`: a script that this makes a difference to starts
-with `set +e`. Where line ends that a Dockerfile takes away can be kept behind a `\`, they are.
+A Dockerfile's shell is `/bin/sh -c`, the language's `/bin/sh -e -c`: a script for which this makes a
+difference gets `set +e` as its first line. Line ends that a Dockerfile removes are kept after a `\` where
+possible.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _POSIX: Final = frozenset(("sh", "ash", "bash", "dash", "ksh", "zsh"))
 _SETS_E: Final = re.compile(
     r"\s*set (?:-[a-zA-Z]*e[a-zA-Z]*|-o errexit)[ \t]*(?:[;\n]|\Z|&&(?:[^&|]|&&|\|\|)*+\Z)"
 )
-"""At the beginning, in the shell itself: what `&&` joins it to must not be a part of a pipeline or run aside."""
+"""Matches a script that sets `-e` first and in the shell itself: not in a pipeline or a background
+command."""
 _ARITHMETIC: Final = re.compile(r"\$\(\([^()]*\)\)")
 _ONE_COMMAND: Final = re.compile(r"\$\((?:[^()`;&\n]|&&)*\)")
 _QUOTED: Final = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\`$]|\$(?!\())*\"", re.DOTALL)
@@ -32,8 +34,11 @@ _SOURCES: Final = re.compile(r"(?:^|[|&]\s*)\.\s")
 
 
 def run(script: str, shell: Sequence[str], breaks: Sequence[int] = ()) -> list[str]:
-    """The rows of a statement that gives a script to the shell, `DEFAULT_SHELL` if the Dockerfile names none.
-    `breaks` are places in it where the Dockerfile's line went on."""
+    """Return the rows of a statement that passes a script to the shell.
+
+    `shell` is `DEFAULT_SHELL` if the Dockerfile sets none. `breaks` are offsets at which the Dockerfile's
+    line was continued.
+    """
     ours = tuple(shell) == DEFAULT_SHELL
     text = _with_breaks(script, breaks) if shell and _is_posix(shell[0]) else script
     if ours and not is_unaffected(script):
@@ -45,20 +50,21 @@ def run(script: str, shell: Sequence[str], breaks: Sequence[int] = ()) -> list[s
 
 
 def executed(script: str) -> list[str] | None:
-    """The rows of a statement that executes a script which says by what it is run; None where that can't be told from
-    anything else."""
+    """Return the rows of a statement for a script with a `#!` line; None if a block can't hold it."""
     rows = _rows(script.rstrip("\n"))
     return None if rows is None else ["run:", *(MARGIN + row if row else "" for row in rows)]
 
 
 def block(text: str) -> list[str] | None:
-    """Raw text that ends with a newline as the rows of a block; None where a block can't hold it."""
+    """Return raw text that ends with a newline as the rows of a block; None if a block can't hold it."""
     return _rows(text[:-1], escaped=True) if text.endswith("\n") else None
 
 
 def is_unaffected(script: str) -> bool:
-    """Whether a script is the same to a shell that ends at an error (`-e`): a list of commands joined by `&&` and
-    `||`, or one that sets that itself. False if in doubt."""
+    """True if `-e` makes no difference to a script. False if in doubt.
+
+    That is so for a list of commands joined by `&&` and `||`, and for a script that sets `-e` itself.
+    """
     text = script.replace("\\\n", "")
     text = _ARITHMETIC.sub("Q", text)
     text = _ONE_COMMAND.sub("Q", text)
@@ -71,8 +77,8 @@ def is_unaffected(script: str) -> bool:
 
 
 def line_breaks(script: str, rows: Sequence[str], escape: str) -> list[int]:
-    """Where in a script, joined of the rows of its instruction, each row but the first begins; none if the rows don't
-    make the script."""
+    """Return the offset in a script of each row of its instruction but the first; none if the rows don't make
+    the script."""
     joined, ends = "", []
     for row in rows:
         if joined and (not row.strip() or row.lstrip().startswith("#")):
@@ -92,7 +98,7 @@ def _is_posix(program: str) -> bool:
 
 
 def _with_breaks(script: str, breaks: Sequence[int]) -> str:
-    """The script with escaped line ends at `breaks`, if a shell drops them at all of these."""
+    """Return the script with escaped line ends at `breaks`, if a shell ignores all of them."""
     if not breaks or not _droppable(script, set(breaks)):
         return script
     out, last = "", 0
@@ -104,7 +110,7 @@ def _with_breaks(script: str, breaks: Sequence[int]) -> str:
 
 
 def _droppable(script: str, breaks: set[int]) -> bool:
-    """Whether each place is neither in single quotes nor behind anything that makes that hard to tell."""
+    """True if a shell drops an escaped line end at each place. False if in doubt."""
     quote = ""
     place, last = 0, max(breaks)
     while place <= last:
@@ -130,8 +136,8 @@ def _droppable(script: str, breaks: set[int]) -> bool:
 
 
 def _rows(text: str, *, escaped: bool = False) -> list[str] | None:
-    """The rows of raw text; None where its indentation, ends of rows or characters would not stay. `escaped` text is
-    raw already."""
+    """Return the rows of raw text; None if its indentation, line ends or characters would change. `escaped`
+    text is raw already."""
     source = text if escaped else raw(literal(text))
     if source is None or not text or text.endswith("\\"):
         return None

@@ -1,4 +1,5 @@
-"""A stage while it is converted: what its instructions have come to, and the statements of its target."""
+"""A stage during its conversion: the state after its instructions so far, and the statements of its
+target."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Row:
-    """A statement: its `lines`. `options` are those of the arguments in force, if it is a command."""
+    """A statement: its `lines`. For a command, `options` are those that set the arguments in force."""
 
     lines: tuple[str, ...]
     options: tuple[str, ...] | None = None
@@ -33,8 +34,11 @@ class Row:
 
 @define(eq=False)
 class Shared:
-    """What the stages of a file share. `globals` are arguments of global scope, `stages` those that are done by the
-    names they are asked for, `targets` all of them in order."""
+    """The state that all stages of a file share.
+
+    `globals` are arguments of global scope, `stages` the finished stages by name, `targets` all stages in
+    order.
+    """
 
     dockerfile: Dockerfile
     surroundings: Surroundings
@@ -49,11 +53,14 @@ class Shared:
 
 @define(eq=False)
 class Stage:
-    """`variables` are what words expand, `shell` what runs scripts. `whole`: the environment of the base image is
-    known. `user` and `cwd` are those in force, None where the base image decides. `owners`: files may belong to
-    others than root. `directories` are paths known to be such. `triggers` are those that the image would have,
-    `base_triggers` what the base has left. `helpers` are the rows of targets that this one takes files from.
-    `comments` and `remarks` are for the next statement."""
+    """A stage.
+
+    `variables` are expanded in words, `shell` runs scripts. `whole`: the environment of the base image is
+    known. `user` and `cwd` are those in force, None if the base image decides. `owners`: files may belong to
+    others than root. `directories` are paths known to be directories. `triggers` are those that the image
+    would have, `base_triggers` those of the base. `helpers` are the rows of targets that this one takes files
+    from. `comments` and `remarks` are for the next statement.
+    """
 
     shared: Shared
     name: str
@@ -76,21 +83,25 @@ class Stage:
     def value(
         self, text: str, span: Span, *, native: bool = False, lenient: bool = False, body: bool = False
     ) -> Value:
-        """A word or a body expanded; `native` where the language expands `$NAME` itself, `lenient` where nothing much
-        depends on a name that the base image may set. Raises `SourceError`."""
+        """Expand a word or the `body` of a heredoc. Raises SourceError.
+
+        `native`: the language expands `$NAME` itself. `lenient`: a name that the base image may set doesn't
+        matter much.
+        """
         unknown = Unknown(self.whole, native, lambda text: self.differs(text, span), lenient)
         return self.shared.words.expand(text, self.variables, unknown, span, body=body)
 
     def values(self, text: str, span: Span) -> list[Value]:
+        """Expand a word and split it at white space. Raises SourceError."""
         unknown = Unknown(self.whole, False, lambda text: self.differs(text, span))
         return self.shared.words.split(text, self.variables, unknown, span)
 
     def code(self, text: str, span: Span) -> str:
-        """A word as an expression of the language."""
+        """Return a word as an expression of the language."""
         return written(self.value(text, span))
 
     def text(self, text: str, span: Span, what: str) -> str:
-        """A word that has to be known. Raises `SourceError`."""
+        """Return the text of a word, which has to be known. Raises SourceError."""
         found = known(self.value(text, span))
         if found is None:
             raise problems.not_expressible(f"{what} by an argument", span, "write it out")
@@ -99,18 +110,18 @@ class Stage:
     # Statements
 
     def differs(self, text: str, span: Span) -> None:
-        """Say at the next statement that it means something else."""
+        """Remark at the next statement that it changes the meaning."""
         remark = f"# differs: {text}"
         if remark not in self.remarks:
             self.remarks.append(remark)
             self.shared.differences.append(problems.differs(text, span))
 
     def add(self, *lines: str) -> None:
-        """A statement that is no command."""
+        """Add a statement that is no command."""
         self.rows.append(Row(self._remarked(lines)))
 
     def command(self, lines: Sequence[str], options: Sequence[str] = ()) -> None:
-        """A command with its own options, in the environment that arguments make."""
+        """Add a command with its own options, in the environment that arguments make."""
         if options:
             lines = [f"with {', '.join(options)}:", *(MARGIN + line if line else "" for line in lines)]
         self.rows.append(Row(self._remarked(lines), self._arguments()))
@@ -121,7 +132,8 @@ class Stage:
         return remarked
 
     def _arguments(self) -> tuple[str, ...]:
-        """Options that give commands the arguments in force. One that has no value isn't set."""
+        """Return options that pass the arguments in force to commands. An argument without a value isn't
+        set."""
         set_, maybe = [], []
         for name, variable in self.variables.items():
             if variable.image:
@@ -138,7 +150,7 @@ class Stage:
         self.variables[name] = variable
 
     def body(self) -> list[str]:
-        """The rows of the body, commands with the same arguments in one block."""
+        """Return the rows of the body, commands with the same arguments in one block."""
         out: list[str] = []
         place = 0
         while place < len(self.rows):
@@ -155,7 +167,7 @@ class Stage:
         return [*out, *self.comments, *self.remarks]
 
     def _block_end(self, start: int) -> int:
-        """Behind the last command of a run of rows whose commands have the same options as the first."""
+        """Return the end of a run of rows whose commands have the same options as the first."""
         options, end = self.rows[start].options, start + 1
         for place in range(start + 1, len(self.rows)):
             found = self.rows[place].options
@@ -166,7 +178,10 @@ class Stage:
         return end
 
     def at(self, path: Value) -> Value | None:
-        """A path taken from the working directory; None where that isn't known, or is a variable of the language."""
+        """Return a path relative to the working directory as an absolute one.
+
+        None if the working directory isn't known, or is a variable of the language.
+        """
         first = path[0] if path else ""
         if isinstance(first, str) and first.startswith("/"):
             return path
@@ -180,4 +195,5 @@ class Stage:
         return joined((*self.cwd, "/", *rest)) if below or text is None else self.cwd
 
     def enters(self, path: str) -> None:
+        """Note that a path is a directory."""
         self.directories |= {path.rstrip("/") or "/"}

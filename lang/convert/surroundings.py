@@ -1,4 +1,5 @@
-"""What a conversion asks about the world around a Dockerfile; whoever starts it knows, or says that it doesn't."""
+"""The interface by which a conversion asks about the world around a Dockerfile. An answer may be "not
+known"."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ LINK = "link"
 
 @frozen
 class Repository:
-    """What an ADD takes of a git repository. `checksum` is the commit it must be, or how that begins."""
+    """A git repository as an ADD uses it. `checksum` is the commit that is required, or a prefix of it."""
 
     url: str
     ref: str = ""
@@ -30,7 +31,7 @@ class Repository:
 
 @frozen
 class BaseImage:
-    """What counts of an image's config."""
+    """The parts of an image's config that matter for a conversion."""
 
     environment: Mapping[str, str] = field(factory=dict)
     shell: tuple[str, ...] = ()
@@ -43,29 +44,30 @@ class Surroundings(Protocol):
     """The context, addresses and images."""
 
     def kind(self, path: str) -> str | None:
-        """Whether a path of the context is a FILE (an ARCHIVE), a DIRECTORY or a LINK; None: not known."""
+        """Return FILE, ARCHIVE, DIRECTORY or LINK for a path of the context; None if not known."""
         ...
 
     def matches(self, pattern: str) -> tuple[str, ...] | None:
-        """The paths of the context that match, in order; None: not known."""
+        """Return the paths of the context that match, in order; None if not known."""
         ...
 
     def repository(self, address: str) -> Repository | None:
-        """The git repository at an address; None for another address. Raises `UserError` for a bad one."""
+        """Return the git repository at an address; None for another address. Raises UserError for a bad
+        one."""
         ...
 
     def download_name(self, url: str) -> str:
-        """What the file at an HTTP address is called."""
+        """Return the name of the file at an HTTP address."""
         ...
 
     def base(self, reference: str, platform: str) -> BaseImage | None:
-        """An image that a stage starts from; None: not known. `platform` "" is the build's own."""
+        """Return an image that a stage is built on; None if not known. `platform` "" is the build's own."""
         ...
 
     def ignored(self) -> tuple[str, ...]:
-        """Patterns of an ignore file that is this Dockerfile's alone."""
+        """Return the patterns of an ignore file that is for this Dockerfile alone."""
         ...
 
     def has_another_ignore_file(self) -> bool:
-        """Whether the context has one too, which doesn't count for this Dockerfile."""
+        """True if the context also has an ignore file that doesn't apply to this Dockerfile."""
         ...

@@ -1,9 +1,9 @@
-"""A Python build module as a file of the language: unrolled, with the values that it has for the params given.
+"""Converts a Python build module to a file of the language: unrolled, with the values for the params passed.
 
-1. What was recorded of the module are its bodies: of each instance and call, for each platform that was wanted.
-2. Bodies that are the same are written once; where they differ, what differs stands in branches by the values of the
-   axes and the platform.
-3. Each call of a state function with its own arguments is a function of its own without parameters.
+1. The recording has the module's bodies: of each instance and call, for each platform that was built. 2.
+Equal bodies are written once; where bodies differ, the differences are in branches by the values of the axes
+and the platform. 3. Each call of a state function with its own arguments becomes a function of its own
+without parameters.
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.expand.values import Value
 
 Case = tuple[str, list[str]]
-"""A condition, and the rows of the statements where it holds, each statement's joined by newlines."""
+"""A condition, and the rows of the statements if it holds; each statement's rows are joined by newlines."""
 
 
 def unrolled(expansion: Expansion) -> str:
-    """The text of a module all of whose targets have been expanded."""
+    """Return the text of a module all of whose targets have been expanded."""
     return format_source("build.pybuild", _Unrolling(expansion).text().encode())
 
 
 class _Unrolling:
+    """The conversion of one module."""
+
     def __init__(self, expansion: Expansion) -> None:
         self._recording = expansion.recording
         self._bodies: dict[tree.Decl, list[Written]] = {}
@@ -55,7 +57,7 @@ class _Unrolling:
         return "\n\n".join("\n".join(block) for block in (self._head(), *blocks)) + "\n"
 
     def _head(self) -> list[str]:
-        """The header, and what the text doesn't say as the module does."""
+        """Return the header, and remarks on what the text doesn't say as the module does."""
         rows = ["# syntax=pybuild:1", ""]
         for name, value in self._recording.params.items():
             shown = quoted(value) if isinstance(value, str) else as_text(value)
@@ -84,7 +86,7 @@ class _Unrolling:
         return list(_branches(cases))
 
     def _functions(self, decl: tree.Def) -> Iterator[list[str]]:
-        """A state function: one for each call of it."""
+        """Yield the functions for a state function, one for each call."""
         parameter = decl.parameters[0].name.name
         calls: dict[str, list[Written]] = {}
         for one in self._bodies.get(decl, ()):
@@ -94,7 +96,7 @@ class _Unrolling:
             yield [*writing.doc(decl.doc), head, *_branches(self._by_platform(bodies))]
 
     def _by_platform(self, bodies: Sequence[Written]) -> list[Case]:
-        """One case if a body is the same on all platforms."""
+        """Return a case for each platform, or a single one if the body is the same on all."""
         cases = [(one.platform, self._rows(one.statements)) for one in bodies]
         if all(rows == cases[0][1] for _, rows in cases):
             return [("", cases[0][1])]
@@ -105,7 +107,7 @@ class _Unrolling:
         return ["\n".join(writing.statement(self._renamed(one))) for one in body]
 
     def _renamed(self, node: Any) -> Any:
-        """The node with calls of state functions as those of the functions that stand for them."""
+        """Return the node with calls of state functions replaced by calls of the functions for them."""
         if isinstance(node, tuple):
             return tuple(map(self._renamed, node))
         if not isinstance(node, tree.Node):
@@ -124,7 +126,7 @@ class _Unrolling:
 
 
 def numbered(name: str, number: str) -> str:
-    """The function of a call of a state function."""
+    """Return the name of the function for a call of a state function."""
     return writing.name(name if number == "0" else f"{name}_{int(number) + 1}")
 
 
@@ -139,7 +141,7 @@ def _literal(value: Value) -> str:
 
 
 def _branches(cases: Sequence[Case]) -> list[str]:
-    """The statements of a body: those that all cases begin and end with, and between them what differs."""
+    """Return the statements of a body: a common beginning and end of all cases, and branches between them."""
     if not cases:
         return [f"{writing.STEP}from scratch"]
     bodies = [rows for _, rows in cases]
@@ -157,7 +159,7 @@ def _common(bodies: Sequence[list[str]]) -> list[str]:
 
 
 def _middle(conditions: Sequence[str], middles: Sequence[list[str]]) -> Iterator[str]:
-    """Branches for what differs; the same statements under several conditions stand in one."""
+    """Yield branches for the differences; equal statements for several conditions share one branch."""
     together: dict[tuple[str, ...], list[str]] = {}
     for condition, rows in zip(conditions, middles, strict=True):
         together.setdefault(tuple(rows), []).append(condition)

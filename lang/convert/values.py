@@ -1,7 +1,7 @@
-"""Texts of a Dockerfile whose parts are known, or are expressions of the language; and how both are written.
+"""Values of a Dockerfile that consist of known text and expressions of the language, and their written form.
 
-A value is a sequence of pieces: literal text, an expression that is inserted (`${{ }}`), or a variable of the image
-environment that the language expands itself (`$NAME`, in `env` and `workdir` only).
+A value is a sequence of pieces: literal text, an expression that is inserted (`${{ }}`), or a variable of the
+image environment that the language expands itself (`$NAME`, in `env` and `workdir` only).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ESCAPES: Final = {"\n": "\\n", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 @frozen
 class Inserted:
-    """An expression of type `str`. `empty`: it may come to nothing; `local`: it means something in bodies only."""
+    """An expression of type `str`. `empty`: it may be empty; `local`: it is valid in bodies only."""
 
     code: str
     empty: bool = True
@@ -43,7 +43,7 @@ Value = tuple[Piece, ...]
 
 
 def joined(pieces: Iterable[Piece]) -> Value:
-    """The value with no empty text in it and no two texts beside each other."""
+    """Return the value with empty texts removed and adjacent texts joined."""
     out: list[Piece] = []
     for piece in pieces:
         if piece == "":
@@ -60,23 +60,24 @@ def literal(text: str) -> Value:
 
 
 def known(value: Value) -> str | None:
-    """The text of a value that is known; None if it depends on anything."""
+    """Return the text of a value; None if it depends on anything."""
     if not value:
         return ""
     return value[0] if len(value) == 1 and isinstance(value[0], str) else None
 
 
 def may_be_empty(value: Value) -> bool:
+    """True if the value can be an empty text."""
     return all(isinstance(piece, Inserted) and piece.empty for piece in value)
 
 
 def is_local(value: Value) -> bool:
-    """Whether it means something in bodies only."""
+    """True if it is valid in bodies only."""
     return any(isinstance(piece, Native) or (isinstance(piece, Inserted) and piece.local) for piece in value)
 
 
 def written(value: Value) -> str:
-    """The value as an expression of the language."""
+    """Return the value as an expression of the language."""
     if not value:
         return _EMPTY
     if len(value) == 1 and isinstance(value[0], Inserted):
@@ -85,7 +86,7 @@ def written(value: Value) -> str:
 
 
 def quoted(value: Value) -> str:
-    """The value as a string of the language."""
+    """Return the value as a string of the language."""
     out = []
     for place, piece in enumerate(value):
         if isinstance(piece, str):
@@ -101,12 +102,12 @@ def quoted(value: Value) -> str:
 
 
 def string(text: str) -> str:
-    """A text as a string of the language."""
+    """Return a text as a string of the language."""
     return written(literal(text))
 
 
 def strings(texts: Iterable[str]) -> str:
-    """The words of a command as a list of the language, where `$NAME` is the program's."""
+    """Return the words of a command as a list of the language, in which `$NAME` is left to the program."""
     return "[" + ", ".join(map(_word, texts)) + "]"
 
 
@@ -115,18 +116,18 @@ def _word(text: str) -> str:
 
 
 def operand(code: str) -> str:
-    """An expression where a choice needs parentheses."""
+    """Return an expression with the parentheses that an `if … else` around it needs."""
     return f"({code})" if _CHOICE.search(code) else code
 
 
 def condition(value: Value, operator: str = "!=") -> str:
-    """An expression that says whether a value, which consists of insertions, is not (`==`: is) empty."""
+    """Return an expression that is true if a value made of insertions is not empty (for `==`: is empty)."""
     codes = [operand(piece.code) for piece in value if isinstance(piece, Inserted)]
     return f'{" + ".join(codes)} {operator} ""'
 
 
 def raw(value: Value) -> str | None:
-    """The value as raw text; None where that can't hold it."""
+    """Return the value as raw text; None if that can't hold it."""
     out = ""
     for piece in value:
         if isinstance(piece, Native):

@@ -1,8 +1,8 @@
-"""Trees that no text stands behind, as text of the language: valid, and for the formatter to lay out.
+"""Writes syntax trees without a source text as text of the language: valid, and for the formatter to lay out.
 
     text = format_source("", write(decls))
 
-What is written is what build modules record: values written out, names, calls; no comprehensions, no operators.
+It covers the nodes that build modules record: literal values, names, calls; no comprehensions, no operators.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STEP: Final = "    "
 
 
 def name(text: str) -> str:
-    """A name, with `_` behind it where it is a keyword."""
+    """Return a name, with a `_` after it if it is a keyword."""
     return f"{text}_" if text in HARD_KEYWORDS else text
 
 
@@ -53,7 +53,7 @@ def _text(part: tree.Text) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text inside double quotes, in which nothing means anything."""
+    """Escape a text for double quotes, so that nothing in it has a meaning."""
     return "".join(_ESCAPES.get(char) or _visible(char) for char in text)
 
 
@@ -83,7 +83,7 @@ def _select(node: tree.Select) -> str:
 
 
 def arguments(given: Iterable[tree.Argument], *, modes: bool = False) -> str:
-    """`modes`: numbers under the name `mode` are octal."""
+    """Write arguments. With `modes`, numbers named `mode` are octal."""
     return ", ".join(
         expression(one.value) if one.name is None else f"{one.name.name}={_given(one, modes)}"
         for one in given
@@ -116,7 +116,7 @@ _EXPRESSIONS: Final[dict[type[tree.Expr], Callable[[Any], str]]] = {
 
 
 def statements(body: Iterable[tree.Stmt], depth: int = 1) -> list[str]:
-    """The rows of a body, `depth` steps to the right."""
+    """Return the rows of a body, indented by `depth` steps."""
     return [row for one in body for row in statement(one, depth)]
 
 
@@ -223,7 +223,7 @@ def use(node: tree.Use) -> str:
 
 
 def doc(text: str) -> list[str]:
-    """Comment lines above a declaration."""
+    """Return a doc as comment lines above a declaration."""
     return [f"# {row}".rstrip() for row in text.split("\n")] if text else []
 
 

@@ -1,7 +1,8 @@
-"""How the text behind an instruction's name is cut into flags and words.
+"""Splits the text after an instruction's name into flags and words.
 
-Words keep their quotes and escapes: those are read when variables are expanded. Each word knows its offsets
-in the logical line. The rules are those of BuildKit's `parser/line_parsers.go` and `parser/split_command.go`.
+Words keep their quotes and escapes, which are resolved when variables are expanded. Each word knows its
+offsets in the logical line. The rules are those of BuildKit's `parser/line_parsers.go` and
+`parser/split_command.go`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Word(NamedTuple):
     end: int
 
     def strip(self) -> Word:
-        """The word without white space at its ends."""
+        """Return the word without white space at its ends."""
         start = self.start + len(self.text) - len(self.text.lstrip(SPACES))
         text = self.text.strip(SPACES)
         return Word(text, start, start + len(text))
@@ -35,7 +36,7 @@ class NotStrings(Exception):
 
 
 def split_once(word: Word) -> tuple[Word, Word | None]:
-    """What stands before the first run of separators, and what after it (None when there is none)."""
+    """Return the text before the first run of separators and the text after it, None without separators."""
     text = word.text
     cut = next((index for index, char in enumerate(text) if char in SEPARATORS), None)
     if cut is None:
@@ -45,7 +46,7 @@ def split_once(word: Word) -> tuple[Word, Word | None]:
 
 
 def split_plain(rest: Word) -> list[Word]:
-    """Words between separators; quotes mean nothing."""
+    """Split a text at separators; quotes mean nothing."""
     if not rest.text:
         return []
     words: list[Word] = []
@@ -57,7 +58,7 @@ def split_plain(rest: Word) -> list[Word]:
 
 
 def split_quoted(rest: Word, escape: str) -> list[Word]:
-    """Words between white space, where quotes and the escape character hide it."""
+    """Split a text at white space, except where quotes or the escape character protect it."""
     words: list[Word] = []
     end = len(rest.text)
     position = 0
@@ -73,7 +74,7 @@ def split_quoted(rest: Word, escape: str) -> list[Word]:
 
 
 def _quoted_word(text: str, position: int, escape: str) -> tuple[str, int, bool]:
-    """The word at `position`, where it ends, and whether a quote was seen in it."""
+    """Return the word at `position`, its end, and whether it has a quote in it."""
     out: list[str] = []
     quote = ""
     quoted = False
@@ -97,7 +98,7 @@ def _quoted_word(text: str, position: int, escape: str) -> tuple[str, int, bool]
 
 
 def take_flags(rest: Word, escape: str) -> tuple[list[Word], Word]:
-    """The leading `--flag` words, quotes and escapes resolved, and what follows them.
+    """Return the leading `--flag` words, quotes and escapes resolved, and the text after them.
 
     A bare `--` ends the flags and is dropped.
     """
@@ -141,7 +142,7 @@ def _flag_word(text: str, position: int, escape: str) -> tuple[str, int]:
 
 
 def json_words(rest: Word) -> list[Word] | None:
-    """The strings of a JSON array, None if `rest` isn't one. Raises NotStrings.
+    """Return the strings of a JSON array, None if `rest` isn't one. Raises NotStrings.
 
     Every word spans the whole array.
     """
@@ -158,7 +159,7 @@ def json_words(rest: Word) -> list[Word] | None:
 
 
 def pairs(words: list[Word]) -> Iterator[tuple[Word, Word, Word | None]]:
-    """Each word with the part before its first `=` and the part after it (None when it has no `=`)."""
+    """Yield each word with the part before its first `=` and the part after it (None if it has no `=`)."""
     for word in words:
         key, equals, value = word.text.partition("=")
         if equals:

@@ -14,7 +14,7 @@ NAMES = frozenset({"check", "escape", "syntax"})
 
 
 class Directive:
-    """One directive; `start` and `end` are the columns of its value, from 0, the end exclusive."""
+    """A directive; `start` and `end` are the columns of its value, from 0, the end exclusive."""
 
     __slots__ = ("end", "name", "start", "value")
 
@@ -26,7 +26,7 @@ class Directive:
 
 
 def read_directive(line: str, comment: str = "#") -> Directive | None:
-    """The directive that `line` (without its end) holds, None if it holds none. `comment` opens the line."""
+    """Return the directive on `line` (without its end), None if it holds none. `comment` opens the line."""
     if not line.startswith(comment):
         return None
     body = line[len(comment) :].lstrip(SPACES)
@@ -39,7 +39,7 @@ def read_directive(line: str, comment: str = "#") -> Directive | None:
     value = after.strip(BLANKS)
     start = len(line) - len(after.lstrip(BLANKS))
     if not value:
-        # A value has at least one character: of nothing but blanks, the last is the value.
+        # A value has at least one character: if it is only blanks, the last of them is the value.
         value, start = after[-1:], len(line) - 1
     if not value:
         return None
@@ -47,10 +47,10 @@ def read_directive(line: str, comment: str = "#") -> Directive | None:
 
 
 def find_directive(source: Source, name: str) -> tuple[str, Span] | None:
-    """The value of the directive called `name` and its place, None without one.
+    """Return the value of the directive called `name` and its place, None without one.
 
-    A `#!` line is skipped first; directives start in the first column, and a second one of a name ends them. This
-    is BuildKit's `parser.ParseDirective`, stricter than its parser, which takes blanks before the `#`.
+    A `#!` line is skipped first; directives start in the first column, and a second one of a name ends them.
+    This is BuildKit's `parser.ParseDirective`, stricter than its parser, which takes blanks before the `#`.
     """
     seen: set[str] = set()
     number = 2 if source.text.startswith("#!") else 1

@@ -19,9 +19,10 @@ _LARGEST = 2**63 - 1
 
 
 def parse_duration(text: str) -> int:
-    """`text` in nanoseconds, fractions of one dropped.
+    """Return the duration `text` in nanoseconds, fractions of one dropped.
 
-    Raises ValueError, whose text goes on from the value: it is no duration, or more than 2**63-1 nanoseconds.
+    Raises ValueError if it is no duration, or more than 2**63-1 nanoseconds. The error's text continues a
+    sentence that begins with the value.
     """
     body = text[1:] if text[:1] in ("+", "-") else text
     if body == "0":
@@ -38,7 +39,7 @@ def parse_duration(text: str) -> int:
 
 
 def _part(text: str) -> tuple[int, str]:
-    """The nanoseconds of the leading number and unit, and what follows them."""
+    """Return the nanoseconds of the leading number and unit, and the rest of the text."""
     rest = text.lstrip(_DIGITS)
     whole = text[: len(text) - len(rest)]
     fraction = ""
@@ -52,6 +53,7 @@ def _part(text: str) -> tuple[int, str]:
     unit = _UNITS.get(rest[:end])
     if unit is None:
         raise ValueError(f"has the unknown unit {rest[:end]}" if rest[:end] else "has no unit")
+    # More than 19 digits exceed 2**63 in any unit; Python would refuse to convert thousands of them.
     if len(whole.lstrip("0")) > 19:
         raise ValueError("is too long a time")
     length = int(whole or "0") * unit
@@ -59,7 +61,8 @@ def _part(text: str) -> tuple[int, str]:
 
 
 def _fraction(digits: str, unit: int) -> int:
-    """`0.digits` of `unit`, computed in floating point and from as many digits as the reference does."""
+    """Return `0.digits` of `unit`, computed in floating point and from as many digits as Go's
+    `time.ParseDuration` uses."""
     value = 0
     scale = 1.0
     for digit in digits:

@@ -1,4 +1,4 @@
-"""EXPOSE: port specifications `[ip:][public:]private[/protocol]`, ports perhaps ranges."""
+"""Port specifications of EXPOSE: `[ip:][public:]private[/protocol]`, where a port may be a range."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _PROTOCOLS = ("tcp", "udp", "sctp")
 
 
 class Check(Protocol):
-    """Hears of every specification whose form is right: its text, its protocol as written, and whether it is
+    """Callback for every well-formed specification: its text, its protocol as written, and whether it is
     `mapped` to an address or a port of the host."""
 
     def __call__(self, port: str, protocol: str, *, mapped: bool) -> None: ...
 
 
 def _unheard(port: str, protocol: str, *, mapped: bool) -> None:
-    """Drops what is said of a specification."""
+    """Ignore a specification."""
 
 
 def ports(specifications: Iterable[str], span: Span, check: Check = _unheard) -> list[str]:
-    """`port/protocol` for every port named. Raises `SourceError`."""
+    """Return `port/protocol` for every port named. Raises SourceError."""
     return [port for text in specifications for port in _ports(text, span, check)]
 
 
@@ -62,7 +62,7 @@ def _check_address(address: str, text: str, span: Span) -> None:
 
 
 _KNOWN = {"container port": "containerPort", "host port": "hostPort"}
-"""What BuildKit calls them."""
+"""BuildKit's names for the two ports."""
 
 
 def _range(port: str, what: str, text: str, span: Span) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Extensions of the language that a file opts into with `# syntax=pybuild/dockerfile:1`.
+"""Extensions of the Dockerfile syntax that a file enables with `# syntax=pybuild/dockerfile:1`.
 
     INCLUDE path             the instructions of another file of the main context, in its place
     UNSET VOLUME|EXPOSE|LABEL [name…]
@@ -24,10 +24,10 @@ from pybuild.lang.dockerfile.nodes import Node
 INSTRUCTIONS = ("include", "unset")
 UNSET_KINDS = ("VOLUME", "EXPOSE", "LABEL")
 DEEPEST = 16
-"""Files within files."""
+"""The deepest nesting of INCLUDE."""
 
 ReadFile = Callable[[str], bytes]
-"""A file of the main context by its path. Raises FileNotFoundError."""
+"""Reads a file of the main context by its path. Raises FileNotFoundError."""
 
 NodesOf = Callable[[str, bytes], Sequence[Node]]
 
@@ -41,7 +41,7 @@ class Chain:
 
 
 def parse_unset(node: Node) -> UnsetInstruction:
-    """Raises SourceError."""
+    """Parse an UNSET instruction. Raises SourceError."""
     read_flags(node)
     if not node.words or node.words[0].text.upper() not in UNSET_KINDS:
         raise node.error(
@@ -54,8 +54,8 @@ def parse_unset(node: Node) -> UnsetInstruction:
 
 
 def splice(nodes: Sequence[Node], read: ReadFile, nodes_of: NodesOf, chain: Chain = Chain()) -> list[Node]:
-    """The nodes with those of included files in the place of each INCLUDE. `nodes_of` parses a file, by its path
-    and its bytes.
+    """Replace each INCLUDE with the nodes of the file it names. `nodes_of` parses a file, from its path and
+    bytes.
 
     Raises SourceError for a file that is missing, is no text, or includes itself.
     """

@@ -1,6 +1,6 @@
-"""Comma-separated fields, as the values of RUN's `--mount` and `--device` hold them.
+"""Comma-separated fields, as in the values of RUN's `--mount` and `--device`.
 
-The rules are those of the CSV reader the reference builder uses: a field may stand in double quotes, in which
+The rules are those of Go's CSV reader, which BuildKit uses: a field may stand in double quotes, in which
 commas are text and `""` is a quote; a quote anywhere else is an error.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 
 class BadFields(ValueError):
-    """A text that holds no fields. `column` is the byte at fault, counted from 1; 0 for a text that is empty."""
+    """A text that can't be split into fields. `column` is the byte at fault, counted from 1; 0 for an empty
+    text."""
 
     def __init__(self, problem: str, column: int = 0) -> None:
         super().__init__(f"parse error on line 1, column {column}: {problem}" if column else problem)
@@ -16,7 +17,7 @@ class BadFields(ValueError):
 
 
 def split_fields(text: str) -> list[str]:
-    """The fields of one line. Raises BadFields."""
+    """Return the fields of one line. Raises BadFields."""
     if not text:
         raise BadFields("EOF")
     fields: list[str] = []

@@ -1,15 +1,15 @@
-r"""Quick fixes: what checks find, put right where that is mechanical.
+"""Quick fixes: mechanical corrections of what build checks report.
 
     fix_all     text and a linter -> text without the findings that have a fix, and those findings
 
-What each fix does to a build of the file:
+The effect of each fix on a build of the file:
 
     StageNameCasing, FromAsCasing, ConsistentInstructionCasing, NoEmptyContinuation, LegacyKeyValueFormat,
-    RedundantTargetPlatform, ExposeProtoCasing          nothing: the image is the same
-    MultipleInstructionsDisallowed                      the history loses the entry of what had no effect
+    RedundantTargetPlatform, ExposeProtoCasing          none: the image is the same
+    MultipleInstructionsDisallowed                      the history loses the ineffective entry
     MaintainerDeprecated                                the author becomes a label, in the history too
 
-The others need someone who knows what is meant. That is so for JSONArgsRecommended as well: a command that no
+The other checks need someone who knows what is meant. That includes JSONArgsRecommended: a command that no
 shell starts gets other signals and, as an entry point, other arguments.
 """
 
@@ -33,7 +33,7 @@ Lint = Callable[[Source], Sequence[Finding]]
 
 
 class Replacement:
-    """`text` in place of what is at `span`."""
+    """A `text` to put in the place of `span`."""
 
     __slots__ = ("span", "text")
 
@@ -43,10 +43,14 @@ class Replacement:
 
 
 def fix_all(source: Source, lint: Lint) -> tuple[Source, list[Finding]]:
-    """The fixed file, `source` itself if nothing can be fixed, and what was fixed, each finding with its place at
-    that time. Fixing the result again changes nothing. Raises what `lint` raises."""
+    """Return the fixed file and the findings that were fixed; `source` itself if nothing can be fixed.
+
+    Each finding has the place it had when it was fixed. Fixing the result again changes nothing. Raises what
+    `lint` raises.
+    """
     fixed: list[Finding] = []
     while True:
+        # Lint again after each rule's fixes, since they move the places of other findings.
         findings = lint(source)
         done: list[Finding] = []
         for name, make in FIXES.items():
@@ -60,7 +64,7 @@ def fix_all(source: Source, lint: Lint) -> tuple[Source, list[Finding]]:
 
 
 def count_fixable(source: Source, findings: Iterable[Finding]) -> int:
-    """How many of the findings in `source` `fix_all` would do something about."""
+    """Return how many of the findings in `source` `fix_all` would fix."""
     return sum(
         len(_fix(source, [one for one in findings if one.rule.name == name], make)[1])
         for name, make in FIXES.items()
@@ -75,20 +79,20 @@ class _File:
         self._lines = [node.line.number for node in self.nodes]
 
     def at(self, line: int) -> Node | None:
-        """The instruction that a line belongs to."""
+        """Return the instruction that a line belongs to."""
         index = bisect_right(self._lines, line) - 1
         return self.nodes[index] if index >= 0 and line <= self.nodes[index].end_line else None
 
     @cached_property
     def lower_case(self) -> bool:
-        """Whether most instructions that belong to a stage are in lower case."""
+        """True if most instructions from the first FROM on are in lower case."""
         first = next((index for index, node in enumerate(self.nodes) if _is(node, "from")), 0)
         names = [node.name.text for node in self.nodes[first:]]
         return sum(name == name.lower() for name in names) > sum(name == name.upper() for name in names)
 
 
 def _fix(source: Source, findings: Sequence[Finding], make: Fix) -> tuple[Source, list[Finding]]:
-    """All of one rule put right at once."""
+    """Fix all findings of one rule at once; return the new source and the findings that were fixed."""
     if not findings:
         return source, []
     file = _File(source)
@@ -118,14 +122,14 @@ def _replace(source: Source, replacements: Iterable[Replacement]) -> Source:
 
 
 def _written(node: Node, word: Word, change: Callable[[str], str]) -> Iterator[Replacement]:
-    """A word that stands on one line, changed."""
+    """Change a word that stands on one line."""
     span, text = node.place(word), _raw(node, word)
     if span.line == span.end_line and change(text) != text:
         yield Replacement(span, change(text))
 
 
 def _raw(node: Node, word: Word) -> str:
-    """The word as the file has it, bytes that aren't text too."""
+    """Return the word as it is in the file, including bytes that aren't UTF-8."""
     return node.line.text[word.start : word.end]
 
 
@@ -176,7 +180,7 @@ def _maintainer(node: Node, file: _File) -> Iterator[Replacement]:
 
 
 def _platform(node: Node, file: _File) -> Iterator[Replacement]:
-    """Takes the flag away with the space behind it, if there is no more on its line than that."""
+    """Remove the flag, and the space after it unless the line ends there."""
     if not _is(node, "from") or len(node.flags) != 1:
         return
     flag = node.flags[0]
@@ -232,4 +236,4 @@ FIXES: dict[str, Fix] = {
     "NoEmptyContinuation": _empty_lines,
     "MultipleInstructionsDisallowed": _without_effect,
 }
-"""How each rule's findings are put right, in the order in which that is done: those that take lines away last."""
+"""The fix of each rule, in the order in which they are applied. Fixes that remove lines come last."""

@@ -12,11 +12,11 @@ from pybuild.lang.dockerfile.nodes import Node
 from pybuild.lang.dockerfile.reader import Warn
 
 SYNTAX = "pybuild/dockerfile:1"
-"""The `syntax` by which a file opts into the extensions."""
+"""The value of `# syntax=` that enables the extensions."""
 
 
 def opt_in(node: Node, what: str, word: Word | None = None) -> SourceError:
-    """The error for an extension in a file of the standard syntax."""
+    """Make the error for an extension in a file of the standard syntax."""
     return node.error(
         f"{what} is no part of the standard Dockerfile syntax",
         word,
@@ -25,7 +25,7 @@ def opt_in(node: Node, what: str, word: Word | None = None) -> SourceError:
 
 
 class Flags:
-    """The flags of one node, checked: each known, each given once but those that may be `repeated`."""
+    """The flags of one node, checked: each is known, and stands once unless it may be `repeated`."""
 
     __slots__ = ("_given",)
 
@@ -33,21 +33,21 @@ class Flags:
         self._given = given
 
     def get(self, name: str) -> Word | None:
-        """The value with its place, None when the flag isn't given."""
+        """Return the value with its place, None if the flag isn't set."""
         found = self._given.get(name)
         return found[0] if found else None
 
     def text(self, name: str) -> str:
-        """The value, empty when the flag isn't given."""
+        """Return the value, empty if the flag isn't set."""
         found = self.get(name)
         return found.text if found is not None else ""
 
     def all(self, name: str) -> list[Word]:
-        """The values of a repeated flag."""
+        """Return the values of a repeated flag."""
         return self._given.get(name, [])
 
     def switch(self, name: str) -> bool | None:
-        """The value of a switch, None when it isn't given."""
+        """Return the value of a switch, None if it isn't set."""
         found = self.get(name)
         return None if found is None else found.text == "true"
 
@@ -60,10 +60,10 @@ def read_flags(
     repeated: tuple[str, ...] = (),
     extensions: tuple[str, ...] = (),
 ) -> Flags:
-    """The node's flags: `names` and `repeated` ones need a value, `switches` take none, `true` or `false`. Those
-    that are `extensions` too need a file that opted into them.
+    """Return the node's flags. `names` and `repeated` flags need a value; `switches` take none, `true` or
+    `false`.
 
-    Raises SourceError.
+    Flags in `extensions` need a file that enables the extensions. Raises SourceError.
     """
     known = (*names, *switches, *repeated)
     given: dict[str, list[Word]] = {}
@@ -95,7 +95,7 @@ def read_flags(
 
 
 def ignore_flags(node: Node, warn: Warn, what: str) -> None:
-    """Warn of flags of `what`, which the reference builder drops without a look at them."""
+    """Warn about each flag of `what`, which BuildKit drops without a look."""
     for flag in node.flags:
         warn(
             Diagnostic(

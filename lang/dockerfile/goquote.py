@@ -1,4 +1,4 @@
-"""Strings as Go's `%q` writes them, which BuildKit's messages and history entries hold."""
+"""Strings quoted as by Go's `%q`, which BuildKit uses in messages and history entries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _SHORT = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t":
 
 
 def quote(text: str) -> str:
-    """Go's `%q` of a string."""
+    """Return `text` as Go's `%q` writes it."""
     return '"' + "".join(_quoted(char) for char in text) + '"'
 
 

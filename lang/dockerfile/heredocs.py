@@ -1,9 +1,9 @@
 """Heredoc words: `<<NAME`, `<<-NAME`, `3<<"NAME"`, `<< NAME`, anywhere among the words of a line.
 
-A heredoc word is found by cutting the line into shell words; its name is what the shell would make of the
-rest of the word, and a quote in it means that the body isn't expanded. No variable is set at that time, so
-`$NAME` stays as written. The escape character is always the backslash here, whatever the `escape` directive
-says. The rules are those of BuildKit's `parser/parser.go`.
+A heredoc word is found by splitting the line into shell words. Its name is the rest of the word after shell
+processing; a quote in it means that the body isn't expanded. No variable is set at that time, so `$NAME`
+stays as written. The escape character is always the backslash here, whatever the `escape` directive says. The
+rules are those of BuildKit's `parser/parser.go`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LARGEST = 2**64 - 1
 
 
 def parse_heredoc(word: str) -> Heredoc | None:
-    """The heredoc that `word` alone opens, its content empty; None if it opens none, or a malformed one."""
+    """Return the heredoc that `word` opens, its content empty; None if it opens none or is malformed."""
     try:
         return _read(word)
     except WordError:
@@ -28,12 +28,12 @@ def parse_heredoc(word: str) -> Heredoc | None:
 
 
 def is_heredoc(word: str) -> bool:
-    """Whether `word` alone opens a heredoc; a malformed one doesn't."""
+    """True if `word` opens a well-formed heredoc."""
     return parse_heredoc(word) is not None
 
 
 def _read(word: str) -> Heredoc | None:
-    """As `parse_heredoc`. Raises WordError for a malformed name."""
+    """Return the heredoc that `word` opens, None if it opens none. Raises WordError for a malformed name."""
     digits = word[: len(word) - len(word.lstrip(_DIGITS))]
     mark, name = word[len(digits) : len(digits) + 2], word[len(digits) + 2 :]
     chomp = name.startswith("-")
@@ -46,16 +46,18 @@ def _read(word: str) -> Heredoc | None:
     raw = _shell_words(name, raw_quotes=True)
     if len(raw) != 1:
         raise WordError(f"the heredoc name {name} is not one word")
+    # Quotes that vanished in shell processing were real ones, so the body isn't expanded.
     expand = _quotes(words[0]) == _quotes(raw[0])
+    # BuildKit reads the descriptor as a uint64 and ignores overflow; 21 digits are enough to exceed it.
     descriptor = min(int(digits[:21]), _LARGEST) if digits else 0
     return Heredoc(words[0], "", expand=expand, chomp=chomp, file_descriptor=descriptor)
 
 
 def heredocs_of(line: str) -> list[tuple[Heredoc, bool]]:
-    """The heredocs that the words of `line` open, in order, their contents empty, and of each whether blanks stand
-    before its name. Raises WordError.
+    """Return the heredocs that the words of `line` open, in order, and for each whether blanks precede its
+    name.
 
-    A line that can't be cut into shell words opens none.
+    Their contents are empty. A line that can't be split into shell words opens none. Raises WordError.
     """
     if "<<" not in line:
         return []
@@ -72,7 +74,7 @@ def _quotes(word: str) -> int:
 
 
 def _shell_words(text: str, *, raw_quotes: bool = False, raw_escapes: bool = False) -> list[str]:
-    """`text` cut as a shell would where no variable is set. Raises WordError."""
+    """Split `text` as a shell would with no variable set. Raises WordError."""
     lex = Lex("\\")
     lex.skip_unset_env = True
     lex.raw_quotes = raw_quotes

@@ -1,19 +1,20 @@
-r"""Which files of a context `.dockerignore` leaves out, by the rules of moby/patternmatcher, as in BuildKit.
+"""Rules of `.dockerignore`, which leaves files of a context out, as moby/patternmatcher and BuildKit apply
+them.
 
 These are not gitignore's rules. A pattern is matched against the whole path from the context's root; `*`,
 `?`, `[…]` and backslashes mean what they mean to Go's `filepath.Match` (see `wildcard`), and
 
     **/x  a/**/x    any directories, or none, before `x`
     a/**            everything inside `a`, not `a` itself
-    **x             what ends with `x`, at any depth: the same as `**/*x` (if it holds no other wildcard)
-    ax**            what begins with `ax`: the same as `ax*`
-    !pattern        an exception: what matches is kept
+    **x             paths that end with `x`, at any depth: the same as `**/*x` (if it holds no other wildcard)
+    ax**            paths that begin with `ax`: the same as `ax*`
+    !pattern        an exception: files that match are kept
 
-The last pattern that matches decides. A pattern that matches a directory matches all that is below it too, if
-it made a difference there: an exception for a directory that is kept anyway, or a pattern for one that is
-ignored already, says nothing about its contents (`*/tmp` and `!a` leave `a/tmp` ignored). A file below an
-ignored directory can be kept by a later exception; the directories above it are then kept too, which is the
-walker's business.
+The last pattern that matches decides. A pattern that matches a directory matches everything below it too, but
+only if it changed the verdict on the directory: an exception for a directory that is kept anyway, or a
+pattern for one that is ignored already, says nothing about its contents (`*/tmp` and `!a` leave `a/tmp`
+ignored). A file below an ignored directory can be kept by a later exception; keeping the directories above it
+is up to whoever walks the context.
 
 A matcher is an automaton over path components that is built while it is used: the state of a directory knows
 which patterns can still match inside it, so a file costs one look-up among those only, and a directory in
@@ -35,20 +36,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 REST = "/***"
-"""A last step that takes any number of components, at least one. `MANY` is a step that takes any number of
-directories, none too; other steps take one component."""
+"""A last step that matches one or more components.
+
+`MANY` is a step that matches any number of directories, even none; other steps match one component.
+"""
 _SLASH = "\\/"
 
 
 class PatternError(SourceError, ValueError):
-    """A pattern that can't be read; the diagnostic has the line if it came from a file."""
+    """An invalid pattern; the diagnostic has the line if the pattern came from a file."""
 
 
 class Pattern:
-    """One pattern: `steps` over path components, or the items of a `path_matcher` over the whole path.
+    """A pattern: `steps` over path components, or the items of a `path_matcher` over the whole path.
 
-    A step is `MANY`, `REST`, a literal component (`literal` is true at its place), or a regular expression.
-    Steps from number `final` on may be the last one to match.
+    A step is `MANY`, `REST`, a literal component (`literal` is true at its index) or a regular expression.
+    Any step from index `final` on may be the last to match.
     """
 
     __slots__ = ("exception", "final", "literal", "path", "steps")
@@ -63,7 +66,7 @@ class Pattern:
 
 
 def read_patterns(text: str, name: str = ".dockerignore") -> list[str]:
-    """The patterns of an ignore file's text, cleaned. Raises `PatternError` with the file's name and line.
+    """Return the normalised patterns of an ignore file. Raises PatternError with the file's name and line.
 
     A line that starts with `#` is a comment, a byte-order mark at the start is skipped. White space around a
     pattern and after `!` is dropped, as are leading slashes; `.` and `..` are resolved.
@@ -85,7 +88,7 @@ def read_patterns(text: str, name: str = ".dockerignore") -> list[str]:
 
 
 class Matcher:
-    """Patterns, ready to be asked. Raises `PatternError`. Not to be shared by threads."""
+    """Matches paths against patterns. Raises PatternError. Not safe for use by several threads."""
 
     __slots__ = ("_levels", "_loose", "exceptions", "patterns")
 
@@ -103,12 +106,12 @@ class Matcher:
         self._loose = _loose(self.patterns)
 
     def root(self) -> State:
-        """The state of the context's root, which is never ignored itself."""
+        """Return the state of the context's root, which is never ignored itself."""
         start = ((index, 0) for index, pattern in enumerate(self.patterns) if pattern.path is None)
         return State(self, "", -1, self._level(start))
 
     def matches(self, path: str) -> bool:
-        """Whether the file or directory at `path` (relative, slash separated, clean) is ignored."""
+        """True if the file or directory at `path` (relative, slash separated, clean) is ignored."""
         if path in ("", "."):
             return False
         state = self.root()
@@ -118,14 +121,16 @@ class Matcher:
         return state.ignores(name)
 
     def may_have_exceptions_below(self, path: str) -> bool:
-        """Whether something inside the directory at `path` could be kept though the directory is ignored."""
+        """True if something inside the directory at `path` could be kept although the directory is
+        ignored."""
         state = self.root()
         for name in path.split("/") if path not in ("", ".") else ():
             state = state.enter(name)
         return state.exceptions_below
 
     def _level(self, positions: Iterable[tuple[int, int]]) -> _Level:
-        """The level of these positions (pattern, step) and those reached from them without a component."""
+        """Return the level of these positions (pattern, step) and of those reachable without consuming a
+        component."""
         closed = set()
         for index, step in positions:
             closed.add((index, step))
@@ -140,7 +145,7 @@ class Matcher:
 
 
 class State:
-    """A directory on the way down: `ignored` says whether it is itself ignored."""
+    """The state of the automaton in a directory; `ignored` tells whether the directory itself is ignored."""
 
     __slots__ = ("_find", "_last", "_level", "_matcher", "_prefix", "ignored")
 
@@ -153,14 +158,14 @@ class State:
         self.ignored = last >= 0 and not matcher.exceptions[last]
 
     def ignores(self, name: str) -> bool:
-        """Whether `name` in this directory is ignored, without regard to what may be kept below it."""
+        """True if `name` in this directory is ignored, regardless of what may be kept below it."""
         if self._find is None and not self._matcher._loose:
             return self.ignored
         last = self._decide(name)
         return last >= 0 and not self._matcher.exceptions[last]
 
     def enter(self, name: str) -> State:
-        """The state of the directory `name` in this one."""
+        """Return the state of the subdirectory `name`."""
         matcher = self._matcher
         last = self._inherited(name)
         onward = self._level.onward(name, last)
@@ -169,23 +174,23 @@ class State:
 
     @property
     def exceptions_below(self) -> bool:
-        """Whether an exception that comes after the deciding pattern could match something in here."""
+        """True if an exception after the deciding pattern could match something in this directory."""
         return self._level.excepts or any(
             index > self._last and self._matcher.exceptions[index] for index, _ in self._matcher._loose
         )
 
     @property
     def unmatched(self) -> bool:
-        """Whether neither this directory nor anything below it can be ignored."""
+        """True if neither this directory nor anything below it can be ignored."""
         return not (self.ignored or self._level.positions or self._matcher._loose)
 
     @property
     def prunable(self) -> bool:
-        """Whether this directory and everything below it is ignored, so that it need not be read."""
+        """True if this directory and everything below it is ignored, so that it need not be read."""
         return self.ignored and not self.exceptions_below
 
     def _decide(self, name: str) -> int:
-        """The number of the pattern that decides about `name` in here; -1 if none does."""
+        """Return the index of the pattern that decides about `name` in this directory; -1 if none does."""
         last = self._last
         if self._find is not None:
             last = max(last, self._find(name))
@@ -197,9 +202,10 @@ class State:
         return last
 
     def _inherited(self, name: str) -> int:
-        """The number of the pattern that decides what is in the directory `name` unless another matches there.
+        """Return the index of the pattern that decides about the contents of the directory `name` unless
+        another matches there.
 
-        It is the last one that changed the verdict on the directory.
+        It is the last pattern that changed the verdict on the directory.
         """
         hits = self._level.ends(name)
         hits += [index for index, matches in self._matcher._loose if matches(self._prefix + name)]
@@ -211,10 +217,11 @@ class State:
 
 
 class _Level:
-    """What can match the entries of a directory: positions (pattern, step), the last pattern first.
+    """The patterns that can match the entries of a directory, as positions (pattern, step), the last pattern
+    first.
 
-    `find(name)` is the last pattern that ends at `name`, or -1; None if none can. `excepts`: an exception is
-    among the patterns.
+    `find(name)` returns the last pattern that ends at `name`, or -1; it is None if no pattern can end here.
+    `excepts` is true if an exception is among the patterns.
     """
 
     __slots__ = ("_patterns", "excepts", "find", "positions")
@@ -226,7 +233,8 @@ class _Level:
         self.find = self._finder()
 
     def onward(self, name: str, last: int) -> list[tuple[int, int]]:
-        """Positions in the directory `name`, of the patterns after number `last`: no other can decide."""
+        """Return the positions in the directory `name` of the patterns after index `last`; earlier ones can't
+        decide there."""
         out = []
         for index, step in self.positions:
             if index <= last:
@@ -239,7 +247,7 @@ class _Level:
         return out
 
     def ends(self, name: str) -> list[int]:
-        """The patterns that end at `name`."""
+        """Return the patterns that end at `name`."""
         if self.find is None:
             return []
         patterns = self._patterns
@@ -271,6 +279,7 @@ class _Level:
         import re
 
         numbers = [index for index, _ in wild]
+        # Positions are sorted last pattern first, so the first alternative that matches is the last pattern.
         first = re.compile("|".join(f"({text})" for _, text in wild), re.DOTALL).fullmatch
 
         def find(name: str) -> int:
@@ -293,7 +302,7 @@ def _component_matches(pattern: Pattern, step: int, name: str) -> bool:
 
 
 def _loose(patterns: list[Pattern]) -> list[tuple[int, Callable[[str], object]]]:
-    """Patterns that need the whole path, the last one first."""
+    """Return matchers for the patterns that need the whole path, the last pattern first."""
     out: list[tuple[int, Callable[[str], object]]] = []
     for index, pattern in enumerate(patterns):
         if pattern.path is not None:
@@ -302,10 +311,11 @@ def _loose(patterns: list[Pattern]) -> list[tuple[int, Callable[[str], object]]]
 
 
 def _compile(pattern: Pattern, text: str) -> None:
-    """Fill in the pattern's steps, or its items where steps can't say it.
+    """Set the pattern's steps, or its items if steps can't express it.
 
-    Steps can't where a class may match a slash, and where `**` follows something in its component without
-    ending the pattern: there it also matches nothing, taking a slash after it along (`a**/b` matches `ab`).
+    Steps can't express a class that may match a slash, nor a `**` that follows something in its component
+    without ending the pattern: there it also matches nothing, and takes a slash after it along (`a**/b`
+    matches `ab`).
     """
     items = _items(wildcard.tokens(text))
     if any(map(wildcard.crosses, items)):
@@ -335,7 +345,7 @@ def _compile(pattern: Pattern, text: str) -> None:
 
 
 def _items(tokens: list[str]) -> list[str]:
-    """The tokens with `MANY` for two stars and a slash behind them."""
+    """Replace two stars, and a slash after them, by `MANY`."""
     items: list[str] = []
     pos = 0
     while pos < len(tokens):
@@ -365,13 +375,13 @@ def _root_relative(text: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """The shortest path of the same meaning, as Go's `filepath.Clean` gives it."""
+    """Return the shortest path of the same meaning, like Go's `filepath.Clean`."""
     clean = normpath(text)
     return clean[1:] if clean.startswith("//") else clean
 
 
 def _normal(text: str) -> str:
-    """The pattern as it is matched. Raises `ValueError`."""
+    """Return the normalised pattern. Raises ValueError."""
     text = _cleaned(text.strip(SPACES))
     if text == "!":
         raise ValueError("there is no pattern after the '!'")

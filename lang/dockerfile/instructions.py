@@ -1,4 +1,4 @@
-"""Typed instructions: what a Dockerfile says after parsing, before any word is expanded.
+"""Typed instructions: a parsed Dockerfile before any variable is expanded.
 
 The types follow BuildKit's `frontend/dockerfile/instructions`. Words still hold `$NAME`; the lowering expands
 them. `text` is the instruction as BuildKit records it (`node.Original`: continuation lines joined, comments
@@ -16,11 +16,11 @@ from pybuild.lang.source import Source, Span
 
 @frozen
 class Heredoc:
-    """A `<<NAME` body. `expand` is false when the name was quoted; `chomp` is `<<-` (leading tabs dropped).
+    """A `<<NAME` body. `expand` is false if the name was quoted; `chomp` is `<<-` (leading tabs dropped).
 
-    `content` is what stands between the opening line and the terminator, with its line ends. In RUN it is as
-    written, tabs too, because the shell may have to read it again; in COPY and ADD the tabs of `<<-` are
-    gone. There, and only when `expand` is false, it may hold bytes that aren't UTF-8, as surrogate escapes:
+    `content` is the text between the opening line and the terminator, with its line ends. In RUN it is as
+    written, tabs included, because the shell may read it again; in COPY and ADD the tabs of `<<-` are
+    removed. In COPY and ADD without `expand` it may hold bytes that aren't UTF-8, as surrogate escapes:
     encode it with `errors="surrogateescape"`.
     """
 
@@ -38,7 +38,7 @@ class Heredoc:
 
 @frozen
 class CommandLine:
-    """The words of RUN, CMD, ENTRYPOINT or a health check: exec form as given, or one string for the shell.
+    """The words of RUN, CMD, ENTRYPOINT or a health check: exec form as written, or one string for the shell.
 
     Exec form may be empty (`CMD []`); shell form always has its one string, which is empty for a bare `CMD`.
     """
@@ -65,7 +65,7 @@ class KeyValue:
 
 @frozen
 class Arg:
-    """One name an ARG declares; `value` None means no default. `comment` is its doc comment."""
+    """A name that an ARG declares; `value` None means no default. `comment` is its doc comment."""
 
     key: str
     value: str | None = None
@@ -96,9 +96,12 @@ class LabelInstruction(Instruction):
 
 @frozen
 class RunMount:
-    """One `--mount` of RUN. `options` are its `name=value` pairs in order, as written: the lowering expands
-    variables in them and then reads them, because a value may decide which others are allowed. A name without
-    a value has None. `from_name` is the value of `from`, which may hold no variable."""
+    """A `--mount` of RUN.
+
+    `options` are its `name=value` pairs in order, as written; a name without a value has None. The lowering
+    expands variables in them before it reads them, because a value may decide which other options are
+    allowed. `from_name` is the value of `from`, in which variables are not allowed.
+    """
 
     span: Span = field(eq=False, repr=False)
     options: tuple[tuple[str, str | None], ...]
@@ -107,7 +110,7 @@ class RunMount:
 
 @frozen
 class RunDevice:
-    """One `--device` of RUN: a CDI name, and whether its absence is an error."""
+    """A `--device` of RUN: a CDI name, and whether its absence is an error."""
 
     name: str
     required: bool = False
@@ -124,8 +127,10 @@ class RunInstruction(Instruction):
 
 @frozen
 class CopyInstruction(Instruction):
-    """COPY. `sources` are paths; `heredocs` become files named by their delimiters, after the paths. `optional`,
-    an extension, leaves out sources that don't exist."""
+    """COPY. `sources` are paths; `heredocs` become files named by their delimiters, after the paths.
+
+    `optional`, an extension, skips sources that don't exist.
+    """
 
     sources: tuple[str, ...]
     dest: str
@@ -216,8 +221,10 @@ class OnbuildInstruction(Instruction):
 
 @frozen
 class UnsetInstruction(Instruction):
-    """UNSET, an extension: takes back what the base or the stage declared with the instruction `kind` (VOLUME,
-    EXPOSE or LABEL). Without `names` it takes back all."""
+    """UNSET, an extension: removes what the base or the stage declared with the instruction `kind`.
+
+    `kind` is VOLUME, EXPOSE or LABEL. Without `names` everything of that kind is removed.
+    """
 
     kind: str
     names: tuple[str, ...] = ()
@@ -230,7 +237,7 @@ class MaintainerInstruction(Instruction):
 
 @frozen
 class Stage:
-    """A FROM and the instructions below it. `name` is lower case, empty when the stage has none."""
+    """A FROM and the instructions below it. `name` is lower case, empty if the stage has none."""
 
     span: Span = field(eq=False, repr=False)
     text: str
@@ -243,8 +250,10 @@ class Stage:
 
 @frozen
 class Dockerfile:
-    """A parsed file: at least one stage. `escape` is the value of that directive; `extended` says
-    that the file may use pybuild's extensions of the language, `included` are the files it took in by them."""
+    """A parsed file: at least one stage. `escape` is its escape character.
+
+    `extended` files may use pybuild's extensions of the syntax; `included` are the files that they INCLUDE.
+    """
 
     source: Source = field(eq=False, repr=False)
     meta_args: tuple[ArgInstruction, ...]
@@ -254,5 +263,6 @@ class Dockerfile:
     included: tuple[Source, ...] = field(default=(), eq=False, repr=False)
 
     def wrote(self, instruction: Instruction) -> bool:
-        """Whether the instruction stands in the file or in one it includes: triggers of a base image don't."""
+        """True if the instruction stands in the file or in one it includes, false for triggers of a base
+        image."""
         return any(instruction.span.source is one for one in (self.source, *self.included))

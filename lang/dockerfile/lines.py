@@ -1,4 +1,4 @@
-"""Physical lines joined into the logical line of one instruction."""
+"""Joins physical lines into the logical line of one instruction."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pybuild.lang.source import Source, Span
 
 
 class LogicalLine:
-    """An instruction's text with its continuation lines joined, and where each character came from."""
+    """An instruction's text with its continuation lines joined, and the origin of each character."""
 
     __slots__ = ("_columns", "_numbers", "_starts", "source", "text")
 
     def __init__(self, source: Source, pieces: Sequence[tuple[str, int, int]]) -> None:
-        """Each of `pieces` stands on a line, counted from 1, at a column, counted from 0."""
+        """Join `pieces`: each is a text, its line (from 1) and its column (from 0)."""
         self.source = source
         self.text = "".join([text for text, _, _ in pieces])
         self._starts = list(accumulate((len(text) for text, _, _ in pieces[:-1]), initial=0))
@@ -23,7 +23,7 @@ class LogicalLine:
         self._columns = [column for _, _, column in pieces]
 
     def span(self, start: int, end: int) -> Span:
-        """The place of `text[start:end]`; at least one column wide."""
+        """Return the place of `text[start:end]`, at least one column wide."""
         line, column = self._place(start)
         end_line, end_column = self._place(max(start, end - 1))
         return Span(self.source, line, column + 1, end_line, end_column + 2)
@@ -34,7 +34,7 @@ class LogicalLine:
 
     @property
     def pieces(self) -> list[tuple[int, int]]:
-        """Where in `text` each physical line begins, and that line's number."""
+        """The offset in `text` at which each physical line begins, and that line's number."""
         return list(zip(self._starts, self._numbers, strict=True))
 
     @property
@@ -44,14 +44,14 @@ class LogicalLine:
 
 
 def physical_lines(text: str) -> list[str]:
-    """The lines of `text` with their ends; only a line feed ends a line."""
+    """Return the lines of `text` with their ends; only a line feed ends a line."""
     *full, rest = text.split("\n")
     lines = [line + "\n" for line in full]
     return [*lines, rest] if rest else lines
 
 
 def trim_continuation(line: str, escape: str) -> tuple[str, bool]:
-    """`line` without a continuation at its end, and whether there was one.
+    """Return `line` without a continuation at its end, and whether there was one.
 
     A continuation is one escape character, perhaps with blanks after it; two in a row are none.
     """

@@ -1,8 +1,8 @@
-"""The options of one `--mount` of RUN, read: variables expanded, values checked.
+"""Reads the options of one `--mount` of RUN: expands variables and checks values.
 
-The rules are those of BuildKit's `frontend/dockerfile/instructions/commands_runmount.go`. Options are read in the
-order written, and a later one replaces an earlier: what an option is allowed for depends on the type given before
-it, and `bind` is the type until then.
+The rules are those of BuildKit's `frontend/dockerfile/instructions/commands_runmount.go`. Options are read in
+the order written, and a later one replaces an earlier one. Whether an option is allowed depends on the type
+set before it, and the type is `bind` until then.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _SIZE_LIMIT = 2**63
 
 @frozen
 class MountOptions:
-    """What a mount says. `size` is in bytes, 0 for no limit; None is what was not said."""
+    """The options of a mount. `size` is in bytes, 0 for no limit. None stands for an option that isn't
+    set."""
 
     type: str = "bind"
     from_name: str = ""
@@ -49,7 +50,7 @@ class MountOptions:
 
     @property
     def has_owner(self) -> bool:
-        """Whether it says who owns the mounted file or directory, or its mode."""
+        """True if it sets an owner or a mode for the mounted file or directory."""
         return any(value is not None for value in (self.mode, self.uid, self.gid))
 
     @property
@@ -67,8 +68,11 @@ class _Bad(Exception):
 
 @frozen
 class _Option:
-    """Where an option's value goes and how it is read; `types` None: any mount may have it. `alone` is what
-    the name without a value means, None when it needs one."""
+    """How an option is read, and the field its value goes to.
+
+    `types` are the mount types that allow it, None for all. `alone` is the value of the bare name, None if
+    the option needs a value.
+    """
 
     field: str
     read: Callable[[str, str], object]
@@ -77,7 +81,7 @@ class _Option:
 
 
 def read_options(mount: RunMount, expand: Callable[[str], str]) -> MountOptions:
-    """The mount's options; every value goes through `expand`. Raises `SourceError` at the mount."""
+    """Return the mount's options; every value goes through `expand`. Raises SourceError at the mount."""
     options = MountOptions()
     try:
         for name, value in mount.options:
@@ -99,6 +103,7 @@ def _with(options: MountOptions, name: str, value: str | None, written: str | No
     key = name.lower()
     option = _OPTIONS.get(key)
     if value is None and (option is None or option.alone is None):
+        # Without a value, only options that may stand alone can be meant.
         near = suggest(key, [other for other, known in _OPTIONS.items() if known.alone is not None])
         raise _Bad(
             f"invalid field '{name}' must be a key=value pair",
@@ -198,7 +203,7 @@ _OPTIONS = {
 
 
 def _check(options: MountOptions) -> None:
-    """Refuses options that don't go together, whatever their order."""
+    """Refuse options that don't go together, whatever their order."""
     kind = options.type
     if kind not in ("cache", "secret", "ssh"):
         for key in ("mode", "uid", "gid"):

@@ -1,6 +1,6 @@
-"""One instruction's line, cut into a name, flags and words whose meaning is not asked yet.
+"""Splits the line of an instruction into a name, flags and words, which are not interpreted yet.
 
-How the words are cut depends on the instruction (`_SHAPES`); an unknown one gets no words. The reference is
+How words are split depends on the instruction (`_SHAPES`); an unknown one gets no words. The reference is
 BuildKit's `frontend/dockerfile/parser/parser.go` and `line_parsers.go`.
 """
 
@@ -32,11 +32,11 @@ from pybuild.lang.source import Span
 
 
 class Node:
-    """One instruction before its meaning is known.
+    """An instruction before it is interpreted.
 
-    `name` is as written; `words` are its arguments; `json` says that they came from a JSON array; `child` is
+    `name` is as written; `words` are its arguments; `json` is true if they came from a JSON array; `child` is
     the instruction of an ONBUILD. `end_line` is the last line, heredoc bodies included. `escape` is the
-    escape character of the file; `extended` says that it may use the extensions of the language.
+    escape character of the file; `extended` is true if the file may use pybuild's extensions of the syntax.
     """
 
     __slots__ = (
@@ -82,13 +82,13 @@ class Node:
 
     @property
     def span(self) -> Span:
-        """From the name to the end of the last line."""
+        """The place from the name to the end of the last line."""
         first = self.line.span(self.name.start, self.name.end)
         last = len(self.line.source.line(self.end_line))
         return Span(self.line.source, first.line, first.column, self.end_line, last + 1)
 
     def place(self, word: Word | None = None) -> Span:
-        """Where `word` stands; without one, the instruction's name."""
+        """Return the place of `word`, by default the instruction's name."""
         start, end = (word or self.name)[1:]
         return self.line.span(start, end)
 
@@ -101,14 +101,15 @@ class Node:
         help: str | None = None,
         buildkit: str = "",
     ) -> SourceError:
-        """See `Diagnostic`; it is about all lines of the instruction."""
+        """Make an error at `word`, by default the instruction's name; BuildKit's clients see all lines of the
+        instruction."""
         error = source_error(title, self.place(word), label, help=help)
         error.diagnostic = error.diagnostic.known_as(buildkit, (self.line.number, self.end_line))
         return error
 
 
 def new_node(line: LogicalLine, whole: Word, escape: str, end_line: int) -> Node:
-    """The node of an instruction's text. Raises SourceError when its arguments can't be cut into words.
+    """Make the node of an instruction's text. Raises SourceError if its arguments can't be split into words.
 
     `whole` is the part of `line` to read: all of it, or the trigger of an ONBUILD, in which a further ONBUILD
     gets no words (it isn't allowed there).
@@ -173,7 +174,8 @@ def _json(node: Node, rest: Word) -> bool:
 
 
 def _key_values(node: Node) -> None:
-    """`key=value …` as key, value, mark triples of words; the mark is empty in the form `key value`."""
+    """Split `key=value …` into triples of words: key, value, mark. The mark is empty in the form `key
+    value`."""
     words = split_quoted(node.rest, node.escape)
     if not words:
         return
@@ -201,7 +203,7 @@ def _key_values(node: Node) -> None:
 
 
 def _type_and_command(node: Node) -> None:
-    """HEALTHCHECK: a word, then a JSON array or the rest of the line."""
+    """Split HEALTHCHECK's arguments: a word, then a JSON array or the rest of the line."""
     text = node.rest.text
     cut = next((index for index, char in enumerate(text) if char in SPACES), len(text))
     if not text:
@@ -214,7 +216,7 @@ def _type_and_command(node: Node) -> None:
 
 
 def _instruction(node: Node) -> None:
-    """ONBUILD: an instruction with its own flags and words."""
+    """Split ONBUILD's argument: an instruction with its own flags and words."""
     if not node.rest.text:
         return
     node.child = new_node(node.line, node.rest, node.escape, node.end_line)

@@ -1,11 +1,11 @@
-"""Dockerfile text to typed instructions.
+"""Parses Dockerfile text into typed instructions.
 
     decode            bytes -> Source
     parse             Source -> Dockerfile
     parse_onbuild     a trigger stored in an image -> Instruction
 
-Nothing here expands variables, looks at files or knows what a stage is built on. Every error is a
-`SourceError` that points at the words which cause it. The grammar is that of BuildKit's Dockerfile frontend,
+Nothing here expands variables, reads files of the context or looks at base images. Every error is a
+`SourceError` that points at the words that cause it. The grammar is that of BuildKit's Dockerfile frontend,
 stable channel 1.26.
 """
 
@@ -34,7 +34,7 @@ from pybuild.lang.source import Source, Span
 
 
 def decode(name: str, data: bytes) -> Source:
-    """The text of a Dockerfile under the name a user knows it by.
+    """Return the text of a Dockerfile under the name that a user knows it by.
 
     A UTF-8 byte-order mark is dropped and line ends stay as they are. Bytes that aren't UTF-8 become
     surrogate escapes; `parse` decides what they mean where they stand. Raises SourceError for UTF-16.
@@ -53,11 +53,12 @@ def parse(
     *,
     read: ReadFile | None = None,
 ) -> Dockerfile:
-    """The instructions of `source`, which has at least one stage. Raises SourceError.
+    """Parse `source`. Raises SourceError. The result has at least one stage.
 
-    `warn` is called with a diagnostic of level `warning` for each thing that works but is likely a mistake. `linter`
-    gets what the build checks find; without it they are those of the file's directive, and `warn` hears of them.
-    `read` is given for a file that opted into the extensions of the language: it reads what INCLUDE names.
+    `warn` is called with a diagnostic of level `warning` for each thing that works but is likely a mistake.
+    `linter` gets the findings of build checks; by default it follows the file's directive and reports to
+    `warn`. `read` is passed for a file that enables the extensions of the syntax: it reads the files that
+    INCLUDE names.
     """
     warn = warn or _ignore
     linter = linter or Linter.of(source, {}, warn)
@@ -88,7 +89,7 @@ def parse(
 def _read_stages(
     source: Source, nodes: Sequence[Node], warn: Warn, linter: Linter
 ) -> tuple[list[ArgInstruction], list[Stage]]:
-    """The arguments of global scope, and the stages. Raises SourceError."""
+    """Return the arguments of global scope, and the stages. Raises SourceError."""
     meta_args: list[ArgInstruction] = []
     stages: list[Stage] = []
     commands: list[Instruction] = []
@@ -128,7 +129,7 @@ def _read_stages(
 
 
 def _extended(nodes: Sequence[Node], read: ReadFile, linter: Linter) -> list[Node]:
-    """The nodes of a file that opted into the extensions, and of the files it includes."""
+    """Return the nodes of a file that enables the extensions, and of the files it includes."""
 
     def nodes_of(path: str, data: bytes) -> Sequence[Node]:
         tree = read_nodes(decode(path, data))
@@ -149,7 +150,7 @@ def _finish(stages: list[Stage], commands: list[Instruction]) -> None:
 
 
 def parse_onbuild(expression: str, source_name: str, warn: Warn | None = None) -> Instruction:
-    """The instruction that an ONBUILD of a base image holds. Raises SourceError.
+    """Parse the trigger of an ONBUILD in a base image. Raises SourceError.
 
     Spans point into a source of its own, called `source_name`. The escape character is the backslash unless
     the expression has a directive of its own.
@@ -169,4 +170,4 @@ def parse_onbuild(expression: str, source_name: str, warn: Warn | None = None) -
 
 
 def _ignore(diagnostic: Diagnostic) -> None:
-    """Drop a warning."""
+    """Ignore a warning."""

@@ -1,4 +1,4 @@
-"""COPY and ADD: paths, heredocs and a destination.
+"""Parses COPY and ADD: paths, heredocs and a destination.
 
 The reference is BuildKit's `frontend/dockerfile/instructions/parse.go`.
 """
@@ -20,7 +20,7 @@ _ALONE = re.compile("[0-9]*<<")
 
 
 def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
-    """The source paths, the destination and the heredocs of COPY or ADD."""
+    """Return the source paths, the destination and the heredocs of COPY or ADD."""
     words = _joined(node)
     if len(words) < 2:
         raise node.error(
@@ -50,7 +50,7 @@ def _files(node: Node) -> tuple[tuple[str, ...], str, tuple[Heredoc, ...]]:
 
 
 def _joined(node: Node) -> list[Word]:
-    """The words, each `<<` that stands alone in one with its heredoc's name."""
+    """Return the words, with each `<<` that is a word of its own joined to its heredoc's name."""
     names = {heredoc.name for heredoc in node.heredocs}
     words: list[Word] = []
     for word in node.words:

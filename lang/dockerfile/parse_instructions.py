@@ -1,4 +1,5 @@
-"""Nodes to typed instructions: one function an instruction, in a table. COPY and ADD: `parse_copy`, RUN: `parse_run`.
+"""Turns nodes into typed instructions: one function per instruction, in a table. COPY and ADD are in
+`parse_copy`, RUN in `parse_run`.
 
 The reference is BuildKit's `frontend/dockerfile/instructions/parse.go`.
 """
@@ -50,7 +51,7 @@ _MOST_RETRIES = 2**31 - 1
 
 
 def parse_instruction(node: Node, warn: Warn, above: Node | None = None) -> Instruction | Stage:
-    """The meaning of one node; a FROM gives a stage without commands. `above` is the node before it.
+    """Interpret one node; a FROM gives a stage without commands. `above` is the node before it.
 
     Raises SourceError.
     """
@@ -133,7 +134,7 @@ def _stage_name(node: Node) -> str:
 
 
 def _comment(node: Node, name: str) -> str:
-    """The doc comment of `name`: the first comment line above that starts with it."""
+    """Return the doc comment of `name`: the first comment line above that starts with it."""
     if not name:
         return ""
     found = (line for line in node.comments if line.startswith(name + " "))
@@ -181,7 +182,8 @@ def _unset(node: Node, warn: Warn) -> UnsetInstruction:
 
 
 def _include(node: Node, warn: Warn) -> NoReturn:
-    """An INCLUDE that no file took the place of."""
+    """Refuse an INCLUDE in a file of the standard syntax; extended files have theirs replaced before
+    parsing."""
     raise opt_in(node, "INCLUDE")
 
 
@@ -290,7 +292,7 @@ def _healthcheck(node: Node, warn: Warn) -> HealthcheckInstruction:
 
 
 def _time(node: Node, name: str, value: Word | None) -> int:
-    """A time in nanoseconds; zero, or at least a millisecond."""
+    """Return a time in nanoseconds: zero, or at least a millisecond."""
     if value is None or not value.text:
         return 0
     try:
@@ -312,7 +314,7 @@ def _time(node: Node, name: str, value: Word | None) -> int:
 
 
 def _known(problem: str) -> str:
-    """What Go says of a duration."""
+    """Return Go's words for a problem with a duration."""
     if problem == "has no unit":
         return "missing unit in"
     unit = problem.removeprefix("has the unknown unit ")

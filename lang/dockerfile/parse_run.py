@@ -1,8 +1,8 @@
-"""RUN: its flags and its command.
+"""Parses RUN: its flags and its command.
 
-The reference is BuildKit's `frontend/dockerfile/instructions/commands_runmount.go` and its neighbours. Of a mount
-only its fields are read here: variables may stand in them. A device is read as a whole. The stable channel of the
-reference keeps `--device` for its `labs` channel; it is taken here with that channel's meaning.
+The reference is BuildKit's `frontend/dockerfile/instructions/commands_runmount.go` and its neighbours. A
+mount is only split into fields here, since variables may stand in them; a device is read completely. BuildKit
+has `--device` in its `labs` channel only; it is accepted here with that channel's meaning.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _mount(node: Node, word: Word) -> RunMount:
 
 
 def _device(node: Node, word: Word) -> RunDevice:
-    """A CDI name, which may stand alone or as `name=…`, and perhaps `required`."""
+    """Read a device: a CDI name, bare or as `name=…`, and perhaps `required`."""
     device = RunDevice("")
     for field in _fields(node, word, "devices"):
         key, equals, value = field.partition("=")

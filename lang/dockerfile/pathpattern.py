@@ -1,6 +1,8 @@
-"""Ignore patterns that only the whole path decides, as items: `MANY`, `wildcard.STAR`, or an expression for one
-character. As in Go's regular expressions every way to match counts, and finding one takes no more than the product
-of the two lengths."""
+"""Matches ignore patterns that have to see the whole path.
+
+A pattern is a list of items: `MANY`, `wildcard.STAR`, or an expression for one character. As in Go's regular
+expressions every way to match counts, and the time is at most the product of the two lengths.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 MANY = "/**"
-"""Any directories, none too; as the last item anything at all."""
+"""Matches any directories, even none; as the last item, any text."""
 _FEW = 2
-"""With so many items of any length, trying one way after the other costs no more than the square of the path."""
+"""Up to this many items of any length a backtracking regular expression is used: its time is at most
+quadratic."""
 
 
 def path_matcher(items: Sequence[str]) -> Callable[[str], object]:
-    """Tells whether a path matches the items."""
+    """Return a function that tells whether a path matches the items."""
     if sum(item in (MANY, wildcard.STAR) for item in items) > _FEW:
         return _Automaton(items).matches
     import re
@@ -32,7 +35,8 @@ def _expression(items: Sequence[str]) -> str:
 
 
 class _Automaton:
-    """Follows all ways at once. State `n` stands before item `n`, state `~n` inside a `MANY` that is item `n`."""
+    """Follows all ways to match at once. State `n` is before item `n`, state `~n` inside the `MANY` that is
+    item `n`."""
 
     def __init__(self, items: Sequence[str]) -> None:
         self._items = items
@@ -51,7 +55,7 @@ class _Automaton:
         return last in states or (self._items[-1] == MANY and ~(last - 1) in states)
 
     def _reached(self, state: int) -> Iterator[int]:
-        """The state and those that need no character more."""
+        """Yield the state and those reachable without another character."""
         yield state
         while 0 <= state < len(self._items) and self._items[state] in (MANY, wildcard.STAR):
             if self._items[state] == MANY:
@@ -60,7 +64,7 @@ class _Automaton:
             yield state
 
     def _after(self, state: int, char: str) -> Iterator[int]:
-        """The states that follow a character."""
+        """Yield the states after a character."""
         if state < 0:
             yield state
             if char == "/":

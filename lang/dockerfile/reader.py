@@ -1,9 +1,9 @@
-"""A Dockerfile's lines as nodes, one for each instruction.
+"""Splits a Dockerfile into nodes, one for each instruction.
 
-1. Directives and comments are read off line by line; comments are kept for the instruction below them.
-2. Continuation lines are joined. Comment lines between them vanish, empty ones too (with a warning).
-3. The joined line is cut into words (`nodes`).
-4. For RUN, COPY and ADD the bodies of heredocs are taken from the lines that follow.
+1. Directives and comments are read line by line; comments are kept for the instruction below them. 2.
+Continuation lines are joined. Comment lines between them are dropped, as are empty ones (with a warning). 3.
+The joined line is split into words (`nodes`). 4. For RUN, COPY and ADD the bodies of heredocs are taken from
+the lines that follow.
 
 The reference is BuildKit's `frontend/dockerfile/parser/parser.go`.
 """
@@ -38,8 +38,11 @@ HEREDOC_INSTRUCTIONS = frozenset({"add", "copy", "run"})
 
 
 class Tree:
-    """The nodes of a file in order, and its escape character. `empty` has, for each instruction with an empty line
-    among its continuations, its last line and the first of the empty ones."""
+    """The nodes of a file in order, and its escape character.
+
+    `empty` has, for each instruction with an empty line among its continuations, its last line and the first
+    of the empty ones.
+    """
 
     __slots__ = ("empty", "escape", "nodes")
 
@@ -50,11 +53,13 @@ class Tree:
 
 
 def read_nodes(source: Source) -> Tree:
-    """The nodes of `source`. Raises SourceError."""
+    """Read the nodes of `source`. Raises SourceError."""
     return _Reader(source).read()
 
 
 class _Reader:
+    """State of reading one file. `seen` are the directives so far, None once no more can follow."""
+
     def __init__(self, source: Source) -> None:
         self.source = source
         self.lines = physical_lines(source.text)
@@ -77,12 +82,14 @@ class _Reader:
         return self.tree
 
     def take(self) -> str | None:
+        """Return the next line, None at the end."""
         if self.number == len(self.lines):
             return None
         self.number += 1
         return self.lines[self.number - 1]
 
     def comment(self, raw: str) -> None:
+        """Keep a comment; an empty one starts over."""
         text = raw[1:].strip(SPACES)
         if text:
             self.comments.append(text)
@@ -90,7 +97,7 @@ class _Reader:
             self.comments = []
 
     def directive(self, line: str, column: int) -> None:
-        """Read `line` as a directive, if it still may be one."""
+        """Read `line` as a directive, if a directive may still follow."""
         if self.seen is None:
             return
         directive = read_directive(line)
@@ -110,6 +117,7 @@ class _Reader:
                 )
             )
         self.seen[directive.name] = span
+        # The directive was taken for a comment before.
         self.comments.pop()
         if directive.name == "escape":
             if directive.value not in ("\\", "`"):
@@ -143,6 +151,7 @@ class _Reader:
         self.tree.nodes.append(node)
 
     def join(self, line: str, column: int) -> LogicalLine:
+        """Join `line` with its continuation lines."""
         piece, more = trim_continuation(line, self.tree.escape)
         pieces = [(piece, self.number, column)]
         empty: Span | None = None
@@ -161,13 +170,16 @@ class _Reader:
         return LogicalLine(self.source, pieces)
 
     def terminated(self, heredoc: Heredoc) -> bool:
-        """Whether a line below ends the heredoc. With blanks before the name it may be none: `$((1 << 2))`, which
-        the reference takes for one and refuses."""
+        """True if a line below ends the heredoc.
+
+        With blanks before its name it may not be a heredoc at all: `$((1 << 2))`, which BuildKit refuses as
+        one.
+        """
         lines = (line.rstrip("\r\n") for line in self.lines[self.number :])
         return any((line.lstrip("\t") if heredoc.chomp else line) == heredoc.name for line in lines)
 
     def heredoc(self, node: Node, heredoc: Heredoc) -> Heredoc:
-        """`heredoc` with the lines up to its terminator."""
+        """Return `heredoc` with the lines up to its terminator."""
         content: list[str] = []
         while (raw := self.take()) is not None:
             line = raw.rstrip("\r\n")
@@ -185,7 +197,8 @@ class _Reader:
         )
 
     def body(self, node: Node, heredoc: Heredoc, content: str, length: int) -> str:
-        """`content` as the instruction may hold it, where bytes in it aren't UTF-8."""
+        """Return `content` as the instruction may hold it; bytes that aren't UTF-8 are kept, replaced, or an
+        error."""
         keyword = node.name.text.lower()
         bad = invalid_at(content)
         if bad < 0 or (keyword in ("add", "copy") and not heredoc.expand):

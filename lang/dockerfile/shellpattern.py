@@ -1,9 +1,9 @@
 r"""Patterns of `${NAME#pattern}` and its relatives, as BuildKit's Dockerfile frontend reads them.
 
 `*` matches any text and `?` any character, neither of them a line feed. There are no bracket expressions.
-`\*`, `\?` and `\\` are the characters themselves; `\}` and `\/` are what follows the backslash (they had to
-be written so inside the braces); a backslash before anything else is an error, whatever the escape character
-of the file is.
+`\*`, `\?` and `\\` are the characters themselves; in `\}` and `\/` the backslash is dropped (the characters
+had to be escaped inside the braces); a backslash before anything else is an error, whatever the escape
+character of the file is.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _ANY = "?"
 
 
 def trim_prefix(pattern: str, value: str, *, longest: bool) -> str:
-    """`value` without its shortest or longest beginning that matches. Raises `ValueError`."""
+    """Return `value` without its shortest or longest matching prefix. Raises ValueError."""
     found = _compile(_tokens(pattern), longest).match(value)
     return value[found.end() :] if found else value
 
 
 def trim_suffix(pattern: str, value: str, *, longest: bool) -> str:
-    """`value` without its shortest or longest end that matches. Raises `ValueError`."""
+    """Return `value` without its shortest or longest matching suffix. Raises ValueError."""
     found = _compile(reversed(_tokens(pattern)), longest).match(value[::-1])
     return value[: len(value) - found.end()] if found else value
 
 
 def replace(pattern: str, replacement: str, value: str, *, every: bool) -> str:
-    """`value` with the first longest match replaced, or every one from left to right. Raises `ValueError`.
+    """Replace the first longest match in `value`, or every one from left to right. Raises ValueError.
 
-    Only where every match is replaced, `$0` in the replacement is the matched text, `$` with another name
-    nothing, and `$$` a dollar: the frontend leaves that to Go's regular expressions. An empty match is
-    replaced too, unless it touches the end of the match before it.
+    With `every`, `$0` in the replacement is the matched text, `$` with another name is empty, and `$$` is a
+    dollar: there the frontend uses Go's regular expressions. An empty match is replaced too, unless it
+    touches the end of the match before it.
     """
     found = _compile(_tokens(pattern), longest=True)
     if not every:
@@ -64,7 +64,7 @@ def _filled_in(template: str, matched: str) -> str:
 
 
 def _tokens(pattern: str) -> list[str]:
-    """The pattern's parts: `_STAR`, `_ANY`, or a backslash and a character that stands for itself."""
+    """Split the pattern into `_STAR`, `_ANY`, and literal characters with a backslash before them."""
     tokens: list[str] = []
     pos = 0
     while pos < len(pattern):
@@ -84,11 +84,11 @@ def _tokens(pattern: str) -> list[str]:
 
 
 def _compile(tokens: Iterable[str], longest: bool) -> re.Pattern[str]:
-    """A regular expression whose match at a place is the shortest or the longest one there.
+    """Make a regular expression whose match at a place is the shortest or the longest one there.
 
-    The text between two stars may be taken at its first occurrence for good (an atomic group): whatever
-    matches after a later one matches after the first, so nothing is tried twice. Only the last star decides
-    the length.
+    The text between two stars can be matched at its first occurrence without going back (an atomic group):
+    whatever matches after a later one matches after the first, so nothing is tried twice. Only the last star
+    decides the length.
     """
     import re
 

@@ -1,10 +1,10 @@
-"""JSON as the reference builder reads it: no `NaN` or `Infinity`, no number beyond the range of a double."""
+"""JSON as Go reads it: no `NaN` or `Infinity`, no number beyond the range of a double."""
 
 from __future__ import annotations
 
 
 def read_json(text: str) -> object:
-    """The value that `text` holds. Raises ValueError when it isn't JSON, or nests too deep."""
+    """Parse `text`. Raises ValueError if it isn't JSON or nests too deep."""
     import json
 
     try:

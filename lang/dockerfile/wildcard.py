@@ -1,8 +1,8 @@
-r"""Wildcards of COPY and ADD sources: the rules of Go's `filepath.Match`, on slash separated paths.
+"""Wildcards of COPY and ADD sources: the rules of Go's `filepath.Match`, on slash separated paths.
 
-`*` matches any text and `?` any character, neither of them a slash. `[a-z0-9]` matches one character of those
-listed, `[^…]` one of the others, and both may match a slash. A backslash makes the next character plain, also
-inside brackets. There is no `**` here. A pattern matches the whole name or nothing.
+`*` matches any text and `?` any character, neither of them a slash. `[a-z0-9]` matches one of the characters
+listed, `[^…]` any other character, and both may match a slash. A backslash makes the next character plain,
+also inside brackets. There is no `**` here. A pattern matches the whole name or nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _compiled: dict[str, Callable[[str], object]] = {}
 
 
 def match(pattern: str, name: str) -> bool:
-    """Whether `name` matches. Raises `ValueError` for a malformed pattern, whatever the name is."""
+    """True if `name` matches. Raises ValueError for a malformed pattern, whatever the name is."""
     matches = _compiled.get(pattern)
     if matches is None:
         import re
@@ -31,7 +31,7 @@ def match(pattern: str, name: str) -> bool:
 
 
 def has_wildcard(text: str) -> bool:
-    """Whether `text` holds a `*`, `?` or `[` that no backslash makes plain."""
+    """True if `text` holds a `*`, `?` or `[` without a backslash before it."""
     pos = 0
     while pos < len(text):
         ch = text[pos]
@@ -42,12 +42,12 @@ def has_wildcard(text: str) -> bool:
 
 
 def check(pattern: str) -> None:
-    """Raises `ValueError` if the pattern is malformed."""
+    """Raise ValueError if the pattern is malformed."""
     tokens(pattern)
 
 
 def tokens(pattern: str) -> list[str]:
-    """The pattern as tokens for `expression`. Raises `ValueError`."""
+    """Return the pattern as tokens for `expression`. Raises ValueError."""
     out: list[str] = []
     pos = 0
     while pos < len(pattern):
@@ -71,7 +71,7 @@ def tokens(pattern: str) -> list[str]:
 
 
 def crosses(token: str) -> bool:
-    """Whether a token's character may be a slash without being the plain slash."""
+    """True if a token can match a slash without being the plain slash."""
     if not token.startswith("["):
         return False
     import re
@@ -80,10 +80,10 @@ def crosses(token: str) -> bool:
 
 
 def expression(parts: Sequence[str], *, star: str = "[^/]*") -> str:
-    """Tokens as one regular expression for a full match with `re.DOTALL`; it has no numbered groups.
+    """Join tokens to one regular expression for a full match with `re.DOTALL`; it has no numbered groups.
 
-    The text between two stars is taken at its first occurrence for good (an atomic group), so that a pattern
-    of many stars takes no more than the product of the two lengths. Go does so too, also where a class takes the
+    The text between two stars is matched at its first occurrence without going back (an atomic group), so
+    that the time is at most the product of the two lengths. Go does the same, even where a class consumes the
     slash that ends a star's reach and a later occurrence would have matched.
     """
     pieces: list[list[str]] = [[]]
@@ -100,7 +100,7 @@ def expression(parts: Sequence[str], *, star: str = "[^/]*") -> str:
 
 
 def _brackets(pattern: str, pos: int) -> tuple[str, int]:
-    """The class that opens before `pos`, as a regular expression, and the place behind it."""
+    """Return the class that opens before `pos` as a regular expression, and the position after it."""
     negated = pattern.startswith("^", pos)
     pos += negated
     ranges: list[str] = []
@@ -119,7 +119,7 @@ def _brackets(pattern: str, pos: int) -> tuple[str, int]:
 
 
 def _bound(pattern: str, pos: int) -> tuple[str, int]:
-    """One end of a range, and the place behind it."""
+    """Return one end of a range, and the position after it."""
     ch = pattern[pos : pos + 1]
     if ch == "\\":
         pos += 1

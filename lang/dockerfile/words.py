@@ -1,18 +1,18 @@
-"""Variables and quotes in a Dockerfile word, by the rules of BuildKit's Dockerfile frontend (1.26).
+"""Expands variables and quotes in a Dockerfile word, by the rules of BuildKit's Dockerfile frontend (1.26).
 
     $NAME  ${NAME}            the value; empty if unset
     ${NAME:-word}             `word` if NAME is unset or empty          (without the colon: only if unset)
     ${NAME:+word}             `word` if NAME is set and not empty       (without the colon: if set)
     ${NAME:?word}             an error saying `word` if NAME is unset or empty   (without: only if unset)
-    ${NAME#p}  ${NAME##p}     the value without its shortest / longest beginning that matches `p`
-    ${NAME%p}  ${NAME%%p}     the same at its end
+    ${NAME#p}  ${NAME##p}     the value without its shortest / longest prefix that matches `p`
+    ${NAME%p}  ${NAME%%p}     the same for a suffix
     ${NAME/p/word}            the first, longest match of `p` replaced by `word`; `//` replaces every one
 
 `word` and `p` are words themselves: they may hold quotes and further references. A name is letters, digits
 and `_`; digits alone, and each of `@ * # ? - $ ! 0`, are names too (of shell parameters, so nothing sets
 them). A `$` before anything else is a plain character. Single quotes keep everything, double quotes keep
-everything but `$` and the escapes of `"`, `$` and the escape character; elsewhere the escape character
-keeps the character after it. Patterns: see `shellpattern`.
+everything but `$` and the escapes of `"`, `$` and the escape character; elsewhere the escape character keeps
+the character after it. Patterns: see `shellpattern`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,21 @@ if TYPE_CHECKING:
 SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 HEREDOC_BLANKS = " \t\r"
 NESTING_LIMIT = 50
-"""How deep `${…}` may nest."""
+"""The deepest nesting of `${…}`."""
 
 
 class WordError(ValueError):
-    """A word that has no expansion; the text says why, without a place. `unmatched` are the names it had asked for
-    that the environment lacks."""
+    """A word that can't be expanded; the text says why, without a place.
+
+    `unmatched` are the names it had looked up in vain.
+    """
 
     unmatched: frozenset[str] = frozenset()
 
 
 class Expansion:
-    """What a word became, and which names it asked for: those the environment has and those it lacks."""
+    """The result of expanding a word, and the names it looked up: set ones (`matched`) and unset ones
+    (`unmatched`)."""
 
     __slots__ = ("matched", "result", "unmatched")
 
@@ -70,7 +73,7 @@ class Lex:
         self.skip_unset_env = False
 
     def word(self, text: str, env: Mapping[str, str]) -> Expansion:
-        """`text` as one word, its spaces kept. Raises `WordError`."""
+        """Expand `text` as one word, its spaces kept. Raises WordError."""
         if self._is_plain(text):
             return Expansion(text, set(), set())
         reader = _Reader(self, text, env)
@@ -81,7 +84,8 @@ class Lex:
             raise
 
     def words(self, text: str, env: Mapping[str, str]) -> list[str]:
-        """`text` split at unquoted white space, also at that in the values of variables. Raises `WordError`.
+        """Expand `text` and split it at unquoted white space, also in the values of variables. Raises
+        WordError.
 
         Empty words are dropped, quoted ones too.
         """
@@ -125,7 +129,7 @@ class _Splitter:
 
 
 class _Reader:
-    """One pass over one text. `pos` is the next character; methods leave it behind what they read."""
+    """A single pass over a text. `_pos` is the index of the next character."""
 
     __slots__ = ("_depth", "_env", "_lex", "_pos", "_raw_escapes", "_text", "matched", "unmatched")
 
@@ -140,7 +144,8 @@ class _Reader:
         self.unmatched: set[str] = set()
 
     def until(self, stop: str, raw_escapes: bool, words: _Splitter | None = None) -> str:
-        """The expansion of the text up to an unquoted `stop` (read too), or up to the end if it is empty."""
+        """Expand the text up to an unquoted `stop`, which is consumed, or up to the end if `stop` is
+        empty."""
         outer, self._raw_escapes = self._raw_escapes, raw_escapes
         try:
             return self._until(stop, words or _Splitter())
@@ -176,14 +181,13 @@ class _Reader:
         return self._text[self._pos : self._pos + 1]
 
     def _next(self) -> str:
-        """The next character, or the empty string at the end."""
+        """Consume the next character; the empty string at the end."""
         ch = self._text[self._pos : self._pos + 1]
         self._pos += len(ch)
         return ch
 
     def _opened(self) -> str:
-        """What stands behind a `<`, and the `<`: a `<<` keeps the blanks behind it, which may lead to a heredoc's
-        name."""
+        """Read the rest of a `<`. A `<<` keeps the blanks after it, which may lead to a heredoc's name."""
         if self._peek() != "<":
             return "<"
         start = self._pos
@@ -223,7 +227,7 @@ class _Reader:
         return "".join(out)
 
     def _dollar(self) -> str:
-        """What stands behind a `$`."""
+        """Expand a reference, after its `$`."""
         if self._peek() != "{":
             name = self._name()
             if not name:
@@ -242,7 +246,7 @@ class _Reader:
             self._depth -= 1
 
     def _braced(self) -> str:
-        """What stands behind a `${`."""
+        """Expand a reference, after its `${`."""
         following = self._peek()
         if not following:
             raise WordError("syntax error: missing '}'")
@@ -311,7 +315,7 @@ class _Reader:
             raise WordError(f"invalid pattern ({pattern}) in substitution: {error}") from None
 
     def _operand(self, stop: str, raw_escapes: bool, unfinished: str) -> str:
-        """A word inside braces. An error met at the very end is that the braces aren't closed."""
+        """Expand a word inside braces. An error at the very end means that the braces aren't closed."""
         try:
             return self.until(stop, raw_escapes)
         except WordError:

@@ -1,4 +1,4 @@
-"""The public names of `import pybuild as pb`: the language's twin in Python (LANGUAGE.md, section 20)."""
+"""The public names of `import pybuild as pb`: the Python form of the language (language spec, section 20)."""
 
 from pybuild.lang.python.builder import StateBuilder
 from pybuild.lang.python.declarations import (
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Platform:
-    """The platform that builds is known when a module runs."""
+    """Return `build_platform`, which is only known while a module runs."""
     if name == "build_platform":
         return _build_platform()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

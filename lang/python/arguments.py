@@ -1,6 +1,7 @@
-"""Arguments that a function of the API, a step or a state function doesn't take, as messages of the language.
+"""Reports arguments that a function of the API, a step or a state function doesn't take, in the language's
+messages.
 
-Python's own message says neither where in the call it is nor what is meant.
+Python's own message tells neither the place in the call nor what was meant.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
 
 def misfit(function: Callable[..., object], name: str, site: Site, skipped: int = 0) -> Diagnostic | None:
-    """What is wrong with the arguments that are written at `site`: E0401 to E0404. None if nothing is, or if that
-    can't be told, as where arguments are unpacked. The caller gives the first `skipped` ones."""
+    """Return what is wrong with the arguments written at `site` (E0401 to E0404).
+
+    The result is None if nothing is, or if that can't be told, as with unpacked arguments. The caller passes
+    the first `skipped` arguments itself.
+    """
     call = site.call
     if call is None or _unpacks(call):
         return None
@@ -50,7 +54,7 @@ def _unknown(
 def _misplaced(
     parameters: list[inspect.Parameter], call: ast.Call, named: Collection[str], name: str, site: Site
 ) -> Diagnostic | None:
-    """Too many, too few, or one twice."""
+    """Report too many arguments, too few, or one that is passed twice."""
     places = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     given, most = len(call.args), len(places)
     many = any(one.kind == one.VAR_POSITIONAL for one in parameters)
@@ -72,7 +76,7 @@ def _misplaced(
 
 
 def _usage(name: str, parameters: list[inspect.Parameter]) -> str:
-    """How a call is written, without what may be left out."""
+    """Return how a call is written, without optional arguments."""
     words = []
     for one in parameters:
         if one.kind == one.VAR_POSITIONAL:
@@ -83,7 +87,7 @@ def _usage(name: str, parameters: list[inspect.Parameter]) -> str:
 
 
 def called(site: Site, frame: FrameType) -> Callable[..., object] | None:
-    """The function of the API that a frame calls at `site`; None for any other. Nothing of the user's is run."""
+    """Return the function of the API that a frame calls at `site`; None for any other. Runs no user code."""
     found = _value(site.call.func, frame) if site.call is not None else None
     own = getattr(found, "__module__", None)
     if callable(found) and isinstance(own, str) and own.startswith("pybuild."):
@@ -92,7 +96,7 @@ def called(site: Site, frame: FrameType) -> Callable[..., object] | None:
 
 
 def _value(node: ast.expr, frame: FrameType) -> object:
-    """What names and members of the API mean in a frame, None for anything else."""
+    """Look up a name or a member of the API in a frame; None for any other expression."""
     from pybuild.lang.python.builder import StateBuilder
 
     if isinstance(node, ast.Name):

@@ -1,6 +1,6 @@
-"""Functions as bodies: their axes, and what they may not do.
+"""Turns functions into bodies: handles their axes and refuses what a body may not do.
 
-A body runs when the module has ended, once for each instance and platform that is wanted.
+A body runs after the module has ended, once for each instance and platform that is built.
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 
 class Axes:
-    """The axes of a target: `values` by name in order. The expressions of the language that stand for them give the
-    combinations for which `where` is true, and no others."""
+    """The axes of a target: `values` by name in order.
+
+    The expressions that stand for them in the language yield exactly the combinations for which `where` is
+    true.
+    """
 
     def __init__(
         self, axes: Mapping[str, Sequence[object]], where: Callable[..., bool] | None, span: Span
@@ -56,12 +59,15 @@ class Axes:
         self._filtered = where is not None
 
     def value(self, axis: str, value: Value) -> object:
-        """The value that the module gave, for what the language has of it."""
+        """Return the module's own value for a value of the language."""
         return self._texts[axis].get(text_of(value), value)
 
     def expressions(self) -> tuple[tree.Axis, ...]:
-        """`for a in […] for b in […]`. Where some combinations are left out, the values of an axis are looked up by
-        those of the axes before it, in maps."""
+        """Return `for a in […] for b in […]`.
+
+        If `where` excludes combinations, the values of an axis are looked up in maps by the values of the
+        axes before it.
+        """
         out: list[tree.Axis] = []
         for place, name in enumerate(self.values):
             ident = tree.Ident(self._span, name)
@@ -70,7 +76,8 @@ class Axes:
         return tuple(out)
 
     def _after(self, place: int) -> tree.Expr:
-        """The values of an axis: a list for the first one, for a later one maps of lists by the axes before it."""
+        """Return the values of an axis: a list for the first, for a later one maps of lists by the axes
+        before it."""
         if place == 0:
             return literal(_distinct(one[0] for one in self._kept), self._span)
         table: dict[str, dict[str, object]] = {}
@@ -112,7 +119,7 @@ def _text(value: object, span: Span) -> str:
 
 
 def name_of(function: Callable[..., object], decorator: Span) -> Span:
-    """The place of the name of a function that is declared. Raises E1001 for what is none."""
+    """Return the place of the name of a declared function. Raises E1001 if it isn't an ordinary function."""
     what = failures.no_function(function)
     if what:
         named = getattr(function, "__name__", None) or type(function).__name__
@@ -122,18 +129,21 @@ def name_of(function: Callable[..., object], decorator: Span) -> Span:
 
 
 def place_of(function: Callable[..., object]) -> Span:
+    """Return the place of a function's name."""
     code = function.__code__
     return files().of(code.co_filename).name(code)
 
 
 def frozen_list(values: Sequence[object], name: str, span: Span) -> FrozenList:
+    """Return the values of an axis as a list that can't be changed. Raises SourceError if they are no
+    list."""
     if isinstance(values, str) or not isinstance(values, list | tuple | range):
         raise wrong(problems.not_a_list(span, name, type(values).__name__))
     return FrozenList(values)
 
 
 def frozen(value: object) -> object:
-    """A value whose lists and dicts nobody can change."""
+    """Return a value whose lists and dicts can't be changed."""
     if isinstance(value, list):
         return FrozenList(map(frozen, value))
     if type(value) is dict:
@@ -144,7 +154,7 @@ def frozen(value: object) -> object:
 def parameters_fit(
     function: Callable[..., object], name: str, axes: Sequence[str], span: Span, kind: str
 ) -> None:
-    """Raises E0402 if a function can't be called with `t` and the axes."""
+    """Raise E0402 if a function can't be called with `t` and the axes."""
     parameters = list(inspect.signature(function).parameters.values())
     named = {one.name for one in parameters[1:] if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
     takes_all = any(one.kind == one.VAR_KEYWORD for one in parameters)
@@ -162,7 +172,7 @@ def parameters_fit(
 
 
 class Captured:
-    """Variables that a function reads from around it, as they were when it was declared."""
+    """Variables of a function's surroundings that it reads, with their values when it was declared."""
 
     __slots__ = ("_names", "_span", "_target", "_values", "function")
 
@@ -174,6 +184,7 @@ class Captured:
         self._values = dict(self._now())
 
     def _now(self) -> Iterator[tuple[str, object]]:
+        """Yield the variables with their present values."""
         code, closure = self.function.__code__, self.function.__closure__ or ()
         for name, cell in zip(code.co_freevars, closure, strict=True):
             try:
@@ -185,27 +196,32 @@ class Captured:
                 yield name, self.function.__globals__[name]
 
     def check(self) -> None:
-        """Raises E1002 if one of them is another value by now."""
+        """Raise E1002 if the value of one has changed."""
         for name, value in self._now():
             if name in self._values and not _same(self._values[name], value):
                 raise wrong(problems.changed_since(name, self._span, self._target))
 
 
 def _read(code: CodeType) -> set[str]:
-    """Global names that a function mentions, in comprehensions and functions inside it too."""
+    """Return the global names that a function mentions, including nested functions and comprehensions."""
     inner = (_read(one) for one in code.co_consts if isinstance(one, CodeType))
     return set(code.co_names).union(*inner)
 
 
 def _same(before: object, after: object) -> bool:
+    """True if a variable has kept its value. Equal strings and numbers are the same value, other objects only
+    themselves."""
     if before is after:
         return True
     return type(before) is type(after) and isinstance(before, str | int) and before == after
 
 
 def captured(recording: Recording, function: Callable[..., object], target: str) -> Captured | None:
-    """What a function reads from around it, if the same `def` is declared a second time: it stands in a loop, and
-    reads the variables of the loop when that has ended."""
+    """Capture the variables that a function reads, and note it under its code.
+
+    A second function with the same code means that the `def` stands in a loop: its body, which runs after the
+    loop, would read the loop variable's last value.
+    """
     made = Captured(function, place_of(function), target)
     known = recording.captured.setdefault(function.__code__, [])
     known.append(made)
@@ -219,7 +235,7 @@ def body_of(
     axes: Axes,
     captured: Captured | None,
 ) -> Make:
-    """What makes the statements of a target's instance."""
+    """Return a function that makes the statements of an instance of a target."""
 
     def make(names: Mapping[str, Value], platform: str) -> tuple[tree.Stmt, ...]:
         if captured is not None and len(recording.captured[function.__code__]) > 1:
@@ -241,7 +257,8 @@ def statements(
     kwargs: Mapping[str, object],
     platform: str,
 ) -> tuple[tree.Stmt, ...]:
-    """The statements that a function adds. Raises SourceError, also for exceptions of its own."""
+    """Return the statements that a function adds. Raises SourceError, also for the function's own
+    exceptions."""
     builder = StateBuilder(recording, name, platform)
     with failures.explained(recording, name):
         result = function(builder, *args, **kwargs)

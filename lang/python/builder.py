@@ -1,5 +1,6 @@
-"""`t`: what the function of a target, a test, a state or a step is called with. Its methods are the statements of the
-language (LANGUAGE.md, section 9) with the same names and options.
+"""`t`, the argument of the functions of targets, tests, states and steps.
+
+Its methods are the statements of the language (language spec, section 9) with the same names and options.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
 
 class StateBuilder:
-    """The statements of one body for one platform. It ends with the function that it was made for."""
+    """Collects the statements of one body for one platform. It can't be used after its function has
+    returned."""
 
     def __init__(self, recording: Recording, name: str, platform: str) -> None:
         self._recording = recording
@@ -53,6 +55,7 @@ class StateBuilder:
         return f"<body of {self._name} for {self._platform}>"
 
     def _here(self) -> Site:
+        """Return the user's call that is running. Raises SourceError if the body has ended."""
         from pybuild.lang.python.callsite import caller
 
         site = self._recording.files.site(caller())
@@ -63,7 +66,7 @@ class StateBuilder:
     def _add(self, statement: tree.Stmt) -> None:
         self._blocks[-1].append(statement)
 
-    # What it knows
+    # Values of the body
 
     @property
     def platform(self) -> Platform:
@@ -77,10 +80,11 @@ class StateBuilder:
 
     @property
     def this(self) -> State:
-        """The state as the statements so far have made it."""
+        """The state after the statements so far."""
         site = self._here()
         self._bound += 1
         name = f"this_{self._bound}"
+        # A `let` must not hide a declaration of the module.
         while name in self._recording.declared:
             name += "_"
         self._add(tree.Let(site.span, tree.Ident(site.span, name), tree.Name(site.span, "this")))
@@ -89,23 +93,24 @@ class StateBuilder:
     # File system
 
     def from_(self, state: State | str, *, on: str | None = None) -> None:
-        """Starts with a state, a target, or the image of a reference. With `on` its steps run as that platform."""
+        """Start from a state, a target, or the image of a reference. With `on` its steps run as that
+        platform."""
         site = self._here()
         platform = None if on is None else literal(on, site.named("on"), PLATFORM)
         self._add(tree.From(site.span, literal(state, site.positional(0)), platform, ()))
 
     def run(self, script_: str | object, /, **values: object) -> None:
-        """Runs a script in the shell: `t.run("echo ${{word}}", word=word)`.
+        """Run a script in the shell: `t.run("echo ${{word}}", word=word)`.
 
-        Values of `${{name}}` are quoted for their place, lists become words. Text of several lines is one script that
-        stops at the first failure; one that begins with `#!` is run by that program. Python 3.14's template strings
-        (`t"echo {word}"`) do as well.
+        Values of `${{name}}` are quoted for their place, lists become words. A text of several lines is one
+        script that stops at the first failure; if it begins with `#!`, that program runs it. Template strings
+        of Python 3.14 (`t"echo {word}"`) work as well.
         """
         site = self._here()
         self._add(tree.Run(site.span, script(script_, values, site)))
 
     def exec(self, command: Sequence[str]) -> None:
-        """Runs a program with its arguments, without a shell."""
+        """Run a program with its arguments, without a shell."""
         site = self._here()
         self._add(tree.Exec(site.span, literal(command, site.positional(0), plain=True)))
 
@@ -123,9 +128,9 @@ class StateBuilder:
         unpack: bool = False,
         link: bool = False,
     ) -> None:
-        """Copies files and directories out of the build module's directory, or out of the state `from_`.
+        """Copy files and directories from the build module's directory, or from the state `from_`.
 
-        `to` ends with `/` where it is a directory that they are put into. `exclude` are patterns of `.dockerignore`.
+        `to` ends with `/` if it is a directory to copy into. `exclude` are patterns of `.dockerignore`.
         """
         site = self._here()
         options = statement_options(
@@ -148,39 +153,40 @@ class StateBuilder:
         )
 
     def write(self, text: str, *, to: str, owner: str | None = None, mode: int | str | None = None) -> None:
-        """Writes a file with this text."""
+        """Write a file with this text."""
         site = self._here()
         options = statement_options("write", {"owner": owner, "mode": mode}, site)
         content = literal(text, site.positional(0), plain=True)
         self._add(tree.Write(site.span, content, literal(to, site.named("to")), options))
 
     def mkdir(self, *paths: Paths, owner: str | None = None, mode: int | str | None = None) -> None:
-        """Makes directories, with those above them."""
+        """Make directories and their parents."""
         site = self._here()
         options = statement_options("mkdir", {"owner": owner, "mode": mode}, site)
         self._add(tree.Mkdir(site.span, (*self._arguments(paths, site), *options)))
 
     def remove(self, *paths: Paths, optional: bool = False) -> None:
-        """Removes files and directories; with `optional` they need not be there."""
+        """Remove files and directories. With `optional` they may be missing."""
         site = self._here()
         options = statement_options("remove", {"optional": optional or None}, site)
         self._add(tree.Remove(site.span, (*self._arguments(paths, site), *options)))
 
     def symlink(self, target: str, *, to: str, owner: str | None = None) -> None:
-        """Makes a symlink at `to` that leads to `target`."""
+        """Make a symlink at `to` that points to `target`."""
         site = self._here()
         options = statement_options("symlink", {"owner": owner}, site)
         leads = literal(target, site.positional(0))
         self._add(tree.Symlink(site.span, leads, literal(to, site.named("to")), options))
 
     def call(self, function: Callable[..., object], /, *args: object, **kwargs: object) -> Returned:
-        """Runs a Python function in the container, whose image has `python3`: `t.call(render, "page", size=2)`.
+        """Run a Python function in the container, whose image has `python3`: `t.call(render, "page",
+        size=2)`.
 
-        It takes along the functions, classes and constants of the project that it uses. Arguments and the returned
-        value are data: JSON types, tuples, sets, bytes, dates, paths, enums, dataclasses and attrs objects. What is
-        returned can be an argument of later calls of this body. What it prints is the step's output, an exception
-        fails the step with the places in your files; the files that it writes are the step's result. It runs again
-        when the code it uses or an argument changes.
+        The functions, classes and constants of the project that it uses are sent along. Arguments and the
+        returned value are data: JSON types, tuples, sets, bytes, dates, paths, enums, dataclasses and attrs
+        objects. The returned value can be an argument of later calls of this body. What the function prints
+        is the step's output, an exception fails the step and shows the places in your files, and the files it
+        writes are the step's result. The step runs again when the code it uses or an argument changes.
         """
         from pybuild.lang.python.functions import CallStep, capture, payload
 
@@ -199,7 +205,7 @@ class StateBuilder:
     # Config and environment
 
     def env(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> None:
-        """Sets environment variables. `$X` in a value is the variable of the image, as far as it is set."""
+        """Set environment variables. `$X` in a value is the variable of the image, if it is set."""
         site = self._here()
         if values is not None:
             self._add(tree.EnvMap(site.span, literal(mapping(values, site), site.positional(0))))
@@ -215,43 +221,44 @@ class StateBuilder:
             self._add(tree.Env(site.span, given))
 
     def workdir(self, path: str) -> None:
-        """Sets the directory of later runs and of the image, and makes it. `$X` is the variable of the image."""
+        """Set and make the working directory of later runs and of the image. `$X` is the variable of the
+        image."""
         self._simple("workdir", (path,))
 
     def user(self, name: str) -> None:
-        """Sets the user of later runs and of the image: a name or a number, perhaps with `:group`."""
+        """Set the user of later runs and of the image: a name or a number, perhaps with `:group`."""
         self._simple("user", (name,))
 
     def shell(self, command: Sequence[str]) -> None:
-        """What runs the scripts of later runs (default: `["/bin/sh", "-e", "-c"]`)."""
+        """Set the shell of later runs (default: `["/bin/sh", "-e", "-c"]`)."""
         self._simple("shell", (command,), plain=True)
 
     def label(self, values: Mapping[str, Scalar]) -> None:
-        """Sets labels of the image."""
+        """Set labels of the image."""
         self._labels("label", values)
 
     def annotation(self, values: Mapping[str, Scalar]) -> None:
-        """Sets annotations of the image's manifest."""
+        """Set annotations of the image's manifest."""
         self._labels("annotation", values)
 
     def expose(self, *ports: int | str | Sequence[int | str]) -> None:
-        """Declares ports: `8080`, `"53/udp"`."""
+        """Declare ports: `8080`, `"53/udp"`."""
         self._simple("expose", ports)
 
     def volume(self, *paths: Paths) -> None:
-        """Declares volumes."""
+        """Declare volumes."""
         self._simple("volume", paths)
 
     def entrypoint(self, command: Sequence[str]) -> None:
-        """Sets the program that the image runs. An inherited `cmd` goes."""
+        """Set the program that the image runs, and drop an inherited `cmd`."""
         self._simple("entrypoint", (command,), plain=True)
 
     def cmd(self, command: Sequence[str]) -> None:
-        """Sets the image's command, or the arguments of its entrypoint."""
+        """Set the image's command, or the arguments of its entrypoint."""
         self._simple("cmd", (command,), plain=True)
 
     def stop_signal(self, name: str | int) -> None:
-        """Sets the signal that ends the image's containers."""
+        """Set the signal that stops the image's containers."""
         self._simple("stop_signal", (name,))
 
     def healthcheck(
@@ -264,7 +271,7 @@ class StateBuilder:
         start_interval: Duration | str | None = None,
         retries: int | None = None,
     ) -> None:
-        """Sets the program that tells whether a container is well, or `"none"`."""
+        """Set the program that checks a container's health, or `"none"`."""
         site = self._here()
         options = statement_options(
             "healthcheck",
@@ -280,33 +287,37 @@ class StateBuilder:
         words = literal(command, site.positional(0), plain=True)
         self._add(tree.Healthcheck(site.span, words, options))
 
-    # What is exported
+    # Exports
 
     def tag(self, *names: Paths) -> None:
-        """Names the image."""
+        """Name the image."""
         self._simple("tag", names)
 
     def output(self, *sources: Paths, to: str, clean: bool = False, always: bool = False) -> None:
-        """Takes files out into the project. With `clean` the destination is emptied first; with `always` they are
-        taken out also when a step failed."""
+        """Export files into the project.
+
+        With `clean` the destination is emptied first; with `always` the files are exported even if a step
+        failed.
+        """
         site = self._here()
         options = statement_options("output", {"clean": clean or None, "always": always or None}, site)
         self._add(tree.Output(site.span, self._items(sources, site), literal(to, site.named("to")), options))
 
     def needs(self, *targets: State | Group | Sequence[State | Group]) -> None:
-        """Builds other targets and tests as well: this one is exported only if they succeed."""
+        """Build other targets and tests as well: this target is exported only if they succeed."""
         self._simple("needs", targets)
 
     # Blocks, functions
 
     def using(self, *options: Option | Sequence[Option]) -> AbstractContextManager[None]:
-        """Gives run options to the runs in the block: `with t.using(pb.cache("/root/.cache")):`"""
+        """Apply run options to the runs in the block: `with t.using(pb.cache("/root/.cache")):`"""
         site = self._here()
         self._waiting.append(site.span)
         return self._block(site.span, self._items(options, site))
 
     @contextmanager
     def _block(self, span: Span, options: tuple[tree.Expr, ...]) -> Iterator[None]:
+        """Collect the statements of a `with` block."""
         body: list[tree.Stmt] = []
         self._waiting.remove(span)
         self._blocks.append(body)
@@ -317,11 +328,11 @@ class StateBuilder:
             self._add(tree.With(span, options, tuple(body)))
 
     def return_(self, state: State) -> None:
-        """Ends the body of a state function with another state; `return state` does the same."""
+        """End the body of a state function with another state; `return state` does the same."""
         site = self._here()
         self._add(tree.Return(site.span, literal(state, site.positional(0))))
 
-    # The rest of the package
+    # For the rest of the package
 
     def _simple(self, keyword: str, items: Sequence[object], *, plain: bool = False) -> None:
         site = self._here()
@@ -349,7 +360,8 @@ class StateBuilder:
         )
 
     def _end(self) -> tuple[tree.Stmt, ...]:
-        """The statements; no more can be added. Raises SourceError (E0406) for run options without a block."""
+        """Return the statements and close the body. Raises SourceError (E0406) for run options without a
+        block."""
         self._ended = True
         if self._waiting:
             raise wrong(problems.not_entered(self._waiting[0]))
@@ -357,7 +369,7 @@ class StateBuilder:
 
 
 def mapping(values: object, site: Site) -> dict[str, object]:
-    """A dict with names as its keys. Raises SourceError: E0301."""
+    """Check that `values` is a dict with string keys, and return a copy. Raises SourceError (E0301)."""
     from collections.abc import Mapping
 
     span = site.positional(0)
@@ -371,7 +383,7 @@ def mapping(values: object, site: Site) -> dict[str, object]:
 
 
 class This(State):
-    """What the statements of a body have made so far."""
+    """The state after the statements of a body so far; it can't be used in another body."""
 
     __slots__ = ("_builder",)
 
@@ -386,6 +398,6 @@ class This(State):
 
 
 def call_step(builder: StateBuilder, expr: tree.Call) -> None:
-    """Adds the call of a step of a textual module."""
+    """Add the call of a step of a textual module."""
     builder._here()
     builder._add(tree.CallStmt(expr.span, expr))

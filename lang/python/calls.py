@@ -1,4 +1,4 @@
-"""Calls of what the language has built in, made from the arguments of a Python function."""
+"""Makes calls of the language's built-in functions from the arguments of a Python function."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def call(name: str, positional: Iterable[object], named: Mapping[str, object], word: str = "") -> tree.Call:
-    """A call of something built in; `word` is `option` for a run option. Named arguments that are None are left
-    out."""
+    """Make a call of something built in; `word` is `option` for a run option. Named arguments that are None
+    are left out."""
     site = here()
     table = builtins.OPTIONS if word == "option" else builtins.FUNCTIONS
     types = {one.name: one.type for one in table[name].parameters}
@@ -36,7 +36,7 @@ def _at(names: list[str], place: int) -> str:
 
 
 def options(named: Mapping[str, object], types: Mapping[str, Type], site: Site) -> list[tree.Argument]:
-    """Named arguments, without those that are None."""
+    """Make named arguments, without those that are None."""
     out = []
     for name, value in named.items():
         if value is not None:
@@ -47,5 +47,5 @@ def options(named: Mapping[str, object], types: Mapping[str, Type], site: Site) 
 
 
 def statement_options(word: str, named: Mapping[str, object], site: Site) -> tuple[tree.Argument, ...]:
-    """The options of a statement, without those that are None."""
+    """Make the options of a statement, without those that are None."""
     return tuple(options(named, {one.name: one.type for one in builtins.STATEMENTS[word]}, site))

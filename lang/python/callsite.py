@@ -1,7 +1,8 @@
-"""Where a call of the API stands in the user's files: spans of the call, of its arguments and of functions.
+"""Finds the spans of calls, of their arguments and of functions in the user's files.
 
-The interpreter knows the place of every call that it makes (`code.co_positions`, PEP 657); the file's syntax tree
-says where its arguments are. Where that can't be told, the span is the whole call's, or its line.
+The interpreter knows the place of every call that it executes (`code.co_positions`, PEP 657); the file's
+syntax tree has the places of its arguments. Where these can't be told, the span is that of the whole call, or
+of its line.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _Range = tuple[int, int, int, int]
 
 
 class Site:
-    """One call. `span` is that of its last name and its arguments: `run("x")` of `t.run("x")`."""
+    """A call in a file. `span` covers the last name of the function and its arguments: `run("x")` of
+    `t.run("x")`."""
 
     __slots__ = ("_call", "_file", "assigned", "span")
 
@@ -32,18 +34,18 @@ class Site:
         self._call = call
         self.span = span
         self.assigned = file.assigned(call) if call is not None else ""
-        """The variable that the value is assigned to, "" if it is put to another use."""
+        """The variable that the result is assigned to, "" if it is used in another way."""
 
     def positional(self, at: int) -> Span:
-        """The place of a positional argument, counted from 0; the call's where it can't be told."""
+        """Return the place of a positional argument, counted from 0; of the call if that can't be told."""
         arguments = self._call.args if self._call is not None else []
         if at >= len(arguments) or any(isinstance(one, ast.Starred) for one in arguments[: at + 1]):
             return self.span
         return self._file.span(arguments[at])
 
     def entry(self, at: int, key: str) -> Span:
-        """The place of the value that a dict has for a key, if it is written out as a positional argument; else the
-        argument's."""
+        """Return the place of a dict's value for a key, if the positional argument `at` is a dict display;
+        else the argument's."""
         arguments = self._call.args if self._call is not None else []
         given = arguments[at] if at < len(arguments) else None
         if isinstance(given, ast.Dict):
@@ -53,12 +55,12 @@ class Site:
         return self.positional(at)
 
     def named(self, name: str) -> Span:
-        """The place of the value of a named argument; the call's where it can't be told."""
+        """Return the place of the value of a named argument; of the call if that can't be told."""
         found = self._keyword(name)
         return self.span if found is None else self._file.span(found.value)
 
     def keyword(self, name: str) -> Span:
-        """The place of the name of a named argument; the call's where it can't be told."""
+        """Return the place of the name of a named argument; of the call if that can't be told."""
         found = self._keyword(name)
         return self.span if found is None else self._file.name_of(found, name)
 
@@ -68,12 +70,12 @@ class Site:
 
     @property
     def call(self) -> ast.Call | None:
-        """Its syntax, None where it can't be told."""
+        """The call's syntax tree, None if it isn't known."""
         return self._call
 
 
 class SourceFile:
-    """A Python file and where its calls and functions are."""
+    """A Python file with an index of its calls and functions."""
 
     __slots__ = ("_assigned", "_calls", "_functions", "source")
 
@@ -84,6 +86,7 @@ class SourceFile:
         self._assigned: dict[ast.Call, str] = {}
 
     def _index(self) -> dict[_Range, ast.Call]:
+        """Return the calls of the file by their places, and index its functions and assignments as well."""
         if self._calls is None:
             self._calls = {}
             try:
@@ -94,6 +97,7 @@ class SourceFile:
                 if isinstance(node, ast.Call):
                     self._calls[_range(node)] = node
                 elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    # A code object's first line is that of its first decorator.
                     first = min((one.lineno for one in node.decorator_list), default=node.lineno)
                     self._functions[first, node.name] = node
                 elif isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -108,9 +112,11 @@ class SourceFile:
                 self._assign(one, of)
 
     def assigned(self, call: ast.Call) -> str:
+        """Return the variable that a call's result is assigned to, or ""."""
         return self._assigned.get(call, "")
 
     def call(self, place: _Range) -> Site:
+        """Return the call at a place that the interpreter reports."""
         found = self._index().get(place)
         if found is None:
             return Site(self, self.first_line(place))
@@ -128,26 +134,27 @@ class SourceFile:
         return Span(self.source, keyword.lineno, start, keyword.lineno, start + len(name))
 
     def first_line(self, place: _Range) -> Span:
-        """A place as far as its first line goes."""
+        """Return the part of a place that lies on its first line."""
         span = self._span(place)
         if span.end_line == span.line:
             return span
         return Span(self.source, span.line, span.column, span.line, self.line(span.line).end_column)
 
     def name(self, code: CodeType) -> Span:
-        """The place of the name of a function that `def` made; that of its line for any other."""
+        """Return the place of a function's name; for code of no `def`, the place of its line."""
         self._index()
         node = self._functions.get((code.co_firstlineno, code.co_name))
         if node is None:
             return self.line(code.co_firstlineno)
         text = self.source.line(node.lineno)
+        # Search after `def`, in case the name occurs in it.
         start = text.find(node.name, len(text.encode()[: node.col_offset].decode(errors="replace")) + 3)
         if start < 0:
             return self.line(node.lineno)
         return Span(self.source, node.lineno, start + 1, node.lineno, start + 1 + len(node.name))
 
     def line(self, number: int) -> Span:
-        """A line without its indentation."""
+        """Return the place of a line without its indentation."""
         text = self.source.line(number)
         start = len(text) - len(text.lstrip())
         return Span(self.source, number, start + 1, number, max(len(text.rstrip()), start) + 1)
@@ -186,18 +193,19 @@ class Files:
         self._positions: dict[int, tuple[CodeType, list[_Range | None]]] = {}
 
     def add(self, filename: str, source: Source) -> None:
-        """The text of a file by the name that code of it has."""
+        """Set the text of a file, by the file name in its code objects."""
         self._files[filename] = SourceFile(source)
 
     def knows(self, filename: str) -> bool:
-        """Whether a text was given for the file."""
+        """True if the text of the file was set."""
         return filename in self._files
 
     def texts(self) -> dict[str, str]:
-        """The texts that were given, by the names of their files."""
+        """Return the texts that were set or read, by file name."""
         return {name: file.source.text for name, file in self._files.items()}
 
     def of(self, filename: str) -> SourceFile:
+        """Return a file, read from disk unless its text was set."""
         found = self._files.get(filename)
         if found is None:
             linecache.checkcache(filename)
@@ -206,32 +214,34 @@ class Files:
         return found
 
     def _place(self, code: CodeType, at: int) -> _Range | None:
-        """The place of an instruction."""
+        """Return the place of an instruction."""
         known = self._positions.get(id(code))
         if known is None:
-            # The code is kept, so that its id stays its own: by value, codes would be compared as a whole.
+            # Holding the code keeps its id from being used again. It is no key itself, as codes are compared
+            # by value.
             known = self._positions[id(code)] = (code, [*map(_whole, code.co_positions())])
         return known[1][at // 2] if 0 <= at // 2 < len(known[1]) else None
 
     def site(self, frame: FrameType) -> Site:
-        """The call that a frame is at."""
+        """Return the call that a frame is executing."""
         file = self.of(frame.f_code.co_filename)
         place = self._place(frame.f_code, frame.f_lasti)
         return Site(file, file.line(frame.f_lineno)) if place is None else file.call(place)
 
     def raising(self, trace: TracebackType) -> Site:
-        """What the frame of a traceback was at."""
+        """Return the call that the frame of a traceback was executing."""
         file, code = self.of(trace.tb_frame.f_code.co_filename), trace.tb_frame.f_code
         place = self._place(code, trace.tb_lasti)
         return Site(file, file.line(trace.tb_lineno)) if place is None else file.call(place)
 
     def here(self) -> Site:
-        """The call of the API that is at work: of the innermost function that is not the API's own."""
+        """Return the running call of the API: that of the innermost frame of user code."""
         return self.site(caller())
 
 
 def occurrences(span: Span, texts: Sequence[str]) -> list[Span]:
-    """The places of texts that follow each other in a place, each that of the whole where it isn't found."""
+    """Return the places of texts that occur one after another within a span; the whole span for one that
+    isn't found."""
     found: list[Span] = []
     line, column = span.line, span.column - 1
     for text in texts:
@@ -256,7 +266,7 @@ def _find(span: Span, text: str, line: int, column: int) -> tuple[int, int] | No
 
 
 def caller() -> FrameType:
-    """The frame of the innermost function that is not of this program."""
+    """Return the innermost frame of user code."""
     frame: FrameType | None = sys._getframe(1)
     last = frame
     while frame is not None and is_own(frame):
@@ -266,7 +276,8 @@ def caller() -> FrameType:
 
 
 def is_own(frame: FrameType) -> bool:
-    """Whether a frame is of this program, or of the library in its name (`contextlib`)."""
+    """True if a frame belongs to pybuild, or to `contextlib`, which pybuild's context managers run
+    through."""
     name = frame.f_globals.get("__name__", "")
     return isinstance(name, str) and (
         name == "pybuild" or name.startswith("pybuild.") or name == "contextlib"
@@ -274,7 +285,7 @@ def is_own(frame: FrameType) -> bool:
 
 
 def shown_name(filename: str) -> str:
-    """A file as messages name it: relative to the current directory if it is below it."""
+    """Return a file name for messages: relative to the current directory if the file is below it."""
     if not os.path.isabs(filename):
         return filename
     relative = os.path.relpath(filename)

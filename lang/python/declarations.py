@@ -1,4 +1,5 @@
-"""Declarations of a build module: params, targets, tests, functions, groups, modules (LANGUAGE.md, section 8)."""
+"""Declarations of a build module: params, targets, tests, functions, groups, modules (language spec, section
+8)."""
 
 from __future__ import annotations
 
@@ -58,12 +59,13 @@ def target(
     where: Callable[..., bool] | None = None,
     on: Sequence[str] | None = None,
 ) -> Target | Callable[[Callable[..., None]], Target]:
-    """Declares a target: the function's statements make an image.
+    """Declare a target: the function's statements make an image.
 
-    The function is called with `t`, a `StateBuilder`, once for each instance and platform that is wanted. `axes` are
-    the values of each axis, by the name of the function's argument that gets them; instances are all combinations for
-    which `where`, called with the axes by name, is true. `on` are its platforms: several make one image index. With
-    `default` it is what `pybuild build` builds. Its doc is the function's.
+    The function is called with `t`, a `StateBuilder`, once for each instance and platform that is built.
+    `axes` are the values of each axis, by the name of the argument that gets them; instances are all
+    combinations for which `where`, called with the axes by name, is true. `on` are the target's platforms:
+    several make one image index. With `default` it is what `pybuild build` builds. The target's doc is the
+    function's docstring.
     """
     return _declared("target", function, name=name, default=default, axes=axes, where=where, on=on)
 
@@ -87,7 +89,8 @@ def test(
     where: Callable[..., bool] | None = None,
     on: Sequence[str] | None = None,
 ) -> Target | Callable[[Callable[..., None]], Target]:
-    """Declares a test, which `pybuild test` runs: it succeeds if its statements do. Else as `target`."""
+    """Declare a test, which `pybuild test` runs: it succeeds if its statements do. Arguments are those of
+    `target`."""
     return _declared("test", function, name=name, default=False, axes=axes, where=where, on=on)
 
 
@@ -145,7 +148,7 @@ def _platforms(on: Sequence[str] | None, span: Span) -> tuple[tree.Expr, ...]:
 def step(
     function: Callable[Concatenate[StateBuilder, P], None],
 ) -> Callable[Concatenate[StateBuilder, P], None]:
-    """A function that adds statements to the body that calls it: `tools(t, "git")`."""
+    """Make a function that adds statements to the body that calls it: `tools(t, "git")`."""
 
     @wraps(function)
     def called(*args: Any, **kwargs: Any) -> None:
@@ -161,9 +164,9 @@ def step(
 
 
 def state(function: Callable[Concatenate[StateBuilder, P], State | None]) -> Callable[P, State]:
-    """A function that makes a state of its own, once for each list of arguments: `base("3.12")`.
+    """Make a function that builds a state of its own, once for each list of arguments: `base("3.12")`.
 
-    Its body is a target's, and may end with `return` of another state.
+    Its body is like a target's, and may end with `return` of another state.
     """
     at_work = recording("state")
     made: StateFunction[P] = StateFunction(at_work, function, name_of(function, here().span))
@@ -188,16 +191,17 @@ def param(
     choices: Sequence[Any] | None = None,
     doc: str = "",
 ) -> Any:
-    """Declares a param and gives its value: that of `-p NAME=VALUE`, else the default. Without one it must be set.
+    """Declare a param and return its value: that of `-p NAME=VALUE`, else the default. Without a default it
+    must be set.
 
-    `type` is `str`, `int`, `bool`, `pb.Path`, `pb.Ref`, `pb.Platform`, `pb.Version`, `pb.Size`, `pb.Duration`, or a
-    `list[…]` or `dict[str, …]` of them. `choices` are the texts that it may be.
+    `type` is `str`, `int`, `bool`, `pb.Path`, `pb.Ref`, `pb.Platform`, `pb.Version`, `pb.Size`,
+    `pb.Duration`, or a `list[…]` or `dict[str, …]` of them. `choices` are the texts that are allowed.
     """
     return declare_param(recording("param"), Param(name, type, default, choices, doc), here())
 
 
 def check(condition: object, message: str = "") -> None:
-    """Ends the build with `message` (default: the condition as it is written) if the condition is false."""
+    """End the build with `message` (default: the condition as written) if the condition is false."""
     recording("check")
     if isinstance(condition, Expression):
         bool(condition)
@@ -206,7 +210,7 @@ def check(condition: object, message: str = "") -> None:
 
 
 def group(name: str, members: Sequence[State | Group], *, doc: str = "") -> Group:
-    """Gives targets and tests one name."""
+    """Give targets and tests a common name."""
     at_work, site = recording("group"), here()
     value = literal(members, site.positional(1))
     decl = tree.Group(site.span, valid(tree.Ident(site.positional(0), name)), value, doc)
@@ -215,7 +219,7 @@ def group(name: str, members: Sequence[State | Group], *, doc: str = "") -> Grou
 
 
 def default(of: Target | Group) -> None:
-    """Says what `pybuild build` builds when nothing is named."""
+    """Set the target or group that `pybuild build` builds if none is named."""
     at_work, site = recording("default"), here()
     if not isinstance(of, Target | Group):
         raise wrong(problems.not_a_target(site.positional(0), type(of).__name__))
@@ -223,16 +227,18 @@ def default(of: Target | Group) -> None:
 
 
 def ignore(*patterns: str) -> None:
-    """Leaves files out of `pb.context`, by patterns of `.dockerignore`."""
+    """Leave files out of `pb.context`, by patterns of `.dockerignore`."""
     at_work, site = recording("ignore"), here()
     given = tuple(literal(one, site.positional(at), plain=True) for at, one in enumerate(patterns))
     at_work.declare(tree.Ignore(site.span, given))
 
 
 def use(module: str, *, as_: str | None = None, **params: object) -> Module:
-    """A textual module: one of the standard library by its name (`pb.use("apt")`), else a file or an address as in
-    `use "…"`. `params` are values of its params. Messages call it `as_` (default: the variable that it is assigned
-    to)."""
+    """Load a textual module: one of the standard library by its name (`pb.use("apt")`), else a file or an
+    address as in `use "…"`.
+
+    `params` are values of its params. Messages call it `as_` (default: the variable that it is assigned to).
+    """
     at_work, site = recording("use"), here()
     span = site.positional(0)
     if module.endswith(".py"):
@@ -253,7 +259,7 @@ def use(module: str, *, as_: str | None = None, **params: object) -> Module:
 
 
 def _alias(module: str, taken: set[str]) -> str:
-    """A name for a module that is told by its address."""
+    """Make a free name for a module from its address."""
     word = module.rstrip("/").rpartition("/")[2].partition("#")[0].partition("@")[0].removesuffix(".pybuild")
     base = (
         "".join(char if char.isascii() and (char.isalnum() or char == "_") else "_" for char in word) or "m"

@@ -1,4 +1,4 @@
-"""One compile of what a recording holds: its declarations as they are, and bodies as they are asked for."""
+"""A compile of a recorded module: its declarations at once, and each body when it is first needed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Written:
-    """The statements of a body, for the values of its axes as the language has them, and its platform."""
+    """The statements of a body for values of its axes (as values of the language) and a platform."""
 
     decl: tree.Target | tree.Def
     names: Mapping[str, Value]
@@ -39,10 +39,10 @@ class Written:
 
 
 class Expansion:
-    """See `modules.Recorded`. `file` are the declarations, `written` the bodies so far."""
+    """Implements `modules.Recorded`. `file` has the declarations; `written` collects the bodies so far."""
 
     def __init__(self, recording: Recording, *more: tree.Decl) -> None:
-        """`more` are declarations besides those of the recording, which has their bodies."""
+        """Prepare a compile. `more` are further declarations, whose bodies the recording has too."""
         self.recording = recording
         self.file = evolve(recording.file, decls=(*recording.decls, *more))
         self.names = {name_of(decl): decl for decl in self.file.decls if isinstance(decl, Named)}
@@ -62,7 +62,8 @@ class Expansion:
         return [] if self._bodies is None else self._bodies.warnings()
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
-        """The program with all modules that it uses, and what is wrong with its declarations, arranged."""
+        """Return the program with all modules that it uses, and what is wrong with its declarations, sorted
+        for display."""
         recording = self.recording
         source = recording.found.source
 
@@ -80,7 +81,7 @@ class Expansion:
     def body(
         self, decl: tree.Target | tree.Def, names: Mapping[str, Value], platform: str
     ) -> tuple[tree.Stmt, ...]:
-        """Runs the function that makes a body, and checks what it says. Raises SourceError."""
+        """Run the function of a body, and check the statements. Raises SourceError."""
         with at_work(self.recording, self.names), self.recording.surroundings():
             statements = self.recording.bodies[decl](names, platform)
         assert self._bodies is not None

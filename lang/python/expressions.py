@@ -1,5 +1,7 @@
-"""What stands in a build module for something that is only known later: states, run options, targets, members of
-textual modules. Each holds the expression of the language that it is.
+"""Stand-ins for values of a build module that are known later: states, run options, targets, members of
+textual modules.
+
+Each holds its expression of the language.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Expression:
-    """`what` names the kind of thing, with its article."""
+    """A value that is known later. `what` names its kind in messages, with an article."""
 
     __slots__ = ("_node",)
     what = "a value that is known later"
@@ -25,11 +27,12 @@ class Expression:
 
     @property
     def node(self) -> tree.Expr:
-        """The expression of the language that it is."""
+        """The expression of the language."""
         return self._node
 
     def at(self, span: Span) -> tree.Expr:
-        """The expression where it is used: what has a name is mentioned there, what was made elsewhere stays."""
+        """Return the expression for a use at `span`. Subclasses with a name refer to it there; others keep
+        their own place."""
         return self._node
 
     def _no_value(self) -> NoReturn:
@@ -58,14 +61,14 @@ class Expression:
 
 
 class State(Expression):
-    """A file system with an image config: a source, a target, what a state function makes."""
+    """A file system with an image config: a source, a target, or the result of a state function."""
 
     __slots__ = ()
     what = "a state"
 
 
 class Option(Expression):
-    """A run option: it goes into `t.using(…)`."""
+    """A run option, for `t.using(…)`."""
 
     __slots__ = ("name",)
     what = "a run option"

@@ -1,4 +1,5 @@
-"""Exceptions of a build module as messages: what happened, at the user's line, and how the build came there."""
+"""Turns exceptions of a build module into messages: the error, at the user's line, and the calls that led
+there."""
 
 from __future__ import annotations
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from pybuild.lang.python.recording import Recording
 
 MOST_CALLS: Final = 4
-"""Places that led to an exception and are shown."""
+"""The most calls shown that led to an exception."""
 
 MOST_CAUSES: Final = 4
-"""Exceptions besides, and notes, that are shown."""
+"""The most notes and further exceptions shown with an exception."""
 
 _NOT_IN_PACKAGE: Final = re.compile("cannot import name '(\\w+)' from 'pybuild' ")
 
@@ -38,8 +39,11 @@ _IMPORTS: Final = "modules import each other: move what both need into a third o
 
 @contextmanager
 def explained(recording: Recording, name: str) -> Iterator[None]:
-    """Turns exceptions of the user's code into SourceError: E1001, and what is wrong with a call of the API. The
-    exception is its cause, and printed if PYBUILD_DEBUG=1. KeyboardInterrupt stays what it is."""
+    """Turn exceptions of user code into SourceError: E1001, or the error of a wrong call of the API.
+
+    The exception becomes the error's cause, and is printed with PYBUILD_DEBUG=1. KeyboardInterrupt passes
+    unchanged.
+    """
     try:
         yield
     except (UserError, KeyboardInterrupt):
@@ -53,7 +57,7 @@ def explained(recording: Recording, name: str) -> Iterator[None]:
 
 
 def no_function(function: Callable[..., object]) -> str:
-    """What a function is instead of an ordinary one, "" for one that is."""
+    """Return what a function is if it isn't an ordinary one, else ""."""
     if inspect.isclass(function):
         return "a class"
     if inspect.iscoroutinefunction(function):
@@ -64,7 +68,8 @@ def no_function(function: Callable[..., object]) -> str:
 
 
 def _misused(recording: Recording, error: BaseException) -> Diagnostic | None:
-    """What the language says of an exception that a misspelt name or a wrong argument of the API has raised."""
+    """Return the language's message for a misspelt name or a wrong argument of the API, None for other
+    exceptions."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
@@ -85,6 +90,7 @@ def _misused(recording: Recording, error: BaseException) -> Diagnostic | None:
 
 
 def _raised(recording: Recording, name: str, error: BaseException) -> Diagnostic:
+    """Return the message for an exception of user code, with the calls that led to it."""
     places = {
         (one.span.source.name, one.span.line): one.span for one in _user_sites(recording, error.__traceback__)
     }
@@ -104,7 +110,7 @@ def _said(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[str]:
-    """What else is known of an exception: its notes, its members, the one that it was raised from."""
+    """Yield what else is known of an exception: its notes, its members, its cause."""
     notes = [str(one) for one in getattr(error, "__notes__", ())]
     members = [_said(one) for one in getattr(error, "exceptions", ()) if isinstance(one, BaseException)]
     cause = [f"caused by {_said(error.__cause__)}"] if error.__cause__ is not None else []
@@ -112,7 +118,7 @@ def _causes(error: BaseException) -> Iterator[str]:
 
 
 def _user_sites(recording: Recording, trace: TracebackType | None) -> Iterator[Site]:
-    """The places of the user's own frames, the outermost first."""
+    """Yield the calls of the user's own frames, the outermost first."""
     while trace is not None:
         if not is_own(trace.tb_frame) and recording.owns(trace.tb_frame.f_code.co_filename):
             yield recording.files.raising(trace)
@@ -120,7 +126,7 @@ def _user_sites(recording: Recording, trace: TracebackType | None) -> Iterator[S
 
 
 def _syntax(recording: Recording, error: SyntaxError) -> Diagnostic:
-    """That of a file that can't be compiled, which is where it says."""
+    """Return the message for a syntax error, at the place that the compiler reports."""
     title = "invalid syntax" if error.msg == "invalid syntax" else f"invalid syntax: {error.msg}"
     if error.filename is None or error.lineno is None:
         return problems.raised(title, None, ())

@@ -1,4 +1,4 @@
-"""Python values as expressions of the language."""
+"""Turns Python values into expressions of the language."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 
 def literal(value: object, span: Span, wanted: Type | None = None, *, plain: bool = False) -> tree.Expr:
-    """The expression of a value that stands at `span`. A text such as `30s` is a duration or a size where one is
-    wanted; with `plain` no `$X` of a text is a variable. Raises SourceError: E0108, E0301."""
+    """Return the expression of a value that stands at `span`. Raises SourceError (E0108, E0301).
+
+    A text such as `30s` becomes a duration or a size if the type `wanted` is one; with `plain`, `$X` in a
+    text is no variable.
+    """
     if isinstance(value, Expression):
         return value.at(span)
     if isinstance(value, bool):
@@ -52,7 +55,7 @@ def literal(value: object, span: Span, wanted: Type | None = None, *, plain: boo
 
 
 def string(value: str, span: Span, *, plain: bool = False) -> tree.String:
-    """A string literal; with `plain` a `$` in it is that character."""
+    """Return a string literal; with `plain` a `$` in it is just that character."""
     if not value:
         return tree.String(span, ())
     text = tree.Text(span, value) if plain or "$" not in value else _placed(with_variables(value, span))
@@ -60,7 +63,7 @@ def string(value: str, span: Span, *, plain: bool = False) -> tree.String:
 
 
 def _placed(text: tree.Text) -> tree.Text:
-    """The text with its variables where they are written."""
+    """Give the variables of a text their own places within its span."""
     places = occurrences(text.span, [one.text for one in text.variables])
     return evolve(text, variables=tuple(map(_moved, text.variables, places)))
 

@@ -1,8 +1,8 @@
-"""Running a build module: its file as a Python module, once for each compile, in this process.
+"""Runs a build module: its file as a Python module, once for each compile, in this process.
 
-It sees what any script would: `__file__`, its directory on the import path. What it prints goes to standard error,
-no byte code is written beside it, and modules of the project that it imports are its own: another run imports them
-anew.
+It runs like any script: `__file__` is set, and its directory is on the import path. What it prints goes to
+standard error, no byte code is written next to it, and modules of the project that it imports are its own:
+another run imports them anew.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def run(
     world: World,
     parse: Callable[[Source], Parsed],
 ) -> Recording:
-    """Runs the module whose text is that of `found` and whose file is `filename`, an absolute path. `parse` parses
-    the textual modules that it uses. Raises SourceError."""
+    """Run the module with the text of `found` and the absolute path `filename`. Raises SourceError.
+
+    `parse` parses the textual modules that it uses.
+    """
     recording = Recording(found, library, options, world, parse)
     recording.files.add(filename, found.source)
     name = os.path.basename(filename).removesuffix(".py")
@@ -48,7 +50,7 @@ def run(
         code = compile(found.source.text, filename, "exec", dont_inherit=True)
         module = ModuleType(name)
         module.__file__ = filename
-        if name not in sys.modules:  # a file may be called as a module that all others need: types.py
+        if name not in sys.modules:  # its name may be that of a module that others need, such as types.py
             sys.modules[name] = module
         exec(code, module.__dict__)
     recording.ended = True
@@ -57,8 +59,11 @@ def run(
 
 
 class Surroundings:
-    """What a build module has around it while code of it runs: its directory on the import path, the modules of the
-    project that it has imported (`modules`, itself among them), standard error for what it prints."""
+    """The environment of a build module while its code runs.
+
+    Its directory is on the import path, the modules of the project that it has imported (`modules`, itself
+    included) are in `sys.modules`, and what it prints goes to standard error.
+    """
 
     def __init__(self, directory: str, project: str) -> None:
         self._directory = directory
@@ -85,8 +90,10 @@ class Surroundings:
 
 @contextlib.contextmanager
 def _output_to_errors() -> Iterator[None]:
-    """What programs that the module starts print goes to standard error too: results alone are standard output."""
+    """Send the output of programs that the module starts to standard error: standard output is for results
+    alone."""
     try:
+        # The process may have no standard output.
         kept = os.dup(1)
     except OSError:
         yield
@@ -112,7 +119,7 @@ def _inside(module: ModuleType, project: str) -> bool:
 
 
 def comments(source: Source) -> tuple[tree.Comment, ...]:
-    """The comments of a module: lints are allowed by them."""
+    """Return the comments of a module, since lints are silenced by comments."""
     found: list[tree.Comment] = []
     if "pybuild:" not in source.text:
         return ()

@@ -1,4 +1,5 @@
-"""Names that a build module gives to what it declares: the language and the command line must be able to say them."""
+"""Checks names of a build module's declarations, which the language and the command line must be able to
+write."""
 
 from __future__ import annotations
 
@@ -19,14 +20,14 @@ _NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 def variable(ident: tree.Ident) -> tree.Ident:
-    """The name of an environment variable, of a keyword argument. Raises SourceError (E0603) for what can be none."""
+    """Check the name of an environment variable that was passed as a keyword. Raises SourceError (E0603)."""
     if not ident.name or "=" in ident.name or "\0" in ident.name:
         raise wrong(no_variable(ident.span, ident.name))
     return ident
 
 
 def valid(ident: tree.Ident) -> tree.Ident:
-    """The name. Raises SourceError (E0203) for what can be none."""
+    """Check a declaration's name. Raises SourceError (E0203)."""
     name: object = ident.name
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in HARD_KEYWORDS:
         raise wrong(problems.bad_name(ident.span, str(name)))

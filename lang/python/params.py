@@ -1,4 +1,4 @@
-"""Params of a build module: what is declared, and the value that the module gets."""
+"""Params of a build module: their declarations and values."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ TYPES: Final[dict[object, str]] = {
     quantities.Size: "size",
     quantities.Duration: "duration",
 }
-"""Types of params, and what the language calls them."""
+"""Types of params and their names in the language."""
 
 
 @frozen(eq=False)
 class Param:
-    """`default` is `...` for a param that must be set."""
+    """The arguments of a `pb.param` call. `default` is `...` for a param that must be set."""
 
     name: str
     type: object
@@ -52,8 +52,8 @@ class Param:
 
 
 def declare_param(recording: Recording, param: Param, site: Site) -> Any:
-    """Adds the declaration, and gives the value. Raises SourceError: E0601, E0603, and what the default is wrong
-    with."""
+    """Declare the param and return its value. Raises SourceError (E0601, E0603, and errors of the
+    default)."""
     type = _type(param, site)
     wanted = declared(type)
     default = None if param.default is ... else literal(param.default, site.named("default"), wanted)

@@ -1,6 +1,7 @@
-"""Values of the language that Python has no type of its own for: sizes, durations, versions, texts of a form.
+"""Values of the language that Python has no types for: sizes, durations, versions, and texts of a special
+form.
 
-Each prints as the language writes it, and counts as data wherever a build module puts it.
+Each prints as the language writes it, and counts as data wherever a build module uses it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Measured(int):
-    """An amount that is printed in the largest unit that measures it. Sums and multiples are of its kind."""
+    """An amount that is printed in the largest unit that divides it. Sums and multiples are of its own
+    type."""
 
     __slots__ = ()
 
@@ -39,7 +41,7 @@ class Measured(int):
 
 
 class Size(Measured):
-    """A number of bytes: `256 * pb.MiB`. Printed in the largest unit that measures it."""
+    """A number of bytes: `256 * pb.MiB`. Printed in the largest unit that divides it."""
 
     __slots__ = ()
 
@@ -48,7 +50,7 @@ class Size(Measured):
 
 
 class Duration(Measured):
-    """A number of nanoseconds. Printed in the largest unit that measures it."""
+    """A number of nanoseconds. Printed in the largest unit that divides it."""
 
     __slots__ = ()
 
@@ -57,8 +59,10 @@ class Duration(Measured):
 
 
 class Version(str):
-    """A dotted version, compared number by number: `pb.version("3.9") < pb.version("3.10")`. A version with a
-    pre-release comes before the same without one."""
+    """A dotted version, compared number by number: `pb.version("3.9") < pb.version("3.10")`.
+
+    A pre-release comes before its release.
+    """
 
     __slots__ = ()
 
@@ -104,13 +108,13 @@ class Version(str):
 
 
 class Plain(str):
-    """Text whose `$X` is no variable."""
+    """A text whose `$X` is no variable."""
 
     __slots__ = ()
 
 
 class Raw(str):
-    """Text that `run` splices as it is, unquoted."""
+    """A text that `run` inserts as it is, unquoted."""
 
     __slots__ = ()
 
@@ -144,13 +148,13 @@ _SIZES: Final = {
 
 
 def duration_of(text: str) -> Duration | None:
-    """The duration that a text such as `30s` writes; None for any other."""
+    """Return the duration that a text such as `30s` spells; None for any other text."""
     amount = _measured(text, _DURATIONS)
     return None if amount is None else Duration(amount)
 
 
 def size_of(text: str) -> Size | None:
-    """The size that a text such as `64MiB` writes; None for any other."""
+    """Return the size that a text such as `64MiB` spells; None for any other text."""
     amount = _measured(text, _SIZES)
     return None if amount is None else Size(amount)
 
@@ -163,7 +167,8 @@ def _measured(text: str, units: dict[str, int] | dict[str, Size]) -> int | None:
 
 
 class FrozenList(list[object]):
-    """A list that belongs to the build: other targets see it too, so nobody may change it. A copy is a plain list."""
+    """A list that belongs to the build: other targets share it, so it can't be changed. A copy is a plain
+    list."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         from pybuild.lang.python.recording import refuse_change
@@ -183,7 +188,7 @@ class FrozenList(list[object]):
 
 
 class FrozenDict(dict[str, object]):
-    """A dict that belongs to the build. A copy is a plain dict."""
+    """A dict that belongs to the build, so it can't be changed. A copy is a plain dict."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         from pybuild.lang.python.recording import refuse_change
@@ -203,7 +208,8 @@ class FrozenDict(dict[str, object]):
 
 
 def from_value(value: values.Value) -> object:
-    """A value of the language as Python has it. Raises TypeError for what has no plain form (a state, a target)."""
+    """Return the Python form of a value of the language. Raises TypeError for one without a plain form (a
+    state, a target)."""
     if isinstance(value, tuple):
         return FrozenList(map(from_value, value))
     if isinstance(value, dict):
@@ -220,7 +226,7 @@ def from_value(value: values.Value) -> object:
         return value
     if isinstance(value, str):
         text = str.__str__(value)
-        # What came from outside is data, as in the language; a literal's `$X` is a variable.
+        # Text from outside is data, as in the language; only in a literal is `$X` a variable.
         return Plain(text) if "$" in text and not isinstance(value, values.Dollar) else text
     raise TypeError(f"{type(value).__name__} has no plain form")
 

@@ -1,6 +1,7 @@
-"""What a build module asks while it runs: files of its directory, the repository; and values made from texts.
+"""Functions that a build module calls while it runs: they read files and the repository, and make values from
+texts.
 
-What files and the repository say is an input of the build: it is recorded as one.
+Contents of files and facts about the repository are inputs of the build, and are recorded as such.
 """
 
 from __future__ import annotations
@@ -24,38 +25,38 @@ def _asked(name: str, *positional: object) -> Any:
 
 
 def read(path: str) -> str:
-    """The text of a file beside the build module."""
+    """Return the text of a file beside the build module."""
     text: str = _asked("read", path)
     return text
 
 
 def read_lines(path: str) -> list[str]:
-    """The lines of a file, without their ends."""
+    """Return the lines of a file, without their ends."""
     lines: list[str] = _asked("read_lines", path)
     return list(lines)
 
 
 def read_toml(path: str, key: str) -> str:
-    """A value of a TOML file, by its dotted key."""
+    """Return a value of a TOML file, by its dotted key."""
     text: str = _asked("read_toml", path, key)
     return text
 
 
 def read_json(path: str, key: str) -> str:
-    """A value of a JSON file, by its dotted key."""
+    """Return a value of a JSON file, by its dotted key."""
     text: str = _asked("read_json", path, key)
     return text
 
 
 def glob(pattern: str) -> list[str]:
-    """Files beside the build module that match a pattern, by name."""
+    """Return the files beside the build module that match a pattern, sorted by name."""
     paths: list[str] = _asked("glob", pattern)
     return list(paths)
 
 
 class Vcs:
-    """The repository that the build module lies in. Outside of one texts are `unknown`, `dirty` is False and
-    `epoch` 0."""
+    """The repository of the build module. Without one, texts are `unknown`, `dirty` is False and `epoch` is
+    0."""
 
     __slots__ = ()
 
@@ -66,12 +67,12 @@ class Vcs:
 
     @property
     def commit(self) -> str:
-        """The commit, in full."""
+        """The full commit hash."""
         return str(self._member("commit"))
 
     @property
     def short(self) -> str:
-        """The commit, shortened."""
+        """The shortened commit hash."""
         return str(self._member("short"))
 
     @property
@@ -86,12 +87,12 @@ class Vcs:
 
     @property
     def describe(self) -> str:
-        """What `git describe` says."""
+        """The output of `git describe`."""
         return str(self._member("describe"))
 
     @property
     def dirty(self) -> bool:
-        """Whether something isn't committed."""
+        """True if there are uncommitted changes."""
         return bool(self._member("dirty"))
 
     @property
@@ -104,7 +105,7 @@ vcs = Vcs()
 
 
 def build_platform() -> Platform:
-    """The platform that builds."""
+    """Return the platform that builds."""
     return Platform(recording("build_platform").options.build_platform)
 
 
@@ -116,17 +117,17 @@ def _formed(text: str, type: Basic) -> str:
 
 
 def version(text: str) -> Version:
-    """A dotted version, which has an order."""
+    """Make a dotted version, which can be compared."""
     return Version(_formed(text, VERSION))
 
 
 def platform(text: str) -> Platform:
-    """A platform `os/arch[/variant]`, with its parts as `os`, `arch` and `variant`."""
+    """Make a platform from `os/arch[/variant]`, with its parts as `os`, `arch` and `variant`."""
     return Platform(_formed(text, PLATFORM))
 
 
 def duration(text: str) -> Duration:
-    """A duration such as `30s` or `100ms`."""
+    """Make a duration from a text such as `30s` or `100ms`."""
     found = quantities.duration_of(text)
     if found is None:
         raise wrong(problems.not_measured(here().positional(0), "duration", text, "30s"))
@@ -134,7 +135,7 @@ def duration(text: str) -> Duration:
 
 
 def size(text: str) -> Size:
-    """A size such as `64MiB`."""
+    """Make a size from a text such as `64MiB`."""
     found = quantities.size_of(text)
     if found is None:
         raise wrong(problems.not_measured(here().positional(0), "size", text, "64MiB"))
@@ -142,15 +143,16 @@ def size(text: str) -> Size:
 
 
 def raw(text: str) -> Raw:
-    """Text that `t.run` splices as it is, unquoted."""
+    """Mark a text that `t.run` inserts as it is, unquoted."""
     return Raw(text)
 
 
 def plain(text: str) -> Plain:
-    """Text whose `$X` stands for itself where `$X` is a variable of the container: in `t.env` and `t.workdir`."""
+    """Mark a text whose `$X` stands for itself where `$X` is a variable of the container: in `t.env` and
+    `t.workdir`."""
     return Plain(text)
 
 
 def text(value: str | int | bool) -> str:
-    """The text of a scalar as the language writes it: `true`, `64MiB`, `30s`."""
+    """Return the text of a scalar as the language writes it: `true`, `64MiB`, `30s`."""
     return str(value) if isinstance(value, Size | Duration) else text_of(value)

@@ -1,10 +1,11 @@
-"""A build module while it runs: its declarations in order, and later its bodies, as trees of the language.
+"""Records a build module while it runs: its declarations, and later its bodies, as syntax trees of the
+language.
 
     recording = run(module, …)        module.py: the module's top level
     recording.decls                   what a `.pybuild` file would declare, bodies left out
     recording.bodies[decl]            makes the statements of a target's instance, or of a state function
 
-One recording is at work at a time in each thread (`at_work`); statements go to the recording of their `t`.
+Each thread has at most one active recording (`at_work`); statements go to the recording of their `t`.
 """
 
 from __future__ import annotations
@@ -46,8 +47,11 @@ _homes: Callable[[FrameType], Recording] | None = None
 
 
 class Work:
-    """A recording while code of its module runs in a thread. `names` are what its declarations are called, as they
-    are expanded; `failures` are errors that it has been told of."""
+    """A recording while code of its module runs in a thread.
+
+    `names` are its declarations by name, as they are expanded; `failures` are errors that were reported to
+    it.
+    """
 
     __slots__ = ("failures", "names", "recording")
 
@@ -58,11 +62,14 @@ class Work:
 
 
 class Recording:
-    """`found` is the module's file. `asked` and `reads` are what was asked of the repository and read of the
-    module's directory while it ran, `modules` those of the project that it has imported, itself among them;
-    its code runs in `surroundings`. With `replaces`, a declaration takes the place of an earlier one of its name, as
-    where a cell of a notebook is run again. `ended` says that the module has run, `depth` how many calls of state
-    functions led to the body that runs."""
+    """The record of one run of a build module.
+
+    `found` is the module's file. `asked` are the facts about the repository and `reads` the files of the
+    module's directory that it used while it ran, `modules` the modules of the project that it has imported,
+    itself included; its code runs in `surroundings`. With `replaces`, a declaration replaces an earlier one
+    of its name, as when a notebook's cell runs again. `ended` is set once the module has run, and `depth` is
+    the number of nested calls of state functions that led to the running body.
+    """
 
     def __init__(
         self,
@@ -107,19 +114,22 @@ class Recording:
 
     @property
     def file(self) -> tree.File:
-        """What has been declared so far."""
+        """The declarations so far, as a syntax tree."""
         source = self.found.source
         return tree.File(_whole(source), source, None, tuple(self.decls), self.comments)
 
     def owns(self, filename: str) -> bool:
-        """Whether a file is the user's: of the project, or the module itself."""
+        """True if a file is the user's: of the project, or the module itself."""
         if filename.startswith("<"):
             return self.files.knows(filename)
         return self.files.knows(filename) or filename.startswith(self.options.project.rstrip("/") + "/")
 
     def members(self, use: tree.Use) -> Mapping[str, tree.Decl]:
-        """What the textual module that a `use` names declares, by name; nothing if it can't be found or read, which
-        is said when the program is loaded. Raises UserError for what the library can't do."""
+        """Return the declarations of the textual module that a `use` names, by name.
+
+        If the module can't be found, any name is accepted: the error comes when the program is loaded. Raises
+        UserError for what the library can't do.
+        """
         try:
             found = self.library.find(use, self.module)
         except modules.NotFound:
@@ -128,7 +138,7 @@ class Recording:
         return {name_of(decl): decl for decl in file.decls if isinstance(decl, Named)}
 
     def declare(self, decl: tree.Decl, name: str = "") -> None:
-        """Raises SourceError (E1004) when the module has ended."""
+        """Add a declaration. Raises SourceError (E1004) if the module has ended."""
         if self.ended:
             raise wrong(problems.too_late(here().span))
         if self.replaces:
@@ -144,7 +154,7 @@ class Recording:
             self.declared.setdefault(name, decl)
 
     def value(self, expr: tree.Expr, wanted: Type | None = None) -> Value:
-        """The value of an expression that stands outside of bodies. Raises SourceErrors."""
+        """Evaluate an expression outside of bodies. Raises SourceErrors."""
         found: list[Diagnostic] = []
         infer(expr, Scope(), Checking(self.module, found.append), wanted)
         if found:
@@ -158,7 +168,7 @@ class Recording:
 
 
 class AnyMember(dict[str, tree.Decl]):
-    """What a module that can't be found declares: whatever is asked for."""
+    """Stands for the declarations of a module that can't be found: accepts any name."""
 
     def get(self, name: str, default: object = None) -> tree.Decl:
         span = here().span
@@ -174,8 +184,11 @@ def _whole(source: Source) -> Span:
 
 @contextmanager
 def at_work(recording: Recording, names: Mapping[str, tree.Decl] | None = None) -> Iterator[None]:
-    """Has a recording be the one at work in this thread, with the declarations that are expanded, if they are not
-    all that it has. Raises the first error that it was told of, also if the module's own code caught it."""
+    """Make a recording the active one of this thread. Raises the first error reported to it, even if user
+    code caught it.
+
+    `names` are the declarations that are expanded, by default all of the recording.
+    """
     work = Work(recording, recording.declared if names is None else names)
     token = _active.set(work)
     try:
@@ -191,7 +204,7 @@ def at_work(recording: Recording, names: Mapping[str, tree.Decl] | None = None) 
 
 
 def failed(error: SourceError) -> SourceError:
-    """Tells the recording at work of an error, which the caller raises."""
+    """Report an error to the active recording, and return it for the caller to raise."""
     work = _active.get()
     if work is not None:
         work.failures.append(error)
@@ -199,13 +212,17 @@ def failed(error: SourceError) -> SourceError:
 
 
 def wrong(diagnostic: Diagnostic) -> SourceError:
-    """The error of a message, for the caller to raise: it ends the build also if the module catches it."""
+    """Make an error for the caller to raise. It ends the build even if the module catches it."""
     return failed(SourceError(diagnostic))
 
 
 def known_here(name: str, home: Recording, decl: tree.Decl, span: Span) -> None:
-    """Raises SourceError (E1004) unless `name` means, where it is used at `span`, what `home` has declared by it. In
-    a program each module is a recording of its own, and a later declaration takes the name of an earlier one."""
+    """Check that `name`, used at `span`, still means the declaration `decl` of `home`. Raises SourceError
+    (E1004).
+
+    In a program each module is a recording of its own, and a later declaration takes over the name of an
+    earlier one.
+    """
     work = _active.get()
     if work is not None and work.recording is not home:
         raise wrong(problems.other_module(span, name, home.found.source.name))
@@ -215,8 +232,10 @@ def known_here(name: str, home: Recording, decl: tree.Decl, span: Span) -> None:
 
 
 def recording(name: str) -> Recording:
-    """The recording at work, else that of the program that calls the API, for the function `name`. Raises SourceError
-    (E1004) if there is none."""
+    """Return the active recording, else that of the program that calls the API function `name`.
+
+    Raises SourceError (E1004) if there is none.
+    """
     work = _active.get()
     if work is not None:
         return work.recording
@@ -226,22 +245,23 @@ def recording(name: str) -> Recording:
 
 
 def provide_homes(homes: Callable[[FrameType], Recording]) -> None:
-    """Has declarations outside of build modules go to what `homes` gives for the frame of their caller."""
+    """Set the function that finds a recording for declarations outside of build modules, from their caller's
+    frame."""
     global _homes
     _homes = homes
 
 
 def here() -> Site:
-    """The call of the API that is at work."""
+    """Return the running call of the API."""
     return files().site(caller())
 
 
 def files() -> Files:
-    """The files of the recording at work."""
+    """Return the files of the active recording."""
     work = _active.get()
     return work.recording.files if work is not None else _elsewhere
 
 
 def refuse_change(kind: str) -> NoReturn:
-    """Raises E1003 for a change of a value that belongs to the build."""
+    """Raise E1003 for a change of a value that belongs to the build."""
     raise wrong(problems.frozen(here().span, kind))

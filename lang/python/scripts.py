@@ -1,4 +1,5 @@
-"""Scripts and texts with values in them: `"echo ${{name}}", name=value`, or a template string of Python 3.14."""
+"""Scripts and texts with values in them: `"echo ${{name}}", name=value`, or a template string of Python
+3.14."""
 
 from __future__ import annotations
 
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 _HOLE: Final = re.compile(r"(?P<literal>\$\$\{\{)|\$\{\{(?:\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*\}\})?")
 
 _IMPOSSIBLE: Final = re.compile("[\0\ud800-\udfff]")
-"""Characters that no script can have: programs get their arguments as text that ends with a null character."""
+"""Characters that no script can have: arguments of programs are UTF-8 texts that end with a null
+character."""
 
 
 def script(text: object, values: Mapping[str, object], site: Site) -> tree.Script:
-    """The script of a `run`. Text of several lines is a block, whose common indentation is removed."""
+    """Return the script of a `run`. A text of several lines is a block, whose common indentation is
+    removed."""
     span = site.positional(0)
     if isinstance(text, str):
         pieces = list(_pieces(_shaped(text), values, site, span))
@@ -51,7 +54,7 @@ def script(text: object, values: Mapping[str, object], site: Site) -> tree.Scrip
 
 
 def _shaped(text: str) -> str:
-    """The text without the indentation that its lines have in common, and without blank lines at its ends."""
+    """Remove the lines' common indentation, and blank lines at both ends."""
     if "\n" not in text:
         return text.strip()
     lines = textwrap.dedent(text).split("\n")
@@ -89,26 +92,27 @@ def _pieces(text: str, values: Mapping[str, object], site: Site, span: Span) -> 
 
 
 def _written(span: Span, text: str) -> Span:
-    """The place of a text of the script, the whole script's where it isn't written out."""
+    """Return the place of a part of the script; the whole script's if it isn't written out."""
     return occurrences(span, [text])[0]
 
 
 def is_template(text: object) -> bool:
-    """Whether it is a template string (PEP 750)."""
+    """True for a template string (PEP 750)."""
     return type(text).__module__ == "string.templatelib" and hasattr(text, "interpolations")
 
 
 def _of_template(
     text: object, values: Mapping[str, object], site: Site, span: Span
 ) -> Iterator[str | tree.Expr]:
-    """The pieces of a template string, shaped as one text."""
+    """Yield the pieces of a template string, shaped as one text."""
     if not is_template(text):
         raise wrong(problems.no_script(span, type(text).__name__))
     for name in values:
         raise wrong(problems.unused_value(site.named(name), name))
     strings: tuple[str, ...] = text.strings  # type: ignore[attr-defined]
     given = [_converted(one) for one in text.interpolations]  # type: ignore[attr-defined]
-    # Indentation is that of the whole: each value stands for a character that no script has.
+    # Indentation is that of the whole text, so join it first: null stands for each value, as no script has
+    # it.
     whole = _shaped("\0".join(one.replace("\0", "") for one in strings)).split("\0")
     for at, piece in enumerate(whole):
         yield piece
@@ -117,7 +121,7 @@ def _of_template(
 
 
 def _converted(interpolation: object) -> object:
-    """The value of an interpolation, with its `!r` and its format."""
+    """Return the value of an interpolation, with its conversion and format applied."""
     value: object = interpolation.value  # type: ignore[attr-defined]
     conversion: str | None = interpolation.conversion  # type: ignore[attr-defined]
     spec: str = interpolation.format_spec  # type: ignore[attr-defined]

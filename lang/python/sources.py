@@ -1,4 +1,4 @@
-"""Sources and functions of states (LANGUAGE.md, section 10), named as in the language."""
+"""Sources, and functions of states (language spec, section 10), named as in the language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _source(name: str, /, *positional: object, **named: object) -> State:
 
 
 def image(ref: str, *, platform: str | None = None) -> State:
-    """An image of a registry, for `platform` (default: the one being built for)."""
+    """Return an image of a registry, for `platform` (default: the one being built for)."""
     return _source("image", ref, platform=platform)
 
 
@@ -34,8 +34,10 @@ def git(
     keep_git: bool = False,
     auth: Sequence[Option] | None = None,
 ) -> State:
-    """A repository at a branch, tag or commit (default: `HEAD`), or the part of it below `subdir`. `auth` takes
-    `pb.secret(id)`, a token, and `pb.ssh()`."""
+    """Return a repository at a branch, tag or commit (default: `HEAD`), or the part of it below `subdir`.
+
+    `auth` takes `pb.secret(id)`, a token, and `pb.ssh()`.
+    """
     return _source(
         "git",
         url,
@@ -57,10 +59,11 @@ def http(
     mode: int | None = None,
     auth: Sequence[Option] | None = None,
 ) -> State:
-    """A file at an address, under the last component of its path or `name`.
+    """Return a file at an address, under the last component of its path or `name`.
 
-    With `unpack` it is what the archive holds, without the first `strip` components of each name. `sha256` is its
-    digest (64 hexadecimal digits); `auth` takes `pb.secret(id)`, the Authorization header.
+    With `unpack` it is the contents of the archive, without the first `strip` components of each name.
+    `sha256` is the file's digest (64 hexadecimal digits); `auth` takes `pb.secret(id)`, the Authorization
+    header.
     """
     return _source(
         "http", url, sha256=sha256, name=name, unpack=unpack or None, strip=strip, mode=mode, auth=auth
@@ -68,13 +71,15 @@ def http(
 
 
 def local(path: str, *, include: Sequence[str] | None = None, exclude: Sequence[str] | None = None) -> State:
-    """A directory beside the build module; elsewhere it needs `--allow read=PATH`. `include` and `exclude` are
-    patterns of `.dockerignore`."""
+    """Return a directory beside the build module; any other needs `--allow read=PATH`.
+
+    `include` and `exclude` are patterns of `.dockerignore`.
+    """
     return _source("local", path, include=include, exclude=exclude)
 
 
 def oci(path: str) -> State:
-    """An image of an OCI layout: `PATH[:TAG][@DIGEST]`."""
+    """Return an image of an OCI layout: `PATH[:TAG][@DIGEST]`."""
     return _source("oci", path)
 
 
@@ -86,15 +91,17 @@ def dockerfile(
     args: Mapping[str, str] | None = None,
     contexts: Mapping[str, State] | None = None,
 ) -> State:
-    """A stage of a Dockerfile (default: the last one), its steps inlined. `args` are build arguments, `contexts`
-    named contexts."""
+    """Return a stage of a Dockerfile (default: the last one), its steps inlined.
+
+    `args` are build arguments, `contexts` are named contexts.
+    """
     return _source("dockerfile", path, context=context, target=target, args=args, contexts=contexts)
 
 
 def frontend(
     ref: str, *, inputs: Mapping[str, State] | None = None, opts: Mapping[str, str] | None = None
 ) -> State:
-    """What a frontend image makes of `inputs` and `opts`."""
+    """Return the result of a frontend image for `inputs` and `opts`."""
     return _source("frontend", ref, inputs=inputs, opts=opts)
 
 
@@ -103,25 +110,28 @@ def host(commands: Sequence[str], /) -> State: ...
 @overload
 def host(name: str, ip: str) -> Option: ...
 def host(name: Sequence[str], ip: str | None = None) -> State | Option:
-    """Of a list of commands: a small root file system made of these commands of this machine and the libraries they
-    need. Of a name and an address: a run option, a line of the runs' `/etc/hosts`."""
+    """Return commands of this machine as a state, or add a line to `/etc/hosts`.
+
+    With a list of commands: a small root file system made of these commands and the libraries they need. With
+    a name and an address: a run option, which adds a line to the runs' `/etc/hosts`.
+    """
     if ip is None:
         return _source("host", name)
     return Option(call("host", (name, ip), {}, "option"), "host")
 
 
 def merge(*states: State) -> State:
-    """File systems laid over one another, the last on top; the image config is the first one's."""
+    """Lay file systems over one another, the last on top; the image config is the first one's."""
     return _source("merge", *states)
 
 
 def diff(lower: State, upper: State) -> State:
-    """What has to be laid over `lower` to get `upper`; the image config is `upper`'s."""
+    """Return the changes from `lower` to `upper`; the image config is `upper`'s."""
     return _source("diff", lower, upper)
 
 
 class Named(State):
-    """A state that has a name of its own: `scratch`, `context`."""
+    """A state with a name of its own: `scratch`, `context`."""
 
     __slots__ = ("_name",)
 
@@ -143,4 +153,4 @@ scratch: State = Named("scratch")
 """The empty file system with an empty image config."""
 
 context: State = Named("context")
-"""The directory of the build module, without what `.dockerignore` and `pb.ignore` leave out."""
+"""The directory of the build module, without the files that `.dockerignore` and `pb.ignore` leave out."""

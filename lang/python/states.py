@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 CALL: Final = "call"
-"""The parameter that tells the calls of a state function apart: the number of its arguments' first use."""
+"""The parameter that tells the calls of a state function apart: the number of its list of arguments."""
 
 DEEPEST: Final = 64
-"""Calls of state functions in each other."""
+"""The deepest nesting of calls of state functions."""
 
 
 class StateFunction(Generic[P]):
-    """Each list of arguments is one body, however often and wherever it is called with them."""
+    """A state function. Each list of arguments is one body, however often and wherever it is passed."""
 
     def __init__(self, recording: Recording, function: Callable[..., object], span: Span) -> None:
         self._recording = recording
@@ -94,7 +94,7 @@ class StateFunction(Generic[P]):
 
 
 class Called(State):
-    """What a state function of `recording` makes."""
+    """The state that a state function of `recording` returns."""
 
     __slots__ = ("_decl", "_name", "recording")
 
@@ -110,7 +110,8 @@ class Called(State):
 
 
 def _free(name: str, recording: Recording) -> str:
-    """A name for a function, with a number if another file's function has it: nothing but messages says it."""
+    """Return a name for a function, with a number if another file's function has it. Only messages show the
+    name."""
     found, count = name, 1
     while isinstance(recording.declared.get(found), tree.Def):
         count += 1
@@ -119,13 +120,14 @@ def _free(name: str, recording: Recording) -> str:
 
 
 def _equal(one: inspect.BoundArguments, other: inspect.BoundArguments) -> bool:
+    """True if two calls have the same arguments."""
     return one.arguments.keys() == other.arguments.keys() and all(
         _same(value, other.arguments[name]) for name, value in one.arguments.items()
     )
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two arguments are one: by value, states by what they are."""
+    """True if two arguments are equal: by value, states by their expressions."""
     if isinstance(one, Expression) and isinstance(other, Expression):
         return type(one) is type(other) and _alike(one.node, other.node)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
@@ -136,7 +138,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _alike(one: object, other: object) -> bool:
-    """Whether two nodes say the same, wherever they stand."""
+    """True if two nodes are equal apart from their places."""
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(_alike, one, other))
     if not isinstance(one, tree.Node) or type(one) is not type(other):

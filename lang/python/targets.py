@@ -1,4 +1,4 @@
-"""Targets, groups and modules as a build module has them in its variables."""
+"""Targets, groups and modules, as objects that a build module holds in variables."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 
 class Target(State):
-    """A target or a test. Called with values of its axes it is the instances that have them: `unit(py="3.12")`,
-    `build(platform="linux/arm64")`."""
+    """A target or a test.
+
+    Called with values of its axes it is the instances that have them: `unit(py="3.12")`,
+    `build(platform="linux/arm64")`.
+    """
 
     __slots__ = ("_base", "_chosen", "decl", "function", "name", "recording", "selection")
     what = "a target"
@@ -38,8 +41,10 @@ class Target(State):
         base: tree.Expr | None = None,
         chosen: Span | None = None,
     ) -> None:
-        """`decl` is what `recording` has declared, both None for one of a textual module; `chosen` is where the
-        `selection` was made."""
+        """Make a target. `decl` is its declaration in `recording`; both are None for one of a textual module.
+
+        `chosen` is where the `selection` was made.
+        """
         self.name = name
         self.recording = recording
         self.decl = decl
@@ -59,7 +64,7 @@ class Target(State):
         return tree.Select(span, base, self.selection) if self.selection else base
 
     def __call__(self, *args: object, **axes: object) -> Target:
-        """The instances whose axes have these values, besides those chosen before."""
+        """Select the instances whose axes have these values, in addition to earlier selections."""
         site = here()
         if args:
             raise wrong(problems.once_only(site.span, self.name))
@@ -79,7 +84,7 @@ class Target(State):
 
 
 class Group(Expression):
-    """Targets under one name."""
+    """Targets under a common name."""
 
     __slots__ = ("decl", "name", "recording")
     what = "a group"
@@ -129,7 +134,7 @@ class Module:
 
 
 class Member(State):
-    """Something that a textual module declares."""
+    """A declaration of a textual module."""
 
     __slots__ = ("_alias", "_decl", "_name")
     what = "a member of a module"
@@ -147,7 +152,8 @@ class Member(State):
         return tree.Attribute(span, tree.Name(span, self._alias), tree.Ident(span, self._name))
 
     def __call__(self, *args: object, **named: object) -> State:
-        """A call of a function, whose first argument is `t` if it is a step; of a target the selection by axes."""
+        """Call a function, with `t` as the first argument if it is a step; of a target, select instances by
+        axes."""
         site = here()
         shown = f"{self._alias}.{self._name}"
         if isinstance(self._decl, tree.Target):
@@ -179,7 +185,7 @@ class Member(State):
 
 
 class Value(Member):
-    """What a function of a textual module returns that is no state."""
+    """The result of a textual module's function that returns no state."""
 
     __slots__ = ()
     what = "a value of a module"
@@ -195,7 +201,7 @@ class Value(Member):
 
 
 def _types(decl: tree.Decl) -> dict[str, Type]:
-    """Types of a function's parameters by name, and by place."""
+    """Return the types of a function's parameters by name, and by position."""
     found: dict[str, Type] = {}
     for at, one in enumerate(decl.parameters if isinstance(decl, tree.Def) else ()):
         found[one.name.name] = found[str(at)] = declared(one.type)

@@ -1,7 +1,7 @@
-"""What is to be built of a recording, as bytes for another process of the same program and user.
+"""Sends a recording as bytes to another process of the same program and user, which builds it.
 
-The process that records runs the module's code, the other one only builds. What is sent is the syntax tree of the
-declarations, and the statements of all bodies that the build needs.
+The process that records runs the module's code, the other one only builds. The bytes are the syntax tree of
+the declarations, and the statements of all bodies that the build needs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Replay:
-    """See `modules.Recorded`: bodies that were recorded elsewhere. `filename` is the module's, `wanted` the names of
-    what is to be built."""
+    """Implements `modules.Recorded` with bodies that were recorded in another process.
+
+    `filename` is the module's, `wanted` the names of the targets to build.
+    """
 
     filename: str
     wanted: tuple[str, ...]
@@ -43,7 +45,7 @@ class Replay:
     def body(
         self, decl: tree.Target | tree.Def, names: Mapping[str, Value], platform: str
     ) -> tuple[tree.Stmt, ...]:
-        """Raises LookupError for a body that was not sent."""
+        """Return the statements of a body. Raises LookupError for a body that was not sent."""
         return self.written[decl.name.name, _key(names), platform]
 
     def program(
@@ -52,7 +54,7 @@ class Replay:
         library: modules.Library,
         parse: Callable[[Source], Parsed],
     ) -> Program:
-        """The program with the modules that it uses; `found` is the place of the module."""
+        """Return the program with the modules that it uses; `found` is the place of the module."""
         root = evolve(found, source=self.file.source, recorded=self)
 
         def parsed(source: Source) -> Parsed:
@@ -65,7 +67,7 @@ class Replay:
 
 
 def to_bytes(expansion: Expansion, filename: str, wanted: tuple[str, ...]) -> bytes:
-    """What `from_bytes` makes a replay of; the bodies are those that have been written."""
+    """Return a replay as bytes for `from_bytes`, with the bodies that have been expanded."""
     replay = Replay(
         filename,
         wanted,
@@ -78,7 +80,7 @@ def to_bytes(expansion: Expansion, filename: str, wanted: tuple[str, ...]) -> by
 
 
 def from_bytes(data: bytes) -> Replay:
-    """Only for what a process of the same user's own program has sent: what is read may run code."""
+    """Read a replay. The bytes must come from the user's own program: unpickling may run code."""
     found = pickle.loads(data)
     if not isinstance(found, Replay):
         _wrong(found)

@@ -1,6 +1,6 @@
-"""Messages of the language about a build module: what they tell the user to write, in Python.
+"""Rewords the language's messages for build modules: what they tell the user to write becomes Python.
 
-An edit is text of the language, so a build module gets none.
+An edit is text of the language, so a message about a build module has none.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _WRITTEN: Final = tuple(
         (r"`use … (?:as \w+ )?with (\w+)=…`", r"`pb.use(…, \1=…)`"),
     )
 )
-"""What is said in the words of the language, and what is said in its place."""
+"""Patterns of advice in the language, and the advice for Python."""
 
 _SCRIPT: Final = re.compile(r"`\{(\w+)\}` in an f-string")
 
 
 def in_python(diagnostic: Diagnostic) -> Diagnostic:
-    """The message as it is said of a build module; one about a file of the language as it is."""
+    """Return the message as worded for a build module; one about a file of the language stays as it is."""
     span = diagnostic.span
     if span is not None and ".pybuild" in span.source.name:
         return diagnostic
@@ -61,7 +61,7 @@ def in_python(diagnostic: Diagnostic) -> Diagnostic:
 
 
 def error_in_python(error: SourceError) -> SourceErrors:
-    """The error with all its messages as they are said of a build module."""
+    """Return the error with all its messages worded for a build module."""
     several = error.diagnostics if isinstance(error, SourceErrors) else (error.diagnostic,)
     return SourceErrors([in_python(one) for one in several])
 

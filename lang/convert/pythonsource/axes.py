@@ -1,7 +1,7 @@
-"""The header of a target: its axes, which of their combinations are instances, and its platforms.
+"""Converts the header of a target: its axes, the combinations that are instances, and its platforms.
 
-In Python an axis is a list, which knows nothing of the other axes. One whose values depend on those before it lists
-all that it ever has, and `where` says which of them belong to the others' values.
+In Python an axis is a list, independent of the other axes. An axis whose values depend on earlier ones lists
+all values that it ever has, and `where` selects those that go with the others' values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PLATFORMS = "each instance is for all of these platforms"
 
 
 def header(target: tree.Target, body: Body) -> list[Doc]:
-    """Arguments of the decorator."""
+    """Return the arguments of the decorator."""
     axes = [one for one in target.axes if isinstance(one, tree.AxisFor)]
     out: list[Doc] = []
     if axes:
@@ -43,7 +43,7 @@ def header(target: tree.Target, body: Body) -> list[Doc]:
 
 
 def _is_default(target: tree.Target, body: Body) -> bool:
-    """Whether its platform is the builder's, which is what a target has anyway."""
+    """True if its platform is the builder's, which is the default."""
     first = bare(target.on[0])
     is_name = isinstance(first, tree.Name) and first.name == "build_platform"
     return len(target.on) == 1 and is_name and body.expressions.facts.binding(first) is None
@@ -59,7 +59,7 @@ def _values(axis: tree.AxisFor, axes: Sequence[tree.Axis], body: Body) -> Doc:
 
 
 def _all(item: str, before: Sequence[tree.AxisFor], clauses: Sequence[Doc], body: Body) -> str:
-    """All values of something over all combinations of some axes."""
+    """Return a comprehension over all combinations of some axes."""
     made = body.expressions.made
     outer = [
         f"for {body.expressions.names.value(axis.name.name)} in {flat(bound(made(axis.values, body.place), OR))}"

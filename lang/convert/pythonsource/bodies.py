@@ -1,4 +1,4 @@
-"""The rows of a body: its statements with the comments around them."""
+"""Makes the rows of a body: its statements with the comments around them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ _TIGHT: Final = re.compile(r"#(?=[^\s#!:])")
 
 
 def comment(text: str) -> str:
+    """Return a comment with a space after its `#`."""
     return _TIGHT.sub("# ", text.rstrip(), count=1) if _TIGHT.match(text) else text.rstrip()
 
 
 class Rows:
+    """Collects rows of statements and comments."""
+
     __slots__ = ("_expressions", "rows")
 
     def __init__(self, expressions: Expressions) -> None:
@@ -31,7 +34,7 @@ class Rows:
         self.rows: list[str] = []
 
     def head(self, line: LogicalLine, rows: list[str]) -> None:
-        """A line, with its comments and what its meaning has come to differ in above it or at its end."""
+        """Add a line, with its comments and its changes of meaning above it or at its end."""
         margin = " " * line.depth * STEP
         differences, self._expressions.differences = self._expressions.differences, []
         self.rows += [f"{margin}# differs: {one}" for one in dict.fromkeys(differences)]
@@ -46,7 +49,7 @@ class Rows:
         self.rows += rows
 
     def body(self, lines: Sequence[LogicalLine], body: Body) -> None:
-        """The lines below the first one, which is the head."""
+        """Add the lines below the first one, which is the head."""
         for before, line in pairwise(lines):
             self._comments(before.below)
             goes_on = line.word in ("elif", "else")
@@ -64,7 +67,8 @@ class Rows:
         )
 
     def _comments(self, comments: Iterable[Own], *, tight: bool = False, all_tight: bool = False) -> bool:
-        """Comments in a body; no blank row is above the first if they are `tight`. Says whether there are any."""
+        """Add comments in a body; with `tight` there is no blank row above the first. Return whether there
+        are any."""
         found = False
         for own in comments:
             if own.blank and not tight:
@@ -76,5 +80,5 @@ class Rows:
 
 
 def _ends_at_once(rows: Sequence[str]) -> bool:
-    """Whether it is one row, decorators left out."""
+    """True if it is one row, decorators aside."""
     return all(row.startswith("@") for row in rows[:-1])

@@ -1,4 +1,4 @@
-"""Calls of what is built in, and where their arguments go."""
+"""Converts calls of built-in functions, sources and options, and places their arguments."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.fmt.docs import Doc
 
 _PYTHONS: Final = frozenset(("len", "int", "sorted"))
-"""Functions that Python has."""
+"""Functions that Python has as well."""
 
 _POSITIONAL: Final = {"diff": 2, "host": 2}
-"""How many arguments of a source or an option may go without their names, if more than one."""
+"""The number of arguments of a source or an option that are passed without names, if more than one."""
 
 
 def built_in(node: tree.Call, signature: Signature, at: At) -> Doc:
@@ -37,7 +37,7 @@ def built_in(node: tree.Call, signature: Signature, at: At) -> Doc:
 
 
 def in_order(node: tree.Call, signature: Signature) -> list[tree.Expr]:
-    """The arguments of a function whose parameters have no names in Python, in their order."""
+    """Return the arguments of a function whose parameters have no names in Python, in order."""
     order = [one.name for one in signature.parameters]
     named = [one for one in node.arguments if one.name is not None]
     named.sort(
@@ -58,7 +58,7 @@ def _argument(place: int, argument: tree.Argument, signature: Signature, at: At)
 
 
 def _assigned(argument: tree.Argument, at: At) -> Doc:
-    """An argument that may have any name."""
+    """Return a named argument whose name may be a keyword of Python."""
     name = argument.name.name if argument.name is not None else ""
     value = at.of(argument.value)
     if member(name) == name:
@@ -67,7 +67,7 @@ def _assigned(argument: tree.Argument, at: At) -> Doc:
 
 
 def dollars(call: tree.Call, facts: Facts) -> int:
-    """What `$X` means in the arguments."""
+    """Return what `$X` means in the arguments."""
     signature = facts.callee(call)
     if signature is None or facts.binding(call.function) is not None:
         return SOMEWHERE

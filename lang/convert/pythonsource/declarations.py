@@ -1,4 +1,4 @@
-"""Declarations without their bodies: rows of text."""
+"""Converts declarations, without their bodies, to rows of text."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ CHOICES = "items are any texts"
 
 
 def body_of(decl: tree.Decl, expressions: Expressions) -> Body:
-    """What makes statements of a body."""
+    """Return the maker of a body's statements."""
     return Body(expressions, builder=isinstance(decl, tree.Target) or not _is_plain(decl))
 
 
 def _is_plain(decl: tree.Decl) -> bool:
-    """Whether it is a function that returns a value."""
+    """True for a function that returns a value."""
     return isinstance(decl, tree.Def) and decl.returns is not None and not returns_state(decl)
 
 
 def declaration(decl: tree.Decl, expressions: Expressions, *, default: bool) -> list[str]:
-    """Rows of a declaration that has no body, or of the head of one, decorators included."""
+    """Return the rows of a declaration without a body, or of the head of one with a body, decorators
+    included."""
     body = Body(expressions, builder=False)
     if isinstance(decl, tree.Target):
         return _target(decl, body, default=default)
@@ -43,7 +44,7 @@ def declaration(decl: tree.Decl, expressions: Expressions, *, default: bool) -> 
 
 
 def opening(decl: tree.Decl, expressions: Expressions) -> list[str]:
-    """What a body begins with: the doc, and parameters that are filled in."""
+    """Return the first rows of a body: the docstring, and defaults of parameters."""
     out = docstring(decl.doc) if isinstance(decl, tree.Target | tree.Def) and decl.doc else []
     body = body_of(decl, expressions)
     for parameter, default in late(decl).items() if isinstance(decl, tree.Def) else ():
@@ -54,7 +55,7 @@ def opening(decl: tree.Decl, expressions: Expressions) -> list[str]:
 
 
 def docstring(doc: str) -> list[str]:
-    """The rows of a docstring that stands in a function."""
+    """Return the rows of a function's docstring."""
     margin = " " * STEP
     raw = "r" if "\\" in doc and literals.TRIPLE not in doc else ""
     text = doc if raw else doc.replace("\\", "\\\\").replace(literals.TRIPLE, '\\"\\"\\"')
@@ -160,7 +161,7 @@ def _head(name: str, parameters: Sequence[Doc], returns: str) -> list[str]:
 
 
 def _parameters(node: tree.Def, body: Body) -> list[Doc]:
-    """Parameters; one that must be given behind one that need not be is given by name."""
+    """Return the parameters. A required one after an optional one becomes keyword-only."""
     unknown = late(node)
     out: list[Doc] = []
     optional = by_name = False

@@ -1,5 +1,7 @@
-"""Defaults of parameters that Python can't evaluate where a function is defined: they mention earlier parameters, or
-what only a body has. Such a parameter is `None` unless it is given, and the body begins by filling it in.
+"""Finds defaults of parameters that Python can't evaluate at a function's definition.
+
+They mention earlier parameters, or names that only a body has. Such a parameter is `None` by default, and the
+body begins by filling it in.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ _OF_BODIES = frozenset(("this", "platform"))
 
 
 def late(function: tree.Def) -> dict[tree.Parameter, tree.Expr]:
-    """These parameters, each with its default."""
+    """Return these parameters, each with its default."""
     out: dict[tree.Parameter, tree.Expr] = {}
     names = set(_OF_BODIES)
     for parameter in function.parameters:

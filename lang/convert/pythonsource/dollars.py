@@ -1,7 +1,8 @@
-"""`$X` in texts. In the language it is told apart from data where it is written. In Python every `$X` of a text that
-goes where variables are expanded is one, unless the whole text is `pb.plain`.
+"""Decides which texts are marked `pb.plain`, for the sake of `$X` in them.
 
-A text is looked at as the leaves that `+` and interpolations put it together of; a name of a `let` is what that has.
+The language tells variables and data apart where a text is written. In Python every `$X` of a text that is
+used where variables are expanded is one, unless the whole text is `pb.plain`. A text is judged by the leaves
+of its `+` and interpolations; the name of a `let` counts as its value.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ _DATA_KINDS: Final = frozenset(("param", "axis", "loop"))
 
 
 def is_plain(expr: tree.Expr, dollars: int, facts: Facts) -> bool:
-    """Whether a text is to be `pb.plain`: it has no variables, and where variables are expanded it may have a `$`;
-    elsewhere only if it certainly has one."""
+    """True if a text is to be `pb.plain`.
+
+    It has no variables, and either it may have a `$` and is used where variables are expanded, or it
+    certainly has one.
+    """
     if isinstance(expr, tree.Parens) or not is_text(facts.type(expr)):
         return False
     binding = facts.binding(expr)
@@ -41,7 +45,7 @@ def is_plain(expr: tree.Expr, dollars: int, facts: Facts) -> bool:
 
 
 def is_mixed(expr: tree.Expr, facts: Facts) -> bool:
-    """Whether a text that is not `pb.plain` has a `$X` that is no variable."""
+    """True if a text that isn't `pb.plain` has a `$X` that is no variable."""
     if not isinstance(expr, tree.String | tree.Binary) or not is_text(facts.type(expr)):
         return False
     return any(isinstance(one, tree.String) and _has_literal(one) for one in _leaves(expr, facts))
@@ -94,7 +98,7 @@ def _is_literal(node: tree.String) -> bool:
 
 
 def _has_literal(node: tree.String) -> bool:
-    """Whether a `$X` of it is no variable, but looks like one."""
+    """True if it has a `$X` that looks like a variable and is none."""
     return any(
         "$" in part.value and len(with_variables(part.value, part.span).variables) > len(part.variables)
         for part in node.parts
@@ -103,7 +107,7 @@ def _has_literal(node: tree.String) -> bool:
 
 
 def _has_stray(node: tree.String) -> bool:
-    """Whether it has a `$` that begins no variable: with what follows it may look like one."""
+    """True if it has a `$` that begins no variable: with the text after it, it may look like one."""
     return any(
         part.value.count("$") > len(part.variables) for part in node.parts if isinstance(part, tree.Text)
     )

@@ -1,6 +1,7 @@
-"""Expressions as Python: a function for each class of nodes, which takes what was made of the parts.
+"""Converts expressions to Python: a function for each class of nodes, which combines the converted parts.
 
-Parentheses of the file stay. Where Python's form of something binds less tightly than the language's, they are added.
+Parentheses of the file stay. They are added where Python's form of something binds less tightly than the
+language's.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _LEVELS: Final = {
 
 
 class Expressions:
-    """`differences` are those in meaning that have been met since they were last taken."""
+    """Converts expressions. `differences` are the changes of meaning since they were last taken."""
 
     __slots__ = ("differences", "facts", "names")
 
@@ -66,26 +67,30 @@ class Expressions:
         self.differences: list[str] = []
 
     def doc(self, node: tree.Expr, place: Place) -> Doc:
-        """An expression inside brackets."""
+        """Convert an expression inside brackets."""
         return self.made(node, place).doc
 
     def alone(self, node: tree.Expr, place: Place) -> Doc:
-        """An expression that is all of a statement, or of what stands behind its word: without parentheses, or in
-        ones that hold it together over several lines."""
+        """Convert an expression that is a whole statement, or all that follows its keyword.
+
+        It gets no parentheses, except to hold it together over several lines.
+        """
         node = bare(node)
         return self.standing(node, self.made(node, place))
 
     def standing(self, node: tree.Expr, made: Made) -> Doc:
+        """Lay out an expression that stands alone."""
         if made.in_brackets:
             return shapes.row(made.parts)
         long = made.parts or isinstance(node, tree.String)
         return shapes.in_parentheses_if_long(made.doc) if long else made.doc
 
     def made(self, root: tree.Node, place: Place) -> Made:
+        """Convert a node."""
         return self.at(root, place).done[root]
 
     def at(self, root: tree.Node, place: Place) -> At:
-        """What has been made of all that is below a node, and of the node."""
+        """Convert a node and everything below it."""
         places = {root: place}
         plain: set[tree.Node] = set()
         order: list[tree.Node] = []
@@ -100,6 +105,7 @@ class Expressions:
                 places[child] = self._inside(node, child, at)
                 waiting.append(child)
         done: dict[tree.Node, Made] = {}
+        # Children before their parents. A stack instead of recursion, as chains may be long.
         for node in reversed(order):
             build = _BUILD.get(type(node))
             if build is not None:
@@ -108,7 +114,7 @@ class Expressions:
         return At(self, place, done)
 
     def _of_text(self, node: tree.Expr, place: Place, plain: set[tree.Node]) -> Place:
-        """Whether a text is to be marked plain; and where its parts stand."""
+        """Mark a text as plain if necessary, and return the place of its parts."""
         if dollars.is_plain(node, place.dollars, self.facts):
             plain.add(node)
             return evolve(place, dollars=DATA)
@@ -117,7 +123,7 @@ class Expressions:
         return place
 
     def _inside(self, node: tree.Node, child: tree.Node, place: Place) -> Place:
-        """Where a part of something stands."""
+        """Return the place of a node's part."""
         if isinstance(node, _COMPUTING) and self._is_of_module(child):
             self.differences.append(f"`{excerpt(child.span) or 'this'}` has no value while the module runs")
         if isinstance(node, tree.String | tree.Script):
@@ -134,7 +140,7 @@ class Expressions:
         )
 
     def _is_of_module(self, node: tree.Node) -> bool:
-        """Whether it is a value that a module has, or gives."""
+        """True if it is a member of a module, or a call of one."""
         node = node.function if isinstance(node, tree.Call) else node
         owner = self.facts.binding(node.value) if isinstance(node, tree.Attribute) else None
         return owner is not None and owner.kind == "module"
@@ -212,14 +218,15 @@ def _binary(node: tree.Binary, at: At) -> Made:
 
 
 def _ends_in_brackets(node: tree.Binary, at: At) -> bool:
-    """See `Made`. The other operand is no chain: its lines would end beside an operator."""
+    """Return `in_brackets` of a `Made`. Neither operand may be a chain: its lines would end beside an
+    operator."""
     if any(at.done[one].parts for one in (node.left, node.right)):
         return False
     return isinstance(node.right, _BRACKETED) or isinstance(node.left, tree.Parens)
 
 
 def _operands(node: tree.Binary, at: At, level: int) -> tuple[Doc, Doc]:
-    """Both sides. Texts that are compared as versions or platforms are made such."""
+    """Convert both sides. Texts that are compared as versions or platforms are converted to these."""
     left, right = at.of(node.left, level + (level == COMPARISON)), at.of(node.right, level + 1)
     if level != COMPARISON or "in" in node.op:
         return left, right
@@ -236,7 +243,7 @@ def _platform(node: tree.Expr, doc: Doc, at: At) -> Doc:
 
 
 def _is_platform(node: tree.Expr, at: At) -> bool:
-    """Whether Python has it as a platform, not as a text that is taken for one."""
+    """True if Python has the value as a platform, not as a text that is taken for one."""
     node = bare(node)
     binding = at.facts.binding(node)
     known = binding is None or binding.kind == "param"
@@ -268,7 +275,8 @@ def _call(node: tree.Call, at: At) -> Made:
 
 
 def defined(node: tree.Call, at: At, first: tuple[Doc, ...] = ()) -> Doc:
-    """A call of what a file defines, this one or a module; `first` are arguments before those of the file."""
+    """Convert a call of a function of this file or of a module. `first` are arguments before those of the
+    file."""
     if isinstance(node.function, tree.Name):
         function: Doc = at.names.function(node.function.name)
         name: Callable[[str], str] = at.names.value
@@ -313,13 +321,13 @@ _PASSING: Final = (
     tree.Entry,
     tree.Argument,
 )
-"""What a part goes where the whole goes."""
+"""Nodes whose parts are used where the whole is used."""
 
 _COMPUTING: Final = (tree.Interpolation, tree.Binary, tree.Unary, tree.Index, tree.Attribute, tree.Branch)
-"""What needs the value of its parts."""
+"""Nodes that need the values of their parts."""
 
 _BRACKETED: Final = (tree.Call, tree.List, tree.ListComp, tree.Map, tree.MapComp, tree.Parens, tree.Select)
-"""What ends with a bracket that lines can end in."""
+"""Nodes that end with a bracket, inside which lines can end."""
 
 _BUILD: Final[dict[type, Callable[[Any, At], Made]]] = {
     tree.Name: _name,

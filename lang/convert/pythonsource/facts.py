@@ -1,6 +1,6 @@
-"""What the check of a file finds out about its expressions: types, known values, what names and calls mean.
+"""Facts that the check of a file finds out about expressions: types, constants, meanings of names and calls.
 
-Nothing is read, so the modules that a file uses are not known: the types of their members are ERROR.
+No other file is read, so the modules that a file uses are not known: the types of their members are ERROR.
 """
 
 from __future__ import annotations
@@ -24,34 +24,36 @@ _JOIN = next(at for at, one in enumerate(builtins.METHODS["str"]) if one.name ==
 
 @frozen
 class Facts:
+    """The facts about one file's expressions."""
+
     checking: Checking
 
     def type(self, expr: tree.Expr) -> Type:
         return self.checking.types.get(expr, ERROR)
 
     def binding(self, expr: tree.Expr) -> Binding | None:
-        """What a name means; None for what is built in."""
+        """Return the binding of a name; None for a built-in one."""
         return self.checking.bindings.get(expr)
 
     def callee(self, call: tree.Call) -> Signature | None:
-        """The signature of what is called; None for what a module has."""
+        """Return the signature of the called function; None for a module's."""
         name = call.function.name if isinstance(call.function, tree.Name) else ""
         found = self.checking.callees.get(call)
         return builtins.FUNCTIONS.get(name) if found is None else found
 
     def gives_data(self, call: tree.Call) -> bool:
-        """Whether what a call gives has no variables of its own, whatever its arguments are."""
+        """True if the result of a call never contains variables, whatever its arguments are."""
         signature = self.callee(call)
         built_in = signature is not None and self.binding(call.function) is None
         return built_in and signature is not builtins.METHODS["str"][_JOIN]
 
     def prints_alike(self, expr: tree.Expr) -> bool:
-        """Whether Python's text of a value is the language's: not that of a bool, which nothing else prints like."""
+        """True if Python's text of a value is the language's: not so for a bool."""
         type = self.type(expr)
         return type == INT or is_text(type) or str(type) in ("size", "duration")
 
     def has_no_dollar(self, expr: tree.Expr) -> bool:
-        """Whether the text of a value certainly has no `$`."""
+        """True if the text of a value certainly has no `$`."""
         type, constant = self.type(expr), self.checking.constants.get(expr)
         if isinstance(constant, str):
             return "$" not in constant
@@ -66,7 +68,7 @@ class Facts:
         return type != ERROR and (not is_text(type) or str(type) in ("platform", "ref", "version"))
 
     def is_version(self, expr: tree.Expr) -> bool:
-        """Whether Python has a version as one, not as text that is taken for one."""
+        """True if Python has the value as a version, not as a text that is taken for one."""
         expr = bare(expr)
         binding = self.binding(expr)
         if isinstance(expr, tree.Call) or (binding is not None and binding.kind == "param"):
@@ -75,6 +77,7 @@ class Facts:
 
 
 def facts_of(file: tree.File) -> Facts:
+    """Check a file by itself."""
     nowhere: modules.Place = None  # type: ignore[assignment]  # no check looks at it
     module = modules.Module("", modules.ROOT, file, nowhere)
     declarations = Declarations(module, {}, lambda _: None)

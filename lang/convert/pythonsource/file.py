@@ -1,8 +1,8 @@
-"""The whole module: its first lines, its declarations in order with their comments, and the blank rows between them.
+"""Makes the whole module: its first lines, its declarations with their comments, and the blank rows between
+them.
 
-1. Each declaration becomes rows: the comments above it, its head, its body.
-2. What runs as the module does comes after what it needs.
-3. Blank rows are the author's, with two around each function.
+1. Each declaration becomes rows: the comments above it, its head, its body. 2. Code that runs at import comes
+after what it needs. 3. Blank rows are the author's, with two around each function.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEADER = "# syntax=python:1"
 
 
 class _Piece:
-    """A comment or a declaration, and how many blank rows are above it."""
+    """A comment or a declaration, and the number of blank rows above it."""
 
     __slots__ = ("blank", "rows")
 
@@ -38,7 +38,7 @@ class _Piece:
 
 
 class _Unit:
-    """A declaration below its comments, of which there is one at least; `decl` is None for the last ones."""
+    """A declaration below its comments. `decl` is None for the comments at the end of the file."""
 
     __slots__ = ("decl", "pieces")
 
@@ -51,7 +51,7 @@ class _Unit:
         return isinstance(self.decl, tree.Def | tree.Target)
 
     def touching(self) -> int:
-        """The first of the pieces that touch the declaration."""
+        """Return the index of the first piece that touches the declaration."""
         at = len(self.pieces) - 1
         while at and not self.pieces[at].blank:
             at -= 1
@@ -102,7 +102,7 @@ def _units(lines: Sequence[LogicalLine], expressions: Expressions) -> list[_Unit
 
 
 def _said_by_decorators(lines: Sequence[LogicalLine]) -> dict[tree.Decl, str]:
-    """`default` lines without comments that name a target of the file, each with its name."""
+    """Return `default` lines, without comments, that name a target of the file; each with that name."""
     targets = {
         one.node.name.name for one in lines if isinstance(one.node, tree.Target) and one.node.kind == "target"
     }
@@ -116,8 +116,7 @@ def _said_by_decorators(lines: Sequence[LogicalLine]) -> dict[tree.Decl, str]:
 
 
 def _remarks(line: LogicalLine, decl: tree.Decl) -> tuple[list[Own], bool]:
-    """The comments above a declaration, without those that are its doc, if that is written otherwise; and whether a
-    blank row is left below them."""
+    """Return the comments above a declaration, except its doc, and whether a blank row stays below them."""
     out, kept, blank = list(line.above), [], line.blank
     if not isinstance(decl, tree.Param | tree.Group | tree.Target | tree.Def) or not decl.doc:
         return out, blank
@@ -133,7 +132,8 @@ def _remarks(line: LogicalLine, decl: tree.Decl) -> tuple[list[Own], bool]:
 
 
 def _detached(units: Sequence[_Unit]) -> list[_Piece]:
-    """Take off the comments at the top of the file that touch no declaration: they are about all of it."""
+    """Remove and return the comments at the top of the file that touch no declaration: they are about the
+    whole file."""
     if not units:
         return []
     first = units[0]

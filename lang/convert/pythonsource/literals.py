@@ -1,4 +1,4 @@
-"""Python's string literals, written as formatters do: double quotes unless that adds escapes."""
+"""Writes Python's string literals as formatters do: in double quotes unless that adds escapes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRIPLE: Final = '"""'
 
 @frozen
 class Hole:
-    """An expression inside of an f-string, as source text."""
+    """An expression inside an f-string, as source text."""
 
     source: str
 
@@ -28,14 +28,14 @@ def quote_for(text: str) -> str:
 
 
 def string(text: str, quote: str = "") -> str:
-    """A literal of one row. Backslashes make it a raw one where they can."""
+    """Return a literal of one row, raw if that saves backslashes."""
     quote = quote or quote_for(text)
     raw = "\\" in text and _is_plain(text) and quote not in text and not text.endswith("\\")
     return f"r{quote}{text}{quote}" if raw else quote + _escaped(text, quote) + quote
 
 
 def row(pieces: Sequence[Piece], quote: str) -> str:
-    """One of the literals that a text of several rows is made of: none of them is raw. `quote` is for f-strings."""
+    """Return one of the literals for a text of several rows, which is never raw. `quote` is for f-strings."""
     if all(isinstance(piece, str) for piece in pieces):
         text = "".join(map(str, pieces))
         quote = quote_for(text)
@@ -46,7 +46,7 @@ def row(pieces: Sequence[Piece], quote: str) -> str:
 
 
 def formatted(pieces: Sequence[Piece], quote: str) -> str | None:
-    """A literal of one row with expressions in it; None if Python 3.11 has no f-string for them."""
+    """Return a literal of one row with expressions in it; None if Python 3.11 has no f-string for them."""
     if all(isinstance(piece, str) for piece in pieces):
         return string("".join(map(str, pieces)), quote)
     out = []
@@ -62,7 +62,7 @@ def formatted(pieces: Sequence[Piece], quote: str) -> str | None:
 
 
 def rows(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """The pieces of each row of a text, line ends included."""
+    """Return the pieces of each row of a text, line ends included."""
     out: list[list[Piece]] = [[]]
     for piece in pieces:
         if isinstance(piece, Hole):
@@ -78,8 +78,11 @@ def rows(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 
 def block(text: str) -> tuple[str, list[str]] | None:
-    """The opening quotes and the rows of a literal of several rows, the closing quotes on one of their own; None for
-    a text that has none: what shapes it would change it."""
+    """Return the opening quotes and the rows of a triple-quoted literal, whose closing quotes are on a row of
+    their own.
+
+    None for a text that would be changed when its indentation is removed.
+    """
     lines = text.removesuffix("\n").split("\n")
     if (
         text.endswith("\n\n")

@@ -1,4 +1,4 @@
-"""What making Python of an expression works with: where the expression stands, and what has been made of it."""
+"""Types used in the conversion of expressions: the place of an expression, and its converted form."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.fmt.docs import Doc
 
 TERNARY, OR, AND, NOT, COMPARISON, SUM, PRODUCT, UNARY, POSTFIX, ATOM = range(10)
-"""How tightly something binds."""
+"""How tightly an expression binds, loosest first."""
 
 DATA, SOMEWHERE, EXPANDED = range(3)
-"""What `$X` means where a text goes to: nothing; it depends, or it is an error; a variable of the image."""
+"""The meaning of `$X` where a text is used: none; it depends, or is an error; a variable of the image."""
 
 
 @frozen
 class Place:
-    """Where an expression stands. `builder`: there is a `t`. `dollars` is one of `DATA`, `SOMEWHERE`, `EXPANDED`.
-    `quote` is the one that strings have to use, as inside of an f-string; "" if they may choose."""
+    """The place of an expression. With `builder` there is a `t`. `dollars` is one of `DATA`, `SOMEWHERE`,
+    `EXPANDED`.
+
+    `quote` is the quote that strings have to use, as inside an f-string; "" if they may choose.
+    """
 
     builder: bool
     dollars: int = SOMEWHERE
@@ -36,8 +39,11 @@ class Place:
 
 @frozen(eq=False)
 class Made:
-    """`parts` are the operands of a chain of operators, each with the operator before it. `in_brackets`: where it is
-    all of a statement, its lines end in the brackets of an operand."""
+    """A converted expression.
+
+    `parts` are the operands of a chain of operators, each with the operator before it. `in_brackets`: if it
+    is a whole statement, its lines end in the brackets of an operand.
+    """
 
     doc: Doc
     level: int
@@ -47,7 +53,7 @@ class Made:
 
 @frozen(eq=False)
 class At:
-    """What a function for a class of nodes is given besides the node."""
+    """The arguments of a conversion function besides the node."""
 
     expressions: Expressions
     place: Place
@@ -62,20 +68,21 @@ class At:
         return self.expressions.names
 
     def of(self, node: tree.Node, level: int = TERNARY) -> Doc:
-        """A part that has to bind at least so tightly."""
+        """Return a part that has to bind at least this tightly."""
         return bound(self.done[node], level)
 
     def again(self, node: tree.Node, level: int) -> Doc:
-        """A part of an f-string that there is none for, where the string stands."""
+        """Convert a part of an f-string that can't be one, at the place of the string."""
         return bound(self.expressions.made(node, self.place), level)
 
 
 def bound(made: Made, level: int) -> Doc:
+    """Return an expression, in parentheses if it binds less tightly than `level`."""
     return made.doc if made.level >= level else shapes.parenthesised(made.doc)
 
 
 def bare(expr: tree.Expr) -> tree.Expr:
-    """An expression without parentheses around it."""
+    """Return an expression without parentheses around it."""
     while isinstance(expr, tree.Parens):
         expr = expr.value
     return expr

@@ -1,8 +1,8 @@
-"""Names in the Python module: those of the file, but for what Python or the module itself needs.
+"""Chooses names in the Python module: those of the file, except names that Python or the module itself needs.
 
-What can't keep its name gets an underscore at its end, everywhere. The language has a space of names for functions
-and one for the rest; Python has one, so a local value that is named like a function of the file gets an underscore
-too.
+A name that can't be kept gets an underscore at its end, everywhere. The language has one namespace for
+functions and one for the rest; Python has one for all, so a local value named like a function of the file
+gets an underscore too.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ _NEEDED: Final = frozenset((API, BUILDER, "Literal", "bool", "dict", "int", "len
 
 
 class Names:
+    """The names of one file."""
+
     def __init__(self, file: tree.File) -> None:
         nodes = list(preorder(*file.decls))
         self._all = {node.name for node in nodes if isinstance(node, tree.Ident | tree.Name)}
         self.functions = frozenset(decl.name.name for decl in file.decls if isinstance(decl, tree.Def))
 
     def value(self, name: str) -> str:
-        """A param, a target, a module, a local name."""
+        """Return the name of a param, a target, a module or a local variable."""
         return self._free(name) if name in self.functions or _is_taken(name) else name
 
     def function(self, name: str) -> str:
@@ -43,7 +45,7 @@ class Names:
 
 
 def member(name: str) -> str:
-    """What follows a `.`, or names an argument of what the file doesn't define."""
+    """Return a name after a `.`, or the name of an argument of a function that the file doesn't define."""
     return f"{name}_" if keyword.iskeyword(name) else name
 
 

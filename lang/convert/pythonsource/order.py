@@ -1,6 +1,9 @@
-"""The order of declarations. In the language it means nothing; in Python what runs as the module does comes after
-what it mentions: values, headers, defaults of parameters, and what the functions called there mention. Bodies of
-targets, steps and state functions run when the module has ended. The author's order is kept as far as it can be.
+"""Orders declarations. The language has no order; in Python code that runs at import comes after what it
+mentions.
+
+Such code is values, headers, defaults of parameters, and the bodies of functions that it calls. Bodies of
+targets, steps and state functions run after the module has ended. The author's order is kept as far as
+possible.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def ordered(decls: Sequence[tree.Decl]) -> list[tree.Decl]:
-    """The declarations, each after those that it needs."""
+    """Return the declarations, each after those that it needs."""
     needs = _Needs(decls)
     done: set[tree.Decl] = set()
     out: list[tree.Decl] = []
@@ -34,6 +37,8 @@ def ordered(decls: Sequence[tree.Decl]) -> list[tree.Decl]:
 
 
 class _Needs:
+    """Finds the declarations that others need."""
+
     def __init__(self, decls: Sequence[tree.Decl]) -> None:
         self._values = {name_of(one): one for one in decls if isinstance(one, Named) and not _is_def(one)}
         self._functions = {one.name.name: one for one in decls if isinstance(one, tree.Def)}
@@ -72,7 +77,7 @@ def returns_state(function: tree.Def) -> bool:
 
 
 def _at_once(decl: tree.Decl) -> Sequence[tree.Node | None]:
-    """What is evaluated where a declaration stands."""
+    """Return the parts of a declaration that are evaluated where it stands."""
     if isinstance(decl, tree.Def):
         later = late(decl)
         return [one.default for one in decl.parameters if one not in later]

@@ -1,4 +1,4 @@
-"""`run`: a script with names in the places of its values, and the values by these names."""
+"""Converts `run`: to a script with names in the places of its values, and the values as keywords."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def run(node: tree.Run, expressions: Expressions) -> Doc:
 
 
 def _block(opening: str, rows: list[str], given: list[Doc]) -> Doc:
-    """A script of several rows."""
+    """Lay out a script of several rows."""
     rows = [*rows, literals.TRIPLE]
     if not given:
         return Concat([f"{BUILDER}.run(", Rows(opening, rows, moves=True, closing=True), ")"])
-    # Its rows stand where the quotes do: a step deeper than the call.
+    # The rows are indented like the quotes: one step more than the call.
     script = Rows(opening, rows, moves=True, closing=False)
     lines = [piece for one in given for piece in (HARD, one, ",")]
     return Concat([f"{BUILDER}.run(", Nest([HARD]), script, ",", Nest(lines), HARD, ")"])
 
 
 def _with_names(script: tree.Script, expressions: Expressions) -> tuple[str, dict[str, Doc]]:
-    """The text, and what its names stand for. What is spliced in twice has one name."""
+    """Return the text, and the values of its names. A value that occurs twice has one name."""
     text: list[str] = []
     values: dict[str, Doc] = {}
     known: dict[str, str] = {}
@@ -64,7 +64,7 @@ def _with_names(script: tree.Script, expressions: Expressions) -> tuple[str, dic
 
 
 def _hint(expr: tree.Expr, expressions: Expressions) -> str:
-    """A name for a value: that of what it is made of, if that is one thing."""
+    """Return a name for a value: the name it is computed from, if there is just one."""
     while True:
         if isinstance(expr, tree.Name):
             return expressions.names.value(expr.name)

@@ -1,4 +1,4 @@
-"""How Python is laid out, as documents (`lang.textual.fmt.docs`) that break where `ruff format` breaks lines."""
+"""Lays out Python as documents (`lang.textual.fmt.docs`) that break where `ruff format` breaks lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 def separated(items: Sequence[Doc], *, comma: bool) -> list[Doc]:
-    """Items with a comma and a place for a line end between them; `comma`: one more behind the last if they break."""
+    """Put a comma and a possible line end between items; with `comma` also a comma after the last if they
+    break."""
     out: list[Doc] = []
     for at, item in enumerate(items):
         out += [",", SPACE, item] if at else [item]
@@ -18,7 +19,7 @@ def separated(items: Sequence[Doc], *, comma: bool) -> list[Doc]:
 
 
 def call(function: Doc, arguments: Sequence[Doc]) -> Doc:
-    """All arguments on the line, or on the next one, or each on a line of its own."""
+    """Lay out a call: all arguments on its line, or on the next one, or each on a line of its own."""
     return Concat([function, arguments_of(arguments, comma=len(arguments) > 1)])
 
 
@@ -29,7 +30,7 @@ def arguments_of(arguments: Sequence[Doc], *, comma: bool) -> Doc:
 
 
 def bracketed(opening: str, items: Sequence[Doc], closing: str) -> Doc:
-    """A list or a dict: an item on each line if it breaks."""
+    """Lay out a list or a dict: one item per line if it breaks."""
     if not items:
         return opening + closing
     inside: list[Doc] = [SOFT, *separated(items, comma=len(items) > 1)]
@@ -44,7 +45,8 @@ def comprehension(opening: str, clauses: Sequence[Doc], closing: str) -> Doc:
 
 
 def chain(parts: Sequence[tuple[str, Doc]]) -> Doc:
-    """Operands, each with the operator before it; inside brackets a line can end before each operator."""
+    """Lay out operands, each with the operator before it; inside brackets a line can end before each
+    operator."""
     out: list[Doc] = [parts[0][1]]
     for word, operand in parts[1:]:
         out += [SPACE, f"{word} ", operand]
@@ -52,7 +54,7 @@ def chain(parts: Sequence[tuple[str, Doc]]) -> Doc:
 
 
 def row(parts: Sequence[tuple[str, Doc]]) -> Doc:
-    """The same, where lines end inside the operands only."""
+    """Lay out operands like `chain`, but with lines that end only inside the operands."""
     out: list[Doc] = [parts[0][1]]
     for word, operand in parts[1:]:
         out += [f" {word} ", operand]
@@ -68,7 +70,7 @@ def in_parentheses_if_long(value: Doc) -> Doc:
 
 
 def pieces(whole: str, rows: Sequence[str]) -> Doc:
-    """A string literal, or if it is too long one literal for each row of its text."""
+    """Lay out a string literal; if it is too long, as one literal for each row of its text."""
     out: list[Doc] = []
     for at, one in enumerate(rows):
         out += [HARD, one] if at else [one]

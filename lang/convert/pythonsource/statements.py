@@ -1,4 +1,4 @@
-"""Statements without their blocks, and the heads of blocks: a function for each class of nodes."""
+"""Converts statements without their blocks, and the heads of blocks: a function for each class of nodes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.fmt.docs import Doc
 
 _DATA: Final = frozenset(("entrypoint", "cmd", "shell", "label", "annotation"))
-"""Statements whose texts have no variables."""
+"""Statements in whose texts `$X` is no variable."""
 
 
 class Body:
-    """Makes documents of the statements of one body. Where `builder` is false it has no `t`: it returns a value."""
+    """Converts the statements of one body. Without `builder` it has no `t`: it is a function that returns a
+    value."""
 
     __slots__ = ("builder", "data", "expressions", "place")
 
@@ -37,7 +38,7 @@ class Body:
         self.data = Place(builder, DATA)
 
     def head(self, node: tree.Node, word: str = "") -> Doc:
-        """A statement, or what stands above its block. `word` is what a branch starts with."""
+        """Convert a statement, or the head of a block. `word` is a branch's keyword."""
         if isinstance(node, tree.Branch):
             return Concat([f"{word} ", self.expressions.alone(node.condition, self.place), ":"])
         return _BUILD[type(node)](node, self)
@@ -49,7 +50,7 @@ class Body:
         return [self.doc(node, data=data) for node in nodes]
 
     def expanded(self, node: tree.Expr) -> Doc:
-        """A value of the environment."""
+        """Convert a value in which `$X` is a variable of the environment."""
         return self.expressions.doc(node, evolve(self.place, dollars=EXPANDED))
 
     def options(self, options: Iterable[tree.Argument]) -> list[Doc]:
@@ -60,7 +61,7 @@ class Body:
         ]
 
     def _option(self, value: tree.Expr) -> Doc:
-        """The value of an option; a duration is written as a text."""
+        """Convert the value of an option; a duration is written as a text."""
         if isinstance(value, tree.Number) and value.kind == "duration":
             return f'"{written(value)}"'
         return self.doc(value)

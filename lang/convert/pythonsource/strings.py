@@ -1,4 +1,4 @@
-"""Strings as Python: literals, f-strings, and what is put together with `+` where there is no f-string for it."""
+"""Converts strings to literals, f-strings, and sums for what an f-string can't hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def quote_of(parts: Sequence[Part]) -> str:
-    """The quotes that an f-string has."""
+    """Return the quotes for an f-string."""
     return literals.quote_for(
         "".join(part.value for part in parts if not isinstance(part, tree.Interpolation))
     )
@@ -30,12 +30,12 @@ def build(node: tree.String, at: At) -> Made:
 
 
 def script(node: tree.Script, at: At) -> Made:
-    """The text that `write` writes."""
+    """Convert the text of a `write`."""
     return text(node.parts, at)
 
 
 def text(parts: Sequence[Part], at: At) -> Made:
-    """Text with values in it, which have been made."""
+    """Convert a text with values in it, which have been converted."""
     quote = at.place.quote or quote_of(parts)
     pieces: list[Piece] = [
         Hole(flat(_inserted(part.value, at))) if isinstance(part, tree.Interpolation) else part.value

@@ -1,4 +1,4 @@
-"""Types as Python annotations, and as types of params."""
+"""Converts types to Python annotations, and to types of params."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _OWN: Final = {
     **{name: api(name.capitalize()) for name in ("path", "ref", "state", "option", "target")},
 }
 _TEXTS: Final = frozenset(("path", "ref", "platform", "version"))
-"""Types that a plain text may be passed for."""
+"""Types for which a plain text may be passed."""
 
 
 def annotation(type: tree.Type) -> str:
-    """The type of a parameter or a result."""
+    """Return the annotation of a parameter or a result."""
     if isinstance(type, tree.TypeLits):
         return f"Literal[{', '.join(map(_option, type.options))}]"
     if isinstance(type, tree.TypeOf):
@@ -30,7 +30,7 @@ def annotation(type: tree.Type) -> str:
 
 
 def of_param(type: tree.Type) -> str:
-    """The type of a param, whose own choices are listed elsewhere. Those of items are left out."""
+    """Return the type of a param. Its choices are listed elsewhere; choices of items are left out."""
     if isinstance(type, tree.TypeLits):
         return "str"
     if isinstance(type, tree.TypeOf):
@@ -44,7 +44,7 @@ def choices(type: tree.Type) -> list[str]:
 
 
 def leaves_choices_out(type: tree.Type) -> bool:
-    """Whether items of a list or a map are one of several texts."""
+    """True if the items of a list or a map have choices."""
     while isinstance(type, tree.TypeOf):
         type = type.argument
         if isinstance(type, tree.TypeLits):
@@ -57,5 +57,5 @@ def _option(option: tree.String) -> str:
 
 
 def is_literal(node: tree.Node) -> bool:
-    """Whether the annotation of a type needs `typing.Literal`."""
+    """True if the annotation of a type needs `typing.Literal`."""
     return isinstance(node, tree.TypeLits)

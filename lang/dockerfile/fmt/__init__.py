@@ -1,9 +1,9 @@
-"""The formatter of Dockerfiles: a file with its keywords, spacing and continuation lines in one form.
+"""The formatter of Dockerfiles: puts keywords, spacing and continuation lines into one form.
 
     format_text       Source -> str
 
-What a build makes of the file stays the same to the byte: the text that a shell gets, heredocs, quoted words
-and comments are left as they are.
+A build of the formatted file is the same to the byte: the text that a shell gets, heredocs, quoted words and
+comments stay as they are.
 """
 
 from __future__ import annotations

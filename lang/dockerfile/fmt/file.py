@@ -1,10 +1,9 @@
-"""A whole file formatted.
+"""Formats a whole file.
 
-1. The file is parsed: what doesn't parse isn't formatted.
-2. Each instruction is laid out; one of a shape that could change its meaning stays as it is.
-3. Between instructions, trailing white space goes and empty lines become one. Comments stay where they are, and
-   an empty line before the first comment stays too: with it that comment is no directive.
-4. The result is parsed and compared with what the file meant.
+1. Parse the file; one that doesn't parse isn't formatted. 2. Lay out each instruction. An instruction whose
+shape makes that risky stays as it is. 3. Between instructions, strip trailing white space and collapse empty
+lines to one. Comments stay where they are, and so does an empty line before the first comment: it keeps that
+comment from becoming a directive. 4. Parse the result and compare it with what the file meant.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ _Parsed = TypeVar("_Parsed", ArgInstruction, Instruction, Stage)
 
 
 class ChangedMeaning(Exception):
-    """The formatter made something else of a file: a defect of it."""
+    """The formatter would have changed the meaning of a file: a bug in the formatter."""
 
 
 def format_text(source: Source, *, extended: bool = False) -> str:
-    """The text of `source` in the formatter's form; formatting it again gives the same. `extended` files may use
-    pybuild's extensions of the language; what they include is not looked at.
+    """Return the text of `source` in the formatter's form; formatting it again gives the same text.
 
-    Raises SourceError for a file that doesn't parse, ChangedMeaning instead of giving a wrong result.
+    `extended` files may use pybuild's extensions of the syntax; included files are not read. Raises
+    SourceError for a file that doesn't parse, ChangedMeaning instead of returning a wrong result.
     """
     read = _stand_in if extended else None
     before = parse(source, read=read)
@@ -50,12 +49,13 @@ def format_text(source: Source, *, extended: bool = False) -> str:
 
 
 def _stand_in(path: str) -> bytes:
-    """In place of an included file: a stage that tells by its name which one."""
+    """Stand in for an included file: a stage whose name encodes the path, so that comparisons tell paths
+    apart."""
     return f"FROM scratch AS included-{path.encode('utf-8', 'surrogateescape').hex()}".encode()
 
 
 def meaning(dockerfile: Dockerfile) -> Dockerfile:
-    """The file without the spacing of its instructions, for comparisons."""
+    """Return the file without the spacing of its instructions, for comparisons."""
     stages = tuple(
         evolve(_bare(stage), commands=tuple(_bare(command) for command in stage.commands))
         for stage in dockerfile.stages
@@ -87,7 +87,8 @@ def _formatted(source: Source, lines: list[str]) -> Iterator[str]:
 
 
 def _comment(line: str) -> str:
-    """A directive stays as it is: its value may be a blank."""
+    """Strip trailing white space from a comment; a directive stays as it is, since its value may be a
+    blank."""
     if read_directive(line.strip("\r\n").lstrip(SPACES)) is not None:
         return line
     bare = line.rstrip("\r\n")
@@ -95,7 +96,7 @@ def _comment(line: str) -> str:
 
 
 def _instruction(node: Node, lines: list[str]) -> str:
-    """The instruction with its end of line, and with the heredocs below it."""
+    """Return the instruction with its line end, and with the heredocs below it."""
     first, last = node.line.number, node.line.pieces[-1][1]
     whole = "".join(lines[first - 1 : node.end_line])
     if lines[first - 1].startswith(BYTE_ORDER_MARK):

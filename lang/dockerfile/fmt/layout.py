@@ -1,4 +1,4 @@
-"""One instruction laid out: its tokens with one space between them, or a line break where there was one."""
+"""Lays out one instruction: one space between its tokens, or a line break where there was one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ class CannotLayOut(Exception):
 
 
 class Layout:
-    """Lays out the physical lines of one instruction, heredoc bodies excluded. `lines` are all lines of the file
-    with their ends."""
+    """Lays out the physical lines of one instruction, heredoc bodies excluded.
+
+    `lines` are all lines of the file with their ends.
+    """
 
     def __init__(self, node: Node, lines: list[str]) -> None:
         self.text = node.line.text
@@ -34,7 +36,7 @@ class Layout:
         return line[len(line.rstrip("\r\n")) :]
 
     def render(self, tokens: Tokens) -> str:
-        """The instruction without the end of its last line. Raises CannotLayOut."""
+        """Return the instruction without the end of its last line. Raises CannotLayOut."""
         items = tokens.items
         shell = tokens.shell and any(self._breaks(token.start, token.end) for token in items)
         if items[0].start or self._breaks(items[0].start, items[0].end):
@@ -49,7 +51,7 @@ class Layout:
         return "".join(out)
 
     def _breaks(self, start: int, end: int) -> range:
-        """Numbers of the pieces that begin within a range, its ends excluded."""
+        """Return the indices of the pieces that begin within a range, its ends excluded."""
         return range(max(bisect_right(self._starts, start), 1), bisect_left(self._starts, end))
 
     def _shown(self, token: Token) -> str:
@@ -69,7 +71,7 @@ class Layout:
         return "".join([*out, self.text[start:end]])
 
     def _gap(self, start: int, token: Token, *, keep_indent: bool) -> str:
-        """What stands between two tokens. Raises CannotLayOut where that isn't plain white space."""
+        """Return the text between two tokens. Raises CannotLayOut if it isn't plain white space."""
         gap = self.text[start : token.start]
         if gap.strip(BLANKS) or not (gap or token.loose):
             raise CannotLayOut
@@ -86,8 +88,8 @@ class Layout:
         return "".join([*out, indent])
 
     def _between(self, first: int, last: int) -> Iterator[tuple[str, str]]:
-        """The comment and empty lines before the pieces from `first` to `last`, with their ends; of empty ones in a
-        row the first."""
+        """Yield the comment and empty lines before the pieces `first` to `last`, with their ends, runs of
+        empty lines as one."""
         empty = False
         for index in range(first, last + 1):
             for number in range(self.pieces[index - 1][1] + 1, self.pieces[index][1]):

@@ -1,7 +1,7 @@
-"""An instruction's logical line as tokens, between which white space means nothing.
+"""Splits an instruction's logical line into tokens, between which white space has no meaning.
 
-A token is kept as it is, line breaks in it too. What a shell reads is one token; so is a trigger of ONBUILD,
-which an image stores as it was written.
+A token is kept as it is, line breaks included. Text for a shell is one token; so is the trigger of an
+ONBUILD, which an image stores as written.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ _JSON = re.compile(r'"(?:\\.|[^"\\])*"|[\[\],]|[^\s\[\],"]+')
 
 
 class Token(NamedTuple):
-    """A range of the logical line; `text`, if any, replaces it. With `loose` the white space before it may be
-    of any length, none too, and stays so within a line."""
+    """A range of the logical line; `text`, if any, replaces it.
+
+    The white space before a `loose` token may have any length, even none, and is kept within a line.
+    """
 
     start: int
     end: int
@@ -28,15 +30,17 @@ class Token(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """The tokens of one instruction. With `shell` the continuation lines belong to a shell's text, so their
-    indentation stays."""
+    """The tokens of one instruction.
+
+    With `shell`, continuation lines are part of a shell's text, so their indentation is kept.
+    """
 
     items: list[Token]
     shell: bool = False
 
 
 def tokens_of(node: Node) -> Tokens:
-    """The tokens of a node that parses."""
+    """Return the tokens of a node that parses."""
     kind = node.name.text.lower()
     name = Token(node.name.start, node.name.end, node.name.text.upper())
     if kind == "onbuild":
@@ -69,7 +73,7 @@ def _arguments(node: Node, kind: str) -> tuple[list[Token], bool]:
 
 
 def _pairs(node: Node) -> Iterator[Token]:
-    """`name=value …`; in the form `name value` the value goes to the end of the line."""
+    """Yield tokens of `name=value …`; in the form `name value` the value extends to the end of the line."""
     for key, value, mark in zip(node.words[::3], node.words[1::3], node.words[2::3], strict=True):
         if mark.text:
             yield Token(key.start, value.end)

@@ -1,4 +1,4 @@
-"""The checks that need no more than the file: casing, names of stages, comments, empty continuations.
+"""Build checks that need only the file: casing, names of stages, comments, empty continuations.
 
 The reference is BuildKit's `instructions.ParseInstructionWithLinter` and `dockerfile2llb/validations.go`.
 """
@@ -18,14 +18,17 @@ RESERVED_STAGE_NAMES = ("context", "scratch")
 
 
 def check_continuations(places: Iterable[tuple[Span, Span]], linter: Linter) -> None:
-    """`places` are the last line of each instruction with an empty continuation, and the first empty line in it."""
+    """Report empty continuation lines.
+
+    `places` are the last line of each instruction with an empty continuation, and the first empty line in it.
+    """
     for last, empty in places:
         related = (Label(empty, "the empty line", primary=False),)
         linter.report(rules.NO_EMPTY_CONTINUATION, last, related=related)
 
 
 def check_node(node: Node, linter: Linter) -> None:
-    """What is said of an instruction even if its arguments turn out to be wrong."""
+    """Report findings about an instruction that hold even if its arguments turn out to be wrong."""
     name = node.name.text
     if name.lower() == "maintainer":
         linter.report(rules.MAINTAINER_DEPRECATED, node.span)
@@ -38,14 +41,14 @@ def check_node(node: Node, linter: Linter) -> None:
 
 
 def _same_case(from_: str, as_: str) -> bool:
-    """Whether AS is written as FROM is; a FROM of mixed case is the business of another rule."""
+    """True if AS is written like FROM. A FROM of mixed case is left to another rule."""
     if from_ == from_.lower():
         return as_ == as_.lower()
     return from_ != from_.upper() or as_ == as_.upper()
 
 
 def check_description(node: Node, parsed: Instruction | Stage, linter: Linter) -> None:
-    """Whether the last comment line above a FROM or an ARG describes what it names."""
+    """Report a comment above a FROM or an ARG that doesn't describe what the instruction names."""
     if isinstance(parsed, Stage):
         kind, names = "FROM", [parsed.name] if parsed.name else []
     elif isinstance(parsed, ArgInstruction):
@@ -59,6 +62,7 @@ def check_description(node: Node, parsed: Instruction | Stage, linter: Linter) -
 
 
 def check_stage_names(stages: Iterable[Stage], linter: Linter) -> None:
+    """Report reserved and duplicate names of stages."""
     seen: set[str] = set()
     for stage in stages:
         if not stage.name:
@@ -71,7 +75,10 @@ def check_stage_names(stages: Iterable[Stage], linter: Linter) -> None:
 
 
 def check_casing(nodes: Sequence[Node], linter: Linter) -> None:
-    """`nodes` are all that belong to a stage; a name of mixed case has no vote, and a draw is for upper case."""
+    """Report instructions whose case differs from the majority. `nodes` are all that belong to a stage.
+
+    Names of mixed case have no vote, and a draw is for upper case.
+    """
     names = [node.name.text for node in nodes]
     lower = sum(name == name.lower() for name in names)
     upper = sum(name == name.upper() != name.lower() for name in names)

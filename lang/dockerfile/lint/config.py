@@ -1,7 +1,7 @@
-"""What a `check` directive or BUILDKIT_DOCKERFILE_CHECK asks for: `skip=A,B;error=true;experimental=all`.
+"""Options of a `check` directive or of BUILDKIT_DOCKERFILE_CHECK: `skip=A,B;error=true;experimental=all`.
 
-The reference is BuildKit's `linter.ParseLintOptions`: options are cut at the first two `;`, a later one of a name
-takes the place of an earlier one, and names that no rule has are let be.
+The reference is BuildKit's `linter.ParseLintOptions`: options are split at the first two `;`, a later one of
+a name replaces an earlier one, and unknown rule names are ignored.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _OPTIONS = 3
 
 
 class BadCheck(ValueError):
-    """A text that is no set of check options; says why."""
+    """An invalid set of check options; the text says why."""
 
 
 class CheckConfig:
-    """Which rules are on, and whether a finding fails the build (`error`).
+    """The rules that are on, and whether a finding fails the build (`error`).
 
-    `skip` holds names of ordinary rules that are off, `experimental` those of experimental ones that are on;
+    `skip` holds names of ordinary rules that are off, `experimental` those of experimental rules that are on;
     `skip_all` and `experimental_all` stand for every name.
     """
 
@@ -35,13 +35,14 @@ class CheckConfig:
         self.experimental_all = False
 
     def wants(self, rule: Rule) -> bool:
+        """True if the rule is on."""
         if rule.experimental:
             return self.experimental_all or rule.name in self.experimental
         return not (self.skip_all or rule.name in self.skip)
 
 
 def parse_check(text: str) -> CheckConfig:
-    """Raises `BadCheck`."""
+    """Parse check options. Raises BadCheck."""
     config = CheckConfig()
     text = text.strip(SPACES)
     for option in text.split(";", _OPTIONS - 1) if text else ():
@@ -67,5 +68,5 @@ def parse_check(text: str) -> CheckConfig:
 
 
 def _names(value: str, before: frozenset[str]) -> frozenset[str]:
-    """The names of a list; `all` is none of them, and leaves those that were given before."""
+    """Return the names in a list. `all` isn't a name and keeps the names of an earlier option."""
     return before if value == "all" else frozenset(name.strip(SPACES) for name in value.split(","))

@@ -1,8 +1,8 @@
-"""What checks find, and what becomes of it: warnings, and with `error=true` the end of the build.
+"""Collects the findings of build checks, which become warnings or, with `error=true`, fail the build.
 
-    Linter.of           of the file's `check` directive, or of the build argument that takes its place
-    Linter.report       one finding, unless its rule is off
-    Linter.violation    the error that ends the build, None without one
+    Linter.of           a linter by the file's `check` directive, or the build argument that overrides it
+    Linter.report       add a finding, unless its rule is off
+    Linter.violation    the error that fails the build, None without one
 
 The parser and the lowering report to one linter. BuildKit's `frontend/dockerfile/linter/linter.go` is the
 reference for which findings count.
@@ -21,13 +21,13 @@ from pybuild.lang.source import Source, Span
 Warn = Callable[[Diagnostic], None]
 
 CHECK_ARG = "BUILDKIT_DOCKERFILE_CHECK"
-"""The build argument that takes the place of the directive, also when it is empty."""
+"""The build argument that overrides the directive, even if its value is empty."""
 
 _FORM = "skip=RULE,…;error=true;experimental=RULE,…"
 
 
 class Finding:
-    """One violation of a rule. `span` is the instruction that BuildKit names; `related` are further places."""
+    """A violation of a rule. `span` is the instruction that BuildKit names; `related` are further places."""
 
     __slots__ = ("message", "related", "rule", "span")
 
@@ -62,7 +62,7 @@ class Finding:
 
 
 class LintViolation(UserError):
-    """Checks found something in a file that wants them to be errors. `rules` are their names, ordered."""
+    """Findings in a file whose check options make them errors. `rules` are the names of the rules, sorted."""
 
     def __init__(self, rules: tuple[str, ...], directive: Span | None) -> None:
         labels = [Label(directive, "makes them errors")] if directive is not None else []
@@ -77,8 +77,8 @@ class LintViolation(UserError):
 
 
 class Linter:
-    """Takes what checks find. `warn` gets each finding as a warning; all are kept in `findings`, in the order in
-    which BuildKit reports them."""
+    """Collects findings in `findings`, in the order in which BuildKit reports them. `warn` gets each as a
+    warning."""
 
     def __init__(self, config: CheckConfig, warn: Warn | None = None, directive: Span | None = None) -> None:
         self.config = config
@@ -88,7 +88,8 @@ class Linter:
 
     @classmethod
     def of(cls, source: Source, build_args: Mapping[str, str], warn: Warn | None = None) -> Linter:
-        """Raises SourceError for a directive and UsageError for an argument with options that don't exist."""
+        """Make the linter of a file. Raises SourceError for a bad directive, UsageError for a bad build
+        argument."""
         given = build_args.get(CHECK_ARG)
         if given is not None:
             try:
@@ -110,13 +111,13 @@ class Linter:
 
     @classmethod
     def off(cls) -> Linter:
-        """A linter that finds nothing."""
+        """Make a linter that reports nothing."""
         config = CheckConfig()
         config.skip_all = True
         return cls(config)
 
     def report(self, rule: Rule, span: Span, *facts: str, related: tuple[Label, ...] = ()) -> None:
-        """`facts` are what the rule's message is made of."""
+        """Add a finding with the message that `rule` makes from `facts`, unless the rule is off."""
         if not self.config.wants(rule):
             return
         finding = Finding(rule, _visible(rule.message(*facts)), span, related)
@@ -125,11 +126,12 @@ class Linter:
             self._warn(finding.diagnostic)
 
     def violation(self) -> LintViolation | None:
+        """Return the error that fails the build, None if findings are no errors or there are none."""
         if not self.config.error or not self.findings:
             return None
         return LintViolation(tuple(sorted({finding.rule.name for finding in self.findings})), self._directive)
 
 
 def _visible(text: str) -> str:
-    """`text` with escapes for characters that could move a terminal's cursor."""
+    """Return `text` with escapes for characters that could move a terminal's cursor."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,4 +1,4 @@
-"""The name that may be meant, by the rule of BuildKit's `util/suggest`: the first with the fewest edits, below 3."""
+"""Suggests a name as BuildKit's `util/suggest` does: the first with the fewest edits, fewer than 3."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LIMIT = 3
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
-    """Empty if no name is near, or if `word` is itself one of them."""
+    """Return the nearest name, empty if no name is near or if `word` is itself one of them."""
     found, least = "", _LIMIT
     for name in names:
         if name == word:
@@ -20,7 +20,7 @@ def nearest(word: str, names: Iterable[str]) -> str:
 
 
 def _distance(a: str, b: str) -> int:
-    """Levenshtein's: insertions, deletions and replacements of one character."""
+    """Return the Levenshtein distance: insertions, deletions and replacements of one character."""
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
         before, row[0] = row[0], i

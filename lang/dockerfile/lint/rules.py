@@ -1,6 +1,6 @@
-"""The build checks: names, descriptions and messages are those of BuildKit's Dockerfile frontend 1.26.
+"""The build checks. Names, descriptions and messages are those of BuildKit's Dockerfile frontend 1.26.
 
-The reference is `frontend/dockerfile/linter/ruleset.go`. An experimental rule is silent until it is asked for.
+The reference is `frontend/dockerfile/linter/ruleset.go`. An experimental rule is off unless it is enabled.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pybuild.lang.dockerfile.goquote import quote
 
 DOCUMENTATION = "https://pybuildkit.readthedocs.io/en/stable/dockerfile/checks/"
 REFERENCE = "https://docs.docker.com/go/dockerfile/rule/"
-"""Where the pages lie that clients of BuildKit are told of."""
+"""The address of Docker's pages about the rules, which clients of BuildKit get."""
 
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class Rule:
-    """One check. `message` makes the text of a finding of the facts that the rule is reported with."""
+    """A build check. `message` makes the text of a finding from the facts that are reported with it."""
 
     __slots__ = ("description", "experimental", "message", "name")
 
@@ -40,7 +40,7 @@ class Rule:
         return self.page(DOCUMENTATION)
 
     def page(self, pages: str) -> str:
-        """The address of the rule's page where all `pages` lie."""
+        """Return the address of the rule's page under the address `pages`."""
         return f"{pages}{self.slug}/"
 
     def __repr__(self) -> str:

@@ -1,11 +1,10 @@
-"""Python functions as steps: a function of a build module runs in the container, with arguments and a returned value
-that are data.
+"""Python functions as steps: a function of a build module runs in a container; arguments and result are data.
 
-    captured = capture(function, project)            what it needs, or why it can't run there
-    sent     = payload(captured, args, kwargs)       files and a command
-    step     = Step(before, statement(sent, options), body)
-    value    = returned(step, sent)                  an argument of other calls
-    decode(data, value.classes)                      the same in the build, when the step has run
+captured = capture(function, project)            all it needs; SourceError if it can't run there
+sent     = payload(captured, args, kwargs)       files and a command
+step     = Step(before, statement(sent, options), body)
+value    = returned(step, sent)                  an argument of other calls
+decode(data, value.classes)                      the value in the build, after the step
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The statement that a call becomes, and what it returns."""
+"""Statements that run calls, and their returned values."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 
 def statement(payload: Payload, options: Iterable[Option] = (), span: Span | None = None) -> Call:
-    """The statement that runs the payload under run options. Sets have one order in all runs, unless the options
-    say otherwise (`PYTHONHASHSEED`). The mounts are the call's own: no option takes their place."""
+    """Make the statement that runs the payload under run options.
+
+    `PYTHONHASHSEED` makes the order of sets the same in all runs, unless the options set it otherwise. The
+    call's own mounts come last, so that no option replaces them.
+    """
     files = tuple((path, data, 0o644) for path, data in payload.files.items())
-    # Whoever the step runs as may write it: the value's file is there already.
+    # The step may run as any user, who must be able to write the file: so it exists beforehand, writable for
+    # all.
     empty = Files(span, f"{payload.name}: returned value", ((VALUE, b"", 0o666),))
     own = [
         BindMount(Files(span, payload.name, files), CALL, "/", False, span=span),
@@ -45,32 +49,36 @@ def _state_of(value: Returned, span: Span | None) -> State:
 
 
 class CallStep:
-    """See `tree.ReadyStep`: the call of a payload. `value` is what it returns, for later calls."""
+    """Implements `tree.ReadyStep`: the call of a payload. `value` is its returned value, for later calls."""
 
     __slots__ = ("_payload", "_span", "value")
 
     def __init__(self, payload: Payload, span: Span) -> None:
+        # A step may be pickled for another process, which lacks the build module's classes.
         self._payload = evolve(payload, classes={})
         self._span = span
         self.value = Returned(None, payload.name, payload.classes)
 
     def statement(self, options: tuple[Option, ...]) -> Call:
-        """Raises SourceError for a value of a call in another body."""
+        """Make the statement. Raises SourceError if an argument is the result of a call in another body."""
         return statement(self._payload, options, self._span)
 
     def made(self, step: Step) -> None:
+        """Set the step that the statement became."""
         self.value.state = Mounted(step.span, step, RETURN)
 
 
 def returned(step: Step, payload: Payload) -> Returned:
-    """What the step of `statement` returns."""
+    """Return a stand-in for the value that the step of `statement` returns."""
     return Returned(Mounted(step.span, step, RETURN), payload.name, payload.classes)
 
 
 def decode(data: bytes, classes: Mapping[str, type] | None = None) -> object:
-    """The value that a call has written into its file `VALUE`. `classes` are those of the build module that it may
-    be of (`Returned.classes`); others are taken of modules that are imported already. Nothing is imported or run.
-    Raises BadData."""
+    """Decode the value that a call has written into its file `VALUE`. Raises BadData.
+
+    `classes` are classes of the build module that may occur in it (`Returned.classes`); others are looked up
+    in modules that are already imported. Nothing is imported or run.
+    """
 
     def class_of(name: str) -> type:
         module, _, path = name.partition(":")

@@ -1,4 +1,4 @@
-"""Taking a function out of a build module, so that it can run somewhere else."""
+"""Captures a function of a build module, so that it can run in a container."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ _NOT_AWAITED = "only ordinary functions run as steps: call it from one"
 
 @frozen(eq=False)
 class Captured:
-    """A function that is known to be able to run in a container. `name` is its name; `project` the directory whose
-    files are sent with it; `texts` are those of files that are not on the disk; `modules` are those that the build
-    module has imported."""
+    """A function that can run in a container.
+
+    `name` is its name; `project` the directory whose files are sent with it; `texts` are the texts of files
+    that are not on disk; `modules` are the modules that the build module has imported.
+    """
 
     function: Any
     name: str
@@ -38,13 +40,17 @@ class Captured:
     span: Span | None = None
 
     def at_work(self) -> AbstractContextManager[None]:
-        """What its modules import is found: hold it while a slice is made, and what is found of it is used."""
+        """Make the build module's imports available while a slice is made and used."""
         original = original_of(self.function, self.span)
         directory = directory_of(original) if isinstance(original, types.FunctionType) else self.project
         return known(self.modules, directory, os.path.realpath(self.project))
 
     def slice(self, classes: Iterable[type] = ()) -> tuple[Slice, Any]:
-        """What it needs, with further classes, and the reference of the function, `at_work`. Raises SourceError."""
+        """Return the code and data it needs, with further classes, and a reference to the function. Raises
+        SourceError.
+
+        Call it inside `at_work`.
+        """
         made = Slice(Project(self.project, self.texts))
         original = original_of(self.function, self.span)
         if isinstance(original, types.FunctionType):
@@ -65,22 +71,24 @@ def capture(
     modules: Mapping[str, types.ModuleType] | None = None,
     span: Span | None = None,
 ) -> Captured:
-    """The function with all that it needs: code of the files under the directory `project`, and data.
+    """Capture a function with all that it needs: code of the files under the directory `project`, and data.
 
-    `texts` are the texts of files that are not on the disk, by the names that their code has; `modules` those that
-    the build module has imported, by name, where `sys.modules` doesn't have them any more (the build module among
-    them, if others import it); `span` is where the function is passed. Raises SourceError at what can't be sent.
+    `texts` are the texts of files that are not on disk, by the file names in their code; `modules` are the
+    modules that the build module has imported, by name, if `sys.modules` doesn't have them any more
+    (including the build module itself if others import it); `span` is where the function is passed. Raises
+    SourceError for anything that can't be sent.
     """
     original_of(function, span)
     name = str(getattr(function, "__qualname__", "")).rpartition(".")[2]
     made = Captured(function, name, project, texts or {}, dict(modules or {}), span)
     with made.at_work():
+        # Slice once to report errors early; the slice itself is made again for each call.
         made.slice()
     return made
 
 
 def original_of(function: object, span: Span | None) -> types.FunctionType | types.BuiltinFunctionType:
-    """The function that decorators were given. Raises SourceError for what isn't a plain function."""
+    """Return the function beneath its decorators. Raises SourceError for anything but a plain function."""
     import functools
     import inspect
 
@@ -113,6 +121,7 @@ def original_of(function: object, span: Span | None) -> types.FunctionType | typ
 
 
 def _of_c(function: types.BuiltinFunctionType, span: Span | None) -> types.BuiltinFunctionType:
+    """Check that a function written in C can be found by its name in its module."""
     import sys
 
     module = sys.modules.get(function.__module__ or "")

@@ -1,4 +1,4 @@
-"""Files of the project, and what is in them: which statement of the top level binds a name."""
+"""Files of the project, and the statements of their top level by the names they bind."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 class Project:
-    """The directory whose files are the user's. `texts` are those of files that are not on the disk, by the name that
-    their code has."""
+    """The directory with the user's files. `texts` are the texts of files that are not on disk, by the file
+    name in their code."""
 
     __slots__ = ("_directory", "_files", "_texts")
 
@@ -27,8 +27,10 @@ class Project:
         self._files: dict[str, PythonFile | None] = {}
 
     def path(self, filename: str) -> str | None:
-        """The path of a file relative to the project; None for one that isn't the user's: beside the project, of the
-        interpreter, or installed."""
+        """Return a file's path relative to the project; None if it isn't the user's.
+
+        Files outside the project, of the interpreter, and of installed packages aren't the user's.
+        """
         if not filename or filename.startswith("<"):
             return None
         inside = os.path.relpath(os.path.realpath(filename), self._directory)
@@ -38,7 +40,7 @@ class Project:
         return None if os.path.realpath(filename).startswith(_interpreter()) else inside.replace(os.sep, "/")
 
     def file(self, filename: str) -> PythonFile | None:
-        """The file of the user's with this name; None if it is none, or its text isn't to be had."""
+        """Return the user's file with this name; None if it isn't the user's or its text isn't available."""
         if filename not in self._files:
             path = self.path(filename)
             self._files[filename] = None if path is None else self._read(filename, path)
@@ -62,7 +64,7 @@ class Project:
 
 @functools.cache
 def _interpreter() -> tuple[str, ...]:
-    """The directories of the interpreter's own modules."""
+    """Return the directories of the interpreter's own modules."""
     import sysconfig
 
     paths = sysconfig.get_paths()
@@ -87,16 +89,16 @@ class PythonFile:
                 self._binding.setdefault(name, []).append(statement)
 
     def binding(self, name: str) -> list[ast.stmt]:
-        """The statements of the top level that bind the name, in their order."""
+        """Return the statements of the top level that bind the name, in order."""
         return self._binding.get(name, [])
 
     @property
     def names(self) -> list[str]:
-        """All that the top level binds."""
+        """All names that the top level binds."""
         return list(self._binding)
 
     def inner(self, name: str, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-        """The `def` of this name whose code begins at the line, with its first decorator."""
+        """Return the `def` of this name whose first line, decorators included, is `line`."""
         for node in ast.walk(self.tree):
             if (
                 isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
@@ -107,8 +109,8 @@ class PythonFile:
         return None
 
     def text(self, node: ast.stmt) -> str:
-        """The statement's text, from the beginning of its first line where nothing else stands before it; it ends
-        with a newline."""
+        """Return the statement's text, ending with a newline; includes its indentation if it is first on its
+        line."""
         assert node.end_lineno is not None
         lines = list(self._lines[first_line(node) - 1 : node.end_lineno])
         lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
@@ -129,7 +131,7 @@ class PythonFile:
         )
 
     def heading(self, node: ast.stmt) -> Span:
-        """The place of what says what a statement is: the name of a definition, else its first line."""
+        """Return a short place for a statement: the name of a definition, else its first line."""
         line = self.source.line(node.lineno)
         if isinstance(node, Definition):
             start = line.find(node.name, node.col_offset)
@@ -139,18 +141,18 @@ class PythonFile:
         return Span(self.source, node.lineno, start + 1, node.lineno, max(len(line.rstrip()), start) + 1)
 
     def column(self, line: int, offset: int) -> int:
-        """The column of an offset in bytes, which are what the interpreter counts."""
+        """Return the column for an offset in bytes, which the interpreter counts."""
         return len(self.source.line(line).encode()[:offset].decode(errors="replace")) + 1
 
 
 def first_line(node: ast.stmt) -> int:
-    """The line that a statement begins in, decorators included."""
+    """Return the first line of a statement, decorators included."""
     decorators = node.decorator_list if isinstance(node, Definition) else []
     return min([node.lineno, *(one.lineno for one in decorators)])
 
 
 def bound(node: ast.stmt) -> Iterator[str]:
-    """The names that a statement binds in its scope."""
+    """Yield the names that a statement binds in its scope."""
     if isinstance(node, Definition):
         yield node.name
     elif isinstance(node, Import):
@@ -169,7 +171,7 @@ def bound(node: ast.stmt) -> Iterator[str]:
 
 
 def _bound_inside(node: ast.AST) -> Iterator[str]:
-    """The names that a block's headings and statements bind."""
+    """Yield the names that the parts and nested statements of a block bind."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt):
             yield from bound(child)
@@ -181,7 +183,7 @@ def _bound_inside(node: ast.AST) -> Iterator[str]:
 
 
 def bound_by(node: Import, alias: ast.alias) -> str:
-    """The name that one part of an import binds."""
+    """Return the name that one part of an import binds."""
     if alias.asname is not None:
         return alias.asname
     return alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name

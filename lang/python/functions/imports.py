@@ -1,5 +1,5 @@
-"""The modules that a build module has imported, as it saw them: they are its own, and known to nobody else when its
-run has ended."""
+"""Gives access to the modules that a build module imported: they are removed from `sys.modules` after its
+run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ _lock = threading.RLock()
 
 @contextlib.contextmanager
 def known(modules: MutableMapping[str, ModuleType], directory: str, project: str) -> Iterator[None]:
-    """Have `sys.modules` hold the modules, and the import path the directory, for as long as it lasts. What is
-    imported of the project meanwhile is added to `modules`, and known to nobody else afterwards."""
+    """Put the modules into `sys.modules`, and the directory on the import path, within the block.
+
+    Modules of the project that are imported meanwhile are added to `modules`, and removed from `sys.modules`
+    at the end.
+    """
     with _lock:
         before, path, written = dict(sys.modules), sys.path[:], sys.dont_write_bytecode
         sys.modules.update(modules)
@@ -46,8 +49,7 @@ def _inside(module: ModuleType, project: str) -> bool:
 
 
 def directory_of(function: FunctionType) -> str:
-    """The directory in which the module of a function is found by its name, if it is in no package, else that of its
-    outermost package."""
+    """Return the directory that has to be on the import path to import a function's module by its name."""
     directory = os.path.dirname(os.path.abspath(function.__code__.co_filename))
     package = function.__globals__.get("__package__")
     for _ in str(package).split(".") if package else ():

@@ -1,4 +1,4 @@
-"""What kind of thing a Python value is, for those that decide whether it can go into a container."""
+"""Classifies Python values, to decide whether they can go into a container."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _TYPING = ("typing", "types", "typing_extensions")
 
 
 def is_own(module: str | None) -> bool:
-    """Whether a module is pybuild's."""
+    """True if a module is part of pybuild."""
     return (module or "").partition(".")[0] == "pybuild"
 
 
 def is_own_value(value: object) -> bool:
+    """True if a value or its class comes from pybuild."""
     return is_own(type(value).__module__) or (isinstance(value, type) and is_own(value.__module__))
 
 
@@ -28,7 +29,8 @@ def is_secret(value: object) -> bool:
 
 
 def plain(value: object) -> object:
-    """A value of pybuild's that counts as data, without what only a build module needs of it."""
+    """Return the plain data of a value of pybuild's, without what only a build module needs; other values
+    unchanged."""
     if not is_own(type(value).__module__):
         return value
     if isinstance(value, str):
@@ -43,7 +45,7 @@ def plain(value: object) -> object:
 
 
 def described(value: object) -> str:
-    """A value in a few words, with the article."""
+    """Return a few words for a kind of value, with an article."""
     import io
 
     kind = type(value)
@@ -76,8 +78,11 @@ _WORDS: Mapping[type, str] = {
 
 
 def is_definition(value: object, expression: ast.expr | None) -> bool:
-    """Whether a global that is no data may be made again from its text: what it is doesn't depend on when it is
-    made. Containers must be written out, as others may have been put into them since."""
+    """True if a global that is no data can be made again from its statement.
+
+    That is so if the result doesn't depend on when the statement runs. The items of a container must all be
+    written out, since it may have been filled later.
+    """
     if is_own_value(value):
         return False
     if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType) or type(value) is object:

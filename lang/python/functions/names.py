@@ -1,4 +1,4 @@
-"""What names lead to: attributes by their path, functions beneath their decorators."""
+"""Resolves names: attributes by their path, functions beneath their decorators."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ EMPTY = Empty()
 
 
 def contents(cell: types.CellType) -> object:
+    """Return the value of a closure's cell, `EMPTY` if it has none."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -27,7 +28,7 @@ def contents(cell: types.CellType) -> object:
 
 
 def undecorated_of(function: types.FunctionType) -> types.FunctionType | None:
-    """The function of a module's top level whose name stands for `function`, which its decorator has made."""
+    """Return the top-level function whose decorator returned `function`, None if there is none."""
     for cell in function.__closure__ or ():
         held = contents(cell)
         if isinstance(held, types.FunctionType) and held.__globals__.get(held.__name__) is function:
@@ -36,6 +37,7 @@ def undecorated_of(function: types.FunctionType) -> types.FunctionType | None:
 
 
 def at_path(namespace: dict[str, Any], path: str) -> object:
+    """Return the value at a dotted path, None if there is none."""
     first, *rest = path.split(".")
     found = namespace.get(first)
     for name in rest:
@@ -44,7 +46,7 @@ def at_path(namespace: dict[str, Any], path: str) -> object:
 
 
 def title(statement: ast.stmt) -> str:
-    """What messages call the code of a statement."""
+    """Return the name that messages use for the code of a statement."""
     if isinstance(statement, Definition):
         return statement.name
     target = getattr(statement, "targets", [None])[0] or getattr(statement, "target", None)

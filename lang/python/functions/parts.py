@@ -1,4 +1,5 @@
-"""What is taken of a project: modules, with statements of their top level, and functions inside of functions."""
+"""Parts of a project that a function needs: modules with statements of their top level, and nested
+functions."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Use:
-    """Where something is used, and by which function."""
+    """A place that uses something, and the function it belongs to."""
 
     file: PythonFile
     place: Place
@@ -36,8 +37,11 @@ class Use:
 
 
 class Module:
-    """A module of the project and what is needed of it. `name` is what the container calls it: one that nothing
-    imports by a name is called by its path, without dots, as `pickle` would take what is before one for a package."""
+    """A module of the project and the parts of it that are needed.
+
+    `name` is its name in the container. A module that isn't imported by a name is named after its path, with
+    dots replaced: `pickle` would take the part before a dot for a package.
+    """
 
     def __init__(self, file: PythonFile, namespace: dict[str, Any]) -> None:
         self.file = file
@@ -54,7 +58,7 @@ class Module:
         self.seen: set[str] = set()
 
     def statement(self, name: str, value: object) -> ast.stmt | None:
-        """The statement that has bound the name: of several `def`s that of the function, else the last."""
+        """Return the statement that bound the name: of several `def`s the function's own, else the last."""
         found = self.file.binding(name)
         code = getattr(value, "__code__", None)
         for one in found:
@@ -66,6 +70,7 @@ class Module:
                 return one
         if found:
             return found[-1]
+        # `from … import *` may have bound it.
         for one in self.file.binding("*"):
             origin = self.origin(one) if isinstance(one, ast.ImportFrom) else None
             if origin is not None and origin.__dict__.get(name) is value:
@@ -73,11 +78,11 @@ class Module:
         return None
 
     def origin(self, statement: ast.ImportFrom) -> types.ModuleType | None:
-        """The module that a `from … import` of this one takes from."""
+        """Return the module that a `from … import` of this one imports from."""
         return sys.modules.get(self.absolute(statement.module or "", statement.level))
 
     def absolute(self, name: str, level: int) -> str:
-        """The full name of a module that code of this one imports."""
+        """Return the full name of a module that code of this one imports."""
         if not level:
             return name
         try:
@@ -88,14 +93,14 @@ class Module:
             return name
 
     def definition(self, name: str) -> Use:
-        """Where a name of the top level is defined: it stands for the place that uses it, where code is none."""
+        """Return the definition of a top-level name, as a use: for when no code uses the name."""
         found = self.file.binding(name)
         span = self.file.heading(found[-1]) if found else Span(self.file.source, 1, 1, 1, 1)
         return Use(self.file, Place(span.line, span.column - 1, span.line, span.end_column - 1), name)
 
 
 def _unimported(path: str) -> str:
-    """A name that no import has."""
+    """Make a name that no imported module has."""
     name = path.replace(".", "_")
     while name in sys.modules:
         name += "_"
@@ -104,7 +109,7 @@ def _unimported(path: str) -> str:
 
 @frozen(eq=False)
 class Closure:
-    """A function that is defined inside of another one: `free` are the variables that it uses of it."""
+    """A function that is defined inside another one. `free` are the variables of that one that it uses."""
 
     module: Module
     node: ast.FunctionDef | ast.AsyncFunctionDef

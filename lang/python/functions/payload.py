@@ -1,4 +1,5 @@
-"""What is sent to the container: the runner, the parts of files, and `call.json`, which says what to call.
+"""Makes the files that are sent to the container: the runner, parts of files, and `call.json`, which says
+what to call.
 
     {"name": "greet", "function": reference, "args": [reference…], "kwargs": [[name, reference]…],
      "needs": [3, 8], "written": [3, 11], "lines": variable,
@@ -6,10 +7,10 @@
                   "constants": [[unit, name, data]…]}],
      "closures": [{"in": module, "unit", "name", "qualname", "free", "defaults", "kwdefaults"}]}
 
-`path` is what a file is called, and `file` where its units are, below `files/`. A unit is a statement of a file; the
-first `top` ones are executed in their order, a constant of unit N before that one. `needs` is the oldest Python that
-has the syntax, `written` the one that the build runs with. Where the units stand in the user's files is no part of
-it, so that a function is the same when it moves: `lines` tells that.
+`path` is the file's name for users, and `file` is where its units are, below `files/`. A unit is a statement
+of a file; the first `top` units are executed in order, a constant of unit N before that unit. `needs` is the
+oldest Python that has the syntax, `written` the version that the build runs with. The places of units in the
+user's files are not part of it, so that moving a function doesn't change it: the variable `lines` has them.
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ if TYPE_CHECKING:
     Spans = Callable[[int | str], Span | None]
 
 CALL: Final = "/run/pybuild/call"
-"""Where the files are mounted."""
+"""The directory where the files are mounted."""
 RETURN: Final = "/run/pybuild/return"
-"""Where the returned value is written, as `VALUE`."""
+"""The directory where the returned value is written, as `VALUE`."""
 INPUTS: Final = "/run/pybuild/in"
-"""Where values are mounted that other calls returned: `N.json`."""
+"""The directory where values returned by other calls are mounted, as `N.json`."""
 VALUE: Final = "value.json"
 
 _OLDEST = 8
 _MOUNTED = "mount it for the call, `with t.using(pb.secret(…)):`, and read its file in the function"
 _LONGEST_ARGUMENT = 40
-"""Characters of an argument that a title shows."""
+"""The most characters of an argument that a title shows."""
 _MAIN = """\
 import sys
 
@@ -67,8 +68,11 @@ exec(code, {"__name__": __name__, "__file__": runner})
 
 @define(eq=False)
 class Returned:
-    """What a call will have returned: data that only a container sees. `state` holds it, as the file `VALUE`, and is
-    None before the call has become a step; `classes` are those that it may be of."""
+    """A value that a call will return: data that only a container sees.
+
+    `state` holds it, as the file `VALUE`, and is None before the call has become a step; `classes` are the
+    classes that may occur in the value.
+    """
 
     state: State | None
     name: str
@@ -93,7 +97,7 @@ class Returned:
         self._no_value()
 
     def __getstate__(self) -> str:
-        """For another process, which has none of the classes and expands anew."""
+        """Pickle the name alone: another process lacks the classes and sets the state itself."""
         return self.name
 
     def __setstate__(self, name: str) -> None:
@@ -102,9 +106,12 @@ class Returned:
 
 @frozen(eq=False)
 class Payload:
-    """`files` by their paths below `CALL`; `argv` starts the runner; `inputs` are the values of other calls, by
-    number; `lines` is the text of the variable that tells the runner where the units stand; `title` says what is
-    called; `classes` are those that the container knows, which a returned value may be of."""
+    """A call, ready to become a step.
+
+    `files` are by their paths below `CALL`; `argv` starts the runner; `inputs` are values of other calls, by
+    number; `lines` is the value of the variable that gives the runner the places of units; `title` describes
+    the call; `classes` are classes that the container knows and that may occur in the returned value.
+    """
 
     title: str
     files: dict[str, bytes]
@@ -123,9 +130,11 @@ def payload(
     python: str = "python3",
     spans: Spans | None = None,
 ) -> Payload:
-    """The call of a captured function with these arguments: data, or what other calls returned. `python` is the
-    image's interpreter; `spans` finds the place of an argument by its number or name. The same call gives the same
-    bytes. Raises SourceError."""
+    """Make the call of a captured function with these arguments: data, or values returned by other calls.
+
+    `python` is the image's interpreter; `spans` finds the place of an argument by its number or name. The
+    same call gives the same bytes. Raises SourceError.
+    """
     given: dict[int | str, object] = dict(enumerate(args))
     given.update(kwargs or {})
     spans = spans or (lambda key: captured.span)
@@ -135,6 +144,7 @@ def payload(
         made, function = captured.slice()
         encoder = Encoder(made.class_name, inputs.prepare)
         encoded = {key: _encoded(encoder, value, key, spans) for key, value in given.items()}
+        # The container has to know the classes of inputs as well, to decode them.
         for returned in inputs.found:
             for cls in returned.classes.values():
                 made.class_name(cls)
@@ -154,7 +164,8 @@ def payload(
 
 
 def _check_arguments(captured: Captured, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-    """That the function takes as many, of these names: it is said here, not when the step runs."""
+    """Check that the arguments fit the function's parameters, so that the error comes before the step
+    runs."""
     import inspect
 
     try:
@@ -168,7 +179,7 @@ def _check_arguments(captured: Captured, args: Sequence[object], kwargs: Mapping
 
 
 class _Inputs:
-    """Values of other calls, in the order they are met."""
+    """Collects values of other calls, in the order in which they occur."""
 
     def __init__(self) -> None:
         self.found: list[Returned] = []
@@ -208,7 +219,7 @@ class _Call:
     def __init__(self, made: Slice) -> None:
         modules = sorted(made.modules.values(), key=lambda one: (one.file.path, one.name))
         paths = [one.file.path for one in modules]
-        # A file may be two modules: the build module, and what imports it by its name.
+        # A file may be two modules: the build module, and the same file imported by its name.
         self._modules = [_Written(one, paths[:at].count(one.file.path)) for at, one in enumerate(modules)]
         self._needs = _OLDEST
         places = {one.module.name: one for one in self._modules}
@@ -226,11 +237,12 @@ class _Call:
         }
 
     def lines(self) -> str:
+        """Return the lines of all units by their files, as JSON."""
         found = {one.stored: one.lines for one in self._modules if one.lines}
         return json.dumps(found, separators=(",", ":"), sort_keys=True)
 
     def written(self) -> dict[str, bytes]:
-        """All files, the runner's among them."""
+        """Return all files, those of the runner included."""
         out = {"call.json": json.dumps(self.content, indent=1).encode() + b"\n"}
         for one in self._modules:
             if one.texts:
@@ -257,8 +269,7 @@ def _empty_package(name: str) -> dict[str, Any]:
 
 
 class _Written:
-    """The units of one module: their texts, and the lines that they begin in. Those of functions inside of functions
-    come last."""
+    """The units of one module: their texts, and their first lines. Units of nested functions come last."""
 
     def __init__(self, module: Module, number: int) -> None:
         self.module = module
@@ -293,9 +304,11 @@ class _Written:
         }
 
     def needs(self) -> int:
-        """The oldest Python, 3.N, that has the syntax of all units, as far as the parser tells."""
+        """Return the minor version of the oldest Python 3 that has the syntax of all units, as far as the
+        parser can tell."""
         found = _OLDEST
         for at, text in enumerate(self.texts):
+            # The text of a nested function is indented, so parse it inside a function.
             whole = text if at < self.top else "def enclosing():\n" + text
             while found < sys.version_info[1] and not _parses(whole, found):
                 found += 1
@@ -311,7 +324,7 @@ def _parses(text: str, version: int) -> bool:
 
 
 def _import(statement: ast.Import | ast.ImportFrom, names: Sequence[tuple[str, str | None]]) -> str:
-    """The import of only these names."""
+    """Return the text of an import of only these names."""
     aliases = [
         ast.alias(name, asname) for name, asname in sorted(names, key=lambda one: (one[0], one[1] or ""))
     ]

@@ -1,5 +1,7 @@
-"""Why a Python function can't run in a container, one constructor each. The codes: E1005 for functions, E1006 for
-values that are no data."""
+"""Reasons why a Python function can't run in a container, one constructor each.
+
+The codes are E1005 for functions and E1006 for values that are no data.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,14 @@ def _error(
 
 
 def not_a_function(span: Span | None, what: str, help: str) -> SourceError:
-    """Something else than a plain function is called."""
+    """Something other than a plain function is called."""
     return _error(
         "E1005", f"{what} can't be called in a container", span, "a plain function expected", [("help", help)]
     )
 
 
 def no_source(span: Span | None, name: str, filename: str) -> SourceError:
+    """The function's text can't be found."""
     return _error(
         "E1005",
         f"the source of `{name}` can't be found",
@@ -46,7 +49,7 @@ def no_source(span: Span | None, name: str, filename: str) -> SourceError:
 
 
 def other_object(span: Span | None, name: str, module: str) -> SourceError:
-    """The name leads to something else, so that the source would not be the function's."""
+    """The name leads to another object, so the source would not be the function's."""
     return _error(
         "E1005",
         f"`{name}` isn't what {module} calls `{name}`",
@@ -57,6 +60,7 @@ def other_object(span: Span | None, name: str, module: str) -> SourceError:
 
 
 def decorated_inside(span: Span, name: str) -> SourceError:
+    """A nested function has decorators."""
     return _error(
         "E1005",
         f"`{name}` is decorated inside of a function",
@@ -82,7 +86,7 @@ def refused(span: Span, name: str, what: str, function: str, made: Span | None, 
 def holds(
     span: Span, name: str, what: str, where: str, function: str, made: Span | None, reason: str = ""
 ) -> SourceError:
-    """A value that a function uses holds something that is no data."""
+    """A value that a function uses contains something that is no data."""
     others = [] if made is None else [(made, "it is made here")]
     notes = [("note", reason)] if reason else []
     return _error(
@@ -96,7 +100,7 @@ def holds(
 
 
 def own_module(span: Span, name: str, function: str) -> SourceError:
-    """pybuild is used inside of the function."""
+    """The function uses pybuild."""
     return _error(
         "E1005",
         f"`{function}` can't run in a container: it uses `{name}`, which plans builds",
@@ -107,7 +111,7 @@ def own_module(span: Span, name: str, function: str) -> SourceError:
 
 
 def not_importable(span: Span, module: str, reason: str) -> SourceError:
-    """A function imports a module of the project which fails here."""
+    """A function imports a module of the project that fails to import here."""
     return _error(
         "E1005",
         f"`{module}` can't be imported: {reason}",
@@ -118,7 +122,7 @@ def not_importable(span: Span, module: str, reason: str) -> SourceError:
 
 
 def not_data(span: Span | None, name: str, where: str, what: str, reason: str) -> SourceError:
-    """An argument that is no data."""
+    """An argument is no data."""
     notes = [("note", reason)] if reason else []
     return _error(
         "E1006",
@@ -141,7 +145,7 @@ def bad_arguments(span: Span | None, name: str, reason: str) -> SourceError:
 
 
 def not_called_yet(span: Span | None, name: str) -> SourceError:
-    """A value that a call of another body returns."""
+    """An argument is the result of a call in another body."""
     return _error(
         "E1006",
         f"what `{name}` returns is not known here",

@@ -1,6 +1,7 @@
-"""What compiled code refers to by name: globals with the attributes taken of them, and modules that it imports.
+"""Finds what compiled code refers to by name: globals with the attributes read from them, and imported
+modules.
 
-The interpreter's own instructions say it, as they decide which names are local.
+It reads the interpreter's instructions, since the compiler has decided there which names are local.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FLAGS = __future__.annotations.compiler_flag
-"""Annotations refer to nothing, as the container doesn't evaluate them."""
+"""Compile annotations as text, since the container doesn't evaluate them: so they refer to nothing."""
 
 _LOADS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
 _STORES = frozenset(("STORE_NAME",))
@@ -26,7 +27,7 @@ _SILENT = frozenset(("EXTENDED_ARG", "CACHE", "PUSH_NULL"))
 
 @frozen
 class Place:
-    """Lines from 1, columns in bytes from 0; the end is exclusive."""
+    """A place in a file. Lines count from 1, columns in bytes from 0; the end is exclusive."""
 
     line: int
     column: int
@@ -36,7 +37,7 @@ class Place:
 
 @frozen
 class Name:
-    """A global's name and the attributes that are taken of it, one after the other."""
+    """A global's name and the attributes that are read from it, one after another."""
 
     name: str
     attributes: tuple[str, ...]
@@ -45,7 +46,7 @@ class Name:
 
 @frozen
 class Imported:
-    """`import module` (`names` empty) or `from module import names`; `level` counts the dots."""
+    """An import: `import module` (`names` empty) or `from module import names`; `level` counts the dots."""
 
     module: str
     level: int
@@ -54,19 +55,20 @@ class Imported:
 
 
 def compiled(statement: ast.stmt, filename: str) -> types.CodeType:
-    """The code of one statement of the top level, at its place in the file."""
+    """Compile one statement of the top level, at its place in the file."""
     module = ast.Module(body=[statement], type_ignores=[])
     code: types.CodeType = compile(module, filename, "exec", FLAGS, True)
     return code
 
 
 def references(code: types.CodeType) -> Iterator[Name | Imported]:
-    """All of the code's and of the functions and classes in it, in their order."""
+    """Yield the references of the code and of the functions and classes in it, in order."""
     import dis
 
     instructions = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
     stored: set[str] = set()
     for at, one in enumerate(instructions):
+        # A name stored before in the same code, as in a class body, is no global.
         if one.opname in _STORES:
             stored.add(one.argval)
         elif one.opname in _LOADS and not (one.opname == "LOAD_NAME" and one.argval in stored):
@@ -79,7 +81,7 @@ def references(code: types.CodeType) -> Iterator[Name | Imported]:
 
 
 def variables(code: types.CodeType) -> Iterator[Name]:
-    """Where the code uses variables of enclosing functions."""
+    """Yield the uses of variables of enclosing functions."""
     import dis
 
     for one in dis.get_instructions(code):
@@ -98,6 +100,7 @@ def variables(code: types.CodeType) -> Iterator[Name]:
 
 
 def _attributes(instructions: list[dis.Instruction], at: int) -> Iterator[str]:
+    """Yield the attributes that the instructions at `at` read from the value before."""
     for one in instructions[at:]:
         if one.opname not in _ATTRIBUTES:
             return
@@ -105,7 +108,7 @@ def _attributes(instructions: list[dis.Instruction], at: int) -> Iterator[str]:
 
 
 def _level(instructions: list[dis.Instruction], at: int) -> int:
-    """The first of the two constants before the import."""
+    """Return the level of an import: the first of the two constants before the instruction."""
     found = instructions[at - 2].argval if at > 1 else 0
     return found if isinstance(found, int) else 0
 

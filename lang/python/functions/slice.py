@@ -1,11 +1,10 @@
-"""The part of a project that a function needs: of each file the statements of the top level that it refers to, and so
-on from there.
+"""Slices a project down to what a function needs: the top-level statements it refers to, directly or
+indirectly.
 
-1. A name that code refers to is looked up in its module. A value that is data is taken as it is, whatever has made
-   it; of a class or a function the statement that defines it is kept, of an import the one name.
-2. What the kept statement refers to comes next: names of its own module, or names of a module of the project that it
-   imports.
-3. Functions inside of functions are kept by themselves, with the values of the variables that they use.
+1. A name that code refers to is looked up in its module. A value that is data is taken as it is, however it
+was made; for a class or a function the statement that defines it is kept, for an import only the one name. 2.
+References of a kept statement come next: names of its own module, or names of a module of the project that it
+imports. 3. Nested functions are kept by themselves, with the values of the variables that they use.
 
 What is neither code of the project nor data is refused at the place that uses it.
 """
@@ -33,12 +32,15 @@ if TYPE_CHECKING:
 _SPECIAL = frozenset(
     ("__name__", "__file__", "__doc__", "__package__", "__spec__", "__loader__", "__builtins__", "__path__")
 )
-"""Names that the container gives each module."""
+"""Names that each module has in the container anyway."""
 
 
 class Slice:
-    """What is needed so far. References are plain JSON values: `{"global": [module, name]}`, `{"module": name}`,
-    `{"closure": number}`, `{"data": encoded}`."""
+    """The needed parts so far.
+
+    References are plain JSON values: `{"global": [module, name]}`, `{"module": name}`, `{"closure": number}`,
+    `{"data": encoded}`.
+    """
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -49,23 +51,26 @@ class Slice:
         self._numbers: dict[int, int] = {}
         self._pending: list[tuple[Module, ast.stmt]] = []
 
-    # What is asked for
+    # Requests
 
     def function(self, function: Any, original: types.FunctionType, span: Span | None) -> Any:
-        """The reference of a function and all that it needs; `original` is what its decorators were given. Raises
-        SourceError."""
+        """Add a function and all that it needs; return a reference to it. Raises SourceError.
+
+        `original` is the function beneath its decorators.
+        """
         found = self._function(function, original, span)
         self.finish()
         return found
 
     def finish(self) -> None:
-        """Take up what the kept statements need."""
+        """Add what the kept statements need."""
         while self._pending:
             module, statement = self._pending.pop(0)
             self._refer(module, compiled(statement, module.file.path), title(statement))
 
     def class_name(self, cls: type) -> str:
-        """What the container calls a class, which is kept if it is the project's. Raises SourceError, NotData."""
+        """Return a class's name in the container, and keep the class if it is the project's. Raises
+        SourceError, NotData."""
         namespace = None if is_own(cls.__module__) else self._home(cls)
         if namespace is None:
             raise NotData(cls, "", "its class isn't at the top level of a module that the container has")
@@ -78,7 +83,7 @@ class Slice:
         return name
 
     def _home(self, cls: type) -> dict[str, Any] | None:
-        """The namespace of the module that has the class by its name."""
+        """Return the namespace of the module that has the class under its name, None if there is none."""
         found = sys.modules.get(cls.__module__)
         places = [found.__dict__] if found is not None else []
         places += [module.namespace for module in self.modules.values()]
@@ -88,6 +93,7 @@ class Slice:
     # Functions
 
     def _function(self, function: Any, original: types.FunctionType, span: Span | None) -> Any:
+        """Add a function and return a reference to it."""
         qualname = str(getattr(function, "__qualname__", original.__qualname__))
         if "<locals>" not in qualname:
             return self._global(function, original, qualname, span)
@@ -101,7 +107,7 @@ class Slice:
     def _global(
         self, function: object, original: types.FunctionType, qualname: str, span: Span | None
     ) -> Any:
-        """A function that a module's name stands for; `original` is defined in that module."""
+        """Add a function that is a global of a module; `original` is defined in that module."""
         namespace, filename = original.__globals__, original.__code__.co_filename
         path = self._project.path(filename)
         if at_path(namespace, qualname) is not function:
@@ -118,6 +124,7 @@ class Slice:
         return {"global": [module.name, qualname]}
 
     def _inner(self, function: types.FunctionType, span: Span | None) -> Any:
+        """Add a nested function."""
         known = self._numbers.get(id(function))
         if known is not None:
             return {"closure": known}
@@ -132,11 +139,13 @@ class Slice:
         made = Closure(module, node, function.__qualname__)
         self.closures.append(made)
         module.inner[node] = None
+        # Its number is known by here, so functions may refer to themselves and to each other.
         self._fill(made, function)
         self._refer(module, code, function.__name__)
         return {"closure": number}
 
     def _fill(self, made: Closure, function: types.FunctionType) -> None:
+        """Add the values of a nested function's variables and defaults."""
         file, name = made.module.file, function.__name__
         used = {one.name: one.place for one in variables(function.__code__)}
         heading = file.heading(made.node)
@@ -150,7 +159,7 @@ class Slice:
             made.kwdefaults.append((variable, self._variable(value, variable, Use(file, start, name))))
 
     def _variable(self, value: Any, name: str, use: Use) -> Any:
-        """The reference of what a variable of an enclosing function holds."""
+        """Return a reference to the value of a variable of an enclosing function."""
         if value is EMPTY:
             raise problems.refused(
                 use.span,
@@ -176,6 +185,7 @@ class Slice:
     # Names
 
     def _refer(self, module: Module, code: types.CodeType, function: str) -> None:
+        """Add what code refers to."""
         for one in references(code):
             use = Use(module.file, one.place, function)
             if isinstance(one, Imported):
@@ -188,7 +198,7 @@ class Slice:
                     self._want(module, one.name, use)
 
     def _want(self, module: Module, name: str, use: Use) -> None:
-        """Keep what the module's name stands for."""
+        """Keep what a module's name stands for."""
         if name in module.seen or name not in module.namespace:
             return
         module.seen.add(name)
@@ -204,7 +214,7 @@ class Slice:
                 self.classes[f"{module.name}:{value.__qualname__}"] = value
 
     def _take_data(self, module: Module, name: str, value: object, statement: ast.stmt | None) -> bool:
-        """Take the value for the name, if it is data."""
+        """Take the value for the name, if it is data. Return whether it is."""
         try:
             found = Encoder(self.class_name, plain).encode(value)
         except NotData:
@@ -215,7 +225,7 @@ class Slice:
     def _keep_made(
         self, module: Module, name: str, value: object, statement: ast.stmt | None, use: Use
     ) -> None:
-        """Keep the statement that has made a value which is no data, if that may run again."""
+        """Keep the statement that made a value that is no data, if it may run again."""
         made = None if statement is None else module.file.heading(statement)
         if is_own_value(value):
             help = "pass what it needs as an argument"
@@ -231,7 +241,8 @@ class Slice:
         self._encoded(value, name, use, made)
 
     def _check_made(self, module: Module, name: str, value: object, statement: ast.stmt, use: Use) -> None:
-        """That the text of a function without decorators is its own, and that all of its text is in one place."""
+        """Check that a statement is the whole definition of a value: that a function without decorators comes
+        from this text, and that a `singledispatch` function has no implementations elsewhere."""
         bare = isinstance(statement, Definition) and not statement.decorator_list
         if (
             bare
@@ -249,7 +260,7 @@ class Slice:
             self._pending.append((module, statement))
 
     def _encoded(self, value: object, name: str, use: Use, made: Span | None) -> Any:
-        """The data of a value; raises SourceError for another one."""
+        """Return the data of a value. Raises SourceError if it is no data."""
         try:
             return Encoder(self.class_name, plain).encode(value)
         except NotData as error:
@@ -266,7 +277,7 @@ class Slice:
     def _want_module(
         self, module: Module, name: str, value: types.ModuleType, attributes: tuple[str, ...], use: Use
     ) -> None:
-        """Keep the import of a module; of one of the project's, what is used of it."""
+        """Keep the import of a module, and for a module of the project what is used of it."""
         if is_own(value.__name__):
             raise problems.own_module(use.span, ".".join((name, *attributes)), use.function)
         self._keep_imports(module, name, value, use)
@@ -286,6 +297,7 @@ class Slice:
             self._whole(target, use)
 
     def _keep_imports(self, module: Module, name: str, value: types.ModuleType, use: Use) -> None:
+        """Keep the imports that bind a name to a module."""
         statements = module.file.binding(name)
         if not statements or not all(isinstance(one, Import | ast.If | ast.Try) for one in statements):
             what, help = "a module that no `import` has bound", "import it by its name"
@@ -320,7 +332,8 @@ class Slice:
             self._want(target, alias.name, use)
 
     def _import(self, module: Module, found: Imported, use: Use) -> None:
-        """An import inside of a function. A module of the project is imported here, to know what is in it."""
+        """Add an import inside a function. A module of the project is imported here, to find out what it
+        contains."""
         name = module.absolute(found.module, found.level)
         if is_own(name):
             raise problems.own_module(use.span, name, use.function)
@@ -343,7 +356,8 @@ class Slice:
                 self._whole(inner, use)
 
     def _imported(self, name: str, use: Use) -> Module | None:
-        """The module of the project that has this name."""
+        """Return the module of the project with this name, importing it if necessary; None for any other
+        module."""
         if name not in sys.modules:
             try:
                 spec = importlib.util.find_spec(name)
@@ -358,14 +372,14 @@ class Slice:
         return self._module(sys.modules[name].__dict__)
 
     def _whole(self, module: Module, use: Use) -> None:
-        """All of a module, as what is used of it can't be told."""
+        """Keep a whole module, if what is used of it can't be told."""
         for name in module.file.names:
             self._want(module, name, use)
 
     # Modules
 
     def _module(self, namespace: dict[str, Any], filename: str = "") -> Module | None:
-        """The module of the project with this namespace; None for any other."""
+        """Return the module of the project with this namespace; None for any other."""
         known = self.modules.get(id(namespace))
         if known is not None:
             return known
@@ -378,7 +392,7 @@ class Slice:
         return made
 
     def _add_packages(self, name: str) -> None:
-        """The packages that a module is in have to be there, if with nothing in them."""
+        """Add the packages above a module, which must exist in the container, if only as empty ones."""
         above = name.rpartition(".")[0]
         if above and above in sys.modules:
             package = sys.modules[above]

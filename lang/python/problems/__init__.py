@@ -1,5 +1,4 @@
-"""What can be wrong with a build module besides what can be wrong with any program of the language: one function for
-each message."""
+"""Errors of build modules beyond those of any program of the language: one function for each message."""
 
 from pybuild.lang.python.problems.declared import (
     bad_choices,

@@ -1,4 +1,4 @@
-"""What can be wrong with what a build module declares."""
+"""Errors in the declarations of a build module."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def not_a_list(span: Span, axis: str, type: str) -> Diagnostic:
 
 
 def not_axes(span: Span, type: str) -> Diagnostic:
-    """E0301: axes that are no dict."""
+    """E0301: axes are no dict."""
     return Diagnostic(
         f"axes are a dict of lists, not a {type}",
         code="E0301",
@@ -37,7 +37,7 @@ def not_axes(span: Span, type: str) -> Diagnostic:
 
 
 def not_a_target(span: Span, type: str) -> Diagnostic:
-    """E0707: a default that is no target."""
+    """E0707: a default is no target."""
     return Diagnostic(
         f"a default is a target or a group, not a {type}",
         code="E0707",
@@ -47,7 +47,7 @@ def not_a_target(span: Span, type: str) -> Diagnostic:
 
 
 def bad_name(span: Span, name: str) -> Diagnostic:
-    """E0203: a name that the command line and the language could not say."""
+    """E0203: a name that the command line and the language could not write."""
     why = "is a word of the language" if name in HARD_KEYWORDS else "is no name"
     return Diagnostic(
         f"`{name}` {why}",
@@ -60,7 +60,7 @@ def bad_name(span: Span, name: str) -> Diagnostic:
 
 
 def python_module(span: Span, module: str) -> Diagnostic:
-    """E0801: a Python file where a module of the language is meant."""
+    """E0801: a Python file in place of a module of the language."""
     return Diagnostic(
         f"`{module}` is a Python file, not a module of the language",
         code="E0801",
@@ -113,7 +113,7 @@ def no_body(span: Span, name: str, what: str) -> Diagnostic:
 
 
 def once_only(span: Span, name: str) -> Diagnostic:
-    """E0706: a call of a target with something else than axes."""
+    """E0706: a call of a target with positional arguments."""
     return Diagnostic(
         f"`{name}` is a target: it is called with axes by name",
         code="E0706",
@@ -123,7 +123,7 @@ def once_only(span: Span, name: str) -> Diagnostic:
 
 
 def bad_choices(span: Span) -> Diagnostic:
-    """E0301: choices of what is no text."""
+    """E0301: choices that are no texts."""
     return Diagnostic(
         "choices are strings, of a param of the type str",
         code="E0301",

@@ -1,4 +1,4 @@
-"""What can be wrong while a build module runs: its code, and statements out of their place."""
+"""Errors while a build module runs: exceptions of its code, and statements in the wrong place."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 def raised(
     title: str, span: Span | None, ways: Sequence[Span], help: str = "", causes: Sequence[str] = ()
 ) -> Diagnostic:
-    """E1001: the module ended with an exception at `span`; `ways` are the user's places that led there, the
-    outermost first, `causes` what else is known of it."""
+    """E1001: the module ended with an exception at `span`.
+
+    `ways` are the user's calls that led there, the outermost first; `causes` are further facts about the
+    exception.
+    """
     labels = [] if span is None else [Label(span)]
     labels += [Label(one, "called from here", primary=False) for one in ways]
     notes = [("note", one) for one in causes]
@@ -26,7 +29,8 @@ def raised(
 
 
 def unknown_name(name: str, owner: object, span: Span) -> Diagnostic | None:
-    """E0112, E0205: a statement or a name that the API doesn't have; None for what is not of the API."""
+    """E0112, E0205: a statement or a name that the API doesn't have; None for an object outside of the
+    API."""
     from pybuild.lang.python.builder import StateBuilder
 
     if isinstance(owner, StateBuilder):
@@ -39,13 +43,14 @@ def unknown_name(name: str, owner: object, span: Span) -> Diagnostic | None:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """The name that is meant: statements and functions are in small letters, types in capitals."""
+    """Return the name that is likely meant: statements and functions begin with small letters, types with
+    capitals."""
     alike = [one for one in known if one[:1].isupper() == name[:1].isupper()]
     return suggest(name, alike)
 
 
 def changed_since(name: str, declared: Span, target: str) -> Diagnostic:
-    """E1002: a body reads a variable that a loop has moved on since the body was declared."""
+    """E1002: a body reads a variable whose value a loop has changed since the body was declared."""
     return Diagnostic(
         f"`{name}` has changed since `{target}` was declared",
         code="E1002",
@@ -60,7 +65,7 @@ def changed_since(name: str, declared: Span, target: str) -> Diagnostic:
 
 
 def frozen(span: Span, kind: str) -> Diagnostic:
-    """E1003: a value that others see is changed."""
+    """E1003: a change of a value that other targets share."""
     return Diagnostic(
         f"this {kind} belongs to the build and cannot be changed",
         code="E1003",
@@ -70,7 +75,7 @@ def frozen(span: Span, kind: str) -> Diagnostic:
 
 
 def not_recording(span: Span, name: str) -> Diagnostic:
-    """E1004: a declaration where no build module is being run."""
+    """E1004: a declaration while no build module runs."""
     return Diagnostic(
         f"`pb.{name}` stands in a build module",
         code="E1004",
@@ -80,7 +85,7 @@ def not_recording(span: Span, name: str) -> Diagnostic:
 
 
 def ended(span: Span, name: str) -> Diagnostic:
-    """E1004: a statement after its body."""
+    """E1004: a statement after the end of its body."""
     return Diagnostic(
         f"the body of `{name}` has ended",
         code="E1004",
@@ -115,7 +120,7 @@ def endless(span: Span, name: str, most: int) -> Diagnostic:
 
 
 def elsewhere(span: Span, name: str) -> Diagnostic:
-    """E1004: `t.this` in another body than its own."""
+    """E1004: `t.this` of one body in another body."""
     return Diagnostic(
         f"this is a state of the body of `{name}`, which cannot be used in another one",
         code="E1004",

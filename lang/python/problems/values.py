@@ -1,4 +1,4 @@
-"""What can be wrong with values and texts of a build module."""
+"""Errors in values and texts of a build module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _STATEMENTS: Final = "to `from_`, `copy`, `bind` and other statements"
 
 
 def no_text(span: Span, what: str, *, secret: bool = False, to: str = _STATEMENTS) -> Diagnostic:
-    """E0901, E0301: what is known later, where Python needs its value; `to` is what takes it as it is."""
+    """E0901, E0301: a value that is known later, where Python needs it now; `to` names what accepts it as it
+    is."""
     if secret:
         return Diagnostic(
             "a secret has no value in a build module",
@@ -32,7 +33,7 @@ def no_text(span: Span, what: str, *, secret: bool = False, to: str = _STATEMENT
 
 
 def no_value(span: Span, type: str, help: str) -> Diagnostic:
-    """E0301: a Python object that stands for nothing of the language."""
+    """E0301: a Python object that means nothing in the language."""
     return Diagnostic(
         f"a value of the type {type} means nothing in a build",
         code="E0301",
@@ -42,7 +43,7 @@ def no_value(span: Span, type: str, help: str) -> Diagnostic:
 
 
 def no_script(span: Span, type: str) -> Diagnostic:
-    """E0301: something else than text as a script."""
+    """E0301: a script that is no text."""
     list_ = type in ("list", "tuple")
     help = "`t.exec([…])` runs a program without a shell" if list_ else "write the commands as text"
     return Diagnostic(
@@ -61,7 +62,8 @@ def empty_script(span: Span) -> Diagnostic:
 
 
 def no_unicode(span: Span) -> Diagnostic:
-    """E0100: a text with a character that can't be written: half of a pair of surrogates, null in a script."""
+    """E0100: a text with a character that can't be written: a lone surrogate, or a null character in a
+    script."""
     return Diagnostic(
         "the text has a character that cannot be written",
         code="E0100",
@@ -70,7 +72,7 @@ def no_unicode(span: Span) -> Diagnostic:
 
 
 def not_called(span: Span, name: str) -> Diagnostic:
-    """E0406: a state function in the place of the state that it makes."""
+    """E0406: a state function in place of the state that it returns."""
     return Diagnostic(
         f"`{name}` is a state function: call it",
         code="E0406",
@@ -79,7 +81,7 @@ def not_called(span: Span, name: str) -> Diagnostic:
 
 
 def replaced(span: Span, name: str, by: Span) -> Diagnostic:
-    """E1004: something whose name a later declaration of the program has taken."""
+    """E1004: something whose name belongs to a later declaration of the program."""
     return Diagnostic(
         f"another `{name}` has been declared since this one",
         code="E1004",
@@ -89,7 +91,7 @@ def replaced(span: Span, name: str, by: Span) -> Diagnostic:
 
 
 def other_module(span: Span, name: str, module: str) -> Diagnostic:
-    """E1004: something that another module of a program declares, whose names are not those of this build."""
+    """E1004: something that another module of a program declares, whose names aren't part of this build."""
     return Diagnostic(
         f"`{name}` is declared in {module}, a module that is built by itself",
         code="E1004",
@@ -115,7 +117,7 @@ def missing_value(span: Span, name: str) -> Diagnostic:
 
 
 def unused_value(span: Span, name: str) -> Diagnostic:
-    """E0401: a keyword that the text doesn't mention."""
+    """E0401: a keyword that doesn't occur in the text."""
     return Diagnostic(
         f"the text has no `${{{{{name}}}}}`",
         code="E0401",
@@ -125,7 +127,7 @@ def unused_value(span: Span, name: str) -> Diagnostic:
 
 
 def not_a_name(span: Span, text: str) -> Diagnostic:
-    """E0105: something else than a name in `${{ }}`."""
+    """E0105: something other than a name in `${{ }}`."""
     return Diagnostic(
         f"`${{{{{text}`: a name and `}}}}` expected",
         code="E0105",
@@ -135,7 +137,7 @@ def not_a_name(span: Span, text: str) -> Diagnostic:
 
 
 def step_needs_t(span: Span, name: str) -> Diagnostic:
-    """E0406: a step that isn't called with `t` first."""
+    """E0406: a step whose first argument isn't `t`."""
     return Diagnostic(
         f"`{name}` is a step: its first argument is `t`",
         code="E0406",
@@ -144,7 +146,7 @@ def step_needs_t(span: Span, name: str) -> Diagnostic:
 
 
 def not_a_step(span: Span, name: str, kind: str) -> Diagnostic:
-    """E0406: something else that is called with `t`."""
+    """E0406: something other than a step that is called with `t`."""
     return Diagnostic(
         f"`{name}` is {kind}, not a step",
         code="E0406",
@@ -163,7 +165,7 @@ def not_measured(span: Span, what: str, text: str, example: str) -> Diagnostic:
 
 
 def no_map(span: Span, type: str) -> Diagnostic:
-    """E0301: something else in the place of a dict."""
+    """E0301: something other than a dict."""
     return Diagnostic(
         f"a dict is needed here, not a {type}",
         code="E0301",
