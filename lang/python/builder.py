@@ -1,5 +1,5 @@
 """`t`: what the function of a target, a test, a state or a step is called with. Its methods are the statements of the
-language (LANGUAGE.md, section 9) with the same names and options.
+language (language spec, section 9) with the same names and options.
 """
 
 from __future__ import annotations

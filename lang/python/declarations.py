@@ -1,4 +1,4 @@
-"""Declarations of a build module: params, targets, tests, functions, groups, modules (LANGUAGE.md, section 8)."""
+"""Declarations of a build module: params, targets, tests, functions, groups, modules (language spec, section 8)."""
 
 from __future__ import annotations
 

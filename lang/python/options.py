@@ -1,4 +1,4 @@
-"""Run options (LANGUAGE.md, section 10): what `t.using(…)` gives to the runs in its block.
+"""Run options (language spec, section 10): what `t.using(…)` gives to the runs in its block.
 
 Each function is named as in the language and takes the same arguments.
 """

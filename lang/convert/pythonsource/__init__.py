@@ -1,4 +1,4 @@
-"""Files of the language as modules of its Python API (LANGUAGE.md, section 20).
+"""Files of the language as modules of its Python API (language spec, section 20).
 
     python_source(file)     a file's syntax tree -> the text of a module
 
