@@ -1,4 +1,4 @@
-"""A compiled build file as one JSON document (spec section 19), described by `recipe.schema.json` beside this file.
+"""A compiled build file as one JSON document (language spec, section 19). Its schema is `recipe.schema.json`.
 
 `targets` say what is asked for, `ops` are the graph by digest, inputs first, `inputs` is all that decided about it,
 and `meta` tells of each op what is no part of it. Fields that have their default are left out.

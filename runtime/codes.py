@@ -1,4 +1,4 @@
-"""The codes of errors that come up while a graph is solved (spec section 16: group R, and E0903)."""
+"""The codes of errors that come up while a graph is solved (language spec, section 16: group R, and E0903)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of a result written into the project: the `output` of the build language (spec sections 12 and 22)."""
+"""Paths of a result written into the project: the `output` statement (language spec, sections 12 and 22)."""
 
 from __future__ import annotations
 

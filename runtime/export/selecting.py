@@ -1,4 +1,4 @@
-r"""What the sources of an `output` name in a state (spec sections 12 and 22).
+r"""What the sources of an `output` name in a state (language spec, sections 12 and 22).
 
 A source is a path from the state's root. One that ends in a slash is a directory's contents, the root's is so
 always. In a pattern `*`, `?` and `[…]` match within a name, `**` any directories and at the end everything below; a

@@ -1,4 +1,4 @@
-"""The tables of the language's reference that are made of the tables that the tool itself reads.
+"""The tables of the language's manual and specification that are generated from the tool's own tables.
 
 <!-- table: NAME -->
 | … |
@@ -12,14 +12,38 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from attrs import frozen
+from docs.examples import ROOT
 from docs.programs import pages
 
 from pybuild.lang.textual import builtins
 from pybuild.lang.textual.builtins import Parameter, Signature
+from pybuild.lang.textual.codes import CODES
 from pybuild.lang.textual.expand import budget, limits
 from pybuild.lang.textual.types import Type
 
 _TABLE = re.compile(r"^<!-- table: (?P<name>[^\n]*) -->\n(?P<text>.*?)^<!-- end -->$", re.M | re.S)
+
+
+GRAMMAR = ROOT / "lang" / "textual" / "grammar.lark"
+
+GROUPS = {
+    "E00": "frontend",
+    "E01": "syntax",
+    "E02": "names",
+    "E03": "types",
+    "E04": "calls",
+    "E05": "states",
+    "E06": "params",
+    "E07": "graph",
+    "E08": "modules",
+    "E09": "security",
+    "E10": "Python",
+    "W02": "lint of names",
+    "W06": "lint of statements",
+    "W08": "lint of references",
+    "R00": "solve",
+}
+"""Subjects of the groups of codes, by the prefix."""
 
 
 @frozen
@@ -143,6 +167,21 @@ def _budget() -> str:
     )
 
 
+def _codes() -> str:
+    rows = ((GROUPS[code[:3]], f"`{code}`", meaning) for code, meaning in CODES.items())
+    return _rows(("group", "code", "meaning"), rows)
+
+
+def grammar_rules() -> str:
+    """The text of grammar.lark without its comments."""
+    lines = [line for line in GRAMMAR.read_text("utf-8").splitlines() if not line.startswith("//")]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _grammar() -> str:
+    return f"```lark\n{grammar_rules()}```\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "sources": _sources,
     "run options": _options,
@@ -152,5 +191,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "options of statements": _statements,
     "keywords": _keywords,
     "budget": _budget,
+    "codes": _codes,
+    "grammar": _grammar,
 }
-"""By what a page calls them."""
+"""The generators by the names that pages use."""

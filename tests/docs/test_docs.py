@@ -31,7 +31,7 @@ PAGES = sorted(
 FENCE = re.compile(
     r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-KINDS = {"sh", "toml", "text", "dockerfile", "json", "pybuild", "python", "console"}
+KINDS = {"sh", "toml", "text", "dockerfile", "json", "pybuild", "python", "console", "lark"}
 OWN = (ROOT / "docs" / "language", ROOT / "docs" / "python")
 """Folders of pages whose blocks have tests of their own."""
 REGISTRY = "localhost:5000"

@@ -1,6 +1,6 @@
-"""The examples of the spec: what each command says of them, and the builds of those that have stand-ins.
+"""The example projects: the output of each command, and builds of those whose images have stand-ins.
 
-`examples` holds them as the spec has them. Images of registries are stood in for by small ones of a mirror, in which
+Images of registries are stood in for by small ones of a mirror, in which
 the programs that they name are scripts.
 """
 

@@ -33,7 +33,7 @@ def copied(project: Project, statements: str, target: str = "a") -> Image:
 @pytest.mark.parametrize(
     ("statement", "files"),
     [
-        # the table of spec section 12
+        # the table in the language spec, section 12
         ('copy "src" to "/app"', ["app/.hidden", "app/a.py", "app/deep/b.py", "app/deep/c.txt"]),
         ('copy "src/" to "/app/"', ["app/.hidden", "app/a.py", "app/deep/b.py", "app/deep/c.txt"]),
         ('copy "src/" to "/app"', ["app/.hidden", "app/a.py", "app/deep/b.py", "app/deep/c.txt"]),

@@ -1,4 +1,4 @@
-"""`copy` by spec section 12: what its op is, and what comes of it when it runs."""
+"""`copy` (language spec, section 12): its op, and the files it makes when it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every example of LANGUAGE.md, section 20, comes to what its textual twin does: the same recipe, the same graph."""
+"""Each Python example makes the same recipe and graph as its textual twin (language spec, section 20)."""
 
 from __future__ import annotations
 

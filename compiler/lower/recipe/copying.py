@@ -1,4 +1,4 @@
-"""`copy`: files of another state, by the rules of spec section 12. One file op, a copy action for each source.
+"""`copy`: copies files of another state (language spec, section 12). One file op, with a copy action for each source.
 
     literal     the path itself; its contents where it ends in `/` or the destination doesn't
     `parents`   the root's contents, of which an include pattern keeps the path

@@ -127,7 +127,7 @@ class LanguageBuild:
 
     @property
     def _project(self) -> str:
-        """What the caches of the project are known by (spec section 10)."""
+        """What the caches of the project are known by (language spec, section 10)."""
         if self.request.project or self._elsewhere:
             return self.request.project or self.request.context
         return self.compiled.repository.origin or self.compiled.directory

@@ -1,4 +1,4 @@
-"""Failures of a solve in the words of the language: R00xx, at the statement that failed (spec section 17)."""
+"""Solve failures in the words of the language: R00xx, at the statement that failed (language spec, section 17)."""
 
 from __future__ import annotations
 

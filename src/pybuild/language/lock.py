@@ -1,4 +1,4 @@
-"""`pybuild.lock`: what references outside of the project resolved to, one sorted line each (spec section 14).
+"""`pybuild.lock`: what outside references resolved to, one sorted line each (language spec, section 14).
 
 A present entry is always obeyed; a missing one is added by whoever resolves it, or refused under `--locked`.
 """

@@ -1,4 +1,4 @@
-"""How a `use` names a module that lies elsewhere: a repository or an image of a registry (spec section 14).
+"""How a `use` names a module that lies elsewhere: a repository or an image of a registry (language spec, section 14).
 
 github.com/org/repo//path/to/file.pybuild@v1.4.0      any git host; https, unless the address says another way
 ssh://git@host/org/repo@9c2e…  git@host:org/repo@main

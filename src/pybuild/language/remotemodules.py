@@ -1,4 +1,4 @@
-"""Fetches modules that lie elsewhere: from git repositories and from images of registries (spec section 14)."""
+"""Fetches modules that lie elsewhere: from git repositories and registries (language spec, section 14)."""
 
 from __future__ import annotations
 

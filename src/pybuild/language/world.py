@@ -19,7 +19,7 @@ _TIMEOUT = 60
 
 class Repository:
     """The repository that `directory` is in, asked with the command line git. Without git, or outside of a
-    repository, every answer is the one for that (spec section 10)."""
+    repository, every answer is the one for that (language spec, section 10)."""
 
     def __init__(self, directory: str, seen: Seen) -> None:
         self._directory = directory

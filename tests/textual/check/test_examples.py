@@ -1,4 +1,4 @@
-"""The examples of the specification check cleanly."""
+"""The example projects check cleanly."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Whole messages: those of the language's specification (section 17), which must come out as they are written there,
-and those that depend on what is around a file. In a program `@N` stands for empty lines up to line N."""
+"""Whole messages (language spec, section 17): exactly those of the case files, and those that depend on the
+surroundings of a file. In a program `@N` stands for empty lines up to line N."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples of the specification, each with what it expands to (`examples/NAME.recipe`)."""
+"""The example projects, each with the recipe it expands to (`examples/NAME.recipe`)."""
 
 from __future__ import annotations
 

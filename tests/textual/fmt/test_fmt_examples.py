@@ -1,4 +1,4 @@
-"""The examples of the specification in the formatter's form, which any careless writing of them comes back to."""
+"""The example projects in canonical form; any careless rewriting of them formats back to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITTEN = {
 SEEDS = range(25)
 
 CHANGED = {"7_kitchen.pybuild"}
-"""The one that the specification has to try the parser."""
+"""The example that exercises the parser."""
 
 JOINED = [name for name, text in GOLDEN.items() if max(map(len, text.split("\n"))) <= WIDTH]
 """Those without a line that is left whole, but would not be made whole again."""
