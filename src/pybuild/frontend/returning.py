@@ -10,7 +10,7 @@ from pybuild.compiler.frontend import Built, BuiltImage
 from pybuild.compiler.gateway import BASE_CONFIG, CONFIG, PLATFORMS, Result
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.protos import gateway_pb2
-from pybuild.frontend.attributes import step_settings
+from pybuild.frontend.attributes import step_defaults
 from pybuild.frontend.client import Client
 from pybuild.gateway.attributes import Attributes
 from pybuild.gateway.results import platform_object
@@ -19,7 +19,7 @@ from pybuild.lang.diagnostics import UserError
 
 def result_of(built: Built, attributes: Attributes) -> Result:
     """The images with the labels and the settings of steps that the build's attributes say. Raises UserError."""
-    edges = step_settings(attributes).applied([one.state.edge for one in built.images])
+    edges = step_defaults(attributes).applied([one.state.edge for one in built.images])
     names = [_key(one) for one in built.images]
     index = attributes.multi_platform or len(names) > 1
     if not names or len(set(names)) < len(names):
