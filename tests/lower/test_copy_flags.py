@@ -21,6 +21,7 @@ from lower.world import (
 
 from pybuild.compiler.graph import Vertex
 from pybuild.compiler.lower.dockerfile import Lowered
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import ChownOpt, Copy, FileOp, MergeOp, MkFile, NamedUser, SourceOp
 from pybuild.lang.diagnostics import SourceError
 
@@ -99,7 +100,7 @@ def test_linked_steps_do_not_depend_on_what_is_below() -> None:
 
 
 def test_no_cache_reaches_both_steps_of_a_link() -> None:
-    result = lowered("FROM base\nCOPY --link a b", no_cache=True)
+    result = lowered("FROM base\nCOPY --link a b", steps=StepDefaults(no_cache=True))
     (merged,) = by_kind(result, MergeOp)
     assert merged.metadata.ignore_cache
     assert merged.inputs[1].vertex.metadata.ignore_cache

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from lower.world import NoSuchImage, World, image_config, lowered
 
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.lang.diagnostics import SourceError, UsageError, UserError, render
 
 CASES = [
@@ -180,7 +181,9 @@ def test_epoch_must_be_a_number() -> None:
         lowered("FROM base", build_args={"SOURCE_DATE_EPOCH": "yesterday"})
 
 
-@pytest.mark.parametrize("options", [{"network_default": "bridge"}, {"image_resolve_mode": "never"}])
+@pytest.mark.parametrize(
+    "options", [{"steps": StepDefaults(network="bridge")}, {"image_resolve_mode": "never"}]
+)
 def test_options_of_other_kinds(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="unsupported value of"):
         lowered("FROM base", **options)

@@ -19,6 +19,7 @@ from lower.world import (
     vertices,
 )
 
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import (
     ChownOpt,
     Copy,
@@ -81,11 +82,13 @@ def test_run_options_of_the_build() -> None:
         lowered(
             "FROM base\nRUN x",
             hostname="h",
-            add_hosts=(HostIP("a", "10.0.0.1"),),
-            ulimits=(Ulimit("nofile", 1, 2),),
-            cgroup_parent="/c",
-            shm_size=65536,
-            network_default="none",
+            steps=StepDefaults(
+                extra_hosts=(HostIP("a", "10.0.0.1"),),
+                ulimits=(Ulimit("nofile", 1, 2),),
+                cgroup_parent="/c",
+                shm_size=65536,
+                network="none",
+            ),
         )
     )
     assert op.meta.hostname == "h"
@@ -108,7 +111,7 @@ def test_run_options_of_the_build() -> None:
     ],
 )
 def test_run_flags(flags: str, network: NetMode, security: SecurityMode) -> None:
-    (op,) = execs(lowered(f"FROM base\nRUN {flags}x", network_default="host"))
+    (op,) = execs(lowered(f"FROM base\nRUN {flags}x", steps=StepDefaults(network="host")))
     assert (op.network, op.security) == (network, security)
 
 
@@ -298,7 +301,7 @@ def test_no_cache_marks_the_steps_of_its_stages() -> None:
     text = "FROM base AS a\nRUN x\nCOPY y y\nFROM a AS b\nRUN z\n"
     marked = [v.name for v in vertices(lowered(text, no_cache_filter=("A",))) if v.metadata.ignore_cache]
     assert marked == ["[a 2/3] RUN x", "[a 3/3] COPY y y"]
-    everything = lowered(text, no_cache=True)
+    everything = lowered(text, steps=StepDefaults(no_cache=True))
     assert [v.metadata.ignore_cache for v in vertices(everything)] == [False, True, False, True, True]
     assert everything.ignore_cache
 

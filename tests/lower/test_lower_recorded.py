@@ -19,6 +19,7 @@ from pybuild.compiler.bridge import ResolvedImage
 from pybuild.compiler.graph import Vertex, walk
 from pybuild.compiler.image_export import Layer, finish
 from pybuild.compiler.lower.dockerfile import LowerOptions, lower
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import ExecOp, Platform
 from pybuild.lang.dockerfile.parse import parse
 from pybuild.lang.source import Source
@@ -97,7 +98,9 @@ def older_digests(vertices: list[Vertex]) -> dict[str, str]:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_vertices_and_config_are_those_of_buildkit(path: Path) -> None:
     record = json.loads(path.read_text())
-    options = LowerOptions(build_platforms=(AMD64,), image_resolve_mode="local", network_default="host")
+    options = LowerOptions(
+        build_platforms=(AMD64,), image_resolve_mode="local", steps=StepDefaults(network="host")
+    )
     result = lower(parse(Source("Dockerfile", record["dockerfile"])), options, Replay(record))
     vertices = list(walk([result.edge])) if result.edge is not None else []
     assert older_digests(vertices) == record["vertices"]

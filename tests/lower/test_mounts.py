@@ -11,6 +11,7 @@ from lower.world import World, actions, execs, image_config, lowered, names, sou
 from pybuild.compiler.lower.dockerfile.lower import lower, lower_stages
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.options import LowerOptions, Used
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import (
     EMPTY,
     CacheOpt,
@@ -320,7 +321,9 @@ def test_devices_network_and_security() -> None:
     )
     assert op.cdi_devices == (CDIDevice("v.e/c=1", optional=True), CDIDevice("gpu"))
     assert (op.network, op.security) == (NetMode.NONE, SecurityMode.INSECURE)
-    op = only_exec("FROM base\nRUN --network=default --security=sandbox x\n", network_default="host")
+    op = only_exec(
+        "FROM base\nRUN --network=default --security=sandbox x\n", steps=StepDefaults(network="host")
+    )
     assert (op.network, op.security) == (NetMode.HOST, SecurityMode.SANDBOX)
 
 
@@ -328,7 +331,7 @@ def test_mounts_stand_beside_a_script_and_shared_memory() -> None:
     text = (
         "FROM base\nRUN --mount=type=tmpfs,target=/dev/shm --mount=type=tmpfs,target=/a <<E\n#!/bin/sh\nE\n"
     )
-    op = only_exec(text, shm_size=1 << 20)
+    op = only_exec(text, steps=StepDefaults(shm_size=1 << 20))
     assert [(mount.dest, mount.tmpfs_opt) for mount in op.mounts] == [
         ("/", None),
         ("/a", TmpfsOpt()),

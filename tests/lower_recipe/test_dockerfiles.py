@@ -22,6 +22,7 @@ from lower_recipe.making import (
 )
 
 from pybuild.compiler.graph import Edge
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import SourceOp
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.recipe import Directory, Dockerfile, Env, State
@@ -53,14 +54,17 @@ def test_its_config_is_inherited_but_not_its_shell() -> None:
 
 def test_arguments_and_proxies() -> None:
     text = "FROM base\nARG X\nRUN make\n"
-    made = lowered(body(base=dockerfile(text, target="", args={"X": "1"})), proxies={"http_proxy": "p"})
+    made = lowered(
+        body(base=dockerfile(text, target="", args={"X": "1"})),
+        steps=StepDefaults(proxies={"http_proxy": "p"}),
+    )
     (op,) = execs(made)
     assert "X=1" in op.meta.env
     assert op.meta.proxy_env is not None
 
 
 def test_options_of_the_build() -> None:
-    made = lowered(body(base=dockerfile()), network_default="none", no_cache=True)
+    made = lowered(body(base=dockerfile()), steps=StepDefaults(network="none", no_cache=True))
     assert execs(made)[0].network.name == "NONE"
     assert vertices(made)[-1].metadata.ignore_cache
 

@@ -25,6 +25,7 @@ from lower_recipe.making import (
     vertices,
 )
 
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.mounts import bind, cache, secret, ssh, tmpfs
 from pybuild.compiler.ops import (
     CDIDevice,
@@ -353,12 +354,12 @@ def test_nothing_is_mounted_at_the_root() -> None:
     ],
 )
 def test_the_stricter_network_wins(modes: list[str], expected: NetMode) -> None:
-    made = lowered(body(run("a", *map(Network, modes))), network_default="host")
+    made = lowered(body(run("a", *map(Network, modes))), steps=StepDefaults(network="host"))
     assert execs(made)[0].network is expected
 
 
 def test_the_builds_network() -> None:
-    assert execs(lowered(body(run()), network_default="none"))[0].network is NetMode.NONE
+    assert execs(lowered(body(run()), steps=StepDefaults(network="none")))[0].network is NetMode.NONE
 
 
 def test_devices_hosts_and_privileges() -> None:
@@ -369,7 +370,7 @@ def test_devices_hosts_and_privileges() -> None:
         ExtraHost("db", "10.0.0.1"),
         ExtraHost("db", "10.0.0.2"),
     )
-    made = lowered(body(run("a", *options)), add_hosts=(HostIP("x", "10.0.0.9"),))
+    made = lowered(body(run("a", *options)), steps=StepDefaults(extra_hosts=(HostIP("x", "10.0.0.9"),)))
     op = execs(made)[0]
     assert op.cdi_devices == (CDIDevice("nvidia.com/gpu=all", True),)
     assert op.security is SecurityMode.INSECURE
@@ -395,7 +396,7 @@ def test_uncached() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "expected"),
     [
-        ("target", {"no_cache": True}, True),
+        ("target", {"steps": StepDefaults(no_cache=True)}, True),
         ("test", {"rerun": True}, True),
         ("target", {"rerun": True}, False),
     ],
@@ -414,7 +415,9 @@ def test_what_a_test_is_built_on_is_not_run_anew() -> None:
 
 def test_proxies_shared_memory_and_cgroup() -> None:
     proxies = {"HTTP_PROXY": "http://proxy"}
-    made = lowered(body(run("a")), proxies=proxies, shm_size=1 << 20, cgroup_parent="builds")
+    made = lowered(
+        body(run("a")), steps=StepDefaults(proxies=proxies, shm_size=1 << 20, cgroup_parent="builds")
+    )
     expected = (
         base()
         .in_cgroup("builds")

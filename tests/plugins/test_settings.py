@@ -8,18 +8,18 @@ from attrs import evolve
 from pybuild.compiler.graph import Edge, walk
 from pybuild.compiler.llb.decode import decode_definition
 from pybuild.compiler.llb.encode import encode_definition
-from pybuild.compiler.lower.settings import StepSettings
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import ExecOp, HostIP, NetMode, ProxyEnv, SourceOp, Ulimit
 from pybuild.compiler.options import Options
 from pybuild.compiler.state import State, bind, mkfile, tmpfs
 
-ALL = StepSettings(
-    network_default="none",
-    add_hosts=(HostIP("a", "10.0.0.1"),),
+ALL = StepDefaults(
+    network="none",
+    extra_hosts=(HostIP("a", "10.0.0.1"),),
     ulimits=(Ulimit("nofile", 10, 20),),
     shm_size=1 << 20,
     cgroup_parent="/mine",
-    proxy=ProxyEnv(http_proxy="http://p"),
+    proxies={"HTTP_PROXY": "http://p"},
 )
 
 
@@ -40,8 +40,8 @@ def chain() -> Edge:
 
 def test_without_settings_the_graph_is_the_same() -> None:
     edge = chain()
-    assert StepSettings().applied([edge, None]) == [edge, None]
-    assert StepSettings().applied([edge])[0] is edge
+    assert StepDefaults().applied([edge, None]) == [edge, None]
+    assert StepDefaults().applied([edge])[0] is edge
 
 
 def test_every_step_gets_them_and_keeps_what_it_says_itself() -> None:
@@ -71,15 +71,15 @@ def test_what_stands_in_the_graph_is_what_a_solver_is_told_to_need() -> None:
 
 def test_steps_that_run_anew_are_the_same_steps() -> None:
     edge = chain()
-    (found,) = StepSettings(no_cache=True).applied([edge])
+    (found,) = StepDefaults(no_cache=True).applied([edge])
     assert found == edge
     assert found is not None
     for vertex in walk([found]):
         assert vertex.metadata.ignore_cache is not isinstance(vertex.op, SourceOp)
 
 
-@pytest.mark.parametrize("settings", [evolve(ALL, shm_size=0), StepSettings(no_cache=True)])
-def test_sources_stay_the_vertices_that_they_are(settings: StepSettings) -> None:
+@pytest.mark.parametrize("settings", [evolve(ALL, shm_size=0), StepDefaults(no_cache=True)])
+def test_sources_stay_the_vertices_that_they_are(settings: StepDefaults) -> None:
     state = State.image("a", options=Options(name="its name"))
     assert state.edge is not None
     (found,) = settings.applied([state.edge])

@@ -77,8 +77,8 @@ def global_args(
 
 
 def effective_build_args(options: LowerOptions) -> dict[str, str]:
-    """The build arguments given, with `source_date_epoch` as one of them."""
-    build_args = dict(options.build_args)
+    """Return the given build arguments, with the proxies of steps and `source_date_epoch` among them."""
+    build_args = {**options.steps.proxies, **options.build_args}
     if options.source_date_epoch is not None:
         build_args[EPOCH] = str(options.source_date_epoch)
     return build_args

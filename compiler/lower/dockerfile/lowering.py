@@ -30,19 +30,19 @@ from pybuild.lang.dockerfile.ignore import Matcher
 from pybuild.lang.dockerfile.instructions import Dockerfile
 from pybuild.lang.dockerfile.lint.linter import Linter
 
-_CHOICES = {
-    "network_default": ("default", "none", "host"),
-    "image_resolve_mode": ("default", "pull", "local"),
-}
+_NETWORKS = ("default", "none", "host")
+_RESOLVE_MODES = ("default", "pull", "local")
 
 
 def _check(options: LowerOptions) -> None:
-    for name, choices in _CHOICES.items():
-        value = getattr(options, name)
+    for title, value, choices in (
+        ("network default", options.steps.network, _NETWORKS),
+        ("image resolve mode", options.image_resolve_mode, _RESOLVE_MODES),
+    ):
         if value not in choices:
             near = suggest(value, choices)
             raise UsageError(
-                f"unsupported value of {name.replace('_', ' ')}: {value}",
+                f"unsupported value of {title}: {value}",
                 help=f"did you mean {near}?" if near else f"give one of {', '.join(choices)}",
             )
 
@@ -156,7 +156,7 @@ class Lowering:
 
     def no_cache(self, stage_name: str) -> bool:
         names = self.options.no_cache_filter
-        return self.options.no_cache or stage_name.lower() in (name.lower() for name in names)
+        return self.options.steps.no_cache or stage_name.lower() in (name.lower() for name in names)
 
     def _context_paths(self) -> Iterable[str]:
         return self.context_paths

@@ -9,7 +9,8 @@ from attrs import field, frozen
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
-from pybuild.compiler.ops import HostIP, Platform, SourceOp, Ulimit
+from pybuild.compiler.lower.step_defaults import StepDefaults
+from pybuild.compiler.ops import Platform, SourceOp
 from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.source import Span
 
@@ -48,8 +49,9 @@ class LowerOptions:
     local directories, by the directory's name, where that isn't the session of the build's client; `shared_keys` are
     what a client calls the directories of its named contexts, by the context's name.
     `excludes` are the patterns of the main context's .dockerignore. `no_cache_filter` holds stage names.
-    `network_default` is `default`, `none` or `host`, `image_resolve_mode` is `default`, `pull` or `local`.
-    `shm_size` in bytes. `source_date_epoch` in seconds; it counts as a build argument of that name.
+    `steps` are the defaults of all steps; proxies among them count as build arguments.
+    `image_resolve_mode` is `default`, `pull` or `local`. `hostname` is that of RUN.
+    `source_date_epoch` in seconds; it counts as a build argument of that name.
     `linter` gets what the build checks find, and is asked whether that ends the build; None makes one of the
     file's directive and the build arguments, which the bridge hears. With `lint_all` every stage is lowered, also
     what the target doesn't need.
@@ -66,13 +68,8 @@ class LowerOptions:
     shared_keys: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
     context_local_name: str = "context"
     context: Edge | None = None
-    no_cache: bool = False
+    steps: StepDefaults = field(factory=StepDefaults)
     no_cache_filter: tuple[str, ...] = ()
-    network_default: str = "default"
-    add_hosts: tuple[HostIP, ...] = ()
-    ulimits: tuple[Ulimit, ...] = ()
-    shm_size: int = 0
-    cgroup_parent: str = ""
     image_resolve_mode: str = "default"
     hostname: str = ""
     source_date_epoch: int | None = None

@@ -9,7 +9,7 @@ from attrs import frozen
 from pybuild.compiler import platforms
 from pybuild.compiler.file_actions import clean
 from pybuild.compiler.graph import Edge
-from pybuild.compiler.lower.commands import NETWORKS, PIPES, command_state, script_mount, shared_memory
+from pybuild.compiler.lower.commands import PIPES, script_mount
 from pybuild.compiler.lower.dockerfile import history
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.metadata import record, with_shell
@@ -22,6 +22,7 @@ from pybuild.compiler.lower.dockerfile.mounts import (
 from pybuild.compiler.lower.dockerfile.names import heredoc_summary, step_name, upper_instruction
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending
 from pybuild.compiler.lower.dockerfile.stages import StageState
+from pybuild.compiler.lower.step_defaults import NETWORKS, command_state, shared_memory
 from pybuild.compiler.mounts import AnyMount
 from pybuild.compiler.ops import CDIDevice, Platform, SecurityMode
 from pybuild.compiler.options import Options
@@ -96,7 +97,7 @@ def _exec(
     options: Options,
 ) -> Pending:
     state = _command_state(lowering, stage)
-    mounts.extend(_fixed(mount) for mount in shared_memory(lowering.options))
+    mounts.extend(_fixed(mount) for mount in shared_memory(lowering.options.steps))
     network = NETWORKS.get(instruction.network)
     security = SecurityMode.INSECURE if instruction.security == "insecure" else None
     devices = [CDIDevice(device.name, optional=not device.required) for device in instruction.devices]
@@ -120,7 +121,7 @@ def _exec(
 def _command_state(lowering: Lowering, stage: StageState) -> State:
     """What the command inherits, without its file system."""
     return command_state(
-        lowering.options,
+        lowering.options.steps,
         cwd=stage.cwd,
         environment=stage.environment,
         user=stage.user,

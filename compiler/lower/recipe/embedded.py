@@ -44,16 +44,11 @@ def _options(lowering: Lowering, state: recipe.Dockerfile) -> LowerOptions:
     given = lowering.options
     options = LowerOptions(
         target=state.target or None,
-        build_args={**given.proxies, **state.args},
+        build_args=state.args,
         target_platform=lowering.platform(state.platform),
         build_platforms=(given.build_platform,),
         states={name: _context(lowering, one) for name, one in state.contexts.items()},
-        no_cache=given.no_cache,
-        network_default=given.network_default,
-        add_hosts=given.add_hosts,
-        ulimits=given.ulimits,
-        shm_size=given.shm_size,
-        cgroup_parent=given.cgroup_parent,
+        steps=given.steps,
         image_resolve_mode="pull" if given.pull else "default",
         source_date_epoch=given.epoch,
     )

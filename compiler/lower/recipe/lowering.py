@@ -8,7 +8,6 @@ from pybuild.compiler.bridge import Bridge, ResolvedImage
 from pybuild.compiler.descriptions import BODY
 from pybuild.compiler.image import Image
 from pybuild.compiler.image import parse as parse_image
-from pybuild.compiler.lower.commands import proxy_env
 from pybuild.compiler.lower.recipe.made import Made
 from pybuild.compiler.lower.recipe.options import LowerOptions
 from pybuild.compiler.lower.recipe.plan import Plan
@@ -30,7 +29,7 @@ class Lowering:
         self.plan = plan
         self.options = options
         self.bridge = bridge
-        self.proxy = proxy_env(options.proxies)
+        self.proxy = options.steps.proxy_env
         self.made: dict[State, Made] = {}
         self._counts: dict[Body, int] = {}
         self._images: dict[Key, tuple[ResolvedImage, Image]] = {}
@@ -56,7 +55,7 @@ class Lowering:
 
     def step_options(self, step: Step, text: str) -> Options:
         """What the op of a statement is made with; counts the statement as a step."""
-        anew = self.options.no_cache or (self.options.rerun and step.body in self.plan.tests)
+        anew = self.options.steps.no_cache or (self.options.rerun and step.body in self.plan.tests)
         return Options(
             name=self.name(step.body, text),
             description={BODY: step.body.title},

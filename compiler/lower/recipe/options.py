@@ -10,7 +10,8 @@ from attrs import field, frozen
 from pybuild.compiler.gateway import Request, Result
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
-from pybuild.compiler.ops import HostIP, Platform, Ulimit
+from pybuild.compiler.lower.step_defaults import StepDefaults
+from pybuild.compiler.ops import Platform
 from pybuild.lang import recipe
 
 
@@ -24,25 +25,22 @@ class Pin:
 
 @frozen
 class LowerOptions:
-    """Options of one build. `linked` False makes the graph without asking for image configs: `$X` in `env` stays as
-    it is. `pull`: images are asked for even if they are known. `labels` and `annotations` are added to every
-    requested image. `no_cache` runs every step anew, `rerun` those of tests. `epoch` is SOURCE_DATE_EPOCH in
-    seconds. `pins` are of the git and HTTP states whose references don't say what they lead to. `hosts` maps commands
-    of `host(…)` to the OCI layout name that has them, `layouts` paths of `oci(…)`. `frontends` calls those of images;
-    None leaves them in the graph as ops."""
+    """The options of one build.
+
+    `linked` False makes the graph without asking for image configs: `$X` in `env` stays as it is. With `pull` images
+    are resolved even if they are known. `steps` are the defaults of all steps; `rerun` runs the steps of tests again.
+    `labels` are added to every requested image. `epoch` is SOURCE_DATE_EPOCH in seconds. `pins` holds what the lock
+    file says of git and HTTP states whose references can move. `hosts` maps commands of `host(…)` to the OCI layout
+    name that has them, `layouts` paths of `oci(…)` to layout names. `frontends` calls the frontends of images; None
+    leaves them in the graph as ops.
+    """
 
     build_platform: Platform
     linked: bool = True
     pull: bool = False
-    no_cache: bool = False
     rerun: bool = False
-    network_default: str = "default"
-    add_hosts: tuple[HostIP, ...] = ()
-    ulimits: tuple[Ulimit, ...] = ()
-    shm_size: int = 0
-    cgroup_parent: str = ""
+    steps: StepDefaults = field(factory=StepDefaults)
     labels: Mapping[str, str] = field(factory=dict)
-    proxies: Mapping[str, str] = field(factory=dict)
     epoch: int | None = None
     pins: Mapping[recipe.State, Pin] = field(factory=dict)
     hosts: Mapping[tuple[str, ...], str] = field(factory=dict)

@@ -8,12 +8,13 @@ from typing import TypeGuard
 from attrs import evolve
 
 from pybuild.compiler.descriptions import KEEPS_CACHES, LINES
-from pybuild.compiler.lower.commands import PIPES, command_state, script_mount, shared_memory
+from pybuild.compiler.lower.commands import PIPES, script_mount
 from pybuild.compiler.lower.recipe import printing
 from pybuild.compiler.lower.recipe.lowering import Lowering
 from pybuild.compiler.lower.recipe.made import ROOT, Made
 from pybuild.compiler.lower.recipe.problems import unquotable
 from pybuild.compiler.lower.recipe.run_options import RunOptions
+from pybuild.compiler.lower.step_defaults import command_state, shared_memory
 from pybuild.compiler.mounts import AnyMount, FileMount
 from pybuild.compiler.state import State
 from pybuild.lang.recipe import Call, Exec, Option, Run, Script, Step
@@ -89,7 +90,7 @@ def _run(
     found = RunOptions(lowering, made, step.span)
     found.gather(given)
     mounts += found.mounts
-    mounts += [mount for mount in shared_memory(lowering.options) if mount.target not in found.targets]
+    mounts += [mount for mount in shared_memory(lowering.options.steps) if mount.target not in found.targets]
     state = _inherited(lowering, made, found)
     options = lowering.step_options(step, text)
     kept = {KEEPS_CACHES: "true"} if found.uncached and not options.ignore_cache else {}
@@ -118,7 +119,7 @@ def _is_kept(mount: AnyMount) -> TypeGuard[FileMount]:
 
 def _inherited(lowering: Lowering, made: Made, found: RunOptions) -> State:
     state = command_state(
-        lowering.options,
+        lowering.options.steps,
         cwd=found.cwd,
         environment=found.environment,
         user=found.user,

@@ -13,13 +13,13 @@ from typing import Any
 from pybuild.compiler.descriptions import PIDS, SCOPES
 from pybuild.compiler.file_actions import absolute
 from pybuild.compiler.graph import LinuxResources
-from pybuild.compiler.lower.commands import NETWORKS
 from pybuild.compiler.lower.paths import used_path
 from pybuild.compiler.lower.recipe.caches import cache_mount
 from pybuild.compiler.lower.recipe.lowering import Lowering
 from pybuild.compiler.lower.recipe.made import Made
 from pybuild.compiler.lower.recipe.problems import mount_at_root
 from pybuild.compiler.lower.recipe.templates import expanded
+from pybuild.compiler.lower.step_defaults import NETWORKS
 from pybuild.compiler.mounts import AnyMount, SecretMount, SSHMount, bind, tmpfs
 from pybuild.compiler.ops import CDIDevice, HostIP, NetMode, SecurityMode
 from pybuild.compiler.state import State

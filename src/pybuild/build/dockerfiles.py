@@ -7,7 +7,9 @@ import os
 from attrs import evolve
 
 from pybuild.compiler import platforms
+from pybuild.compiler.lower.commands import proxy_variables
 from pybuild.compiler.lower.dockerfile import LowerOptions
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import HostIP, Platform, Ulimit
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
@@ -91,13 +93,8 @@ def lower_options(
         contexts=sources,
         context_local_name=CONTEXT,
         context=context,
-        no_cache=request.no_cache,
+        steps=step_defaults(request),
         no_cache_filter=request.no_cache_filter,
-        network_default=request.network,
-        add_hosts=extra_hosts(request),
-        ulimits=ulimits(request),
-        shm_size=request.shm_size,
-        cgroup_parent=request.cgroup_parent,
         image_resolve_mode="pull" if request.pull else "default",
         excludes=tuple(excludes),
         hostname=args.get("BUILDKIT_SANDBOX_HOSTNAME", ""),
@@ -106,13 +103,17 @@ def lower_options(
     return for_platforms(options, target_platforms(request.platforms), linter)
 
 
-def extra_hosts(request: BuildRequest) -> tuple[HostIP, ...]:
-    """What steps find in /etc/hosts besides."""
-    return tuple(HostIP(host, ip) for host, ip in request.add_hosts)
-
-
-def ulimits(request: BuildRequest) -> tuple[Ulimit, ...]:
-    return tuple(Ulimit(name, soft, hard) for name, soft, hard in request.ulimits)
+def step_defaults(request: BuildRequest) -> StepDefaults:
+    """Return the settings of all steps that a request gives, with the proxies of the environment."""
+    return StepDefaults(
+        no_cache=request.no_cache,
+        network=request.network,
+        extra_hosts=tuple(HostIP(host, ip) for host, ip in request.add_hosts),
+        ulimits=tuple(Ulimit(name, soft, hard) for name, soft, hard in request.ulimits),
+        shm_size=request.shm_size,
+        cgroup_parent=request.cgroup_parent,
+        proxies=proxy_variables(build_args(request)),
+    )
 
 
 def for_platforms(options: LowerOptions, wanted: Sequence[Platform], linter: Linter) -> list[LowerOptions]:

@@ -53,9 +53,9 @@ class Solve:
             return Request(frontend=self.frontend, options={**anew, **self.options})
         edge = self.definition
         if edge is not None and no_cache:
-            from pybuild.compiler.lower.settings import StepSettings
+            from pybuild.compiler.lower.step_defaults import StepDefaults
 
-            (edge,) = StepSettings(no_cache=True).applied([edge])
+            (edge,) = StepDefaults(no_cache=True).applied([edge])
         return Request(edge)
 
 

@@ -15,6 +15,8 @@ from attrs import field, frozen
 
 from pybuild.compiler import platforms
 from pybuild.compiler.frozenmap import FrozenMap
+from pybuild.compiler.lower.commands import proxy_variables
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import HostIP, Platform, Ulimit
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError, UserError
@@ -46,7 +48,7 @@ class Capability:
 class Attributes:
     """`context` is the address of the main context, empty where that is sent; `dockerfile_name` names the local
     directory that holds the Dockerfile, None where one that comes with the context goes first. `multi_platform` asks
-    for results by platform. Of `no_cache`, all stages, and `no_cache_filter` one is given at most. `contexts`,
+    for results by platform. At most one of `steps.no_cache` (all stages) and `no_cache_filter` is given. `contexts`,
     `inputs_metadata` (of inputs) and `shared_keys` are by name, `sessions` by local directory. `forwarded` says that
     the file's own choice of a frontend has been followed already; `request` is a question asked in place of a
     build."""
@@ -57,14 +59,9 @@ class Attributes:
     labels: Mapping[str, str] = field(factory=FrozenMap)
     platforms: tuple[Platform, ...] = ()
     multi_platform: bool = False
-    no_cache: bool = False
+    steps: StepDefaults = field(factory=StepDefaults)
     no_cache_filter: tuple[str, ...] = ()
     resolve_mode: str = "default"
-    network: str = "default"
-    add_hosts: tuple[HostIP, ...] = ()
-    ulimits: tuple[Ulimit, ...] = ()
-    shm_size: int = 0
-    cgroup_parent: str = ""
     hostname: str = ""
     context: str = ""
     context_subdir: str | None = None
@@ -90,7 +87,6 @@ def parse_attributes(options: Mapping[str, str]) -> Attributes:
     _check_attestations(options)
     args = _below(options, ARG)
     wanted = tuple(_platforms(options.get("platform", "")))
-    every, some = _no_cache(options)
     return Attributes(
         filename=options.get("filename") or "Dockerfile",
         target=options.get("target", ""),
@@ -98,14 +94,9 @@ def parse_attributes(options: Mapping[str, str]) -> Attributes:
         labels=_below(options, "label:"),
         platforms=wanted,
         multi_platform=_multi_platform(options, args),
-        no_cache=every,
-        no_cache_filter=some,
+        no_cache_filter=_no_cache_filter(options),
         resolve_mode=_resolve_mode(options.get("image-resolve-mode", "")),
-        network=_network(options.get("force-network-mode", "")),
-        add_hosts=_listed(options, "add-hosts", "additional hosts", _host),
-        ulimits=_listed(options, "ulimit", "ulimit", _ulimit),
-        shm_size=_shm_size(options.get("shm-size", "")),
-        cgroup_parent=options.get("cgroup-parent", ""),
+        steps=_step_defaults(options, args),
         hostname=args.get(_HOSTNAME) or options.get("hostname", ""),
         context=options.get(options.get("contextkey", "context"), ""),
         context_subdir=options.get("contextsubdir"),
@@ -167,12 +158,23 @@ def _multi_platform(options: Mapping[str, str], args: Mapping[str, str]) -> bool
     return asked
 
 
-def _no_cache(options: Mapping[str, str]) -> tuple[bool, tuple[str, ...]]:
-    """Whether no stage uses the cache, and which do not."""
+def _step_defaults(options: Mapping[str, str], args: Mapping[str, str]) -> StepDefaults:
+    """Return the settings of all steps. Raises UsageError for a value that can't be meant."""
+    return StepDefaults(
+        no_cache=options.get("no-cache") == "",
+        network=_network(options.get("force-network-mode", "")),
+        extra_hosts=_listed(options, "add-hosts", "additional hosts", _host),
+        ulimits=_listed(options, "ulimit", "ulimit", _ulimit),
+        shm_size=_shm_size(options.get("shm-size", "")),
+        cgroup_parent=options.get("cgroup-parent", ""),
+        proxies=proxy_variables(args),
+    )
+
+
+def _no_cache_filter(options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the stages that don't use the cache. An empty attribute means all of them: `StepDefaults.no_cache`."""
     text = options.get("no-cache")
-    if text is None:
-        return False, ()
-    return not text, tuple(text.split(",")) if text else ()
+    return tuple(text.split(",")) if text else ()
 
 
 def _resolve_mode(text: str) -> str:

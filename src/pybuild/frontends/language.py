@@ -6,7 +6,7 @@ import os
 
 from attrs import evolve
 
-from pybuild.build.dockerfiles import extra_hosts, proxies, target_platforms, ulimits
+from pybuild.build.dockerfiles import step_defaults, target_platforms
 from pybuild.build.execute import open_engine
 from pybuild.build.plan import Files, Goal, Plan, Target
 from pybuild.compiler import platforms
@@ -240,15 +240,9 @@ class LanguageBuild:
             build_platform=platforms.default(),
             linked=linked,
             pull=request.pull,
-            no_cache=request.no_cache,
             rerun=request.rerun,
-            network_default=request.network,
-            add_hosts=extra_hosts(request),
-            ulimits=ulimits(request),
-            shm_size=request.shm_size,
-            cgroup_parent=request.cgroup_parent,
+            steps=step_defaults(request),
             labels=dict(request.labels),
-            proxies=proxies(),
             epoch=self._epoch,
             pins=pins,
             hosts=names.hosts,

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pybuild.build.context import ContextBuild
-from pybuild.build.dockerfiles import CONTEXT, extra_hosts, target_platforms, ulimits, wants_index
+from pybuild.build.dockerfiles import CONTEXT, step_defaults, target_platforms, wants_index
 from pybuild.build.plan import Goal, Plan, Target
 from pybuild.compiler import platforms
 from pybuild.frontends.watching_bridge import WatchingBridge
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.frontend import Built, FrontendInputs
     from pybuild.compiler.graph import Edge
-    from pybuild.compiler.lower.settings import StepSettings
+    from pybuild.compiler.lower.step_defaults import StepDefaults
     from pybuild.lang.frontends import Frontend
     from pybuild.lang.source import Source, Span
     from pybuild.plugins.installed import Registered
@@ -68,8 +68,8 @@ class PluginBuild(ContextBuild):
 
     def planned(self, context: Edge | None, bridge: Bridge, engine: Engine) -> Plan:
         """Have the frontend make the graph; `context` is the main one where it lies elsewhere."""
-        settings = self._settings()
-        watching = WatchingBridge(bridge, settings)
+        steps = step_defaults(self.request)
+        watching = WatchingBridge(bridge, steps)
         inputs = self._frontend_inputs(context)
         known = frozenset(sys.modules)
         frontend = calling.load(self._registered, inputs.version, self._line(inputs.source))
@@ -77,7 +77,7 @@ class PluginBuild(ContextBuild):
         self._check_platforms(built)
         self._note_package(known)
         return Plan(
-            [self._goal(built, settings, inputs.epoch)],
+            [self._goal(built, steps, inputs.epoch)],
             engine.client.directories,
             engine.client.named,
             consulted={**self.inputs.consulted, **self.named.consulted, **self._seen.consulted},
@@ -117,23 +117,8 @@ class PluginBuild(ContextBuild):
     def _epoch(self) -> int | None:
         return epoch_of(self.args.get("SOURCE_DATE_EPOCH", ""))
 
-    def _settings(self) -> StepSettings:
-        from pybuild.compiler.lower.commands import proxy_env
-        from pybuild.compiler.lower.settings import StepSettings
-
-        request = self.request
-        return StepSettings(
-            no_cache=request.no_cache,
-            network_default=request.network,
-            add_hosts=extra_hosts(request),
-            ulimits=ulimits(request),
-            shm_size=request.shm_size,
-            cgroup_parent=request.cgroup_parent,
-            proxy=proxy_env(self.args),
-        )
-
-    def _goal(self, built: Built, settings: StepSettings, epoch: int | None) -> Goal:
-        edges = settings.applied([one.state.edge for one in built.images])
+    def _goal(self, built: Built, steps: StepDefaults, epoch: int | None) -> Goal:
+        edges = steps.applied([one.state.edge for one in built.images])
         labels = dict(self.request.labels)
         targets = []
         for one, edge in zip(built.images, edges, strict=True):

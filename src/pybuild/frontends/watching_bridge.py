@@ -14,17 +14,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.compiler.bridge import Bridge, FileStat
     from pybuild.compiler.graph import Edge
-    from pybuild.compiler.lower.settings import StepSettings
+    from pybuild.compiler.lower.step_defaults import StepDefaults
 
 
 class WatchingBridge(Forwarding):
-    """States are read as the build will make them: with the settings of its steps. `sources` are those of the states
+    """States are read as the build will make them: with the defaults of its steps. `sources` are those of the states
     that were read or that told a time; `still` is False once something was read whose change would not show: a step
     that always runs, or a path of a local directory that its vertex doesn't name."""
 
-    def __init__(self, bridge: Bridge, settings: StepSettings) -> None:
+    def __init__(self, bridge: Bridge, steps: StepDefaults) -> None:
         super().__init__(bridge)
-        self._settings = settings
+        self._steps = steps
         self.sources: list[SourceOp] = []
         self.still = True
 
@@ -43,7 +43,7 @@ class WatchingBridge(Forwarding):
         return super().source_time(edge, log_name=log_name)
 
     def _watched(self, edge: Edge, path: str) -> Edge:
-        (made,) = self._settings.applied([edge])
+        (made,) = self._steps.applied([edge])
         assert made is not None
         for vertex in walk([made]):
             if isinstance(vertex.op, SourceOp):

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from pybuild.compiler import platforms
 from pybuild.compiler.frontend import Context, FrontendInputs, plain_args
-from pybuild.compiler.lower.commands import proxy_env
-from pybuild.compiler.lower.settings import StepSettings
+from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.frontends.attributes import Attributes
 from pybuild.frontends.inputs import read_inputs
 from pybuild.frontends.named_contexts import named_states
@@ -37,19 +36,11 @@ def told(attributes: Attributes, client: Client) -> FrontendInputs:
     )
 
 
-def step_settings(attributes: Attributes) -> StepSettings:
-    """The settings of all steps. Raises UsageError."""
+def step_defaults(attributes: Attributes) -> StepDefaults:
+    """Return the settings of all steps. Raises UsageError for stages, which only a Dockerfile has."""
     if attributes.no_cache_filter:
         raise UsageError("--no-cache-filter is for the stages of a Dockerfile", help="use --no-cache")
-    return StepSettings(
-        no_cache=attributes.no_cache,
-        network_default=attributes.network,
-        add_hosts=attributes.add_hosts,
-        ulimits=attributes.ulimits,
-        shm_size=attributes.shm_size,
-        cgroup_parent=attributes.cgroup_parent,
-        proxy=proxy_env(attributes.build_args),
-    )
+    return attributes.steps
 
 
 def _epoch(args: Mapping[str, str]) -> int | None:

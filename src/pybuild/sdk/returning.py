@@ -13,13 +13,13 @@ from pybuild.compiler.protos import gateway_pb2
 from pybuild.frontends.attributes import Attributes
 from pybuild.frontends.results import platform_object
 from pybuild.lang.diagnostics import UserError
-from pybuild.sdk.attributes import step_settings
+from pybuild.sdk.attributes import step_defaults
 from pybuild.sdk.client import Client
 
 
 def result_of(built: Built, attributes: Attributes) -> Result:
     """The images with the labels and the settings of steps that the build's attributes say. Raises UserError."""
-    edges = step_settings(attributes).applied([one.state.edge for one in built.images])
+    edges = step_defaults(attributes).applied([one.state.edge for one in built.images])
     names = [_key(one) for one in built.images]
     index = attributes.multi_platform or len(names) > 1
     if not names or len(set(names)) < len(names):
