@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 
+DEBUG = "PYBUILD_DEBUG"
+"""Variable of the environment: with the value 1 tracebacks are shown as well."""
+
 LONGEST_LINE = 400
 """The most characters that are shown of a source line."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    __version__: str
     from pybuild.builder import Builder as Builder
     from pybuild.lang.python.api import *  # noqa: F403 - the public names, for type checkers and editors
 
@@ -25,6 +24,10 @@ _API = frozenset(
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from pybuild.version import VERSION
+
+        return VERSION
     if name == "Builder":
         from pybuild.builder import Builder
 
@@ -62,6 +65,10 @@ def main() -> None:
         sys.argv.insert(1, "serve")  # a link of that name is the daemon
     try:
         code = replay(sys.argv[1:])
+        if code is not None and not isinstance(code, int):
+            from pybuild.cli.rebuild import rebuild
+
+            code = rebuild(code)
     except KeyboardInterrupt:
         code = 130
     if code is None and sys.argv[1:2] in (["serve"], ["buildkitd"]):
@@ -89,8 +96,8 @@ def _restart_with_utf8() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Have those that the process was started without lead nowhere. Else the first files that are opened would get
-    their numbers, and what is written to a stream would go into a file."""
+    """Open missing standard streams on /dev/null. Else the first files that are opened would get their numbers, and
+    output to a stream would go into a file."""
     import os
     import sys
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 import errno
 import os
 
-from pybuild.lang.diagnostics import Cancelled, Diagnostic, SourceErrors, UserError, render
+from pybuild.lang.diagnostics import DEBUG, Cancelled, Diagnostic, SourceErrors, UserError, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-DEBUG = "PYBUILD_DEBUG"
 CANCELLED = 130
 
 _SPACE = "free some, run `pybuild prune --all`, or set PYBUILD_ROOT to a directory on a larger file system"

@@ -1,19 +1,25 @@
-"""`pybuild graph` of a build file of the language: its document, its LLB, a drawing. Nothing is run."""
+"""The graph of a request: as a document, as LLB, as a drawing. Nothing is run."""
 
 from __future__ import annotations
 
 import os
 import posixpath
 
+from pybuild.build.engine import open_gateway
+from pybuild.build.pipeline import find_context, warner
 from pybuild.compiler.descriptions import PIDS
+from pybuild.compiler.dot import to_dot
 from pybuild.compiler.graph import walk
-from pybuild.frontends.language import LanguageBuild
+from pybuild.compiler.graphjson import dumps as dumps_graph
+from pybuild.compiler.llb.encode import encode_definition
+from pybuild.frontends.goal_of_result import goal_of
+from pybuild.frontends.language import LanguageFrontend
+from pybuild.frontends.registry import choose
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceErrors, UsageError
 from pybuild.lang.textual.modules import PROJECT, ROOT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.build.inputs import Inputs
     from pybuild.compiler.graph import Edge, Vertex
     from pybuild.compiler.lower.recipe.options import Lowered
     from pybuild.compiler.recipejson import Naming
@@ -25,53 +31,72 @@ if TYPE_CHECKING:
 
 def graph(
     request: BuildRequest,
-    inputs: Inputs,
+    observer: Observer,
+    cancellation: Cancellation,
+    format: str,
+    *,
+    linked: bool = False,
+) -> bytes:
+    """Return the graph of a request's targets as `json`, `llb` (a `pb.Definition`) or `dot`. Nothing is run but what
+    a package's frontend asks for. Raises UserError.
+
+    The graph of the language is `linked` only if that is asked for, or for `llb`: without the configs of its images
+    no step of it is whole, and only a linked one asks registries and servers. Other graphs always are.
+    """
+    context = find_context(request, observer)
+    frontend = choose(context, warner(observer))
+    if isinstance(frontend, LanguageFrontend):
+        return language_graph(frontend, observer, cancellation, format, linked=linked)
+    with open_gateway(frontend, request, observer, cancellation, enter=frontend.fetches) as gateway:
+        solution = frontend.solve(gateway)
+    targets = [target for result in solution.results for target in goal_of(result).targets]
+    target, *others = targets
+    if others:
+        raise UsageError("a graph is for one platform", help="give one --platform")
+    if format == "llb":
+        return encode_definition(target.edge)
+    if target.edge is None:
+        raise UsageError("the target is the empty file system: its graph has no vertex")
+    return dumps_graph(target.edge).encode() if format == "json" else to_dot(target.edge).encode()
+
+
+def language_graph(
+    frontend: LanguageFrontend,
     observer: Observer,
     cancellation: Cancellation,
     format: str,
     *,
     linked: bool,
 ) -> bytes:
-    """The graph of what the request names as `json`, `dot` or `llb`, which is always linked: without its images'
-    configs no step of it is whole. Only a linked one asks registries and servers. Raises UserError."""
-    return graph_of(LanguageBuild(request, inputs, observer), observer, cancellation, format, linked=linked)
-
-
-def graph_of(
-    asked: LanguageBuild, observer: Observer, cancellation: Cancellation, format: str, *, linked: bool
-) -> bytes:
-    """See `graph`."""
-    if format == "llb":
-        linked = True
-    if linked or asked.fetches:
-        engine = asked.open(observer, cancellation)
-        try:
-            _check_single(asked, format)
-            lowered = asked.lower(engine, observer, keep_lock=False) if linked else _lower(asked, observer)
-        finally:
-            engine.close()
+    """Return the graph of a build file of the language. See `graph`."""
+    linked = linked or format == "llb"
+    if linked or frontend.fetches:
+        with open_gateway(frontend, frontend.request, observer, cancellation) as gateway:
+            frontend.ready(gateway)
+            _check_single(frontend, format)
+            lowered = frontend.lower(gateway, keep_lock=False) if linked else _lower(frontend, observer)
     else:
-        lowered = _lower(asked, observer)
+        lowered = _lower(frontend, observer)
     if format == "llb":
-        return _definition(asked, lowered)
+        return _definition(frontend, lowered)
     if format == "dot":
         return _drawing(lowered).encode("utf-8", "replace")
     from pybuild.compiler.recipejson import dumps
 
-    return dumps(asked.recipe, lowered, naming(asked), linked=linked).encode("utf-8", "replace")
+    return dumps(frontend.recipe, lowered, naming(frontend), linked=linked).encode("utf-8", "replace")
 
 
-def _lower(asked: LanguageBuild, observer: Observer) -> Lowered:
-    """The unlinked graph: no file but those of the project is looked at."""
+def _lower(frontend: LanguageFrontend, observer: Observer) -> Lowered:
+    """Return the unlinked graph: no file but those of the project is looked at."""
     from pybuild.compiler.lower.recipe.lower import lower
     from pybuild.language.nothing import NoBridge
 
-    return lower(asked.recipe, asked.options({}, linked=False), NoBridge(observer))
+    return lower(frontend.recipe, frontend.options({}, linked=False), NoBridge(observer))
 
 
-def _check_single(asked: LanguageBuild, format: str) -> None:
+def _check_single(frontend: LanguageFrontend, format: str) -> None:
     """Raises UsageError where a definition would be of several instances."""
-    titles = [_title(one) for goal in asked.recipe.requested for one in goal.instances]
+    titles = [_title(one) for goal in frontend.recipe.requested for one in goal.instances]
     if format == "llb" and len(titles) > 1:
         shown = ", ".join(titles[:8]) + (", …" if len(titles) > 8 else "")
         raise UsageError(
@@ -85,10 +110,10 @@ def _title(instance: Instance) -> str:
     return instance.goal.title + (f" ({instance.platform})" if several else "")
 
 
-def _definition(asked: LanguageBuild, lowered: Lowered) -> bytes:
+def _definition(frontend: LanguageFrontend, lowered: Lowered) -> bytes:
     from pybuild.compiler.llb.encode import encode_definition
 
-    edge = lowered.instances[asked.recipe.requested[0].instances[0]].edge
+    edge = lowered.instances[frontend.recipe.requested[0].instances[0]].edge
     vertices = walk([edge] if edge is not None else [])
     limited = [vertex for vertex in vertices if PIDS in vertex.metadata.description]
     if limited:
@@ -114,21 +139,21 @@ def _drawing(lowered: Lowered) -> str:
     return to_dot_all(results)
 
 
-def naming(asked: LanguageBuild) -> Naming:
+def naming(frontend: LanguageFrontend) -> Naming:
     """Names relative to the root file's directory, for files of the project."""
     from pybuild.compiler.recipejson import Naming
 
-    assert asked.program is not None
-    directory = asked.compiled.directory
+    assert frontend.program is not None
+    directory = frontend.compiled.directory
     files: dict[str, str] = {}
     elsewhere = []
-    for key, module in asked.program.modules.items():
+    for key, module in frontend.program.modules.items():
         name = module.file.source.name
         if module.origin in (ROOT, PROJECT):
             files[key] = files[name] = os.path.relpath(key, directory)
         else:
             elsewhere.append(posixpath.dirname(name) + "/")
-    for name in asked.recipe.reads:
+    for name in frontend.recipe.reads:
         if not name.removeprefix("glob(").startswith(tuple(elsewhere)):
             files.setdefault(name, _relative(name, directory))
     return Naming(directory, files)

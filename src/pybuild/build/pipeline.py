@@ -1,158 +1,94 @@
-"""The front door: from a request to exported images.
+"""A build, from a request to exported images.
 
-inputs   = read_inputs(context, file)            what the user wrote
-asked    = ask(request, observer)                of which frontend it is
-plan     = asked.plan(engine, observer)          LLB vertices; a bridge answers what must be known
-result   = execute(plan, request, engine)        snapshots, cached and parallel; images and archives
+context  = find_context(request)          the build file, its ignore file and its context, as far as they are here
+frontend = choose(context)                reads the build file: its mistakes are reported before anything is opened
+gateway  = open_gateway(frontend)         the engine, in the build's namespaces, and what a frontend may ask of it
+solution = frontend.solve(gateway)        results: states that nobody has solved yet, image configs
+plan     = plan_of(solution)              goals, and what they depend on
+result   = execute(plan, engine)          snapshots, cached and parallel; images, archives and files
 """
 
 from __future__ import annotations
 
 import os
-import sys
+from contextlib import contextmanager
 
-from pybuild.build.execute import BuildResult, execute, requested_outputs
-from pybuild.build.inputs import STDIN, default_name, frontend_of, read_inputs
-from pybuild.lang import frontends
-from pybuild.lang.diagnostics import UsageError
-from pybuild.replay.signatures import note
-from pybuild.runtime.content.locks import wait_lock
-from pybuild.runtime.content.root import ENTRIES, IN_USE
+from pybuild.build.engine import open_gateway
+from pybuild.build.execute import BuildResult, execute
+from pybuild.build.outputs import requested_outputs
+from pybuild.build.plan import plan_of
+from pybuild.frontends.build_context import BuildContext
+from pybuild.frontends.found_inputs import STDIN, default_name, find_inputs
+from pybuild.frontends.registry import choose
+from pybuild.replay.dependencies import Dependencies
 from pybuild.runtime.progress.observer import Tracked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable, Iterator
 
-    from pybuild.build.inputs import Inputs
     from pybuild.build.plan import Plan
+    from pybuild.frontends.types import Frontend
+    from pybuild.lang.diagnostics import Diagnostic
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
-    class Asked(Protocol):
-        """A build of one frontend. Making it reads the build files; all may raise UserError."""
-
-        @property
-        def fetches(self) -> bool:
-            """Whether something may be fetched before there is a graph."""
-
-        def open(self, observer: Observer, cancellation: Cancellation, *, enter: bool = True) -> Engine:
-            """The engine, with the directories and images that the graph will name."""
-
-        def plan(self, engine: Engine, observer: Observer) -> Plan: ...
-
 
 def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
     """Build and export. Must run in the main thread before another exists: it enters the build's namespaces.
 
-    Raises UserError.
+    Raises UserError, Cancelled.
     """
-    requested_outputs(request)  # what is wrong with them is said before anything is read
-    asked = ask(request, observer)
-    engine = asked.open(observer, cancellation)
-    try:
-        observer.start()
-        return execute(asked.plan(engine, observer), request, engine)
-    finally:
-        engine.close()
+    requested_outputs(request)  # their mistakes are reported before anything is read
+    context = find_context(request, observer)
+    frontend = choose(context, warner(observer))
+    return build_with(frontend, context.dependencies, request, observer, cancellation)
 
 
-def ask(request: BuildRequest, observer: Observer) -> Asked:
-    """The build that is asked for, by its frontend. Raises UserError."""
-    return _ask(request, load_inputs(request, observer), observer)
-
-
-def _ask(request: BuildRequest, inputs: Inputs, observer: Observer) -> Asked:
-    frontend = frontend_of(inputs, request)
-    if frontend.records:
-        from pybuild.frontends.language import LanguageBuild
-
-        return LanguageBuild(request, inputs, observer)
-    if frontend.kind == frontends.PLUGIN:
-        from pybuild.frontends.plugin import PluginBuild
-
-        return PluginBuild(request, inputs, frontend)
-    if frontend.is_image:
-        from pybuild.frontends.image_file import ImageFrontendBuild
-
-        return ImageFrontendBuild(request, inputs)
-    from pybuild.build.dockerfile import DockerfileBuild
-
-    return DockerfileBuild(request, inputs, observer)
-
-
-def load_inputs(request: BuildRequest, observer: Observer) -> Inputs:
-    """The files that a request names, and the state of those that decide what it means. Raises UsageError."""
-    from pybuild.replay.record import given
-
-    states: dict[str, tuple[int, ...] | None] = {}
-    for path in (*request.consulted, *(given(request) or ())):
-        note(path, states)
-    name = request.file if request.file not in (None, STDIN) else default_name(request.context)
-    with Tracked(observer, f"[internal] load build definition from {os.path.basename(name or '')}"):
-        inputs = read_inputs(request.context, request.file)
-    inputs.consulted = {**states, **inputs.consulted}
-    return inputs
-
-
-def graph(
+def build_with(
+    frontend: Frontend,
+    dependencies: Dependencies,
     request: BuildRequest,
     observer: Observer,
     cancellation: Cancellation,
-    format: str,
-    *,
-    linked: bool = False,
-) -> bytes:
-    """The graph of what is asked for as `json`, `llb` (a `pb.Definition`) or `dot`. Nothing is run but what
-    a package's frontend asks for. That of a Dockerfile is always `linked`. Raises UserError."""
-    inputs = load_inputs(request, observer)
-    if frontend_of(inputs, request).records:
-        from pybuild.build import graph
-
-        return graph.graph(request, inputs, observer, cancellation, format, linked=linked)
-    return _dockerfile_graph(_ask(request, inputs, observer), observer, cancellation, format)
+) -> BuildResult:
+    """Build with a frontend that has been chosen. See `build`."""
+    with planned(frontend, dependencies, request, observer, cancellation) as (plan, engine):
+        return execute(plan, request, engine)
 
 
-def _dockerfile_graph(asked: Asked, observer: Observer, cancellation: Cancellation, format: str) -> bytes:
-    """That of the one target of the one platform."""
-    from pybuild.compiler.dot import to_dot
-    from pybuild.compiler.graphjson import dumps
-    from pybuild.compiler.llb.encode import encode_definition
-
-    engine = asked.open(observer, cancellation, enter=asked.fetches)
-    try:
-        targets = [target for goal in asked.plan(engine, observer).goals for target in goal.targets]
-    finally:
-        engine.close()
-    target, *others = targets
-    if others:
-        raise UsageError("a graph is for one platform", help="give one --platform")
-    if format == "llb":
-        return encode_definition(target.edge)
-    if target.edge is None:
-        raise UsageError("the target is the empty file system: its graph has no vertex")
-    return dumps(target.edge).encode() if format == "json" else to_dot(target.edge).encode()
+@contextmanager
+def planned(
+    frontend: Frontend,
+    dependencies: Dependencies,
+    request: BuildRequest,
+    observer: Observer,
+    cancellation: Cancellation,
+) -> Iterator[tuple[Plan, Engine]]:
+    """Call a frontend; within, its plan can be executed on the engine that is open. Raises UserError, Cancelled."""
+    with open_gateway(frontend, request, observer, cancellation) as gateway:
+        observer.start()
+        solution = frontend.solve(gateway)
+        yield plan_of(solution, frontend.owner, dependencies, gateway.engine), gateway.engine
 
 
-def prune(root: str) -> None:
-    """Delete all that the store at `root` holds, also what belongs to other users of a user namespace. Waits for
-    the builds that use it. Raises UserError."""
-    from pybuild.runtime.sandbox import namespaces
-    from pybuild.runtime.snapshots.removal import remove_tree
+def find_context(request: BuildRequest, observer: Observer) -> BuildContext:
+    """Find and read the files that a request names, and note the state of those that decide what it means. Raises
+    UsageError."""
+    from pybuild.build.evidence import named_files
 
-    if not os.path.isdir(root):
-        return
-    namespaces.enter(root)
-    path = os.path.join(root, IN_USE)
-    lock = wait_lock(path, on_wait=lambda who: print(f"waiting for {who}", file=sys.stderr))
-    assert lock is not None
-    with lock:
-        # What is remembered of the store goes before the store.
-        for name in sorted(os.listdir(root), key=lambda name: name != "invocations"):
-            if name.startswith(ENTRIES):
-                remove_tree(os.path.join(root, name))
+    dependencies = Dependencies()
+    for path in (*request.consulted, *(named_files(request) or ())):
+        dependencies.note(path)
+    dependencies.variables += [name for name, value in request.build_args if value is None]
+    name = request.file if request.file not in (None, STDIN) else default_name(request.context)
+    with Tracked(observer, f"[internal] load build definition from {os.path.basename(name or '')}"):
+        inputs = find_inputs(request.context, request.file, dependencies)
+    return BuildContext(request, inputs, dependencies)
 
 
-__all__ = ["BuildResult", "build", "graph", "prune"]
+def warner(observer: Observer) -> Callable[[Diagnostic], None]:
+    """Return a function that shows a warning about no vertex."""
+    return lambda warning: observer.warning("", warning)

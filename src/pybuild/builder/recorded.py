@@ -10,10 +10,9 @@ from itertools import chain, count
 
 from attrs import evolve
 
-from pybuild.build.inputs import Inputs
-from pybuild.build.pipeline import ask as ask_file
 from pybuild.builder import homes
-from pybuild.frontends.language import LanguageBuild
+from pybuild.frontends.found_inputs import FoundInputs
+from pybuild.frontends.language import LanguageFrontend
 from pybuild.lang.diagnostics import SourceError, SourceErrors, UsageError
 from pybuild.lang.python.callsite import caller
 from pybuild.lang.python.expansion import Expansion
@@ -35,11 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from pybuild.build.pipeline import Asked
+    from pybuild.frontends.language import Warn
     from pybuild.lang.python.recording import Recording
     from pybuild.lang.textual.expand.options import World
+    from pybuild.replay.dependencies import Dependencies
     from pybuild.request.request import BuildRequest
-    from pybuild.runtime.progress.observer import Observer
 
     Recorded = State | Group | Sequence[State | Group]
 else:
@@ -143,11 +142,14 @@ class _Wanted:
         return tree.Name(node.span, name)
 
 
-def ask(request: BuildRequest, recorded: bytes | None, observer: Observer) -> Asked:
-    """In the worker: the build that is asked for. Raises UserError."""
-    return ask_file(request, observer) if recorded is None else ask_recorded(request, recorded, observer)
-
-
-def ask_recorded(request: BuildRequest, recorded: bytes, observer: Observer) -> LanguageBuild:
+def recorded_frontend(
+    request: BuildRequest, recorded: bytes, warn: Warn
+) -> tuple[LanguageFrontend, Dependencies]:
+    """Return the frontend of what `record` has recorded, in the worker, and what its build depends on. Raises
+    UserError."""
     compiled = ReplayedCompiled(from_bytes(recorded), allow=request.allow)
-    return LanguageBuild(request, Inputs(), observer, wanted=compiled.replay.wanted, compiled=compiled)
+    dependencies = compiled.dependencies
+    frontend = LanguageFrontend(
+        request, FoundInputs(), dependencies, warn, wanted=compiled.replay.wanted, compiled=compiled
+    )
+    return frontend, dependencies

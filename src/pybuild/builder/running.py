@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from pybuild.build.dockerfiles import proxies
 from pybuild.compiler.exec_process import arguments
 from pybuild.compiler.ops import EMPTY, ExecOp, Meta, Mount, NetMode, ProxyEnv
 from pybuild.compiler.options import Options
+from pybuild.request.arguments import proxies
 from pybuild.runtime.ops.entitlements import Entitlements
 from pybuild.runtime.ops.failures import StepFailed
 from pybuild.runtime.ops.results import Snapshot

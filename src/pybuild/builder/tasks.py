@@ -6,10 +6,15 @@ import json
 import os
 from contextlib import contextmanager
 
-from pybuild.build.execute import execute, open_engine, requested_outputs
-from pybuild.build.pipeline import graph
-from pybuild.builder.recorded import ask, ask_recorded
+from pybuild.build.engine import open_engine
+from pybuild.build.execute import execute
+from pybuild.build.graph import graph
+from pybuild.build.outputs import requested_outputs
+from pybuild.build.pipeline import find_context, planned, warner
+from pybuild.builder.recorded import recorded_frontend
 from pybuild.builder.states import snapshot_of, state_of
+from pybuild.frontends.registry import choose
+from pybuild.frontends.types import GraphNames
 from pybuild.lang.diagnostics import UsageError
 from pybuild.request.request import BuildRequest
 
@@ -18,9 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from pybuild.build.execute import Made
-    from pybuild.build.plan import Goal, Plan
+    from pybuild.build.export import ExportedGoal
+    from pybuild.build.plan import Plan
     from pybuild.builder.worker import Client
+    from pybuild.frontends.goal import Goal
+    from pybuild.frontends.types import Frontend
     from pybuild.runtime.engine import Engine
 
     Task = Mapping[str, Any]
@@ -34,8 +41,8 @@ def build(task: Task, client: Client) -> list[dict[str, Any]]:
         raise UsageError("a build of a program has no standard output", help="give the output a dest=FILE")
     places = [os.path.abspath(output.dest) for output in outputs if output.dest]
     with _planned(request, task, client) as (engine, plan):
-        made = execute(plan, request, engine).made
-        return [_plain_image(*pair, places, engine) for pair in zip(plan.goals, made, strict=True)]
+        goals = execute(plan, request, engine).goals
+        return [_plain_image(*pair, places, engine) for pair in zip(plan.goals, goals, strict=True)]
 
 
 def run(task: Task, client: Client) -> tuple[str, int]:
@@ -44,12 +51,9 @@ def run(task: Task, client: Client) -> tuple[str, int]:
 
     request = _request(task)
     if "state" in task:
-        engine = open_engine(request, {}, {}, client.observer, client.cancellation)
-        try:
+        with open_engine(request, GraphNames(), client.observer, client.cancellation) as engine:
             client.observer.start()
             return run_in(snapshot_of(task["state"], engine.store), task["image"], task, request, engine)
-        finally:
-            engine.close()
     with _planned(request, task, client) as (engine, plan):
         targets = [target for goal in plan.goals for target in goal.targets]
         if len(targets) != 1:
@@ -65,10 +69,12 @@ def run(task: Task, client: Client) -> tuple[str, int]:
 def draw(task: Task, client: Client) -> bytes:
     """The graph in the task's format."""
     if task["recorded"] is not None:
-        from pybuild.build.graph import graph_of
+        from pybuild.build.graph import language_graph
 
-        asked = ask_recorded(_request(task), task["recorded"], client.observer)
-        return graph_of(asked, client.observer, client.cancellation, task["format"], linked=task["linked"])
+        frontend, _ = recorded_frontend(_request(task), task["recorded"], warner(client.observer))
+        return language_graph(
+            frontend, client.observer, client.cancellation, task["format"], linked=task["linked"]
+        )
     return graph(_request(task), client.observer, client.cancellation, task["format"], linked=task["linked"])
 
 
@@ -91,13 +97,14 @@ KINDS: dict[str, Callable[[Task, Client], object]] = {
 def _planned(request: BuildRequest, task: Task, client: Client) -> Iterator[tuple[Engine, Plan]]:
     """What is to be solved, and the engine for it, which is open within."""
     observer = client.observer
-    asked = ask(request, task["recorded"], observer)
-    engine = asked.open(observer, client.cancellation)
-    try:
-        observer.start()
-        yield engine, asked.plan(engine, observer)
-    finally:
-        engine.close()
+    frontend: Frontend
+    if task["recorded"] is None:
+        context = find_context(request, observer)
+        frontend, dependencies = choose(context, warner(observer)), context.dependencies
+    else:
+        frontend, dependencies = recorded_frontend(request, task["recorded"], warner(observer))
+    with planned(frontend, dependencies, request, observer, client.cancellation) as (plan, engine):
+        yield engine, plan
 
 
 def _request(task: Task) -> BuildRequest:
@@ -115,7 +122,7 @@ def _request(task: Task) -> BuildRequest:
     return BuildRequest(context=context, **project.load(context, file).over(given))
 
 
-def _plain_image(goal: Goal, made: Made, places: list[str], engine: Engine) -> dict[str, Any]:
+def _plain_image(goal: Goal, made: ExportedGoal, places: list[str], engine: Engine) -> dict[str, Any]:
     return {
         "name": goal.name,
         "digest": made.digest,

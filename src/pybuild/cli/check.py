@@ -1,15 +1,12 @@
-"""Build checks without a build: the parser and the lowering of every stage, asked only for what they find.
-
-check        one question -> findings, and what a build would end with
-run_check    the command `pybuild check`
-"""
+"""`pybuild check`: what the checks find in build files, and fixes of that."""
 
 from __future__ import annotations
 
 import sys
 
-from pybuild.build.inputs import frontend_of
 from pybuild.compiler.bridge import Forwarding, ResolvedImage
+from pybuild.frontends.found_inputs import frontend_of
+from pybuild.frontends.lint import check
 from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
 
 TYPE_CHECKING = False
@@ -17,40 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from pybuild.build.dockerfile import DockerfileBuild, Question
-    from pybuild.build.inputs import Inputs
+    from pybuild.cli.check_language import CheckedFile
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.ops import Platform
+    from pybuild.frontends.build_context import BuildContext
+    from pybuild.frontends.dockerfile import DockerfileFrontend
+    from pybuild.frontends.dockerfile_text import Question
     from pybuild.lang.diagnostics import Diagnostic
-    from pybuild.lang.dockerfile.lint.linter import Finding, Linter
+    from pybuild.lang.dockerfile.lint.linter import Finding
     from pybuild.lang.source import Source
-    from pybuild.language.checking import CheckedFile
-    from pybuild.request.request import BuildRequest
 
 _OF_BASES = ("JSONArgsRecommended", "UndefinedVar", "WorkdirRelativePath")
 """Rules that can't be judged without the config of the base image: its shell, variables and working directory."""
 _WRONG = 2
-
-
-def check(question: Question, linter: Linter) -> tuple[list[Finding], UserError | None]:
-    """The findings, in the order in which they are found, and what a build would end with.
-
-    Without a target all stages are checked. Raises Cancelled.
-    """
-    from attrs import evolve
-
-    from pybuild.compiler.lower.dockerfile import lower
-
-    try:
-        parsed = question.parse(linter)
-        options = evolve(question.options, linter=linter, lint_all=question.options.target is None)
-        lower(parsed, options, question.bridge)
-    except Cancelled:
-        raise
-    except UserError as error:
-        return linter.findings, error
-    return linter.findings, None
 
 
 class _Report:
@@ -71,7 +48,7 @@ class _Report:
 def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fix: bool) -> int:
     """Check build files; a directory stands for the one in it. The exit code: 1 for findings, 2 for a file that
     can't be built. Raises UsageError."""
-    from pybuild.cli.subrequest import FORMATS
+    from pybuild.request.call import FORMATS
     from pybuild.request.values import known
 
     known(format, FORMATS, "format")
@@ -126,7 +103,7 @@ def _show_reports(reports: Sequence[_Report], format: str) -> int:
 def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
     """Show what was found in files of the language; the exit code."""
     from pybuild.build.errors import coloured, message
-    from pybuild.cli.subrequest import show
+    from pybuild.cli.terminal import show
 
     found = [one for file in checked for one in file.found]
     if format == "json":
@@ -161,7 +138,7 @@ def _say(error: UserError) -> int:
 
 
 def _show_json(reports: Sequence[_Report]) -> None:
-    from pybuild.cli.subrequest import show
+    from pybuild.cli.terminal import show
     from pybuild.frontends.answers import check_json
 
     error = next((report.error.diagnostic for report in reports if report.error is not None), None)
@@ -171,7 +148,7 @@ def _show_json(reports: Sequence[_Report]) -> None:
 
 def _show_text(reports: Sequence[_Report]) -> None:
     from pybuild.build.errors import coloured, message
-    from pybuild.cli.subrequest import show
+    from pybuild.cli.terminal import show
     from pybuild.lang.dockerfile.fix import count_fixable
 
     colour = coloured(sys.stdout)
@@ -188,60 +165,61 @@ def _show_text(reports: Sequence[_Report]) -> None:
 
 
 def _report(file: str, given: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:
-    from pybuild.build.dockerfile import DockerfileBuild
-    from pybuild.build.pipeline import load_inputs
+    from pybuild.build.engine import open_gateway
+    from pybuild.build.pipeline import find_context
     from pybuild.cli.request_from_flags import graph_request
+    from pybuild.frontends.dockerfile import DockerfileFrontend
+    from pybuild.frontends.registry import choose_dockerfile, fetched_frontend
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
     observer = Observer()
     request = graph_request(None if file == "." else file, given)
-    inputs = load_inputs(request, observer)
-    if frontend_of(inputs, request).records:
-        return _check_language(inputs, request, fix=fix)
-    asked = DockerfileBuild(request, inputs, observer, parse=False)
-    engine = asked.open(observer, Cancellation(), enter=asked.fetches)
-    try:
-        bridges: list[_Lenient] = []
-
-        def lenient(bridge: Bridge) -> Bridge:
-            bridges.append(_Lenient(bridge))
-            return bridges[0]
-
-        question = asked.question(engine, observer, lenient)
-        return _checked(asked, question, bridges[0].unresolved, fix=fix)
-    finally:
-        engine.close()
+    context = find_context(request, observer)
+    if frontend_of(context.inputs, context.args).records:
+        return _check_language(context, fix=fix)
+    frontend = choose_dockerfile(context)
+    with open_gateway(frontend, request, observer, Cancellation(), enter=frontend.fetches) as gateway:
+        dockerfile = fetched_frontend(frontend, gateway)
+        assert isinstance(dockerfile, DockerfileFrontend)
+        lenient = _Lenient(gateway.bridge)
+        question = dockerfile.question(gateway, lenient)
+        return _check_dockerfile(dockerfile, question, lenient.unresolved, fix=fix)
 
 
-def _check_language(inputs: Inputs, request: BuildRequest, *, fix: bool) -> CheckedFile:
+def _check_language(context: BuildContext, *, fix: bool) -> CheckedFile:
+    from pybuild.cli.check_language import check_file
     from pybuild.cli.rewrite_file import rewrite
-    from pybuild.language.checking import check_file
-    from pybuild.language.compiled import compiled_of
+    from pybuild.frontends.compile_file import compile_file
 
-    checked = check_file(compiled_of(inputs, request), request, fix=fix)
-    if checked.data != inputs.dockerfile:
+    compiled = compile_file(context.inputs, context.request, context.dependencies)
+    checked = check_file(compiled, context.request, fix=fix)
+    if checked.data != context.inputs.data:
         rewrite(checked.name, checked.data)
     return checked
 
 
-def _checked(asked: DockerfileBuild, question: Question, unresolved: list[str], *, fix: bool) -> _Report:
+def _check_dockerfile(
+    frontend: DockerfileFrontend, question: Question, unresolved: list[str], *, fix: bool
+) -> _Report:
     fixed: list[Finding] = []
     if fix:
         from pybuild.cli.rewrite_file import encoded, rewrite
         from pybuild.lang.dockerfile.fix import fix_all
 
         def lint(source: Source) -> list[Finding]:
-            question.text.source = source
-            found = check(question, asked.linter(source))[0]
-            return [one for one in found if one.span.source is source]  # files it includes stay as they are
+            findings = check(question.with_source(source), frontend.linter(source))[0]
+            return [
+                one for one in findings if one.span.source is source
+            ]  # files it includes stay as they are
 
         before = question.text.source
-        question.text.source, fixed = fix_all(before, lint)
+        after, fixed = fix_all(before, lint)
+        question = question.with_source(after)
         if fixed:
-            rewrite(before.name, encoded(question.text.source.text, asked.written))
+            rewrite(before.name, encoded(after.text, frontend.written))
     source = question.text.source
-    report = _Report(source, *check(question, asked.linter(source)), unresolved)
+    report = _Report(source, *check(question, frontend.linter(source)), unresolved)
     report.fixed = fixed
     return report
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from pybuild import __version__
 from pybuild.build import process
 from pybuild.cli.completion import COMMANDS, FORMATS, SHELLS, STAGES_COMMAND, command_flags
 from pybuild.cli.completion import script as completion_script
 from pybuild.cli.completion import stages as completion_stages
 from pybuild.lang.diagnostics import UsageError, suggest
 from pybuild.request.flags import MANY, OPTIONAL, REFUSED, SWITCH, Flag
+from pybuild.version import VERSION
 
 LATER = ("lsp", "debug")
 """Commands of the language that later versions have."""
@@ -171,7 +171,7 @@ def _with_flags(command: click.Command) -> click.Command:
 
 
 @click.group(cls=_Root, context_settings=CONTEXT_SETTINGS, help="Build images without a daemon.")
-@click.version_option(__version__, "--version", prog_name="pybuild", message="%(prog)s %(version)s")
+@click.version_option(VERSION, "--version", prog_name="pybuild", message="%(prog)s %(version)s")
 def _root() -> None: ...
 
 
@@ -216,7 +216,7 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **gi
     file or directory are targets. That of a .pybuild file or a module is as that alone decides it: --linked resolves
     references too, as llb always does.
     """
-    from pybuild.build.pipeline import graph
+    from pybuild.build.graph import graph
     from pybuild.cli.request_from_flags import files_and_targets, graph_request, with_targets
     from pybuild.request.values import known
     from pybuild.runtime.progress.observer import Observer
@@ -298,7 +298,7 @@ def _list(path: str | None, format: str | None, **given: Any) -> None:
     """List the targets, tests, groups and params of a .pybuild file or a Python module, and its secrets."""
     from pybuild.cli.list_targets import list_targets
     from pybuild.cli.request_from_flags import graph_request
-    from pybuild.cli.subrequest import FORMATS
+    from pybuild.request.call import FORMATS
     from pybuild.request.values import known
 
     form = known(format or "text", FORMATS, "format")
@@ -344,7 +344,7 @@ def _explain(code: str) -> None:
 @click.command("prune", cls=_Command, context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["prune"])
 def _prune(all: bool | None, force: bool | None) -> int:
     """Remove the store: every cached step, image and blob."""
-    from pybuild.build.pipeline import prune
+    from pybuild.cli.prune import prune
     from pybuild.runtime.content.place import default_root
 
     if not all:
@@ -402,7 +402,7 @@ def _buildkitd(words: tuple[str, ...]) -> int:
 @click.command("version", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["version"])
 def _version() -> None:
     """Print the version."""
-    click.echo(f"pybuild {__version__}")
+    click.echo(f"pybuild {VERSION}")
 
 
 @click.command("completion", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["completion"])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pybuild.build.inputs import MODULE_FILE, STDIN
+from pybuild.frontends.found_inputs import MODULE_FILE, STDIN
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 
@@ -36,7 +36,7 @@ def run_convert(
     """Convert `file`, of a directory its build file. `to` None is what there is to convert to. Without `force` no
     file is written over. The exit code. Raises UserError."""
     from pybuild.cli.fmt import read_file
-    from pybuild.cli.subrequest import show
+    from pybuild.cli.terminal import show
     from pybuild.request.values import known
 
     wanted = None if to is None else known(to, KINDS, "kind")
@@ -113,6 +113,7 @@ def _python(name: str, data: bytes) -> str:
 
 def _unrolled(name: str, data: bytes) -> str:
     """The file of the language that does what a module records, with all loops unrolled. Raises UserError."""
+    from pybuild.build.engine import with_modules
     from pybuild.language.params import given_params
     from pybuild.language.pythonmodule import PythonCompiled
     from pybuild.request.request import BuildRequest
@@ -120,7 +121,7 @@ def _unrolled(name: str, data: bytes) -> str:
     where = MODULE_FILE if name == STDIN else os.path.normpath(name)
     request = BuildRequest()
     compiled = PythonCompiled(where, data, params=given_params(request))
-    return compiled.with_modules(request, compiled.unrolled)
+    return with_modules(compiled, request, compiled.unrolled)
 
 
 def _write(path: str, text: str, *, force: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import ExitStack
 
 from pybuild.lang.convert.surroundings import ARCHIVE, DIRECTORY, FILE, LINK, BaseImage, Repository
 
@@ -25,18 +26,18 @@ class ConvertContext:
 
     def __init__(self, directory: str, name: str | None, *, linked: bool) -> None:
         """Raises UsageError for an ignore file that can't be read, SourceError for a bad pattern in it."""
-        from pybuild.build.inputs import Inputs, read_ignore
-        from pybuild.lang.dockerfile.ignore import Matcher, read_patterns
+        from pybuild.frontends.found_inputs import FoundInputs, with_ignore
+        from pybuild.lang.dockerfile.ignore import Matcher
+        from pybuild.replay.dependencies import Dependencies
 
         self._directory = directory
         self._linked = linked
+        self._opened = ExitStack()
         self._engine: Engine | None = None
-        self._inputs = Inputs()
-        self._inputs.directory, self._inputs.name = os.path.abspath(directory), name or "Dockerfile"
-        read_ignore(self._inputs, name)
-        ignore = self._inputs.ignore.decode("utf-8", "surrogateescape")
-        self._patterns = read_patterns(ignore, self._inputs.ignore_name)
-        self._ignored = Matcher(self._patterns)
+        inputs = FoundInputs(name or "Dockerfile", directory=os.path.abspath(directory))
+        self._inputs = with_ignore(inputs, Dependencies(), beside=name)
+        self._patterns = self._inputs.excludes
+        self._ignored = Matcher(list(self._patterns))
 
     def __enter__(self) -> Self:
         return self
@@ -44,8 +45,7 @@ class ConvertContext:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._engine is not None:
-            self._engine.close()
+        self._opened.close()
 
     # The context
 
@@ -91,7 +91,7 @@ class ConvertContext:
     def ignored(self) -> tuple[str, ...]:
         """Those of `Dockerfile.dockerignore`: the language reads `.dockerignore` itself."""
         own = os.path.basename(self._inputs.ignore_name) != ".dockerignore"
-        return tuple(self._patterns) if own else ()
+        return self._patterns if own else ()
 
     def has_another_ignore_file(self) -> bool:
         return bool(self.ignored()) and os.path.lexists(os.path.join(self._directory, ".dockerignore"))
@@ -137,7 +137,8 @@ class ConvertContext:
         return BaseImage(environment, config.shell, config.on_build, config.user, config.working_dir)
 
     def _bridge(self) -> Bridge:
-        from pybuild.build.dockerfile import DockerfileBuild
+        from pybuild.build.engine import open_engine
+        from pybuild.frontends.types import GraphNames
         from pybuild.request.request import BuildRequest
         from pybuild.runtime.bridge.bridge import local_bridge
         from pybuild.runtime.progress.observer import Observer
@@ -146,8 +147,8 @@ class ConvertContext:
         observer = Observer()
         if self._engine is None:
             request = BuildRequest(context=self._directory)
-            build = DockerfileBuild(request, self._inputs, observer, parse=False)
-            self._engine = build.open(observer, Cancellation(), enter=False)
+            opened = open_engine(request, GraphNames(), observer, Cancellation(), enter=False)
+            self._engine = self._opened.enter_context(opened)
         return local_bridge(self._engine, observer)
 
 

@@ -6,11 +6,12 @@ import os
 import sys
 
 from pybuild.build import errors
-from pybuild.build.inputs import STDIN, read_inputs
 from pybuild.cli.rewrite_file import encoded, rewrite
-from pybuild.cli.subrequest import show
+from pybuild.cli.terminal import show
+from pybuild.frontends.found_inputs import STDIN, find_inputs
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.replay.dependencies import Dependencies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ def read_file(file: str) -> tuple[str, bytes]:
     if file == STDIN:
         return STDIN, sys.stdin.buffer.read()
     if os.path.isdir(file):
-        inputs = read_inputs(file, None)
+        inputs = find_inputs(file, None, Dependencies())
     elif os.path.exists(file):
-        inputs = read_inputs(os.path.dirname(file) or ".", file)
+        inputs = find_inputs(os.path.dirname(file) or ".", file, Dependencies())
     else:
         raise UsageError(f"there is no file {file}", help="name a build file, or a directory that has one")
-    return os.path.normpath(inputs.name), inputs.dockerfile or b""
+    return os.path.normpath(inputs.name), inputs.data or b""

@@ -25,13 +25,15 @@ Row = tuple[str, str]
 
 def list_targets(request: BuildRequest, format: str) -> str:
     """What the build file of a request offers, as `text` or `json`. Raises UserError."""
-    from pybuild.build.inputs import frontend_of
-    from pybuild.build.pipeline import load_inputs
-    from pybuild.language.compiled import compiled_of
+    from pybuild.build.engine import with_modules
+    from pybuild.build.pipeline import find_context
+    from pybuild.frontends.compile_file import compile_file
+    from pybuild.frontends.found_inputs import frontend_of
     from pybuild.runtime.progress.observer import Observer
 
-    inputs = load_inputs(request, Observer())
-    frontend = frontend_of(inputs, request)
+    context = find_context(request, Observer())
+    inputs = context.inputs
+    frontend = frontend_of(inputs, context.args)
     if frontend.kind == PLUGIN:
         from pybuild.plugins.installed import unlisted
 
@@ -41,8 +43,8 @@ def list_targets(request: BuildRequest, format: str) -> str:
             f"{inputs.name} is a Dockerfile",
             help="pybuild build --call=targets lists the stages of a Dockerfile",
         )
-    compiled = compiled_of(inputs, request)
-    found = listing(compiled.with_modules(request, compiled.program))
+    compiled = compile_file(inputs, request, context.dependencies)
+    found = listing(with_modules(compiled, request, compiled.program))
     if format == "json":
         return json.dumps({"schema": SCHEMA, **asdict(found)}, indent=2, ensure_ascii=False) + "\n"
     return text(found)

@@ -19,10 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pybuild.frontends.language import LanguageBuild
+    from pybuild.frontends.language import LanguageFrontend
     from pybuild.language.lock import Lock
     from pybuild.request.request import BuildRequest
-    from pybuild.runtime.engine import Engine
+    from pybuild.runtime.bridge.gateway import Gateway
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
@@ -84,14 +84,16 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
 
 def lock(request: BuildRequest, update: str | None, observer: Observer, cancellation: Cancellation) -> Locked:
     """Write the lock file. Raises UserError; the file stays as it is then."""
-    from pybuild.build.inputs import frontend_of
-    from pybuild.build.pipeline import load_inputs
-    from pybuild.frontends.language import LanguageBuild
+    from pybuild.build.engine import open_gateway
+    from pybuild.build.pipeline import find_context, warner
+    from pybuild.frontends.found_inputs import frontend_of
+    from pybuild.frontends.language import LanguageFrontend
 
     if update is not None:
         request = evolve(request, pull=True)  # a tag is where its registry has it
-    inputs = load_inputs(request, observer)
-    if not frontend_of(inputs, request).records:
+    context = find_context(request, observer)
+    inputs = context.inputs
+    if not frontend_of(inputs, context.args).records:
         raise UsageError(
             f"{inputs.name} has no references to lock",
             help="pybuild.lock is of .pybuild files; pin by digest",
@@ -104,39 +106,44 @@ def lock(request: BuildRequest, update: str | None, observer: Observer, cancella
                 forgotten[kind, key] = lock.entries[kind, key]
                 lock.drop(kind, key)
 
-    asked = LanguageBuild(request, inputs, observer, wanted=request.targets or EVERYTHING, begin=forget)
-    before = {**asked.lock.entries, **forgotten}
-    engine = asked.open(observer, cancellation)
-    try:
+    frontend = LanguageFrontend(
+        request,
+        inputs,
+        context.dependencies,
+        warner(observer),
+        wanted=request.targets or EVERYTHING,
+        edit_lock=forget,
+    )
+    before = {**frontend.lock.entries, **forgotten}
+    with open_gateway(frontend, request, observer, cancellation) as gateway:
         observer.start()
-        _resolve(asked, engine, observer)
-        if request.targets or asked.recipe.skipped:
-            _keep_unused(asked.lock, forgotten)
-        asked.lock.save()
-        return Locked(before, asked.lock.entries, asked.recipe.skipped)
-    finally:
-        engine.close()
+        frontend.ready(gateway)
+        _resolve(frontend, gateway)
+        if request.targets or frontend.recipe.skipped:
+            _keep_unused(frontend.lock, forgotten)
+        frontend.lock.save()
+        return Locked(before, frontend.lock.entries, frontend.recipe.skipped)
 
 
-def _resolve(asked: LanguageBuild, engine: Engine, observer: Observer) -> None:
-    """Have every reference in the lock. Raises UserError."""
+def _resolve(frontend: LanguageFrontend, gateway: Gateway) -> None:
+    """Resolve every reference and enter it in the lock. Raises UserError."""
     from pybuild.language.pinnedimages import PinningBridge, lower_locked
     from pybuild.language.pins import pin, pin_images, unlocked
-    from pybuild.runtime.bridge.bridge import local_bridge
 
-    of, locked = asked.recipe, asked.request.locked
-    bridge = PinningBridge(local_bridge(engine, observer), asked.lock, engine, locked=locked, reads=False)
-    missing = unlocked(of, asked.lock, engine) if locked else {}
+    engine, lock = gateway.engine, frontend.lock
+    of, locked = frontend.recipe, frontend.request.locked
+    bridge = PinningBridge(gateway.bridge, lock, engine, locked=locked, reads=False)
+    missing = unlocked(of, lock, engine) if locked else {}
     pins = {}
     if not missing:
-        pinned, failed = pin(of, asked.lock, engine)
+        pinned, failed = pin(of, lock, engine)
         failed = [*failed, *pin_images(of, bridge)]
         if failed:
             raise SourceErrors(arranged(failed))
         pins = dict(pinned.pins)
-        asked.warn_of_branches(pinned.moving, observer)
+        frontend.warn_of_branches(pinned.moving, gateway.warn)
     if any(isinstance(state, recipe.Dockerfile) for state in states(of)):
-        lower_locked(of, asked.options(pins), bridge, missing)
+        lower_locked(of, frontend.options(pins), bridge, missing)
     elif missing:
         raise SourceErrors(list(missing.values()))
 

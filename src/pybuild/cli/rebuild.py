@@ -1,13 +1,15 @@
-"""A build whose command means what it meant, but whose files changed: it starts from the recorded plan."""
+"""Rebuilds from a recorded plan: the command means the same as before, but files of the context changed."""
 
 from __future__ import annotations
 
 import sys
 
 from pybuild.build import errors
-from pybuild.build.execute import BuildResult, execute, open_engine
+from pybuild.build.engine import open_engine
+from pybuild.build.execute import BuildResult, execute
 from pybuild.build.plan import Plan
 from pybuild.cli.run_build import run_build
+from pybuild.frontends.types import GraphNames
 from pybuild.lang.diagnostics import UserError
 from pybuild.request.request import BuildRequest
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def rebuild(record: Mapping[str, Any]) -> int | None:
-    """The exit code; None for a record whose plan can't be read."""
+    """Return the exit code; None for a record whose plan can't be read."""
     try:
         request = BuildRequest(**record["request"])
         plan = Plan.from_plain(record["plan"])
@@ -29,14 +31,10 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
         return None
 
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
-        engine = open_engine(
-            request, plan.directories, plan.images, observer, cancellation, project=plan.owner
-        )
-        try:
+        names = GraphNames(plan.directories, plan.images)
+        with open_engine(request, names, observer, cancellation, owner=plan.owner) as engine:
             observer.start()
             return execute(plan, request, engine)
-        finally:
-            engine.close()
 
     try:
         return run_build(request, build, warned=record["warnings"])

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pybuild.cli.subrequest import checked_call, one_call
 from pybuild.lang.diagnostics import UsageError, UserError, suggest
 from pybuild.request import values
+from pybuild.request.call import checked_call, one_call
 from pybuild.request.config import project
 from pybuild.request.flags import PROGRESS
 from pybuild.request.request import BuildRequest

@@ -76,7 +76,7 @@ def observed(
 
 def _leave(request: BuildRequest, result: BuildResult) -> None:
     if request.iidfile is not None:
-        result_files.write(request.iidfile, result.made[0].iid)
+        result_files.write(request.iidfile, result.goals[0].iid)
     if request.metadata_file is not None:
         result_files.write(request.metadata_file, result_files.metadata_text(result.metadata))
 
@@ -102,28 +102,33 @@ def print_warnings(text: str) -> None:
 def _remember(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:
     """Leave a record by which the same command is replayed while nothing changes. `warned` are all warnings,
     `of_frontend` those that a rebuild repeats."""
-    if result.evidence is None:
+    evidence = result.evidence
+    if evidence is None:
         return
-    from pybuild.replay.record import replayed_text, write
+    from pybuild.replay.record import Finished, replayed_text, write
     from pybuild.runtime.export.output import parse_output
     from pybuild.runtime.progress.terminal import printable
 
     silent = request.quiet or request.progress == "quiet"
     plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
-    said = [] if silent else [replayed_text(result.evidence.steps, plain=plain)]
+    said = [] if silent else [replayed_text(evidence.steps, plain=plain)]
     said += ["\n" + printable(warned)] if warned else []
     said += [] if silent else [line + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]
     files += [path for path in (request.iidfile, request.metadata_file, *result.files) if path is not None]
-    write(
-        sys.argv[1:],
-        request,
-        result.evidence,
-        [os.path.abspath(path) for path in files if path],
+    finished = Finished(
+        request.to_plain(),
+        evidence.plan.to_plain(),
+        plan_trees=evidence.plan.trees,
+        trees=evidence.trees,
+        blobs=evidence.blobs,
+        outputs=[os.path.abspath(path) for path in files if path],
+        generation=evidence.generation,
         stdout="".join(f"{digest}\n" for digest in result.digests) if silent else "",
         stderr="".join(said),
         warnings=of_frontend,
     )
+    write(sys.argv[1:], finished)
 
 
 def _print_digest(request: BuildRequest, result: BuildResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from pybuild.build import errors
-from pybuild.build.execute import export_failed, export_goal, kept_failed
+from pybuild.build.export import export_failed, export_goal, steps_of_kept_files
 from pybuild.cli.run_build import observed, print_warnings
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pybuild.build.plan import Goal, Plan
+    from pybuild.build.plan import Plan
+    from pybuild.frontends.goal import Goal
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
@@ -62,27 +63,23 @@ def run_tests(request: BuildRequest) -> int:
 
 def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Tested]:
     """The tests in the order of the file. Raises UserError for what is wrong before one can run."""
-    from pybuild.build.inputs import frontend_of
-    from pybuild.build.pipeline import load_inputs
-    from pybuild.frontends.language import LanguageBuild
+    from pybuild.build.pipeline import find_context, planned, warner
+    from pybuild.frontends.found_inputs import frontend_of
+    from pybuild.frontends.language import LanguageFrontend
 
-    inputs = load_inputs(request, observer)
-    if not frontend_of(inputs, request).records:
+    context = find_context(request, observer)
+    inputs = context.inputs
+    if not frontend_of(inputs, context.args).records:
         raise UsageError(
             f"{inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
         )
-    asked = LanguageBuild(request, inputs, observer, wanted=request.targets or TESTS)
-    engine = asked.open(observer, cancellation)
-    try:
-        observer.start()
-        plan = asked.plan(engine, observer)
-        edges = [*plan.edges]
-        outcomes = iter(engine.solve_each(edges, keep_failed=kept_failed(plan)))
+    wanted = request.targets or TESTS
+    frontend = LanguageFrontend(request, inputs, context.dependencies, warner(observer), wanted=wanted)
+    with planned(frontend, context.dependencies, request, observer, cancellation) as (plan, engine):
+        outcomes = iter(engine.solve_each(plan.edges, keep_failed=steps_of_kept_files(plan)))
         return [
             _tested(goal, plan, request, [next(outcomes) for _ in goal.edges], engine) for goal in plan.goals
         ]
-    finally:
-        engine.close()
 
 
 def _tested(

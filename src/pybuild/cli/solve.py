@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
+from pybuild.frontends.results import with_epoch
+from pybuild.frontends.types import FrontendResult, GraphNames, Solution
 from pybuild.lang.diagnostics import UsageError
+from pybuild.replay.dependencies import Dependencies
 from pybuild.request.values import epoch_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pybuild.build.execute import BuildResult
     from pybuild.compiler.gateway import Request
     from pybuild.compiler.graph import Edge
     from pybuild.request.request import BuildRequest
+    from pybuild.runtime.bridge.gateway import Gateway
+    from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
@@ -98,29 +103,40 @@ def run_solve(solve: Solve, request: BuildRequest) -> int:
     """Solve and export as `request` says; the exit code. Raises UserError for what is wrong before that begins."""
     from pybuild.cli.run_build import run_build
 
-    return run_build(request, _build(solve))
-
-
-def _build(solve: Solve) -> Callable[[BuildRequest, Observer, Cancellation], BuildResult]:
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
-        """Must run in the main thread before another exists: it enters the build's namespaces."""
-        from pybuild.build.execute import execute, open_engine, requested_outputs
-        from pybuild.build.plan import Plan
-        from pybuild.frontends.goals import goal_of
-        from pybuild.frontends.registry import open_gateway
+        from pybuild.build.outputs import requested_outputs
+        from pybuild.build.pipeline import build_with
 
-        requested_outputs(request)  # what is wrong with them is said before anything is run
-        engine = open_engine(request, solve.directories, solve.layouts, observer, cancellation)
-        try:
-            observer.start()
-            result = open_gateway(engine, observer).solve(solve.request(no_cache=request.no_cache))
-            goal = goal_of(result, epoch=epoch_of(os.environ.get("SOURCE_DATE_EPOCH", "")), tags=request.tags)
-            plan = Plan([goal], engine.client.directories, engine.client.named, still=False)
-            return execute(plan, request, engine)
-        finally:
-            engine.close()
+        requested_outputs(request)  # their mistakes are reported before anything is run
+        dependencies = Dependencies()
+        dependencies.replayable = False  # a definition from a stream has no state that a record could name
+        return build_with(SolveFrontend(solve, request), dependencies, request, observer, cancellation)
 
-    return build
+    return run_build(request, build)
+
+
+class SolveFrontend:
+    """Solves a definition, or calls a frontend as a client of BuildKit would. See `frontends.types.Frontend`."""
+
+    owner = ""
+    fetches = True
+
+    def __init__(self, solve: Solve, request: BuildRequest) -> None:
+        self._solve = solve
+        self._request = request
+
+    def begin(self, *, enter: bool) -> GraphNames:
+        return GraphNames(self._solve.directories, self._solve.layouts)
+
+    def provide(self, engine: Engine) -> None:
+        """Nothing: all names are known before."""
+
+    def solve(self, gateway: Gateway) -> Solution:
+        result = gateway.solve(self._solve.request(no_cache=self._request.no_cache))
+        epoch = epoch_of(os.environ.get("SOURCE_DATE_EPOCH", ""))
+        if epoch is not None:
+            result = with_epoch(result, epoch)
+        return Solution([FrontendResult(result, tags=self._request.tags)])
 
 
 def _read(path: str) -> bytes:

@@ -14,6 +14,7 @@ from hashlib import sha256
 
 from attrs import field, frozen
 
+from pybuild.build.export import build_of
 from pybuild.compiler.gateway import CONFIG, PLATFORMS, Result
 from pybuild.compiler.protos.control_pb2 import SolveRequest
 from pybuild.daemon import attesting, caches, exportattributes
@@ -21,12 +22,12 @@ from pybuild.daemon.exportattributes import DOCKER, IMAGE
 from pybuild.daemon.exportreceiver import Client
 from pybuild.daemon.platformcheck import mismatch
 from pybuild.daemon.provenance import Run, process_start
-from pybuild.frontends.goals import annotations_of, goal_of, platforms_of, value_of
+from pybuild.frontends.goal_of_result import annotations_of, platforms_of, targets_of, value_of
 from pybuild.frontends.results import platform_object
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError
 from pybuild.runtime.bridge.gateway import Gateway
 from pybuild.runtime.bridge.statuses import SourceFailed
-from pybuild.runtime.export.build import Build, texts
+from pybuild.runtime.export.build import texts
 from pybuild.runtime.export.exports import export as carry_out
 from pybuild.runtime.export.pushing import pusher
 from pybuild.runtime.image.annotations import Annotations
@@ -41,8 +42,9 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.reference import Reference
-    from pybuild.frontends.goals import Listed
+    from pybuild.frontends.goal_of_result import Listed
     from pybuild.runtime.engine import Engine
+    from pybuild.runtime.export.build import Build
     from pybuild.runtime.image.assemble import Image
     from pybuild.runtime.image.statements import Predicate
     from pybuild.runtime.progress.observer import Observer
@@ -173,16 +175,13 @@ class Exporting:
         annotations = Annotations({**annotations_of(self._result.metadata), **own})
         key = annotations.identity
         if key not in self._builds:
-            self._builds[key] = Build(
-                self._engine.store,
-                self._engine.snapshotter,
-                self._engine.layers,
+            self._builds[key] = build_of(
                 self._made,
+                self._engine,
                 self._observer,
                 index=self._result.edges is not None,
                 annotations=annotations or None,
                 push=self._push,
-                cancelled=self._engine.cancellation,
             )
         return self._builds[key]
 
@@ -199,23 +198,21 @@ class Exporting:
 
     def _results(self) -> list[Made]:
         """One for each platform. Where there is no config the history tells what made each layer."""
-        listed, goal, engine = platforms_of(self._result), goal_of(self._result), self._engine
-        metadata = self._result.metadata
+        listed, targets, engine = platforms_of(self._result), targets_of(self._result), self._engine
+        metadata, creation = self._result.metadata, self._engine.creation
         return [
             Made(
                 target.config,
                 self._snapshot(one.key),
                 base=target.base,
-                made=engine.creation.time
-                if value_of(metadata, CONFIG, one.key)
-                else engine.creation.describe,
+                made=creation.time if value_of(metadata, CONFIG, one.key) else creation.describe,
                 platform=platform_object(one.platform),
                 predicates=self._predicates.get(one.key, ()),
                 epoch=target.epoch,
                 key=one.key,
                 extra=caches.inline(self._request, target.edge, self._snapshot(one.key), engine),
             )
-            for one, target in zip(listed, goal.targets, strict=True)
+            for one, target in zip(listed, targets, strict=True)
         ]
 
     def _snapshot(self, key: str) -> int | None:

@@ -14,7 +14,7 @@ from pybuild.daemon.entitlements import granted
 from pybuild.daemon.policing import policy_of
 from pybuild.daemon.progress import Progress
 from pybuild.daemon.workerrecord import worker_platforms, worker_record
-from pybuild.frontends.registry import open_gateway
+from pybuild.frontends.gateway import make_gateway
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.bridge.caller import Caller
 from pybuild.runtime.bridge.results import edge_of
@@ -53,7 +53,7 @@ def solve(task: Task, client: Client, settings: Settings) -> tuple[dict[str, str
         imports((one.Type, one.Attrs) for one in request.Cache.Imports)
         policies = policy_of(request, sessions)
         worker = worker_record(settings)
-        gateway = open_gateway(
+        gateway = make_gateway(
             engine,
             progress,
             enabled=settings.frontends,

@@ -26,7 +26,7 @@ from pybuild.request.values import LIMITS
 ARG = "build-arg:"
 SYNTAX = "BUILDKIT_SYNTAX"
 _MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
-_HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
+HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 _NETWORKS = {"": "default", "sandbox": "default", "none": "none", "host": "host"}
 _PULLS = {"default": None, "pull": True, "local": False}
 """Whether a tag that is known is asked for, by resolve mode."""
@@ -97,7 +97,7 @@ def parse_attributes(options: Mapping[str, str]) -> Attributes:
         no_cache_filter=_no_cache_filter(options),
         resolve_mode=_resolve_mode(options.get("image-resolve-mode", "")),
         steps=_step_defaults(options, args),
-        hostname=args.get(_HOSTNAME) or options.get("hostname", ""),
+        hostname=args.get(HOSTNAME) or options.get("hostname", ""),
         context=options.get(options.get("contextkey", "context"), ""),
         context_subdir=options.get("contextsubdir"),
         dockerfile_name=options.get("dockerfilekey"),

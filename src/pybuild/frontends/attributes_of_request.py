@@ -1,51 +1,75 @@
-"""Attributes of a frontend for what a command line asks, as buildx writes them: the way back is `attributes`."""
+"""Attributes of a frontend for a request, and their texts as buildx writes them (the inverse of `parse_attributes`)."""
 
 from __future__ import annotations
 
 import csv
 import io
 
-from pybuild.build.dockerfiles import target_platforms, wants_index
+from pybuild.compiler import platforms
+from pybuild.compiler.frozenmap import FrozenMap
+from pybuild.frontends.attributes import HOSTNAME, Attributes
+from pybuild.frontends.found_inputs import DOCKERFILES
+from pybuild.request.arguments import step_defaults, target_platforms, wants_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from pybuild.request.request import BuildRequest
+    from pybuild.frontends.build_context import BuildContext
 
 _CONTEXTS = "moby.buildkit.frontend.contexts"
 
 
-def attributes_of(
-    request: BuildRequest, args: Mapping[str, str], contexts: Mapping[str, str], filename: str
-) -> dict[str, str]:
-    """What a request comes to with the build arguments `args`, its named `contexts` and the build file's name. Raises
-    UsageError."""
-    from pybuild.compiler import platforms
+def attributes_of(context: BuildContext) -> Attributes:
+    """Return the attributes that a request comes to. Raises UsageError."""
+    request, args, inputs = context.request, context.args, context.inputs
+    return Attributes(
+        filename=inputs.name or DOCKERFILES[0],
+        target=request.target or "",
+        build_args=FrozenMap(args),
+        labels=FrozenMap(dict(request.labels)),
+        platforms=tuple(target_platforms(request.platforms)),
+        multi_platform=wants_index(request, args),
+        steps=step_defaults(request),
+        no_cache_filter=request.no_cache_filter,
+        resolve_mode="pull" if request.pull else "default",
+        hostname=args.get(HOSTNAME, ""),
+        context=inputs.remote or "",
+        contexts=FrozenMap(context.named.sources),
+    )
 
-    found = {
-        "filename": filename,
-        "target": request.target or "",
-        "platform": ",".join(map(platforms.format, target_platforms(request.platforms))),
-        "image-resolve-mode": "pull" if request.pull else "",
-        "multi-platform": "true" if wants_index(request, args) else "",
-        "force-network-mode": "" if request.network == "default" else request.network,
-        "add-hosts": _row(f"{name}={address}" for name, address in request.add_hosts),
-        "ulimit": _row(f"{name}={soft}:{hard}" for name, soft, hard in request.ulimits),
-        "shm-size": str(request.shm_size or ""),
-        "cgroup-parent": request.cgroup_parent,
+
+def attribute_texts(attributes: Attributes) -> dict[str, str]:
+    """Return the attributes as a client of BuildKit sends them."""
+    steps, contexts = attributes.steps, attributes.contexts
+    texts = {
+        "filename": attributes.filename,
+        "target": attributes.target,
+        "platform": ",".join(map(platforms.format, attributes.platforms)),
+        "image-resolve-mode": "pull" if attributes.resolve_mode == "pull" else "",
+        "multi-platform": "true" if attributes.multi_platform else "",
+        "force-network-mode": "" if steps.network == "default" else steps.network,
+        "add-hosts": _row(f"{entry.host}={entry.ip}" for entry in steps.extra_hosts),
+        "ulimit": _row(f"{limit.name}={limit.soft}:{limit.hard}" for limit in steps.ulimits),
+        "shm-size": str(steps.shm_size or ""),
+        "cgroup-parent": steps.cgroup_parent,
         "frontend.caps": _CONTEXTS if contexts else "",
+        "context": attributes.context,
     }
-    found = {name: value for name, value in found.items() if value}
-    if request.no_cache or request.no_cache_filter:
-        found["no-cache"] = "" if request.no_cache else ",".join(request.no_cache_filter)
-    for prefix, values in (("build-arg:", args), ("label:", dict(request.labels)), ("context:", contexts)):
-        found |= {prefix + name: value for name, value in values.items()}
-    return found
+    texts = {name: value for name, value in texts.items() if value}
+    if steps.no_cache or attributes.no_cache_filter:
+        texts["no-cache"] = "" if steps.no_cache else ",".join(attributes.no_cache_filter)
+    for prefix, values in (
+        ("build-arg:", attributes.build_args),
+        ("label:", attributes.labels),
+        ("context:", contexts),
+    ):
+        texts |= {prefix + name: value for name, value in values.items()}
+    return texts
 
 
 def _row(fields: Iterable[str]) -> str:
-    """One line of CSV."""
+    """Return one line of CSV."""
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(fields)
     return out.getvalue()

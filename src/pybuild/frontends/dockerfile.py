@@ -1,165 +1,105 @@
-"""The Dockerfile frontend, `dockerfile.v0`, as a gateway calls it.
-
-attributes = parse_attributes(request.options)       what the client asks for
-inputs     = read_inputs(attributes, …, bridge)      the Dockerfile, ignore patterns, the main context
-lowered    = lower(parsed, options, bridge)          a graph and an image config for each platform
-result     = made(lowered, …)                        states, and metadata for those who export them
-
-A file whose syntax line names another frontend goes to that one. Behaviour and names are those of BuildKit's
-`frontend/dockerfile/builder` and `frontend/dockerui`.
-"""
+"""The Dockerfile frontend, as a request of this process calls it."""
 
 from __future__ import annotations
 
-from attrs import evolve
-
-from pybuild.build.dockerfile import reader
-from pybuild.build.dockerfiles import Text, for_platforms, parse_dockerfile
-from pybuild.compiler import platforms
-from pybuild.compiler.gateway import Request, Result, UnsupportedCapability
-from pybuild.compiler.lower.dockerfile import LowerOptions, lower
-from pybuild.frontends import subrequests
-from pybuild.frontends.attributes import ARG, SYNTAX, parse_attributes
-from pybuild.frontends.bridge import GatewayBridge, layouts
-from pybuild.frontends.client_errors import for_clients, with_places
-from pybuild.frontends.error_places import place_error
-from pybuild.frontends.inputs import CONTEXT, read_inputs
-from pybuild.frontends.named_contexts import named_states
-from pybuild.frontends.results import made
-from pybuild.lang import frontends
-from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.frontends.attributes_of_request import attributes_of
+from pybuild.frontends.build_context import check_single
+from pybuild.frontends.dockerfile_text import (
+    Question,
+    context_reader,
+    for_platforms,
+    lower_all,
+    lower_options,
+    read_text,
+)
+from pybuild.frontends.remote_context import fetched
+from pybuild.frontends.types import FrontendResult, Solution
+from pybuild.frontends.watching_bridge import WatchingBridge
 from pybuild.lang.dockerfile.lint.linter import Linter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from pybuild.compiler.graph import Edge
-    from pybuild.compiler.lower.dockerfile import Lowered
-    from pybuild.frontends.attributes import Attributes, Capability
-    from pybuild.frontends.bridge import Layout
-    from pybuild.frontends.inputs import Inputs
-    from pybuild.lang.dockerfile.instructions import Dockerfile
+    from pybuild.compiler.bridge import Bridge
+    from pybuild.compiler.lower.dockerfile import LowerOptions
+    from pybuild.frontends.build_context import BuildContext
+    from pybuild.frontends.dockerfile_text import Parsed
+    from pybuild.frontends.types import GraphNames
+    from pybuild.lang.dockerfile.reader import Warn
+    from pybuild.lang.frontends import Frontend
+    from pybuild.lang.source import Source
     from pybuild.runtime.bridge.gateway import Gateway
+    from pybuild.runtime.engine import Engine
 
-_CAPABILITIES = frozenset(
-    f"moby.buildkit.frontend.{name}" for name in ("contexts", "gitquerystring", "inputs", "subrequests")
-)
-
-
-def solve(request: Request, gateway: Gateway) -> Result:
-    """What the Dockerfile comes to, or the answer to a question about it. Nothing of it is solved yet. Raises
-    UserError, Cancelled."""
-    attributes = parse_attributes(request.options)
-    missing = _missing(attributes.capabilities)
-    if missing is not None and not missing.forward:
-        raise UnsupportedCapability(missing.name)
-    stored = layouts(attributes.contexts)
-    bridge = GatewayBridge(gateway, stored, pull=attributes.pull)
-    inputs = read_inputs(attributes, request.inputs, bridge)
-    bridge.about = inputs.vertex
-    chosen = _chosen(attributes, inputs)
-    if not chosen.builtin:
-        return _forwarded(request, attributes, inputs, gateway)
-    if missing is not None:
-        raise UnsupportedCapability(missing.name)
-    options = _lower_options(attributes, request.inputs, inputs, stored)
-    text = Text(inputs.source, chosen.extended)
-    try:
-        return _made(attributes, inputs, text, options, bridge, gateway)
-    except Cancelled:
-        raise
-    except UserError as error:
-        raise for_clients(error) from None
+_AT_HAND = ("docker-image:", "local:", "oci-layout:", "target:")
+"""Sources of named contexts that need not be fetched for a graph to be made."""
 
 
-def _made(
-    attributes: Attributes,
-    inputs: Inputs,
-    text: Text,
-    options: LowerOptions,
-    bridge: GatewayBridge,
-    gateway: Gateway,
-) -> Result:
-    read = reader(bridge, inputs.context, attributes.sessions.get(CONTEXT, ""))
-    if attributes.request is not None:
-        wanted = for_platforms(options, attributes.platforms, Linter.off())
-        return subrequests.answered(attributes.request, text, wanted, bridge, read)
-    parsed, linter = parse_dockerfile(text, attributes.build_args, read, bridge.warn)
-    each = for_platforms(options, attributes.platforms, linter)
-    return made([(one, _lowered(parsed, one, bridge, gateway)) for one in each])
+class DockerfileFrontend:
+    """Lowers the Dockerfile of a request. See `types.Frontend`."""
 
+    owner = ""
 
-def _lowered(parsed: Dockerfile, options: LowerOptions, bridge: GatewayBridge, gateway: Gateway) -> Lowered:
-    """The target for one platform, of sources that the build's policies allow."""
-    lowered = lower(parsed, options, bridge)
-    return evolve(lowered, edge=gateway.judged(lowered.edge))
+    def __init__(self, context: BuildContext, frontend: Frontend, warn: Warn | None) -> None:
+        """Read the text, and parse it if `warn` is given, unless that takes files of the context. Raises UserError."""
+        check_single(context.request, "a Dockerfile", instead=", not for a Dockerfile")
+        assert context.inputs.data is not None
+        self._context = context
+        self._attributes = attributes_of(context)
+        self.text = read_text(context.inputs.name, context.inputs.data, frontend, context.syntax)
+        self._parsed: Parsed | None = None
+        if warn is not None and not self.text.extended:
+            self._parsed = self.text.parse_linted(context.args, None, warn)
 
+    @property
+    def fetches(self) -> bool:
+        """Whether something may be fetched before there is a graph: a context, or a source that tells the time."""
+        context = self._context
+        if context.inputs.fetches or any(
+            not source.startswith(_AT_HAND) for source in context.named.sources.values()
+        ):
+            return True
+        epoch = context.args.get("SOURCE_DATE_EPOCH", "")
+        return b"SOURCE_DATE_EPOCH" in self.written or not (epoch.lstrip("+-") or "0").isdecimal()
 
-def _missing(wanted: Iterable[Capability]) -> Capability | None:
-    """The first capability that can't be had here or elsewhere, else one that another frontend may have."""
-    missing = [one for one in wanted if one.name not in _CAPABILITIES]
-    return min(missing, key=lambda one: one.forward, default=None)
+    @property
+    def written(self) -> bytes:
+        """The Dockerfile's bytes as they were read."""
+        return self._context.inputs.data or b""
 
+    def linter(self, source: Source) -> Linter:
+        """Return a linter that the file and the build arguments configure, and that warns nobody."""
+        return Linter.of(source, self._context.args)
 
-def _chosen(attributes: Attributes, inputs: Inputs) -> frontends.Frontend:
-    """The frontend that the client or the file asks for. Raises UserError for one that has no place here."""
-    if attributes.forwarded:
-        return frontends.choose(None)
-    asked = attributes.build_args.get(SYNTAX, "").strip().partition(" ")[0]
-    syntax = None if asked else frontends.detect_syntax(inputs.data)
-    chosen = frontends.choose(asked or (syntax.reference if syntax is not None else None))
-    if chosen.records:
-        raise frontends.refused(chosen, syntax, inputs.source)
-    return chosen
+    def begin(self, *, enter: bool) -> GraphNames:
+        return self._context.graph_names()
 
+    def provide(self, engine: Engine) -> None:
+        self._context.provide(engine)
 
-def _forwarded(request: Request, attributes: Attributes, inputs: Inputs, gateway: Gateway) -> Result:
-    """What the frontend's image makes of the same request. Its errors say where it is asked for."""
-    command_line = attributes.build_args.get(SYNTAX, "").strip()
-    syntax = None if command_line else frontends.detect_syntax(inputs.data)
-    command_line = syntax.command_line if syntax is not None else command_line
-    more = {"cmdline": command_line, "source": command_line.partition(" ")[0]}
-    wanted = evolve(request, frontend="gateway.v0", options={**request.options, **more})
-    try:
-        return gateway.solve(wanted)
-    except Cancelled:
-        raise
-    except UserError as error:
-        place_error(error, syntax, inputs.source, command_line)
-        if syntax is None:
-            from pybuild.runtime.bridge.statuses import SourceFailed
+    def solve(self, gateway: Gateway) -> Solution:
+        """Lower the target for every platform. Raises UserError, Cancelled."""
+        context = fetched(self._context, gateway.bridge)
+        bridge = WatchingBridge(gateway.bridge, context.dependencies)
+        parsed = self._parsed
+        if parsed is None:
+            read = context_reader(gateway.bridge, context.inputs.edge)
+            parsed = self.text.parse_linted(context.args, read, gateway.bridge.warn)
+        result = lower_all(parsed, self._options(context), self._attributes, bridge, gateway.judged)
+        return Solution([FrontendResult(result, tags=context.request.tags)])
 
-            raise SourceFailed(error, "", f"failed with {ARG}{SYNTAX} = {command_line}: ") from None
-        with_places(error)
-        raise
+    def question(self, gateway: Gateway, lenient: Bridge | None = None) -> Question:
+        """Return what a question about the Dockerfile needs. `lenient` may take the bridge's place in the lowering."""
+        bridge = gateway.bridge
+        context = fetched(self._context, bridge)
+        (options, *_) = for_platforms(self._options(context), self._attributes, Linter.off())
+        read = context_reader(bridge, context.inputs.edge)
+        return Question(self.text, options, lenient or bridge, read)
 
-
-def _lower_options(
-    attributes: Attributes,
-    given: Mapping[str, Edge | None],
-    inputs: Inputs,
-    stored: Mapping[str, Layout],
-) -> LowerOptions:
-    """What is asked of the lowering, whatever the platform."""
-    return LowerOptions(
-        target=attributes.target or None,
-        build_args=attributes.build_args,
-        labels=attributes.labels,
-        build_platforms=(platforms.default(),),
-        contexts={
-            **attributes.contexts,
-            **{name: f"oci-layout://{layout.ref}" for name, layout in stored.items()},
-        },
-        states=named_states(attributes, given),
-        sessions=attributes.sessions,
-        shared_keys=attributes.shared_keys,
-        context_local_name=CONTEXT,
-        context=inputs.context,
-        steps=attributes.steps,
-        no_cache_filter=attributes.no_cache_filter,
-        image_resolve_mode=attributes.resolve_mode,
-        excludes=inputs.excludes,
-        hostname=attributes.hostname,
-        multi_platform=attributes.multi_platform,
-    )
+    def _options(self, context: BuildContext) -> LowerOptions:
+        return lower_options(
+            self._attributes,
+            contexts=self._attributes.contexts,
+            states={},
+            context=context.inputs.edge,
+            excludes=context.inputs.excludes,
+        )

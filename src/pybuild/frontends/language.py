@@ -1,4 +1,4 @@
-"""A build of a `.pybuild` file as it is asked for: compile, lower, plan."""
+"""The frontend of the language and of Python build modules: compiles a file to a recipe and lowers that."""
 
 from __future__ import annotations
 
@@ -6,209 +6,217 @@ import os
 
 from attrs import evolve
 
-from pybuild.build.dockerfiles import step_defaults, target_platforms
-from pybuild.build.execute import open_engine
-from pybuild.build.plan import Files, Goal, Plan, Target
 from pybuild.compiler import platforms
-from pybuild.frontends.fetched_project import check_allowed, check_outputs, fetched, lies_elsewhere
+from pybuild.frontends import remote_project
+from pybuild.frontends.compile_file import compile_file
+from pybuild.frontends.goal import Files
+from pybuild.frontends.results import PlatformImage, result_of
+from pybuild.frontends.types import FrontendResult, GraphNames, Solution
 from pybuild.lang.diagnostics import SourceErrors, UsageError, UserError
 from pybuild.lang.textual.expand.options import DEFAULT
 from pybuild.lang.textual.trivia import is_allowed
-from pybuild.language.compiled import compiled_of
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.sources import Names, Sources
+from pybuild.request.arguments import step_defaults, target_platforms
 from pybuild.request.values import epoch_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pybuild.build.inputs import Inputs
     from pybuild.compiler.gateway import Request, Result
     from pybuild.compiler.lower.recipe.options import Lowered, LowerOptions, Pin
+    from pybuild.frontends.found_inputs import FoundInputs
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.recipe import Goal as RecipeGoal
     from pybuild.lang.recipe import Recipe, State
     from pybuild.lang.textual.modules import Program
     from pybuild.language.compiled import Compiled
     from pybuild.language.lock import Lock
+    from pybuild.replay.dependencies import Dependencies
     from pybuild.request.request import BuildRequest
+    from pybuild.runtime.bridge.gateway import Gateway
     from pybuild.runtime.engine import Engine
-    from pybuild.runtime.progress.observer import Observer
-    from pybuild.runtime.solver.types import Cancellation
 
-_OF_DOCKERFILES = (
+    Warn = Callable[[Diagnostic], None]
+
+_FOR_DOCKERFILES = (
     ("build_args", "--build-arg", "values of params are given with -p NAME=VALUE"),
     ("build_contexts", "--build-context", "other contexts are sources in the file"),
     ("no_cache_filter", "--no-cache-filter", "use --no-cache, or uncached() in the file"),
 )
 
 
-class LanguageBuild:
-    """See `build.Asked`. Making it compiles the file: what is wrong with it is said before anything is opened, but
-    where a module has to be fetched."""
+class LanguageFrontend:
+    """Compiles and lowers a build file of the language. See `types.Frontend`.
+
+    Making one compiles the file, except where the file or a module of it has to be fetched: then `ready` does, once
+    there is an engine.
+    """
 
     def __init__(
         self,
         request: BuildRequest,
-        inputs: Inputs,
-        observer: Observer,
+        inputs: FoundInputs,
+        dependencies: Dependencies,
+        warn: Warn,
         *,
         wanted: tuple[str, ...] | str | None = None,
-        begin: Callable[[Lock], None] | None = None,
+        edit_lock: Callable[[Lock], None] | None = None,
         compiled: Compiled | None = None,
     ) -> None:
-        """`wanted` None is what the request names, else the default. `begin` may change the lock before its use.
-        `compiled` takes the place of the file that the inputs have."""
-        for name, flag, help in _OF_DOCKERFILES:
+        """`wanted` None builds the request's targets, else the default. `edit_lock` may change the lock before its
+        use. `compiled` takes the place of the file that the inputs have. Raises UserError."""
+        for name, flag, help in _FOR_DOCKERFILES:
             if getattr(request, name):
                 raise UsageError(f"{flag} is for Dockerfiles", help=help)
         self.request = request
         self._inputs = inputs
-        self._begin = begin
+        self._dependencies = dependencies
+        self._edit_lock = edit_lock
         self._wanted = wanted if wanted is not None else request.targets or DEFAULT
         self.program: Program | None = None
-        self._compiled: Recipe | None = None
-        self._elsewhere = compiled is None and lies_elsewhere(inputs)
-        if self._elsewhere:
-            check_allowed(inputs, request)
+        self._recipe: Recipe | None = None
+        self._remote = compiled is None and inputs.fetches
+        if self._remote:
+            remote_project.check_allowed(inputs, request)
             return
-        self._take(compiled or compiled_of(inputs, request))
+        self._take(compiled or compile_file(inputs, request, dependencies))
         try:
-            self._compile(observer)
+            self._expand(warn)
         except NeedsEngine:
-            pass  # once there is one
+            pass  # `ready` fetches the module
 
     def _take(self, compiled: Compiled) -> None:
         self.compiled = compiled
         self.lock = compiled.lock
-        if self._begin is not None:
-            self._begin(self.lock)
+        if self._edit_lock is not None:
+            self._edit_lock(self.lock)
         for path in self.request.params_files:
-            compiled.seen.note(os.path.abspath(path))
+            self._dependencies.note(os.path.abspath(path))
 
-    @property
-    def fetches(self) -> bool:
-        return self._compiled is None
+    def _expand(self, warn: Warn) -> None:
+        program = self.program = self.compiled.program()
+        self._recipe = self.compiled.recipe(
+            program,
+            wanted=self._wanted,
+            target_platforms=list(map(platforms.format, target_platforms(self.request.platforms))),
+        )
+        for warning in (*self.compiled.warnings, *self.recipe.warnings):
+            warn(warning)
 
     @property
     def recipe(self) -> Recipe:
-        assert self._compiled is not None
-        return self._compiled
-
-    def _compile(self, observer: Observer) -> None:
-        program = self.program = self.compiled.program()
-        self._compiled = self.compiled.recipe(
-            program,
-            wanted=self._wanted,
-            target_platforms=[platforms.format(one) for one in target_platforms(self.request.platforms)],
-        )
-        for warning in (*self.compiled.warnings, *self.recipe.warnings):
-            observer.warning("", warning)
-
-    def open(self, observer: Observer, cancellation: Cancellation, *, enter: bool = True) -> Engine:
-        if enter and not self._elsewhere:
-            self.compiled.ended()
-        engine = open_engine(self.request, {}, {}, observer, cancellation, enter=enter, project=self._project)
-        try:
-            if self._elsewhere:
-                self._take(fetched(self._inputs, self.request, engine, observer))
-            if self._compiled is None:
-                self.compiled.fetch_with(engine, locked=self.request.locked)
-                self._compile(observer)
-            if self._elsewhere:
-                check_outputs(self.recipe, self.request)
-            sources = Sources(self.recipe, self.compiled.seen)
-        except BaseException:
-            engine.close()
-            raise
-        engine.client.provide(directories=sources.directories, images=sources.images)
-        return engine
+        assert self._recipe is not None
+        return self._recipe
 
     @property
-    def _project(self) -> str:
-        """What the caches of the project are known by (language spec, section 10)."""
-        if self.request.project or self._elsewhere:
+    def fetches(self) -> bool:
+        """Whether the file or a module of it has still to be fetched."""
+        return self._recipe is None
+
+    @property
+    def owner(self) -> str:
+        """The key that the project's caches are known by (language spec, section 10)."""
+        if self.request.project or self._remote:
             return self.request.project or self.request.context
         return self.compiled.repository.origin or self.compiled.directory
 
-    def lower(self, engine: Engine, observer: Observer, *, keep_lock: bool = True) -> Lowered:
-        """The graph of every instance; what references resolved to is kept in the lock file. Raises UserError."""
+    def begin(self, *, enter: bool) -> GraphNames:
+        if enter and not self._remote:
+            self.compiled.ended()
+        return GraphNames()
+
+    def provide(self, engine: Engine) -> None:
+        """Nothing: what the recipe names is known in `ready`."""
+
+    def ready(self, gateway: Gateway) -> None:
+        """Compile what had to be fetched, and tell the engine's client what the recipe's names stand for. Raises
+        UserError."""
+        engine = gateway.engine
+        if self._remote:
+            inputs, shown = remote_project.fetch_project(self._inputs, gateway)
+            self._take(compile_file(inputs, self.request, self._dependencies, shown=shown))
+        if self._recipe is None:
+            self.compiled.fetch_with(engine, locked=self.request.locked)
+            self._expand(gateway.warn)
+        if self._remote:
+            remote_project.check_outputs(self.recipe, self.request)
+        sources = Sources(self.recipe, self._dependencies)
+        engine.client.provide(directories=sources.directories, images=sources.images)
+
+    def solve(self, gateway: Gateway) -> Solution:
+        """Lower every instance that is wanted. Raises UserError, Cancelled."""
+        self.ready(gateway)
+        lowered = self.lower(gateway)
+        needed = [lowered.instances[one] for goal in self.recipe.needed for one in goal.instances]
+        return Solution(
+            [self._result(goal, lowered) for goal in self.recipe.requested],
+            gates=[one.edge for one in needed if one.edge is not None],
+            project=self.compiled.project,
+        )
+
+    def lower(self, gateway: Gateway, *, keep_lock: bool = True) -> Lowered:
+        """Return the graph of every instance; what references resolved to is kept in the lock file. Raises
+        UserError."""
         from pybuild.language.pinnedimages import PinningBridge, lower_locked
         from pybuild.language.pins import Pinned, pin, unlocked
-        from pybuild.runtime.bridge.bridge import local_bridge
 
-        locked = self.request.locked
+        engine, locked = gateway.engine, self.request.locked
         missing = unlocked(self.recipe, self.lock, engine) if locked else {}
         pinned, failed = (Pinned(), []) if missing else pin(self.recipe, self.lock, engine)
         if failed:
             raise SourceErrors(failed)
-        self.warn_of_branches(pinned.moving, observer)
-        bridge = PinningBridge(local_bridge(engine, observer), self.lock, engine, locked=locked)
-        options = evolve(self.options(pinned.pins), frontends=self._frontends(engine, observer))
+        self.warn_of_branches(pinned.moving, gateway.warn)
+        bridge = PinningBridge(gateway.bridge, self.lock, engine, locked=locked)
+        options = evolve(self.options(pinned.pins), frontends=self._call_frontend(gateway))
         lowered = lower_locked(self.recipe, options, bridge, missing)
         if keep_lock:
-            self._keep_lock(observer)
+            self._keep_lock(gateway)
         return lowered
 
-    def _frontends(self, engine: Engine, observer: Observer) -> Callable[[Request], Result]:
-        """What calls the frontends of images. What they make may depend on anything, so the build is not replayed."""
+    def _call_frontend(self, gateway: Gateway) -> Callable[[Request], Result]:
+        """Return a function that calls frontends of images. Their results may depend on anything, so a build that
+        calls one is not replayed."""
 
         def call(request: Request) -> Result:
-            from pybuild.frontends.registry import open_gateway
-
-            self.compiled.seen.still = False
-            return open_gateway(engine, observer).solve(request)
+            self._dependencies.replayable = False
+            return gateway.solve(request)
 
         return call
 
-    def warn_of_branches(self, found: Iterable[Diagnostic], observer: Observer) -> None:
+    def warn_of_branches(self, warnings: Iterable[Diagnostic], warn: Warn) -> None:
         """Give the warnings that no comment in the files silences."""
-        for warning in found:
+        for warning in warnings:
             if self.program is None or not is_allowed(warning, self.program):
-                observer.warning("", warning)
+                warn(warning)
 
-    def _keep_lock(self, observer: Observer) -> None:
+    def _keep_lock(self, gateway: Gateway) -> None:
         try:
             saved = self.lock.save()
         except UserError as error:
-            observer.notice(f"references are not pinned: {error}")
-            self.compiled.seen.still = False  # another build may find them elsewhere
+            gateway.notice(f"references are not pinned: {error}")
+            self._dependencies.replayable = False  # another build may resolve them otherwise
             return
         if saved:
-            self.compiled.seen.renew(self.lock.path)
+            self._dependencies.renew(self.lock.path)
 
-    def plan(self, engine: Engine, observer: Observer) -> Plan:
-        return self.planned(self.lower(engine, observer), engine)
-
-    def planned(self, lowered: Lowered, engine: Engine) -> Plan:
-        """What is to be made of a lowered recipe."""
-        seen = self.compiled.seen
-        needed = [lowered.instances[one] for goal in self.recipe.needed for one in goal.instances]
-        return Plan(
-            [self._goal(goal, lowered) for goal in self.recipe.requested],
-            engine.client.directories,
-            engine.client.named,
-            gates=[one.edge for one in needed if one.edge is not None],
-            project=self.compiled.project,
-            owner=self._project,
-            consulted={**self._inputs.consulted, **seen.consulted},
-            parts=list(seen.parts.values()),
-            trees=list(engine.local_trees.values()),
-            still=seen.still,
-        )
-
-    def _goal(self, goal: RecipeGoal, lowered: Lowered) -> Goal:
-        found = [lowered.instances[one] for one in goal.instances]
-        several = len(found) > 1
+    def _result(self, goal: RecipeGoal, lowered: Lowered) -> FrontendResult:
+        instances = [lowered.instances[one] for one in goal.instances]
+        several = len(instances) > 1
         epoch = self._epoch
-        tags = list(dict.fromkeys(tag.name for one in goal.instances for tag in one.tags))
-        return Goal(
-            [Target(one.edge, one.image.to_json(), one.base_config, epoch) for one in found],
-            index=several,
-            tags=[*tags, *self.request.tags] if goal.kind == "target" else [],
+        images = [
+            PlatformImage(
+                platforms.parse(one.instance.platform), one.edge, one.image.to_json(), one.base_config, epoch
+            )
+            for one in instances
+        ]
+        tags = dict.fromkeys(tag.name for one in goal.instances for tag in one.tags)
+        return FrontendResult(
+            result_of(images, index=several),
             name=goal.title,
-            files=[
+            tags=(*tags, *self.request.tags) if goal.kind == "target" else (),
+            files=tuple(
                 Files(
                     number,
                     [one.path for one in output.sources],
@@ -219,11 +227,11 @@ class LanguageBuild:
                 )
                 for number, instance in enumerate(goal.instances)
                 for output in instance.outputs
-            ],
+            ),
             annotations={
-                ("manifest", instance.instance.platform if several else "", key): value
-                for instance in found
-                for key, value in instance.annotations.items()
+                ("manifest", one.instance.platform if several else "", key): value
+                for one in instances
+                for key, value in one.annotations.items()
             },
         )
 
@@ -232,7 +240,7 @@ class LanguageBuild:
         return epoch_of(os.environ.get("SOURCE_DATE_EPOCH", ""))
 
     def options(self, pins: Mapping[State, Pin], *, linked: bool = True) -> LowerOptions:
-        """What the recipe is lowered with."""
+        """Return the options of the recipe's lowering."""
         from pybuild.compiler.lower.recipe.options import LowerOptions
 
         request, names = self.request, Names(self.recipe)

@@ -1,96 +1,96 @@
-"""The frontends that a gateway can call: the Dockerfile's, and those that images hold."""
+"""Chooses the frontend of a build: the one place where that is decided."""
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-
-from pybuild.compiler.gateway import Request, Result
-from pybuild.lang.diagnostics import UserError, suggest
+from pybuild.frontends.found_inputs import frontend_of
+from pybuild.lang.frontends import PLUGIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-    from typing import Any
+    from collections.abc import Callable
 
-    from pybuild.runtime.bridge.caller import Caller
+    from pybuild.frontends.build_context import BuildContext
+    from pybuild.frontends.types import Frontend, GraphNames, Solution
+    from pybuild.lang.diagnostics import Diagnostic
+    from pybuild.lang.dockerfile.reader import Warn
     from pybuild.runtime.bridge.gateway import Gateway
     from pybuild.runtime.engine import Engine
-    from pybuild.runtime.progress.observer import Observer
 
 
-DOCKERFILE, IMAGE = "dockerfile.v0", "gateway.v0"
-FRONTENDS = (DOCKERFILE, IMAGE)
-MOST_AT_ONCE = 64
-"""Images of frontends that a build runs side by side, most of them waiting for those that they have called."""
+def choose(context: BuildContext, warn: Warn | None) -> Frontend:
+    """Return the frontend of a build file. Raises UserError for a file that it can't read."""
+    inputs = context.inputs
+    frontend = frontend_of(inputs, context.args)
+    if frontend.records:
+        from pybuild.frontends.language import LanguageFrontend
+
+        return LanguageFrontend(context.request, inputs, context.dependencies, warn or _silent)
+    if inputs.data is None and (inputs.url is not None or not frontend.is_image):
+        return FetchingFrontend(context, choose)
+    if frontend.kind == PLUGIN:
+        from pybuild.frontends.plugin import PluginFrontend
+
+        return PluginFrontend(context, frontend)
+    if frontend.is_image:
+        from pybuild.frontends.image import ImageFrontend
+
+        return ImageFrontend(context)
+    return choose_dockerfile(context, warn)
 
 
-class BuiltinFrontends:
-    """See `compiler.gateway.Frontends`. `enabled` are those that may be called; `caller` and `repositories` are for
-    frontends that images hold (`external.ExternalFrontends`). `gateway` is who calls, known once it is open."""
+def choose_dockerfile(context: BuildContext, warn: Warn | None = None) -> Frontend:
+    """Return the Dockerfile frontend, for commands that are for Dockerfiles alone. Without `warn` the file is not
+    parsed. Raises UserError for a file of another frontend."""
+    from pybuild.frontends.dockerfile import DockerfileFrontend
 
-    gateway: Gateway
+    if context.inputs.data is None:
+        return FetchingFrontend(context, choose_dockerfile)
+    return DockerfileFrontend(context, frontend_of(context.inputs, context.args), warn)
+
+
+def choose_answering(context: BuildContext, warn: Warn | None = None) -> Frontend:
+    """Return a frontend that answers questions about a build: the Dockerfile's, or one that an image holds. Raises
+    UserError for a file of another one."""
+    if context.inputs.data is None:
+        return FetchingFrontend(context, choose_answering)
+    if frontend_of(context.inputs, context.args).is_image:
+        return choose(context, warn)
+    return choose_dockerfile(context)
+
+
+def fetched_frontend(frontend: Frontend, gateway: Gateway) -> Frontend:
+    """Return the frontend itself, chosen once its file is fetched where that is needed. Raises UserError, Cancelled."""
+    return frontend.fetch(gateway) if isinstance(frontend, FetchingFrontend) else frontend
+
+
+def _silent(warning: Diagnostic) -> None:
+    pass
+
+
+class FetchingFrontend:
+    """Stands for the frontend of a build file that has to be fetched before `choose` can choose one. See
+    `types.Frontend`."""
+
+    owner = ""
+    fetches = True
 
     def __init__(
-        self,
-        enabled: Collection[str] = FRONTENDS,
-        caller: Caller | None = None,
-        repositories: Sequence[str] = (),
+        self, context: BuildContext, choose: Callable[[BuildContext, Warn | None], Frontend]
     ) -> None:
-        self._enabled = enabled
-        self._caller = caller
-        self._repositories = tuple(repositories)
-        self._guard = threading.Lock()
-        self._running = 0
+        self._context = context
+        self._choose = choose
 
-    def solve(self, request: Request) -> Result:
-        name = request.frontend
-        if name not in self._enabled:
-            near = suggest(name, self._enabled)
-            raise UserError(
-                f"invalid frontend: {name}",
-                help=f"did you mean {near}?" if near else "choose one of " + ", ".join(self._enabled),
-            )
-        if name == DOCKERFILE:
-            from pybuild.frontends import dockerfile
+    def begin(self, *, enter: bool) -> GraphNames:
+        return self._context.graph_names()
 
-            return dockerfile.solve(request, self.gateway)
-        from pybuild.frontends.gateway_image import ExternalFrontends
-        from pybuild.runtime.bridge.caller import Caller
+    def provide(self, engine: Engine) -> None:
+        self._context.provide(engine)
 
-        images = ExternalFrontends(self._caller or Caller(), self._repositories)
-        with self._counted():
-            return images.solve(request, self.gateway)
+    def fetch(self, gateway: Gateway) -> Frontend:
+        """Fetch the build file and return the frontend that it asks for. Raises UserError, Cancelled."""
+        from pybuild.frontends.remote_context import fetched
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Raises UserError where too many run already."""
-        with self._guard:
-            if self._running >= MOST_AT_ONCE:
-                raise UserError(
-                    f"more than {MOST_AT_ONCE} frontends at once, each for another one",
-                    help="does one call itself, or do two call each other?",
-                )
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._running -= 1
+        return self._choose(fetched(self._context, gateway.bridge), gateway.warn)
 
-
-def open_gateway(
-    engine: Engine,
-    observer: Observer,
-    *,
-    enabled: Collection[str] = FRONTENDS,
-    caller: Caller | None = None,
-    repositories: Sequence[str] = (),
-    **options: Any,
-) -> Gateway:
-    """A gateway that calls the built-in frontends, which are told the rest; `options` are its own."""
-    from pybuild.runtime.bridge.gateway import Gateway
-
-    frontends = BuiltinFrontends(enabled, caller, repositories)
-    frontends.gateway = Gateway(engine, observer, frontends, **options)
-    return frontends.gateway
+    def solve(self, gateway: Gateway) -> Solution:
+        return self.fetch(gateway).solve(gateway)

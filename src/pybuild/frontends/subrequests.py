@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pybuild.build.dockerfile import Question
-from pybuild.build.dockerfiles import Text
-from pybuild.cli.check import check
-from pybuild.cli.subrequest import described, listed_targets, outlined
 from pybuild.compiler.bridge import Bridge
 from pybuild.compiler.gateway import Result, UnsupportedSubrequest
 from pybuild.compiler.lower.dockerfile import LowerOptions, lower
+from pybuild.compiler.lower.dockerfile.outline import outline
+from pybuild.compiler.lower.dockerfile.targets import targets
 from pybuild.frontends import answers
 from pybuild.frontends.client_errors import for_clients
+from pybuild.frontends.dockerfile_text import Question, Text
+from pybuild.frontends.lint import check
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile.extensions import ReadFile
+from pybuild.lang.dockerfile.instructions import Dockerfile
 from pybuild.lang.dockerfile.lint.linter import Finding, Linter
 from pybuild.lang.dockerfile.lint.rules import REFERENCE
+from pybuild.lang.source import Source
 
 DESCRIBE = "frontend.subrequests.describe"
 OUTLINE = "frontend.outline"
@@ -29,20 +31,59 @@ CONVERT = "frontend.convertllb"
 _CONVERT_VERSION = "0.1.0"
 
 
-def answered(
+class Answer:
+    """An answer as text and as JSON. `status` is the exit code that it asks for; `error` is what a build would end
+    with, where that is known."""
+
+    __slots__ = ("error", "json", "status", "text")
+
+    def __init__(self, text: str, json: str, *, status: int = 0, error: UserError | None = None) -> None:
+        self.text = text
+        self.json = json
+        self.status = status
+        self.error = error
+
+
+def describe() -> Answer:
+    """List the questions that are answered."""
+    return Answer(answers.calls_text(), answers.calls_json())
+
+
+def outline_target(question: Question) -> Answer:
+    """List the arguments, secrets, agents and caches that the target takes. Raises UserError."""
+    found = outline(question.parse(Linter.off()), question.options, question.bridge)
+    return Answer(answers.outline_text(found), answers.outline_json(found))
+
+
+def list_targets(parsed: Dockerfile) -> Answer:
+    """List the stages of a Dockerfile."""
+    stages = targets(parsed)
+    return Answer(answers.targets_text(stages), answers.targets_json(stages))
+
+
+def report_check(source: Source, findings: list[Finding], error: UserError | None) -> Answer:
+    """Report what `lint.check` found."""
+    text = answers.check_text(findings)
+    if error is None:
+        text = text or "Check complete, no warnings found.\n"
+    elif text:
+        text += "\n"
+    json = answers.check_json([source], findings, error.diagnostic if error is not None else None)
+    return Answer(text, json, status=int(bool(findings) or error is not None), error=error)
+
+
+def answer(
     request: str, text: Text, options: Sequence[LowerOptions], bridge: Bridge, read: ReadFile
 ) -> Result:
-    """The answer to `request` about a Dockerfile; `options` are those of each platform, whose linters are off.
-    Raises UnsupportedSubrequest for a question that isn't known, UserError for what keeps it from being answered."""
+    """Return the answer to `request` about a Dockerfile; `options` are those of each platform, whose linters are off.
+    Raises UnsupportedSubrequest for an unknown question, UserError for what keeps it from being answered."""
     first = Question(text, options[0], bridge, read)
     if request == DESCRIBE:
-        return _result(described().json, described().text)
+        return _result(describe())
     if request == OUTLINE:
-        outline = outlined(first)
-        return _result(outline.json, outline.text)
+        return _result(outline_target(first))
     if request == TARGETS:
-        listed = listed_targets(first.parse(Linter.off()))
-        return _result(listed.json, listed.text)
+        return _result(list_targets(first.parse(Linter.off())))
     if request == LINT:
         return _linted(text, [Question(text, one, bridge, read) for one in options])
     if request == CONVERT:
@@ -50,8 +91,8 @@ def answered(
     raise UnsupportedSubrequest(request)
 
 
-def _result(json: str, text: str, **more: str) -> Result:
-    metadata = {"result.json": json, "result.txt": text, "version": answers.VERSION}
+def _result(answer: Answer, **more: str) -> Result:
+    metadata = {"result.json": answer.json, "result.txt": answer.text, "version": answers.VERSION}
     return Result(metadata={name: _bytes(value) for name, value in {**metadata, **more}.items()})
 
 
@@ -74,7 +115,8 @@ def _linted(text: Text, questions: Sequence[Question]) -> Result:
     found_error = for_clients(error).diagnostic if error is not None else None
     json = answers.check_json([text.source], listed, found_error, pages=REFERENCE)
     status = str(int(bool(listed) or error is not None))
-    return _result(json, answers.findings_text(listed, pages=REFERENCE), **{"result.statuscode": status})
+    told = Answer(answers.findings_text(listed, pages=REFERENCE), json)
+    return _result(told, **{"result.statuscode": status})
 
 
 def _converted(question: Question) -> Result:

@@ -1,32 +1,34 @@
-"""The bridge that frontends of packages get: it notes what their answers depended on."""
+"""A bridge that notes what a frontend's answers depended on."""
 
 from __future__ import annotations
 
-from pybuild.build.execute import runs_anew
 from pybuild.compiler.bridge import Forwarding
 from pybuild.compiler.graph import walk
 from pybuild.compiler.lower.paths import used_path
-from pybuild.compiler.ops import SourceOp
+from pybuild.compiler.ops import ExecOp, SourceOp
 from pybuild.lang.dockerfile.wildcard import has_wildcard
 from pybuild.runtime.sources.attributes import patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.compiler.bridge import Bridge, FileStat
-    from pybuild.compiler.graph import Edge
+    from pybuild.compiler.graph import Edge, Vertex
     from pybuild.compiler.lower.step_defaults import StepDefaults
+    from pybuild.replay.dependencies import Dependencies
 
 
 class WatchingBridge(Forwarding):
-    """States are read as the build will make them: with the defaults of its steps. `sources` are those of the states
-    that were read or that told a time; `still` is False once something was read whose change would not show: a step
-    that always runs, or a path of a local directory that its vertex doesn't name."""
+    """Notes the sources of states that are read or asked for a time in `dependencies`.
 
-    def __init__(self, bridge: Bridge, steps: StepDefaults) -> None:
+    The dependencies are not replayable once something is read whose change would not show: a step that always runs,
+    or a path of a local directory that its vertex doesn't name. With `steps` states are read as the build will make
+    them: with the defaults of its steps.
+    """
+
+    def __init__(self, bridge: Bridge, dependencies: Dependencies, steps: StepDefaults | None = None) -> None:
         super().__init__(bridge)
+        self._dependencies = dependencies
         self._steps = steps
-        self.sources: list[SourceOp] = []
-        self.still = True
 
     def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
         return super().read_file(self._watched(edge, path), path, limit=limit)
@@ -39,18 +41,28 @@ class WatchingBridge(Forwarding):
 
     def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
         if isinstance(edge.vertex.op, SourceOp):
-            self.sources.append(edge.vertex.op)
+            self._dependencies.queried_sources.append(edge.vertex.op)
         return super().source_time(edge, log_name=log_name)
 
     def _watched(self, edge: Edge, path: str) -> Edge:
-        (made,) = self._steps.applied([edge])
-        assert made is not None
-        for vertex in walk([made]):
+        if self._steps is not None:
+            (applied,) = self._steps.applied([edge])
+            assert applied is not None
+            edge = applied
+        dependencies = self._dependencies
+        for vertex in walk([edge]):
             if isinstance(vertex.op, SourceOp):
-                self.sources.append(vertex.op)
-            self.still &= not runs_anew(vertex)
-        op = made.vertex.op
+                dependencies.queried_sources.append(vertex.op)
+            dependencies.replayable &= not always_runs(vertex)
+        op = edge.vertex.op
         if isinstance(op, SourceOp) and op.identifier.startswith("local://"):
-            named = [used_path(one) for one in patterns(op, "local.followpaths")]
-            self.still &= not named or (used_path(path) in named and not has_wildcard(path))
-        return made
+            named = [used_path(pattern) for pattern in patterns(op, "local.followpaths")]
+            dependencies.replayable &= not named or (used_path(path) in named and not has_wildcard(path))
+        return edge
+
+
+def always_runs(vertex: Vertex) -> bool:
+    """Report whether a step must be looked at although its result is known: the machine's devices decide about it, or
+    it is never taken from the cache."""
+    devices = isinstance(vertex.op, ExecOp) and bool(vertex.op.cdi_devices)
+    return devices or vertex.metadata.ignore_cache

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import os
 
-from pybuild.build.inputs import LANGUAGE_FILE, MODULE_FILE, STDIN, frontend_of
 from pybuild.compiler import platforms
-from pybuild.lang.diagnostics import SourceErrors, UsageError
-from pybuild.lang.frontends import PYTHON
+from pybuild.lang.diagnostics import SourceErrors
 from pybuild.lang.textual.arrange import arranged
 from pybuild.lang.textual.expand.options import DEFAULT, ExpandOptions
 from pybuild.language.library import LocalLibrary
 from pybuild.language.lock import NAME as LOCK
 from pybuild.language.lock import Lock
-from pybuild.language.params import given_params
 from pybuild.language.parsed import parse
-from pybuild.language.place import Seen
-from pybuild.language.remotemodules import NeedsEngine, RemoteModules
+from pybuild.language.remotemodules import RemoteModules
 from pybuild.language.world import LocalWorld, Repository
+from pybuild.replay.dependencies import Dependencies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import TypeVar
+    from collections.abc import Mapping, Sequence
 
-    from pybuild.build.inputs import Inputs
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.recipe import Given, Recipe
     from pybuild.lang.textual.check.check import Checked
     from pybuild.lang.textual.modules import Program
-    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
-
-    T = TypeVar("T")
 
 READ = "read="
 """What an entitlement that lets a build read a directory begins with."""
@@ -40,7 +32,7 @@ READ = "read="
 
 class Compiled:
     """One root file: `name` is its path, `shown` what messages call it, `data` its bytes. `allow` holds granted
-    entitlements."""
+    entitlements; `dependencies` collects what the compile reads."""
 
     caution = ""
     """What nothing can tell of such a file beforehand."""
@@ -50,20 +42,22 @@ class Compiled:
         name: str,
         data: bytes,
         *,
+        shown: str = "",
         allow: Sequence[str] = (),
         params: Mapping[str, Given] | None = None,
+        dependencies: Dependencies | None = None,
     ) -> None:
         self.name = name
-        self.shown = name
+        self.shown = shown or name
         self.data = data
         self.allow = allow
         self.params = params or {}
         self.directory = os.path.dirname(os.path.abspath(name))
-        self.seen = Seen()
-        self.repository = Repository(self.directory, self.seen)
+        self.dependencies = dependencies or Dependencies()
+        self.repository = Repository(self.directory, self.dependencies)
         self.project = self.repository.root or self.directory
-        self.library = LocalLibrary(self.project, self.directory, self.seen)
-        self.seen.note(os.path.join(self.directory, LOCK))
+        self.library = LocalLibrary(self.project, self.directory, self.dependencies)
+        self.dependencies.note(os.path.join(self.directory, LOCK))
         self.lock = Lock.read(self.directory)
         self.warnings: tuple[Diagnostic, ...] = ()
         self._readable = [text.removeprefix(READ) for text in allow if text.startswith(READ)]
@@ -76,23 +70,6 @@ class Compiled:
         """Have modules that lie elsewhere fetched."""
         platform = platforms.format(platforms.default())
         self.library.remote = RemoteModules(engine, self.lock, locked=locked, platform=platform)
-
-    def with_modules(self, request: BuildRequest, work: Callable[[], T]) -> T:
-        """What `work` gives; where a module has to be fetched for it, with an engine that is open meanwhile."""
-        from pybuild.build.execute import open_engine
-        from pybuild.runtime.progress.observer import Observer
-        from pybuild.runtime.solver.types import Cancellation
-
-        try:
-            return work()
-        except NeedsEngine:
-            pass
-        engine = open_engine(request, {}, {}, Observer(), Cancellation())
-        try:
-            self.fetch_with(engine, locked=request.locked)
-            return work()
-        finally:
-            engine.close()
 
     def program(self) -> Program:
         """The checked program; `warnings` is set. Raises SourceErrors, SourceError."""
@@ -150,21 +127,3 @@ class Compiled:
     @property
     def world(self) -> LocalWorld:
         return LocalWorld(self.repository, self._readable)
-
-
-def compiled_of(inputs: Inputs, request: BuildRequest) -> Compiled:
-    """The build file of a request. Raises UsageError if it lies elsewhere, UserError for bad params."""
-    python = frontend_of(inputs, request).kind == PYTHON
-    what = "a Python build module" if python else "a build file of the language"
-    if inputs.dockerfile is None or inputs.directory is None:
-        raise UsageError(
-            f"{what} must lie in a directory of this machine, not in {request.context}",
-            help="fetch it first: git clone, or tar",
-        )
-    default = MODULE_FILE if python else LANGUAGE_FILE
-    name = os.path.normpath(os.path.join(inputs.directory, default) if request.file == STDIN else inputs.name)
-    if python:
-        from pybuild.language.pythonmodule import PythonCompiled
-
-        return PythonCompiled(name, inputs.dockerfile, allow=request.allow, params=given_params(request))
-    return Compiled(name, inputs.dockerfile, allow=request.allow, params=given_params(request))

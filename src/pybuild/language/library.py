@@ -15,8 +15,8 @@ from pybuild.language.remoteplace import RemotePlace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.language.place import Seen
     from pybuild.language.remotemodules import RemoteModules
+    from pybuild.replay.dependencies import Dependencies
 
 EXTENSION = ".pybuild"
 CONTEXT = "context"
@@ -25,13 +25,13 @@ CONTEXT = "context"
 
 class LocalLibrary:
     """See `lang.textual.modules.Library`. `project` is the directory that files of the project lie in, `directory`
-    the root file's; `seen` hears what is read. `find` raises NeedsEngine for a module that lies elsewhere while
+    the root file's; `dependencies` notes what is read. `find` raises NeedsEngine for a module that lies elsewhere while
     `remote`, which fetches it, is None."""
 
-    def __init__(self, project: str, directory: str, seen: Seen) -> None:
+    def __init__(self, project: str, directory: str, dependencies: Dependencies) -> None:
         self.project = project
         self.directory = directory
-        self.seen = seen
+        self.dependencies = dependencies
         self.remote: RemoteModules | None = None
         self._places: dict[str, LocalPlace] = {}
 
@@ -46,7 +46,7 @@ class LocalLibrary:
         if directory not in self._places:
             relative = os.path.relpath(directory, self.directory)
             name = CONTEXT if relative == "." else f"{CONTEXT}:{relative}"
-            self._places[directory] = LocalPlace(directory, name, self.seen)
+            self._places[directory] = LocalPlace(directory, name, self.dependencies)
         return self._places[directory]
 
     def find(self, use: tree.Use, importer: Module) -> Found:
@@ -87,7 +87,7 @@ class LocalLibrary:
                 near=near or "",
                 help="" if near else "its modules are " + ", ".join(standard_modules()),
             ) from None
-        place = LocalPlace(directory, "std", self.seen)
+        place = LocalPlace(directory, "std", self.dependencies)
         return Found(f"std:{name}", STANDARD, decode(f"std/{name}{EXTENSION}", data), place)
 
     def _relative(self, path: str, importer: Module) -> Found:
@@ -102,7 +102,7 @@ class LocalLibrary:
         directory, name = os.path.split(full)
         within = self.place(directory) if importer.origin in (ROOT, PROJECT) else place
         try:
-            data = LocalPlace(directory, "", self.seen).read(name)
+            data = LocalPlace(directory, "", self.dependencies).read(name)
         except OSError:
             names = [one for one in within.names(".") if one.endswith(EXTENSION)]
             near = suggest(name, names)

@@ -10,9 +10,9 @@ import os
 from hashlib import blake2b
 from zlib import crc32
 
-from pybuild import __version__
 from pybuild.lang.textual.plain import from_plain, to_plain
 from pybuild.runtime.content.place import default_root
+from pybuild.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _key(text: str) -> str:
                 for entry in entries
                 if entry.name.endswith((".py", ".lark"))
             )
-    known = "\0".join((__version__, *states, text))
+    known = "\0".join((VERSION, *states, text))
     return blake2b(known.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

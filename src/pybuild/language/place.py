@@ -1,4 +1,4 @@
-"""The directory of a module on this machine, and the record of what a compile saw in it."""
+"""The directory of a module on this machine, as the language sees it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import stat
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile.ignore import read_patterns
-from pybuild.replay import signatures
-from pybuild.runtime.sources.statcache import at_rest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pybuild.replay.signatures import Directory, Part, Signature
+    from pybuild.replay.dependencies import Dependencies
 
 LARGEST_FILE = 16 << 20
 """Bytes of a file that a build file may read."""
@@ -23,66 +21,6 @@ LARGEST_FILE = 16 << 20
 IGNORE = ".dockerignore"
 _MOST_STEPS = 1000
 """Components of a path, with those of links in it, that are looked at."""
-
-
-class Seen:
-    """What a compile read or looked for: `consulted` has files with their state before that, `parts` the state of
-    directories that were listed. `still` is False once the compile depends on something that has no such state."""
-
-    __slots__ = ("consulted", "parts", "still")
-
-    def __init__(self) -> None:
-        self.consulted: dict[str, Signature | None] = {}
-        self.parts: dict[str, Part] = {}
-        self.still = True
-
-    def note(self, path: str) -> None:
-        signatures.note(path, self.consulted)
-
-    def renew(self, path: str) -> None:
-        """Note the state of a file that this compile has written."""
-        self.consulted.pop(path, None)
-        self.note(path)
-
-    def link(self, path: str) -> None:
-        """Note where a symlink leads: what stands at the other end may stay as it is."""
-        if path in self.parts:
-            return
-        files = (os.fsencode(path),)
-        try:
-            self.parts[path] = ((), files, signatures.part_digest((), files))
-            self.still &= at_rest(os.lstat(path).st_ctime_ns, signatures.BEGUN)
-        except OSError:
-            self.note(path)
-
-    def listing(self, path: str) -> None:
-        """Note the names in a directory that is about to be listed."""
-        if path in self.parts:
-            return
-        directory: tuple[Directory, ...] = ((os.fsencode(path), None),)
-        try:
-            self.parts[path] = (directory, (), signatures.part_digest(directory, ()))
-        except OSError:
-            self.note(path)
-
-    def entries(self, path: str) -> None:
-        """Note the state of all files in a directory that are about to be read."""
-        if path in self.parts:
-            return
-        directory: tuple[Directory, ...] = ((os.fsencode(path), {}),)
-        try:
-            self.parts[path] = (directory, (), signatures.part_digest(directory, ()))
-            with os.scandir(path) as entries:
-                young = [
-                    one
-                    for one in entries
-                    if not at_rest(one.stat(follow_symlinks=False).st_ctime_ns, signatures.BEGUN)
-                ]
-        except OSError:
-            self.note(path)
-            return
-        if young:
-            self.still = False
 
 
 def kind_of(mode: int) -> str:
@@ -107,14 +45,14 @@ class LocalPlace:
     """A directory as a module sees it (`lang.textual.modules.Place`). `name` is that of its context in the graph.
     Links may lead anywhere inside of it; what leads out of it isn't there."""
 
-    __slots__ = ("_ignores", "_real", "_seen", "directory", "name")
+    __slots__ = ("_dependencies", "_ignores", "_real", "directory", "name")
 
-    def __init__(self, directory: str, name: str, seen: Seen) -> None:
+    def __init__(self, directory: str, name: str, dependencies: Dependencies) -> None:
         """`directory` is absolute."""
         self.directory = directory
         self.name = name
         self._real = os.path.realpath(directory)
-        self._seen = seen
+        self._dependencies = dependencies
         self._ignores: tuple[str, ...] | None = None
 
     def state(self, ignore: tuple[str, ...]) -> recipe.State:
@@ -129,8 +67,8 @@ class LocalPlace:
         full = self._inside(path)
         if full is None:
             return None
-        if os.path.dirname(full) not in self._seen.parts:  # whose entries' kinds are noted
-            self._seen.note(full)
+        if os.path.dirname(full) not in self._dependencies.parts:  # whose entries' kinds are noted
+            self._dependencies.note(full)
         try:
             mode = os.lstat(full).st_mode
         except (OSError, ValueError):
@@ -141,7 +79,7 @@ class LocalPlace:
         full = self._inside(path)
         if full is None:
             return []
-        self._seen.listing(full)
+        self._dependencies.note_names(full)
         try:
             return sorted(os.listdir(full), key=os.fsencode)
         except OSError:
@@ -151,11 +89,11 @@ class LocalPlace:
         full = self._inside(path)
         if full is None:
             raise FileNotFoundError(path)
-        self._seen.note(full)
+        self._dependencies.note(full)
         real = os.path.realpath(full)
         if not self._holds(real):
             raise FileNotFoundError(path)
-        self._seen.note(real)
+        self._dependencies.note(real)
         try:
             with open(real, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -195,11 +133,11 @@ class LocalPlace:
                 return
             here = os.path.normpath(os.path.join(here, pending.pop()))
             if os.path.islink(here):
-                self._seen.link(here)
+                self._dependencies.note_link(here)
                 target = os.readlink(here)
                 pending += reversed(target.split("/"))
                 here = "/" if target.startswith("/") else os.path.dirname(here)
-        self._seen.still = False
+        self._dependencies.replayable = False
 
     def _holds(self, path: str) -> bool:
         return path == self._real or path.startswith(os.path.join(self._real, ""))

@@ -71,7 +71,7 @@ class PythonCompiled(Compiled):
     def _findings(self) -> tuple[Program | None, list[Diagnostic]]:
         from pybuild.lang.python.module import run
 
-        self.seen.still = False
+        self.dependencies.replayable = False
         root = self.library.root(self.shown, self.data)
         filename = os.path.abspath(self.name)
         return Expansion(run(root, filename, self.library, self.options(), self.world, parse)).findings()
@@ -87,6 +87,6 @@ class ReplayedCompiled(Compiled):
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
         """They have been looked at where it was recorded."""
-        self.seen.still = False
+        self.dependencies.replayable = False
         root = self.library.root(self.name, self.data)
         return self.replay.program(root, self.library, parse), []

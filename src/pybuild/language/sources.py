@@ -10,7 +10,7 @@ from pybuild.runtime.content.place import default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.language.place import Seen
+    from pybuild.replay.dependencies import Dependencies
 
 
 class Names:
@@ -34,24 +34,24 @@ class Sources:
     """`directories` are by local source name, `images` by OCI layout name. Making it copies the commands of
     `host(…)`. Raises UserError."""
 
-    def __init__(self, of: recipe.Recipe, seen: Seen) -> None:
+    def __init__(self, of: recipe.Recipe, dependencies: Dependencies) -> None:
         names = Names(of)
         self.directories = names.directories
         self.images: dict[str, str] = {}
         for path, name in names.layouts.items():
-            self._layout(path, name, seen)
+            self._layout(path, name, dependencies)
         for commands, name in names.hosts.items():
-            self._host(commands, name, seen)
+            self._host(commands, name, dependencies)
 
-    def _layout(self, path: str, name: str, seen: Seen) -> None:
+    def _layout(self, path: str, name: str, dependencies: Dependencies) -> None:
         from pybuild.runtime.sources.layout import parse_layout_name
 
         self.images[name] = f"oci-layout://{path}"
         directory = parse_layout_name(path).path
-        seen.note(directory)
-        seen.note(os.path.join(directory, "index.json"))
+        dependencies.note(directory)
+        dependencies.note(os.path.join(directory, "index.json"))
 
-    def _host(self, commands: tuple[str, ...], name: str, seen: Seen) -> None:
+    def _host(self, commands: tuple[str, ...], name: str, dependencies: Dependencies) -> None:
         from pybuild.runtime.content.root import make_root
         from pybuild.runtime.sources.host import materialize
 
@@ -60,4 +60,4 @@ class Sources:
         found = materialize(commands, os.path.join(root, "host"))
         self.images[name] = "oci-layout://" + found.path
         for path in found.files:
-            seen.note(path)
+            dependencies.note(path)

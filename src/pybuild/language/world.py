@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pybuild.language.place import Seen
+    from pybuild.replay.dependencies import Dependencies
 
 UNKNOWN = "unknown"
 _TIMEOUT = 60
@@ -21,9 +21,9 @@ class Repository:
     """The repository that `directory` is in, asked with the command line git. Without git, or outside of a
     repository, every answer is the one for that (language spec, section 10)."""
 
-    def __init__(self, directory: str, seen: Seen) -> None:
+    def __init__(self, directory: str, dependencies: Dependencies) -> None:
         self._directory = directory
-        self._seen = seen
+        self._dependencies = dependencies
         self._known: dict[str, str | bool | int] = {}
         self._placed = False
 
@@ -90,8 +90,8 @@ class Repository:
         found = self._git("rev-parse", "--path-format=absolute", "--git-common-dir")
         own = self._git("rev-parse", "--path-format=absolute", "--git-dir")
         if not found or not own or os.path.isdir(os.path.join(found, "reftable")):
-            self._seen.note(os.path.join(self._directory, ".git"))
-            self._seen.still = False
+            self._dependencies.note(os.path.join(self._directory, ".git"))
+            self._dependencies.replayable = False
             return
         head = self._git("symbolic-ref", "HEAD")
         for path in (
@@ -99,9 +99,9 @@ class Repository:
             os.path.join(found, head),
             os.path.join(found, "packed-refs"),
         ):
-            self._seen.note(path)
+            self._dependencies.note(path)
         for path, _, _ in os.walk(os.path.join(found, "refs", "tags")):
-            self._seen.entries(path)
+            self._dependencies.note_entries(path)
 
     def _commit(self) -> str:
         return self._git("rev-parse", "--verify", "HEAD") or UNKNOWN
@@ -119,7 +119,7 @@ class Repository:
         return self._git("describe", "--tags", "--always") or UNKNOWN
 
     def _dirty(self) -> bool:
-        self._seen.still = False  # any file of the work tree decides
+        self._dependencies.replayable = False  # any file of the work tree decides
         return bool(self._git("status", "--porcelain", "--untracked-files=no"))
 
     def _epoch(self) -> int:

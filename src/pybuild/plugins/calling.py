@@ -6,8 +6,7 @@ as its modules may start threads.
 
 from __future__ import annotations
 
-from pybuild.build.errors import DEBUG
-from pybuild.lang.diagnostics import UserError
+from pybuild.lang.diagnostics import DEBUG, UserError
 from pybuild.plugins import problems
 from pybuild.plugins.tracing import is_of_machine, place_of
 

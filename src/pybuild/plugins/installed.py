@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pybuild.lang.diagnostics import UserError
     from pybuild.lang.source import Source
-    from pybuild.language.place import Seen
+    from pybuild.replay.dependencies import Dependencies
 
 GROUP = "pybuild.frontends"
 
@@ -69,7 +69,7 @@ def find(reference: str) -> Registered | None:
 
 def refused(frontend: frontends.Frontend, syntax: frontends.Syntax | None, source: Source) -> UserError:
     """The error for a file that asks for `frontend`, in a command that is for built-in ones."""
-    if frontend.kind != frontends.IMAGE or frontend.reference is None:
+    if frontend.kind not in (frontends.IMAGE, frontends.PLUGIN) or frontend.reference is None:
         return frontends.refused(frontend, syntax, source)
     found = find(frontend.reference)
     if found is not None:
@@ -84,15 +84,15 @@ def unlisted(frontend: frontends.Frontend, file: str) -> UserError:
     return problems.not_for_plugins(file, found)
 
 
-def note_installed(seen: Seen) -> None:
+def note_installed(dependencies: Dependencies) -> None:
     """Note all that decides which packages are installed and what they register: where packages lie, their names with
     their versions, their entry points."""
     for place in dict.fromkeys(os.path.abspath(path) for path in sys.path):
-        seen.listing(place)
+        dependencies.note_names(place)
         try:
             found = sorted(os.listdir(place))
         except OSError:
             continue
         for name in found:
             if name.endswith((".dist-info", ".egg-info")):
-                seen.note(os.path.join(place, name, "entry_points.txt"))
+                dependencies.note(os.path.join(place, name, "entry_points.txt"))

@@ -21,11 +21,8 @@ from pybuild.runtime.sources.statcache import FINE_GRAIN, at_rest, grain, settle
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
-    from pybuild.build.plan import Plan
-    from pybuild.compiler.ops import SourceOp
-    from pybuild.request.request import BuildRequest
-    from pybuild.runtime.export.output import Output
     from pybuild.runtime.snapshots.types import Node, Resolution
     from pybuild.runtime.sources.local import LocalTree
 
@@ -34,129 +31,78 @@ if TYPE_CHECKING:
 KEPT = 200
 """Records of one store; the oldest go."""
 
-STILL = ("local", "docker-image", "oci-layout")
-"""Sources that are what they were while files and the store's generation say so."""
-
 
 class Unrecordable(Exception):
     """The build depends on something that a record can't hold."""
 
 
-class Evidence:
-    """What a finished build depended on and left: its `plan`, the local directories it read, the files of the
-    store that its outputs need. `generation` is that of the store while names were looked up; `steps` are the
-    names of its vertices."""
+class Finished:
+    """A finished build, as its record holds it.
 
-    __slots__ = ("blobs", "generation", "plan", "steps", "trees")
+    `request` and `plan` are values of built-in types; the plan depends on the files that it names as consulted and on
+    what was read of `plan_trees`. `trees` are the local directories that the build read, `blobs` the files of the
+    store that its outputs need, `outputs` the files that it left. `generation` is that of the store while names were
+    looked up. `stdout` and `stderr` are what a replay prints, `warnings` those of the frontend, which a rebuild
+    repeats.
+    """
+
+    __slots__ = (
+        "blobs",
+        "generation",
+        "outputs",
+        "plan",
+        "plan_trees",
+        "request",
+        "stderr",
+        "stdout",
+        "trees",
+        "warnings",
+    )
 
     def __init__(
         self,
-        plan: Plan,
-        generation: str,
+        request: Mapping[str, Any],
+        plan: Mapping[str, Any],
         *,
-        trees: Sequence[LocalTree] = (),
-        blobs: Sequence[str] = (),
-        steps: Sequence[str] = (),
+        plan_trees: Sequence[LocalTree],
+        trees: Sequence[LocalTree],
+        blobs: Sequence[str],
+        outputs: Iterable[str],
+        generation: str,
+        stdout: str,
+        stderr: str,
+        warnings: str,
     ) -> None:
+        self.request = request
         self.plan = plan
-        self.generation = generation
+        self.plan_trees = plan_trees
         self.trees = trees
-        self.blobs = list(blobs)
-        self.steps = steps
+        self.blobs = blobs
+        self.outputs = outputs
+        self.generation = generation
+        self.stdout = stdout
+        self.stderr = stderr
+        self.warnings = warnings
 
 
-def recordable(request: BuildRequest, outputs: Sequence[Output], sources: Iterable[SourceOp]) -> bool:
-    """Whether a build like this can be replayed at all."""
-    return not (
-        request.context == "-"
-        or request.file == "-"
-        or _is_elsewhere(request)
-        or request.pull
-        or request.no_cache
-        or request.no_cache_filter
-        or request.push
-        or request.load
-        or request.progress == "rawjson"
-        or given(request) is None
-        or any(not _replayable(output) for output in outputs)
-        or any(not _holds_still(op) for op in sources)
-    )
-
-
-def _holds_still(op: SourceOp) -> bool:
-    """Whether a source is what it was while files and the store's generation say so: a download by its checksum, a
-    repository by its commit."""
-    scheme = op.identifier.partition("://")[0]
-    if scheme in ("http", "https"):
-        return bool(op.attrs.get("http.checksum"))
-    if scheme != "git":
-        return scheme in STILL
-    from pybuild.runtime.sources.gitresolve import pinned
-
-    return pinned(op.identifier)
-
-
-def _is_elsewhere(request: BuildRequest) -> bool:
-    """Whether the build file may have come from an address, which the graph need not name."""
-    fetched = request.file is not None and request.file.startswith(("http://", "https://"))
-    return fetched or not os.path.isdir(request.context)
-
-
-def given(request: BuildRequest) -> tuple[str, ...] | None:
-    """The files that `--secret` and `--ssh` name, which must be there as they were; None where what the flags mean
-    depends on more. A build that runs no step reads none of them."""
-    if not request.secrets and not request.ssh:
-        return ()
-    from pybuild.runtime.session import agents, secrets
-
-    found: list[str] = []
-    for files in (*map(secrets.named, request.secrets), *map(agents.named, request.ssh)):
-        if files is None:
-            return None
-        found += files
-    return tuple(found)
-
-
-def _replayable(output: Output) -> bool:
-    """Whether an output that is there need not be made again: archives in files, names in the local store."""
-    if output.type == "image":
-        return not output.flag("push")
-    if output.type in ("oci", "docker"):
-        return output.flag("tar", True) and output.dest not in ("", "-")
-    return output.type == "none" or (output.type == "tar" and output.dest not in ("", "-"))
-
-
-def write(
-    argv: Sequence[str],
-    request: BuildRequest,
-    evidence: Evidence,
-    outputs: Iterable[str],
-    *,
-    stdout: str,
-    stderr: str,
-    warnings: str,
-) -> None:
-    """Write the record of a finished build; nothing if it depends on what can't be recorded.
-
-    `outputs` are the files it left, `stdout` and `stderr` what a replay prints.
-    """
-    plan, begun = evidence.plan, signatures.BEGUN
+def write(argv: Sequence[str], build: Finished) -> None:
+    """Write the record of a finished build; nothing if it depends on what can't be recorded."""
+    begun = signatures.BEGUN
     try:
-        for found in plan.consulted.values():
-            _check(found, begun)
-        plain = plan.to_plain()
-        plain["parts"] = (*plan.parts, *(part for tree in plan.trees for part in _parts(tree, begun)))
+        for state in build.plan["consulted"].values():
+            _check(state, begun)
+        parts = [part for tree in build.plan_trees for part in _parts(tree, begun)]
         record = {
-            "variables": replay.variables(plan.names),
-            "outputs": [(path, _left(path)) for path in sorted(outputs)],
-            "generation": evidence.generation,
-            "blobs": evidence.blobs,
-            "parts": [part for tree in evidence.trees for part in _parts(tree, begun)],
-            "stdout": stdout,
-            "stderr": stderr,
-            "warnings": warnings,
-            "plan": plain,
-            "request": request.to_plain(),
+            "variables": replay.variables(build.plan["names"]),
+            "outputs": [(path, _left(path)) for path in sorted(build.outputs)],
+            "generation": build.generation,
+            "blobs": list(build.blobs),
+            "parts": [part for tree in build.trees for part in _parts(tree, begun)],
+            "stdout": build.stdout,
+            "stderr": build.stderr,
+            "warnings": build.warnings,
+            "plan": {**build.plan, "parts": (*build.plan["parts"], *parts)},
+            "request": build.request,
         }
         _put(replay.record_path(argv), marshal.dumps(record))
     except (Unrecordable, UserError, OSError, ValueError):

@@ -31,11 +31,11 @@ PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 """Variables that a build may look at, besides those that `--build-arg NAME` names."""
 
 
-def replay(argv: Sequence[str]) -> int | None:
-    """The exit code of a replayed build; None when the ordinary path must run.
+def replay(argv: Sequence[str]) -> int | Mapping[str, Any] | None:
+    """Return the exit code of a replayed build; None when the ordinary path must run.
 
-    Where the command means the same, but files of the context or outputs changed, the build starts from the
-    record's plan, without a frontend.
+    Where the command means the same, but files of the context or outputs changed, the record is returned: the build
+    can start from its plan, without a frontend.
     """
     if not argv or argv[0] != "build":
         return None
@@ -48,9 +48,7 @@ def replay(argv: Sequence[str]) -> int | None:
     except Exception:
         return None  # whatever is wrong with a record or the files it names, the ordinary path says it better
     if not same:
-        from pybuild.cli.rebuild import rebuild
-
-        return rebuild(record)
+        return record
     return _say(said, printed)
 
 

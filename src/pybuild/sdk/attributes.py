@@ -8,7 +8,7 @@ from pybuild.compiler import platforms
 from pybuild.compiler.frontend import Context, FrontendInputs, plain_args
 from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.frontends.attributes import Attributes
-from pybuild.frontends.inputs import read_inputs
+from pybuild.frontends.client_inputs import read_inputs
 from pybuild.frontends.named_contexts import named_states
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.frontends import split

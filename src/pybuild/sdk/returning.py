@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from pybuild.compiler import platforms
 from pybuild.compiler.frontend import Built, BuiltImage
-from pybuild.compiler.gateway import BASE_CONFIG, CONFIG, PLATFORMS, Result
+from pybuild.compiler.gateway import Result
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.protos import gateway_pb2
 from pybuild.frontends.attributes import Attributes
-from pybuild.frontends.results import platform_object
+from pybuild.frontends.results import images_of, result_of
 from pybuild.lang.diagnostics import UserError
 from pybuild.sdk.attributes import step_defaults
 from pybuild.sdk.client import Client
 
 
-def result_of(built: Built, attributes: Attributes) -> Result:
-    """The images with the labels and the settings of steps that the build's attributes say. Raises UserError."""
-    edges = step_defaults(attributes).applied([one.state.edge for one in built.images])
+def built_result(built: Built, attributes: Attributes) -> Result:
+    """Return the images as a result, with the labels and the settings of steps that the build's attributes say. Raises
+    UserError."""
     names = [_key(one) for one in built.images]
-    index = attributes.multi_platform or len(names) > 1
     if not names or len(set(names)) < len(names):
         raise UserError("the frontend made " + ("two images for one platform" if names else "no image"))
-    metadata: Any = {}
-    for name, one in zip(names, built.images, strict=True):
-        place = f"/{name}" if index else ""
-        all_labels = {**one.image.config.labels, **attributes.labels}
-        metadata[CONFIG + place] = one.image.with_config(labels=all_labels).to_json()
-        if one.base_config is not None:
-            metadata[BASE_CONFIG + place] = one.base_config
-    found = {
-        name: platform_object(platforms.normalize(one.image.platform))
-        for name, one in zip(names, built.images, strict=True)
-    }
-    metadata[PLATFORMS] = json.dumps(
-        {"Platforms": [{"ID": name, "Platform": one} for name, one in found.items()]}
-    ).encode()
-    if index:
-        return Result(edges=dict(zip(names, edges, strict=True)), metadata=metadata)
-    return Result(edge=edges[0], metadata=metadata)
+    images = images_of(built, step_defaults(attributes), attributes.labels)
+    return result_of(images, index=attributes.multi_platform or len(images) > 1)
 
 
 def result_message(result: Result, client: Client) -> gateway_pb2.Result:

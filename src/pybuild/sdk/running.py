@@ -16,7 +16,7 @@ from pybuild.lang.diagnostics import UserError
 from pybuild.sdk.attributes import told
 from pybuild.sdk.client import Client
 from pybuild.sdk.failures import BuilderLost
-from pybuild.sdk.returning import result_message, result_of
+from pybuild.sdk.returning import built_result, result_message
 
 Build = Callable[[Client, FrontendInputs], "Built | Result | gateway_pb2.Result"]
 """A frontend, as that of an installed package is (`compiler.frontend.Frontend.build`). It may also return states with
@@ -83,7 +83,7 @@ def _refusal(error: UserError) -> gateway_pb2.ReturnRequest:
 
 def _result(made: object, attributes: Attributes, client: Client) -> gateway_pb2.Result:
     if isinstance(made, Built):
-        made = result_of(made, attributes)
+        made = built_result(made, attributes)
     if isinstance(made, Result):
         return result_message(made, client)
     if isinstance(made, Message) and isinstance(made, gateway_pb2.Result):

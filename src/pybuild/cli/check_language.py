@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from pybuild.build.engine import with_modules
 from pybuild.lang.diagnostics import SourceErrors, UserError
 from pybuild.lang.textual.arrange import arranged
 from pybuild.lang.textual.expand.options import EVERYTHING
@@ -34,7 +37,7 @@ def check_file(compiled: Compiled, request: BuildRequest, *, fix: bool = False) 
     """Check a build file. With `fix`, edits of messages about this file are applied to its bytes until none is left;
     nothing is written. Raises UserError for what is no text."""
     checked = CheckedFile(compiled.name, compiled.data, compiled.caution)
-    checked.found = compiled.with_modules(request, lambda: _checked(compiled, request))
+    checked.found = with_modules(compiled, request, lambda: _checked(compiled, request))
     for _ in range(_MOST_ROUNDS if fix else 0):
         text, applied = _fixed(checked.data.decode("utf-8"), checked.name, checked.found)
         if not applied:
@@ -42,7 +45,7 @@ def check_file(compiled: Compiled, request: BuildRequest, *, fix: bool = False) 
         checked.data = text.encode("utf-8")
         checked.fixed += applied
         again = compiled.of_text(checked.data)
-        checked.found = again.with_modules(request, lambda again=again: _checked(again, request))  # type: ignore[misc]
+        checked.found = with_modules(again, request, partial(_checked, again, request))
     return checked
 
 

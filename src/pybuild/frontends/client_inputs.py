@@ -14,7 +14,6 @@ from typing import overload
 
 from attrs import frozen
 
-from pybuild.build.inputs import DOCKERFILES, LARGEST_FILE
 from pybuild.compiler.bridge import Bridge
 from pybuild.compiler.contextfile import read_context_file
 from pybuild.compiler.giturl import parse_git_ref
@@ -26,20 +25,20 @@ from pybuild.compiler.remote import FILE, git_state, http_context
 from pybuild.compiler.state import State, copy
 from pybuild.compiler.urls import is_http
 from pybuild.frontends.attributes import Attributes
+from pybuild.frontends.build_context import CONTEXT
+from pybuild.frontends.found_inputs import DOCKERFILES, LARGEST_FILE
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
 from pybuild.lang.dockerfile.ignore import read_patterns
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.source import Source
 
-CONTEXT = "context"
-"""The local directory, and the input, that the main context is."""
 _DOCKERFILE = "dockerfile"
 _IGNORE = ".dockerignore"
 
 
 @frozen
-class Inputs:
+class ClientInputs:
     """`data` is the Dockerfile as it was read, `source` its text, `vertex` the digest of what it was read from.
     `context` is the main context where that is no directory of the session, else `excludes` are what is left out of
     it; they are read when they are first looked at."""
@@ -85,7 +84,7 @@ class _Place:
     filename: str
 
 
-def read_inputs(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bridge) -> Inputs:
+def read_inputs(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bridge) -> ClientInputs:
     """Find and read what the build needs; `given` are the states that came with the request. Raises UserError."""
     place = _place(attributes, given, bridge)
     edge = place.dockerfile or _dockerfile_directory(attributes, place.filename)
@@ -96,7 +95,7 @@ def read_inputs(attributes: Attributes, given: Mapping[str, Edge | None], bridge
     excludes: Sequence[str] = ()
     if place.context is None:
         excludes = Patterns(partial(_excludes, attributes, edge, place.filename + _IGNORE, bridge))
-    return Inputs(data, source, edge.vertex.digest, place.context, excludes)
+    return ClientInputs(data, source, edge.vertex.digest, place.context, excludes)
 
 
 @contextmanager

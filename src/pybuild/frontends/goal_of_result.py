@@ -1,4 +1,4 @@
-"""From what a frontend made to what is built and exported: states, configs and platforms as a goal of a plan."""
+"""Turns a frontend's result into a goal: its states, configs and platforms as targets that are solved and exported."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from pybuild.build.plan import Goal, Target
 from pybuild.compiler import image, platforms
 from pybuild.compiler.gateway import BASE_CONFIG, CONFIG, PLATFORMS
 from pybuild.compiler.ops import Platform
+from pybuild.frontends.goal import Goal, Target
+from pybuild.frontends.results import EPOCH
 from pybuild.lang.diagnostics import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pybuild.compiler.gateway import Result
     from pybuild.compiler.graph import Edge
-
-EPOCH = "source.date.epoch"
-"""Metadata: SOURCE_DATE_EPOCH as the frontend knows it, in seconds; with `/KEY` behind it that of one platform."""
+    from pybuild.frontends.types import FrontendResult
 
 _ANNOTATION = re.compile(r"annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/-]+)\])?\.(\S+)")
 _PLACES = ("manifest", "manifest-descriptor", "index", "index-descriptor")
@@ -36,27 +35,31 @@ class Listed:
     platform: Platform
 
 
-def goal_of(
-    result: Result, *, epoch: int | None = None, tags: Sequence[str] = (), index: bool = False
-) -> Goal:
-    """What is to be made of `result`. `epoch` counts more than what its metadata say. Raises UserError for states and
-    platforms that don't go together, BadPlatform."""
-    listed = platforms_of(result)
-    targets = [
-        Target(
-            state_of(result, one.key),
-            value_of(result.metadata, CONFIG, one.key) or image.empty(one.platform).to_json(),
-            value_of(result.metadata, BASE_CONFIG, one.key),
-            epoch_of(result.metadata, one.key) if epoch is None else epoch,
-        )
-        for one in listed
-    ]
+def goal_of(made: FrontendResult) -> Goal:
+    """Return the goal of one image that a frontend made. Raises UserError for states and platforms that don't go
+    together, BadPlatform."""
+    result = made.result
     return Goal(
-        targets,
-        index=index or result.edges is not None,
-        tags=tags,
-        annotations=annotations_of(result.metadata),
+        targets_of(result),
+        index=made.index or result.edges is not None,
+        tags=made.tags,
+        name=made.name,
+        files=made.files,
+        annotations={**annotations_of(result.metadata), **made.annotations},
     )
+
+
+def targets_of(result: Result) -> list[Target]:
+    """Return the target of each platform of a result, in its order. Raises as `goal_of`."""
+    return [
+        Target(
+            state_of(result, listed.key),
+            value_of(result.metadata, CONFIG, listed.key) or image.empty(listed.platform).to_json(),
+            value_of(result.metadata, BASE_CONFIG, listed.key),
+            epoch_of(result.metadata, listed.key),
+        )
+        for listed in platforms_of(result)
+    ]
 
 
 def platforms_of(result: Result) -> list[Listed]:

@@ -1,0 +1,127 @@
+"""`dockerfile.v0`: the Dockerfile frontend as BuildKit's clients call it, through a gateway.
+
+attributes = parse_attributes(request.options)       the options of the client, as values
+inputs     = read_inputs(attributes, …, bridge)      the Dockerfile, ignore patterns, the main context
+result     = lower_all(parsed, options, …)           a graph and an image config for each platform
+
+A file whose syntax line names another frontend goes to that one. Behaviour and names are those of BuildKit's
+`frontend/dockerfile/builder` and `frontend/dockerui`.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from pybuild.compiler.gateway import Request, Result, UnsupportedCapability
+from pybuild.frontends import subrequests
+from pybuild.frontends.attributes import ARG, SYNTAX, parse_attributes
+from pybuild.frontends.bridge import GatewayBridge, layouts
+from pybuild.frontends.build_context import CONTEXT
+from pybuild.frontends.client_errors import for_clients, with_places
+from pybuild.frontends.client_inputs import read_inputs
+from pybuild.frontends.dockerfile_text import Text, context_reader, for_platforms, lower_all, lower_options
+from pybuild.frontends.error_places import place_error
+from pybuild.frontends.named_contexts import named_states
+from pybuild.lang import frontends
+from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.lang.dockerfile.lint.linter import Linter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pybuild.compiler.lower.dockerfile import LowerOptions
+    from pybuild.frontends.attributes import Attributes, Capability
+    from pybuild.frontends.client_inputs import ClientInputs
+    from pybuild.runtime.bridge.gateway import Gateway
+
+_CAPABILITIES = frozenset(
+    f"moby.buildkit.frontend.{name}" for name in ("contexts", "gitquerystring", "inputs", "subrequests")
+)
+
+
+def solve(request: Request, gateway: Gateway) -> Result:
+    """What the Dockerfile comes to, or the answer to a question about it. Nothing of it is solved yet. Raises
+    UserError, Cancelled."""
+    attributes = parse_attributes(request.options)
+    missing = _missing(attributes.capabilities)
+    if missing is not None and not missing.forward:
+        raise UnsupportedCapability(missing.name)
+    stored = layouts(attributes.contexts)
+    bridge = GatewayBridge(gateway, stored, pull=attributes.pull)
+    inputs = read_inputs(attributes, request.inputs, bridge)
+    bridge.about = inputs.vertex
+    chosen = _chosen(attributes, inputs)
+    if not chosen.builtin:
+        return _forwarded(request, attributes, inputs, gateway)
+    if missing is not None:
+        raise UnsupportedCapability(missing.name)
+    options = lower_options(
+        attributes,
+        contexts={**attributes.contexts, **{name: f"oci-layout://{one.ref}" for name, one in stored.items()}},
+        states=named_states(attributes, request.inputs),
+        context=inputs.context,
+        excludes=inputs.excludes,
+    )
+    text = Text(inputs.source, chosen.extended)
+    try:
+        return _solve(attributes, inputs, text, options, bridge, gateway)
+    except Cancelled:
+        raise
+    except UserError as error:
+        raise for_clients(error) from None
+
+
+def _solve(
+    attributes: Attributes,
+    inputs: ClientInputs,
+    text: Text,
+    options: LowerOptions,
+    bridge: GatewayBridge,
+    gateway: Gateway,
+) -> Result:
+    read = context_reader(bridge, inputs.context, attributes.sessions.get(CONTEXT, ""))
+    if attributes.request is not None:
+        each = for_platforms(options, attributes, Linter.off())
+        return subrequests.answer(attributes.request, text, each, bridge, read)
+    parsed = text.parse_linted(attributes.build_args, read, bridge.warn)
+    return lower_all(parsed, options, attributes, bridge, gateway.judged)
+
+
+def _missing(wanted: Iterable[Capability]) -> Capability | None:
+    """The first capability that can't be had here or elsewhere, else one that another frontend may have."""
+    missing = [one for one in wanted if one.name not in _CAPABILITIES]
+    return min(missing, key=lambda one: one.forward, default=None)
+
+
+def _chosen(attributes: Attributes, inputs: ClientInputs) -> frontends.Frontend:
+    """The frontend that the client or the file asks for. Raises UserError for one that has no place here."""
+    if attributes.forwarded:
+        return frontends.choose(None)
+    asked = attributes.build_args.get(SYNTAX, "").strip().partition(" ")[0]
+    syntax = None if asked else frontends.detect_syntax(inputs.data)
+    chosen = frontends.choose(asked or (syntax.reference if syntax is not None else None))
+    if chosen.records:
+        raise frontends.refused(chosen, syntax, inputs.source)
+    return chosen
+
+
+def _forwarded(request: Request, attributes: Attributes, inputs: ClientInputs, gateway: Gateway) -> Result:
+    """What the frontend's image makes of the same request. Its errors say where it is asked for."""
+    command_line = attributes.build_args.get(SYNTAX, "").strip()
+    syntax = None if command_line else frontends.detect_syntax(inputs.data)
+    command_line = syntax.command_line if syntax is not None else command_line
+    more = {"cmdline": command_line, "source": command_line.partition(" ")[0]}
+    wanted = evolve(request, frontend="gateway.v0", options={**request.options, **more})
+    try:
+        return gateway.solve(wanted)
+    except Cancelled:
+        raise
+    except UserError as error:
+        place_error(error, syntax, inputs.source, command_line)
+        if syntax is None:
+            from pybuild.runtime.bridge.statuses import SourceFailed
+
+            raise SourceFailed(error, "", f"failed with {ARG}{SYNTAX} = {command_line}: ") from None
+        with_places(error)
+        raise

@@ -1,0 +1,75 @@
+"""The contract of a frontend: from a build file to results, which name graphs that nobody has solved yet."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from pybuild.compiler.frozenmap import FrozenMap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    from pybuild.compiler.gateway import Result
+    from pybuild.compiler.graph import Edge
+    from pybuild.frontends.goal import Files
+    from pybuild.runtime.bridge.gateway import Gateway
+    from pybuild.runtime.engine import Engine
+
+    class Frontend(Protocol):
+        """The frontend of one build file. Making one reads and checks the file where it lies on this machine, so that
+        its mistakes are reported before a process enters namespaces. Every method may raise UserError."""
+
+        @property
+        def owner(self) -> str:
+            """The key of the project that caches of its steps belong to; "" for none."""
+
+        @property
+        def fetches(self) -> bool:
+            """Whether something may be fetched or run before there is a graph."""
+
+        def begin(self, *, enter: bool) -> GraphNames:
+            """Return the names that the engine is opened with. Called while the process has no thread of ours, before
+            it enters namespaces; without `enter` it will not."""
+
+        def provide(self, engine: Engine) -> None:
+            """Give the engine's client what can only be placed once the store is open."""
+
+        def solve(self, gateway: Gateway) -> Solution:
+            """Make the results of the file."""
+
+
+@frozen
+class GraphNames:
+    """What names in a graph stand for on this machine: `directories` by the names of local sources, `images`
+    (`oci-layout://PATH`, `docker-archive:PATH`) by the names of OCI layouts."""
+
+    directories: Mapping[str, bytes] = field(factory=FrozenMap)
+    images: Mapping[str, str] = field(factory=FrozenMap)
+
+
+@frozen
+class FrontendResult:
+    """One image that a frontend made: its states and configs, and what the build file itself says of its export.
+
+    `name` is what the file calls it, "" for the only one. `index` asks for an index even of one platform. `files` are
+    taken out of its states; `annotations` map (place, platform or "", key) to values.
+    """
+
+    result: Result
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    index: bool = False
+    files: tuple[Files, ...] = ()
+    annotations: Mapping[tuple[str, str, str], str] = field(factory=dict)
+
+
+@frozen
+class Solution:
+    """All results of a build file. `gates` are edges that must be solved before anything is exported; outputs of the
+    file itself stay in the directory `project`."""
+
+    results: Sequence[FrontendResult]
+    gates: Sequence[Edge] = ()
+    project: str = ""
