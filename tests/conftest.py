@@ -24,6 +24,8 @@ settings.register_profile("suite", max_examples=40)
 settings.register_profile("thorough", max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
+pytest_plugins = ["tests.support.daemons"]
+
 USER = "pybuild-test"
 CI = os.environ.get("PYBUILD_CI", "") not in ("", "0")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from attrs import frozen
-from docs.programs import pages
+from tests.docs.programs import pages
 
 from pybuild.lang.textual import builtins
 from pybuild.lang.textual.builtins import Parameter, Signature
