@@ -20,9 +20,12 @@ from hypothesis import settings
 # Tests fork, and what they fork enters namespaces: gRPC must not start its threads anew there.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
-settings.register_profile("suite", max_examples=40)
-settings.register_profile("thorough", max_examples=1000)
+# Without deadlines: they are of wall time, which other work on the machine decides about. `processor_time` has bounds.
+settings.register_profile("suite", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+pytest_plugins = ["tests.support.daemons", "tests.support.processor_time"]
 
 USER = "pybuild-test"
 CI = os.environ.get("PYBUILD_CI", "") not in ("", "0")

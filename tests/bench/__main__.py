@@ -24,11 +24,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench.workloads import ROWS, Row, write
-from differential.comparing import comparable, image_differences
-from differential.imagetree import read_image
+from tests.bench.workloads import ROWS, Row, write
+from tests.differential.comparing import comparable, image_differences
+from tests.differential.imagetree import read_image
 
 LIMIT = 600
 """Seconds for one build."""

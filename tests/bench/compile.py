@@ -11,10 +11,10 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from textual.growth.phases import PHASES, seconds  # noqa: E402
-from textual.growth.shapes import REFUSED, SHAPES  # noqa: E402
+from tests.lang.textual.growth.phases import PHASES, seconds  # noqa: E402
+from tests.lang.textual.growth.shapes import REFUSED, SHAPES  # noqa: E402
 
 
 def main() -> None:

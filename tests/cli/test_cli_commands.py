@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import write
+from tests.cli.conftest import write
 
 from pybuild import __version__
 from pybuild.cli import completion

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import write
+from tests.cli.conftest import write
 
 from pybuild.request.config import project
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import DIGEST
+from tests.cli.conftest import DIGEST
 
 from pybuild.request.flags import FLAGS, REFUSED, SWITCH
 

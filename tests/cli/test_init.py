@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from cli.projects import LAYOUTS, make
+from tests.cli.projects import LAYOUTS, make
 
 from pybuild.cli.commands import main
 from pybuild.cli.init import init, starters

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.projects import IMAGES, LAYOUTS, make
-from e2e.building import Builder, blob, manifest_of
-from e2e.conftest import base
-from registry.behaving import Registry
-from standins.images import answer_for_all, serve
+from tests.cli.projects import IMAGES, LAYOUTS, make
+from tests.e2e.building import Builder, blob, manifest_of
+from tests.e2e.conftest import base
+from tests.runtime.registry.behaving import Registry
+from tests.support.standins.images import answer_for_all, serve
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -71,6 +71,6 @@ def test_runs(name: str, shared: Builder, tmp_path: Path) -> None:
 
 
 def words(record: Path) -> list[str]:
-    from standins.images import calls
+    from tests.support.standins.images import calls
 
     return [shlex.join(call.words) for call in calls(record.read_text())]

@@ -1,6 +1,6 @@
 """Writes `findings.tsv`: for each file its stages and what checks find in it.
 
-    PYTHONPATH=tests:src python tests/corpus/record.py
+    PYTHONPATH=.:src python tests/corpus/record.py
 
 Read the difference: a rule that comes or goes is a change of what users see in files like theirs.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from corpus.sample import Sample, names
+from tests.corpus.sample import Sample, names
 
 GOLDEN = os.path.join(os.path.dirname(__file__), "findings.tsv")
 

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from lower.world import PATH, World
+from tests.compiler.lower.dockerfile.world import PATH, World
 
 from pybuild.compiler.bridge import ResolvedImage
 from pybuild.compiler.ops import Platform

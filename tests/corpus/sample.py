@@ -15,7 +15,7 @@ import shlex
 from collections import Counter
 from functools import cached_property
 
-from corpus.registry import Registry
+from tests.corpus.registry import Registry
 
 from pybuild.build.dockerfile import Question
 from pybuild.build.dockerfiles import Text

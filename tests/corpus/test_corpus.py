@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from corpus.record import GOLDEN, line
-from corpus.registry import Registry
-from corpus.sample import MACHINE, PLATFORMS, Sample, names
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.corpus.record import GOLDEN, line
+from tests.corpus.registry import Registry
+from tests.corpus.sample import MACHINE, PLATFORMS, Sample, names
 
 from pybuild.compiler.llb.decode import decode_definition
 from pybuild.compiler.llb.encode import encode_definition

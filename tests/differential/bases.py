@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from differential.casebook import FileEntry, entries
-from differential.contexts import tar_bytes
-from differential.imagetree import Tree, apply_layer
+from tests.differential.casebook import FileEntry, entries
+from tests.differential.contexts import tar_bytes
+from tests.differential.imagetree import Tree, apply_layer
 
 REPOSITORY = "pybuild-differential"
 PLAIN = '{"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["sh"]}'

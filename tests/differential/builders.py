@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import evolve, frozen
-from differential.bases import Bases
-from differential.casebook import Case
-from differential.contexts import substituted, write_contexts
-from differential.exceptions import Needed
-from differential.imagetree import ReadImage, Tree, read_images
-from differential.website import Website
-from differential.wording import worded, worded_base
-from warm import program
+from tests.differential.bases import Bases
+from tests.differential.casebook import Case
+from tests.differential.contexts import substituted, write_contexts
+from tests.differential.exceptions import Needed
+from tests.differential.imagetree import ReadImage, Tree, read_images
+from tests.differential.website import Website
+from tests.differential.wording import worded, worded_base
+from tests.support.warm import program
 
 _SECONDS = 120
 _DOCKER_LINE = re.compile(r"^\S*Dockerfile:(\d+)$|(?:on|at) line (\d+)", re.MULTILINE)

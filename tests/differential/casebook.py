@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import evolve, field, frozen
-from differential.exceptions import Needed
+from tests.differential.exceptions import Needed
 
 HERE = Path(__file__).parent
 _BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import attrs
-from differential.imagetree import Entry, ReadImage, Tree
+from tests.differential.imagetree import Entry, ReadImage, Tree
 
 
 def comparable(image: ReadImage, *, times: bool = False) -> ReadImage:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from differential.bases import Bases
-from differential.builders import Builders
-from differential.website import Website
+from tests.differential.bases import Bases
+from tests.differential.builders import Builders
+from tests.differential.website import Website
 
 
 @pytest.fixture(scope="session")

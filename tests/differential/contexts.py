@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from attrs import evolve
-from differential.casebook import Case, FileEntry
+from tests.differential.casebook import Case, FileEntry
 
 _TYPES = {
     "file": tarfile.REGTYPE,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import evolve, frozen
-from differential.imagetree import ReadImage, platform_name
+from tests.differential.imagetree import ReadImage, platform_name
 
 Config = dict[str, Any]
 

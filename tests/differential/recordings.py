@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from differential.bases import machine
-from differential.builders import Outcome
-from differential.casebook import Case
-from differential.comparing import comparable
-from differential.imagetree import Entry, ReadImage, Tree
+from tests.differential.bases import machine
+from tests.differential.builders import Outcome
+from tests.differential.casebook import Case
+from tests.differential.comparing import comparable
+from tests.differential.imagetree import Entry, ReadImage, Tree
 
 HERE = Path(__file__).parent / "recorded"
 ALL = os.environ.get("PYBUILD_DIFFERENTIAL") == "all"

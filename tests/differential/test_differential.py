@@ -13,11 +13,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from differential.builders import Builders, Outcome
-from differential.casebook import Case, read_cases
-from differential.comparing import comparable, image_differences
-from differential.exceptions import EXCEPTIONS, expected_image
-from differential.recordings import Recorded, is_of_this_machine, of_docker, recorded
+from tests.differential.builders import Builders, Outcome
+from tests.differential.casebook import Case, read_cases
+from tests.differential.comparing import comparable, image_differences
+from tests.differential.exceptions import EXCEPTIONS, expected_image
+from tests.differential.recordings import Recorded, is_of_this_machine, of_docker, recorded
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.crun]
 

@@ -9,10 +9,10 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from differential.builders import Builders
-from differential.casebook import Case, read_cases
-from differential.comparing import image_differences
-from differential.recordings import ALL, WRITE, is_of_this_machine, of_docker, read, recorded, write
+from tests.differential.builders import Builders
+from tests.differential.casebook import Case, read_cases
+from tests.differential.comparing import image_differences
+from tests.differential.recordings import ALL, WRITE, is_of_this_machine, of_docker, read, recorded, write
 
 pytestmark = [pytest.mark.docker, pytest.mark.root, pytest.mark.crun]
 

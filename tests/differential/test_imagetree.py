@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from differential.casebook import entries
-from differential.comparing import tree_differences
-from differential.contexts import tar_bytes
-from differential.imagetree import Tree, apply_layer
+from tests.differential.casebook import entries
+from tests.differential.comparing import tree_differences
+from tests.differential.contexts import tar_bytes
+from tests.differential.imagetree import Tree, apply_layer
 
 LOWER = r"""
 a/          0700 1:2

@@ -7,12 +7,12 @@ import json
 
 import pytest
 from attrs import evolve
-from differential import recordings
-from differential.casebook import entries, read_cases
-from differential.contexts import tar_bytes
-from differential.imagetree import Entry, ReadImage, Tree, apply_layer
-from differential.recordings import Recorded, Unrecorded, decoded, encoded, recorded
-from differential.wording import worded, worded_base
+from tests.differential import recordings
+from tests.differential.casebook import entries, read_cases
+from tests.differential.contexts import tar_bytes
+from tests.differential.imagetree import Entry, ReadImage, Tree, apply_layer
+from tests.differential.recordings import Recorded, Unrecorded, decoded, encoded, recorded
+from tests.differential.wording import worded, worded_base
 
 BASE = r"""
 bin/busybox     0755 \x7fELF\xff

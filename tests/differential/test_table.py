@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from differential.casebook import read_cases
-from differential.exceptions import EXCEPTIONS
-from differential.table import read_table
+from tests.differential.casebook import read_cases
+from tests.differential.exceptions import EXCEPTIONS
+from tests.differential.table import read_table
 
 INSTRUCTIONS = [
     "ADD",

@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from differential.casebook import FileEntry
-from differential.contexts import compressed, tar_bytes, write_entry
-from remotesource.webserver import Handler, Web, smart_git
+from tests.differential.casebook import FileEntry
+from tests.differential.contexts import compressed, tar_bytes, write_entry
+from tests.runtime.sources.remote.webserver import Handler, Web, smart_git
 
 PLAIN = b"plain text\n"
 _TIME = 1_600_000_000

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import evolve
-from differential.imagetree import Entry, ReadImage, Tree
+from tests.differential.imagetree import Entry, ReadImage, Tree
 
 PASSING = ("LAYOUT", "BASE", "BUSYBOX", "WEBSITE")
 """Words whose meaning is another in each run. The others are digests of what never changes."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from attrs import frozen
-from docs.examples import ROOT
-from docs.programs import pages
+from tests.docs.examples import ROOT
+from tests.docs.programs import pages
 
 from pybuild.lang.textual import builtins
 from pybuild.lang.textual.builtins import Parameter, Signature

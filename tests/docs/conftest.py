@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from warm import program
+from tests.support.warm import program
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from warm import program
+from tests.support.warm import program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "dockerfile"

@@ -32,11 +32,11 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from docs.examples import ROOT, Block, blocks
-from lower.world import AMD64
-from lower.world import World as Images
-from textual.expand.programs import Outside
-from textual.worlds import FOREIGN, PROJECT, World
+from tests.compiler.lower.dockerfile.world import AMD64
+from tests.compiler.lower.dockerfile.world import World as Images
+from tests.docs.examples import ROOT, Block, blocks
+from tests.lang.textual.expand.programs import Outside
+from tests.lang.textual.worlds import FOREIGN, PROJECT, World
 
 from pybuild.compiler.lower.recipe.lower import lower
 from pybuild.compiler.lower.recipe.options import LowerOptions

@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import frozen
-from docs.examples import FENCE, ROOT, Block
-from textual.expand.programs import Asked
-from textual.worlds import World
+from tests.docs.examples import FENCE, ROOT, Block
+from tests.lang.textual.expand.programs import Asked
+from tests.lang.textual.worlds import World
 
 from pybuild.lang.python import api
 from pybuild.lang.python.builder import StateBuilder

@@ -18,7 +18,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from docs.examples import Block, blocks
+from tests.docs.examples import Block, blocks
 
 REGISTRY = "localhost:5000"
 _CHANGING = re.compile(r"\b\d+\.\d+s\b|\b[0-9a-f]{12,}…?")

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from docs.examples import PAGES, Example, Outcome, blocks, examples, shows
+from tests.docs.examples import PAGES, Example, Outcome, blocks, examples, shows
 
 WRITE = os.environ.get("PYBUILD_WRITE_CASES", "") not in ("", "0")
 EXAMPLES = list(examples())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
-from warm import program as warm
+from tests.support.warm import program as warm
 
 from pybuild.request.config.models import ProjectFile, UserFile
 

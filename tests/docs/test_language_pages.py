@@ -12,9 +12,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from docs.builttables import TABLES, Table, rewritten, tables
-from docs.examples import Built, blocks, write_files
-from docs.programs import (
+from tests.docs.builttables import TABLES, Table, rewritten, tables
+from tests.docs.examples import Built, blocks, write_files
+from tests.docs.programs import (
     PAGES,
     QUIET,
     Program,
@@ -26,7 +26,7 @@ from docs.programs import (
     shows,
     values,
 )
-from docs.stories import Story, follow
+from tests.docs.stories import Story, follow
 
 from pybuild.lang.textual.fmt import format_source
 

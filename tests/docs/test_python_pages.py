@@ -14,11 +14,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from docs.examples import ROOT, blocks
-from docs.programs import Compiled
-from docs.pythonreference import PAGE, Entry, Example, entries, examples, public, signature
-from docs.stories import Story, follow
-from python.twins import recipe_of_python, recipe_of_text, shape
+from tests.docs.examples import ROOT, blocks
+from tests.docs.programs import Compiled
+from tests.docs.pythonreference import PAGE, Entry, Example, entries, examples, public, signature
+from tests.docs.stories import Story, follow
+from tests.lang.python.twins import recipe_of_python, recipe_of_text, shape
 
 from pybuild.lang.diagnostics import SourceError
 from pybuild.lang.python import api

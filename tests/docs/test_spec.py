@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docs.builttables import grammar_rules
-from docs.examples import ROOT, Block, blocks
-from docs.programs import PAGES
-from docs.test_python_pages import anchors
-from python.twins import recipe_of_python, recipe_of_text, shape
-from textual.expand.programs import Asked
-from textual.worlds import World
+from tests.docs.builttables import grammar_rules
+from tests.docs.examples import ROOT, Block, blocks
+from tests.docs.programs import PAGES
+from tests.docs.test_python_pages import anchors
+from tests.lang.python.twins import recipe_of_python, recipe_of_text, shape
+from tests.lang.textual.expand.programs import Asked
+from tests.lang.textual.worlds import World
 
 from pybuild.lang.textual import builtins
 from pybuild.lang.textual.codes import CODES

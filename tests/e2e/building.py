@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve, field, frozen
-from warm import program
+from tests.support.warm import program
 
 BASE = "base"
 """The image reference by which tests name the busybox base."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from differential.bases import PLAIN, busybox_layer, write_layout
-from e2e.building import Builder
-from registry.conftest import start_registry
+from tests.differential.bases import PLAIN, busybox_layer, write_layout
+from tests.e2e.building import Builder
+from tests.runtime.registry.conftest import start_registry
 
 
 @pytest.fixture(scope="session")

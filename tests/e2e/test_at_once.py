@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from e2e.building import Builder, said
-from e2e.remains import until
-from e2e.soundness import faults, leftovers
+from tests.e2e.building import Builder, said
+from tests.e2e.remains import until
+from tests.e2e.soundness import faults, leftovers
 
 ONCE = "FROM base\nRUN echo go-on; sleep 1; cat /proc/sys/kernel/random/uuid >/id\n"
 EACH = "FROM base\nCOPY f /\nRUN echo {} >/number\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
-from e2e.building import Builder, Outcome
-from e2e.soundness import faults
+from tests.e2e.building import Builder, Outcome
+from tests.e2e.soundness import faults
 
 from pybuild.lang.diagnostics import render
 from pybuild.runtime.content.root import StoreError

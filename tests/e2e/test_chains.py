@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder, manifest_of, steps_run
-from e2e.soundness import faults
+from tests.e2e.building import Builder, manifest_of, steps_run
+from tests.e2e.soundness import faults
 
 from pybuild.runtime.image.verify import verify_layout
 

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder
-from e2e.soundness import faults
-from e2e.test_bad_input import BUILD, says
+from tests.e2e.building import Builder
+from tests.e2e.soundness import faults
+from tests.e2e.test_bad_input import BUILD, says
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.building import Builder
-from remotesource.conftest import Repositories
-from remotesource.webserver import LONG_AGO, Web, smart_git
+from tests.e2e.building import Builder
+from tests.runtime.sources.remote.conftest import Repositories
+from tests.runtime.sources.remote.webserver import LONG_AGO, Web, smart_git
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

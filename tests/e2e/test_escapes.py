@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder
+from tests.e2e.building import Builder
 
 from pybuild.compiler.ops import CacheSharing
 from pybuild.lang.diagnostics import UserError

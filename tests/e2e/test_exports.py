@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from e2e.building import FIXED_TIME, Builder, blob, manifest_of, steps_run
-from e2e.soundness import faults
+from tests.e2e.building import FIXED_TIME, Builder, blob, manifest_of, steps_run
+from tests.e2e.soundness import faults
 
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.image.verify import verify_docker_archive, verify_layout, verify_stored

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder, blob, manifest_of, steps_run
+from tests.e2e.building import Builder, blob, manifest_of, steps_run
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

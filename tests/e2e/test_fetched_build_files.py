@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from e2e.building import Builder
+from tests.e2e.building import Builder
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

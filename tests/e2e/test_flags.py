@@ -9,9 +9,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from differential.bases import write_layout
-from e2e.building import Builder, steps_run
-from e2e.test_bad_input import BUILD, says
+from tests.differential.bases import write_layout
+from tests.e2e.building import Builder, steps_run
+from tests.e2e.test_bad_input import BUILD, says
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 from attrs import frozen
-from e2e.building import Builder
+from tests.e2e.building import Builder
 
 BUILD, USAGE = 1, 2
 EXTENDED = "# syntax=pybuild/dockerfile:1\nFROM base\n"

@@ -7,10 +7,10 @@ import os
 import sys
 
 import pytest
-from differential.casebook import entries
-from differential.contexts import tar_bytes
-from differential.imagetree import Entry, ReadImage, apply_layer, read_image
-from e2e.building import FIXED_TIME, Builder
+from tests.differential.casebook import entries
+from tests.differential.contexts import tar_bytes
+from tests.differential.imagetree import Entry, ReadImage, apply_layer, read_image
+from tests.e2e.building import FIXED_TIME, Builder
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 from attrs import frozen
-from e2e.building import FIXED_TIME, Builder
-from e2e.remains import until, wait_for_none, work_names
-from e2e.soundness import faults, leftovers
+from tests.e2e.building import FIXED_TIME, Builder
+from tests.e2e.remains import until, wait_for_none, work_names
+from tests.e2e.soundness import faults, leftovers
 
 from pybuild.runtime.image.verify import verify_layout
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.building import Builder, blob, manifest_of, steps_run
-from e2e.soundness import faults
+from tests.e2e.building import Builder, blob, manifest_of, steps_run
+from tests.e2e.soundness import faults
 
 from pybuild.runtime.image.verify import verify_layout
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder, Outcome, said, steps_run
-from e2e.soundness import faults, leftovers
+from tests.e2e.building import Builder, Outcome, said, steps_run
+from tests.e2e.soundness import faults, leftovers
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.building import Builder, Outcome
-from e2e.test_mounts import lines
+from tests.e2e.building import Builder, Outcome
+from tests.e2e.test_mounts import lines
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

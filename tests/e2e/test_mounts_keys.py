@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from e2e.building import Builder, steps_run
+from tests.e2e.building import Builder, steps_run
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

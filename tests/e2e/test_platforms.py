@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.building import FIXED_TIME, Builder, blob
+from tests.e2e.building import FIXED_TIME, Builder, blob
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from differential.website import Website
-from e2e.building import Builder
+from tests.differential.website import Website
+from tests.e2e.building import Builder
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

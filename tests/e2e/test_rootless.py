@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from e2e.building import FIXED_TIME, Builder, steps_run
-from e2e.soundness import faults, leftovers
-from e2e.test_bad_input import BUILD, says
+from tests.e2e.building import FIXED_TIME, Builder, steps_run
+from tests.e2e.soundness import faults, leftovers
+from tests.e2e.test_bad_input import BUILD, says
 
 from pybuild.runtime.image.verify import verify_layout
 

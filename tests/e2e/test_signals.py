@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder, said, steps_run
-from e2e.remains import until, wait_for_none, work_names
-from e2e.soundness import faults, leftovers
+from tests.e2e.building import Builder, said, steps_run
+from tests.e2e.remains import until, wait_for_none, work_names
+from tests.e2e.soundness import faults, leftovers
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from fuzz.fuzzer import Failure, Fuzzer  # noqa: E402
-from fuzz.targets import TARGETS  # noqa: E402
+from tests.fuzz.fuzzer import Failure, Fuzzer  # noqa: E402
+from tests.fuzz.targets import TARGETS  # noqa: E402
 
 TURN = 5.0
 """Seconds that a target runs before the next one does."""

@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from fuzz.coverage import Step, Steps
-from fuzz.mutations import mutated
-from fuzz.seeds import seeds
-from fuzz.showing import Target
-from fuzz.targets import ROOT, TARGETS, WATCHED
+from tests.fuzz.coverage import Step, Steps
+from tests.fuzz.mutations import mutated
+from tests.fuzz.seeds import seeds
+from tests.fuzz.showing import Target
+from tests.fuzz.targets import ROOT, TARGETS, WATCHED
 
 SLOW = 10.0
 """Seconds of CPU time that one input may take, watched as it is."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import marshal
 
-from fuzz import showing
-from fuzz.showing import Target, mode_of, text_of
-from textual.dump import dump
-from textual.expand.programs import BUILDER, Outside
-from textual.fmt.laws import meaning
-from textual.worlds import PROJECT, World
+from tests.fuzz import showing
+from tests.fuzz.showing import Target, mode_of, text_of
+from tests.lang.textual.dump import dump
+from tests.lang.textual.expand.programs import BUILDER, Outside
+from tests.lang.textual.fmt.laws import meaning
+from tests.lang.textual.worlds import PROJECT, World
 
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import Diagnostic, SourceErrors, UserError

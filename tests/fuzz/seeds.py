@@ -103,7 +103,7 @@ _EXTENDED = b"FROM a\nINCLUDE x\nUNSET VOLUME /a\nENV --file=x\nCOPY --optional 
 def dockerfiles() -> list[bytes]:
     """The short Dockerfiles of the suites' cases and the starts of the large ones, in a fixed order."""
     found: list[str] = []
-    for folder in ("dockerfile_parser", "differential", "lint", "fmt"):
+    for folder in ("lang/dockerfile/parse", "differential", "lang/dockerfile/lint", "lang/dockerfile/fmt"):
         for path in sorted((TESTS / folder / "cases").glob("*.md")):
             found += _BLOCK.findall(path.read_text(encoding="utf-8"))
     found += (
@@ -122,11 +122,11 @@ def _instructions(files: Iterable[bytes]) -> list[bytes]:
 def programs() -> list[bytes]:
     """The short programs of the language in the suites' cases and examples, in a fixed order."""
     found: list[str] = []
-    for path in sorted((TESTS / "textual").glob("*/cases/*.md")):
+    for path in sorted((TESTS / "lang/textual").glob("*/cases/*.md")):
         found += _PROGRAM.findall(path.read_text(encoding="utf-8"))
     found += (
         path.read_text(encoding="utf-8")
-        for path in sorted((TESTS / "textual/check/examples").glob("*.pybuild"))
+        for path in sorted((TESTS / "lang/textual/check/examples").glob("*.pybuild"))
     )
     short = {text[:_LONGEST].encode() for text in found}
     return sorted(short, key=lambda text: (len(text), text))

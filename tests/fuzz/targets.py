@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from fuzz import language
-from fuzz.showing import Target, mode_of, show, text_of
-from lower.world import DIGEST, World, image_config
+from tests.compiler.lower.dockerfile.world import DIGEST, World, image_config
+from tests.fuzz import language
+from tests.fuzz.showing import Target, mode_of, show, text_of
 
 from pybuild.compiler import platforms, reference
 from pybuild.compiler.bridge import ResolvedImage

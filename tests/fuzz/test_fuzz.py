@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from fuzz.casebook import read_cases
-from fuzz.coverage import Steps
-from fuzz.fuzzer import Fuzzer, minimal, outcome
-from fuzz.mutations import DICTIONARY
-from fuzz.seeds import seeds
-from fuzz.targets import TARGETS, WATCHED
+from tests.fuzz.casebook import read_cases
+from tests.fuzz.coverage import Steps
+from tests.fuzz.fuzzer import Fuzzer, minimal, outcome
+from tests.fuzz.mutations import DICTIONARY
+from tests.fuzz.seeds import seeds
+from tests.fuzz.targets import TARGETS, WATCHED
 
 from pybuild.lang.dockerfile import wildcard
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from fuzz.grammar import COMMANDS, File, files
-from fuzz.targets import AnyWorld, lowered
 from hypothesis import given, settings
+from tests.fuzz.grammar import COMMANDS, File, files
+from tests.fuzz.targets import AnyWorld, lowered
 
 from pybuild.compiler.lower.dockerfile import Lowered
 from pybuild.lang.dockerfile.fmt import format_text

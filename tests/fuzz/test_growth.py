@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS
 
 Make = Callable[[int], str]
 

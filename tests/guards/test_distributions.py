@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from guards.imports import FRONT, ROOT, modules
+from tests.guards.imports import FRONT, ROOT, modules
 
 
 def build(target: str, directory: Path) -> Path:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from guards.imports import FOLDERS, ROOT, imported, modules, room
+from tests.guards.imports import FOLDERS, ROOT, imported, modules, room
 
 MODULES = modules()
 ALLOWED = {

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from guards.imports import FOLDERS, FRONT, ROOT
+from tests.guards.imports import FOLDERS, FRONT, ROOT
 
 import pybuild
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from guards.imports import imported, modules
+from tests.guards.imports import imported, modules
 
 PREFIX = "pybuild.runtime."
 

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from guards.imports import imported, modules
+from tests.guards.imports import imported, modules
 
 MODULES = modules()
 OWNER = "pybuild.runtime.content.snapshot_table"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from differential.bases import PLAIN, busybox_layer, write_layout
-from language.project import Project
+from tests.differential.bases import PLAIN, busybox_layer, write_layout
+from tests.language.project import Project
 
 import pybuild
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from e2e.building import Outcome, blob
-from replay.project import SETTLE_SECONDS, TELL
-from warm import program
+from tests.e2e.building import Outcome, blob
+from tests.replay.project import SETTLE_SECONDS, TELL
+from tests.support.warm import program
 
 SECONDS = 120
 HEADER = "# syntax=pybuild:1\n\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from language.project import Project
+from tests.language.project import Project
 
 HEAVY = ("lark", "attrs", "attr", "click", "pybuild.lang.textual.parse", "subprocess", "asyncio")
 

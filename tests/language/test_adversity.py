@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.building import said, steps_run
-from language.project import Project
+from tests.e2e.building import said, steps_run
+from tests.language.project import Project
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -127,7 +127,7 @@ target a:
 
 def test_a_project_that_cannot_be_written(project: Project, small: Path) -> None:
     """The lock file can't be kept, which is said; the build is done."""
-    from remotesource.webserver import Web
+    from tests.runtime.sources.remote.webserver import Web
 
     web = Web()
     web.files["/f"] = b"f"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from language.project import Project
+from tests.language.project import Project
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -107,7 +107,7 @@ def test_config_does_not_run_anything_again(project: Project) -> None:
     project.build()
     project.write(text % ("2", "x", "2"))
     assert "CACHED" in project.build().err
-    from e2e.building import steps_run
+    from tests.e2e.building import steps_run
 
     assert steps_run(project.build()) == []
 

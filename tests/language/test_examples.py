@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from language.project import Project, read_images
-from registry.behaving import Registry
+from tests.language.project import Project, read_images
+from tests.runtime.registry.behaving import Registry
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -7,7 +7,7 @@ import os
 import tarfile
 
 import pytest
-from language.project import Image, Project
+from tests.language.project import Image, Project
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from language.project import Project
+from tests.language.project import Project
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -8,7 +8,7 @@ import re
 import time
 
 import pytest
-from language.project import Project, read_images
+from tests.language.project import Project, read_images
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

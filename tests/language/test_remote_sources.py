@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from e2e.building import steps_run
-from language.project import Project, git
-from remotesource.webserver import Web, smart_git
+from tests.e2e.building import steps_run
+from tests.language.project import Project, git
+from tests.runtime.sources.remote.webserver import Web, smart_git
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from language.project import Project
-from language.replaying import afresh, edit, replayed, state
-from replay.project import SETTLE_SECONDS
+from tests.language.project import Project
+from tests.language.replaying import afresh, edit, replayed, state
+from tests.replay.project import SETTLE_SECONDS
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from language.project import Project, git
-from language.replaying import edit, replayed
-from registry.behaving import Registry
+from tests.language.project import Project, git
+from tests.language.replaying import edit, replayed
+from tests.runtime.registry.behaving import Registry
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -6,8 +6,8 @@ import os
 import shutil
 
 import pytest
-from e2e.building import steps_run
-from language.project import Project
+from tests.e2e.building import steps_run
+from tests.language.project import Project
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.test_platforms import EMULATOR, REGISTERING, program
-from language.project import Project
-from registry.behaving import Registry
+from tests.e2e.test_platforms import EMULATOR, REGISTERING, program
+from tests.language.project import Project
+from tests.runtime.registry.behaving import Registry
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from e2e.building import Outcome, steps_run
-from language.project import Project
+from tests.e2e.building import Outcome, steps_run
+from tests.language.project import Project
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

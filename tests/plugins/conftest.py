@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from differential.bases import PLAIN, busybox_layer, write_layout
-from e2e.building import Builder
-from plugins.site import Site
+from tests.differential.bases import PLAIN, busybox_layer, write_layout
+from tests.e2e.building import Builder
+from tests.plugins.site import Site
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.building import Builder, blob, steps_run
-from language.project import Image, read_images
-from plugins.site import Site, recipe
+from tests.e2e.building import Builder, blob, steps_run
+from tests.language.project import Image, read_images
+from tests.plugins.site import Site, recipe
 
 from pybuild.runtime.image.verify import verify_layout
 

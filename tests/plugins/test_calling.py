@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from plugins.site import HEAD, Site
+from tests.plugins.site import HEAD, Site
 
 from pybuild.compiler.frontend import Built, FrontendInputs
 from pybuild.compiler.ops import Platform

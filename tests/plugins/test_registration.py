@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from plugins.site import Site
+from tests.plugins.site import Site
 
 from pybuild.build.inputs import frontend_of, read_inputs
 from pybuild.lang import frontends

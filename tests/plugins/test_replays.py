@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder, Outcome
-from plugins.site import HEAD, Site
-from replay.project import SETTLE_SECONDS, TELL
+from tests.e2e.building import Builder, Outcome
+from tests.plugins.site import HEAD, Site
+from tests.replay.project import SETTLE_SECONDS, TELL
 
 import pybuild
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from replay.project import Project
+from tests.replay.project import Project
 
 import pybuild
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from warm import program
+from tests.support.warm import program
 
 TELL = """
 import atexit, os, sys

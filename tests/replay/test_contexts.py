@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from registry.images import tar
+from tests.runtime.registry.images import tar
 
 from pybuild.build import inputs
 from pybuild.build.inputs import Inputs, NamedContexts, frontend_of, read_inputs

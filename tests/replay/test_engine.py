@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from registry.images import Image, index_of, tar, write_layout
+from tests.runtime.registry.images import Image, index_of, tar, write_layout
 
 from pybuild.compiler import platforms
 from pybuild.compiler.graph import Edge

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from registry.images import Image, tar, write_layout
-from replay.project import DOCKERFILE, Project
+from tests.replay.project import DOCKERFILE, Project
+from tests.runtime.registry.images import Image, tar, write_layout
 
 Change = Callable[[Project], object]
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from differential.bases import PLAIN, busybox_layer, write_layout
-from replay.project import Project
+from tests.differential.bases import PLAIN, busybox_layer, write_layout
+from tests.replay.project import Project
 
 PLATFORMS = """\
 FROM scratch

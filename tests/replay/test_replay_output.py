@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from replay.project import Project, vertices
+from tests.replay.project import Project, vertices
 
 HEAVY = {
     *("attr", "attrs", "cattrs", "click", "rich", "pydantic", "urllib3", "sqlite3", "json", "re", "typing"),

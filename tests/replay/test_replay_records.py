@@ -14,7 +14,7 @@ from zlib import crc32
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from replay.project import SETTLE_SECONDS, Project
+from tests.replay.project import SETTLE_SECONDS, Project
 
 from pybuild.replay import record, replay, signatures
 

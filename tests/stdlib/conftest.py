@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.conftest import base, builder
-from registry.behaving import Registry
-from standins.images import serve
+from tests.e2e.conftest import base, builder
+from tests.runtime.registry.behaving import Registry
+from tests.support.standins.images import serve
 
 IMAGES = ("library/base:latest", "astral-sh/uv:0.5", "astral-sh/uv:0.4.30")
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder
-from registry.behaving import Registry
-from standins.casefiles import cases, modules, program
-from standins.images import answer_for_all, described
+from tests.e2e.building import Builder
+from tests.runtime.registry.behaving import Registry
+from tests.support.standins.casefiles import cases, modules, program
+from tests.support.standins.images import answer_for_all, described
 
 from pybuild.compiler import platforms
 

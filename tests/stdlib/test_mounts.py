@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.dump import chain
+from tests.lang.textual.dump import chain
 
 from pybuild.lang import recipe
 from pybuild.language.compiled import Compiled

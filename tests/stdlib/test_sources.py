@@ -13,9 +13,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder, blob, manifest_of
-from registry.behaving import Registry
-from standins.images import answer_for_all
+from tests.e2e.building import Builder, blob, manifest_of
+from tests.runtime.registry.behaving import Registry
+from tests.support.standins.images import answer_for_all
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.building import Builder
-from registry.behaving import Registry
-from standins.images import answer_for_all
+from tests.e2e.building import Builder
+from tests.runtime.registry.behaving import Registry
+from tests.support.standins.images import answer_for_all
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -42,13 +42,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "embed.builder": ("Buildable", "Builder"),
-    "embed.errors": ("InternalError", "WorkerDied"),
-    "embed.graph": ("Graph",),
-    "embed.options": ("BuildOptions",),
-    "embed.record": ("Record", "Step"),
-    "embed.result": ("Completed", "Entry", "Image", "Platform", "Result"),
-    "embed.states": ("StateGone",),
+    "builder.builder": ("Buildable", "Builder"),
+    "builder.errors": ("InternalError", "WorkerDied"),
+    "builder.graph": ("Graph",),
+    "builder.options": ("BuildOptions",),
+    "builder.record": ("Record", "Step"),
+    "builder.result": ("Completed", "Entry", "Image", "Platform", "Result"),
+    "builder.states": ("StateGone",),
     "lang.diagnostics": ("Cancelled", "SourceErrors", "UsageError", "UserError"),
     "runtime.ops.failures": ("StepFailed",),
     "runtime.progress.observer": ("Observer",),

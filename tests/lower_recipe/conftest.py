@@ -1,6 +1,0 @@
-from __future__ import annotations
-
-from e2e.conftest import base, builder
-from fileops.conftest import _root_only, overlay_room, private_mounts, store
-
-__all__ = ["_root_only", "base", "builder", "overlay_room", "private_mounts", "store"]
