@@ -172,8 +172,8 @@ def newest_unsynced(store: Store) -> int | None:
 
 
 def has_unsynced(store: Store, before: int) -> bool:
-    """Tell whether a snapshot of this boot that was made before a time (seconds since the epoch) is not known to be
-    on the disk."""
+    """Report whether a snapshot of this boot that was made before a time (seconds since the epoch) is not known to
+    be on the disk."""
     rows = store.query(
         "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1", store.boot, before
     )

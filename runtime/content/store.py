@@ -116,7 +116,7 @@ class Store:
             self._leased.update((kind, ref) for ref in fresh)
 
     def leases(self, kind: str, ref: str) -> bool:
-        """Tell whether this process has leased something by `lease`."""
+        """Report whether this process has leased something by `lease`."""
         return (kind, ref) in self._leased
 
     def generation(self) -> str:
@@ -158,7 +158,7 @@ class Store:
         return wait_lock(self.path("locks", name), on_wait=on_wait, cancelled=cancelled)
 
     def wanted(self, name: str) -> bool:
-        """Tell whether a process waits for the lock named `name`."""
+        """Report whether a process waits for the lock named `name`."""
         return wanted(self.path("locks", name))
 
     def sweep(self, remove: Callable[[str], None]) -> list[str]:

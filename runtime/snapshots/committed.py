@@ -115,7 +115,7 @@ class CommittedSnapshots:
         return chain
 
     def trusted(self, snapshot: int) -> bool:
-        """Tell whether the snapshot and its ancestors are of this kind, have their files, and were made in this
+        """Report whether the snapshot and its ancestors are of this kind, have their files, and were made in this
         boot or synced since. The answer is kept if this process has leased the snapshot: it stays true then."""
         checked: list[int] = []
         at: int | None = snapshot

@@ -42,10 +42,10 @@ _SET_FLAG, _SET_STRING, _CREATE = 0, 1, 6
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 _AT_FDCWD = -100
 _STRING_LIMIT = 255
-# Kernels differ in their defaults, and these three decide what is written into upper directories. A layer has to mean
-# the same over any other layers and on any machine: no index that ties an upper directory to one set of layers
-# (index), no renamed directories that refer to other layers (redirect_dir), no files with their data in other layers
-# (metacopy).
+# Kernels differ in their defaults, and these three decide what is written into upper directories. A layer has to
+# mean the same over any other layers and on any machine: no index that ties an upper directory to one set of
+# layers (index), no renamed directories that refer to other layers (redirect_dir), no files with their data in
+# other layers (metacopy).
 _PLAIN_OVERLAY = ((b"index", b"off"), (b"redirect_dir", b"nofollow"), (b"metacopy", b"off"))
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -191,7 +191,7 @@ _layers_one_by_one: bool | None = None  # None until it was tried
 
 
 def takes_layers_one_by_one() -> bool:
-    """Tell whether the kernel's overlay has `lowerdir+`; otherwise the options must fit `OPTIONS_LIMIT`."""
+    """Report whether the kernel's overlay has `lowerdir+`; otherwise the options must fit `OPTIONS_LIMIT`."""
     global _layers_one_by_one
     if _layers_one_by_one is None:
         try:

@@ -123,7 +123,7 @@ def _deleted(directory: bytes) -> list[bytes]:
 
 
 def _shareable(snapshotter: OverlaySnapshotter, parent: int, origin: int) -> bool:
-    """Tell whether the origin's directory, mounted over `parent`, is what applying its changes would give. So it
+    """Report whether the origin's directory, mounted over `parent`, is what applying its changes would give. So it
     is if it was made over nothing, so that each entry is a change, has no whiteouts and no opaque marks, and has
     the same root metadata: the root is no part of a layer."""
     from pybuild.runtime.snapshots.contents import attributes
@@ -139,7 +139,7 @@ def _shareable(snapshotter: OverlaySnapshotter, parent: int, origin: int) -> boo
 
 
 def _has_marks(layer: bytes, opaque: str) -> bool:
-    """Tell whether a layer's directory has a whiteout or an opaque directory in it."""
+    """Report whether a layer's directory has a whiteout or an opaque directory in it."""
     pending = [layer]
     while pending:
         with os.scandir(pending.pop()) as scan:

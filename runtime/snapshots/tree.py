@@ -58,12 +58,12 @@ def file_digest(real: bytes, status: os.stat_result) -> bytes:
 
 
 def is_whiteout(status: os.stat_result) -> bool:
-    """Tell whether an entry of a layer hides the entry beneath: a character device 0/0."""
+    """Report whether an entry of a layer hides the entry beneath: a character device 0/0."""
     return status.st_rdev == 0 and stat.S_ISCHR(status.st_mode)
 
 
 def is_opaque(directory: bytes, attribute: str) -> bool:
-    """Tell whether a layer's directory hides the directories beneath it."""
+    """Report whether a layer's directory hides the directories beneath it."""
     try:
         return os.getxattr(directory, attribute, follow_symlinks=False) == b"y"
     except OSError as failure:

@@ -161,7 +161,7 @@ class Snapshotter(Protocol):
         """The earliest trusted snapshot with that identity."""
 
     def trusted(self, snapshot: int) -> bool:
-        """Tell whether the snapshot and its ancestors are there and were made in this boot or synced since."""
+        """Report whether the snapshot and its ancestors are there and were made in this boot or synced since."""
 
     def sync_old(self) -> int:
         """Sync the store's file system, and trust the snapshots committed before beyond this boot; how many."""

@@ -103,7 +103,7 @@ def make_directory(snapshotter: Snapshotter, active: Active, path: bytes, mode: 
 
 
 def hides_something(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
-    """Tell whether the parent's entry at `path` shows, or would show if `active.upper` had none there."""
+    """Report whether the parent's entry at `path` shows, or would show if `active.upper` had none there."""
     here, name = _split(path)
     return _beneath(snapshotter, active, _shown(snapshotter, active, here), name) is not None
 

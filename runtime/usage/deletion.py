@@ -1,7 +1,7 @@
 """Delete single records of a store's usage while builds go on.
 
-Each deletion is one transaction, or happens under the lock of what is deleted, and looks again at whether the record
-is in use: a build that began to use it since the records were listed keeps it.
+Each deletion is one transaction, or happens under the lock of what is deleted, and looks again at whether the
+record is in use: a build that began to use it since the records were listed keeps it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class Deletion:
         return deleted
 
     def _unlink_blob(self, digest: str) -> bool:
-        """Delete a blob unless a build has leased it or a layer or an image has it; false if nothing was deleted."""
+        """Delete a blob unless a build has leased it or a layer or an image has it; false if nothing was
+        deleted."""
         store = self._store
         with store.transaction() as db:
             for query in (
