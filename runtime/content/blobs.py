@@ -21,6 +21,8 @@ class BlobError(UserError):
 
 
 class DigestMismatch(BlobError):
+    """The digest of some content is not the expected one."""
+
     def __init__(self, what: str, wanted: str, found: str) -> None:
         super().__init__(
             f"{what} has the wrong digest: expected {wanted}, got {found}",

@@ -213,6 +213,7 @@ def depth(db: sqlite3.Connection, kind: str, snapshot: int) -> int | None:
 
 
 def keep_identity(db: sqlite3.Connection, snapshot: int, identity: str) -> None:
+    """Keep the identity of a snapshot: the digest of its parent's identity and of its diff."""
     db.execute("UPDATE snapshot SET identity = ? WHERE id = ?", (identity, snapshot))
 
 

@@ -25,7 +25,8 @@ COPIED = b"copied"
 
 
 class CopySnapshotter:
-    """Snapshots as whole trees. They have no hard links to one another's files, since steps write in place."""
+    """Snapshots as whole trees; implements `types.Snapshotter`. They have no hard links to one another's files,
+    since steps write in place."""
 
     name = "copy"
     plain = True
@@ -151,7 +152,7 @@ class CopySnapshotter:
 
 
 class CopyActive:
-    """A plain snapshot under construction: `upper` is the whole tree."""
+    """A plain snapshot under construction; implements `types.Active`. `upper` is the whole tree."""
 
     __slots__ = ("_owner", "_room", "parent", "upper")
 

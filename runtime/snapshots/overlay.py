@@ -28,8 +28,9 @@ KEPT_TREES = 64
 
 
 class OverlaySnapshotter:
-    """Snapshots as overlay layers. With `userxattr` marks are `user.*` attributes, as a user namespace needs. The
-    two forms are different kinds of snapshots, since the kernel reads only one form in a mount."""
+    """Snapshots as overlay layers; implements `types.Snapshotter`. With `userxattr` marks are `user.*` attributes,
+    as a user namespace needs. The two forms are different kinds of snapshots, since the kernel reads only one form
+    in a mount."""
 
     plain = False
 
@@ -234,7 +235,8 @@ def _mount_refused(snapshotter: OverlaySnapshotter, layers: int, failure: OSErro
 
 
 class OverlayActive:
-    """An overlay snapshot under construction. `lower` are the layers beneath its upper directory, top first.
+    """An overlay snapshot under construction; implements `types.Active`. `lower` are the layers beneath its upper
+    directory, top first.
 
     `known` is kept by `upper.py`: by path of a directory, the lower directories that show through."""
 
@@ -278,6 +280,7 @@ class OverlayActive:
     def whiteout(self, path: bytes) -> None:
         from pybuild.runtime.snapshots.upper import hides_something
 
+        # The kernel lists a whiteout that hides nothing, as a character device.
         if hides_something(self._owner, self, path):
             os.mknod(self.upper + b"/" + path, stat.S_IFCHR, 0)
             self.forget(path)
