@@ -17,7 +17,7 @@ CHUNK = 1 << 20
 
 
 class BlobError(UserError):
-    """A blob's content does not match its digest."""
+    """A digest is unsupported, or a blob does not match it."""
 
 
 class DigestMismatch(BlobError):
@@ -61,7 +61,7 @@ class Blobs:
         return os.path.exists(self.path(digest))
 
     def size(self, digest: str) -> int:
-        """Bytes of the blob. Raises FileNotFoundError."""
+        """The size of the blob in bytes. Raises FileNotFoundError."""
         return os.stat(self.path(digest)).st_size
 
     def read(self, digest: str) -> bytes:

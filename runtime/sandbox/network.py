@@ -242,7 +242,7 @@ class NetworkPool:
 
 
 def _wait(ready: int) -> bool:
-    """Wait until the tool is ready; false if it ended or took too long."""
+    """Wait until the tool is ready. Returns false if it ended or took too long."""
     import select
 
     poll = select.poll()

@@ -13,8 +13,8 @@ _MAX_LINKS = 40
 
 
 def resolve(root: bytes, path: str) -> bytes:
-    """Follow `path` inside `root`; the result is a path on this machine. Components that don't exist are kept as
-    they are. Raises OSError(ELOOP) after 40 links. Nothing may change the root meanwhile."""
+    """Follow `path` inside `root` and return the resulting path on this machine. Components that don't exist are
+    kept as they are. Raises OSError(ELOOP) after 40 links. Nothing may change the root meanwhile."""
     base = root.rstrip(b"/")
     names: list[bytes] = []
     pending = os.fsencode(path).split(b"/")[::-1]
@@ -41,8 +41,8 @@ def resolve(root: bytes, path: str) -> bytes:
 
 
 def open_directory(root: bytes, names: Iterable[bytes]) -> int:
-    """Open the directory that `names` lead to from `root`, without following symlinks; the descriptor. The
-    directory is inside the root even if processes change it meanwhile. Raises OSError: ELOOP or ENOTDIR for a
+    """Open the directory that `names` lead to from `root`, without following symlinks, and return the descriptor.
+    The directory is inside the root even if processes change it meanwhile. Raises OSError: ELOOP or ENOTDIR for a
     symlink."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     here = os.open(root, flags)

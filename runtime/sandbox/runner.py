@@ -65,8 +65,8 @@ class Child:
         return self._report
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """Wait for the end; the exit code, or minus the signal's number for a killed process. None after `timeout`
-        seconds.
+        """Wait for the end and return the exit code, or minus the signal's number for a killed process. Returns
+        None after `timeout` seconds.
 
         Raises SandboxError when the runner is gone, and with it every process that it started.
         """
@@ -237,7 +237,7 @@ def _read_number(fd: int) -> int:
 
 
 def _readable(fd: int, timeout: float | None) -> bool:
-    """Wait until a descriptor is readable; false after `timeout` seconds."""
+    """Wait until a descriptor is readable. Returns false after `timeout` seconds."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     end = None if timeout is None else time.monotonic() + timeout

@@ -91,7 +91,7 @@ class _Runner:
         self._ending = False
 
     def enter(self) -> int:
-        """Make the namespaces and the init; the pid of the init. Raises OSError."""
+        """Make the namespaces and the init, and return the pid of the init. Raises OSError."""
         libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWPID)
         libc.mount("none", "/", flags=libc.MS_REC | libc.MS_SLAVE)
         read, write = os.pipe()
@@ -141,7 +141,7 @@ class _Runner:
             remove_group(directory)
 
     def _reap(self, init: int) -> bool:
-        """Report every child that has ended; true if the init is among them."""
+        """Report every child that has ended. Returns true if the init is among them."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -159,7 +159,7 @@ class _Runner:
                 os.close(report)
 
     def _request(self) -> bool:
-        """Serve one request; false if main has closed the channel."""
+        """Serve one request. Returns false if main has closed the channel."""
         data, fds, _, _ = socket.recv_fds(self.channel, MAX_MESSAGE, 4)
         if not data:
             return False
@@ -255,7 +255,7 @@ def _spawn(argv: list[str], env: dict[str, str], cwd: str, *, fds: list[int]) ->
 
 
 def _fork(work: Callable[[str], None], path: str) -> int:
-    """Fork a child that calls `work(path)` and exits with 0 or an errno; its pid."""
+    """Fork a child that calls `work(path)` and exits with 0 or an errno, and return its pid."""
     pid = os.fork()
     if pid:
         return pid

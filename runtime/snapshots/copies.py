@@ -107,7 +107,8 @@ def _copy_file(real: bytes, status: os.stat_result, target: bytes) -> None:
 
 
 def _clone(source: int, sink: int) -> bool:
-    """Share the data of `source` with `sink` where the file system can (FICLONE: btrfs, xfs); false if it can't."""
+    """Share the data of `source` with `sink` where the file system can (FICLONE: btrfs, xfs). Returns false if it
+    can't."""
     import fcntl
 
     try:

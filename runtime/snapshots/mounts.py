@@ -209,8 +209,8 @@ def takes_layers_one_by_one() -> bool:
 
 
 def overlay_detached(plan: Overlay) -> int | None:
-    """Make the overlay without mounting it anywhere; a descriptor of its root, which ends with the last descriptor.
-    Returns None where the kernel can't."""
+    """Make the overlay without mounting it anywhere, and return a descriptor of its root. It ends when that is
+    closed. Returns None where the kernel can't."""
     if not takes_layers_one_by_one():
         return None
     fd = _fsopen(b"overlay")
@@ -339,7 +339,7 @@ def sync_file_system(path: bytes) -> None:
 
 
 def _check(result: int, path: bytes) -> int:
-    """The result of a system call. Raises OSError if it failed."""
+    """Return the result of a system call. Raises OSError if it failed."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fsdecode(path) or None)
@@ -347,8 +347,8 @@ def _check(result: int, path: bytes) -> int:
 
 
 def open_in_root(root: bytes, path: bytes, flags: int) -> int:
-    """Open `path` by openat2(2) with `root` as its root, also for every symlink and `..` in it; the descriptor.
-    Raises OSError, with ENOSYS before Linux 5.6."""
+    """Open `path` by openat2(2) with `root` as its root, also for every symlink and `..` in it. Returns the
+    descriptor. Raises OSError, with ENOSYS before Linux 5.6."""
     directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # struct open_how: flags, mode, resolve. The call takes its size, 24 bytes.

@@ -109,7 +109,7 @@ class _Sweep:
             os.close(top)
 
     def _lift(self, fd: int, name: bytes, top: int) -> bool:
-        """Move a deep directory to the top, where it is emptied later; false if that fails."""
+        """Move a deep directory to the top, where it is emptied later. Returns false if that fails."""
         target = b".%b" % os.urandom(12).hex().encode()
         try:
             _forced(
@@ -121,7 +121,7 @@ class _Sweep:
         return True
 
     def _unlinked(self, fd: int, path: bytes) -> list[bytes]:
-        """Unlink everything that is not a directory; the names of the directories, without mount points."""
+        """Unlink everything that is not a directory. Returns the names of the directories, without mount points."""
         directories = []
         with os.scandir(fd) as entries:
             names = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]

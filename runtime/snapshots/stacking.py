@@ -38,7 +38,8 @@ followed by a zero byte. An upper directory over nothing has no whiteouts that c
 
 
 def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cancel = None) -> int:
-    """Lay the diff of `layer` over `parent`; the snapshot. The contract is that of `Snapshotter.stack`."""
+    """Lay the diff of `layer` over `parent` and return the resulting snapshot. The contract is that of
+    `Snapshotter.stack`."""
     from pybuild.runtime.snapshots.hardlinks import shared_inodes
     from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 
@@ -123,9 +124,9 @@ def _deleted(directory: bytes) -> list[bytes]:
 
 
 def _shareable(snapshotter: OverlaySnapshotter, parent: int, origin: int) -> bool:
-    """Report whether the origin's directory, mounted over `parent`, is what applying its changes would give. So it
-    is if it was made over nothing, so that each entry is a change, has no whiteouts and no opaque marks, and has
-    the same root metadata: the root is no part of a layer."""
+    """Report whether the origin's directory, mounted over `parent`, is what applying its changes would give. That
+    is so if the origin was made over nothing (then each entry is a change), has no whiteouts and no opaque marks,
+    and has the same root metadata (the root is no part of a layer)."""
     from pybuild.runtime.snapshots.contents import attributes
 
     snapshots = snapshotter.committed

@@ -105,9 +105,9 @@ class Active(Protocol):
         plain snapshot."""
 
     def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
-        """Make it a committed snapshot; its number. Atomic: after a crash it is there whole or not at all. With
-        `origin` its layer is that snapshot's. With `unmatched` it gets an identity that no other state has, so
-        that it never takes the place of another step's result."""
+        """Make it a committed snapshot and return its number. Atomic: after a crash it is there whole or not at
+        all. With `origin` its layer is that snapshot's. With `unmatched` it gets an identity that no other state
+        has, so that it never takes the place of another step's result."""
 
     def abort(self) -> None:
         """Remove it. Idempotent; does nothing after a commit."""
@@ -143,8 +143,8 @@ class Snapshotter(Protocol):
         its place if it has one. A snapshot may occur twice."""
 
     def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
-        """Lay the diff of `layer` over `parent`; a snapshot whose layer is that of `layer`, made only if there is
-        none yet. Raises SnapshotError, Cancelled, OSError (disk full)."""
+        """Lay the diff of `layer` over `parent` and return the snapshot, whose layer is that of `layer`. It is
+        made only if there is none yet. Raises SnapshotError, Cancelled, OSError (disk full)."""
 
     def difference(
         self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
@@ -164,7 +164,8 @@ class Snapshotter(Protocol):
         """Report whether the snapshot and its ancestors are there and were made in this boot or synced since."""
 
     def sync_old(self) -> int:
-        """Sync the store's file system, and trust the snapshots committed before beyond this boot; how many."""
+        """Sync the store's file system, and trust the snapshots committed before beyond this boot. Returns their
+        number."""
 
     def remove(self, snapshots: Iterable[int]) -> Sequence[int]:
         """Delete the snapshots that nothing needs: no lease, and no other snapshot on top or with its layer.

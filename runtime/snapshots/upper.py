@@ -54,7 +54,8 @@ def copy_up(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
 
 
 def hide(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
-    """Remove whatever `path` is in the merged state, with everything below it; false if nothing was there."""
+    """Remove whatever `path` is in the merged state, with everything below it. Returns false if nothing was
+    there."""
     here, name = _split(path)
     try:
         lower = _shown(snapshotter, active, here)
@@ -81,7 +82,7 @@ def replace(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
 
 
 def make_opaque_directory(snapshotter: Snapshotter, active: Active, path: bytes, mode: int = 0o755) -> bytes:
-    """Make `path` an empty directory of the merged state, in place of whatever is there; its path in
+    """Make `path` an empty directory of the merged state, in place of whatever is there, and return its path in
     `active.upper`."""
     here, name = _split(path)
     real = replace(snapshotter, active, path)
