@@ -17,10 +17,12 @@ CHUNK = 1 << 20
 
 
 class BlobError(UserError):
-    """A blob's content does not match its digest."""
+    """A digest is unsupported, or a blob does not match it."""
 
 
 class DigestMismatch(BlobError):
+    """The digest of some content is not the expected one."""
+
     def __init__(self, what: str, wanted: str, found: str) -> None:
         super().__init__(
             f"{what} has the wrong digest: expected {wanted}, got {found}",
@@ -59,7 +61,7 @@ class Blobs:
         return os.path.exists(self.path(digest))
 
     def size(self, digest: str) -> int:
-        """Bytes of the blob. Raises FileNotFoundError."""
+        """The size of the blob in bytes. Raises FileNotFoundError."""
         return os.stat(self.path(digest)).st_size
 
     def read(self, digest: str) -> bytes:

@@ -86,7 +86,7 @@ def directories(store: Store) -> list[Directory]:
 
 
 def in_use(store: Store, directory: Directory) -> bool:
-    """Tell whether a process uses a directory or is about to choose it."""
+    """Report whether a process uses a directory or is about to choose it."""
     if not directory.guard:
         return is_locked(store.path(directory.lock))
     # A process that chooses a directory relies on free locks staying free while it holds the guard, and trying a
@@ -102,7 +102,7 @@ def in_use(store: Store, directory: Directory) -> bool:
 
 
 def is_locked(path: str) -> bool:
-    """Tell whether a process holds the lock of this file. The lock is tried, and so held for a moment: take it by
+    """Report whether a process holds the lock of this file. The lock is tried, and so held for a moment: take it by
     `wait_lock` where this may be called."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)

@@ -119,7 +119,7 @@ def wait_lock(
 
 
 def wanted(path: str) -> bool:
-    """Tell whether a process waits for the lock on `path`. Deletes the waiters' file if nobody does."""
+    """Report whether a process waits for the lock on `path`. Deletes the waiters' file if nobody does."""
     if not os.path.exists(path + WANTED):
         return False
     lock = try_lock(path + WANTED)

@@ -34,7 +34,7 @@ def reachable(blobs: Blobs, roots: Iterable[str], *, layers: bool = True) -> set
 
 
 def is_attestation(manifest: dict[str, object]) -> bool:
-    """Tell whether the layers of a manifest are in-toto statements, as in BuildKit's attestation manifests."""
+    """Report whether the layers of a manifest are in-toto statements, as in BuildKit's attestation manifests."""
     listed = manifest.get("layers")
     kinds = (
         [one.get("mediaType") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

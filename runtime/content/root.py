@@ -45,7 +45,8 @@ ENTRIES = (
     "filesync",
     "history",
 )
-"""The beginnings of the names of everything in a store's directory except IN_USE. Removing a store deletes these."""
+"""The beginnings of the names of everything in a store's directory except IN_USE. Removing a store deletes
+these."""
 
 DIRECTORIES = ("locks", "work", "snapshots", "ingest", os.path.join("blobs", "sha256"))
 """Directories that every store has."""

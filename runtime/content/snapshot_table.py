@@ -172,8 +172,8 @@ def newest_unsynced(store: Store) -> int | None:
 
 
 def has_unsynced(store: Store, before: int) -> bool:
-    """Tell whether a snapshot of this boot that was made before a time (seconds since the epoch) is not known to be
-    on the disk."""
+    """Report whether a snapshot of this boot that was made before a time (seconds since the epoch) is not known to
+    be on the disk."""
     rows = store.query(
         "SELECT 1 FROM snapshot WHERE boot = ? AND synced = 0 AND created < ? LIMIT 1", store.boot, before
     )
@@ -197,7 +197,7 @@ def insert(
     origin: int | None,
     shares: bool,
 ) -> int:
-    """Add a snapshot; its number."""
+    """Add a snapshot and return its number."""
     snapshot = db.execute(
         "INSERT INTO snapshot (parent, kind, boot, depth, origin, shares) VALUES (?, ?, ?, ?, ?, ?)",
         (parent, kind, boot, depth, origin, shares),
@@ -213,19 +213,20 @@ def depth(db: sqlite3.Connection, kind: str, snapshot: int) -> int | None:
 
 
 def keep_identity(db: sqlite3.Connection, snapshot: int, identity: str) -> None:
+    """Keep the identity of a snapshot: the digest of its parent's identity and of its diff."""
     db.execute("UPDATE snapshot SET identity = ? WHERE id = ?", (identity, snapshot))
 
 
 def mark_synced(db: sqlite3.Connection, boot: str, newest: int) -> int:
-    """Note that the snapshots of a boot up to `newest` are on the disk; how many were not known to be."""
+    """Note that the snapshots of a boot up to `newest` are on the disk. Returns how many were not known to be."""
     return db.execute(
         "UPDATE snapshot SET synced = 1 WHERE boot = ? AND synced = 0 AND id <= ?", (boot, newest)
     ).rowcount
 
 
 def delete_unneeded(db: sqlite3.Connection, snapshots: Iterable[int]) -> list[int]:
-    """Delete those of `snapshots` (children before parents) that no remaining snapshot has as parent or origin; the
-    deleted ones. The highest number ever given stays taken."""
+    """Delete the snapshots in `snapshots` (children before parents) that no remaining one has as parent or origin,
+    and return them. The highest number ever given stays taken."""
     deleted: list[int] = []
     highest = db.execute("SELECT max(id) FROM snapshot").fetchone()[0]
     for snapshot in snapshots:

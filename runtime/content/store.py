@@ -116,7 +116,7 @@ class Store:
             self._leased.update((kind, ref) for ref in fresh)
 
     def leases(self, kind: str, ref: str) -> bool:
-        """Tell whether this process has leased something by `lease`."""
+        """Report whether this process has leased something by `lease`."""
         return (kind, ref) in self._leased
 
     def generation(self) -> str:
@@ -158,7 +158,7 @@ class Store:
         return wait_lock(self.path("locks", name), on_wait=on_wait, cancelled=cancelled)
 
     def wanted(self, name: str) -> bool:
-        """Tell whether a process waits for the lock named `name`."""
+        """Report whether a process waits for the lock named `name`."""
         return wanted(self.path("locks", name))
 
     def sweep(self, remove: Callable[[str], None]) -> list[str]:
@@ -194,7 +194,7 @@ class Store:
 
     def close(self) -> None:
         """End the leases of this process, sync what it has committed and close the store. Idempotent. A work
-        directory that is not empty is left to a later sweep."""
+        directory that is not empty is left to a later sweep, together with the leases."""
         with self._guard:
             if self._work is not None and self._work_lock is not None:
                 try:
@@ -206,6 +206,7 @@ class Store:
                         _end_leases(db, os.path.basename(self._work))
                     self._work_lock.remove()
                 self._work = self._work_lock = None
+            # Closed first: the last process to close the database writes its log back, and leaves nothing to sync.
             self._db.close()
             self.blobs.sync()
             sync_log(self.root)
@@ -219,6 +220,7 @@ class Store:
 
 
 def _end_leases(db: sqlite3.Connection, owner: str) -> None:
-    """Delete the leases of a process. The end of its lease on a snapshot is the time of the snapshot's last use."""
+    """Delete the leases of a process, in a transaction. The snapshots that it had leased count as used until
+    now."""
     count_uses(db, owner)
     db.execute("DELETE FROM lease WHERE owner = ?", (owner,))

@@ -1,4 +1,5 @@
-"""One step's bundle: the directory with its `config.json`, and everything made for it and removed after it."""
+"""The OCI bundle of a step: the directory with its `config.json`, and everything that is made for the step and
+removed after it."""
 
 from __future__ import annotations
 
@@ -24,11 +25,14 @@ _LIMIT_WORDS = {
     "cpu": ("cpuset.", "`cpuset`", "cpu.", "`cpu`", "cpu-shares", "/cpu/"),
     "pids": ("pids.", "`pids`"),
 }
-"""What the runtimes' messages about a controller hold."""
+"""Words by which to tell the runtimes' messages about a controller. crun and runc have no error codes for them."""
 
 
 class Bundle:
-    """What the runtime is given for one step. `prepare`, run, then `clean`, whatever happened."""
+    """The bundle of one step. Call `prepare`, run the step, then call `clean`, whatever happened.
+
+    `id` is the container's name, `path` the bundle's directory, `log` the runtime's log, `group` the path of the
+    step's control group within the hierarchies."""
 
     __slots__ = ("_limits", "_network", "_points", "_sandbox", "_step", "group", "id", "log", "path")
 
@@ -47,22 +51,23 @@ class Bundle:
 
     @property
     def program(self) -> str:
+        """The name of the step's program as it was given, "" without one."""
         return self._step.meta.args[0] if self._step.meta.args else ""
 
     @property
     def grouped(self) -> bool:
-        """Whether it has a control group of its own."""
+        """Report whether the step has a control group of its own."""
         return self._sandbox.cgroups.grouped(self._limits)
 
     @property
     def counted(self) -> bool:
-        """Whether its control group counts how often a limit was reached."""
+        """Report whether the step's control group counts how often a limit was reached."""
         return "memory" in self._limits or "pids" in self._limits
 
     def prepare(self) -> None:
         """Write the bundle; make the mount points and the working directory in the root. Raises NotStarted."""
         step, sandbox = self._step, self._sandbox
-        around = spec.Surroundings(
+        context = spec.StepContext(
             hosts=sandbox.shared_file(files.hosts_file(step.meta.hostname, step.meta.extra_hosts)),
             resolv_conf=sandbox.shared_file(self._network.resolv_conf),
             netns=self._network.path,
@@ -70,12 +75,12 @@ class Bundle:
             rootless=sandbox.rootless,
             unified=sandbox.cgroups.unified,
         )
-        text = spec.configuration(step, around, self._limits)
+        text = spec.configuration(step, context, self._limits)
         os.mkdir(self.path, 0o700)
         with open(os.path.join(self.path, "config.json"), "w", encoding="utf-8") as file:
             file.write(text)
         try:
-            self._points.prepare(spec.mounts(step, around))
+            self._points.prepare(spec.mounts(step, context))
             self._make_working_directory()
         except OSError as error:
             where = os.fsdecode(error.filename or b"").removeprefix(os.fsdecode(step.rootfs))
@@ -88,8 +93,9 @@ class Bundle:
             make_directories(path, root, self._step.identity.uid, self._step.identity.gid)
 
     def failure(self, log: str, program: str) -> int | None:
-        """The exit code a shell has for a `program` that can't be executed, if the runtime's `log` says so (its
-        message has gone to stderr); None when the log holds no error. Raises NotStarted for any other."""
+        """The exit code that a shell gives for a `program` that can't be executed, if the runtime's `log` tells of
+        that; its message has gone to stderr. None if the log has no error. Raises LimitError for a limit that
+        could not be set, NotStarted for any other error."""
         message = _last_error(log)
         if message is None:
             return None
@@ -101,22 +107,23 @@ class Bundle:
         raise self._limit_refused(message) or _not_mounted(message) or NotStarted(message)
 
     def _limit_refused(self, message: str) -> LimitError | None:
-        """The error for what the runtime says of a limit that it could not set."""
+        """The error for a message about a limit that could not be set; None if the message is about something
+        else."""
         for controller, values in self._limits.items():
             if any(word in message.lower() for word in _LIMIT_WORDS.get(controller, ())):
                 assert isinstance(values, dict)
-                asked = ", ".join(f"{name} {value}" for name, value in values.items())
+                limits = ", ".join(f"{name} {value}" for name, value in values.items())
                 return LimitError(
-                    f"the {controller} limit of the step ({asked}) can't be set: {message}",
+                    f"the {controller} limit of the step ({limits}) can't be set: {message}",
                     help="give it another value: more memory, or CPUs that this machine has",
                 )
         return None
 
     def clean(self) -> None:
-        """Remove everything made for the step but its results. Idempotent."""
+        """Remove everything that was made for the step, except its results. Idempotent."""
         state = os.path.join(self._sandbox.directory, "state", self.id)
         if os.path.lexists(state):
-            # The runtime was killed, or failed half way: what it removes after a run is still there.
+            # The runtime was killed or failed half way: its state and the control group are still there.
             self._sandbox.cgroups.remove(self.group)
             files.remove_tree(state)
         else:
@@ -126,7 +133,8 @@ class Bundle:
 
 
 def _not_mounted(message: str) -> NotStarted | None:
-    """What crun means by "mount `SOURCE` to `TARGET`: REASON", without the places in the store."""
+    """The error for crun's message "mount `SOURCE` to `TARGET`: REASON", without the paths in the store; None for
+    another message."""
     start, to, rest = message.partition("` to `")
     target, end, reason = rest.partition("`: ")
     if not (start.startswith("mount `") and to and end):
@@ -138,6 +146,8 @@ def _not_mounted(message: str) -> NotStarted | None:
 
 
 def _last_error(log: str) -> str | None:
+    """The last error in a runtime's log of JSON lines. A line that is no JSON is an error too: the runtime
+    broke."""
     try:
         with open(log, encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()

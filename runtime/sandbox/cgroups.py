@@ -1,11 +1,12 @@
-"""Control groups of steps: where they go, what can be enforced, and their removal.
+"""Control groups of steps: their places, the limits that can be enforced, and their removal.
 
-A step's group is `/pybuild-<work directory's name>/<step>` in every hierarchy (version 1) or the one (version 2).
-The runtime makes and removes it. What a killed build leaves, the runner removes as it ends, or else a later build,
-which finds it by the name. Builds share no group, so none is removed while another one is about to use it.
+A step's group is `/pybuild-<work directory's name>/<step>` in every hierarchy (version 1) or in the only one
+(version 2). The runtime makes and removes it. The groups of a killed build are removed by its runner as that ends,
+or else by a later build, which knows them by their names. Builds share no group, so none is removed while another
+is about to use it.
 
-An ordinary user has groups where a part of the one hierarchy is delegated, as systemd does for its user managers:
-they lie beside the build's own there, and only steps with limits get one.
+An ordinary user has groups where a part of the hierarchy is delegated, as systemd does for its user managers. They
+lie beside the build's own group there, and only steps with limits get one.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ _REMOVAL_SECONDS = 1.0
 
 
 class Cgroups:
-    """The hierarchies this process may use. Without `usable` no step has a group of its own, with `delegated` only
-    one with limits; `base` is the group that theirs lie in."""
+    """The hierarchies that this process may use. Unless `usable`, no step has a group of its own, for `reason`; if
+    `delegated`, only a step with limits has one. `base` is the group that the build's groups lie in, "" for the
+    root; `unified` tells that the hierarchy is of version 2."""
 
     __slots__ = ("_cover", "_roots", "base", "delegated", "reason", "unified", "usable")
 
@@ -59,7 +61,7 @@ class Cgroups:
         mountinfo: str = "/proc/thread-self/mountinfo",
         own: str = "/proc/thread-self/cgroup",
     ) -> Cgroups:
-        """Look at what is mounted and, for an ordinary user, at what is delegated."""
+        """Find out which hierarchies are mounted and, for an ordinary user, delegated."""
         first, second = _hierarchies(mountinfo)
         if rootless:
             base = _delegated(second[0][0], own) if second else None
@@ -75,43 +77,48 @@ class Cgroups:
         return cls(roots, bool(second))
 
     def path(self, work: str, step: str, parent: str = "") -> str:
-        """The step's group, absolute within the hierarchies."""
+        """The path of a step's group within the hierarchies, below the group `parent`. `work` names the build's
+        work directory; "" as `step` gives the group of all its steps."""
+        # A frontend may choose `parent`, so `..` must not lead out of the base.
         above = [part for part in parent.split("/") if part not in ("", ".", "..")]
         return self.base + "/".join(["", *above, PREFIX + work, step]).rstrip("/")
 
     def grouped(self, limits: Mapping[str, object]) -> bool:
-        """Whether a step with these limits gets a group of its own."""
+        """Report whether a step with these limits gets a group of its own."""
         return self.usable and (bool(limits) or not self.delegated)
 
     def directories(self, group: str) -> list[str]:
-        """Where the group is, in every hierarchy."""
+        """The directories of a group, one in each hierarchy."""
         return [path + group for path, _ in self._roots]
 
     def limits(self, step: Step) -> dict[str, object]:
-        """The step's limits as an OCI `linux.resources` object. Raises LimitError for one that can't be kept."""
-        asked = step.resources
-        found: dict[str, object] = {}
+        """The step's limits as an OCI `linux.resources` object. Raises LimitError for a limit that can't be
+        enforced."""
+        wanted = step.resources
+        limits: dict[str, object] = {}
         memory: dict[str, object] = {}
         cpu: dict[str, object] = {}
-        if asked is not None:
-            memory = {"limit": asked.memory, "swap": asked.memory_swap}
+        if wanted is not None:
+            memory = {"limit": wanted.memory, "swap": wanted.memory_swap}
             cpu = {
-                "shares": asked.cpu_shares,
-                "period": asked.cpu_period,
-                "quota": asked.cpu_quota,
-                "cpus": asked.cpuset_cpus,
-                "mems": asked.cpuset_mems,
+                "shares": wanted.cpu_shares,
+                "period": wanted.cpu_period,
+                "quota": wanted.cpu_quota,
+                "cpus": wanted.cpuset_cpus,
+                "mems": wanted.cpuset_mems,
             }
         for controller, values in (("memory", memory), ("cpu", cpu), ("pids", {"limit": step.pids})):
-            given = {name: value for name, value in values.items() if value}
-            if given:
+            nonzero = {name: value for name, value in values.items() if value}
+            if nonzero:
                 self._require(controller)
-                found[controller] = given
-        if asked is not None and (asked.cpuset_cpus or asked.cpuset_mems):
+                limits[controller] = nonzero
+        # The OCI object has cpusets among `cpu`, but they are a controller of their own.
+        if wanted is not None and (wanted.cpuset_cpus or wanted.cpuset_mems):
             self._require("cpuset")
-        return found
+        return limits
 
     def _require(self, controller: str) -> None:
+        """Make sure that a controller limits the build's groups. Raises LimitError if it can't."""
         what = f"a {controller} limit on a step can't be enforced here"
         if not self.usable:
             raise LimitError(f"{what}: {self.reason}", help="build as root, or drop the limit")
@@ -129,12 +136,12 @@ class Cgroups:
                 ) from None
 
     def out_of_memory_kills(self, group: str) -> int:
-        """How many processes of the group the kernel killed for want of memory; 0 when nothing tells."""
+        """The number of processes in the group that the kernel killed for lack of memory; 0 if it isn't known."""
         name = "memory.events" if self.unified else "memory.oom_control"
         return self._counter(group, "memory", name, "oom_kill")
 
     def refused_processes(self, group: str) -> int:
-        """How often the group was refused a process for the limit on their number; 0 when nothing tells."""
+        """The number of forks in the group that failed because of its process limit; 0 if it isn't known."""
         return self._counter(group, "pids", "pids.events", "max")
 
     def _counter(self, group: str, controller: str, name: str, key: str) -> int:
@@ -149,28 +156,30 @@ class Cgroups:
         return 0
 
     def remove(self, group: str) -> None:
-        """Remove a group and those below it from every hierarchy; it must have no living process, and one that
-        is just dying is waited for. Absent ones are no error."""
+        """Remove a group and the groups below it from every hierarchy. It must have no living process; dying ones
+        are waited for. An absent group is no error."""
         for directory in self.directories(group):
             remove_group(directory)
         self.tidy(group)
 
     def tidy(self, group: str) -> None:
-        """Remove what crun wrote for the group where a hybrid host's version 2 part is covered."""
+        """Remove the directories that crun wrote for the group into the tmpfs that covers a hybrid host's version
+        2 part (`namespaces.UNIFIED`)."""
         if self._cover is not None:
             remove_tree(self._cover + group)
 
     def leftovers(self, works: Iterable[str]) -> list[str]:
-        """Groups of the builds whose work directories had these names."""
+        """The groups of the builds whose work directories had these names, as paths within the hierarchies."""
         names = {PREFIX + work for work in works}
-        found: set[str] = set()
+        left: set[str] = set()
         for path, _ in self._roots:
-            found.update(name for name in os.listdir(path + self.base) if name in names)
-        return [f"{self.base}/{name}" for name in sorted(found)]
+            left.update(name for name in os.listdir(path + self.base) if name in names)
+        return [f"{self.base}/{name}" for name in sorted(left)]
 
 
 def _hierarchies(mountinfo: str) -> tuple[list[tuple[str, frozenset[str]]], list[tuple[str, frozenset[str]]]]:
-    """Mounted hierarchies of version 1 and of version 2: mount point and controllers."""
+    """The mounted hierarchies of version 1 and of version 2, each as mount point and controllers. A version 2
+    hierarchy elsewhere than at /sys/fs/cgroup belongs to a hybrid host and has no controllers."""
     first, second = [], []
     with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
@@ -193,8 +202,9 @@ def _controllers(point: str) -> frozenset[str]:
 
 
 def _delegated(point: str, own: str) -> str | None:
-    """The nearest group above this process's own that this user may make groups in and move processes below; None
-    if there is none. Its own can't be it: a group with processes has no controllers for those below."""
+    """The nearest group above this process's own in which this user may make groups and move processes to them;
+    None if there is none. The process's own group won't do: a group with processes can't have controllers for the
+    groups below it (cgroups(7), "no internal processes")."""
     with open(own, encoding="utf-8", errors="surrogateescape") as file:
         group = next((line.rstrip("\n")[3:] for line in file if line.startswith("0::")), "/")
     while group != "/":
@@ -207,7 +217,7 @@ def _delegated(point: str, own: str) -> str | None:
 
 
 def _switch_on(directory: str, controller: str) -> None:
-    """Have the groups below a group of version 2 limited by a controller that the group has. Raises OSError."""
+    """Enable a controller for the groups below a group of version 2. Raises OSError."""
     path = f"{directory}/cgroup.subtree_control"
     with open(path, encoding="ascii") as file:
         if controller in file.read().split():
@@ -217,7 +227,7 @@ def _switch_on(directory: str, controller: str) -> None:
 
 
 def remove_group(directory: str) -> None:
-    """Remove one control group and those below it, waiting a moment for processes that are just dying."""
+    """Remove a control group and the groups below it, waiting a moment for processes that are dying."""
     try:
         below = [entry.path for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
     except OSError:
@@ -230,6 +240,7 @@ def remove_group(directory: str) -> None:
             os.rmdir(directory)
             return
         except OSError as error:
+            # Processes that were killed stay in their group until the kernel has torn them down.
             if error.errno != errno.EBUSY or time.monotonic() > end:
                 return
         time.sleep(0.002)

@@ -1,6 +1,6 @@
-"""One container: its first process, which is the step's, and others that join it while that one runs.
+"""A container: its first process, which is the step's own, and others that join it while the first one runs.
 
-The first process ends all others with it, as they are in its pid namespace.
+When the first process ends, the kernel ends all others, as they are in its pid namespace.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 class Container:
-    """Prepared when it is made, in `step`'s root; `close` it when its processes have ended. Raises NotStarted,
-    LimitError, SandboxError."""
+    """A container in the root of `step`, prepared on construction. `close` it when its processes have ended. The
+    constructor raises NotStarted, LimitError, SandboxError."""
 
     def __init__(self, sandbox: Sandbox, step: Step) -> None:
         self._sandbox = sandbox
@@ -48,10 +48,12 @@ class Container:
         terminal: Terminal | None = None,
         joined: bool = False,
     ) -> Process:
-        """The step's own process. It reads `stdin`, nothing without one, and writes to `stdout`, else its output is
-        what `Process.attend` passes on; with a `terminal` that is all three streams. `joined`: others are to join it,
-        or it is to be signalled, once `Process.await_start` says so."""
+        """Start the step's own process. It reads descriptor `stdin`, or nothing without one, and writes to
+        `stdout`; output that goes nowhere else is passed on by `Process.attend`. A `terminal` is all three
+        streams. With `joined`, other processes may join it, and signals be sent to it, once `Process.await_start`
+        returns."""
         bundle = self._prepared
+        # The runtime removes the control group with the container, and the counters are read from it afterwards.
         keep = ["--keep"] if bundle.counted else []
         pid = self._file("pid") if joined else ""
         return self._spawn(
@@ -62,8 +64,8 @@ class Container:
         )
 
     def join(self, step: Step, *, stdin: int | None = None, terminal: Terminal | None = None) -> Process:
-        """Another process, with the command, the variables and the identity of `step`, and with what the container
-        has of all else. The first one must have started."""
+        """Start another process in the container, with the command, the variables and the identity of `step`. The
+        first one must have started."""
         bundle = self._prepared
         path, log, pid = self._file("process"), self._file("log"), self._file("pid")
         with open(path, "w", encoding="utf-8") as file:
@@ -77,8 +79,8 @@ class Container:
         )
 
     def code(self, process: Process) -> ExitCode:
-        """How a process that was attended to its end has ended. Raises NotStarted and LimitError when it never began:
-        the runtime could not set it up."""
+        """The exit code of a process that was attended to its end. Raises NotStarted or LimitError if it never
+        began because the runtime could not set it up."""
         bundle = self._prepared
         unable = bundle.failure(process.log, process.program)
         if unable is not None:
@@ -91,7 +93,7 @@ class Container:
         return code
 
     def close(self) -> None:
-        """Remove all but its results. Idempotent."""
+        """Remove everything but the results, and give back the network. Idempotent."""
         bundle, self._bundle = self._bundle, None
         network, self._network = self._network, None
         try:

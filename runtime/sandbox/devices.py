@@ -1,9 +1,10 @@
-"""Devices of the Container Device Interface: what the machine's specifications say of them, for steps that ask.
+"""Devices of the Container Device Interface (CDI), as the machine's specifications describe them.
 
 A specification (version 0.3 to 1.0, https://github.com/cncf-tags/container-device-interface) names devices of one
-kind, `vendor.com/class`, and edits of a container's configuration: for all of them, and for each. Files of a later
-directory go before those of an earlier one; of two in one directory that name the same device, neither counts.
-Which device a name without one, with `*`, or with a class of its own means, is BuildKit's.
+kind, `vendor.com/class`, with edits of a container's configuration, some for all of them and some for each. A file
+in a later directory takes precedence over one in an earlier directory. If two files of one directory name the same
+device, the device is dropped. Requests without a device name, with `*` or with a device class resolve as in
+BuildKit.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+# The first two are the specification's own default directories.
 DIRECTORIES = ("/etc/cdi", "/var/run/cdi", "/etc/buildkit/cdi")
 CLASS = "org.mobyproject.buildkit.device.class"
 AUTO_ALLOW = "org.mobyproject.buildkit.device.autoallow"
@@ -28,12 +30,13 @@ _VENDOR = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _CLASS = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 
 _EDITS = frozenset({"env", "deviceNodes", "mounts", "hooks", "additionalGids"})
-"""Members of `containerEdits` that can be applied; any other is refused."""
+"""The members of `containerEdits` that can be applied. A device with any other is refused: without it the device
+may not work as its vendor means it to."""
 
 
 class Device:
-    """One device: its qualified `name` (`vendor.com/class=device`), its annotations with those of its specification,
-    the specification's file and edits, and its own edits."""
+    """A device: its qualified `name` (`vendor.com/class=device`), its annotations together with its
+    specification's, the specification's `file` and edits (`shared`), and its own `edits`."""
 
     __slots__ = ("annotations", "edits", "file", "name", "shared")
 
@@ -53,44 +56,46 @@ class Device:
 
     @property
     def allowed(self) -> bool:
-        """Whether its specification lets every build use it."""
+        """Report whether the specification lets every build use the device without being entitled to."""
         return bool(truth(self.annotations.get(AUTO_ALLOW, "")))
 
 
 class Devices:
-    """The devices of this machine, read when first asked for. `unread` are reasons why files could not be."""
+    """The devices of this machine, read on first use. `unread` are messages about files that could not be read."""
 
     def __init__(self, directories: Sequence[str] = DIRECTORIES) -> None:
         self._directories = directories
-        self._found: dict[str, Device] | None = None
+        self._devices: dict[str, Device] | None = None
         self.unread: list[str] = []
 
     def all(self) -> dict[str, Device]:
-        """By qualified name, in the order of the names."""
-        if self._found is None:
-            found: dict[str, Device] = {}
+        """All devices by qualified name, ordered by name."""
+        if self._devices is None:
+            devices: dict[str, Device] = {}
             for directory in self._directories:
-                found.update(self._of_directory(directory))
-            self._found = dict(sorted(found.items()))
-        return self._found
+                devices.update(self._in_directory(directory))
+            self._devices = dict(sorted(devices.items()))
+        return self._devices
 
     def find(self, name: str, *, optional: bool = False) -> list[Device]:
-        """The devices that a name means; none for an optional one that isn't there. Raises UserError."""
+        """The devices that a requested name means: `KIND=DEVICE`, `KIND=CLASS`, `KIND=*` or `KIND` for the first.
+        Empty for an `optional` device that does not exist. Raises UserError."""
         kind, _, which = name.partition("=")
         vendor, slash, klass = kind.partition("/")
         if not slash or not _VENDOR.fullmatch(vendor) or not _CLASS.fullmatch(klass):
             raise UserError(f"invalid device {name!r}", help="write --device=VENDOR/CLASS=NAME")
         alike = [one for one in self.all().values() if one.name.startswith(kind + "=")]
         if which == "*":
-            found = alike
+            devices = alike
         elif which == "":
-            found = alike[:1]
+            devices = alike[:1]
         else:
-            found = [one for one in alike if one.name == name]
-            found = found or [one for one in alike if one.annotations.get(CLASS) == which]
-        if not found and (not optional or self.unread):
+            devices = [one for one in alike if one.name == name]
+            devices = devices or [one for one in alike if one.annotations.get(CLASS) == which]
+        # An unreadable file may be the one that names an optional device, so that is an error too.
+        if not devices and (not optional or self.unread):
             raise self._unknown(name)
-        return found
+        return devices
 
     def _unknown(self, name: str) -> UserError:
         known = ", ".join(self.all()) or "none"
@@ -100,12 +105,12 @@ class Devices:
             help="specifications (JSON or YAML) are looked for in " + ", ".join(self._directories),
         )
 
-    def _of_directory(self, directory: str) -> dict[str, Device]:
+    def _in_directory(self, directory: str) -> dict[str, Device]:
         try:
             names = sorted(os.listdir(directory))
         except OSError:
             return {}
-        found: dict[str, Device] = {}
+        known: dict[str, Device] = {}
         twice = set()
         for name in names:
             if not name.endswith((".json", ".yaml", ".yml")):
@@ -117,15 +122,16 @@ class Devices:
                 self.unread.append(f"{path} can't be read: {error}")
                 continue
             for device in devices:
-                if device.name in found:
+                if device.name in known:
                     twice.add(device.name)
-                    self.unread.append(f"{path} and {found[device.name].file} both name {device.name}")
-                found[device.name] = device
-        return {name: device for name, device in found.items() if name not in twice}
+                    self.unread.append(f"{path} and {known[device.name].file} both name {device.name}")
+                known[device.name] = device
+        return {name: device for name, device in known.items() if name not in twice}
 
 
 def _read(path: str) -> list[Device]:
-    """The devices of one file. Raises OSError, ValueError, KeyError, TypeError, AttributeError."""
+    """The devices of one file. Raises OSError, and for a malformed file ValueError, KeyError, TypeError or
+    AttributeError."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     spec = json.loads(text) if path.endswith(".json") else _yaml(text)
@@ -144,6 +150,7 @@ def _read(path: str) -> list[Device]:
 
 
 def _text(value: object) -> str:
+    """An annotation's value as JSON writes it: YAML has booleans without quotes."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -161,7 +168,7 @@ def _yaml(text: str) -> Any:
 
 
 class Edits:
-    """What devices change of a step's configuration, in the terms of the OCI runtime specification."""
+    """Changes of a step's configuration that devices need, in terms of the OCI runtime specification."""
 
     __slots__ = ("devices", "env", "gids", "hooks", "mounts", "rules")
 
@@ -175,33 +182,35 @@ class Edits:
 
 
 def edits(devices: Iterable[Device], *, uid: int, gid: int, bound: bool) -> Edits:
-    """The edits of `devices` for a step that runs as `uid` and `gid`: those of a specification once, before the
-    first of its devices. With `bound`, device nodes are mounts of the machine's, because no node can be made in a
-    user namespace. Raises UserError: an edit that can't be applied."""
-    found = Edits()
+    """The edits of `devices` for a step that runs as `uid` and `gid`. A specification's shared edits come once,
+    before the first of its devices. With `bound`, device nodes are bind mounts of the machine's nodes, because no
+    node can be made in a user namespace. Raises UserError for an edit that can't be applied."""
+    merged = Edits()
     seen: set[str] = set()
     for device in devices:
         if device.file not in seen:
             seen.add(device.file)
-            _apply(found, device, device.shared, uid, gid, bound)
-        _apply(found, device, device.edits, uid, gid, bound)
-    return found
+            _apply(merged, device, device.shared, uid, gid, bound)
+        _apply(merged, device, device.edits, uid, gid, bound)
+    return merged
 
 
-def _apply(out: Edits, device: Device, given: dict[str, Any], uid: int, gid: int, bound: bool) -> None:
-    refused = sorted(name for name, value in given.items() if value and name not in _EDITS)
+def _apply(
+    out: Edits, device: Device, container_edits: dict[str, Any], uid: int, gid: int, bound: bool
+) -> None:
+    refused = sorted(name for name, value in container_edits.items() if value and name not in _EDITS)
     if refused:
         raise UserError(
             f"device {device.name}: {device.file} wants {refused[0]}, which pybuild does not apply"
         )
     try:
-        out.env += given.get("env") or []
-        out.gids += [number for number in given.get("additionalGids") or [] if number]
-        for node in given.get("deviceNodes") or []:
+        out.env += container_edits.get("env") or []
+        out.gids += [number for number in container_edits.get("additionalGids") or [] if number]
+        for node in container_edits.get("deviceNodes") or []:
             _apply_node(out, node, uid, gid, bound)
-        for mount in given.get("mounts") or []:
+        for mount in container_edits.get("mounts") or []:
             out.mounts.append(_mount(mount))
-        for hook in given.get("hooks") or []:
+        for hook in container_edits.get("hooks") or []:
             kept = {name: hook[name] for name in ("path", "args", "env", "timeout") if hook.get(name)}
             out.hooks.setdefault(hook["hookName"], []).append(kept)
     except OSError as error:
@@ -210,24 +219,24 @@ def _apply(out: Edits, device: Device, given: dict[str, Any], uid: int, gid: int
         raise UserError(f"device {device.name}: {device.file} is malformed: {error!r}") from None
 
 
-def _mount(given: dict[str, Any]) -> dict[str, object]:
-    options = list(given.get("options") or [])
-    if not {"bind", "rbind"} & set(options) and given.get("type", "bind") in ("", "bind", "none"):
+def _mount(mount: dict[str, Any]) -> dict[str, object]:
+    options = list(mount.get("options") or [])
+    if not {"bind", "rbind"} & set(options) and mount.get("type", "bind") in ("", "bind", "none"):
         options.insert(0, "rbind")
     return {
-        "destination": given["containerPath"],
-        "type": given.get("type") or "bind",
-        "source": given["hostPath"],
+        "destination": mount["containerPath"],
+        "type": mount.get("type") or "bind",
+        "source": mount["hostPath"],
         "options": options,
     }
 
 
 def _apply_node(out: Edits, node: dict[str, Any], uid: int, gid: int, bound: bool) -> None:
-    """One device node; what its specification leaves open is looked up on the machine. Raises OSError."""
+    """Add a device node. Values that its specification leaves open are looked up on the machine. Raises OSError."""
     path = node["path"]
     host = node.get("hostPath") or path
     if bound:
-        os.stat(host)
+        os.stat(host)  # raises for an absent node, with a better message than the runtime's
         out.mounts.append(
             {"destination": path, "type": "bind", "source": host, "options": ["bind", "nosuid", "noexec"]}
         )
@@ -235,27 +244,29 @@ def _apply_node(out: Edits, node: dict[str, Any], uid: int, gid: int, bound: boo
     kind, major, minor = node.get("type") or "", node.get("major") or 0, node.get("minor") or 0
     if not kind or (not major and kind != "p"):
         kind, major, minor = _numbers(host, kind)
-    made: dict[str, object] = {"path": path, "type": kind, "major": major, "minor": minor}
+    device: dict[str, object] = {"path": path, "type": kind, "major": major, "minor": minor}
     if node.get("fileMode") is not None:
-        made["fileMode"] = node["fileMode"]
+        device["fileMode"] = node["fileMode"]
     for name, own in (("uid", uid), ("gid", gid)):
         value = node.get(name)
         if value is not None or own:
-            made[name] = own if value is None else value
-    out.devices.append(made)
+            device[name] = own if value is None else value
+    out.devices.append(device)
     if kind in ("b", "c"):
         access = node.get("permissions") or "rwm"
         out.rules.append({"allow": True, "type": kind, "major": major, "minor": minor, "access": access})
 
 
 def _numbers(path: str, kind: str) -> tuple[str, int, int]:
+    """Type, major and minor number of the node at `path`. Raises ValueError if it is not of type `kind`, where one
+    is given."""
     import stat
 
-    found = os.stat(path)
-    real = "c" if stat.S_ISCHR(found.st_mode) else "b" if stat.S_ISBLK(found.st_mode) else ""
-    real = real or ("p" if stat.S_ISFIFO(found.st_mode) else "")
+    status = os.stat(path)
+    real = "c" if stat.S_ISCHR(status.st_mode) else "b" if stat.S_ISBLK(status.st_mode) else ""
+    real = real or ("p" if stat.S_ISFIFO(status.st_mode) else "")
     if not real:
         raise ValueError(f"{path} is no device")
     if kind and kind not in (real, "u" if real == "c" else real):
         raise ValueError(f"{path} is of type {real}, not {kind}")
-    return real, os.major(found.st_rdev), os.minor(found.st_rdev)
+    return real, os.major(status.st_rdev), os.minor(status.st_rdev)

@@ -1,9 +1,9 @@
 """Errors of running steps.
 
 UserError
-└── SandboxError         steps can't be run here, or not as asked
+└── SandboxError         steps can't be run here, or not as requested
     ├── NotStarted       the runtime could not start this step
-    └── LimitError       a limit was asked for that can't be enforced
+    └── LimitError       a requested limit can't be enforced
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pybuild.lang.diagnostics import UserError
 
 
 class SandboxError(UserError):
-    """Steps can't be run on this machine, or not as asked."""
+    """Steps can't be run on this machine, or not as requested."""
 
 
 class NotStarted(SandboxError):

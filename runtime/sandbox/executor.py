@@ -1,8 +1,8 @@
-"""Running steps: one OCI container a step, its output streamed, nothing of it left afterwards.
+"""Run steps, each in an OCI container of its own: stream the output, and leave nothing behind.
 
-The container's first process is the step's own, as in BuildKit: no init is put before it, so `$$` is 1 there.
-Orphans inside a step are its first process's to reap, as every shell does, and the kernel ends and reaps all of
-them with it; orphans of the runtime itself are reaped by the runner's init.
+The container's first process is the step's own, as in BuildKit. There is no init before it, so `$$` is 1. It has to
+reap orphans in the container, as every shell does; when it ends, the kernel ends and reaps the rest. Orphans of the
+runtime itself are reaped by the runner's init.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _RUNTIME_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 
 class Sandbox:
-    """Runs steps with one runtime. Thread-safe: many steps at once.
+    """Runs steps with one OCI runtime. Thread-safe: many steps at once.
 
-    Its files are in `work`, this process's own directory in the store; `close` it before that is removed. The
-    process must be in the build's mount namespace (`namespaces.enter`). `cgroup_parent` is where control groups of
-    steps go that name no parent.
+    Its files are in `work`, this process's directory in the store; `close` it before that is removed. The process
+    must be in the build's mount namespace (`namespaces.enter`). `cgroup_parent` is the parent of control groups
+    for steps that name none.
     """
 
     def __init__(
@@ -55,7 +55,8 @@ class Sandbox:
         self._files: dict[str, str] = {}
         self._null = os.open(os.devnull, os.O_RDWR)
         os.makedirs(self.directory, 0o700, exist_ok=True)
-        # In memory: made and removed for every step, worth nothing after the build, gone with its namespace.
+        # A tmpfs: these files are made and removed for every step, and must not outlive the build. The mount ends
+        # with the namespace, also when the build is killed.
         flags = libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
         libc.mount("tmpfs", self.directory, "tmpfs", flags, "mode=700")
         os.mkdir(os.path.join(self.directory, "state"), 0o700)
@@ -75,13 +76,13 @@ class Sandbox:
     ) -> ExitCode:
         """Run the step to its end.
 
-        `on_output(stream, bytes)` gets everything the step writes, as it comes, in this thread; stream 1 is
-        stdout, 2 stderr. A descriptor `stdin` is what the step reads, else it reads nothing; a descriptor `stdout`
-        is what it writes to in place of stream 1. Both stay the caller's; `on_start` is called, in this thread, once
-        the step's side has them and the caller may close its own. Raises Cancelled when cancelled, with every
-        process of the step dead; NotStarted when the runtime can't set the container up; LimitError for a
-        limit that can't be enforced. A program that is not found or can't be executed is no error here: the
-        runtime's message comes as stderr, the code is 127 or 126.
+        `on_output(stream, bytes)` is called in this thread with everything that the step writes, as it comes;
+        stream 1 is stdout, 2 stderr. The step reads from descriptor `stdin`, or nothing without one, and writes to
+        descriptor `stdout` in place of stream 1 if given. The caller keeps both; `on_start` is called in this
+        thread when the step's side has them, and the caller may close its own. Raises Cancelled once every process
+        of the cancelled step is dead, NotStarted if the runtime can't set the container up, LimitError for a limit
+        that can't be enforced. A program that is not found or can't be executed is no error here: the runtime's
+        message comes as stderr, and the code is 127 or 126.
         """
         if cancellation.cancelled:
             raise Cancelled
@@ -102,19 +103,19 @@ class Sandbox:
             container.close()
 
     def new_name(self) -> str:
-        """A name that no other container of this machine has."""
+        """A container name that is unique on this machine."""
         with self._guard:
             self._count += 1
             return f"{self.name}-{self._count}"
 
     def command(self, bundle: Bundle, log: str, arguments: Sequence[str]) -> list[str]:
-        """The runtime's command line; what goes wrong with it is written to `log`."""
+        """The runtime's command line. It writes its own errors to `log`."""
         manager = "cgroupfs" if bundle.grouped else "disabled"
         options = ["--log", log, *([f"--cgroup-manager={manager}"] if self._is_crun else [])]
         return [*self._command, *options, *arguments]
 
     def spawn(self, command: Sequence[str], stdin: int, stdout: int, stderr: int) -> Child:
-        """Start the runtime. The descriptors stay the caller's."""
+        """Start the runtime. The caller keeps the descriptors."""
         return self._runner.spawn(
             command, env=_RUNTIME_ENV, cwd="/", stdin=stdin, stdout=stdout, stderr=stderr
         )
@@ -122,8 +123,8 @@ class Sandbox:
     def spawn_piped(
         self, command: Sequence[str], stdin: int | None = None, stdout: int | None = None
     ) -> tuple[Child, dict[int, int]]:
-        """Start the runtime: the child, and its streams by the descriptors they are read from, without those that
-        are given. It reads nothing without a `stdin`."""
+        """Start the runtime with pipes for the output streams that are not given. Returns the child, and the
+        number of the stream by each descriptor to read from. It reads nothing without a `stdin`."""
         wanted = (STDERR,) if stdout is not None else (STDOUT, STDERR)
         pipes = {stream: os.pipe() for stream in wanted}
         try:
@@ -143,7 +144,7 @@ class Sandbox:
         return child, {reading: stream for stream, (reading, _) in pipes.items()}
 
     def delete(self, bundle: Bundle) -> None:
-        """Have the runtime forget a container that it was told to keep."""
+        """Delete a container that the runtime was told to keep after its end."""
         child, outputs = self.spawn_piped(self.command(bundle, bundle.log, ["delete", bundle.id]))
         with child:
             child.wait()
@@ -151,7 +152,7 @@ class Sandbox:
             os.close(fd)
 
     def shared_file(self, text: str) -> str:
-        """Path of a read-only file with this text, one for all steps that need the same."""
+        """The path of a file with this text, which steps must not change: all that need the same text share it."""
         with self._guard:
             path = self._files.get(text)
             if path is None:
@@ -163,14 +164,15 @@ class Sandbox:
             return path
 
     def private_path(self, what: str) -> str:
-        """A path in memory at which nothing is, for a file or socket that one step is given. Who makes it there
-        removes it after the step."""
+        """A fresh path on the tmpfs, for a file or socket of one step. The caller makes it, and removes it after
+        the step."""
         with self._guard:
             self._count += 1
             return os.path.join(self.directory, f"{what}-{self._count}")
 
     def own_group(self, parent: str) -> str:
-        """This build's control group below `parent`, removed when the build ends, however it does."""
+        """The path of this build's control group below `parent`. It is removed when the build ends, also if it is
+        killed."""
         group = self.cgroups.path(self.name, "", parent or self._cgroup_parent)
         with self._guard:
             if group not in self._groups:
@@ -179,13 +181,13 @@ class Sandbox:
         return group
 
     def sweep(self, dead: Iterable[str]) -> None:
-        """Remove the control groups of dead builds, by the names of their work directories (what `Store.sweep`
-        returns; it removes the directories themselves, and their mounts and processes went with them)."""
+        """Remove the control groups of dead builds, given the names of their work directories (as `Store.sweep`
+        returns them). Their mounts and processes ended with them."""
         for group in self.cgroups.leftovers(dead):
             self.cgroups.remove(group)
 
     def close(self) -> None:
-        """Remove this build's groups and files. No step may be running."""
+        """Remove this build's control groups and files. No step may be running."""
         os.close(self._null)
         for group in self._groups:
             self.cgroups.remove(group)

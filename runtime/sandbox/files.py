@@ -1,8 +1,8 @@
-"""Files that a step sees but that don't belong to it: /etc/hosts, /etc/resolv.conf, and mount points.
+"""Files that a step sees but that are no part of its result: /etc/hosts, /etc/resolv.conf, and mount points.
 
-A mount needs something to be mounted on. What the root lacks is made before the step and removed after it, if
-it is still empty, so that it never gets into a layer; directories above it keep their times. With `recursive`
-the directories made above a mount point go too (BuildKit's `remove_mount_stubs_recursive`).
+A mount needs a file or directory to be mounted on. One that the root lacks is made before the step, and removed
+after it if it is still empty, so that it never gets into a layer; the directory above it keeps its times. With
+`recursive` the directories made above a mount point are removed too (BuildKit's `remove_mount_stubs_recursive`).
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ _PUBLIC_RESOLVERS = ("8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:48
 
 
 def hosts_file(hostname: str, extra: Iterable[HostIP]) -> str:
-    """Text of /etc/hosts."""
+    """The text of a step's /etc/hosts."""
     lines = [f"127.0.0.1\tlocalhost {hostname or HOSTNAME}", "::1\tlocalhost ip6-localhost ip6-loopback"]
     lines += [f"{entry.ip}\t{entry.host}" for entry in extra]
     return "\n".join(lines) + "\n"
 
 
 def resolv_conf(text: str, forwarder: str | None = None) -> str:
-    """The host's resolv.conf for a step in a network of its own.
+    """Adapt the host's resolv.conf, `text`, to a step in a network of its own.
 
-    Resolvers on the host's loopback can't be reached from there and are left out. If none remains, the
-    `forwarder` address (which the network's tool answers in the host's name) is used, or else public ones.
+    Resolvers on the host's loopback can't be reached from there and are left out. If none remains, the address
+    `forwarder`, at which the network's tool answers for the host's resolver, takes the place of loopback resolvers.
+    Otherwise public resolvers are used.
     """
     kept, servers, local = [], 0, False
     for line in text.splitlines():
@@ -54,14 +55,14 @@ def resolv_conf(text: str, forwarder: str | None = None) -> str:
 
 
 def with_dns(text: str, dns: Dns | None) -> str:
-    """The host's resolv.conf with what `dns` says instead: each kind of line that it has any of."""
+    """Replace lines of the host's resolv.conf, `text`, by those of `dns`: each kind of line that it has any of."""
     if dns is None:
         return text
-    given = {"nameserver": dns.servers, "options": dns.options, "search": dns.search}
-    replaced = {word for word, values in given.items() if values} | ({"domain"} if dns.search else set())
+    values = {"nameserver": dns.servers, "options": dns.options, "search": dns.search}
+    replaced = {word for word, lines in values.items() if lines} | ({"domain"} if dns.search else set())
     lines = [line for line in text.splitlines() if line.split()[:1] not in [[word] for word in replaced]]
     lines += [f"nameserver {one}" for one in dns.servers]
-    lines += [f"{word} {' '.join(given[word])}" for word in ("options", "search") if given[word]]
+    lines += [f"{word} {' '.join(values[word])}" for word in ("options", "search") if values[word]]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -79,11 +80,11 @@ def _loopback(address: str) -> bool:
 
 
 KEPT = (b"/proc", b"/sys", b"/dev")
-"""Mount points that stay in the step's result, as they do in BuildKit's."""
+"""Mount points that stay in the step's result if they had to be made, as in BuildKit."""
 
 
 class MountPoints:
-    """Mount points of one step in the root `rootfs`: `prepare` before it, `clean` after it."""
+    """The mount points of one step in the root `rootfs`. Call `prepare` before the step and `clean` after it."""
 
     __slots__ = ("_made", "_recursive", "_root")
 
@@ -93,8 +94,9 @@ class MountPoints:
         self._made: list[bytes] = []
 
     def prepare(self, mounts: Sequence[dict[str, object]]) -> None:
-        """Make what is missing for the OCI `mounts`, which are in the order they will be mounted. A mount point
-        inside an earlier mount is the runtime's to make. Raises OSError when something is in the way."""
+        """Make the missing mount points of the OCI `mounts`, given in the order of mounting. A mount point inside
+        an earlier mount is left to the runtime, since it is not in the root. Raises OSError when something is in
+        the way."""
         covered: list[bytes] = []
         for mount in mounts:
             path = resolve(self._root, str(mount["destination"]))
@@ -114,6 +116,7 @@ class MountPoints:
         if not missing:
             return
         times = _times(above)
+        # chmod after mkdir, whose mode is cut by the umask.
         for directory in reversed(missing[1:]):
             os.mkdir(directory, 0o755)
             os.chmod(directory, 0o755)
@@ -127,25 +130,25 @@ class MountPoints:
             os.utime(above, ns=times)
 
     def clean(self) -> None:
-        """Remove what `prepare` made and the step left empty. Idempotent."""
-        made, self._made = self._made, []
-        for path in sorted(made, key=len, reverse=True):
+        """Remove the entries that `prepare` made and the step left empty. Idempotent."""
+        paths, self._made = self._made, []
+        for path in sorted(paths, key=len, reverse=True):
             try:
                 self._remove(path)
             except OSError:
-                # The step removed it, filled it, or put something else there: it is the step's result.
+                # The step removed it, filled it, or put something else there: that is the step's result.
                 continue
 
     def _remove(self, path: bytes) -> None:
-        # By descriptors from the root on: a directory above may be a symlink of the step's to anywhere.
+        # By descriptors from the root on: the step may have replaced a directory above by a symlink to anywhere.
         *above, name = path.removeprefix(self._root + b"/").split(b"/")
         parent = open_directory(self._root, above)
         try:
-            found = os.lstat(name, dir_fd=parent)
+            status = os.lstat(name, dir_fd=parent)
             times = _times(parent)
-            if stat.S_ISDIR(found.st_mode):
+            if stat.S_ISDIR(status.st_mode):
                 os.rmdir(name, dir_fd=parent)
-            elif found.st_size == 0 and stat.S_ISREG(found.st_mode):
+            elif status.st_size == 0 and stat.S_ISREG(status.st_mode):
                 os.unlink(name, dir_fd=parent)
             else:
                 return
@@ -155,12 +158,12 @@ class MountPoints:
 
 
 def _times(path: bytes | int) -> tuple[int, int]:
-    found = os.stat(path, follow_symlinks=False) if isinstance(path, bytes) else os.fstat(path)
-    return found.st_atime_ns, found.st_mtime_ns
+    status = os.stat(path, follow_symlinks=False) if isinstance(path, bytes) else os.fstat(path)
+    return status.st_atime_ns, status.st_mtime_ns
 
 
 def remove_tree(path: str) -> None:
-    """Remove a directory of the sandbox's own, which nothing is mounted in. Absent ones are no error."""
+    """Remove a directory of the sandbox's own, with nothing mounted in it. An absent one is no error."""
     try:
         entries = list(os.scandir(path))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Finding an OCI runtime: crun first, runc second, `PYBUILD_RUNTIME` before both."""
+"""Find the OCI runtime and other programs, or the command that installs them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ _OTHER_NAMES = {
     "uidmap": {"dnf": "shadow-utils", "apk": "shadow-subids", "pacman": "shadow", "zypper": "shadow"},
     "openssh-client": {"dnf": "openssh-clients", "pacman": "openssh", "zypper": "openssh-clients"},
 }
-"""Packages that a package manager has under another name than Debian's."""
+"""Names of packages, by package manager, that differ from Debian's."""
 
 
 def find_runtime() -> str:
-    """Path of the OCI runtime. Raises SandboxError with the command that installs one."""
-    asked = os.environ.get("PYBUILD_RUNTIME")
-    for name in (asked,) if asked else RUNTIMES:
+    """The path of the OCI runtime: `PYBUILD_RUNTIME` if set, else crun, else runc. Raises SandboxError with the
+    command that installs one."""
+    chosen = os.environ.get("PYBUILD_RUNTIME")
+    for name in (chosen,) if chosen else RUNTIMES:
         path = find_program(name)
         if path is not None:
             return path
-    if asked:
+    if chosen:
         raise SandboxError(
-            f"PYBUILD_RUNTIME names {asked}, which is no program here",
+            f"PYBUILD_RUNTIME names {chosen}, which is no program here",
             help="give the path of crun or runc, or unset it",
         )
     raise SandboxError(
@@ -51,8 +52,8 @@ def find_runtime() -> str:
 
 
 def find_program(name: str) -> str | None:
-    """Path of an executable: `name` itself if it has a slash, else searched on PATH and where system programs
-    lie that an ordinary user's PATH lacks."""
+    """The path of an executable: `name` itself if it has a slash, else the first on PATH or in the system
+    directories that an ordinary user's PATH lacks. None if there is none."""
     if "/" in name:
         return os.path.abspath(name) if os.access(name, os.X_OK) else None
     for directory in (*os.environ.get("PATH", os.defpath).split(os.pathsep), *_MORE_PLACES):
@@ -63,8 +64,8 @@ def find_program(name: str) -> str | None:
 
 
 def install_command(package: str, release: str = "/etc/os-release") -> str:
-    """The shell command that installs a package (by Debian's name) on this distribution, known by its
-    os-release file."""
+    """The shell command that installs a package, given by Debian's name for it, on the distribution that the
+    os-release file names."""
     about = _release(release)
     for family in (about.get("ID", ""), *about.get("ID_LIKE", "").split()):
         command = _INSTALLERS.get(family.partition("-")[0])
@@ -75,12 +76,12 @@ def install_command(package: str, release: str = "/etc/os-release") -> str:
 
 
 def _release(path: str) -> Mapping[str, str]:
-    found = {}
+    fields = {}
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 name, _, value = line.strip().partition("=")
-                found[name] = value.strip("\"'")
+                fields[name] = value.strip("\"'")
     except OSError:
         pass
-    return found
+    return fields

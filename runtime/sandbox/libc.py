@@ -28,12 +28,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare(flags: int) -> None:
-    """unshare(2)."""
+    """Call unshare(2)."""
     _check(_libc.unshare(flags), None)
 
 
 def mount(source: str, target: str, kind: str | None = None, flags: int = 0, data: str = "") -> None:
-    """mount(2)."""
+    """Call mount(2)."""
     result = _libc.mount(
         os.fsencode(source),
         os.fsencode(target),
@@ -45,13 +45,13 @@ def mount(source: str, target: str, kind: str | None = None, flags: int = 0, dat
 
 
 def umount(target: str | bytes, flags: int = 0) -> None:
-    """umount2(2)."""
+    """Call umount2(2)."""
     _check(_libc.umount2(os.fsencode(target), flags), target)
 
 
 def die_with_parent(signal: int) -> None:
-    """Have the kernel send `signal` when the thread that forked this process ends. A parent that ended before
-    the call is not noticed: the caller checks."""
+    """Ask the kernel to send `signal` when the thread that forked this process ends (PR_SET_PDEATHSIG). Check the
+    parent afterwards: if it ended before the call, no signal comes."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal), 0, 0, 0), None)
 
 

@@ -1,11 +1,11 @@
-"""Entering the build's own namespaces, once, before any thread exists.
+"""Enter the build's own namespaces, once, before any thread exists.
 
-As root it is a mount namespace. As an ordinary user it is a user namespace in which this process is uid 0 and
-the user's sub-ids are 1 and up, with a mount namespace that belongs to it. The process continues in both; no
-re-exec is needed, because a forked helper, still outside, has newuidmap and newgidmap write the maps.
+For root that is a mount namespace. For an ordinary user it is a user namespace, in which this process is uid 0 and
+the user's sub-ids are 1 and up, with a mount namespace that belongs to it. The process needs no re-exec to get
+there: a helper forked before, which is still outside, runs newuidmap and newgidmap to write the maps.
 
-Nothing mounted inside is seen outside. Mounts are shared with namespaces made from this one, so that the runner
-(`runner.py`) sees what is mounted later.
+Mounts made inside are not seen outside. They propagate to namespaces made from this one, so that the runner
+(`runner.py`) sees later mounts.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from pybuild.runtime.sandbox import libc, subids
 from pybuild.runtime.sandbox.errors import SandboxError
 
 UNIFIED = "/sys/fs/cgroup/unified"
-"""Where a hybrid host mounts control groups version 2. crun refuses to use version 1 while it is there."""
+"""The mount point of control groups version 2 on a hybrid host. crun refuses to use version 1 while one is
+there."""
 
 
 def enter(store_root: str) -> None:
-    """Move this process into the build's namespaces; steps will run from what lies in `store_root`.
+    """Move this process into the build's namespaces. Steps will run programs from the store at `store_root`.
 
-    Must be called in the main thread with no other thread alive (RuntimeError), once. Raises SandboxError: no
-    sub-ids, newuidmap missing, user namespaces switched off, a store where programs can't be executed.
+    Call it once, in the main thread. Raises RuntimeError if another thread is alive, SandboxError if sub-ids or
+    newuidmap are missing, user namespaces are disabled, or programs in the store can't be executed.
     """
+    # unshare(2) moves the calling thread only, and refuses a user namespace to a process with several threads.
     if threading.active_count() != 1:
         raise RuntimeError("namespaces must be entered before any thread is started")
     _check_executable(store_root)
@@ -35,6 +37,7 @@ def enter(store_root: str) -> None:
     else:
         _enter_user_namespace()
     try:
+        # Private first, which cuts the tie to the host's mounts; then shared, among this namespace's own children.
         libc.mount("none", "/", flags=libc.MS_REC | libc.MS_PRIVATE)
         libc.mount("none", "/", flags=libc.MS_REC | libc.MS_SHARED)
         _hide_unified()
@@ -43,21 +46,30 @@ def enter(store_root: str) -> None:
 
 
 def rootless() -> bool:
-    """Whether this process is in a user namespace that doesn't map all ids onto themselves."""
+    """Report whether this process is in a user namespace that doesn't map all ids onto themselves."""
     with open("/proc/thread-self/uid_map", encoding="ascii") as file:
         return file.read().split() != ["0", "0", "4294967295"]
 
 
 def _hide_unified() -> None:
-    """Cover the version 2 part of a hybrid host. A tmpfs does for root and user alike (a user could not unmount
-    what came from a more privileged namespace) and takes what crun writes there in the belief that it is a
-    control group; unmounting would let that into the host's own tmpfs below."""
+    """Cover the version 2 part of a hybrid host by a tmpfs.
+
+    Unmounting it won't do. A user may not unmount what a more privileged namespace mounted, and for root the
+    host's own tmpfs would be beneath, into which crun would write directories in the belief that they are control
+    groups."""
     if os.path.ismount(UNIFIED):
         flags = libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC
         libc.mount("tmpfs", UNIFIED, "tmpfs", flags, "mode=755")
 
 
 def _enter_user_namespace() -> None:
+    """Enter a user namespace with the user's sub-ids, and its mount namespace; become uid 0 in it.
+
+    1. Fork the helper, which waits.
+    2. Make the namespaces, and tell the helper, over a pipe.
+    3. Wait for its report: it has written the maps.
+    4. Become uid and gid 0, which are mapped from then on.
+    """
     maps = subids.maps(os.getuid(), os.getgid())
     go_read, go_write = os.pipe()
     result_read, result_write = os.pipe()
@@ -90,7 +102,8 @@ def _enter_user_namespace() -> None:
 
 
 def _write_maps(outer: int, maps: subids.Maps, go_read: int, go_write: int, result: int) -> None:
-    """The helper's whole life. Its report is empty when both maps are written."""
+    """Be the helper: wait for `go`, write the maps of process `outer`, report and exit. The report is empty if
+    both maps are written, else it is the reason."""
     report = "the helper ended early"
     try:
         os.close(go_write)
@@ -110,7 +123,7 @@ def _unshare(flags: int) -> None:
 
 
 def _refused(error: OSError) -> SandboxError:
-    """The error for namespaces the kernel won't make, naming the setting that forbids them where one does."""
+    """The error for namespaces that the kernel refuses. It names the sysctl that forbids them, if one does."""
     for name, forbids in (
         ("kernel.unprivileged_userns_clone", "0"),
         ("kernel.apparmor_restrict_unprivileged_userns", "1"),

@@ -1,13 +1,13 @@
-"""Networks of steps: made ahead of need, one running step each, reused by later ones.
+"""Networks of steps: made ahead of need, used by one step at a time, and reused by later ones.
 
-A private network is a namespace with a tap device, served by pasta (or slirp4netns) outside: the step reaches
-what this machine reaches, under addresses of its own, and nothing on this machine's loopback. Making one takes
-about 50 ms, so a pool keeps them.
+A private network is a network namespace with a tap device, served by pasta (or slirp4netns) from outside. Through
+it a step reaches everything that this machine reaches, from an address of its own, but nothing on this machine's
+loopback. Making one takes about 50 ms, so a pool keeps them.
 
-Reuse is sound: a step leaves nothing in its network. Its processes, and with them its sockets (listening ones and
-abstract Unix ones too), end with its pid namespace before the runtime reports the end; interfaces, addresses,
-routes and filters need CAP_NET_ADMIN, which it lacks, and network sysctls are read-only. A step that has the
-capability spoils its network, which is then thrown away.
+Reuse is sound, as a step leaves nothing in its network. Its processes and with them its sockets (listening and
+abstract Unix ones too) end with its pid namespace before the runtime reports the end. Changing interfaces,
+addresses, routes or filters takes CAP_NET_ADMIN, which a step lacks, and network sysctls are read-only. The
+network of a step that has the capability is thrown away.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ADDRESS = "10.177.83.2"
 GATEWAY = "10.177.83.1"
 RESOLVER = "10.177.83.3"
 _PREFIX = "24"
-"""The step's network. Any private range does; this one is unlikely to be the host's own."""
+"""Addresses of a step's network. Any private range would do; this one is unlikely to be in use around the host."""
 
 ADDRESS6 = "fd17:b1d:83::2"
 GATEWAY6 = "fd17:b1d:83::1"
@@ -41,8 +41,8 @@ _START_SECONDS = 10.0
 
 
 class Network:
-    """What one step is connected to. `path` as in `spec.Surroundings.netns`; `resolv_conf` is the text of the
-    step's file."""
+    """The network of one step. `path` is that of its namespace, as in `spec.StepContext.netns`; `resolv_conf` is
+    the text of the step's /etc/resolv.conf."""
 
     __slots__ = ("_tool", "path", "resolv_conf")
 
@@ -53,14 +53,16 @@ class Network:
 
     @property
     def pooled(self) -> bool:
+        """Report whether it is a private network, which a pool may keep."""
         return self._tool is not None
 
     @property
     def alive(self) -> bool:
-        """Whether the tool that serves it still runs."""
+        """Report whether the tool that serves the network is still running."""
         return self._tool is not None and self._tool.wait(0) is None
 
     def end(self) -> None:
+        """End the tool that serves it."""
         if self._tool is not None:
             self._tool.kill()
             self._tool.wait()
@@ -70,9 +72,9 @@ class Network:
 class NetworkPool:
     """Hands out networks. Thread-safe. `directory` is for its own files.
 
-    Without pasta and slirp4netns, or where they fail, the default network is the host's: `notice` is told once
-    why; with `isolate` it is an error instead, and so it is once a private one has been made: no build runs some
-    steps isolated and others not. With `host` the default network is the host's anyway.
+    Where neither pasta nor slirp4netns works, the default network is the host's, and `notice` is called once with
+    the reason. With `isolate` that is an error instead. It also is one after a private network has been made: no
+    build runs some steps isolated and others not. With `host` the default network is the host's in any case.
     """
 
     def __init__(
@@ -96,14 +98,14 @@ class NetworkPool:
         self._count = 0
         self._refusal: str | None = None
         self._worked = False
-        self._told = False
+        self._noticed = False
         self._closed = False
         self._host = host
         self._host_conf = with_dns(read_host_resolv_conf(), dns)
         self._private_conf = resolv_conf(self._host_conf, RESOLVER)
 
     def prefetch(self, count: int = 1) -> None:
-        """Begin to make networks in the background until `count` are idle or on their way."""
+        """Begin to make networks in the background, so that `count` are idle or under construction."""
         with self._changed:
             missing = count - len(self._idle) - self._starting
             if self._host or self._closed or self._refusal is not None or missing <= 0:
@@ -113,8 +115,8 @@ class NetworkPool:
             threading.Thread(target=self._start, name="network", daemon=True).start()
 
     def take(self, mode: NetMode) -> Network:
-        """A network for a step; give it back. Raises SandboxError when a private one is demanded and can't be
-        made."""
+        """Return a network for a step, to be given back after it. Raises SandboxError when it has to be a private
+        one and none can be made."""
         if mode == NetMode.HOST or (self._host and mode == NetMode.UNSET):
             return Network(None, self._host_conf or self._private_conf)
         if mode == NetMode.NONE:
@@ -122,7 +124,7 @@ class NetworkPool:
         return self._take_private() or self._host_instead()
 
     def give_back(self, network: Network, *, reusable: bool) -> None:
-        """The step has ended. Not `reusable`: it could have changed the network."""
+        """Take back a network whose step has ended. It is not `reusable` if the step could have changed it."""
         if not network.pooled:
             return
         with self._changed:
@@ -133,7 +135,7 @@ class NetworkPool:
         self._end(network)
 
     def close(self) -> None:
-        """End every idle network, after those being made. Idempotent."""
+        """End every idle network, after waiting for those under construction. Idempotent."""
         with self._changed:
             self._closed = True
             self._changed.wait_for(lambda: self._starting == 0)
@@ -142,6 +144,7 @@ class NetworkPool:
             self._end(network)
 
     def _take_private(self) -> Network | None:
+        """An idle network, or the next one to be ready; None after a failure to make one."""
         with self._changed:
             while True:
                 while self._idle:
@@ -151,6 +154,7 @@ class NetworkPool:
                     self._end(network)
                 if self._refusal is not None:
                     return None
+                # One that is being made may be for another waiter: start as many as there are waiters.
                 if self._waiting >= self._starting:
                     self._starting += 1
                     threading.Thread(target=self._start, name="network", daemon=True).start()
@@ -175,13 +179,13 @@ class NetworkPool:
 
     def _host_instead(self) -> Network:
         with self._changed:
-            reason, told, self._told = self._refusal or "", self._told, True
+            reason, noticed, self._noticed = self._refusal or "", self._noticed, True
         if self._isolate or self._worked:
             raise SandboxError(
                 f"no private network for the step: {reason}",
                 help="install pasta, or allow the host's network (network.isolate = false)",
             )
-        if not told:
+        if not noticed:
             self._notice(f"steps use the host's network: {reason}")
         return Network(None, self._host_conf or self._private_conf)
 
@@ -191,6 +195,7 @@ class NetworkPool:
             name = str(self._count)
         path = os.path.join(self._directory, f"net-{name}")
         command = _tool(path)
+        # The namespace is bound at this file, which keeps it alive without a process in it.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._runner.make_netns(path)
         try:
@@ -201,8 +206,8 @@ class NetworkPool:
         return Network(path, self._private_conf, tool)
 
     def _serve(self, command: list[str]) -> Child:
-        """Start the tool and wait until the network works. Both tools write to a descriptor they are given
-        (standard input here) when they are ready."""
+        """Start the tool and wait until the network works. Either tool writes to a descriptor of the caller's
+        choice when it is ready; the runner passes on three, so here that is standard input."""
         ready_read, ready_write = os.pipe()
         log_read, log_write = os.pipe()
         null = os.open(os.devnull, os.O_RDWR)
@@ -212,7 +217,7 @@ class NetworkPool:
             )
             os.close(ready_write)
             os.close(log_write)
-            ready_write = log_write = -1
+            ready_write = log_write = -1  # only the tool has them open, so that its end shows
             if _wait(ready_read):
                 return tool
             tool.kill()
@@ -237,7 +242,7 @@ class NetworkPool:
 
 
 def _wait(ready: int) -> bool:
-    """Whether the tool said that it is ready; false when it ended or took too long."""
+    """Wait until the tool is ready. Returns false if it ended or took too long."""
     import select
 
     poll = select.poll()
@@ -246,7 +251,7 @@ def _wait(ready: int) -> bool:
 
 
 def _tool(netns: str) -> list[str]:
-    """The command that serves the namespace at `netns`. Raises SandboxError when none can."""
+    """The command that serves the namespace at `netns`. Raises SandboxError if there is no program for it."""
     for name, command in (("pasta", _pasta), ("slirp4netns", _slirp)):
         program = find_program(name)
         if program is not None:
@@ -257,8 +262,9 @@ def _tool(netns: str) -> list[str]:
 
 
 def _pasta(program: str, netns: str) -> list[str]:
-    """pasta keeps the uid it has (root's, else it could not enter the namespace) but gives up every capability
-    and confines itself to namespaces of its own. It forwards no port, in either direction."""
+    """The command of pasta. With `--runas 0:0` it stays root, as it could not enter the namespace otherwise, but
+    it drops every capability and confines itself to namespaces of its own. No port is forwarded, in either
+    direction."""
     return [
         *(program, "--foreground", "--quiet", "--config-net", "--netns", netns, "--runas", "0:0"),
         *("--address", ADDRESS, "--netmask", _PREFIX, "--gateway", GATEWAY),
@@ -270,6 +276,7 @@ def _pasta(program: str, netns: str) -> list[str]:
 
 
 def _slirp(program: str, netns: str) -> list[str]:
+    """The command of slirp4netns. Its resolver is always the third address of the network, which is RESOLVER."""
     return [
         *(program, "--netns-type=path", "--configure", "--mtu=65520", "--disable-host-loopback"),
         *(f"--cidr={GATEWAY.rpartition('.')[0]}.0/{_PREFIX}", "--ready-fd=0", netns, "eth0"),

@@ -1,7 +1,7 @@
-"""What a step writes, apart from what the runtime says in its place.
+"""Tell a step's output from messages that the runtime writes to the step's stderr.
 
-A program that the kernel does not execute is found out in the container's own process, after the runtime's log is
-closed: it speaks on the step's stderr, crun with a record of JSON, runc with a line.
+That the kernel can't execute a program turns out in the container's own process, after the runtime has closed its
+log. So the message comes on the step's stderr: from crun as a JSON record, from runc as a line.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 _STDERR = 2
 _FORMAT_ERROR = "exec format error"
 _RECORD = b'{"msg":"exec container process'
-"""How crun's record begins."""
+"""The beginning of crun's record."""
 _LONGEST_RECORD = 8192
 
 
 class Output:
-    """Passes on what a step writes. What the runtime says instead of it is held back where it is an exec format
-    error (`format_error`), else passed on in plain words."""
+    """Passes on a step's output. A message of the runtime about `program` is passed on in plain words, except an
+    exec format error: that is held back and noted in `format_error`."""
 
     def __init__(self, program: str, on_output: Callable[[int, bytes], None]) -> None:
         self._program = program
@@ -40,7 +40,7 @@ class Output:
             self._first = self._first and bool(self._held)
 
     def finish(self) -> None:
-        """Pass on what has been held back, as nothing more comes that could complete it."""
+        """Pass on everything held back, when nothing more comes that could complete it."""
         data, self._held, self._first = self._held, b"", False
         if data:
             self._pass(_STDERR, data)
@@ -55,7 +55,7 @@ class Output:
             self._on_output(stream, f"exec {self._program}: {reason}\n".encode("utf-8", "surrogateescape"))
 
     def _reason(self, data: bytes) -> str | None:
-        """Why the kernel does not execute the program, if these are the runtime's words on it."""
+        """The reason why the kernel can't execute the program, if `data` is the runtime's message about that."""
         text = data.decode("utf-8", "surrogateescape").rstrip("\n")
         if "\n" in text:
             return None
@@ -76,7 +76,7 @@ class Output:
 
 
 def _is_cut(data: bytes) -> bool:
-    """Whether it may be the start of crun's record, which comes in pieces and ends with its line."""
+    """Report whether `data` may be the start of crun's record, which comes in pieces and ends with its line."""
     if data.endswith(b"\n") or len(data) > _LONGEST_RECORD:
         return False
     return data.startswith(_RECORD) or _RECORD.startswith(data)

@@ -1,4 +1,7 @@
-"""One process in a container, seen through the runtime's own that started it, waits for it and passes signals on."""
+"""A process in a container, handled through the runtime's process that started it.
+
+That one waits for the container's process and forwards signals to it.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,14 @@ STDOUT, STDERR = 1, 2
 _CHUNK = 1 << 16
 _SIGNALLED = 128
 _LOOKS = 2
-"""Milliseconds between two looks at whether a process has started."""
+"""Milliseconds between two checks for the pid file, by which the runtime tells that a process has started."""
 
 
 class ExitCode(int):
-    """A step's exit code as a shell has it: 128 + number for a signal. `out_of_memory`: the kernel killed a
-    process of the step for want of memory, `out_of_processes`: it refused the step another process (each known only
-    where there was such a limit). `format_error`: it does not know what the step's program is, which the step's
-    output does not say then."""
+    """A step's exit code as a shell gives it: 128 + number for a signal. `out_of_memory`: the kernel killed a
+    process of the step for lack of memory. `out_of_processes`: it refused the step another process. Both are known
+    only for a step with such a limit. `format_error`: it could not execute the step's program, and the output has
+    no message of that."""
 
     out_of_memory = False
     out_of_processes = False
@@ -38,8 +41,9 @@ class ExitCode(int):
 
 
 class Process:
-    """Attend it, in one thread; any may signal and kill it. Use it as a context: one that still runs at its end is
-    killed. `log` is the runtime's own, `program` what it runs."""
+    """A process in a container. Attend it in one thread; any thread may signal and kill it. As a context manager
+    it kills a process that is still running at the end. `log` is the runtime's log, `program` the name of what it
+    runs."""
 
     __slots__ = (
         "_child",
@@ -67,7 +71,7 @@ class Process:
         self._format_error = False
 
     def begin(self, command: Sequence[str], stdin: int | None, stdout: int | None) -> None:
-        """Start the runtime, with the streams that are given, pipes for the others."""
+        """Start the runtime with the given streams, and pipes for the others."""
         if self._terminal is not None:
             inner = self._terminal.inner
             self._child = self._sandbox.spawn(command, inner, inner, inner)
@@ -77,23 +81,23 @@ class Process:
             self._child, self._outputs = self._sandbox.spawn_piped(command, stdin, stdout)
 
     def attend(self, on_output: OnOutput) -> None:
-        """Until it has ended and all that it wrote was passed on: `on_output(stream, data)`."""
+        """Call `on_output(stream, data)` with everything the process writes, until it has ended."""
         assert self._child is not None
-        spoken = Output(self.program, on_output)
-        _stream(self._outputs, spoken)
-        spoken.finish()
+        output = Output(self.program, on_output)
+        _stream(self._outputs, output)
+        output.finish()
         self._status = self._child.wait() or 0
-        self._format_error = spoken.format_error
+        self._format_error = output.format_error
 
     def exit_code(self) -> ExitCode:
-        """The code of a process that has ended. `Container.code` knows whether it had begun at all."""
+        """The exit code of a process that has ended. `Container.code` finds out if it never began."""
         assert self._status is not None
         code = ExitCode(self._status if self._status >= 0 else _SIGNALLED - self._status)
         code.format_error = self._format_error
         return code
 
     def await_start(self) -> None:
-        """Until it runs or has ended. From then on no signal is lost, and others may join the container."""
+        """Wait until it runs or has ended. From then on signals reach it, and others may join the container."""
         assert self._child is not None
         ended = select.poll()
         ended.register(self._child, select.POLLIN)
@@ -103,14 +107,16 @@ class Process:
             self.signal(signal.SIGWINCH)  # not every runtime looks at the size by itself
 
     def signal(self, number: int) -> None:
-        """Have the runtime pass a signal on; SIGKILL, which it can't, is `kill`. Harmless after the end."""
+        """Send a signal to the process through the runtime, which forwards all but SIGKILL; that one is `kill`.
+        Harmless after the end."""
         if number == signal.SIGKILL:
             self.kill()
         elif self._child is not None:
             self._child.signal(number)
 
     def kill(self) -> None:
-        """SIGKILL it and its descendants: with a container's first process all others. Harmless after the end."""
+        """Kill it and its descendants by SIGKILL; with a container's first process all others die too. Harmless
+        after the end."""
         if self._child is not None:
             self._child.kill()
 
@@ -131,7 +137,8 @@ class Process:
 
 
 def _stream(outputs: dict[int, int], on_output: OnOutput) -> None:
-    """Pass on everything until the streams are closed by their last writer."""
+    """Pass on output until the last writer of each stream has closed it. A step's orphans may hold on to a stream,
+    but they die with its pid namespace."""
     poll = select.poll()
     for fd in outputs:
         poll.register(fd, select.POLLIN)
@@ -150,6 +157,6 @@ def _read(fd: int) -> bytes:
     try:
         return os.read(fd, _CHUNK)
     except OSError as error:
-        if error.errno == errno.EIO:  # a terminal whose other side has been closed
+        if error.errno == errno.EIO:  # the end of a terminal, when nobody has its other side open
             return b""
         raise

@@ -1,4 +1,4 @@
-"""Paths inside a mounted root, resolved so that no symlink leads outside of it."""
+"""Resolve paths inside a mounted root, so that no symlink leads out of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MAX_LINKS = 40
 
 
 def resolve(root: bytes, path: str) -> bytes:
-    """Where `path` leads inside `root`, as a path on this machine. Components that don't exist are kept as
-    they are. Raises OSError(ELOOP) after 40 links. Nothing may change the root meanwhile."""
+    """Follow `path` inside `root` and return the resulting path on this machine. Components that don't exist are
+    kept as they are. Raises OSError(ELOOP) after 40 links. Nothing may change the root meanwhile."""
     base = root.rstrip(b"/")
-    found: list[bytes] = []
+    names: list[bytes] = []
     pending = os.fsencode(path).split(b"/")[::-1]
     links = 0
     while pending:
@@ -24,25 +24,26 @@ def resolve(root: bytes, path: str) -> bytes:
         if name in (b"", b"."):
             continue
         if name == b"..":
-            del found[-1:]
+            del names[-1:]
             continue
         try:
-            target = os.readlink(b"/".join((base, *found, name)))
+            target = os.readlink(b"/".join((base, *names, name)))
         except OSError:
-            found.append(name)
+            names.append(name)
             continue
         links += 1
         if links > _MAX_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
         if target.startswith(b"/"):
-            found.clear()
+            names.clear()
         pending += target.split(b"/")[::-1]
-    return b"/".join((base, *found))
+    return b"/".join((base, *names))
 
 
 def open_directory(root: bytes, names: Iterable[bytes]) -> int:
-    """A descriptor of the directory that `names` lead to from `root`, no symlink followed on the way. Whatever
-    changes the root meanwhile, it is none outside. Raises OSError: ELOOP or ENOTDIR where a symlink is."""
+    """Open the directory that `names` lead to from `root`, without following symlinks, and return the descriptor.
+    The directory is inside the root even if processes change it meanwhile. Raises OSError: ELOOP or ENOTDIR for a
+    symlink."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     here = os.open(root, flags)
     for name in names:
@@ -55,7 +56,7 @@ def open_directory(root: bytes, names: Iterable[bytes]) -> int:
 
 
 def make_directories(path: bytes, root: bytes, uid: int, gid: int, mode: int = 0o755) -> None:
-    """Make the resolved `path` below `root` and what is missing above it, new ones owned by `uid` and `gid`."""
+    """Make directory `path`, resolved and below `root`, and the missing ones above it, owned by `uid` and `gid`."""
     missing = []
     while len(path) > len(root) and not os.path.lexists(path):
         missing.append(path)

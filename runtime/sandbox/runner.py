@@ -1,4 +1,4 @@
-"""The runner: a process that starts everything a build runs, inside a pid namespace that dies with the build.
+"""The runner: a process that starts everything a build runs, in a pid namespace that ends with the build.
 
     main (many threads) ── socket ──> runner ──┬── init of the pid namespace: only reaps
                                                ├── crun … step 1
@@ -6,13 +6,14 @@
 
 When main dies, the runner notices (its socket closes, and the kernel signals it), kills the namespace's init and
 removes the build's control groups. When the runner dies, the kernel kills the init. The end of the init ends every
-process in the namespace: nothing a build started outlives it, however it ends.
+process in the namespace. So nothing that a build started outlives it, however the build ends.
 
-The runner is forked from main before any thread exists. It sees main's mounts as they come and go (a slave mount
-namespace), but has its own /proc, which shows the pid namespace: the runtimes look up their children there.
+The runner is forked from main before any thread exists. Its mount namespace is a slave of main's, so it sees main's
+mounts come and go, but it has a /proc of its own that shows the pid namespace: the runtimes look up their children
+there.
 
-Protocol, over a SOCK_SEQPACKET socket, one message a request, no answers but through `report`, a pipe that comes
-as the last descriptor. Messages are marshalled tuples:
+The protocol runs over a SOCK_SEQPACKET socket with one message for each request. Answers come only through
+`report`, the writing end of a pipe, which is the last descriptor of a request. Messages are marshalled tuples:
 
     SPAWN, key, argv, env, cwd     descriptors stdin, stdout, stderr, report
     NETNS, key, path               descriptor report
@@ -21,8 +22,8 @@ as the last descriptor. Messages are marshalled tuples:
     SIGNAL, key, number
     GROUPS, directories            control groups to remove at the end
 
-Into `report` go two numbers of eight bytes: the pid when the process is started (a negative one is an errno, and
-the end), and its wait status when it has ended.
+`report` gets two numbers of eight bytes: the pid when the process has started, and its wait status when it has
+ended. A negative first number is an errno, and nothing follows it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ MAX_MESSAGE = 128 << 10
 
 
 class Child:
-    """A process the runner started. Close it when done; that neither waits nor kills."""
+    """A process started by the runner. Closing it neither waits nor kills."""
 
     __slots__ = ("_code", "_report", "_runner", "key", "pid")
 
@@ -60,35 +61,36 @@ class Child:
         self.pid = pid
 
     def fileno(self) -> int:
-        """Readable once the process has ended."""
+        """The descriptor that becomes readable when the process has ended, for poll(2)."""
         return self._report
 
     def wait(self, timeout: float | None = None) -> int | None:
-        """The exit code, minus the signal's number for a killed process; None after `timeout` seconds.
+        """Wait for the end and return the exit code, or minus the signal's number for a killed process. Returns
+        None after `timeout` seconds.
 
-        Raises SandboxError when the runner is gone, and with it every process it started.
+        Raises SandboxError when the runner is gone, and with it every process that it started.
         """
         if self._code is None and _readable(self._report, timeout):
             self._code = os.waitstatus_to_exitcode(_read_number(self._report))
         return self._code
 
     def kill(self) -> None:
-        """SIGKILL the process and all its descendants. Harmless after the end."""
-        self._tell((KILL, self.key))
+        """Kill the process and all its descendants by SIGKILL. Harmless after the end."""
+        self._send((KILL, self.key))
 
     def signal(self, number: int) -> None:
         """Send the process a signal. Harmless after the end."""
-        self._tell((SIGNAL, self.key, int(number)))
+        self._send((SIGNAL, self.key, int(number)))
 
-    def _tell(self, request: tuple[int, ...]) -> None:
+    def _send(self, request: tuple[int, ...]) -> None:
         try:
             self._runner.send(request, ())
         except SandboxError:
-            # The runner has ended, and everything it started with it.
+            # The runner has ended, and everything that it started with it.
             pass
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the report's descriptor. Idempotent."""
         report, self._report = self._report, -1
         if report >= 0:
             os.close(report)
@@ -101,7 +103,8 @@ class Child:
 
 
 class Runner:
-    """Main's side. Thread-safe. `start` it after `namespaces.enter` and before any thread."""
+    """Main's side of the runner. Thread-safe. Call `start` after `namespaces.enter` and before any thread
+    exists."""
 
     __slots__ = ("_channel", "_guard", "_next", "_pid")
 
@@ -117,7 +120,7 @@ class Runner:
         is refused."""
         if threading.active_count() != 1:
             raise RuntimeError("the runner must be started before any thread")
-        # Before the fork, so that both sides have what they share loaded once.
+        # Imported before the fork, so that the runner shares the memory and begins at once.
         from pybuild.runtime.sandbox import runner_process
 
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -148,7 +151,7 @@ class Runner:
         stdout: int,
         stderr: int,
     ) -> Child:
-        """Start `argv` (argv[0] a path) with three descriptors of this process, which stay open here.
+        """Start `argv` (argv[0] is a path) with three descriptors of this process, which stay open here.
 
         Raises OSError as exec does, SandboxError when the runner is gone.
         """
@@ -156,15 +159,16 @@ class Runner:
         return self._start(SPAWN, request, (stdin, stdout, stderr), argv[0])
 
     def make_netns(self, path: str) -> None:
-        """Make a network namespace with loopback up and bind it at the existing file `path`, visible to what the
-        runner starts. Raises OSError."""
+        """Make a network namespace with the loopback interface up, and bind it at the existing file `path`, where
+        processes that the runner starts see it. Raises OSError."""
         self._complete(NETNS, path)
 
     def drop_netns(self, path: str) -> None:
-        """Take the namespace at `path` away; it ends when its last process has."""
+        """Unmount the namespace at `path`. It ends when its last process has ended. Raises OSError."""
         self._complete(DROP_NETNS, path)
 
     def _complete(self, operation: int, path: str) -> None:
+        """Run an operation on `path` to its end. Raises OSError if it failed: its exit code is an errno."""
         with self._start(operation, (path,), (), path) as child:
             code = child.wait()
             if code:
@@ -190,11 +194,12 @@ class Runner:
         return Child(self, key, read, pid)
 
     def own_groups(self, directories: Sequence[str]) -> None:
-        """Have these control groups, which need not exist, removed if this process dies before it does so."""
+        """Register control groups, which need not exist, for removal if this process dies before it removes
+        them."""
         self.send((GROUPS, list(directories)), ())
 
     def send(self, message: tuple[Any, ...], fds: tuple[int, ...]) -> None:
-        """One request. Raises SandboxError when the runner is gone."""
+        """Send one request. Raises SandboxError when the runner is gone."""
         data = marshal.dumps(message)
         if len(data) > MAX_MESSAGE:
             raise SandboxError(f"a command line of {len(data)} bytes is too long for the runner")
@@ -204,8 +209,9 @@ class Runner:
             raise _gone() from None
 
     def close(self, *, wait: bool = True) -> None:
-        """End the runner and with it every process it started. Idempotent. Without `wait` they are dying when
-        this returns; their end costs tens of milliseconds, most of it the kernel's for network namespaces."""
+        """End the runner and with it every process that it started. Idempotent. Without `wait` they may still be
+        dying on return: their end takes tens of milliseconds, most of it for the kernel's removal of network
+        namespaces."""
         pid, self._pid = self._pid, 0
         self._channel.close()
         if pid:
@@ -231,6 +237,7 @@ def _read_number(fd: int) -> int:
 
 
 def _readable(fd: int, timeout: float | None) -> bool:
+    """Wait until a descriptor is readable. Returns false after `timeout` seconds."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     end = None if timeout is None else time.monotonic() + timeout

@@ -1,4 +1,4 @@
-"""The runner's own life, after the fork (`runner.py` has the picture and the protocol). Single-threaded."""
+"""The runner's side, after the fork. Single-threaded. The picture and the protocol are in `runner.py`."""
 
 from __future__ import annotations
 
@@ -33,19 +33,20 @@ _DEFAULT_SIGNALS = [
     signal.SIGCHLD,
     signal.SIGXFSZ,
 ]
-"""What this process ignores or handles and its children must not."""
+"""Signals that this process ignores or handles, to be reset in its children: ignored signals survive exec(2)."""
 
 
 def run(channel: int, main: int) -> NoReturn:
-    """Become the runner of process `main`. Tells `ready` or the failure over `channel`; never returns."""
+    """Become the runner of process `main`. Sends `ready` or the failure over `channel`; never returns."""
     try:
         try:
-            # No destructor of what was inherited may run here: it would close descriptors that are others by now.
+            # No destructor of an inherited object may run here: it would close a descriptor number that belongs to
+            # something else by now.
             gc.disable()
             os.setsid()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             libc.die_with_parent(signal.SIGTERM)
-            if os.getppid() != main:
+            if os.getppid() != main:  # main died before the line above
                 os._exit(1)
             runner = _Runner(_settle(channel))
             init = runner.enter()
@@ -62,21 +63,27 @@ def run(channel: int, main: int) -> NoReturn:
 
 
 def _settle(channel: int) -> int:
-    """Keep no descriptor but the channel: an inherited flock or pipe would be held as long as this lives."""
+    """Close all descriptors but the channel, which becomes number 3. An inherited lock or pipe would be held as
+    long as this process lives."""
     null = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(null, number)
     os.dup2(channel, 3, inheritable=False)
     os.closerange(4, os.sysconf("SC_OPEN_MAX"))
     for number in _DEFAULT_SIGNALS:
+        # A Ctrl-C is main's to handle: it closes the channel when it has cleaned up.
         if number not in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     return 3
 
 
 class _Runner:
+    """The requests being served. `_by_pid` has key and report of each living child, `_by_key` its pid."""
+
     def __init__(self, channel: int) -> None:
         self.channel = socket.socket(fileno=channel)
+        # The /proc of main's pid namespace, to find the descendants of children by pids as this process knows
+        # them. The one mounted at /proc later shows the pids of the inner namespace.
         self._outer_proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._by_pid: dict[int, tuple[int, int]] = {}
         self._by_key: dict[int, int] = {}
@@ -84,10 +91,11 @@ class _Runner:
         self._ending = False
 
     def enter(self) -> int:
-        """Make the namespaces and the init; its pid."""
+        """Make the namespaces and the init, and return the pid of the init. Raises OSError."""
         libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWPID)
         libc.mount("none", "/", flags=libc.MS_REC | libc.MS_SLAVE)
         read, write = os.pipe()
+        # After CLONE_NEWPID the next child is process 1 of the new namespace, and later children are in it too.
         init = os.fork()
         if init == 0:
             _become_init(write)
@@ -100,7 +108,8 @@ class _Runner:
         return init
 
     def serve(self, init: int) -> None:
-        """Until main closes the channel or dies, or the init ends."""
+        """Serve requests until main closes the channel or dies, or the init ends."""
+        # Signals wake up the poll through a pipe: checked between polls only, one could come too late to be seen.
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._end_soon)
@@ -132,7 +141,7 @@ class _Runner:
             remove_group(directory)
 
     def _reap(self, init: int) -> bool:
-        """Report every child that has ended; whether the init is among them."""
+        """Report every child that has ended. Returns true if the init is among them."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -142,14 +151,15 @@ class _Runner:
                 return False
             if pid == init:
                 return True
-            known = self._by_pid.pop(pid, None)
-            if known is not None:
-                key, report = known
+            child = self._by_pid.pop(pid, None)
+            if child is not None:
+                key, report = child
                 self._by_key.pop(key, None)
                 _report(report, status)
                 os.close(report)
 
     def _request(self) -> bool:
+        """Serve one request. Returns false if main has closed the channel."""
         data, fds, _, _ = socket.recv_fds(self.channel, MAX_MESSAGE, 4)
         if not data:
             return False
@@ -168,13 +178,13 @@ class _Runner:
                 os.close(fd)
         return True
 
-    def _begin(self, operation: int, key: int, what: list[Any], fds: list[int], report: int) -> None:
-        """Start a child, and say so."""
+    def _begin(self, operation: int, key: int, arguments: list[Any], fds: list[int], report: int) -> None:
+        """Start a child and report its pid, or the errno."""
         try:
             if operation == SPAWN:
-                pid = _spawn(*what, fds=fds)
+                pid = _spawn(*arguments, fds=fds)
             else:
-                pid = _fork(_make_netns if operation == NETNS else _drop_netns, *what)
+                pid = _fork(_make_netns if operation == NETNS else _drop_netns, *arguments)
         except OSError as error:
             _report(report, -(error.errno or errno.EIO))
             os.close(report)
@@ -184,8 +194,8 @@ class _Runner:
             _report(report, pid)
 
     def _kill(self, key: int) -> None:
-        """Kill a child and its descendants. It is stopped first, so that it makes no more children meanwhile;
-        a container's first process takes the rest of its pid namespace with it."""
+        """Kill a child and its descendants. The child is stopped first, so that it makes no more children
+        meanwhile; a container's first process takes the rest of its pid namespace with it."""
         pid = self._by_key.get(key)
         if pid is None:
             return
@@ -202,16 +212,17 @@ class _Runner:
             os.kill(pid, number)
 
     def _descendants(self, pid: int) -> list[int]:
+        """The pids of a process's descendants, parents before children."""
         children: dict[int, list[int]] = {}
         for name in os.listdir(self._outer_proc):
             if name.isdigit():
                 parent = self._parent(name)
                 if parent is not None:
                     children.setdefault(parent, []).append(int(name))
-        found = list(children.get(pid, ()))
-        for one in found:
-            found += children.get(one, ())
-        return found
+        descendants = list(children.get(pid, ()))
+        for one in descendants:  # grows meanwhile
+            descendants += children.get(one, ())
+        return descendants
 
     def _parent(self, pid: str) -> int | None:
         try:
@@ -219,7 +230,7 @@ class _Runner:
         except OSError:
             return None
         try:
-            # The command's name, in parentheses, may hold anything; the state and the parent come after it.
+            # The command's name, in parentheses, may have anything in it; state and parent come after it.
             return int(os.read(fd, 1024).rpartition(b")")[2].split()[1])
         except (OSError, IndexError, ValueError):
             return None
@@ -231,7 +242,7 @@ def _report(fd: int, number: int) -> None:
     try:
         os.write(fd, NUMBER.pack(number))
     except OSError:
-        # The client has closed its end and wants to know nothing more.
+        # Main has closed its end of this report.
         pass
 
 
@@ -244,7 +255,7 @@ def _spawn(argv: list[str], env: dict[str, str], cwd: str, *, fds: list[int]) ->
 
 
 def _fork(work: Callable[[str], None], path: str) -> int:
-    """A child that does `work(path)` and ends with 0 or an errno."""
+    """Fork a child that calls `work(path)` and exits with 0 or an errno, and return its pid."""
     pid = os.fork()
     if pid:
         return pid
@@ -259,8 +270,10 @@ def _fork(work: Callable[[str], None], path: str) -> int:
 
 
 def _make_netns(path: str) -> None:
+    """Make a network namespace with `lo` up, and bind it at `path`. Its process may end then."""
     libc.unshare(libc.CLONE_NEWNET)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        # struct ifreq: 16 bytes of name, the flags, and the rest of the union.
         request = struct.pack("16sh14x", b"lo", 0)
         flags = struct.unpack("16sh14x", fcntl.ioctl(control, _SIOCGIFFLAGS, request))[1]
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
@@ -272,8 +285,8 @@ def _drop_netns(path: str) -> None:
 
 
 def _become_init(ready: int) -> NoReturn:
-    """Process 1 of the pid namespace: mounts its /proc and from then on only exists. Children that end as
-    orphans are reaped by the kernel, because SIGCHLD is ignored."""
+    """Become process 1 of the pid namespace: mount its /proc, write four zero bytes or an errno to `ready`, and
+    sleep. Orphans become its children; the kernel reaps them, because SIGCHLD is ignored."""
     try:
         libc.die_with_parent(signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -1,9 +1,9 @@
 """Docker's default seccomp profile for the default capability set, as the OCI `linux.seccomp` object.
 
-Every system call not allowed here fails with EPERM. What Docker allows only together with a capability that a
-step lacks (CAP_SYS_ADMIN, CAP_SYS_PTRACE, …) is left out; what goes with CAP_SYS_CHROOT is in. Names that a
-kernel or libseccomp doesn't know are skipped by the runtimes.
-Source of the rules: the profile of github.com/moby/profiles (kernel 4.8 and later).
+Every system call that is not allowed here fails with EPERM. Calls that Docker allows only together with a
+capability which a step lacks (CAP_SYS_ADMIN, CAP_SYS_PTRACE, …) are left out; those of CAP_SYS_CHROOT are in. The
+runtimes skip names that the kernel or libseccomp doesn't know. Source of the rules: the profile of
+github.com/moby/profiles (kernel 4.8 and later).
 """
 
 from __future__ import annotations
@@ -57,26 +57,26 @@ _BY_MACHINE = {
 }
 
 _NAMESPACES = 0x7E020000
-"""CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET together."""
+"""The flags CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET together."""
 
 _PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 """PER_LINUX, PER_LINUX32, both with UNAME26, and the query."""
 
 _SOCKET_FAMILIES = (("LT", 38), ("EQ", 39), *(("EQ", family) for family in range(41, 46)))
-"""All families but AF_ALG (38) and AF_VSOCK (40), the latter reaching other virtual machines. Several
-comparisons of one argument are alternatives to the runtimes, so ranges with two ends can't be written."""
+"""All families but AF_ALG (38) and AF_VSOCK (40), which reaches other virtual machines. The runtimes take several
+comparisons of one argument as alternatives, so a range with two ends can't be expressed."""
 
 _ENOSYS = 38
 
-_built: dict[str, str | None] = {}
+_profiles: dict[str, str | None] = {}
 
 
 def profile(machine: str) -> str | None:
-    """The profile as JSON text for a machine as `os.uname` names it, built once a process; None for a machine
-    Docker's profile doesn't know or whose rules this module lacks."""
-    if machine not in _built:
-        _built[machine] = _build(machine)
-    return _built[machine]
+    """The profile as JSON text for a machine as `os.uname` names it, built once in a process; None for a machine
+    that Docker's profile doesn't know or whose rules this module lacks."""
+    if machine not in _profiles:
+        _profiles[machine] = _build(machine)
+    return _profiles[machine]
 
 
 def _build(machine: str) -> str | None:
@@ -87,7 +87,8 @@ def _build(machine: str) -> str | None:
     rules = [_rule((*_ALLOWED.split(), *own.split()))]
     rules += [_rule(("socket",), _argument(family, how)) for how, family in _SOCKET_FAMILIES]
     rules += [_rule(("personality",), _argument(value, "EQ")) for value in _PERSONALITIES]
-    # clone may make no namespaces; clone3 hides its flags behind a pointer, and ENOSYS makes libc use clone.
+    # clone may make no namespaces. clone3 has its flags behind a pointer, which a filter can't follow; on ENOSYS
+    # libc falls back to clone.
     rules.append(_rule(("clone",), _argument(_NAMESPACES, "MASKED_EQ")))
     rules.append(f'{{"names":["clone3"],"action":"SCMP_ACT_ERRNO","errnoRet":{_ENOSYS}}}')
     names = ",".join(f'"SCMP_ARCH_{name}"' for name in architectures)
@@ -103,5 +104,5 @@ def _rule(names: tuple[str, ...], argument: str = "") -> str:
 
 
 def _argument(value: int, how: str) -> str:
-    """A condition on the first argument; MASKED_EQ demands that no bit of `value` is set."""
+    """A condition on the first argument. MASKED_EQ holds if no bit of `value` is set."""
     return f',"args":[{{"index":0,"value":{value},"valueTwo":0,"op":"SCMP_CMP_{how}"}}]'

@@ -1,8 +1,9 @@
 """The OCI runtime configuration (`config.json`) of a step.
 
-Values are those that BuildKit's executor and containerd's default specification give a build step: default
-capabilities without inheritable or ambient ones, `noNewPrivileges` false, no `/run` tmpfs, no rlimits unless
-asked for, hostname `buildkitsandbox`.
+The values are those that BuildKit's executor and containerd's default specification give a build step: Docker's
+default capabilities, none of them inheritable or ambient, `noNewPrivileges` false, no `/run` tmpfs, no rlimits
+unless requested, hostname `buildkitsandbox`. The format is https://github.com/opencontainers/runtime-spec, version
+1.0.2.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ CAPABILITIES = (
     "CAP_SETUID",
     "CAP_SYS_CHROOT",
 )
-"""Docker's default set."""
+"""Docker's default set of capabilities."""
 
 _ALL_CAPABILITIES = """
 CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
@@ -50,8 +51,9 @@ SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_C
 AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
 PERFMON BPF CHECKPOINT_RESTORE
 """
-"""By number: the name of capability n is the n-th, without its CAP_."""
+"""The names of the capabilities in the order of their numbers, without CAP_."""
 
+# Docker's masked and read-only paths: parts of /proc and /sys that namespaces don't cover.
 _MASKED = (
     "/proc/acpi",
     "/proc/asound",
@@ -69,8 +71,10 @@ _MASKED = (
 _READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 _QUIET = ["nosuid", "noexec", "nodev"]
+# gid 5 is the group `tty` of every common distribution.
 _PTS_OPTIONS = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
 
+# Device nodes of an insecure step, by major and minor number, with those of loop devices: as in BuildKit.
 _INSECURE_DEVICES = (
     ("/dev/kmsg", 1, 11),
     ("/dev/cuse", 10, 203),
@@ -88,12 +92,13 @@ as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttim
 """The kernel's resource limits by their names in `--ulimit`."""
 
 
-class Surroundings:
-    """What a configuration depends on besides the step.
+class StepContext:
+    """The facts besides the step itself that its configuration depends on.
 
-    `rootless`: the build is in a user namespace of its own. `unified`: control groups are version 2, the step's
-    own one visible at /sys/fs/cgroup. `cgroup`: path of the step's control group, None for none. `netns`: path
-    of a network namespace; "" makes a fresh one with only loopback; None is the host's.
+    `hosts` and `resolv_conf` are paths of the files for the step's /etc. `rootless`: the build is in a user
+    namespace of its own. `unified`: control groups are version 2, and the step sees its own at /sys/fs/cgroup.
+    `cgroup`: the path of the step's control group, None without one. `netns`: the path of a network namespace; ""
+    for a fresh one with only loopback; None for the host's.
     """
 
     __slots__ = ("cgroup", "hosts", "netns", "resolv_conf", "rootless", "unified")
@@ -116,17 +121,18 @@ class Surroundings:
         self.unified = unified
 
 
-def configuration(step: Step, around: Surroundings, limits: Mapping[str, object]) -> str:
-    """The text of `config.json`. `limits` is the OCI `linux.resources` object without devices."""
+def configuration(step: Step, context: StepContext, limits: Mapping[str, object]) -> str:
+    """The text of a step's `config.json`. `limits` is the OCI `linux.resources` object without devices. Raises
+    SandboxError for a zero byte in an argument or a variable, and for an unknown ulimit."""
     linux: dict[str, object] = {
-        "namespaces": _namespaces(around),
+        "namespaces": _namespaces(context),
         "maskedPaths": [] if step.insecure else _MASKED,
         "readonlyPaths": [] if step.insecure else _READONLY,
         "resources": {**limits, "devices": _device_rules(step)},
     }
-    if around.cgroup is not None:
-        linux["cgroupsPath"] = around.cgroup
-    devices = _insecure_devices() if step.insecure and not around.rootless else []
+    if context.cgroup is not None:
+        linux["cgroupsPath"] = context.cgroup
+    devices = _insecure_devices() if step.insecure and not context.rootless else []
     if step.devices is not None:
         devices += step.devices.devices
     if devices:
@@ -136,7 +142,7 @@ def configuration(step: Step, around: Surroundings, limits: Mapping[str, object]
         "root": {"path": os.fsdecode(step.rootfs), "readonly": step.readonly},
         "hostname": step.meta.hostname or HOSTNAME,
         "process": _process(step),
-        "mounts": mounts(step, around),
+        "mounts": mounts(step, context),
     }
     if step.devices is not None and step.devices.hooks:
         document["hooks"] = step.devices.hooks
@@ -148,40 +154,41 @@ def configuration(step: Step, around: Surroundings, limits: Mapping[str, object]
 
 
 def process_text(step: Step) -> str:
-    """The text of a `process.json`: a process that joins a container."""
+    """The text of a `process.json`, for a process that joins a container. Raises as `configuration`."""
     return json.dumps(_process(step), separators=(",", ":"))
 
 
 def environment(meta: Meta, secret_env: Iterable[str], home: str) -> list[str]:
     """The step's variables: the image's, the proxies, a default PATH, secrets, and HOME where none is set.
 
-    The runtimes take HOME from the image's passwd file; it is set here so that both do the same.
+    A runtime would take HOME from the image's passwd file. It is set here so that all runtimes do the same.
     """
-    found = [pair for pair in meta.env if "=" in pair]
+    env = [pair for pair in meta.env if "=" in pair]
     if meta.proxy_env is not None:
-        found += _proxies(meta.proxy_env)
-    if not any(pair.startswith("PATH=") for pair in found):
-        found.append(f"PATH={PATH}")
-    found += secret_env
-    if not any(pair.startswith("HOME=") for pair in found):
-        found.append(f"HOME={home}")
-    return found
+        env += _proxies(meta.proxy_env)
+    if not any(pair.startswith("PATH=") for pair in env):
+        env.append(f"PATH={PATH}")
+    env += secret_env
+    if not any(pair.startswith("HOME=") for pair in env):
+        env.append(f"HOME={home}")
+    return env
 
 
-def mounts(step: Step, around: Surroundings) -> list[dict[str, object]]:
-    """All mounts in the order they are made. A later one at the same place replaces an earlier one, so a step's
-    own mount at /dev/shm or /etc/hosts wins."""
+def mounts(step: Step, context: StepContext) -> list[dict[str, object]]:
+    """The OCI mounts of a step in the order of mounting. A later one at the same place replaces an earlier one, so
+    a step's own mount at /dev/shm or /etc/hosts wins."""
     default = [
         _mount("/proc", "proc", "proc", _QUIET),
         _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
         _mount("/dev/pts", "devpts", "devpts", _PTS_OPTIONS),
         _mount("/dev/shm", "tmpfs", "shm", [*_QUIET, "mode=1777", f"size={step.shm_size}"]),
         _mount("/dev/mqueue", "mqueue", "mqueue", _QUIET),
-        *_sys(step, around),
-        _mount("/etc/resolv.conf", "bind", around.resolv_conf, [*_QUIET, "rbind", "ro"]),
-        _mount("/etc/hosts", "bind", around.hosts, [*_QUIET, "rbind", "ro"]),
+        *_sys(step, context),
+        _mount("/etc/resolv.conf", "bind", context.resolv_conf, [*_QUIET, "rbind", "ro"]),
+        _mount("/etc/hosts", "bind", context.hosts, [*_QUIET, "rbind", "ro"]),
     ]
     ordered: dict[str, dict[str, object]] = {}
+    # By path components: a mount inside another has to come after it.
     own = sorted(step.mounts, key=lambda mount: os.path.normpath(mount.dest).split("/"))
     of_devices = step.devices.mounts if step.devices is not None else []
     for mount in [*default, *(_own_mount(mount) for mount in own), *of_devices]:
@@ -204,34 +211,37 @@ def _own_mount(mount: StepMount) -> dict[str, object]:
     return _mount(dest, "tmpfs", "tmpfs", ["nosuid", *size, *access, *mount.options])
 
 
-def _sys(step: Step, around: Surroundings) -> list[dict[str, object]]:
+def _sys(step: Step, context: StepContext) -> list[dict[str, object]]:
     access = [] if step.insecure else ["ro"]
-    if around.rootless and around.netns is None:
-        # sysfs shows the network namespace's devices, so only the owner of that namespace may mount it.
+    if context.rootless and context.netns is None:
+        # sysfs shows the network namespace's devices, so only a process that owns that namespace may mount it.
         return [_mount("/sys", "none", "/sys", ["rbind", *_QUIET, "ro"])]
-    found = [_mount("/sys", "sysfs", "sysfs", [*_QUIET, *access])]
-    if around.cgroup is not None:
-        found.append(_mount("/sys/fs/cgroup", "cgroup", "cgroup", [*_QUIET, "relatime", *access]))
-    return found
+    mounts = [_mount("/sys", "sysfs", "sysfs", [*_QUIET, *access])]
+    if context.cgroup is not None:
+        mounts.append(_mount("/sys/fs/cgroup", "cgroup", "cgroup", [*_QUIET, "relatime", *access]))
+    return mounts
 
 
-def _namespaces(around: Surroundings) -> list[dict[str, str]]:
-    found = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]
-    if around.netns is not None:
-        found.append({"type": "network", "path": around.netns} if around.netns else {"type": "network"})
-    if around.unified and around.cgroup is not None:
-        found.append({"type": "cgroup"})
-    return found
+def _namespaces(context: StepContext) -> list[dict[str, str]]:
+    namespaces = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]
+    if context.netns is not None:
+        namespaces.append(
+            {"type": "network", "path": context.netns} if context.netns else {"type": "network"}
+        )
+    if context.unified and context.cgroup is not None:
+        namespaces.append({"type": "cgroup"})
+    return namespaces
 
 
 def _additional(identity: Identity, devices: Edits | None) -> tuple[int, ...]:
-    """The supplementary groups with the primary one among them, as BuildKit has it, and those of devices."""
+    """The supplementary groups of a step: its own, with the primary group among them as in BuildKit, and its
+    devices'."""
     own = identity.groups if identity.gid in identity.groups else (identity.gid, *identity.groups)
     return tuple(dict.fromkeys((*own, *(devices.gids if devices is not None else ()))))
 
 
 def _with_devices(env: list[str], devices: Edits | None) -> list[str]:
-    """The variables with those of devices, which take the place of others of the same name."""
+    """Add the variables of devices, which replace others of the same name."""
     if devices is None or not devices.env:
         return env
     names = {pair.partition("=")[0] for pair in devices.env}
@@ -262,7 +272,7 @@ def _process(step: Step) -> dict[str, object]:
 
 
 def _check_texts(meta: Meta, env: Iterable[str]) -> None:
-    """What holds a zero byte would reach the program cut short."""
+    """Refuse zero bytes: they would end the argument or variable early. Raises SandboxError."""
     if any("\0" in arg for arg in meta.args):
         raise SandboxError(
             "the command holds a zero byte, which no argument of a program can",
@@ -280,7 +290,7 @@ def _rlimit(limit: Ulimit) -> dict[str, object]:
         raise SandboxError(
             f"unknown ulimit {limit.name!r}", help="the names are " + ", ".join(RLIMITS.split())
         )
-    unlimited = (1 << 64) - 1
+    unlimited = (1 << 64) - 1  # RLIM_INFINITY, for which a frontend sends -1
     return {
         "type": "RLIMIT_" + limit.name.upper(),
         "hard": limit.hard & unlimited,
@@ -289,16 +299,16 @@ def _rlimit(limit: Ulimit) -> dict[str, object]:
 
 
 def _proxies(proxy: ProxyEnv) -> list[str]:
-    found = []
+    env = []
     for name in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"):
         value: str = getattr(proxy, name)
         if value:
-            found += [f"{name.upper()}={value}", f"{name}={value}"]
-    return found
+            env += [f"{name.upper()}={value}", f"{name}={value}"]
+    return env
 
 
 def _own_capabilities() -> tuple[str, ...]:
-    """What this process may give away: its bounding set, by the names this module knows."""
+    """The capabilities that this process may pass on: its bounding set, without those newer than this module."""
     with open("/proc/thread-self/status", encoding="ascii", errors="replace") as file:
         bounding = next(int(line.split()[1], 16) for line in file if line.startswith("CapBnd:"))
     return tuple(
@@ -307,7 +317,8 @@ def _own_capabilities() -> tuple[str, ...]:
 
 
 def _device_rules(step: Step) -> list[dict[str, object]]:
-    """The runtimes add their default devices to the denial of all others."""
+    """The device rules: all are allowed for an insecure step; else all are denied, except those of its devices, to
+    which the runtimes add the default ones (null, zero, tty, …)."""
     if step.insecure:
         return [{"allow": True, "type": kind, "access": "rwm"} for kind in "cb"]
     denied: list[dict[str, object]] = [{"allow": False, "access": "rwm"}]
@@ -315,12 +326,12 @@ def _device_rules(step: Step) -> list[dict[str, object]]:
 
 
 def _insecure_devices() -> list[dict[str, object]]:
-    found: list[dict[str, object]] = [
+    devices: list[dict[str, object]] = [
         {"path": path, "type": "c", "major": major, "minor": minor}
         for path, major, minor in _INSECURE_DEVICES
     ]
-    found += [
+    devices += [
         {"path": f"/dev/loop{number}", "type": "b", "major": _LOOP_MAJOR, "minor": number}
         for number in range(_LOOPS)
     ]
-    return found
+    return devices

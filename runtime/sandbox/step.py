@@ -1,4 +1,4 @@
-"""What is to run: a step with its root file system, mounts, identity and limits."""
+"""Steps: processes to run, with their root file system, mounts, identity and limits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ DEFAULT_SHM_SIZE = 64 << 20
 
 
 class StepMount:
-    """A file system at `dest` (absolute, in the step's root): the directory or file `source` bound there, or,
-    without a source, a tmpfs of `size` bytes (0: the kernel's default, half of the memory).
+    """A mount at `dest` (absolute, in the step's root): a bind mount of the directory or file `source`, or without
+    a source a tmpfs of `size` bytes (0 for the kernel's default, half of the memory).
 
-    `options` are further mount options as the OCI runtime spec has them ("mode=1777", "noexec").
+    `options` are further mount options in the form of the OCI runtime specification ("mode=1777", "noexec").
     """
 
     __slots__ = ("dest", "options", "readonly", "size", "source")
@@ -41,11 +41,11 @@ class StepMount:
 
 
 class Step:
-    """One process to run in `rootfs`, the path of a mounted root.
+    """A process to run in `rootfs`, the path of a mounted root.
 
-    `secret_env` holds `NAME=value` strings that come after every other variable; `shm_size` is in bytes;
-    `pids` 0 means no limit of its own. `readonly` forbids writes to the root. `devices` is what CDI devices change.
-    `terminal`: its streams are a terminal.
+    `secret_env` has `NAME=value` strings that come after every other variable. `shm_size` is the size of /dev/shm
+    in bytes. `pids` limits the number of processes, 0 for no limit. `readonly` forbids writes to the root.
+    `devices` are the changes that CDI devices need. `terminal`: its streams are a terminal.
     """
 
     __slots__ = (
@@ -97,4 +97,5 @@ class Step:
 
     @property
     def insecure(self) -> bool:
+        """Report whether it runs with all capabilities and devices (`RUN --security=insecure`)."""
         return self.security == SecurityMode.INSECURE

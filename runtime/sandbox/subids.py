@@ -1,4 +1,4 @@
-"""A user's sub-ids: the ranges that /etc/subuid and /etc/subgid grant, and the maps made of them."""
+"""A user's sub-ids: the ranges that /etc/subuid and /etc/subgid grant, and id maps made of them (subuid(5))."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 NEEDED = 65536
-"""Ids that images use: 0 to 65535. The user's own id is one of them."""
+"""The number of ids that images use: 0 to 65535. The user's own id provides one of them."""
 
 _FIRST = 100_000
-"""Where distributions begin to give out sub-ids."""
+"""The first sub-id that distributions give out."""
 
 
 class Maps:
-    """Argument lists for newuidmap and newgidmap after the pid: triples (inside, outside, count)."""
+    """The id maps of a user namespace: ranges (first id outside, count), which follow one another inside from 0
+    on; and the paths of the tools that write them."""
 
     __slots__ = ("gids", "newgidmap", "newuidmap", "uids")
 
@@ -33,9 +34,10 @@ class Maps:
 
 
 def maps(uid: int, gid: int, directory: str = "/etc") -> Maps:
-    """The maps of user `uid`: itself as 0, its sub-ids from 1 on.
+    """Return the maps of user `uid`: the user itself as 0, its sub-ids from 1 on.
 
-    Raises SandboxError: newuidmap missing, no or too few sub-ids (with the lines to add).
+    Raises SandboxError if newuidmap or newgidmap is missing, or if there are too few sub-ids (with the lines to
+    add).
     """
     tools = [find_program(name) for name in ("newuidmap", "newgidmap")]
     newuidmap, newgidmap = tools
@@ -46,18 +48,18 @@ def maps(uid: int, gid: int, directory: str = "/etc") -> Maps:
             help=f"install it: {install_command('uidmap')}",
         )
     names = _names(uid)
-    uids = _granted(os.path.join(directory, "subuid"), names) or _asked(names[0])
-    gids = _granted(os.path.join(directory, "subgid"), names) or _asked(names[0], "-g")
+    uids = _granted(os.path.join(directory, "subuid"), names) or _from_service(names[0])
+    gids = _granted(os.path.join(directory, "subgid"), names) or _from_service(names[0], "-g")
     if min(_total(uids), _total(gids)) < NEEDED - 1:
         raise _too_few(names[0], uids, gids, directory)
     return Maps(newuidmap, newgidmap, [(uid, 1), *uids], [(gid, 1), *gids])
 
 
-def write(made: Maps, pid: int) -> str:
-    """Write the maps of process `pid`, which has a user namespace without any; "" or what went wrong."""
+def write(maps: Maps, pid: int) -> str:
+    """Write the maps of process `pid`, whose user namespace has none yet; returns "", or what went wrong."""
     import subprocess
 
-    for tool, ranges in ((made.newuidmap, made.uids), (made.newgidmap, made.gids)):
+    for tool, ranges in ((maps.newuidmap, maps.uids), (maps.newgidmap, maps.gids)):
         arguments = [tool, str(pid)]
         inside = 0
         for outside, count in ranges:
@@ -72,7 +74,7 @@ def write(made: Maps, pid: int) -> str:
 
 
 def _names(uid: int) -> tuple[str, ...]:
-    """The names under which the user's ranges may stand, the login name first."""
+    """The names by which the user's ranges may be listed, the login name first."""
     import pwd
 
     try:
@@ -82,24 +84,26 @@ def _names(uid: int) -> tuple[str, ...]:
 
 
 def _granted(path: str, names: Iterable[str]) -> list[tuple[int, int]]:
+    """The ranges (first id, count) of a user in a file."""
     return [(start, count) for name, start, count in _lines(path) if name in names]
 
 
 def _lines(path: str) -> list[tuple[str, int, int]]:
-    found = []
+    """The well-formed lines of a file: (user, first id, count)."""
+    lines = []
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 fields = line.split("#")[0].strip().split(":")
                 if len(fields) == 3 and fields[1].isdigit() and fields[2].isdigit():
-                    found.append((fields[0], int(fields[1]), int(fields[2])))
+                    lines.append((fields[0], int(fields[1]), int(fields[2])))
     except OSError:
         pass
-    return found
+    return lines
 
 
-def _asked(name: str, *options: str) -> list[tuple[int, int]]:
-    """Ranges that a directory service grants, by the tool `getsubids` where it exists."""
+def _from_service(name: str, *options: str) -> list[tuple[int, int]]:
+    """The ranges that a directory service grants, as the tool `getsubids` tells them where it exists."""
     tool = find_program("getsubids")
     if tool is None:
         return []
@@ -121,7 +125,7 @@ def _too_few(
 ) -> SandboxError:
     files = [os.path.join(directory, "subuid"), os.path.join(directory, "subgid")]
     taken = [start + count for path in files for _, start, count in _lines(path)]
-    start = max([_FIRST, *taken])
+    start = max([_FIRST, *taken])  # past all granted ranges, so that no two users share ids
     have = f"{_total(uids)} sub-uids and {_total(gids)} sub-gids of the {NEEDED} needed"
     lacks = "no sub-ids" if not uids and not gids else f"too few sub-ids ({have})"
     line = f"{name}:{start}:{NEEDED}"

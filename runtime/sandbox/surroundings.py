@@ -1,4 +1,4 @@
-"""What all steps of a build run in, as the machine's owner has it."""
+"""The machine owner's settings for all steps of a build."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Dns:
-    """Lines of resolv.conf that take the places of the host's; what is empty leaves those alone."""
+    """Lines of resolv.conf that replace the host's lines of the same kind. An empty value replaces nothing."""
 
     __slots__ = ("options", "search", "servers")
 
@@ -21,9 +21,9 @@ class Dns:
 
 
 class Surroundings:
-    """`isolate`: a step whose private network can't be made fails. `host_network`: the default network is the host's.
-    `cgroup_parent` is the control group of steps that name none. `devices` are directories with specifications,
-    None for the usual ones."""
+    """Settings for all steps. `isolate`: a step fails if no private network can be made for it. `host_network`: the
+    default network is the host's. `cgroup_parent` is the parent of control groups for steps that name none.
+    `devices` are the directories with CDI specifications, None for the default ones."""
 
     __slots__ = ("cgroup_parent", "devices", "dns", "host_network", "isolate")
 

@@ -1,7 +1,7 @@
-"""Who a step runs as, by the image's own passwd and group files.
+"""Resolve the user that a step runs as, by the image's passwd and group files, as BuildKit does.
 
-Forms: `name`, `uid`, `name:group`, `uid:gid` and mixtures. A number needs no entry. Without an explicit group the
-user's own group and every group that lists the user apply; with one, only it.
+A user is `name`, `uid`, `name:group`, `uid:gid` or a mixture. A number needs no entry in the files. An explicit
+group is the only one; without it the user's own group and every group that lists the user apply.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Tree
 
 _LARGEST = (1 << 31) - 1
-"""The largest id a step may have, as BuildKit's libraries hold."""
+"""The largest id that a step may have, as in BuildKit's libraries (github.com/moby/sys/user)."""
 
-_MAX_FILE = 16 << 20
+_MAX_FILE = 16 << 20  # bytes read of a file that the image controls
 
 
 class Identity:
-    """Numeric identity of a process, and the home directory its passwd entry names ("/" without one)."""
+    """The ids of a process, and the home directory in its passwd entry ("/" without one)."""
 
     __slots__ = ("gid", "groups", "home", "uid")
 
@@ -42,9 +42,9 @@ class Identity:
 
 
 def resolve_user(tree: Tree, spec: str) -> Identity:
-    """The identity that `spec` names in `tree`; "" is uid 0, with its groups where passwd knows it.
+    """Return the identity that `spec` names in `tree`; "" is uid 0, with its groups if it has a passwd entry.
 
-    Raises SandboxError: a name without an entry, a number out of range.
+    Raises SandboxError for a name without an entry and for a number out of range.
     """
     user, _, group = (spec or "0").partition(":")
     users = list(_entries(tree, b"etc/passwd"))
@@ -66,7 +66,8 @@ def resolve_user(tree: Tree, spec: str) -> Identity:
 
 
 def _pair_member(text: str) -> int | None:
-    """Both halves being numbers (or `root`), no file is consulted: BuildKit's short cut, with its range."""
+    """Half of a pair that needs no file, as an id; None for any other text. If both halves are numbers or `root`,
+    BuildKit reads no file either, and accepts any 32-bit number."""
     if text == "root":
         return 0
     return int(text) if text.isascii() and text.isdigit() and int(text) < 1 << 32 else None
@@ -90,7 +91,7 @@ def _memberships(tree: Tree, user: str) -> tuple[int, ...]:
 
 
 def _find(entries: list[list[str]], name: str, number: int | None) -> list[str] | None:
-    """The first entry of that number, or, where none is given, of that name."""
+    """The first entry with a number, or with a name if the number is None."""
     for entry in entries:
         if entry[0] == name if number is None else _id(entry[2]) == number:
             return entry
@@ -103,7 +104,8 @@ def _home(users: list[list[str]], uid: int) -> str:
 
 
 def _entries(tree: Tree, path: bytes) -> Iterator[list[str]]:
-    """The lines of a passwd or group file, seven fields each (missing ones empty); none if there is no file."""
+    """Yield the lines of a passwd or group file as seven fields each, missing ones empty; nothing without a
+    file."""
     for line in _read(tree, path).splitlines():
         text = line.strip().decode("utf-8", "surrogateescape")
         if text and not text.startswith("#"):
@@ -125,7 +127,7 @@ def _read(tree: Tree, path: bytes) -> bytes:
 
 
 def _number(text: str) -> int | None:
-    """`text` as an id, None if it is no number."""
+    """Parse an id; None if `text` is no number. Raises SandboxError for one out of range."""
     if not (text.isascii() and text.isdigit()):
         return None
     if int(text) > _LARGEST:
@@ -134,5 +136,5 @@ def _number(text: str) -> int | None:
 
 
 def _id(text: str) -> int:
-    """A file's id field; what is no number counts as 0, as the C library has it."""
+    """Parse an id field of a file. Anything but a number counts as 0, as in the C library."""
     return int(text) if text.isascii() and text.isdigit() else 0

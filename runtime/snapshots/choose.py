@@ -63,14 +63,14 @@ def forget(store: Store) -> None:
 
 
 def in_user_namespace() -> bool:
-    """Tell whether this process is in a user namespace, where ids are not the host's."""
+    """Report whether this process is in a user namespace, where ids are not the host's."""
     with open("/proc/self/uid_map", encoding="ascii") as file:
         # The initial namespace maps all ids onto themselves.
         return file.read().split() != ["0", "0", "4294967295"]
 
 
 def may_mount() -> bool:
-    """Tell whether the process has CAP_SYS_ADMIN in effect, which mount(2) needs."""
+    """Report whether the process has CAP_SYS_ADMIN in effect, which mount(2) needs."""
     return bool(int(_status().get("CapEff", "0"), 16) & _CAP_SYS_ADMIN)
 
 

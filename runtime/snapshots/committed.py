@@ -115,7 +115,7 @@ class CommittedSnapshots:
         return chain
 
     def trusted(self, snapshot: int) -> bool:
-        """Tell whether the snapshot and its ancestors are of this kind, have their files, and were made in this
+        """Report whether the snapshot and its ancestors are of this kind, have their files, and were made in this
         boot or synced since. The answer is kept if this process has leased the snapshot: it stays true then."""
         checked: list[int] = []
         at: int | None = snapshot
@@ -138,8 +138,8 @@ class CommittedSnapshots:
     def add(
         self, parent: int | None, made: bytes, origin: int | None = None, *, unmatched: bool = False
     ) -> int:
-        """Make directory `made`, which holds `fs`, a snapshot; its number. After a crash it is there whole or
-        is an orphan that nothing refers to. `unmatched` gives it an identity that no content has. Raises
+        """Make directory `made`, which holds `fs`, a snapshot and return its number. After a crash it is there
+        whole or is an orphan that nothing refers to. `unmatched` gives it an identity that no content has. Raises
         SnapshotError if parent or origin was removed meanwhile."""
         owner = self._owner()
         with self.store.transaction() as db:
@@ -152,7 +152,8 @@ class CommittedSnapshots:
         return snapshot
 
     def share(self, parent: int | None, origin: int) -> int:
-        """Add a snapshot with the files of `origin` over `parent`; its number. One transaction. Raises as `add`."""
+        """Add a snapshot with the files of `origin` over `parent`, in one transaction, and return its number.
+        Raises as `add`."""
         owner = self._owner()
         with self.store.transaction() as db:
             snapshot = self._insert(db, owner, parent, origin, shares=True)
@@ -206,7 +207,7 @@ class CommittedSnapshots:
         return next((snapshot for snapshot in snapshots if self.trusted(snapshot)), None)
 
     def remove(self, snapshots: Iterable[int]) -> list[int]:
-        """Delete snapshots, their files and the cache records that lead to them; the numbers of those deleted.
+        """Delete snapshots, their files and the cache records that lead to them; return the deleted snapshots.
 
         A snapshot stays if it is leased, if another living process has made it, or if a snapshot that stays has it
         as parent or origin."""
@@ -246,7 +247,7 @@ def _delete_records(db: sqlite3.Connection, removed: set[int]) -> None:
 
 
 def sweep_orphans(store: Store) -> list[int]:
-    """Delete snapshot directories that no row belongs to; their numbers. Safe beside commits of other
+    """Delete snapshot directories that no row belongs to, and return their numbers. Safe beside commits of other
     processes."""
     snapshots = CommittedSnapshots(store, "")
     orphans: list[int] = []

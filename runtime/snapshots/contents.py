@@ -27,7 +27,7 @@ OVERLAY_PREFIXES = ("trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.")
 
 
 def is_content_attribute(name: str) -> bool:
-    """Tell whether an extended attribute is content of a state: file capabilities and `user.*`, without an
+    """Report whether an extended attribute is content of a state: file capabilities and `user.*`, without an
     overlay's own. Copies, layers and digests all go by this."""
     if name.startswith("user."):
         return not name.startswith(OVERLAY_PREFIXES)

@@ -42,7 +42,7 @@ def copy_tree(tree: LayeredTree, target: bytes, *, link: bool = False) -> None:
             copy_entry(node.real, node.stat, there)
             if node.stat.st_nlink > 1:
                 copied[inode] = there
-    # Children first and after all content: writing into a directory changes its times, and its mode may forbid it.
+    # Children first and after all content: writing into a directory changes its times.
     for real, status, there in reversed(directories):
         copy_metadata(real, status, there)
 
@@ -65,8 +65,7 @@ def copy_entry(real: bytes, status: os.stat_result, target: bytes) -> None:
 def copy_metadata(real: bytes, status: os.stat_result, target: bytes) -> None:
     """Give `target` the owner, mode, content attributes and times of `real`, whose lstat is `status`. Content
     attributes that `real` lacks are removed."""
-    # Owner before mode and attributes: chown clears set-id bits and file capabilities. Times last: the rest may
-    # change them.
+    # Owner before mode and attributes: chown clears set-id bits and file capabilities.
     there = os.lstat(target)
     if (there.st_uid, there.st_gid) != (status.st_uid, status.st_gid):
         os.chown(target, status.st_uid, status.st_gid, follow_symlinks=False)
@@ -108,7 +107,8 @@ def _copy_file(real: bytes, status: os.stat_result, target: bytes) -> None:
 
 
 def _clone(source: int, sink: int) -> bool:
-    """Share the data of `source` with `sink` where the file system can (FICLONE: btrfs, xfs); false if it can't."""
+    """Share the data of `source` with `sink` where the file system can (FICLONE: btrfs, xfs). Returns false if it
+    can't."""
     import fcntl
 
     try:

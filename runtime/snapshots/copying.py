@@ -1,4 +1,4 @@
-"""Plain snapshots: every one a whole tree, for file systems on which nothing can be mounted in layers."""
+"""Plain snapshots: each is a whole tree, for hosts where no kind of overlay can be mounted."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Active, Change
 
 COPIED = b"copied"
-"""File of a snapshot: the file system's times (ns) before and after the parent was copied."""
+"""File of a snapshot: the file system's times (ns) before and after its parent was copied, for `tree_changes`."""
 
 
 class CopySnapshotter:
-    """Snapshots as whole trees. A file of one is never a hard link of another's: steps write in place."""
+    """Snapshots as whole trees; implements `types.Snapshotter`. They have no hard links to one another's files,
+    since steps write in place."""
 
     name = "copy"
     plain = True
@@ -36,10 +37,10 @@ class CopySnapshotter:
         self.committed = CommittedSnapshots(store, self.name)
 
     def close(self) -> None:
-        """Nothing goes on in the background."""
+        """Do nothing: there is no work in the background."""
 
     def prepare(self, parent: int | None) -> CopyActive:
-        """A copy of `parent` to be changed. Raises SnapshotError when there is no such parent."""
+        """Begin a snapshot as a copy of `parent`. Raises SnapshotError when there is no such parent."""
         from pybuild.runtime.snapshots.copies import copy_tree
 
         self.committed.chain(parent)
@@ -56,8 +57,9 @@ class CopySnapshotter:
             except FileNotFoundError as failure:
                 raise files_missing(parent) from failure
             end = _file_system_time(clock)
+            # Wait for the clock's next tick: then whatever a step writes has a later time than the copy.
             while _file_system_time(clock) <= end:
-                time.sleep(0.001)  # whatever is written from here on has a later time
+                time.sleep(0.001)
             with open(clock, "w", encoding="ascii") as file:
                 file.write(f"{begin} {end}")
         return CopyActive(self, parent, room)
@@ -69,7 +71,8 @@ class CopySnapshotter:
         return DirectoryTree(active.upper)
 
     def mount(self, snapshot: int | None) -> Mounted:
-        """The tree mounted read-only; where nothing may be mounted, the tree itself, not to be written."""
+        """Mount the tree read-only. Where mounts are not allowed, give the tree itself, which must not be
+        changed."""
         from pybuild.runtime.snapshots.mounts import Mounted, bind
 
         root = self.committed.empty() if snapshot is None else self._root(snapshot)
@@ -144,12 +147,12 @@ class CopySnapshotter:
             with open(self.committed.directory(origin) + b"/" + COPIED, encoding="ascii") as file:
                 begin, end = file.read().split()
             copied = int(begin), int(end)
-        found = tree_changes(self.tree(parent), self.tree(origin), copied, times=times)
-        return with_deletions(found, self.committed.directory(origin))
+        changes = tree_changes(self.tree(parent), self.tree(origin), copied, times=times)
+        return with_deletions(changes, self.committed.directory(origin))
 
 
 class CopyActive:
-    """A whole tree being changed."""
+    """A plain snapshot under construction; implements `types.Active`. `upper` is the whole tree."""
 
     __slots__ = ("_owner", "_room", "parent", "upper")
 
@@ -160,7 +163,7 @@ class CopyActive:
         self.upper = room + b"/fs"
 
     def mount(self) -> AbstractContextManager[bytes]:
-        """The tree itself: there is nothing to mount."""
+        """Give the tree itself: there is nothing to mount."""
         from pybuild.runtime.snapshots.mounts import Mounted
 
         return Mounted(self.upper, mounted=False)
@@ -181,7 +184,7 @@ class CopyActive:
 
 
 def _file_system_time(path: bytes) -> int:
-    """What the file system's clock says: the change time of `path` just written, ns."""
+    """The file system's clock in ns: the change time of `path` after writing it. It may lag behind the system's."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, b"0")

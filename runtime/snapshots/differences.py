@@ -1,4 +1,4 @@
-"""What a snapshot changed: from an overlay's upper directory, or by comparing whole trees."""
+"""The changes in a snapshot: read from an overlay's upper directory, or by comparing whole trees."""
 
 from __future__ import annotations
 
@@ -22,33 +22,36 @@ CHUNK = 1 << 20
 def overlay_changes(
     upper: bytes, below: LayeredTree | None, opaque: str, *, times: bool = True
 ) -> Iterator[Change]:
-    """The content of `upper` as changes of the state `below`.
+    """Yield the changes that upper directory `upper` makes to the state `below`; `opaque` is the attribute of
+    opaque marks.
 
-    The kernel leaves more in an upper directory than what changed: directories that only lead to a change are
-    no changes, and whiteouts count where they hide something. Of an opaque directory each entry that it hides
-    and has none of is a deletion, as in BuildKit's differ: laid over another state it hides nothing else.
-    Without `times` a directory that differs in its time alone is not a change."""
+    The kernel leaves more in an upper directory than changes: a directory that only leads to a change is none, and
+    a whiteout that hides nothing is none. An opaque directory gives a deletion for each entry below that it hides
+    and does not have itself, as in BuildKit's differ; laid over another state it must hide nothing else. With
+    `times` false, a directory that differs in its time only is not a change."""
+    # One frame for each directory on the way down: its remaining entries, the prefix of their paths, the directory
+    # of `below` with the same path, and whether an opaque mark further up hides that one.
     start: Stack = below.layers if below is not None else ()
     pending = [(iter(_entries(upper, below, start, hides=False)), b"", start, False)]
     while pending:
         entries, prefix, beneath, hidden = pending[-1]
-        for name, real, found in entries:
+        for name, real, status in entries:
             path = prefix + name
             old = below.find(beneath, name) if below is not None and beneath else None
-            if found is None or is_whiteout(found):
+            if status is None or is_whiteout(status):
                 if old is not None:
                     yield Change("delete", path)
                 continue
-            if not stat.S_ISDIR(found.st_mode):
-                yield Change("add", path, real, found)
+            if not stat.S_ISDIR(status.st_mode):
+                yield Change("add", path, real, status)
                 continue
             hides = False
             inside: Stack = ()
             if below is not None and old is not None and stat.S_ISDIR(old[1].st_mode):
                 hides = hidden or is_opaque(real, opaque)
                 inside = below.descend(beneath, name, old[2], path)
-            if hides or not inside or old is None or not _same_directory(real, found, old[0], old[1], times):
-                yield Change("add", path, real, found)
+            if hides or not inside or old is None or not _same_directory(real, status, old[0], old[1], times):
+                yield Change("add", path, real, status)
             pending.append((iter(_entries(real, below, inside, hides=hides)), path + b"/", inside, hides))
             break
         else:
@@ -58,26 +61,26 @@ def overlay_changes(
 def _entries(
     directory: bytes, below: LayeredTree | None, beneath: Stack, *, hides: bool
 ) -> list[tuple[bytes, bytes, os.stat_result | None]]:
-    """The entries of an upper directory by name, and those of the merged directory `beneath` that it hides,
-    whose lstat is None."""
-    found: list[tuple[bytes, bytes, os.stat_result | None]] = list(_scan(directory))
+    """The entries of an upper directory as (name, path, lstat), ordered by name. If it hides the merged directory
+    `beneath`, that one's other entries are among them, with None as lstat."""
+    entries: list[tuple[bytes, bytes, os.stat_result | None]] = list(_scan(directory))
     if hides and below is not None:
-        present = {name for name, _, _ in found}
+        present = {name for name, _, _ in entries}
         names = (node.path for node, _ in below.entries(b"", beneath))
-        found += [(name, b"", None) for name in names if name not in present]
-        found.sort(key=_by_name)
-    return found
+        entries += [(name, b"", None) for name in names if name not in present]
+        entries.sort(key=_by_name)
+    return entries
 
 
 def tree_changes(
     old: LayeredTree, new: LayeredTree, copied: tuple[int, int] | None, *, times: bool = True
 ) -> Iterator[Change]:
-    """The changes that make tree `new` of tree `old`.
+    """Yield the changes that turn tree `old` into tree `new`.
 
-    If it began as a copy, `copied` are the file system's times (ns) before and after that: a file whose inode
-    last changed between the two has not been written since. Other files of equal size and metadata are compared
-    byte by byte. Files whose links within the tree changed are changes all of them, so that the links can be
-    told from the diff."""
+    If `new` began as a copy of `old`, `copied` are the file system's times (ns) before and after the copying: a
+    file whose inode last changed between the two has not been written since. Other files of equal size and
+    metadata are compared byte by byte. If a file gained or lost a name within the tree, all its names are changes,
+    so that the diff shows which are links to one another."""
     relinked = _relinked(old, new)
     before, after = old.walk(b""), new.walk(b"")
     left, right = next(before, None), next(after, None)
@@ -103,17 +106,20 @@ def tree_changes(
 
 
 def path_order(path: bytes) -> list[bytes]:
-    # A walk goes down before it goes on: names compare one by one, not their joined bytes.
+    """A sort key for the order in which a walk meets paths."""
+    # A directory's content follows it at once, so names compare one by one: `a/b` comes before `a-`, though "-" is
+    # less than "/".
     return path.split(b"/")
 
 
 def _relinked(old: LayeredTree, new: LayeredTree) -> set[bytes]:
-    """Paths of both trees whose set of names for the same file differs."""
+    """Paths in either tree at which the set of names of the same file differs."""
     before, after = _links(old), _links(new)
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
 def _links(tree: LayeredTree) -> dict[bytes, frozenset[bytes]]:
+    """Map each path of a file with several names in the tree to all of them."""
     groups: dict[tuple[int, int], list[bytes]] = {}
     for node in tree.walk(b""):
         if node.stat.st_nlink > 1 and not stat.S_ISDIR(node.stat.st_mode):
@@ -145,11 +151,11 @@ def _same(left: Node, right: Node, copied: tuple[int, int] | None, times: bool) 
 
 
 def _same_directory(
-    real: bytes, found: os.stat_result, other: bytes, old: os.stat_result, times: bool
+    real: bytes, status: os.stat_result, other: bytes, old: os.stat_result, times: bool
 ) -> bool:
     return (
-        (found.st_mode, found.st_uid, found.st_gid) == (old.st_mode, old.st_uid, old.st_gid)
-        and (not times or found.st_mtime_ns == old.st_mtime_ns)
+        (status.st_mode, status.st_uid, status.st_gid) == (old.st_mode, old.st_uid, old.st_gid)
+        and (not times or status.st_mtime_ns == old.st_mtime_ns)
         and attributes(real) == attributes(other)
     )
 
@@ -166,9 +172,9 @@ def _same_bytes(left: bytes, right: bytes) -> bool:
 
 def _scan(directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
     with os.scandir(directory) as scan:
-        found = [(entry.name, entry.path, entry.stat(follow_symlinks=False)) for entry in scan]
-    found.sort()
-    return found
+        entries = [(entry.name, entry.path, entry.stat(follow_symlinks=False)) for entry in scan]
+    entries.sort()
+    return entries
 
 
 def _by_name(entry: tuple[bytes, bytes, os.stat_result | None]) -> bytes:

@@ -1,10 +1,10 @@
-"""Long chains: the oldest layers as one directory, so that what is left can be mounted.
+"""Flatten the oldest layers of a long chain into one directory, so that the rest can be mounted over it.
 
-The kernel takes a limited number of lower directories. A chain beyond it is mounted as the flattened state of
-one of its ancestors, beneath the layers made since. Ancestors are chosen at multiples of BLOCK, so that a
-chain that grows by a layer a step flattens once in BLOCK steps, and each flattened state is built on the one
-before it. Its files are hard links into the layers they come from, which are then not mounted themselves: no
-file is reachable under a second name."""
+The kernel takes a limited number of lower directories. A longer chain is mounted as the flattened state of an
+ancestor with the later layers on top. Ancestors are chosen at multiples of BLOCK, so that a chain that grows layer
+by layer is flattened once in BLOCK steps, each time on top of the last flattened state. The files are hard links
+into the layers they come from. Those layers are not mounted beside them, so no file appears under a second name.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ BLOCK = 128
 
 
 def mountable(snapshots: CommittedSnapshots, chain: Sequence[int], limit: int, opaque: str) -> list[bytes]:
-    """At most `limit` (> BLOCK) directories, top first, that merge to the state of `chain` (oldest first)."""
+    """Return at most `limit` (> BLOCK) directories, top first, that merge to the state of `chain` (oldest
+    first)."""
     if len(chain) <= limit:
         return topmost(snapshots.files(snapshot) for snapshot in reversed(chain))
+    # The smallest multiple of BLOCK that leaves room for the flattened directory itself.
     cut = -(-(len(chain) - limit + 1) // BLOCK) * BLOCK
     base = b""
     for end in range(BLOCK, cut + 1, BLOCK):
@@ -35,28 +37,29 @@ def mountable(snapshots: CommittedSnapshots, chain: Sequence[int], limit: int, o
 
 
 def _flat(snapshots: CommittedSnapshots, chain: Sequence[int], base: bytes, opaque: str) -> bytes:
-    """The whole state of `chain`, of which `base` is the state BLOCK layers earlier (empty for the first
-    block).
+    """Return the directory with the whole state of `chain`, made if missing. `base` is the state BLOCK layers
+    earlier, empty for the first block.
 
-    It is kept beside its last snapshot under the name of this boot: its files are never synced on their own.
+    It is kept beside its last snapshot under the name of this boot. A later boot makes it again, as it is never
+    synced.
     """
     home = snapshots.directory(chain[-1])
     name = b"flat-" + snapshots.store.boot.encode()
     target = home + b"/" + name
     if os.path.isdir(target):
         return target
-    made = snapshots.room()
-    os.mkdir(made)
+    flattened = snapshots.room()
+    os.mkdir(flattened)
     layers = topmost(snapshots.files(snapshot) for snapshot in reversed(chain[-BLOCK:]))
-    copy_tree(LayeredTree([*layers, base] if base else layers, opaque), made, link=True)
+    copy_tree(LayeredTree([*layers, base] if base else layers, opaque), flattened, link=True)
     if not os.path.isdir(home):
         _make_home(home)
     try:
-        os.rename(made, target)
+        os.rename(flattened, target)
     except OSError as failure:
         if failure.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-        _remove(made)  # another process made the same
+        _remove(flattened)  # another process made the same
     for other in os.listdir(home):
         if other.startswith(b"flat-") and other != name:
             _remove(home + b"/" + other)
@@ -64,7 +67,7 @@ def _flat(snapshots: CommittedSnapshots, chain: Sequence[int], base: bytes, opaq
 
 
 def _make_home(home: bytes) -> None:
-    """The directory of a snapshot that shares the files of another and has none of its own."""
+    """Make the directory of a snapshot that has none of its own, since it shares the files of another."""
     try:
         os.mkdir(home)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Overlay snapshots mounted by the program `fuse-overlayfs`, where the kernel refuses an overlay."""
+"""Overlay snapshots mounted by the program `fuse-overlayfs`, for hosts where the kernel refuses an overlay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ START_SECONDS, STOP_SECONDS = 10.0, 10.0
 OPAQUE_FILE, WHITEOUT_PREFIX = b".wh..wh..opq", b".wh."
 OWN_ATTRIBUTES = ("trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.")
 
-# The program ends with the thread that started it: it would keep the build's mount namespace alive for ever.
+# Starts the program such that it ends with the thread that started it (PR_SET_PDEATHSIG): otherwise it would keep
+# a dead build's mount namespace alive for ever. The parent may have died before prctl(2), so that is checked after
+# it.
 _START = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -33,7 +35,7 @@ if os.getppid() == int(sys.argv[1]): os.execvp(sys.argv[2], sys.argv[2:])
 
 
 class FuseOverlaySnapshotter(OverlaySnapshotter):
-    """Layers in the form of the kernel's overlay. A mount lasts while the thread that made it lives."""
+    """Snapshots with layers in the form of the kernel's overlay. A mount ends with the thread that made it."""
 
     __slots__ = ()
 
@@ -46,7 +48,7 @@ class FuseOverlaySnapshotter(OverlaySnapshotter):
         return max(129, min(499, (1 << 16) // longest))
 
     def attach(self, plan: Overlay, target: bytes) -> Callable[[], None]:
-        process = _started(plan, target)
+        process = _start(plan, target)
 
         def unmounted() -> None:
             import subprocess
@@ -62,8 +64,8 @@ class FuseOverlaySnapshotter(OverlaySnapshotter):
         return unmounted
 
 
-def _started(plan: Overlay, target: bytes) -> subprocess.Popen[bytes]:
-    """The program serving `plan` at `target`. Raises SnapshotError, OSError."""
+def _start(plan: Overlay, target: bytes) -> subprocess.Popen[bytes]:
+    """Start the program and wait until it serves `plan` at `target`. Raises SnapshotError, OSError."""
     import subprocess
 
     options = [b"lowerdir=" + b":".join(_checked(each) for each in plan.lower)]
@@ -71,27 +73,30 @@ def _started(plan: Overlay, target: bytes) -> subprocess.Popen[bytes]:
         options += [b"upperdir=" + _checked(plan.upper), b"workdir=" + _checked(plan.work), b"volatile"]
     command: list[str | bytes] = [PROGRAM, "-f", "-o", b",".join(options), target]
     start: list[str | bytes] = [sys.executable, "-I", "-S", "-c", _START, str(os.getpid())]
-    with open(target + b".said", "w+b") as said:
+    # A file rather than a pipe: nobody reads along, and a full pipe would stop the program.
+    with open(target + b".said", "w+b") as log:
         process = subprocess.Popen(
             start + command,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=log,
+            stderr=log,
         )
+        # It is mounted once the target is on another device than its parent directory.
         outside = os.lstat(os.path.dirname(target)).st_dev
         deadline = time.monotonic() + START_SECONDS
         while os.lstat(target).st_dev == outside:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 process.wait()
-                said.seek(0)
-                words = said.read(2000).decode("utf-8", "replace").strip()
-                raise OSError(errno.EIO, f"{PROGRAM}: {words or f'it ended with {process.returncode}'}")
+                log.seek(0)
+                message = log.read(2000).decode("utf-8", "replace").strip()
+                raise OSError(errno.EIO, f"{PROGRAM}: {message or f'it ended with {process.returncode}'}")
             time.sleep(0.002)
     return process
 
 
 def _checked(path: bytes) -> bytes:
+    # In the program's options a comma ends an option, a colon ends a directory, and a backslash begins an escape.
     if any(mark in path for mark in (b":", b",", b"\\")):
         raise SnapshotError(
             f"{PROGRAM} can't mount {os.fsdecode(path)}: a comma, a colon or a backslash is in its path",
@@ -101,13 +106,13 @@ def _checked(path: bytes) -> bytes:
 
 
 def to_kernel_form(upper: bytes, opaque: str) -> None:
-    """Turn the marks that the program leaves in an upper directory into the kernel's, with the attribute
-    `opaque`."""
+    """Convert the marks that the program leaves in an upper directory to the kernel's form, with `opaque` as the
+    attribute of opaque directories. The program writes marks as files (`.wh.…`) where it can't make devices."""
     pending = [upper]
     while pending:
         directory = pending.pop()
         if directory != upper:
-            _keep_one_mark(directory, opaque)
+            _use_one_mark(directory, opaque)
         with os.scandir(directory) as scan:
             entries = list(scan)
         for entry in entries:
@@ -124,7 +129,8 @@ def to_kernel_form(upper: bytes, opaque: str) -> None:
                     os.mknod(hidden, stat.S_IFCHR, 0)
 
 
-def _keep_one_mark(directory: bytes, opaque: str) -> None:
+def _use_one_mark(directory: bytes, opaque: str) -> None:
+    """Replace all opaque marks of a directory, set under any of the attributes the program knows, by `opaque`."""
     marks = [
         name
         for name in os.listxattr(directory, follow_symlinks=False)

@@ -1,12 +1,13 @@
-"""Mounts by system call: what `os` does not offer of mount(2), the file descriptor mount API, and syncfs(2).
+"""System calls that `os` lacks: mount(2), the mount API by file descriptors (fsopen(2)), openat2(2) and syncfs(2).
 
-Imported only by what mounts or syncs: `ctypes` costs 5 ms. Every failure is an OSError with the call's errno.
-Paths are absolute `bytes`. Nothing here changes the process's working directory: other threads run.
+Import this only where something is mounted or synced: `ctypes` costs 5 ms. Every failure is an OSError with the
+call's errno. Paths are absolute `bytes`. Nothing here changes the process's working directory: other threads run.
 
-An overlay is assembled by fsopen/fsconfig/fsmount where the kernel takes layers one by one (`lowerdir+`,
-Linux 6.8), so neither the page that bounds mount(2)'s options nor a separator in a path matters; else by
-mount(2) with names relative to the directory that holds the layers, in a thread that has a working directory
-of its own."""
+Where the kernel takes an overlay's layers one by one (`lowerdir+`, Linux 6.8), an overlay is assembled by
+fsopen/fsconfig/fsmount. Then neither the page that limits mount(2)'s options nor a separator in a path matters.
+Elsewhere it is mounted by mount(2) with paths relative to the directory that holds the layers, which keeps the
+options short, in a thread that has a working directory of its own.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ LOWER_LIMIT = 500
 OPTIONS_LIMIT = 4095
 """Bytes of mount(2)'s options: a page with its closing zero."""
 BUSY_SECONDS = 2.0
-"""How long an unmount waits for the last user of a writable mount."""
+"""The time that an unmount waits for the last user of a writable mount, such as a process of the step that is about
+to die."""
 
 # Numbers of the system calls added since Linux 5.2, which are the same on every architecture.
 _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 429, 430, 431, 432
@@ -40,18 +42,22 @@ _SET_FLAG, _SET_STRING, _CREATE = 0, 1, 6
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 _AT_FDCWD = -100
 _STRING_LIMIT = 255
+# Kernels differ in their defaults, and these three decide what is written into upper directories. A layer has to
+# mean the same over any other layers and on any machine: no index that ties an upper directory to one set of
+# layers (index), no renamed directories that refer to other layers (redirect_dir), no files with their data in
+# other layers (metacopy).
 _PLAIN_OVERLAY = ((b"index", b"off"), (b"redirect_dir", b"nofollow"), (b"metacopy", b"off"))
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Overlay:
-    """What an overlay is made of: lower directories top first, and for a writable one `upper` and `work`.
+    """The parts of an overlay: lower directories, top first, and for a writable one `upper` and `work`.
 
-    `base` is the directory below which the lower directories lie; relative names from it are what mount(2)
-    gets. Redirects are neither made nor followed (`redirect_dir=nofollow`, a stricter `off`), so a
-    directory's place in a layer is its place in the state. `userxattr` is for a user namespace; `volatile`
-    skips the sync at unmount."""
+    `base` is the directory that holds the lower directories; mount(2) gets paths relative to it. Redirects are
+    neither made nor followed (`redirect_dir=nofollow`, stricter than `off`), so a directory's path in a layer is
+    its path in the state. `userxattr` is for a user namespace, where `trusted.*` attributes can't be written;
+    `volatile` skips the sync at unmount."""
 
     __slots__ = ("base", "lower", "upper", "userxattr", "volatile", "work")
 
@@ -74,10 +80,11 @@ class Overlay:
 
 
 class Mounted:
-    """A mount that lasts for a `with` block, or nothing mounted at all (`mounted=False`).
+    """A mount that lasts for a `with` block, or a mere directory (`mounted=False`). `after` is called once it is
+    unmounted.
 
-    Leaving waits up to BUSY_SECONDS for the last user, then detaches the mount; for a writable one that is an
-    OSError(EBUSY), because its upper directory may still change.
+    Leaving the block unmounts. A read-only mount that is busy is detached at once. A writable one is waited for up
+    to BUSY_SECONDS, then detached, with OSError(EBUSY): its upper directory may still change.
     """
 
     __slots__ = ("_after", "_mounted", "_writable", "target")
@@ -113,18 +120,18 @@ class Mounted:
 def mount(
     source: bytes | None, target: bytes, kind: bytes | None, flags: int = 0, options: bytes | None = None
 ) -> None:
-    """mount(2)."""
+    """Call mount(2)."""
     _check(_libc.mount(source, target, kind, ctypes.c_ulong(flags), options), target)
 
 
 def unmount(target: bytes, *, detach: bool = False) -> None:
-    """umount2(2), not following a symlink at `target`."""
+    """Call umount2(2), not following a symlink at `target`."""
     _check(_libc.umount2(target, UMOUNT_NOFOLLOW | (MNT_DETACH if detach else 0)), target)
 
 
 def unmount_or_detach(target: bytes, *, wait: float) -> None:
-    """Unmount; when it is busy for longer than `wait` seconds, detach it, and raise OSError(EBUSY) if `wait`
-    is not zero."""
+    """Unmount `target`. If it is busy for longer than `wait` seconds, detach it, and raise OSError(EBUSY) unless
+    `wait` is zero."""
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -142,14 +149,14 @@ def unmount_or_detach(target: bytes, *, wait: float) -> None:
 
 
 def bind(source: bytes, target: bytes, *, readonly: bool = False, recursive: bool = False) -> None:
-    """Make directory or file `source` appear at `target`. `readonly` covers the mount itself, not mounts
-    below."""
+    """Bind-mount directory or file `source` at `target`. `readonly` covers the mount itself, not mounts below."""
     mount(source, target, None, MS_BIND | (MS_REC if recursive else 0))
     if not readonly:
         return
+    # A bind mount takes over the source's flags, whatever flags it is made with: they need a second call.
     flags = MS_BIND | MS_REMOUNT | MS_RDONLY
     try:
-        # A user namespace may not drop flags that the source's mount is locked to.
+        # A user namespace may not drop flags that the source's mount is locked to, so name them all again.
         mount(None, target, None, flags | _locked_flags(target))
     except OSError:
         unmount(target, detach=True)
@@ -180,11 +187,11 @@ def overlay(plan: Overlay, target: bytes) -> None:
         os.close(fd)
 
 
-_layers_one_by_one: bool | None = None
+_layers_one_by_one: bool | None = None  # None until it was tried
 
 
 def takes_layers_one_by_one() -> bool:
-    """Whether the kernel's overlay has `lowerdir+`; otherwise names must fit `OPTIONS_LIMIT`."""
+    """Report whether the kernel's overlay has `lowerdir+`; otherwise the options must fit `OPTIONS_LIMIT`."""
     global _layers_one_by_one
     if _layers_one_by_one is None:
         try:
@@ -202,13 +209,15 @@ def takes_layers_one_by_one() -> bool:
 
 
 def overlay_detached(plan: Overlay) -> int | None:
-    """A descriptor of the overlay mounted nowhere, gone when closed; None where the kernel can't."""
+    """Make the overlay without mounting it anywhere, and return a descriptor of its root. It ends when that is
+    closed. Returns None where the kernel can't."""
     if not takes_layers_one_by_one():
         return None
     fd = _fsopen(b"overlay")
     held: list[int] = []
     try:
         _set(fd, b"source", b"pybuild")
+        # With `userxattr` the kernel turns redirect_dir and metacopy off itself, and refuses "nofollow".
         for name, value in _PLAIN_OVERLAY[: 2 if plan.userxattr else 3]:
             if not (plan.userxattr and name == b"redirect_dir"):
                 _set(fd, name, value)
@@ -231,7 +240,9 @@ def overlay_detached(plan: Overlay) -> int | None:
 
 
 def _argument(path: bytes, held: list[int]) -> bytes:
-    """A name of directory `path` that fsconfig takes: short, and without what overlay reads as an escape."""
+    """A path of directory `path` that fsconfig takes: within its length limit and without a backslash, which
+    overlay reads as an escape. A descriptor opened for it is added to `held` and must stay open until the overlay
+    is made."""
     if len(path) <= _STRING_LIMIT and b"\\" not in path:
         return path
     fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -252,7 +263,7 @@ def _config(fd: int, command: int, name: bytes | None, value: bytes | None) -> N
 
 
 def _complaint(fd: int) -> str:
-    """The kernel's own words about a failed fsconfig: lines such as `e overlay: ...`."""
+    """The kernel's messages about a failed fsconfig, without their level: they read `e overlay: …`."""
     lines = []
     while True:
         try:
@@ -262,7 +273,7 @@ def _complaint(fd: int) -> str:
 
 
 def option_string(plan: Overlay) -> bytes:
-    """Options of mount(2), paths relative to `plan.base`. Raises OSError(ENAMETOOLONG) beyond a page."""
+    """The options for mount(2), with paths relative to `plan.base`. Raises OSError(ENAMETOOLONG) beyond a page."""
     names = [
         b"lowerdir=" + b":".join(_escaped(os.path.relpath(each, plan.base), b":") for each in plan.lower)
     ]
@@ -282,11 +293,13 @@ def option_string(plan: Overlay) -> bytes:
 
 
 def _escaped(path: bytes, also: bytes = b"") -> bytes:
+    """Escape what the kernel reads as separators in mount options: commas, and `also`."""
     out = path.replace(b"\\", b"\\\\").replace(b",", b"\\,")
     return out.replace(also, b"\\" + also) if also else out
 
 
 def _overlay_by_options(plan: Overlay, target: bytes) -> None:
+    """Mount by mount(2) in a thread of its own, which can change its working directory for itself alone."""
     import threading
 
     options = option_string(plan)
@@ -294,7 +307,8 @@ def _overlay_by_options(plan: Overlay, target: bytes) -> None:
 
     def run() -> None:
         try:
-            _check(_libc.unshare(CLONE_FS), b"")  # this thread's working directory becomes its own
+            # Threads share one working directory until one of them leaves the sharing.
+            _check(_libc.unshare(CLONE_FS), b"")
             os.chdir(plan.base)
             mount(b"pybuild", target, b"overlay", 0, options)
         except OSError as failure:
@@ -308,15 +322,15 @@ def _overlay_by_options(plan: Overlay, target: bytes) -> None:
 
 
 def unshare_mounts() -> None:
-    """Give the process a mount namespace of its own, out of which and into which nothing propagates. Threads
-    that already run stay in the old one: call it first."""
+    """Move the process into a mount namespace of its own; mounts propagate neither into it nor out of it. Threads
+    that already run stay in the old one, so call this before any thread exists."""
     _check(_libc.unshare(CLONE_NEWNS), b"")
     mount(None, b"/", None, MS_REC | MS_PRIVATE)
 
 
 def sync_file_system(path: bytes) -> None:
-    """syncfs(2): everything written to the file system of `path` is on the disk. Raises OSError when it is
-    not."""
+    """Call syncfs(2): write everything on the file system of `path` to the disk. Raises OSError if a write was
+    lost."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _check(_libc.syncfs(fd), path)
@@ -325,6 +339,7 @@ def sync_file_system(path: bytes) -> None:
 
 
 def _check(result: int, path: bytes) -> int:
+    """Return the result of a system call. Raises OSError if it failed."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fsdecode(path) or None)
@@ -332,10 +347,11 @@ def _check(result: int, path: bytes) -> int:
 
 
 def open_in_root(root: bytes, path: bytes, flags: int) -> int:
-    """openat2(2) of `path` with `root` as its root, for every symlink and `..` in it. Raises OSError, with
-    ENOSYS before Linux 5.6."""
+    """Open `path` by openat2(2) with `root` as its root, also for every symlink and `..` in it. Returns the
+    descriptor. Raises OSError, with ENOSYS before Linux 5.6."""
     directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        # struct open_how: flags, mode, resolve. The call takes its size, 24 bytes.
         how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
         return _check(_libc.syscall(_OPENAT2, directory, path, ctypes.byref(how), ctypes.c_size_t(24)), path)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.snapshots.committed import CommittedSnapshots, SnapshotError, files_missing
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
 TRUSTED, USER = "trusted.overlay.opaque", "user.overlay.opaque"
 KEPT_TREES = 64
+"""Trees to keep at most: each remembers the directories it has been asked about."""
 
 
 class OverlaySnapshotter:
-    """Snapshots as overlay layers. `userxattr`: marks are `user.*` attributes, for a user namespace; the two
-    forms are different kinds, because the kernel reads only one of them in a mount."""
+    """Snapshots as overlay layers; implements `types.Snapshotter`. With `userxattr` marks are `user.*` attributes,
+    as a user namespace needs. The two forms are different kinds of snapshots, since the kernel reads only one form
+    in a mount."""
 
     plain = False
 
@@ -42,7 +45,7 @@ class OverlaySnapshotter:
         self._discarder = Discarder()
 
     def prepare(self, parent: int | None) -> OverlayActive:
-        """A snapshot to be made over `parent`. Raises SnapshotError when there is no such parent."""
+        """Begin a snapshot over `parent`. Raises SnapshotError when there is no such parent."""
         from pybuild.runtime.snapshots.copies import copy_metadata
 
         lower = () if parent is None else self.tree(parent).layers
@@ -52,6 +55,7 @@ class OverlaySnapshotter:
         os.mkdir(upper)
         os.chmod(upper, 0o755)
         if parent is not None:
+            # The root of an overlay has the metadata of its top layer.
             root = self.committed.files(parent)
             try:
                 copy_metadata(root, os.lstat(root), upper)
@@ -127,7 +131,8 @@ class OverlaySnapshotter:
         return removed
 
     def close(self) -> None:
-        """Wait for what is being removed: overlay's work directories, which cost as much as a step."""
+        """Wait until the work directories of overlays are removed. That takes as long as a small step, so it
+        happens in the background until here."""
         self._discarder.wait()
 
     def sync_old(self) -> int:
@@ -136,7 +141,7 @@ class OverlaySnapshotter:
         return sync_old(self.committed.store)
 
     def _layers(self, snapshot: int | None) -> Sequence[bytes]:
-        """The layers of a snapshot, the top one first: those of its parent, if they are known, under its own."""
+        """The layers of a snapshot, the top one first; taken from its parent's tree if that is kept."""
         if snapshot is None:
             return ()
         parent = self.committed.parent(snapshot)
@@ -153,17 +158,19 @@ class OverlaySnapshotter:
         origin = self.committed.origin(snapshot)
         parent = self.committed.parent(origin)
         below = None if parent is None else self.tree(parent)
-        found = overlay_changes(self.committed.files(origin), below, self.opaque, times=times)
-        return with_deletions(found, self.committed.directory(origin))
+        changes = overlay_changes(self.committed.files(origin), below, self.opaque, times=times)
+        return with_deletions(changes, self.committed.directory(origin))
 
     def _mounted(self, chain: list[int], active: OverlayActive | None) -> Mounted:
-        """The state of `chain`, with the upper directory of `active` on top if there is one."""
+        """Mount the state of `chain`, with the upper directory of `active` on top if given."""
         from pybuild.runtime.snapshots.flatten import mountable
         from pybuild.runtime.snapshots.mounts import Mounted, Overlay
 
         lower = mountable(self.committed, chain, self._limit(chain), self.opaque)
         if active is None or not lower:
-            lower.append(self.committed.empty())  # an overlay has two directories at least
+            lower.append(
+                self.committed.empty()
+            )  # the kernel refuses an overlay of fewer than two directories
         place = self.committed.room()
         target, work = place + b"/merged", place + b"/work"
         for directory in (place, target, work):
@@ -194,19 +201,19 @@ class OverlaySnapshotter:
         return Mounted(target, after=[lambda: os.rmdir(target)])
 
     def attach(self, plan: Overlay, target: bytes) -> Callable[[], None]:
-        """Mount `plan` at `target`; what is to be done once it is unmounted. Raises OSError."""
+        """Mount `plan` at `target` and return the action for after its unmounting. Raises OSError."""
         from pybuild.runtime.snapshots.mounts import overlay
 
         overlay(plan, target)
         return _nothing
 
     def _limit(self, chain: list[int]) -> int:
-        """Lower directories one mount takes, one kept for the empty directory."""
+        """The number of lower directories that one mount takes, with one left for the empty directory."""
         from pybuild.runtime.snapshots import mounts
 
         if len(chain) <= 64 or mounts.takes_layers_one_by_one():
             return mounts.LOWER_LIMIT - 1
-        # By mount(2): `NUMBER/fs:` each, beside the rest of the options.
+        # By mount(2) all paths must fit a page: `NUMBER/fs:` for each layer, and the rest of the options.
         rest = 512 + 2 * len(self.committed.store.work)
         return min(mounts.LOWER_LIMIT - 1, (mounts.OPTIONS_LIMIT - rest) // (len(str(max(chain))) + 4))
 
@@ -228,10 +235,10 @@ def _mount_refused(snapshotter: OverlaySnapshotter, layers: int, failure: OSErro
 
 
 class OverlayActive:
-    """An upper directory being filled. `lower` are the layers beneath it, top first.
+    """An overlay snapshot under construction; implements `types.Active`. `lower` are the layers beneath its upper
+    directory, top first.
 
-    `known` is what `upper.py` has found out about directories: by path, the lower directories that show
-    through."""
+    `known` is kept by `upper.py`: by path of a directory, the lower directories that show through."""
 
     __slots__ = ("_mounts", "_owner", "_room", "known", "lower", "parent", "upper")
 
@@ -247,23 +254,25 @@ class OverlayActive:
         self.known: dict[bytes, tuple[bytes, ...]] = {}
 
     def mount(self) -> AbstractContextManager[bytes]:
-        """The merged root, writable. Raises SnapshotError; leaving raises OSError(EBUSY) when something still
-        uses it, and the snapshot must be aborted then."""
+        """Mount the merged root, writable. Raises SnapshotError; leaving raises OSError(EBUSY) if something still
+        uses it, and then the snapshot must be aborted."""
         return self._owner._mounted(self._owner.chain(self.parent), self)
 
     def entered(self) -> None:
+        """Count a mount."""
         self._mounts += 1
 
     def left(self) -> None:
+        """Count an unmount. A step may have changed anything, so nothing is known of directories."""
         self._mounts -= 1
         self.known.clear()
 
     def forget(self, path: bytes) -> None:
-        """Drop what is known of directory `path` and those below it."""
+        """Drop what is known of directory `path` and the directories below it."""
         if not path:
             self.known.clear()
         if path not in self.known:
-            return  # those below it are known by way of it
+            return  # a directory is looked up by way of its parent, so none below is known either
         below = path + b"/"
         for each in [each for each in self.known if each == path or each.startswith(below)]:
             del self.known[each]
@@ -271,8 +280,9 @@ class OverlayActive:
     def whiteout(self, path: bytes) -> None:
         from pybuild.runtime.snapshots.upper import hides_something
 
+        # The kernel lists a whiteout that hides nothing, as a character device.
         if hides_something(self._owner, self, path):
-            os.mknod(self.upper + b"/" + path, 0o020000, 0)
+            os.mknod(self.upper + b"/" + path, stat.S_IFCHR, 0)
             self.forget(path)
 
     def set_opaque(self, path: bytes) -> None:

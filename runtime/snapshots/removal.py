@@ -1,8 +1,9 @@
-"""Removal of directory trees that other people's programs have written.
+"""Remove directory trees that untrusted programs have written.
 
-By directory descriptors, so no symlink is ever followed and nothing is reached by a path that someone swaps.
-Mounts beneath are neither crossed nor taken down. Depth costs no descriptors and no recursion: directories
-far down are moved up to the top first."""
+Everything goes by directory descriptors, so no symlink is followed, and a directory swapped for a symlink meanwhile
+leads nowhere else. Mounts in the tree are neither entered nor unmounted. A deep tree takes neither recursion nor a
+descriptor for each level: directories far down are moved to the top first.
+"""
 
 from __future__ import annotations
 
@@ -16,35 +17,36 @@ if TYPE_CHECKING:
     from threading import Thread
 
 DEEP = 48
-"""Open directories at a time, at most."""
+"""The most directories to have open at a time."""
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# FS_IOC_GETFLAGS and FS_IOC_SETFLAGS with two of their flags (ioctl_iflags(2)).
 _GETFLAGS, _SETFLAGS, _IMMUTABLE, _APPEND = 0x80086601, 0x40086602, 0x10, 0x20
 
 
 def remove_tree(path: str | bytes) -> None:
     """Delete whatever is at `path`, a directory with all its content. Idempotent: an absent path is fine.
 
-    Permissions that forbid it to the owner, immutable and append-only flags are taken off where they can be.
-    Raises OSError for what could not be deleted (a mount beneath: EBUSY), after everything else is gone.
+    Permissions of the owner and immutable or append-only flags that forbid it are changed where possible. Raises
+    OSError for the first entry that could not be deleted (EBUSY for a mount), after everything else is gone.
     """
     path = os.fsencode(path)
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return
     parent = os.open(os.path.dirname(path) or b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _remove_entry(parent, os.path.basename(path), found, mounts=mounts_below(path), path=path)
+        _remove_entry(parent, os.path.basename(path), status, mounts=mounts_below(path), path=path)
     finally:
         os.close(parent)
 
 
 def _remove_entry(
-    parent: int, name: bytes, found: os.stat_result, *, mounts: Iterable[bytes] = (), path: bytes = b""
+    parent: int, name: bytes, status: os.stat_result, *, mounts: Iterable[bytes] = (), path: bytes = b""
 ) -> None:
-    """Delete entry `name`, whose lstat is `found`, of the directory open at `parent`. `mounts` are the mount
-    points at or below it, by their paths when `path` is its own."""
-    if not stat.S_ISDIR(found.st_mode):
+    """Delete entry `name`, whose lstat is `status`, of the directory open as `parent`. `mounts` are the mount
+    points at or below it, in paths that begin with its own, `path`."""
+    if not stat.S_ISDIR(status.st_mode):
         _forced(os.unlink, parent, name)
         return
     sweep = _Sweep(frozenset(mounts))
@@ -58,7 +60,7 @@ def _remove_entry(
 
 
 class _Sweep:
-    """Empties one directory, keeping the first failure."""
+    """The emptying of one directory. It goes on after a failure and keeps the first."""
 
     __slots__ = ("failure", "mounts", "moved")
 
@@ -68,8 +70,10 @@ class _Sweep:
         self.moved = 0
 
     def empty(self, parent: int, name: bytes, path: bytes) -> None:
+        """Empty directory `name` of the directory open as `parent`. `path` is its path, for `mounts`."""
         top = _opened(parent, name)
-        # Frames: descriptor, path, names of directories still to empty, name of the one being emptied.
+        # A frame for each open directory: descriptor, path, names of subdirectories still to empty, and the name of
+        # the one that the frame above is emptying.
         frames = [(top, path, self._unlinked(top, path), b"")]
         try:
             while frames:
@@ -77,6 +81,7 @@ class _Sweep:
                 if inside:
                     self._attempt(os.rmdir, fd, inside)
                 if not directories and fd == top:
+                    # Deep directories were moved here meanwhile.
                     directories = self._unlinked(top, path) if self.moved else []
                     self.moved = 0
                 if not directories:
@@ -85,6 +90,7 @@ class _Sweep:
                     continue
                 child = directories.pop()
                 below = here + b"/" + child
+                # With mounts in the tree nothing is moved: they are known by their paths.
                 if len(frames) >= DEEP and not self.mounts and self._lift(fd, child, top):
                     frames.append((fd, here, directories, b""))
                     continue
@@ -103,7 +109,7 @@ class _Sweep:
             os.close(top)
 
     def _lift(self, fd: int, name: bytes, top: int) -> bool:
-        """Move a deep directory to the top, where it is emptied later."""
+        """Move a deep directory to the top, where it is emptied later. Returns false if that fails."""
         target = b".%b" % os.urandom(12).hex().encode()
         try:
             _forced(
@@ -115,11 +121,11 @@ class _Sweep:
         return True
 
     def _unlinked(self, fd: int, path: bytes) -> list[bytes]:
-        """Unlink what is not a directory; the names of the directories, without those mounted on."""
+        """Unlink everything that is not a directory. Returns the names of the directories, without mount points."""
         directories = []
         with os.scandir(fd) as entries:
-            found = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for name, is_directory in found:
+            names = [(os.fsencode(entry.name), entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for name, is_directory in names:
             if self.mounts and path + b"/" + name in self.mounts:
                 busy = OSError(errno.EBUSY, os.strerror(errno.EBUSY), os.fsdecode(path + b"/" + name))
                 self.failure = self.failure or busy
@@ -138,7 +144,8 @@ class _Sweep:
 
 
 def _forced(action: Callable[..., None], fd: int, name: bytes) -> None:
-    """`action(name, dir_fd=fd)`, tried again with the directory writable and flags off."""
+    """Call `action(name, dir_fd=fd)`; if permission is denied, make the directory writable, take flags off both and
+    try once more."""
     try:
         action(name, dir_fd=fd)
     except PermissionError:
@@ -156,8 +163,8 @@ def _opened(parent: int, name: bytes) -> int:
 
 
 def _unlock(parent: int, name: bytes) -> None:
-    """Owner's permissions on a directory, and no immutable or append-only flag on anything, as far as
-    allowed."""
+    """Give the owner all permissions on a directory, and take immutable and append-only flags off it or a file, as
+    far as allowed."""
     import fcntl
 
     try:
@@ -168,6 +175,8 @@ def _unlock(parent: int, name: bytes) -> None:
         mode = os.fstat(fd).st_mode
         if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
             return
+        # chmod and ioctl don't take an O_PATH descriptor. Its name in /proc leads to the same inode, whatever has
+        # the entry's name by then.
         through = f"/proc/self/fd/{fd}"
         if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
             try:
@@ -191,22 +200,22 @@ def _unlock(parent: int, name: bytes) -> None:
 
 
 def mounts_below(path: bytes) -> list[bytes]:
-    """Mount points at or below `path` in this mount namespace, spelled as beginning with `path`."""
+    """The mount points at or below `path` in this mount namespace, as paths that begin with `path`."""
     real = os.path.realpath(path)
-    found = []
+    points = []
     with open("/proc/self/mountinfo", "rb") as file:
         for line in file:
             point = line.split(b" ", 5)[4]
-            if b"\\" in point:
+            if b"\\" in point:  # the kernel escapes these four bytes in octal
                 for code, byte in ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\")):
                     point = point.replace(code, byte)
             if point == real or point.startswith(real + b"/"):
-                found.append(path + point[len(real) :])
-    return found
+                points.append(path + point[len(real) :])
+    return points
 
 
 class Discarder:
-    """Removes directories in a thread of its own, while other work goes on. Thread-safe."""
+    """Removes directories in a background thread. Thread-safe."""
 
     __slots__ = ("_guard", "_paths", "_thread")
 
@@ -218,7 +227,7 @@ class Discarder:
         self._thread: Thread | None = None
 
     def discard(self, path: str | bytes) -> None:
-        """Remove the tree at `path`, which nothing uses any more, soon."""
+        """Queue the tree at `path` for removal; nothing may use it any more."""
         from threading import Thread
 
         with self._guard:
@@ -228,7 +237,7 @@ class Discarder:
                 self._thread.start()
 
     def wait(self) -> None:
-        """Return when everything discarded so far is removed."""
+        """Wait until everything discarded so far is removed."""
         while (thread := self._thread) is not None:
             thread.join()
 

@@ -1,13 +1,13 @@
-"""A diff laid over another state: what merges and differences are made of.
+"""Lay the diff of one snapshot over another state, as merges and differences do.
 
-The layer of such a snapshot is that of its *origin*, the snapshot whose diff it repeats: the same blob, wherever
-the diff lies. Its files are
+The layer of such a snapshot is that of its *origin*, the snapshot whose diff it repeats: the same blob, over
+whatever parent. Its files are one of two:
 
-- the origin's own directory, if what the directory says does not depend on what is beneath (`_shareable`); then
-  nothing is written but a row;
-- else a directory made by applying the origin's changes to the parent, files as hard links where the snapshotter
-  links at all. This is what unpacking the origin's layer over the parent's gives: the directories that lead to a
-  change take the origin's metadata, a deletion is one of whatever the parent has.
+- the origin's own directory, if that means the same over any parent (`_shareable`); then only a row is written; -
+else a directory made by applying the origin's changes to the parent, with hard links to the origin's files where
+the
+  snapshotter uses links. The result is that of unpacking the origin's layer over the parent's: directories that
+  lead to a change take the origin's metadata, and a deletion deletes whatever the parent has.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     Cancel: TypeAlias = Callable[[], bool] | None
 
 DELETED = b"deleted"
-"""File of a snapshot over the empty root: the paths that its diff deletes wherever it is laid, each followed by a
-zero byte."""
+"""File of a snapshot over the empty root: the paths that its diff deletes when it is laid over another state, each
+followed by a zero byte. An upper directory over nothing has no whiteouts that could tell them."""
 
 
 def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cancel = None) -> int:
-    """See `Snapshotter.stack`."""
+    """Lay the diff of `layer` over `parent` and return the resulting snapshot. The contract is that of
+    `Snapshotter.stack`."""
     from pybuild.runtime.snapshots.hardlinks import shared_inodes
     from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 
@@ -48,31 +49,33 @@ def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cance
         return origin
     known = snapshots.stacked(parent, origin)
     if known is not None:
+        # Leased before it is looked at again: it may be pruned between the two.
         snapshots.store.lease("snapshot", str(known))
         if snapshots.trusted(known):
             return known
-    apart = set()
+    unlinkable = set()
     if isinstance(snapshotter, OverlaySnapshotter):
-        apart = shared_inodes(snapshots, origin, parent)
-        if not apart and parent is not None and _shareable(snapshotter, parent, origin):
+        unlinkable = shared_inodes(snapshots, origin, parent)
+        if not unlinkable and parent is not None and _shareable(snapshotter, parent, origin):
             return snapshots.share(parent, origin)
     active = snapshotter.prepare(parent)
     try:
-        applier = Applier(snapshotter, active, snapshotter.tree(origin), apart, cancelled)
+        applier = Applier(snapshotter, active, snapshotter.tree(origin), unlinkable, cancelled)
         applier.apply(snapshotter.changes(origin))
         applier.finish([snapshots.files(origin)])
         return active.commit(origin=origin)
     finally:
-        active.abort()
+        active.abort()  # does nothing after a commit
 
 
 def difference(
     snapshotter: Layered, lower: int | None, upper: int | None, cancelled: Cancel = None
 ) -> int | None:
-    """See `Snapshotter.difference`."""
+    """Make the snapshot that leads from `lower` to `upper`. The contract is that of `Snapshotter.difference`."""
     if lower == upper:
         return None
     below, above = snapshotter.layers(lower), snapshotter.layers(upper)
+    # `upper` was built on `lower`: the layers in between are the difference as they are.
     if above[: len(below)] == below and upper is not None:
         at: int | None = None
         for layer in above[len(below) :]:
@@ -93,7 +96,7 @@ def difference(
 
 
 def with_deletions(changes: Iterator[Change], directory: bytes) -> Iterator[Change]:
-    """`changes` and the deletions noted in a snapshot's directory, in the order of changes."""
+    """Merge `changes` with the deletions noted in a snapshot's directory, in the order of changes."""
     deleted = _deleted(directory)
     if not deleted:
         return changes
@@ -121,23 +124,23 @@ def _deleted(directory: bytes) -> list[bytes]:
 
 
 def _shareable(snapshotter: OverlaySnapshotter, parent: int, origin: int) -> bool:
-    """Whether the origin's directory over `parent` is what applying its changes would give: it was made over
-    nothing, so that each entry is a change, has no whiteouts and opaque marks, and the root, which is no part of
-    a layer, is the same."""
+    """Report whether the origin's directory, mounted over `parent`, is what applying its changes would give. That
+    is so if the origin was made over nothing (then each entry is a change), has no whiteouts and no opaque marks,
+    and has the same root metadata (the root is no part of a layer)."""
     from pybuild.runtime.snapshots.contents import attributes
 
     snapshots = snapshotter.committed
     if snapshots.parent(origin) is not None or os.path.exists(snapshots.directory(origin) + b"/" + DELETED):
         return False
-    mine, below = snapshots.files(origin), snapshots.files(parent)
-    one, other = os.lstat(mine), os.lstat(below)
-    if (one.st_mode, one.st_uid, one.st_gid) != (other.st_mode, other.st_uid, other.st_gid):
+    own, below = snapshots.files(origin), snapshots.files(parent)
+    top, beneath = os.lstat(own), os.lstat(below)
+    if (top.st_mode, top.st_uid, top.st_gid) != (beneath.st_mode, beneath.st_uid, beneath.st_gid):
         return False
-    return attributes(mine) == attributes(below) and not _marked(mine, snapshotter.opaque)
+    return attributes(own) == attributes(below) and not _has_marks(own, snapshotter.opaque)
 
 
-def _marked(layer: bytes, opaque: str) -> bool:
-    """Whether anything below a layer's directory is a whiteout or an opaque directory."""
+def _has_marks(layer: bytes, opaque: str) -> bool:
+    """Report whether a layer's directory has a whiteout or an opaque directory in it."""
     pending = [layer]
     while pending:
         with os.scandir(pending.pop()) as scan:
@@ -154,29 +157,32 @@ def _marked(layer: bytes, opaque: str) -> bool:
 
 
 class Applier:
-    """Applies the changes that lead to state `source` to a snapshot being made. Inodes in `apart` are copied,
-    not linked."""
+    """Applies changes that lead to state `source` to a snapshot under construction. Files whose inodes are in
+    `unlinkable` are copied, not linked."""
 
     def __init__(
         self,
         snapshotter: Layered,
         active: Active,
         source: Tree,
-        apart: set[tuple[int, int]],
+        unlinkable: set[tuple[int, int]],
         cancelled: Cancel,
     ) -> None:
         self._snapshotter = snapshotter
         self._active = active
         self._source = source
-        self._apart = apart
+        self._unlinkable = unlinkable
         self._cancelled = cancelled
+        # Directories made so far with their final times (ns), which writing into them changes.
         self._directories: dict[bytes, int] = {b"": os.lstat(active.upper).st_mtime_ns}
-        self._made: dict[tuple[int, int], bytes] = {}
+        # Files made so far that have several names, by the inode in `source`.
+        self._copies: dict[tuple[int, int], bytes] = {}
         self._linked = False
         self.deleted: list[bytes] = []
         """Paths of the deletions, in order."""
 
     def apply(self, changes: Iterable[Change]) -> None:
+        """Apply changes in their order. Raises Cancelled, OSError."""
         from pybuild.runtime.snapshots.upper import hide
 
         for change in changes:
@@ -195,7 +201,7 @@ class Applier:
                 self._leaf(change.path, change.real, change.stat)
 
     def finish(self, layers: Iterable[bytes]) -> None:
-        """Give directories their times; note which layers files were linked from."""
+        """Give directories their times; if files were linked, note `layers` as where they are from."""
         from pybuild.runtime.snapshots.hardlinks import note_links
 
         for path, mtime in reversed(self._directories.items()):
@@ -203,12 +209,13 @@ class Applier:
             try:
                 os.utime(real, ns=(mtime, mtime), follow_symlinks=False)
             except FileNotFoundError:
-                continue  # only led to deletions of what was not there
+                continue  # it led only to deletions of entries that the parent does not have
         if self._linked:
             note_links(os.path.dirname(self._active.upper), layers)
 
     def _lead(self, path: bytes) -> None:
-        """Have directory `path`, which leads to a change, and those above it."""
+        """Make directory `path`, which leads to a change, and the directories above it, with the source's
+        metadata."""
         if path in self._directories:
             return
         self._lead(path.rpartition(b"/")[0])
@@ -216,30 +223,30 @@ class Applier:
         assert node is not None
         self._directory(path, node.real, node.stat)
 
-    def _directory(self, path: bytes, real: bytes, found: os.stat_result) -> None:
+    def _directory(self, path: bytes, real: bytes, status: os.stat_result) -> None:
         from pybuild.runtime.snapshots.copies import copy_metadata
         from pybuild.runtime.snapshots.upper import make_directory
 
-        copy_metadata(real, found, make_directory(self._snapshotter, self._active, path))
-        self._directories[path] = found.st_mtime_ns
+        copy_metadata(real, status, make_directory(self._snapshotter, self._active, path))
+        self._directories[path] = status.st_mtime_ns
 
-    def _leaf(self, path: bytes, real: bytes, found: os.stat_result) -> None:
+    def _leaf(self, path: bytes, real: bytes, status: os.stat_result) -> None:
         from pybuild.runtime.snapshots.copies import copy_entry, link_entry
         from pybuild.runtime.snapshots.upper import replace
 
         target = replace(self._snapshotter, self._active, path)
-        inode = (found.st_dev, found.st_ino)
-        earlier = self._made.get(inode) if found.st_nlink > 1 else None
+        inode = (status.st_dev, status.st_ino)
+        earlier = self._copies.get(inode) if status.st_nlink > 1 else None
         if earlier is not None and link_entry(earlier, target):
             return
         if (
             not self._snapshotter.plain
-            and stat.S_ISREG(found.st_mode)
-            and inode not in self._apart
+            and stat.S_ISREG(status.st_mode)
+            and inode not in self._unlinkable
             and link_entry(real, target)
         ):
             self._linked = True
         else:
-            copy_entry(real, found, target)
-        if found.st_nlink > 1:
-            self._made[inode] = target
+            copy_entry(real, status, target)
+        if status.st_nlink > 1:
+            self._copies[inode] = target

@@ -9,8 +9,8 @@ from pybuild.runtime.content.store import Store
 
 
 def sync_old(store: Store) -> int:
-    """Sync the store's file system, then trust the snapshots that were committed before beyond this boot; how many.
-    Raises OSError when the file system reports a lost write; nothing is marked as synced then."""
+    """Sync the store's file system, then trust the snapshots that were committed before beyond this boot. Returns
+    their number. Raises OSError when the file system reports a lost write; nothing is marked as synced then."""
     newest = snapshot_table.newest_unsynced(store)
     if newest is None:
         return 0

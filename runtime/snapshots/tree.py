@@ -1,9 +1,10 @@
-"""Reading file system states without mounting them.
+"""Read file system states without mounting them.
 
-`LayeredTree` merges layer directories as the kernel's overlay does, `DirectoryTree` reads one directory as it
-is. A merged directory is the tuple of the layer directories that make it up, top first (a *stack*): names are
-looked for from its top down, a whiteout or anything that is no directory ends a merge, an opaque mark ends it
-beneath."""
+`LayeredTree` merges layer directories as the kernel's overlay does, `DirectoryTree` reads one directory as it is.
+A merged directory is represented by its *stack*, the tuple of the layer directories that it consists of, top first.
+A name is looked up from the top down. Directories of the same name merge until a whiteout or another kind of entry
+ends the merge, or until a directory with an opaque mark hides everything beneath it.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 LINK_LIMIT = 40
-"""Symlinks walked in one resolution, as in the kernel."""
+"""The most symlinks to follow in one resolution, as in the kernel (path_resolution(7))."""
 
 CHUNK = 1 << 20
-_SETTLED_NS = 100_000_000
+_SETTLED_NS = 100_000_000  # far more than a tick of the kernel's clock for file times, 10 ms at most
 _CACHED_FILES = 200_000
 _digests: dict[tuple[int, int, int, int, int], bytes] = {}
 
@@ -32,12 +33,12 @@ Nodes = list[Node]
 Merged = list[tuple[Node, Stack]]
 
 
-def file_digest(real: bytes, found: os.stat_result) -> bytes:
-    """sha256 of the regular file `real`, whose lstat is `found`.
+def file_digest(real: bytes, status: os.stat_result) -> bytes:
+    """The sha256 of the regular file `real`, whose lstat is `status`.
 
-    Kept for the process by device, inode, size and both times, unless the file changed so recently that
-    another change could fall into the same tick of the file system's clock."""
-    key = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    It is kept for the life of the process by device, inode, size and both times, unless the file changed so
+    recently that another change could fall into the same tick of the file system's clock."""
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     known = _digests.get(key)
     if known is not None:
         return known
@@ -49,20 +50,20 @@ def file_digest(real: bytes, found: os.stat_result) -> bytes:
     finally:
         os.close(fd)
     digest = value.digest()
-    if abs(time.time_ns() - found.st_ctime_ns) > _SETTLED_NS:
+    if abs(time.time_ns() - status.st_ctime_ns) > _SETTLED_NS:
         if len(_digests) >= _CACHED_FILES:
             _digests.clear()
         _digests[key] = digest
     return digest
 
 
-def is_whiteout(found: os.stat_result) -> bool:
-    """Whether an entry of a layer hides what lies beneath: a character device 0/0."""
-    return found.st_rdev == 0 and stat.S_ISCHR(found.st_mode)
+def is_whiteout(status: os.stat_result) -> bool:
+    """Report whether an entry of a layer hides the entry beneath: a character device 0/0."""
+    return status.st_rdev == 0 and stat.S_ISCHR(status.st_mode)
 
 
 def is_opaque(directory: bytes, attribute: str) -> bool:
-    """Whether a layer's directory hides the ones beneath it."""
+    """Report whether a layer's directory hides the directories beneath it."""
     try:
         return os.getxattr(directory, attribute, follow_symlinks=False) == b"y"
     except OSError as failure:
@@ -72,10 +73,10 @@ def is_opaque(directory: bytes, attribute: str) -> bool:
 
 
 class LayeredTree:
-    """The state made by layer directories, the top one first; at least one.
+    """The state of one or more layer directories, the top one first. See `Tree` for the methods of its contract.
 
-    `opaque` is the attribute of opaque marks. With `frozen` the layers never change, and what was found out
-    about their directories is kept. Thread-safe when frozen."""
+    `opaque` is the attribute of opaque marks. With `frozen` the layers never change, and the stacks of their
+    directories are kept. Thread-safe when frozen."""
 
     __slots__ = ("_opaque", "_stacks", "layers")
 
@@ -89,6 +90,8 @@ class LayeredTree:
     # The contract of Tree.
 
     def resolve(self, path: bytes, *, follow_last: bool = True) -> Resolution:
+        # The directories walked, the names that lead through them, and the components still to walk, last first. An
+        # absent entry has None in the trail: `..` after it still leads back.
         trail = [self._root()]
         names: list[bytes] = []
         links: list[Node] = []
@@ -103,17 +106,17 @@ class LayeredTree:
                     trail.pop()
                     names.pop()
                 continue
-            found, below = self._step(names, node, stack, name)
-            if found is not None and stat.S_ISLNK(found.stat.st_mode) and (pending or follow_last):
-                links.append(found)
+            entry, below = self._step(names, node, stack, name)
+            if entry is not None and stat.S_ISLNK(entry.stat.st_mode) and (pending or follow_last):
+                links.append(entry)
                 if len(links) > LINK_LIMIT:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
-                target = os.readlink(found.real)
+                target = os.readlink(entry.real)
                 if target.startswith(b"/"):
-                    del trail[1:], names[:]
+                    del trail[1:], names[:]  # start over from the root
                 pending += _parts(target)
                 continue
-            trail.append((found, below))
+            trail.append((entry, below))
             names.append(name)
         return Resolution(b"/".join(names), trail[-1][0], tuple(links))
 
@@ -140,60 +143,61 @@ class LayeredTree:
     def file_digest(self, node: Node) -> bytes:
         return file_digest(node.real, node.stat)
 
-    # Merged directories, for what reads layers side by side.
+    # Merged directories, for code that reads layers side by side.
 
     def stack(self, path: bytes) -> Stack:
-        """The directory at the resolved `path`. Raises FileNotFoundError, NotADirectoryError."""
+        """The stack of the directory at the resolved `path`. Raises FileNotFoundError, NotADirectoryError."""
         stack = self.layers
         here = b""
         for name in path.split(b"/") if path else ():
             here = here + b"/" + name if here else name
-            found = self.find(stack, name)
-            if found is None:
+            entry = self.find(stack, name)
+            if entry is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(path))
-            if not stat.S_ISDIR(found[1].st_mode):
+            if not stat.S_ISDIR(entry[1].st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(path))
-            stack = self.descend(stack, name, found[2], here)
+            stack = self.descend(stack, name, entry[2], here)
         return stack
 
     def find(self, stack: Stack, name: bytes) -> tuple[bytes, os.stat_result, int] | None:
-        """Entry `name` of a merged directory: where it lies, its lstat, the index of its layer in the
-        stack."""
+        """Look up entry `name` of a merged directory: its path on the disk, its lstat, and the index of its layer
+        in the stack. None if it is absent or hidden."""
         for index, directory in enumerate(stack):
             real = directory + b"/" + name
             try:
-                found = os.lstat(real)
+                status = os.lstat(real)
             except FileNotFoundError:
                 continue
-            if self._whiteouts and is_whiteout(found):
+            if self._whiteouts and is_whiteout(status):
                 return None
-            return real, found, index
+            return real, status, index
         return None
 
     def descend(self, stack: Stack, name: bytes, index: int, path: bytes) -> Stack:
-        """The merged directory `name` of `stack`, whose top is in layer `index`; `path` is its own."""
+        """The stack of directory `name` in a merged directory, where `find` found it in layer `index`; `path` is
+        its path in the state."""
         if index == len(stack) - 1:
             return (stack[index] + b"/" + name,)
         if self._stacks is not None and (known := self._stacks.get(path)) is not None:
             return known
-        found = [stack[index] + b"/" + name]
+        directories = [stack[index] + b"/" + name]
         for directory in stack[index + 1 :]:
             real = directory + b"/" + name
             try:
                 mode = os.lstat(real).st_mode
             except FileNotFoundError:
                 continue
-            if not stat.S_ISDIR(mode) or is_opaque(found[-1], self._opaque):
+            if not stat.S_ISDIR(mode) or is_opaque(directories[-1], self._opaque):
                 break
-            found.append(real)
-        below = tuple(found)
+            directories.append(real)
+        below = tuple(directories)
         if self._stacks is not None:
             self._stacks[path] = below
         return below
 
     def entries(self, path: bytes, stack: Stack) -> Merged:
-        """The content of a merged directory, ordered by name: each with its own stack if it is a
-        directory."""
+        """The entries of a merged directory, ordered by name. Each comes with its stack, which is empty unless it
+        is a directory."""
         prefix = path + b"/" if path else b""
         if len(stack) == 1:
             return self._single(prefix, stack[0])
@@ -219,7 +223,8 @@ class LayeredTree:
         return out
 
     def _single(self, prefix: bytes, directory: bytes) -> Merged:
-        found: Merged = []
+        """The entries of a directory of one layer, the common case, where nothing needs to be merged."""
+        entries: Merged = []
         with os.scandir(directory) as scan:
             for entry in scan:
                 status = entry.stat(follow_symlinks=False)
@@ -227,9 +232,9 @@ class LayeredTree:
                     continue
                 real = entry.path
                 below = (real,) if stat.S_ISDIR(status.st_mode) else ()
-                found.append((Node(prefix + entry.name, real, status), below))
-        found.sort(key=_by_path)
-        return found
+                entries.append((Node(prefix + entry.name, real, status), below))
+        entries.sort(key=_by_path)
+        return entries
 
     def _root(self) -> tuple[Node | None, Stack]:
         return Node(b"", self.layers[0], os.lstat(self.layers[0])), self.layers
@@ -237,16 +242,16 @@ class LayeredTree:
     def _step(
         self, names: Sequence[bytes], node: Node | None, stack: Stack, name: bytes
     ) -> tuple[Node | None, Stack]:
-        found = self.find(stack, name) if node is not None and b"\0" not in name else None
-        if found is None:
+        entry = self.find(stack, name) if node is not None and b"\0" not in name else None
+        if entry is None:
             return None, ()
         path = b"/".join((*names, name))
-        below = self.descend(stack, name, found[2], path) if stat.S_ISDIR(found[1].st_mode) else ()
-        return Node(path, found[0], found[1]), below
+        below = self.descend(stack, name, entry[2], path) if stat.S_ISDIR(entry[1].st_mode) else ()
+        return Node(path, entry[0], entry[1]), below
 
 
 class DirectoryTree(LayeredTree):
-    """The state in one directory: every entry is what it is, character device 0/0 included."""
+    """The state in one directory. Every entry is taken as it is, a character device 0/0 included."""
 
     __slots__ = ()
 
@@ -257,8 +262,7 @@ class DirectoryTree(LayeredTree):
 
 
 class ActiveTree(LayeredTree):
-    """The state of an upper directory that is being written over the layers `lower` of the frozen tree
-    `below`."""
+    """The state of an upper directory that is being written, over the layers `lower` of the frozen tree `below`."""
 
     __slots__ = ("_below",)
 
@@ -267,7 +271,8 @@ class ActiveTree(LayeredTree):
         self._below = below
 
     def descend(self, stack: Stack, name: bytes, index: int, path: bytes) -> Stack:
-        # The lower part of a stack is the stack that the tree below has at that path, or nothing.
+        # The lower part of a stack is the stack that the tree below has at that path, or nothing. Taken from
+        # there, it is looked up once, while what the upper directory says is read anew each time.
         upper = self.layers[0]
         if not (stack[0] == upper or stack[0].startswith(upper + b"/")):
             return self._below.descend(stack, name, index, path)
@@ -275,15 +280,15 @@ class ActiveTree(LayeredTree):
         if index:
             return self._below.descend(lower, name, index - 1, path)
         real = stack[0] + b"/" + name
-        found = self._below.find(lower, name) if lower else None
-        if found is None or not stat.S_ISDIR(found[1].st_mode) or is_opaque(real, self._opaque):
+        entry = self._below.find(lower, name) if lower else None
+        if entry is None or not stat.S_ISDIR(entry[1].st_mode) or is_opaque(real, self._opaque):
             return (real,)
-        return (real, *self._below.descend(lower, name, found[2], path))
+        return (real, *self._below.descend(lower, name, entry[2], path))
 
 
 class _Merge:
-    """An entry of a merged directory while layers are read from the top down; `open` while lower directories
-    of that name still join it."""
+    """An entry of a merged directory while its layers are read from the top down. It is `open` as long as
+    directories of that name further down join it."""
 
     __slots__ = ("open", "reals", "stat")
 
@@ -294,13 +299,13 @@ class _Merge:
 
 
 def topmost(layers: Iterable[bytes]) -> list[bytes]:
-    """The layers, top first, without a repetition further down: there it shows nothing of its own, and the
-    kernel takes a directory once."""
+    """Drop repetitions from `layers`, top first: further down a directory shows nothing that it does not show at
+    its first place, and the kernel refuses the same directory twice."""
     return list(dict.fromkeys(layers))
 
 
 def _parts(path: bytes) -> list[bytes]:
-    """Components of a path, the first one last, without empty ones and dots."""
+    """The components of a path in reverse order, without empty ones and dots."""
     return [part for part in reversed(path.split(b"/")) if part not in (b"", b".")]
 
 

@@ -1,5 +1,5 @@
-"""Trying a layered snapshotter: a state of two layers is made, mounted, changed and read back, and nothing
-stays."""
+"""Try a layered snapshotter: make a state of two layers, mount it, change it, read the changes back, and remove
+it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pybuild.runtime.snapshots.tree import is_opaque, is_whiteout
 
 
 def _change(merged: bytes) -> None:
+    """Make the changes that need the kernel's marks: a whiteout, and an opaque directory. Raises OSError."""
     os.unlink(merged + b"/file")
     os.unlink(merged + b"/directory/inside")
     if os.listdir(merged) != [b"directory"] or os.listdir(merged + b"/directory"):
@@ -23,7 +24,8 @@ def _change(merged: bytes) -> None:
 
 
 def failure(snapshotter: OverlaySnapshotter) -> str | None:
-    """Why mounts of the snapshotter don't work in its store, in the words of what failed; None if they do."""
+    """The reason why mounts of the snapshotter don't work in its store, as the failed call gives it; None if they
+    work."""
     place = snapshotter.committed.room()
     for name in (b"", b"/lower", b"/lower/directory", b"/fs", b"/work", b"/merged"):
         os.mkdir(place + name)
@@ -45,7 +47,8 @@ def _result(snapshotter: OverlaySnapshotter, place: bytes) -> str | None:
         volatile=True,
     )
     try:
-        os.setxattr(place + b"/lower/directory", snapshotter.opaque, b"n")  # as marks are set without a mount
+        # Marks are also written without a mount (`upper.py`), so that has to work too. "n" marks nothing.
+        os.setxattr(place + b"/lower/directory", snapshotter.opaque, b"n")
         detached = overlay_detached(plan) if type(snapshotter) is OverlaySnapshotter else None
         if detached is not None:
             try:
@@ -60,9 +63,9 @@ def _result(snapshotter: OverlaySnapshotter, place: bytes) -> str | None:
         return refused.diagnostic.title
     except OSError as refused:
         return refused.strerror or str(refused)
-    found = os.lstat(place + b"/fs/directory")
+    directory = os.lstat(place + b"/fs/directory")
     if not is_whiteout(os.lstat(place + b"/fs/file")):
         return "a removed file left no whiteout"
-    if not stat.S_ISDIR(found.st_mode) or not is_opaque(place + b"/fs/directory", snapshotter.opaque):
+    if not stat.S_ISDIR(directory.st_mode) or not is_opaque(place + b"/fs/directory", snapshotter.opaque):
         return "a directory made anew is not opaque"
     return None

@@ -1,4 +1,4 @@
-"""Snapshots and trees: what a file system state is to the rest of the runtime.
+"""Snapshots and trees: file system states as the rest of the runtime sees them.
 
 A *snapshot* is a committed diff directory over a parent snapshot, numbered by the store; `None` is the empty
 root. A *tree* is read access to a state without mounting it. Paths inside a state are `bytes`, relative, without
@@ -18,7 +18,7 @@ else:
 
 
 class Node:
-    """An entry of a tree: its path in the state, where it lies on disk (`real`), and its `lstat`."""
+    """An entry of a tree: its path in the state, its path on the disk (`real`), and its `lstat`."""
 
     __slots__ = ("path", "real", "stat")
 
@@ -29,9 +29,9 @@ class Node:
 
 
 class Resolution:
-    """Where a path leads. `path` is the final path with every symlink walked; `node` None when nothing is
-    there; `links` are the symlinks walked, in order, each by its own path: a digest of the resolved path
-    includes them."""
+    """The result of resolving a path. `path` is the final path, without symlinks; `node` is the entry there, None
+    if it is absent; `links` are the symlinks followed, in order, each with its own path. A content digest covers
+    them too."""
 
     __slots__ = ("links", "node", "path")
 
@@ -45,27 +45,28 @@ class Tree(Protocol):
     """Read access to a file system state."""
 
     def resolve(self, path: bytes, *, follow_last: bool = True) -> Resolution:
-        """Walk `path` inside the root: `..` stops at the root, absolute link targets start from it. Raises
-        OSError(ELOOP) after 40 links and NotADirectoryError when a component is not a directory."""
+        """Follow `path` inside the root: `..` stops at the root, absolute link targets start from it. Raises
+        OSError(ELOOP) after 40 links, and NotADirectoryError when a component is not a directory."""
 
     def lstat(self, path: bytes) -> Node | None:
-        """The entry at a path whose parent components are followed, the last one not; None if absent."""
+        """The entry at a path, with symlinks followed in all components but the last; None if absent."""
 
     def list(self, path: bytes) -> Sequence[Node]:
-        """Entries of the directory at the already resolved `path`, ordered by name."""
+        """The entries of the directory at the resolved `path`, ordered by name."""
 
     def walk(self, path: bytes) -> Iterator[Node]:
-        """Every entry below the already resolved directory `path`, itself excluded: a directory before its
+        """Yield every entry below the directory at the resolved `path`, itself excluded: a directory before its
         content, names in byte order, symlinks not followed."""
 
     def file_digest(self, node: Node) -> bytes:
-        """sha256 of a regular file's bytes, from a cache when the file is known not to have changed."""
+        """The sha256 of a regular file, from a cache if the file is known not to have changed."""
 
 
 class Change:
-    """One entry of a snapshot's diff against its parent.
+    """An entry of a snapshot's diff against its parent.
 
-    `kind` is `add` (new, replaced or with other metadata; `real` and `stat` are set) or `delete` (a whiteout).
+    `kind` is `add` for an entry that is new, replaced or has other metadata, with `real` and `stat` set, or
+    `delete`.
     """
 
     __slots__ = ("kind", "path", "real", "stat")
@@ -80,17 +81,19 @@ class Change:
 
 
 class Active(Protocol):
-    """A snapshot being made. End it with `commit` or `abort`; an abandoned one is swept with its process.
+    """A writable snapshot under construction. End it with `commit` or `abort`; a sweep removes it if its process
+    dies.
 
-    `upper` is the directory whose content becomes the diff. While not mounted it may be written directly, in
-    the snapshotter's own on-disk form (see `Snapshotter.plain` and `whiteout`).
+    `upper` is the directory whose content becomes the diff. While not mounted it may be written directly, in the
+    snapshotter's on-disk form (see `Snapshotter.plain`, `whiteout` and `set_opaque`).
     """
 
     parent: int | None
     upper: bytes
 
     def mount(self) -> AbstractContextManager[bytes]:
-        """The merged root, writable, mounted in the build's mount namespace; unmounted on leaving."""
+        """Mount the merged root, writable, in the build's mount namespace; the context gives its path and
+        unmounts."""
 
     def whiteout(self, path: bytes) -> None:
         """Hide `path` of the parent. Its directory is in `upper`, which must not have `path` itself. Does nothing
@@ -102,67 +105,71 @@ class Active(Protocol):
         plain snapshot."""
 
     def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
-        """Make it a snapshot; its number. Atomic: after a crash it is there whole or not at all. With `origin`
-        its layer is that snapshot's. `unmatched`: its identity is one that no other state has, so that it is never
-        taken for the result of anything."""
+        """Make it a committed snapshot and return its number. Atomic: after a crash it is there whole or not at
+        all. With `origin` its layer is that snapshot's. With `unmatched` it gets an identity that no other state
+        has, so that it never takes the place of another step's result."""
 
     def abort(self) -> None:
-        """Idempotent; does nothing after a commit."""
+        """Remove it. Idempotent; does nothing after a commit."""
 
 
 class Snapshotter(Protocol):
-    """Makes, mounts and reads snapshots. `plain` true: `Active.upper` holds the whole merged tree (no
-    whiteouts, a deletion is a deletion); false: overlay form."""
+    """Makes, mounts and reads snapshots of one kind, called `name` in the database. If `plain`, `Active.upper`
+    holds the whole merged tree, without whiteouts; otherwise it is an overlay's upper directory."""
 
     name: str
     plain: bool
 
-    def prepare(self, parent: int | None) -> Active: ...
+    def prepare(self, parent: int | None) -> Active:
+        """Begin a snapshot over `parent`. Raises SnapshotError when there is no such parent."""
 
-    def tree(self, snapshot: int | None) -> Tree: ...
+    def tree(self, snapshot: int | None) -> Tree:
+        """Read access to a snapshot's state."""
 
     def active_tree(self, active: Active) -> Tree:
-        """The merged state of a snapshot being made, over what is in `upper` at each call."""
+        """Read access to the merged state of a snapshot under construction. Each call reads `upper` anew."""
 
     def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
-        """The state mounted read-only."""
+        """Mount the state read-only; the context gives its path."""
 
     def changes(self, snapshot: int) -> Iterator[Change]:
-        """The diff against the parent: a directory before its content, names in byte order."""
+        """Yield the diff against the parent: a directory before its content, names in byte order."""
 
     def chain(self, snapshot: int | None) -> list[int]:
         """The snapshot and its ancestors, the oldest first."""
 
     def layers(self, snapshot: int | None) -> list[int]:
-        """The snapshots whose diffs, one over the other, the state is; the lowest first. They are its chain's,
-        or those that the chain's were laid over another state from. One may occur twice."""
+        """The snapshots whose diffs make up the state, the lowest first: the chain, with each snapshot's origin in
+        its place if it has one. A snapshot may occur twice."""
 
     def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
-        """The diff of `layer` over `parent`: a snapshot whose layer is that of `layer`. Made only if there is
-        none yet. Raises SnapshotError, Cancelled, OSError (disk full)."""
+        """Lay the diff of `layer` over `parent` and return the snapshot, whose layer is that of `layer`. It is
+        made only if there is none yet. Raises SnapshotError, Cancelled, OSError (disk full)."""
 
     def difference(
         self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
     ) -> int | None:
-        """A snapshot over the empty root whose layers are what makes `upper` of `lower`, deletions included:
-        the upper one's own where it was built on `lower`, else one. Raises as `stack`."""
+        """Make a snapshot over the empty root whose layers turn `lower` into `upper`, deletions included: the
+        layers of `upper` above `lower` if it was built on it, else a single layer. None if the two are the same
+        snapshot. Raises as `stack`."""
 
     def identity(self, snapshot: int | None) -> str:
-        """digest(parent's identity, content of the diff): types, modes, owners, xattrs, link targets,
-        whiteouts, opaque marks and bytes, hard links within the diff; not mtimes. Computed once, kept."""
+        """The digest of the parent's identity and the content of the diff: types, modes, owners, attributes, link
+        targets, deletions, bytes, and hard links within the diff, but no times. Computed once and kept."""
 
     def by_identity(self, identity: str) -> int | None:
         """The earliest trusted snapshot with that identity."""
 
     def trusted(self, snapshot: int) -> bool:
-        """Whether the snapshot and its ancestors are there and were made in this boot or synced since."""
+        """Report whether the snapshot and its ancestors are there and were made in this boot or synced since."""
 
     def sync_old(self) -> int:
-        """Sync the store's file system, and trust what was committed before beyond this boot; how many."""
+        """Sync the store's file system, and trust the snapshots committed before beyond this boot. Returns their
+        number."""
 
     def remove(self, snapshots: Iterable[int]) -> Sequence[int]:
-        """Delete snapshots that nothing needs: no lease, no other snapshot on top or with its layer. Those
-        deleted."""
+        """Delete the snapshots that nothing needs: no lease, and no other snapshot on top or with its layer.
+        Returns the deleted ones."""
 
     def close(self) -> None:
-        """Wait for work that goes on in the background. The snapshotter can be used on."""
+        """Wait for work in the background. The snapshotter stays usable."""

@@ -1,11 +1,12 @@
-"""Writing a snapshot being made without mounting it: what the kernel's overlay does on copy-up, removal and
+"""Write a snapshot under construction without mounting it, as the kernel's overlay does on copy-up, removal and
 mkdir.
 
-Paths are resolved ones: every component but the last is a directory of the merged state, never a symlink
-(that is a NotADirectoryError, so nothing outside is touched). Below a directory that these functions return,
-files, links and new directories may be made directly; a directory that the parent may have too is made and
-removed only here. One thread at a time writes one snapshot, and none while it is mounted. Works for every
-snapshotter: for a plain one the upper directory is the state."""
+Paths are resolved: every component but the last is a directory of the merged state. A symlink there raises
+NotADirectoryError, so nothing outside is touched. Below a directory that these functions return, files, links and
+new directories may be made directly; a directory that the parent may have too is made and removed only here. A
+snapshot is written by one thread at a time, and by none while it is mounted. All this works for every snapshotter:
+the upper directory of a plain one is the state itself.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def copy_up_directory(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
-    """Have directory `path` of the merged state in `active.upper`, with its mode, owner, attributes and times
-    and everything the parent has in it still showing; where it lies there. Idempotent, and the times of the
-    directories above stay. Raises FileNotFoundError, NotADirectoryError."""
+    """Copy directory `path` of the merged state up to `active.upper` and return its path there. It gets the mode,
+    owner, attributes and times it has in the parent, and everything that the parent has in it still shows.
+    Idempotent; the times of the directories above stay. Raises FileNotFoundError, NotADirectoryError."""
     lower = _shown(snapshotter, active, path)
     real = _join(active.upper, path)
     if snapshotter.plain or os.path.lexists(real):
@@ -35,14 +36,14 @@ def copy_up_directory(snapshotter: Snapshotter, active: Active, path: bytes) -> 
 
 
 def copy_up(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
-    """Have any entry of the merged state in `active.upper`, to be changed there; where it lies. As in the
+    """Copy any entry of the merged state up to `active.upper`, to be changed there, and return its path. As in the
     kernel, a file's other names keep the old content. Raises FileNotFoundError, NotADirectoryError."""
     here, name = _split(path)
     lower = _shown(snapshotter, active, here)
     real = _join(active.upper, path)
-    found = _lstat(real)
-    if found is not None:
-        if not snapshotter.plain and is_whiteout(found):
+    status = _lstat(real)
+    if status is not None:
+        if not snapshotter.plain and is_whiteout(status):
             raise _error(errno.ENOENT, path)
         return real
     below = _beneath(snapshotter, active, lower, name)
@@ -53,27 +54,27 @@ def copy_up(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
 
 
 def hide(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
-    """Remove whatever `path` is in the merged state, with everything below it; whether there was
-    something."""
+    """Remove whatever `path` is in the merged state, with everything below it. Returns false if nothing was
+    there."""
     here, name = _split(path)
     try:
         lower = _shown(snapshotter, active, here)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    found = _lstat(_join(active.upper, path))
-    if found is not None and not snapshotter.plain and is_whiteout(found):
+    status = _lstat(_join(active.upper, path))
+    if status is not None and not snapshotter.plain and is_whiteout(status):
         return False
     below = _beneath(snapshotter, active, lower, name)
-    _clear(active, path, found)
+    _clear(active, path, status)
     if below is not None:
         os.mknod(_join(copy_up_directory(snapshotter, active, here), name), stat.S_IFCHR, 0)
-    return found is not None or below is not None
+    return status is not None or below is not None
 
 
 def replace(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
-    """Make room for something that is no directory: whatever `path` is in the merged state goes, and the
-    caller creates the returned path in `active.upper`, which is absent and whose directory is there. Raises
-    FileNotFoundError and NotADirectoryError for the directory that is to hold it."""
+    """Remove whatever `path` is in the merged state, so that the caller can create something else than a directory
+    there. Returns its path in `active.upper`, which is absent in a directory that exists. Raises FileNotFoundError
+    and NotADirectoryError for the directory that is to hold it."""
     here, name = _split(path)
     real = _join(copy_up_directory(snapshotter, active, here), name)
     _clear(active, path, _lstat(real))
@@ -81,7 +82,8 @@ def replace(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
 
 
 def make_opaque_directory(snapshotter: Snapshotter, active: Active, path: bytes, mode: int = 0o755) -> bytes:
-    """Make `path` an empty directory of the merged state, in place of whatever is there; where it lies."""
+    """Make `path` an empty directory of the merged state, in place of whatever is there, and return its path in
+    `active.upper`."""
     here, name = _split(path)
     real = replace(snapshotter, active, path)
     os.mkdir(real)
@@ -93,8 +95,8 @@ def make_opaque_directory(snapshotter: Snapshotter, active: Active, path: bytes,
 
 
 def make_directory(snapshotter: Snapshotter, active: Active, path: bytes, mode: int = 0o755) -> bytes:
-    """`path` as a directory to write in: the merged state's own if it is one, else an empty one of that mode
-    in place of whatever is there; where it lies."""
+    """Make `path` a directory to write in, and return its path in `active.upper`: the merged state's own if there
+    is one, else an empty directory of that mode in place of whatever is there."""
     try:
         return copy_up_directory(snapshotter, active, path)
     except (FileNotFoundError, NotADirectoryError):
@@ -102,13 +104,14 @@ def make_directory(snapshotter: Snapshotter, active: Active, path: bytes, mode: 
 
 
 def hides_something(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
-    """Whether the parent has an entry at `path` that shows, or would if `active.upper` had none there."""
+    """Report whether the parent's entry at `path` shows, or would show if `active.upper` had none there."""
     here, name = _split(path)
     return _beneath(snapshotter, active, _shown(snapshotter, active, here), name) is not None
 
 
 def _shown(snapshotter: Snapshotter, active: Active, path: bytes) -> Stack:
-    """The lower directories that show through at directory `path` of the merged state, top first."""
+    """The lower directories that show through at directory `path` of the merged state, top first; none for a plain
+    snapshot. Raises FileNotFoundError, NotADirectoryError."""
     if snapshotter.plain:
         at = active.upper
         for name in path.split(b"/") if path else ():
@@ -130,11 +133,11 @@ def _showing(snapshotter: OverlaySnapshotter, active: OverlayActive, path: bytes
     here, name = _split(path)
     lower = _shown(snapshotter, active, here)
     real = _join(active.upper, path)
-    found = _lstat(real)
-    if found is not None:
-        if is_whiteout(found):
+    status = _lstat(real)
+    if status is not None:
+        if is_whiteout(status):
             raise _error(errno.ENOENT, path)
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             raise _error(errno.ENOTDIR, path)
         if not lower or is_opaque(real, snapshotter.opaque):
             return ()
@@ -142,39 +145,40 @@ def _showing(snapshotter: OverlaySnapshotter, active: OverlayActive, path: bytes
     below = tree.find(lower, name) if lower else None
     if below is not None and stat.S_ISDIR(below[1].st_mode):
         return tree.descend(lower, name, below[2], path)
-    if found is not None:
+    if status is not None:
         return ()
     raise _error(errno.ENOENT if below is None else errno.ENOTDIR, path)
 
 
 def _beneath(snapshotter: Snapshotter, active: Active, lower: Stack, name: bytes) -> bytes | None:
-    """Where entry `name` of the lower directories lies, None if they show none."""
+    """The path on the disk of entry `name` in the lower directories, None if they show none."""
     if not lower:
         return None
     assert isinstance(snapshotter, OverlaySnapshotter)
-    found = snapshotter.tree(active.parent).find(lower, name)
-    return None if found is None else found[0]
+    entry = snapshotter.tree(active.parent).find(lower, name)
+    return None if entry is None else entry[0]
 
 
 def _copy_up_from(snapshotter: Snapshotter, active: Active, path: bytes, real: bytes) -> None:
+    """Copy entry `real` of a lower layer to `path` in `active.upper`, a directory without its content."""
     from pybuild.runtime.snapshots.copies import copy_entry
 
     here, name = _split(path)
     directory = copy_up_directory(snapshotter, active, here)
-    times = os.lstat(directory)
+    times = os.lstat(directory)  # creating an entry changes them, but a copy-up is no change of the state
     copy_entry(real, os.lstat(real), _join(directory, name))
     os.utime(directory, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def _clear(active: Active, path: bytes, found: os.stat_result | None) -> None:
-    """Take away `found`, which `active.upper` has at `path`, and what is known of a directory there: what comes in
-    its place hides the parent's."""
+def _clear(active: Active, path: bytes, status: os.stat_result | None) -> None:
+    """Remove the entry whose lstat is `status` from `active.upper`, and forget a directory there: what replaces it
+    hides the parent's."""
     if isinstance(active, OverlayActive):
         active.forget(path)
-    if found is None:
+    if status is None:
         return
     real = _join(active.upper, path)
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         os.unlink(real)
         return
     from pybuild.runtime.snapshots.removal import remove_tree
@@ -183,7 +187,7 @@ def _clear(active: Active, path: bytes, found: os.stat_result | None) -> None:
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:
-    """Directory and name. Raises ValueError for the root, which is never replaced."""
+    """Split a path into directory and name. Raises ValueError for the root, which is never replaced."""
     here, _, name = path.rpartition(b"/")
     if not name or name in (b".", b".."):
         raise ValueError(f"not a path below the root: {path!r}")

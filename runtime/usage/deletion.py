@@ -1,7 +1,7 @@
 """Delete single records of a store's usage while builds go on.
 
-Each deletion is one transaction, or happens under the lock of what is deleted, and looks again at whether the record
-is in use: a build that began to use it since the records were listed keeps it.
+Each deletion is one transaction, or happens under the lock of what is deleted, and looks again at whether the
+record is in use: a build that began to use it since the records were listed keeps it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Deletion:
         self.snapshots: list[int] = []
 
     def delete(self, records: Sequence[UsageRecord]) -> Iterator[UsageRecord]:
-        """Delete the records that are still free, and give each once it is deleted. All snapshots among them go in
+        """Delete the records that are still free, and yield each once it is deleted. All snapshots among them go in
         one transaction."""
         ids = self._delete_snapshots([one for one in records if one.kind == usage.SNAPSHOT])
         for record in records:
@@ -45,7 +45,7 @@ class Deletion:
                 yield record
 
     def _delete_snapshots(self, records: Sequence[UsageRecord]) -> set[str]:
-        """Delete snapshots with the blobs of their layers; the ids of the deleted records."""
+        """Delete snapshots with the blobs of their layers, and return the ids of the deleted records."""
         if not records:
             return set()
         numbers = [int(one.name) for one in records]
@@ -60,7 +60,8 @@ class Deletion:
         return {usage.snapshot_id(number) for number in removed}
 
     def _remove(self, numbers: Sequence[int]) -> list[int]:
-        """Remove snapshots, also those made by another snapshotter than the one that works here; those removed."""
+        """Remove snapshots, also those made by another snapshotter than the one that works here. Returns the
+        removed ones."""
         others = snapshot_table.kinds(self._store) - {self._snapshotter.name}
         removed = list(self._snapshotter.remove(numbers))
         for kind in others:
@@ -78,7 +79,8 @@ class Deletion:
         return deleted
 
     def _unlink_blob(self, digest: str) -> bool:
-        """Delete a blob unless a build has leased it or a layer or an image has it; false if nothing was deleted."""
+        """Delete a blob unless a build has leased it or a layer or an image has it. Returns false if nothing was
+        deleted."""
         store = self._store
         with store.transaction() as db:
             for query in (
@@ -122,7 +124,7 @@ _DELETERS: dict[str, Callable[[Deletion, UsageRecord], bool]] = {
 
 
 def take_away(store: Store, directory: Directory) -> bool:
-    """Delete a directory that outlives builds, and its row; false if somebody uses it."""
+    """Delete a directory that outlives builds, and its row. Returns false if somebody uses it."""
     aside = os.path.join(store.work, os.urandom(8).hex())
     guard = lock = None
     try:

@@ -56,7 +56,7 @@ class Rule:
 
     @property
     def whole(self) -> bool:
-        """Tell whether the rule selects everything."""
+        """Report whether the rule selects everything."""
         return self.all and self == Rule(all=True)
 
 

@@ -241,7 +241,7 @@ def test_no_runtime(builder: Builder) -> None:
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
 def test_a_remote_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Only here the file system's type is made up: a real one needs a server."""
-    monkeypatch.setattr("pybuild.runtime.content.store.file_system", lambda path: kind)
+    monkeypatch.setattr("pybuild.runtime.content.root.file_system", lambda path: kind)
     with pytest.raises(StoreError, match=f"is on {kind}") as caught:
         Store.open(str(tmp_path / "store"))
     assert "PYBUILD_ROOT" in render(caught.value.diagnostic)

@@ -12,12 +12,12 @@ from pybuild.compiler.ops import Meta, NetMode, SecurityMode
 from pybuild.lang.diagnostics import render
 from pybuild.runtime.sandbox import files, find, rootpath, seccomp, spec
 from pybuild.runtime.sandbox.errors import SandboxError
-from pybuild.runtime.sandbox.spec import Surroundings
+from pybuild.runtime.sandbox.spec import StepContext
 from pybuild.runtime.sandbox.step import Step, StepMount
 from pybuild.runtime.sandbox.users import Identity
 
 
-def around(**changes: object) -> Surroundings:
+def around(**changes: object) -> StepContext:
     given: dict[str, object] = {
         "hosts": "/h",
         "resolv_conf": "/r",
@@ -26,7 +26,7 @@ def around(**changes: object) -> Surroundings:
         "rootless": False,
         "unified": False,
     }
-    return Surroundings(**(given | changes))  # type: ignore[arg-type]
+    return StepContext(**(given | changes))  # type: ignore[arg-type]
 
 
 def configured(step: Step, **changes: object) -> dict[str, object]:
