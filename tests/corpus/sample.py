@@ -19,7 +19,7 @@ from corpus.registry import Registry
 
 from pybuild.asked import Question
 from pybuild.checks import check
-from pybuild.compiler.lower.dockerfile import Lowered, LowerOptions, lower
+from pybuild.compiler.lower.dockerfile import LoweredTarget, LowerOptions, lower
 from pybuild.compiler.ops import Platform
 from pybuild.dockerfiles import Text
 from pybuild.lang.dockerfile.instructions import Dockerfile
@@ -65,7 +65,7 @@ class Sample:
         """Every stage that has a name, and the last one."""
         return [*dict.fromkeys(stage.name for stage in self.dockerfile.stages if stage.name), None]
 
-    def lowered(self, target: str | None, platform: Platform) -> Lowered:
+    def lowered(self, target: str | None, platform: Platform) -> LoweredTarget:
         return lower(self.dockerfile, self._options(target, platform), Registry())
 
     def findings(self) -> Counter[str]:

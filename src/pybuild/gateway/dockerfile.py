@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pybuild.compiler.graph import Edge
-    from pybuild.compiler.lower.dockerfile import Lowered
+    from pybuild.compiler.lower.dockerfile import LoweredTarget
     from pybuild.gateway.attributes import Attributes, Capability
     from pybuild.gateway.bridge import Layout
     from pybuild.gateway.inputs import Inputs
@@ -90,7 +90,9 @@ def _made(
     return made([(one, _lowered(parsed, one, bridge, gateway)) for one in each])
 
 
-def _lowered(parsed: Dockerfile, options: LowerOptions, bridge: GatewayBridge, gateway: Gateway) -> Lowered:
+def _lowered(
+    parsed: Dockerfile, options: LowerOptions, bridge: GatewayBridge, gateway: Gateway
+) -> LoweredTarget:
     """The target for one platform, of sources that the build's policies allow."""
     lowered = lower(parsed, options, bridge)
     return evolve(lowered, edge=gateway.judged(lowered.edge))

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from pybuild.compiler import platforms
 from pybuild.compiler.gateway import BASE_CONFIG, CONFIG, PLATFORMS, Result
 from pybuild.compiler.graph import Edge
-from pybuild.compiler.lower.dockerfile import Lowered, LowerOptions
+from pybuild.compiler.lower.dockerfile import LoweredTarget, LowerOptions
 from pybuild.compiler.ops import Platform
 
 EPOCH = "source.date.epoch"
 """Metadata: SOURCE_DATE_EPOCH in seconds, likewise by platform."""
 
 
-def made(each: Iterable[tuple[LowerOptions, Lowered]]) -> Result:
+def made(each: Iterable[tuple[LowerOptions, LoweredTarget]]) -> Result:
     """The result for all platforms: one state, or one for each where that is asked for."""
     edges: dict[str, Edge | None] = {}
     metadata: dict[str, bytes] = {}
@@ -35,7 +35,7 @@ def made(each: Iterable[tuple[LowerOptions, Lowered]]) -> Result:
     return Result(edge, metadata=metadata)
 
 
-def _metadata(lowered: Lowered, suffix: str) -> dict[str, bytes]:
+def _metadata(lowered: LoweredTarget, suffix: str) -> dict[str, bytes]:
     found = {CONFIG + suffix: lowered.image.to_json()}
     if lowered.base_config is not None:
         found[BASE_CONFIG + suffix] = lowered.base_config

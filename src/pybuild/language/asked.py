@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pybuild.compiler.gateway import Request, Result
-    from pybuild.compiler.lower.recipe.options import Lowered, LowerOptions, Pin
+    from pybuild.compiler.lower.recipe.options import LoweredRecipe, LowerOptions, Pin
     from pybuild.contexts import Inputs
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.recipe import Goal as RecipeGoal
@@ -133,7 +133,7 @@ class LanguageBuild:
             return self.request.project or self.request.context
         return self.compiled.repository.origin or self.compiled.directory
 
-    def lower(self, engine: Engine, observer: Observer, *, keep_lock: bool = True) -> Lowered:
+    def lower(self, engine: Engine, observer: Observer, *, keep_lock: bool = True) -> LoweredRecipe:
         """The graph of every instance; what references resolved to is kept in the lock file. Raises UserError."""
         from pybuild.language.pinnedimages import PinningBridge, lower_locked
         from pybuild.language.pins import Pinned, pin, unlocked
@@ -182,7 +182,7 @@ class LanguageBuild:
     def plan(self, engine: Engine, observer: Observer) -> Plan:
         return self.planned(self.lower(engine, observer), engine)
 
-    def planned(self, lowered: Lowered, engine: Engine) -> Plan:
+    def planned(self, lowered: LoweredRecipe, engine: Engine) -> Plan:
         """What is to be made of a lowered recipe."""
         seen = self.compiled.seen
         needed = [lowered.instances[one] for goal in self.recipe.needed for one in goal.instances]
@@ -199,7 +199,7 @@ class LanguageBuild:
             still=seen.still,
         )
 
-    def _goal(self, goal: RecipeGoal, lowered: Lowered) -> Goal:
+    def _goal(self, goal: RecipeGoal, lowered: LoweredRecipe) -> Goal:
         found = [lowered.instances[one] for one in goal.instances]
         several = len(found) > 1
         epoch = self._epoch

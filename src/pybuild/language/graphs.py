@@ -14,7 +14,7 @@ from pybuild.language.asked import LanguageBuild
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.compiler.graph import Edge, Vertex
-    from pybuild.compiler.lower.recipe.options import Lowered
+    from pybuild.compiler.lower.recipe.options import LoweredRecipe
     from pybuild.compiler.recipejson import Naming
     from pybuild.contexts import Inputs
     from pybuild.lang.recipe import Instance
@@ -61,7 +61,7 @@ def graph_of(
     return dumps(asked.recipe, lowered, naming(asked), linked=linked).encode("utf-8", "replace")
 
 
-def _lower(asked: LanguageBuild, observer: Observer) -> Lowered:
+def _lower(asked: LanguageBuild, observer: Observer) -> LoweredRecipe:
     """The unlinked graph: no file but those of the project is looked at."""
     from pybuild.compiler.lower.recipe.lower import lower
     from pybuild.language.nothing import NoBridge
@@ -85,7 +85,7 @@ def _title(instance: Instance) -> str:
     return instance.goal.title + (f" ({instance.platform})" if several else "")
 
 
-def _definition(asked: LanguageBuild, lowered: Lowered) -> bytes:
+def _definition(asked: LanguageBuild, lowered: LoweredRecipe) -> bytes:
     from pybuild.compiler.llb.encode import encode_definition
 
     edge = lowered.instances[asked.recipe.requested[0].instances[0]].edge
@@ -104,7 +104,7 @@ def _local_only(vertex: Vertex) -> Diagnostic:
     )
 
 
-def _drawing(lowered: Lowered) -> str:
+def _drawing(lowered: LoweredRecipe) -> str:
     from pybuild.compiler.dot import to_dot_all
 
     results: list[tuple[str, Edge]] = []
