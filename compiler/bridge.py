@@ -1,6 +1,6 @@
-"""The bridge: the one interface through which a frontend asks what must be known from outside.
+"""The bridge: the interface by which a frontend asks for image configs, files and times.
 
-Lowering is pure but for these questions; the runtime's `bridge` room answers them.
+Lowering is pure except for these questions. `runtime.bridge` answers them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from pybuild.lang.diagnostics import Diagnostic, UserError
 
 @frozen
 class ResolvedImage:
-    """An image's config as found. `ref` is the reference to put into the graph: canonical name, tag and,
-    where known, `@digest` of the manifest or index the name leads to. `config` is the raw config JSON, `store` the
-    content store of the client's that holds an image of a layout, empty where the name alone tells."""
+    """A resolved image.
+
+    `ref` is the reference for the graph: the canonical name and tag, with `@digest` if it is known. `digest` is that
+    of the manifest or index that the name refers to. `config` is the raw JSON of the config. `store` is the client's
+    content store that holds the image of a layout; it is empty if the name is enough.
+    """
 
     ref: str
     digest: str
@@ -27,7 +30,7 @@ class ResolvedImage:
 
 
 class NotAnImage(UserError):
-    """What was asked for as the image `ref` is another source by the build's policies: `identifier`."""
+    """A policy of the build turned the image `ref` into a source that isn't an image: `identifier`."""
 
     def __init__(self, ref: str, identifier: str) -> None:
         super().__init__(f"ref mutated by policy to non-image: docker-image://{ref} -> {identifier}")
@@ -47,33 +50,36 @@ class FileStat:
 
 
 class Bridge(Protocol):
-    """Answers a frontend's questions. Every method may raise `UserError`."""
+    """The questions of a frontend. Every method may raise `UserError`."""
 
     def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
-        """The config of image `ref` (`docker-image://` without the scheme) for a platform. Raises NotAnImage."""
+        """Resolve the image `ref` (the text after `docker-image://`) for a platform. Raises NotAnImage."""
 
     def resolve_layout(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
-        """The same for an image of a named OCI layout: the text after `oci-layout://`."""
+        """Resolve an image of a named OCI layout; `ref` is the text after `oci-layout://`."""
 
     def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
-        """The bytes of a file in a solved state, the first `limit` of them. Raises `FileNotFoundError`."""
+        """Solve a state and read a file of it, at most `limit` bytes. Raises `FileNotFoundError`."""
 
     def stat(self, edge: Edge, path: str) -> FileStat:
-        """Raises `FileNotFoundError`."""
+        """Solve a state and return the attributes of a file. Raises `FileNotFoundError`."""
 
     def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
-        """Entries of a directory in a solved state, ordered by name. Raises `FileNotFoundError`."""
+        """Solve a state and list a directory of it, ordered by name. Raises `FileNotFoundError`."""
 
     def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
-        """The time of what a git or HTTP source brings, in seconds since 1970: the committer's; Last-Modified,
-        unless a checksum pins the file, else that of the newest file in a tar archive. None where nothing tells."""
+        """Return the time of a git or HTTP source in seconds since 1970; None if nothing gives one.
+
+        For git it is the committer's. For HTTP it is Last-Modified, unless a checksum pins the file; else that of the
+        newest file in a tar archive.
+        """
 
     def warn(self, warning: Diagnostic) -> None:
-        """Show a warning with the build's messages."""
+        """Show a warning among the messages of the build."""
 
 
 class Forwarding:
-    """A bridge that leaves every question to another; derived ones answer some themselves."""
+    """A bridge that forwards every question to another one. Subclasses override some of the methods."""
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge

@@ -1,4 +1,4 @@
-"""Single files of the main context that a frontend reads itself, before anything is built."""
+"""Reading single files of the main context before anything is built."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ def read_context_file(
     excludes: Iterable[str] = (),
     session: str = "",
 ) -> bytes:
-    """The file at `path` from the context's root: of the state `context`, or of the local directory called
-    `local_name` (of `session`, "" for that of the build's client) without what `excludes` leave out. Links stay
-    inside. Raises FileNotFoundError, `UserError`."""
+    """Read the file at `path`, taken from the context's root.
+
+    The context is the state `context` if there is one, else the client's directory `local_name` without the files
+    that `excludes` match. `session` is the session of the directory; "" is that of the build's client. Symlinks are
+    resolved inside the context. Raises FileNotFoundError and `UserError`.
+    """
     if context is None:
         context = State.local(
             local_name,

@@ -1,23 +1,25 @@
-"""Addresses without what lets one in."""
+"""Hiding user names and passwords in addresses."""
 
 from __future__ import annotations
 
 import re
 
 HIDDEN = "xxxxx"
-"""Stands for a name or password, as BuildKit writes it."""
+"""The replacement of a user name or password, as in BuildKit."""
 
 _USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)([^\s/@:?#]*)(:[^\s/@?#]*)?@")
 
 
 def without_credentials(text: str) -> str:
-    """`text` with the names and passwords of all addresses in it hidden, but for the name of an ssh address, which
-    is no secret."""
+    """Hide the user names and passwords of all addresses in `text`.
 
-    def hidden(found: re.Match[str]) -> str:
-        scheme, user, password = found.groups()
+    A user name without a password in an ssh address isn't a secret, and stays.
+    """
+
+    def hidden(match: re.Match[str]) -> str:
+        scheme, user, password = match.groups()
         if password is None and scheme.lower() == "ssh://":
-            return found[0]
+            return match[0]
         return f"{scheme}{HIDDEN if user else ''}{':' + HIDDEN if password is not None else ''}@"
 
     return _USER.sub(hidden, text)

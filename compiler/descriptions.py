@@ -1,4 +1,4 @@
-"""Keys of a vertex's description that are pybuild's own: they decide about no key and no result."""
+"""Keys that pybuild adds to a vertex's description. They change neither a cache key nor a result."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ if TYPE_CHECKING:
     from typing import Final
 
 BODY: Final = "pybuild.body"
-"""The body that the statement stands in: what messages call it."""
+"""The title of the body that the statement stands in, for messages."""
 
 PIDS: Final = "pybuild.limits.pids"
-"""How many processes a step may have at once, in decimal digits."""
+"""The most processes that a step may have at once, in decimal digits."""
 
 SCOPES: Final = "pybuild.cache.scope"
-"""A JSON object: by the id of a cache, `project` or `user`."""
+"""A JSON object: the scope of each cache by its id, `project` or `user`."""
 
 LOCKED: Final = "pybuild.locked"
-"""The key of the lock file's entry that says what a source must be."""
+"""The key of the entry of the lock file that pins a source."""
 
 LINES: Final = "pybuild.call.lines"
-"""A JSON object: for the files that a called function is of, the lines that their parts begin in."""
+"""A JSON object: for each file of a called function, the lines at which its parts begin."""
 
 KEEPS_CACHES: Final = "pybuild.cache.keep"
-"""Set on a step that runs anew each time without its caches starting anew."""
+"""Set on a step that always runs, but whose caches are kept."""

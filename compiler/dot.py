@@ -1,4 +1,4 @@
-"""The graph in Graphviz's DOT language: one node a vertex, one arrow an input, the result last."""
+"""The graph in Graphviz's DOT language: a node for each vertex, an arrow for each input, the results last."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from pybuild.compiler.ops import (
 )
 
 _WIDTH = 60
-"""Characters of a label's line before it is cut."""
+"""The most characters of a line of a label."""
 
 
 def to_dot(edge: Edge) -> str:
-    """DOT text; the same graph always gives the same text. Arrows lead from an input to its user."""
+    """Return DOT text for one result. Arrows lead from an input to the vertex that uses it; the text is
+    reproducible."""
     return to_dot_all([("result", edge)])
 
 
 def to_dot_all(results: Sequence[tuple[str, Edge]]) -> str:
-    """The graph of several results, each with its name."""
+    """Return DOT text for several results with their names."""
     vertices = list(walk([edge for _, edge in results]))
     names = {vertex.digest: f"v{number}" for number, vertex in enumerate(vertices)}
     out = ["digraph build {", "  rankdir=LR;", '  node [fontname="monospace", fontsize=10];']
@@ -60,7 +61,7 @@ def to_dot_all(results: Sequence[tuple[str, Edge]]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text for the inside of a quoted DOT string; control characters are shown by their codes."""
+    """Escape text for a quoted DOT string. Control characters are shown by their codes."""
     out = []
     for char in text:
         if char in '"\\':
@@ -75,14 +76,14 @@ def escape(text: str) -> str:
 
 
 def _title(vertex: Vertex) -> list[str]:
-    """What a node says: its custom name if it has one, and what its op does."""
+    """Return the lines of a node: the custom name if there is one, then a description of the op."""
     _, describe = _KINDS[type(vertex.op)]
     lines: list[str] = describe(vertex.op)
     return [vertex.name, *lines] if vertex.name else lines
 
 
 def _arrow(vertex: Vertex, number: int) -> str:
-    """What the vertex uses an input for."""
+    """Return the label of an arrow: how the vertex uses the input."""
     op = vertex.op
     if isinstance(op, ExecOp):
         return " ".join(mount.dest for mount in op.mounts if mount.input == number)
@@ -134,7 +135,7 @@ _KINDS: dict[type, tuple[str, Callable[[Any], list[str]]]] = {
     DiffOp: ("triangle", _plain("diff")),
     PassthroughOp: ("cds", _plain("passthrough")),
 }
-"""Shape of a node and what it says, by kind of op."""
+"""The shape of a node and the function that describes the op, by kind of op."""
 
 _ACTIONS: dict[type, Callable[[Any], str]] = {
     Copy: lambda action: f"copy {action.src} {action.dest}",

@@ -1,4 +1,4 @@
-"""The process of an exec op: its arguments, what it inherits from a state, and what it needs of a solver."""
+"""The process of an exec op: its arguments, the settings of a state, and the capabilities of a solver it needs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def arguments(args: Sequence[str], shell: str | None) -> tuple[str, ...]:
-    """The argument vector; a string is split into words, `shell` is run by `/bin/sh -c`.
+    """Return the argument vector. A string is split into words; `shell` is run by `/bin/sh -c`.
 
-    Raises `UserError` when there is none, or both are given.
+    Raises `UserError` if there is no command, or both.
     """
     if shell is not None:
         if args:
@@ -42,7 +42,7 @@ def _words(command: str) -> list[str]:
 
 
 def process(state: State, args: tuple[str, ...], mounts: Sequence[AnyMount], proxy: ProxyEnv | None) -> Meta:
-    """What the process is started with. `SSH_AUTH_SOCK` is the first agent socket unless the state sets it."""
+    """Return the process of a command. `SSH_AUTH_SOCK` is the first agent socket, unless the state sets it."""
     environment = dict(state.environment)
     sockets = number_ssh(mounts)
     if sockets:
@@ -63,7 +63,7 @@ def process(state: State, args: tuple[str, ...], mounts: Sequence[AnyMount], pro
 
 
 def exec_caps(op: ExecOp) -> set[str]:
-    """The capabilities that an op needs apart from its mounts'."""
+    """Return the capabilities that an exec op needs, without those of its mounts."""
     caps = {"exec.meta.base", "exec.meta.setsdefaultpath"}
     needs = {
         "exec.meta.network": op.network is not NetMode.UNSET,

@@ -1,8 +1,8 @@
-"""Chains of file actions, before they are bound to a state and become one file op.
+"""Chains of file actions that aren't bound to a state yet; bound to one, a chain becomes a file op.
 
     state.file(mkdir("/app").copy(context, "src", "/app/").mkfile("/app/VERSION", b"1"))
 
-Relative paths are taken from the state's directory, those of a copy's source from the source's directory.
+Relative paths are taken from the state's working directory, paths of a copy's source from that of the source.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.state import State
 
 Owner = str | tuple[int, int] | None
-"""Owner of what an action makes: `user[:group]` in names or numbers, (uid, gid), or None (left as it is)."""
+"""The owner of files that an action makes: `user[:group]` in names or numbers, (uid, gid), or None to leave it."""
 
 Body = Copy | MkFile | MkDir | Rm | Symlink
 
@@ -47,7 +47,7 @@ class Actions:
     previous: Actions | None = None
 
     def on(self, state: State) -> Bound:
-        """The chain applied to `state`, as the source of a copy within the same file op."""
+        """Bind the chain to `state`, as the source of a copy within the same file op."""
         return Bound(self, state)
 
     def copy(
@@ -70,12 +70,12 @@ class Actions:
         always_replace: bool = False,
         required_paths: Iterable[str] = (),
     ) -> Actions:
-        """Copies `src` of `source` to `dest`.
+        """Copy `src` of `source` to `dest`.
 
-        A trailing `/` or `/.` of `dest` is kept, it decides what the copy means. `mode` is a number, a
-        symbolic mode (`u=rwX,go=rX`) or None (kept); `created` a time in nanoseconds since the epoch or
-        None (kept). `contents_only` copies what is in a directory, `unpack` extracts archives as Docker's
-        ADD does, `wildcard` allows patterns in `src`.
+        A trailing `/` or `/.` of `dest` is kept, because it decides what the copy means. `mode` is a number, a
+        symbolic mode (`u=rwX,go=rX`), or None to keep it; `created` is a time in nanoseconds since the epoch, or None
+        to keep it. `contents_only` copies the entries of a directory, `unpack` extracts archives as Docker's ADD
+        does, `wildcard` allows patterns in `src`.
         """
         body = Copy(
             src=src,
@@ -105,7 +105,7 @@ class Actions:
         owner: Owner = None,
         created: int | None = None,
     ) -> Actions:
-        """Writes a file. Only the permission bits of `mode` count; the parent must exist."""
+        """Write a file. Only the permission bits of `mode` count; the parent directory must exist."""
         stamp = -1 if created is None else created
         return Actions(MkFile(path, mode & 0o777, data, timestamp=stamp), owner, None, self)
 
@@ -118,30 +118,30 @@ class Actions:
         owner: Owner = None,
         created: int | None = None,
     ) -> Actions:
-        """Makes a directory, with `parents` also the missing ones above and without failing if it exists."""
+        """Make a directory. With `parents` missing parents are made too, and an existing directory is no error."""
         stamp = -1 if created is None else created
         return Actions(MkDir(path, mode & 0o777, parents, timestamp=stamp), owner, None, self)
 
     def rm(self, path: str, *, allow_not_found: bool = False, wildcard: bool = False) -> Actions:
-        """Removes a file or a tree."""
+        """Remove a file or a directory tree."""
         return Actions(Rm(path, allow_not_found, wildcard), None, None, self)
 
     def symlink(self, target: str, path: str, *, owner: Owner = None, created: int | None = None) -> Actions:
-        """Makes a symbolic link at `path` (taken from the root) with the text `target`."""
+        """Make a symbolic link at `path` (taken from the root, as in BuildKit) with the text `target`."""
         stamp = -1 if created is None else created
         return Actions(Symlink(target, path, timestamp=stamp), owner, None, self)
 
 
 @frozen(eq=False)
 class Bound:
-    """A chain of actions applied to a state: what a copy may take as its source."""
+    """A chain of actions bound to a state, which may be the source of a copy."""
 
     actions: Actions
     state: State
 
 
 _START = Actions(Copy())
-"""Stands before the first action of a chain."""
+"""The receiver of the calls by which the functions of this module start chains; it is in no chain itself."""
 
 
 def _first(actions: Actions) -> Actions:
@@ -167,7 +167,7 @@ def copy(
     always_replace: bool = False,
     required_paths: Iterable[str] = (),
 ) -> Actions:
-    """A chain that starts with `Actions.copy`."""
+    """Start a chain with `Actions.copy`."""
     return _first(
         _START.copy(
             source,
@@ -193,7 +193,7 @@ def copy(
 def mkfile(
     path: str, data: bytes = b"", *, mode: int = 0o644, owner: Owner = None, created: int | None = None
 ) -> Actions:
-    """A chain that starts with `Actions.mkfile`."""
+    """Start a chain with `Actions.mkfile`."""
     return _first(_START.mkfile(path, data, mode=mode, owner=owner, created=created))
 
 
@@ -205,28 +205,29 @@ def mkdir(
     owner: Owner = None,
     created: int | None = None,
 ) -> Actions:
-    """A chain that starts with `Actions.mkdir`."""
+    """Start a chain with `Actions.mkdir`."""
     return _first(_START.mkdir(path, mode=mode, parents=parents, owner=owner, created=created))
 
 
 def rm(path: str, *, allow_not_found: bool = False, wildcard: bool = False) -> Actions:
-    """A chain that starts with `Actions.rm`."""
+    """Start a chain with `Actions.rm`."""
     return _first(_START.rm(path, allow_not_found=allow_not_found, wildcard=wildcard))
 
 
 def symlink(target: str, path: str, *, owner: Owner = None, created: int | None = None) -> Actions:
-    """A chain that starts with `Actions.symlink`."""
+    """Start a chain with `Actions.symlink`."""
     return _first(_START.symlink(target, path, owner=owner, created=created))
 
 
 def clean(path: str) -> str:
-    """The shortest equal path: no `.`, no `//`, `..` taken back; "." for an empty one (Go's path.Clean)."""
+    """Return the shortest equal path, as Go's path.Clean: no `.`, no `//`, `..` resolved; "." for an empty one."""
     path = posixpath.normpath(path)
+    # POSIX leaves two leading slashes to the system, and so does normpath; Go doesn't.
     return path[1:] if path.startswith("//") else path
 
 
 def absolute(parent: str, path: str, *, keep_end: bool = False) -> str:
-    """`path` taken from `parent`, cleaned; `keep_end` keeps a trailing `/` or `/.`."""
+    """Return `path`, taken from `parent` if it is relative, cleaned. `keep_end` keeps a trailing `/` or `/.`."""
     full = clean(path)
     if not full.startswith("/"):
         full = clean(f"/{parent}/{full}")
@@ -239,7 +240,7 @@ def absolute(parent: str, path: str, *, keep_end: bool = False) -> str:
 
 
 def owner_option(owner: Owner, base: int) -> ChownOpt | None:
-    """The owner as the op holds it; names are looked up in input number `base`. `root` is id 0."""
+    """Return an owner as ops hold it. Names are looked up in input number `base`; `root` is id 0."""
     if owner is None:
         return None
     if isinstance(owner, tuple):
@@ -255,6 +256,7 @@ def _user(name: str, base: int) -> NamedUser | int:
     if name in ("", "root"):
         return 0
     if _ID.fullmatch(name) and -(2**31) <= int(name) < 2**31:
+        # A negative id wraps, as in the conversion to uint32 of BuildKit's client.
         return int(name) & 0xFFFFFFFF
     return NamedUser(name, base)
 
@@ -269,9 +271,10 @@ class _Step:
 
 
 class _Numbering:
-    """Numbers the actions of a chain: inputs first, then each action's result.
+    """The numbering of the actions of a chain: inputs first, then the result of each action.
 
-    A number is a pair until all inputs are known: (False, an input or -1) or (True, an earlier action).
+    Results are counted after the inputs, whose count is known only at the end. Until then a number is a pair:
+    (False, an input or -1) or (True, an earlier action).
     """
 
     def __init__(self) -> None:
@@ -285,7 +288,7 @@ class _Numbering:
         return self.inputs.setdefault(edge, len(self.inputs))
 
     def add(self, bound: Bound) -> int:
-        """Numbers every action of the chain not numbered yet; the number of the last one."""
+        """Number the actions of a chain that have no number yet; return the number of the last one."""
         chain: list[Actions] = []
         actions: Actions | None = bound.actions
         while actions is not None:
@@ -293,6 +296,7 @@ class _Numbering:
             actions = actions.previous
         before: int | None = None
         for action in reversed(chain):
+            # By identity: a chain that is the source of several copies is run once, an equal one again.
             key = id(action), id(bound.state)
             if key not in self._numbers:
                 self._numbers[key] = self._step(action, bound.state, before)
@@ -317,11 +321,11 @@ class _Numbering:
 
 
 def file_op(actions: Actions, state: State) -> tuple[FileOp, tuple[Edge, ...], frozenset[str]]:
-    """The op that applies `actions` to `state`, its inputs, and the capabilities it needs."""
+    """Return the op that applies `actions` to `state`, its inputs, and the capabilities that it needs."""
     numbering = _Numbering()
     numbering.add(actions.on(state))
     last = len(numbering.steps) - 1
-    made = tuple(
+    numbered = tuple(
         FileAction(
             input=numbering.number(step.input),
             secondary_input=numbering.number(step.secondary),
@@ -331,9 +335,9 @@ def file_op(actions: Actions, state: State) -> tuple[FileOp, tuple[Edge, ...], f
         for number, step in enumerate(numbering.steps)
     )
     caps = {"file.base"}
-    for action in made:
+    for action in numbered:
         caps |= _caps(action.action)
-    return FileOp(made), tuple(numbering.inputs), frozenset(caps)
+    return FileOp(numbered), tuple(numbering.inputs), frozenset(caps)
 
 
 def _copy(step: _Step) -> Copy:

@@ -1,14 +1,14 @@
-"""What a frontend of an installed package is given and gives back: the public interface of such packages.
+"""The public interface of frontends: the inputs of a frontend of an installed package, and its result.
 
     frontend.build(bridge, inputs) -> Built        called once a build, after the build file was read
 
-It makes states (`compiler.state`) from bases and contexts, asks the bridge what it must know, and returns a state and
-an image config (`compiler.image`) for each platform. Nothing is run, pulled or copied but what it asks for and what
-its result needs. What the command line says of every step (networks, hosts, limits, proxies, `--no-cache`) and of
-every image (labels, tags, annotations, outputs) is applied to the result and is no business of a frontend.
+A frontend makes states (`compiler.state`) from bases and contexts, asks the bridge for facts, and returns a state and
+an image config (`compiler.image`) for each platform. Only vertices that its questions or its result need are run,
+pulled or copied. The defaults of steps (networks, hosts, limits, proxies, `--no-cache`) and the settings of images
+(labels, tags, annotations, outputs) are applied to the result, and are no concern of a frontend.
 
-A frontend depends on nothing but its inputs, its package and the bridge's answers, so that a build of which nothing
-changed need not call it. One that depends on more says so in what it returns (`Built.repeatable`).
+A frontend depends only on its inputs, its package and the bridge's answers, so that an unchanged build need not call
+it. A frontend that depends on anything else declares it in its result (`Built.repeatable`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
 from pybuild.compiler.lower.commands import PROXIES
 from pybuild.compiler.lower.dockerfile.contexts import Loaded, NamedContexts
-from pybuild.compiler.lower.dockerfile.options import DirectoryContext, Lowered, StateContext
+from pybuild.compiler.lower.dockerfile.options import DirectoryContext, LoweredTarget, StateContext
 from pybuild.compiler.lower.dockerfile.pending import settle
 from pybuild.compiler.lower.images import is_empty, pinned
 from pybuild.compiler.lower.paths import follow_paths, used_path
@@ -38,36 +38,40 @@ from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.source import Source
 
 SCRATCH = "scratch"
-_TOLD_APART = ("BUILDKIT_SYNTAX", "SOURCE_DATE_EPOCH")
-"""Build arguments that a frontend has in other form, as it has the proxies."""
+_IN_OTHER_FIELDS = ("BUILDKIT_SYNTAX", "SOURCE_DATE_EPOCH")
+"""Build arguments that a frontend gets as other fields of its inputs."""
 
 
 def plain_args(args: Mapping[str, str]) -> dict[str, str]:
-    """The build arguments that a frontend is told as such."""
+    """Return the build arguments of a frontend: without proxies and without those that are other fields."""
     return {
-        name: value for name, value in args.items() if name not in _TOLD_APART and name.lower() not in PROXIES
+        name: value
+        for name, value in args.items()
+        if name not in _IN_OTHER_FIELDS and name.lower() not in PROXIES
     }
 
 
 class Frontend(Protocol):
-    """What an entry point of the group `pybuild.frontends` names: an object, or a module with a function `build`.
+    """The object of an entry point of the group `pybuild.frontends`; it may be a module with a function `build`.
 
-    An attribute `versions`, texts, says which versions of the build file it knows; without one it is given whatever
-    stands behind the colon.
+    An attribute `versions` lists the versions of the build file that it supports; without one it gets any version.
     """
 
     def build(self, bridge: Bridge, inputs: FrontendInputs) -> Built:
-        """The graph of a build file. Called in the main thread. Raises `UserError`: with a span into `inputs.source`
-        it points at the place in the file (`lang.diagnostics.source_error`)."""
+        """Make the graph of a build file. It is called in the main thread.
+
+        Raises `UserError`; with a span into `inputs.source` the message points at the place in the file
+        (`lang.diagnostics.source_error`).
+        """
 
 
 @frozen
 class Context:
-    """The files a build is given: the client's directory `name` without what `exclude` matches, or the state `edge`
-    of what lies elsewhere.
+    """The files of a build: the client's directory `name` without what `exclude` matches, or the state `edge` of a
+    remote context.
 
-    Of a directory only the paths that a call names are read, and only their change has the build looked at again. A
-    directory's path stands for all in it, and wildcards are allowed.
+    Of a directory only the paths that calls name are read, and only changes of these paths make a build look again.
+    The path of a directory includes everything in it; wildcards are allowed.
     """
 
     name: str = "context"
@@ -75,7 +79,7 @@ class Context:
     exclude: tuple[str, ...] = ()
 
     def state(self, *paths: str) -> State:
-        """The context to copy `paths` from; all of it without any."""
+        """Return the context's files, to copy `paths` from; without `paths` all of them are read."""
         if self.edge is not None:
             return State(self.edge)
         return State.local(
@@ -87,14 +91,14 @@ class Context:
         )
 
     def read_file(self, path: str, bridge: Bridge) -> bytes:
-        """Raises FileNotFoundError, `UserError`."""
+        """Read a file of the context. Raises FileNotFoundError, `UserError`."""
         relative = used_path(path).lstrip("/")
         return read_context_file(
             relative, bridge, context=self.edge, local_name=self.name, excludes=self.exclude
         )
 
     def read_dir(self, path: str, bridge: Bridge) -> list[FileStat]:
-        """The entries of a directory, by name. Raises FileNotFoundError, `UserError`."""
+        """List a directory of the context, ordered by name. Raises FileNotFoundError, `UserError`."""
         edge = self.state(path).edge
         assert edge is not None
         return bridge.read_dir(edge, path)
@@ -102,8 +106,8 @@ class Context:
 
 @frozen
 class Base:
-    """What an image starts from: a state whose commands run as the config says (environment, directory, user), the
-    config to be changed, and the config as it was found, None without an image."""
+    """The base of an image: a state whose commands run with the config's environment, directory and user; the image
+    config to build on; and the raw config of the base image, None without one."""
 
     state: State
     image: Image
@@ -111,18 +115,18 @@ class Base:
 
     @staticmethod
     def scratch(platform: Platform) -> Base:
-        """The empty file system."""
+        """Return an empty base."""
         return Base(State.scratch().on_platform(platform), images.empty(platform))
 
     def built(self, state: State, image: Image | None = None) -> BuiltImage:
-        """The image of a state that was made from this base; `image` None leaves the config as it is."""
+        """Return the image of a state that is built on this base; `image` None keeps the base's config."""
         return BuiltImage(state, image if image is not None else self.image, self.config)
 
 
 @frozen
 class BuiltImage:
-    """One platform's result. The platform is that of `image`; `base_config` is the raw config of the image that it
-    was made from, whose history stays as it is."""
+    """The result for one platform, which is that of `image`. `base_config` is the raw config of the base image, whose
+    history is kept unchanged."""
 
     state: State
     image: Image
@@ -139,8 +143,10 @@ def _images(items: BuiltImage | Iterable[BuiltImage]) -> tuple[BuiltImage, ...]:
 
 @frozen
 class Built:
-    """What a frontend makes of a build: an image for each of the platforms. Several, or `--platform` with several,
-    make an index. `repeatable` False: the same inputs may give another result, so it is asked anew each time."""
+    """The result of a frontend: an image for each platform. Several images, or several platforms, make an index.
+
+    `repeatable` False means that the same inputs may give another result: each build calls the frontend again.
+    """
 
     images: tuple[BuiltImage, ...] = field(converter=_images)
     repeatable: bool = True
@@ -148,14 +154,14 @@ class Built:
 
 @frozen
 class FrontendInputs:
-    """What a frontend is told of a build.
+    """The inputs of a frontend.
 
-    `source` is the build file, syntax line and all: its name as the user calls it, and its text, into which spans
-    point. `version` is what stands behind the name in the syntax line, "" without a colon. `target` is the one asked
-    for. `platforms` are those to build for, this machine's (`build_platform`) unless others are asked for; never
-    empty. `build_args` are those given, without proxies. `epoch` is SOURCE_DATE_EPOCH in seconds: the time that files
-    made by the build should have, None for that of the build. `contexts` has the values of named contexts and
-    `states` those that are known already, which `named` and `base` look up; `resolve_mode` is `default` or `pull`.
+    `source` is the build file with its syntax line: its name as the user wrote it, and its text, into which spans
+    point. `version` is the text after the colon in the syntax line, "" without one. `target` is the requested target.
+    `platforms` are those to build for, this machine's (`build_platform`) by default; never empty. `build_args` are
+    the given build arguments without proxies. `epoch` is SOURCE_DATE_EPOCH in seconds, the time for files that the
+    build makes; None is the time of the build. `contexts` has the values of named contexts, and `states` those that
+    are states already; `named` and `base` look both up. `resolve_mode` is `default` or `pull`.
     """
 
     source: Source = field(eq=False)
@@ -171,48 +177,54 @@ class FrontendInputs:
     resolve_mode: str = "default"
 
     def base(self, ref: str, platform: Platform, bridge: Bridge) -> Base:
-        """The image `ref` for a platform: the named context of that name if there is one, `scratch`, else the
-        registry's image, resolved to its digest. Raises `UserError`."""
+        """Return the base `ref` for a platform. Raises `UserError`.
+
+        It is the named context of that name if there is one, else the empty base for `scratch`, else an image of a
+        registry, pinned to its digest.
+        """
         named = self.named(ref, platform, bridge)
         if named is not None:
             return named
         if ref == SCRATCH:
             return Base.scratch(platform)
-        found = bridge.resolve_image(reference.parse(ref).canonical, platform)
+        resolved = bridge.resolve_image(reference.parse(ref).canonical, platform)
         mode = "" if self.resolve_mode == "default" else self.resolve_mode
-        options = Options(platform=platform, name=f"from {pinned(found)}")
-        files = State.image(pinned(found), resolve_mode=mode, options=options)
-        return _with_image(files.edge, images.parse(found.config), found.config, platform)
+        options = Options(platform=platform, name=f"from {pinned(resolved)}")
+        files = State.image(pinned(resolved), resolve_mode=mode, options=options)
+        return _with_image(files.edge, images.parse(resolved.config), resolved.config, platform)
 
     def named(self, name: str, platform: Platform, bridge: Bridge, *paths: str) -> Base | None:
-        """The named context `name` for a platform, None if there is none. One that is no image has an empty config;
-        of a directory the `paths` are read, all of it without any. Raises `UserError`."""
+        """Return the named context `name` for a platform; None if there is none. Raises `UserError`.
+
+        A context that isn't an image has an empty config. Of a directory only `paths` are read; without any, all.
+        """
         contexts = NamedContexts(self.contexts, platform, self.states)
-        found = contexts.find(name, platform)
-        if found is None:
+        context = contexts.find(name, platform)
+        if context is None:
             return None
 
-        def target(stage: str, key: str) -> Lowered:
+        def target(stage: str, key: str) -> LoweredTarget:
             raise UsageError(
                 f"the build context {key} is a target of a Dockerfile, and this file is none: target:{stage}",
                 help="give a directory, docker-image://REF, oci-layout://PATH or an address",
             )
 
-        loaded: Loaded = found.load(bridge, lambda: map(used_path, paths or ("/",)), target)
+        loaded: Loaded = context.load(bridge, lambda: map(used_path, paths or ("/",)), target)
         edge = settle(loaded.files)
         if loaded.image is None:
             return Base(State(edge).on_platform(platform), images.empty(platform))
         return _with_image(edge, loaded.image, loaded.config, platform)
 
 
-def _with_image(edge: Edge | None, found: Image, config: bytes | None, platform: Platform) -> Base:
-    """An image without layers is the empty file system. Triggers (ONBUILD) are a Dockerfile's."""
-    kept = evolve(found, created=None).with_config(on_build=())
-    pairs = [entry.partition("=") for entry in kept.config.env]
+def _with_image(edge: Edge | None, image: Image, config: bytes | None, platform: Platform) -> Base:
+    """Return an image as a base. Without layers it is the empty file system; ONBUILD triggers are dropped."""
+    empty = is_empty(image)
+    image = evolve(image, created=None).with_config(on_build=())
+    pairs = [entry.partition("=") for entry in image.config.env]
     state = State(
-        None if is_empty(found) else edge,
-        cwd=kept.config.working_dir or "/",
+        None if empty else edge,
+        cwd=image.config.working_dir or "/",
         environment=tuple({name: value for name, _, value in pairs}.items()),
-        user_name=kept.config.user,
+        user_name=image.config.user,
     )
-    return Base(state.on_platform(platform), kept, config)
+    return Base(state.on_platform(platform), image, config)

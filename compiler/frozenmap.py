@@ -1,4 +1,4 @@
-"""A mapping of strings that never changes, ordered by key and hashable: the maps of frozen values."""
+"""An immutable, hashable mapping with string keys, ordered by key, for the fields of frozen classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FrozenMap(Mapping[str, V], Generic[V]):
         return len(self._items)
 
     def updated(self, items: Mapping[str, V]) -> FrozenMap[V]:
-        """With other values for some keys, and with more keys."""
+        """Return a map with the entries of `items` added or replaced."""
         return FrozenMap({**self._items, **items})
 
     def __eq__(self, other: object) -> bool:

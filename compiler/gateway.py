@@ -1,8 +1,7 @@
-"""What a frontend asks of a build and gives back, as values: `moby.buildkit.v1.frontend.LLBBridge` without its
-encoding.
+"""Requests and results of frontends: the messages of `moby.buildkit.v1.frontend.LLBBridge` as values.
 
-A frontend is an image, a client of the daemon, or built in; to the build they are one. A *state* is an edge that is
-solved when something of it is needed; None is the empty file system.
+A frontend is an image, a client of the daemon, or a built-in one; the build treats all alike. A *state* is an edge
+that is solved when something needs it; None is the empty file system.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from pybuild.compiler.graph import Edge
 from pybuild.lang.diagnostics import Diagnostic, UserError
 
 PLATFORMS = "refs.platforms"
-"""Metadata: JSON `{"Platforms": [{"ID": key, "Platform": {…}}]}`, which state is of which platform."""
+"""The metadata key of the platforms of states: JSON `{"Platforms": [{"ID": key, "Platform": {…}}]}`."""
 CONFIG = "containerimage.config"
-"""Metadata: the image config; with `/KEY` behind it that of one platform."""
+"""The metadata key of the image config; followed by `/KEY`, the key of that of one platform."""
 BASE_CONFIG = "containerimage.base.config"
-"""Metadata: the config of the image that the image is built on, likewise."""
+"""The metadata key of the config of the base image; followed by `/KEY`, the key of that of one platform."""
 
 
 def _bytes(items: Mapping[str, bytes]) -> FrozenMap[bytes]:
@@ -42,7 +41,7 @@ def _lists(items: Mapping[str, tuple[Attestation, ...]]) -> FrozenMap[tuple[Atte
 
 @frozen
 class Subject:
-    """What an attestation is about: the image itself (`kind` 0), or something by its digests (1)."""
+    """The subject of an attestation: the image itself (`kind` 0), or an artifact by its digests (1)."""
 
     kind: int = 0
     digests: tuple[str, ...] = ()
@@ -51,7 +50,7 @@ class Subject:
 
 @frozen
 class Attestation:
-    """An in-toto statement's predicate at `path` of a state (`kind` 0), or a bundle of statements there (1)."""
+    """An attestation at `path` of a state: the predicate of an in-toto statement (`kind` 0), or a bundle (1)."""
 
     kind: int = 0
     metadata: Mapping[str, bytes] = field(factory=FrozenMap, converter=_bytes)
@@ -63,7 +62,7 @@ class Attestation:
 
 @frozen
 class Result:
-    """What came of a frontend: one state, or `edges`, one a platform by its key. `attestations` are by that key."""
+    """The result of a frontend: one state, or `edges`, states by platform key. `attestations` have the same keys."""
 
     edge: Edge | None = None
     edges: Mapping[str, Edge | None] | None = None
@@ -73,9 +72,12 @@ class Result:
 
 @frozen
 class Request:
-    """What is to be solved: a state, or what `frontend` makes with `options` (its attributes, as BuildKit's clients
-    write them) and `inputs` (states by name). `evaluate` has the states solved at once. `policies` are
-    `moby.buildkit.v1.sourcepolicy.Policy` messages, encoded, that count for this request besides the build's own."""
+    """A request to solve a state, or the result of `frontend`.
+
+    `options` are the attributes of the frontend, as BuildKit's clients write them; `inputs` are states by name.
+    `evaluate` solves the resulting states at once. `policies` are encoded `moby.buildkit.v1.sourcepolicy.Policy`
+    messages that apply to this request, besides those of the build.
+    """
 
     edge: Edge | None = None
     frontend: str = ""
@@ -86,18 +88,18 @@ class Request:
 
 
 class FrontendWarning(Diagnostic):
-    """A warning of a frontend, which says itself how grave it is: `rank`, 1 for the gravest."""
+    """A warning of a frontend with its level there: `rank`, 1 for the most severe."""
 
     __slots__ = ("rank",)
 
     def __init__(self, title: str, rank: int, **options: Any) -> None:
-        """`options` are those of a Diagnostic."""
+        """Make a warning; `options` are those of a Diagnostic."""
         super().__init__(title, level="warning", **options)
         self.rank = rank
 
 
 class UnsupportedCapability(UserError):
-    """What asks a frontend for a build needs a capability `name` of it that it lacks."""
+    """A request needs the capability `name`, which the frontend lacks."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"unsupported frontend capability {name}")
@@ -105,7 +107,7 @@ class UnsupportedCapability(UserError):
 
 
 class UnsupportedSubrequest(UserError):
-    """A frontend was asked a question (`requestid`) by the `name` of which it knows none."""
+    """A request names a subrequest (`requestid`) that the frontend doesn't know."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"unsupported request {name}")
@@ -113,7 +115,7 @@ class UnsupportedSubrequest(UserError):
 
 
 class Frontends(Protocol):
-    """Finds and calls frontends by name: the front door's part of a gateway."""
+    """The frontends of a gateway, found and called by name. The front door implements it."""
 
     def solve(self, request: Request) -> Result:
-        """What the frontend of the request makes. Raises UserError, Cancelled."""
+        """Call the frontend of the request and return its result. Raises UserError, Cancelled."""

@@ -1,4 +1,4 @@
-"""Addresses of git repositories, with a branch, tag, commit and directory in the fragment or in the query.
+"""Addresses of git repositories, with branch, tag, commit and directory in the fragment or the query.
 
     https://host/repo.git#main:docs
     git@host:repo.git?tag=v1&subdir=docs&checksum=0123abc
@@ -29,15 +29,15 @@ _MTIMES = ("checkout", "commit")
 
 @frozen
 class GitRef:
-    """What to take of a repository.
+    """A repository with the part of it to use.
 
-    `remote` is the address for git, `short_name` the repository's own name. `ref` is a branch, a tag or a commit,
-    empty for the default branch; `checksum` the commit (or how its hash begins) that it must be. `subdir` is the
-    directory to take, empty for all. `mtime` is `checkout`, `commit` (files get the commit's time) or empty.
-    With `fetch_by_commit` the commit named by `checksum` is fetched, wherever `ref` points.
+    `remote` is the address for git, `short_name` the name of the repository. `ref` is a branch, a tag or a commit,
+    empty for the default branch; `checksum` is the commit that it must be, or the beginning of its hash. `subdir` is
+    the directory to use, empty for all. `mtime` is `checkout`, `commit` (files get the commit's time) or empty. With
+    `fetch_by_commit` the commit `checksum` is fetched, wherever `ref` points.
 
-    `indistinguishable_from_local`: `github.com/…`, which is an address only where no file can be meant.
-    `unencrypted_tcp`: the connection is not encrypted.
+    `indistinguishable_from_local` marks `github.com/…`, which could also be a path. `unencrypted_tcp` marks an
+    unencrypted connection.
     """
 
     remote: str = ""
@@ -54,30 +54,29 @@ class GitRef:
 
 
 def parse_git_ref(text: str) -> GitRef | None:
-    """The repository that `text` names, None if it names none: an HTTP address is a repository's only when its
-    path ends in `.git`.
+    """Parse the address of a repository; None if `text` isn't one. The path of an HTTP address must end in `.git`.
 
-    Raises `UserError` for the address of a repository whose query is wrong.
+    Raises `UserError` if the query of a repository's address is wrong.
     """
     if text.startswith(("./", "../")):
         return None
     if text.startswith("github.com/"):
-        found = _from_address("https://" + text)
-        if found is None:
+        parsed = _from_address("https://" + text)
+        if parsed is None:
             return None
-        ref, query = found
+        ref, query = parsed
         ref = evolve(ref, remote=ref.remote.removeprefix("https://"), indistinguishable_from_local=True)
     else:
-        found = _from_address(text, suffixed=True) if "://" in text else _from_scp(text)
-        if found is None:
+        parsed = _from_address(text, suffixed=True) if "://" in text else _from_scp(text)
+        if parsed is None:
             return None
-        ref, query = found
+        ref, query = parsed
     ref = evolve(ref, short_name=ref.remote.rpartition("/")[2].removesuffix(".git"))
     return _with_query(ref, query) if query else ref
 
 
 def _from_address(text: str, *, suffixed: bool = False) -> tuple[GitRef, str] | None:
-    """The repository at an address, and its query; `suffixed` wants `.git` at the end of an HTTP address."""
+    """Parse an address with a scheme to a repository and a query. `suffixed` requires `.git` in HTTP addresses."""
     address = parse_address(text)
     if address is None or address.scheme not in _SCHEMES:
         return None
@@ -89,14 +88,14 @@ def _from_address(text: str, *, suffixed: bool = False) -> tuple[GitRef, str] | 
 
 
 def _from_scp(text: str) -> tuple[GitRef, str] | None:
-    found = _SCP.fullmatch(text)
-    if found is None:
+    match = _SCP.fullmatch(text)
+    if match is None:
         return None
-    query = found["query"] or ""
+    query = match["query"] or ""
     if any(";" in item or unescape(item) is None for item in query.split("&")):
         return None
-    ref, subdir = _fragment(found["fragment"] or "")
-    return GitRef(found["remote"], ref=ref, subdir=subdir), query
+    ref, subdir = _fragment(match["fragment"] or "")
+    return GitRef(match["remote"], ref=ref, subdir=subdir), query
 
 
 def _fragment(fragment: str) -> tuple[str, str]:
@@ -130,7 +129,7 @@ def _with_query(ref: GitRef, query: str) -> GitRef:
 
 
 def _ref(fragment: str, values: dict[str, str]) -> str:
-    """The one ref that the fragment, `ref`, `tag` and `branch` agree on."""
+    """Return the ref that the fragment, `ref`, `tag` and `branch` agree on. Raises `UserError` if they don't."""
     if "tag" in values and "branch" in values:
         raise UserError("branch conflicts with tag", help="give one of them")
     ref = _agreed("ref", fragment, values.get("ref", ""))
@@ -147,7 +146,7 @@ def _agreed(what: str, one: str, other: str) -> str:
 
 
 def _switch(name: str, values: dict[str, str]) -> bool | None:
-    """A switch is on when it has no value; None when it isn't given."""
+    """Return the value of a switch: True if it has no value, None if it isn't given. Raises `UserError`."""
     value = values.get(name)
     if not value:
         return None if value is None else True

@@ -1,4 +1,4 @@
-"""The graph: vertices joined by edges. Identity is in the op; everything else is in `Metadata`."""
+"""The graph: vertices connected by edges. The op is the identity of a vertex; everything else is `Metadata`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LinuxResources:
 
 @frozen
 class Metadata:
-    """What is known of a vertex without being part of its identity.
+    """The properties of a vertex that are not part of its identity.
 
     `description` holds BuildKit's keys (`llb.customname`, `com.docker.dockerfile.v1.command`, …).
     `export_cache` None means unset.
@@ -59,12 +59,13 @@ class Edge:
     index: int = 0
 
 
+# Without slots: cached properties need a `__dict__`, and `llb.decode` puts received bytes there.
 @frozen(slots=False, eq=False)
 class Vertex:
-    """An op with its inputs. Two vertices are equal when their digests are.
+    """An op with its inputs. Vertices with equal digests are equal.
 
-    `constraints` are worker filters; BuildKit's client always writes the message, so () is that empty
-    message and None its absence: two identities.
+    `constraints` are worker filters. () is an empty message and None its absence, which have different digests;
+    BuildKit's client always writes the message.
     """
 
     op: Op
@@ -75,14 +76,14 @@ class Vertex:
 
     @cached_property
     def payload(self) -> bytes:
-        """Canonical `pb.Op` bytes."""
+        """The canonical `pb.Op` bytes."""
         from pybuild.compiler.llb.encode import encode_op
 
         return encode_op(self)
 
     @cached_property
     def digest(self) -> str:
-        """`sha256:` and the hash of `payload`: BuildKit's digest of the same op."""
+        """`sha256:` and the hash of `payload`. BuildKit's digest of the same op is equal."""
         from hashlib import sha256
 
         return "sha256:" + sha256(self.payload).hexdigest()
@@ -102,7 +103,8 @@ class Vertex:
 
 
 def walk(roots: Iterable[Edge]) -> Iterator[Vertex]:
-    """Every vertex reachable from `roots`, each once by digest, inputs before users; no recursion."""
+    """Yield the vertices reachable from `roots`, inputs first, equal ones once. Graphs are deep: it doesn't
+    recurse."""
     done: set[str] = set()
     stack = [(edge.vertex, False) for edge in reversed(list(roots))]
     while stack:
@@ -113,5 +115,6 @@ def walk(roots: Iterable[Edge]) -> Iterator[Vertex]:
             done.add(vertex.digest)
             yield vertex
         else:
+            # Pushed again beneath its inputs, to be yielded after them.
             stack.append((vertex, True))
             stack.extend((edge.vertex, False) for edge in reversed(vertex.inputs))

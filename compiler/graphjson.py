@@ -1,7 +1,7 @@
-"""The graph as JSON, described by `graph.schema.json` beside this file.
+"""The graph as JSON; `graph.schema.json` beside this file is its schema.
 
-Vertices stand inputs first and are named by their digests; fields that have their default are left out; bytes
-are base64. A vertex that another client sent in bytes that are not canonical carries them as `payload`.
+Vertices are listed inputs first and named by their digests. Fields with their default value are left out; bytes are
+base64. A vertex that a client sent in a non-canonical encoding carries the sent bytes as `payload`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 VERSION = 1
-"""Raised when a reader of the form before would misread the form."""
+"""The version of the form. It is raised by every change that would mislead an older reader."""
 
 _OPS: dict[str, type] = {
     "source": ops.SourceOp,
@@ -53,12 +53,12 @@ _ENUMS: tuple[type[enum.IntEnum], ...] = (
 
 
 def dumps(edge: Edge) -> str:
-    """The JSON text: the same graph always gives the same bytes."""
+    """Return the graph as JSON text. The same graph always gives the same bytes."""
     return json.dumps(to_json(edge), indent=2, ensure_ascii=False) + "\n"
 
 
 def loads(text: str) -> Edge:
-    """The graph of a JSON text. Raises `DefinitionError`."""
+    """Read a graph from JSON text. Raises `DefinitionError`."""
     try:
         obj = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -67,7 +67,7 @@ def loads(text: str) -> Edge:
 
 
 def to_json(edge: Edge) -> dict[str, Any]:
-    """The graph that `edge` needs as plain JSON values."""
+    """Return the graph beneath `edge` as plain JSON values."""
     sources: list[Source] = []
     vertices = [_vertex_json(vertex, sources) for vertex in unique_vertices(edge)]
     return {
@@ -79,10 +79,10 @@ def to_json(edge: Edge) -> dict[str, Any]:
 
 
 def from_json(obj: object) -> Edge:
-    """The graph of `to_json` again, its digests verified.
+    """Read a graph from the values of `to_json` and verify its digests.
 
-    Raises `DefinitionError` for anything the schema doesn't allow, an input that no vertex before it has the
-    digest of, and a digest that is not that of its op.
+    Raises `DefinitionError` for values that the schema doesn't allow, for an input that isn't the digest of an
+    earlier vertex, and for a digest that is not that of its op.
     """
     from cattrs.errors import BaseValidationError
 
@@ -185,19 +185,19 @@ def _read_graph(obj: object) -> Edge:
             help="write it again with `pybuild graph --format json`",
         )
     sources = [_read_source(item) for item in _list(graph.get("sources", []), "sources")]
-    made: dict[str, Vertex] = {}
+    vertices: dict[str, Vertex] = {}
     for item in _list(graph["vertices"], "vertices"):
-        vertex = _read_vertex(item, made, sources)
-        made[vertex.digest] = vertex
-    return _read_edge(graph["result"], made)
+        vertex = _read_vertex(item, vertices, sources)
+        vertices[vertex.digest] = vertex
+    return _read_edge(graph["result"], vertices)
 
 
-def _read_vertex(obj: object, made: Mapping[str, Vertex], sources: list[Source]) -> Vertex:
+def _read_vertex(obj: object, known: Mapping[str, Vertex], sources: list[Source]) -> Vertex:
     keys = {"digest", "op", "inputs", "platform", "constraints", "metadata", "payload"}
     item = _object(obj, "vertex", keys)
     converter = _converter()
     op = _read_tagged(converter, _OPS, item["op"])
-    inputs = tuple(_read_edge(edge, made) for edge in _list(item["inputs"], "inputs"))
+    inputs = tuple(_read_edge(edge, known) for edge in _list(item["inputs"], "inputs"))
     platform = converter.structure(item["platform"], ops.Platform) if "platform" in item else None
     constraints = None
     if "constraints" in item:
@@ -261,9 +261,9 @@ def _read_source(obj: object) -> Source:
     return Source(name, converter.structure(item["text"], str))
 
 
-def _read_edge(obj: object, made: Mapping[str, Vertex]) -> Edge:
+def _read_edge(obj: object, known: Mapping[str, Vertex]) -> Edge:
     item = _object(obj, "edge", {"digest", "index"})
-    vertex = made.get(item["digest"])
+    vertex = known.get(item["digest"])
     if vertex is None:
         raise DefinitionError(f"no vertex before its use has the digest {item['digest']}")
     index = _converter().structure(item["index"], int)
@@ -300,13 +300,13 @@ def _list(obj: object, name: str) -> list[Any]:
 
 
 def plain(value: object) -> Any:
-    """An op's record as plain JSON values, without the fields that have their default."""
+    """Return an op as plain JSON values, without fields that have their default."""
     return _converter().unstructure(value)
 
 
 @cache
 def _converter() -> Converter:
-    """A strict converter for the op records: nothing is coerced, unknown keys are refused."""
+    """Return a strict converter for op records: it coerces nothing and refuses unknown keys."""
     from attrs import has
     from cattrs import Converter
 

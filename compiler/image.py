@@ -1,8 +1,8 @@
-"""Image configs: the OCI image config with Docker's additions, and what an export does to one.
+"""Image configs: the OCI image config with Docker's additions.
 
-`Image` is the model that BuildKit's Dockerfile frontend works on (`DockerOCIImage`). `to_json` writes the bytes
-that Go's encoder writes for it: order of fields, `omitempty`, `<`, `>` and `&` escaped.
-`image_export.finish` turns a frontend's config into the one stored with the layers.
+`Image` is the model of BuildKit's Dockerfile frontend (`DockerOCIImage`). `to_json` writes the bytes of Go's encoder:
+its order of fields, `omitempty`, and `<`, `>` and `&` escaped. `image_export.finish` turns the config of a frontend
+into the one that is stored with the layers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _values(items: Mapping[str, Any]) -> FrozenMap[Any]:
 
 @frozen
 class Healthcheck:
-    """`test` as in the config; durations in nanoseconds, zero meaning inherited."""
+    """A health check. `test` is as in the config; durations are in nanoseconds, and zero means inherited."""
 
     test: tuple[str, ...] = ()
     interval: int = 0
@@ -68,7 +68,7 @@ class Config:
     unknown: Mapping[str, Any] = field(factory=FrozenMap, converter=_values, eq=False)
 
     def with_env(self, key: str, value: str) -> Config:
-        """`key` set to `value`: in its place if it is set already, else last."""
+        """Return the config with `key` set to `value`: in place if the key is set already, else as the last entry."""
         entry, prefix = f"{key}={value}", f"{key}="
         env = list(self.env)
         for number, old in enumerate(env):
@@ -82,7 +82,7 @@ class Config:
 
 @frozen
 class History:
-    """One entry of an image's history. `created` is RFC 3339 as Go writes it, None when not set."""
+    """An entry of an image's history. `created` is RFC 3339 as Go writes it, None if it isn't set."""
 
     created: str | None = None
     created_by: str = ""
@@ -93,7 +93,7 @@ class History:
 
 @frozen
 class Image:
-    """An image config. `diff_ids` None is JSON null: no layers were ever recorded."""
+    """An image config. `diff_ids` None is JSON null: the config has never recorded layers."""
 
     created: str | None = None
     author: str = ""
@@ -130,18 +130,18 @@ class Image:
         return evolve(self, history=(*self.history, entry))
 
     def to_json(self, *, unknown: bool = False) -> bytes:
-        """The config as BuildKit's frontend writes it; it drops unknown fields, kept here with `unknown`."""
+        """Return the config as BuildKit's frontend writes it, without unknown fields; `unknown` keeps them."""
         return encode(_image_object(self, unknown))
 
 
 def empty(platform: Platform) -> Image:
-    """The config a stage starts with that has no base image."""
+    """Return the config of a stage without a base image."""
     config = Config(env=(f"PATH={DEFAULT_PATH}",), working_dir="/")
     return Image(config=config, rootfs_type="layers").with_platform(platform)
 
 
 def parse(data: bytes) -> Image:
-    """Raises `ImageConfigError` when `data` is no image config."""
+    """Parse an image config. Raises `ImageConfigError`."""
     try:
         value = json.loads(data)
     except ValueError as error:
@@ -170,7 +170,7 @@ def parse(data: bytes) -> Image:
 
 
 def encode(value: object) -> bytes:
-    """Compact JSON as Go's encoder writes it, `<`, `>`, `&` and line separators escaped."""
+    """Encode compact JSON as Go's encoder does, with `<`, `>`, `&` and line separators escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _ESCAPED.sub(_escape, text).encode()
 
@@ -178,8 +178,9 @@ def encode(value: object) -> bytes:
 _ESCAPED = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
-def _escape(found: re.Match[str]) -> str:
-    char = found[0]
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    # Go has no lone surrogates: its decoder replaces them before a frontend sees the config.
     return "\ufffd" if "\ud800" <= char <= "\udfff" else f"\\u{ord(char):04x}"
 
 
@@ -290,7 +291,7 @@ def _history(read: _Reader) -> History:
 
 
 def _present(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
-    """Go's `omitempty`: without empty strings, lists and maps, zeros, false and nil."""
+    """Apply Go's `omitempty`: drop empty strings, lists and maps, zeros, false and nil."""
     return {key: value for key, value in pairs if value}
 
 
@@ -347,7 +348,7 @@ def _config_object(config: Config, unknown: bool) -> dict[str, object]:
 
 
 def history_object(entry: History) -> dict[str, object]:
-    """The entry as JSON holds it."""
+    """Return a history entry as a JSON object."""
     return _present(
         [
             ("created", entry.created),

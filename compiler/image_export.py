@@ -1,7 +1,6 @@
-"""From a frontend's image config to the one stored with its layers, as BuildKit's image exporter makes it.
+"""Completes the image config of a frontend for export: matches history with layers, fills in times, orders keys.
 
-Layers are matched with history, times filled in, keys put in alphabetical order
-(`exporter/containerimage/writer.go`).
+The rules are those of BuildKit's image exporter (`exporter/containerimage/writer.go`).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from pybuild.compiler.timestamps import format_seconds, parse_time
 
 @frozen
 class Layer:
-    """What is known of an exported layer: its diff ID, when it was made (RFC 3339) and by what."""
+    """An exported layer: its diff ID, the time it was made (RFC 3339), and the step that made it."""
 
     diff_id: str
     created: str | None = None
@@ -40,10 +39,10 @@ def finish(
     base: bytes | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The stored config of an image with these `layers`, lowest first.
+    """Return the stored config of an image with these `layers`, lowest first.
 
-    `epoch` (SOURCE_DATE_EPOCH, seconds) bounds every time that doesn't come from `base`, the config of the
-    image built upon. `extra` adds top-level keys (inline cache). Raises `ImageConfigError`.
+    No time is later than `epoch` (SOURCE_DATE_EPOCH, in seconds), except for the history of `base`, the config of
+    the base image. `extra` adds top-level keys (inline cache). Raises `ImageConfigError`.
     """
     image = parse(config)
     if not image.os or not image.architecture:
@@ -53,6 +52,7 @@ def finish(
     if epoch is not None:
         history = _bound_history(history, epoch, parse(base).history if base is not None else ())
     value: dict[str, Any] = json.loads(config)
+    # The config is changed as JSON, so that fields outside the model are kept.
     value["rootfs"] = {"type": "layers", "diff_ids": [layer.diff_id for layer in layers] or None}
     value["history"] = [history_object(entry) for entry in history] or None
     if image.created is not None and epoch is not None and _after(image.created, epoch):
@@ -65,12 +65,12 @@ def finish(
 
 
 def normalize_history(history: Sequence[History], layers: Sequence[Layer]) -> list[History]:
-    """History with one non-empty entry for each layer and a time for every entry.
+    """Return a history that has one non-empty entry for each layer, and a time for every entry.
 
-    1. Too many entries with layers: those beyond the last layer become empty.
-    2. Too few: entries are added from what the layers know of themselves.
-    3. An entry without a time takes its layer's; an empty one the time of the first entry after it that has
-       its own, or of the last one before.
+    1. If there are too many non-empty entries, those beyond the last layer become empty.
+    2. If there are too few, entries are added from the descriptions of the layers.
+    3. An entry without a time gets that of its layer; an empty one gets the time of the next entry that has one, or
+       else of the last one before.
     """
     entries: list[History] = []
     count = 0
@@ -92,6 +92,7 @@ def normalize_history(history: Sequence[History], layers: Sequence[Layer]) -> li
 
 
 def _fill_times(entries: list[History]) -> list[History]:
+    # The time of the first gap: the first own time after it, else the last one before it.
     created = None
     missing = False
     for entry in entries:
@@ -114,7 +115,7 @@ def _fill_times(entries: list[History]) -> list[History]:
 
 
 def _bound_history(history: Sequence[History], epoch: int, base: Sequence[History]) -> list[History]:
-    """Times no later than `epoch`, but for the leading entries that are the base image's own."""
+    """Limit times to `epoch`, except for the leading entries that are the base image's own."""
     same = 0
     while same < min(len(history), len(base)) and history[same] == base[same]:
         same += 1

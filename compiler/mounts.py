@@ -1,4 +1,4 @@
-"""What a command is run with besides its root: mounts, secrets and agent sockets, not yet numbered."""
+"""The mounts, secrets and agent sockets of a command, and how they are numbered in an exec op."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @frozen
 class FileMount:
-    """A file system at `target`: of another state (`edge`), empty (None), a cache or tmpfs."""
+    """A file system mounted at `target`: another state (`edge`), an empty one (None), a cache or a tmpfs."""
 
     target: str
     edge: Edge | None = None
@@ -40,13 +40,13 @@ class FileMount:
 
     @property
     def has_output(self) -> bool:
-        """Whether what the command leaves in the mount is an output of the vertex."""
+        """True if the mount's contents after the command are an output of the vertex."""
         return self.output and not self.readonly and self.cache is None and self.tmpfs is None
 
 
 @frozen
 class SecretMount:
-    """A secret as a file at `target` (None: no file) and as the environment variable `env` (None: none)."""
+    """A secret as a file at `target` (None: no file) and as the environment variable `env` (None: no variable)."""
 
     id: str
     target: str | None = None
@@ -59,7 +59,7 @@ class SecretMount:
 
 @frozen
 class SSHMount:
-    """An agent's socket at `target`; "" is numbered `/run/buildkit/ssh_agent.N`."""
+    """The socket of an SSH agent at `target`; "" becomes `/run/buildkit/ssh_agent.N`."""
 
     id: str = ""
     target: str = ""
@@ -81,7 +81,7 @@ def bind(
     output: bool = True,
     content_cache: ContentCache = ContentCache.DEFAULT,
 ) -> FileMount:
-    """`source` (or its part at `selector`) at `target`. With `output` false, writes are dropped."""
+    """Mount `source`, or its part at `selector`, at `target`. Without `output` writes are dropped."""
     return FileMount(target, source.edge, selector, readonly, output, content_cache=content_cache)
 
 
@@ -94,13 +94,13 @@ def cache(
     sharing: CacheSharing = CacheSharing.SHARED,
     readonly: bool = False,
 ) -> FileMount:
-    """A directory kept between builds under `id`, first filled from `source`."""
+    """Mount a directory that is kept between builds under `id`; it starts with the files of `source`."""
     edge = source.edge if source is not None else None
     return FileMount(target, edge, selector, readonly, cache=CacheOpt(id, sharing))
 
 
 def tmpfs(target: str, *, size: int = 0) -> FileMount:
-    """An empty file system in memory; `size` in bytes, 0 for no limit."""
+    """Mount an empty file system in memory. `size` is in bytes; 0 sets no limit."""
     return FileMount(target, tmpfs=TmpfsOpt(size))
 
 
@@ -114,7 +114,7 @@ def secret(
     mode: int = 0o400,
     optional: bool = False,
 ) -> SecretMount:
-    """A secret as a file, an environment variable, or both; `id` defaults to `target`."""
+    """Show a secret as a file, as an environment variable, or as both. `id` defaults to `target`, then to `env`."""
     return SecretMount(id or target or env or "", target, env, uid, gid, mode, optional)
 
 
@@ -127,22 +127,22 @@ def ssh(
     mode: int = 0o600,
     optional: bool = False,
 ) -> SSHMount:
-    """The agent the client offers as `id`; `SSH_AUTH_SOCK` names the first one's socket."""
+    """Mount the socket of the client's agent `id`. `SSH_AUTH_SOCK` names the socket of the first agent."""
     return SSHMount(id, target, uid, gid, mode, optional)
 
 
 def number_ssh(mounts: Sequence[AnyMount]) -> list[SSHMount]:
-    """The agent sockets in the order given, each with a target."""
-    found = [mount for mount in mounts if isinstance(mount, SSHMount)]
+    """Return the agent sockets in the given order, each with a target."""
+    sockets = [mount for mount in mounts if isinstance(mount, SSHMount)]
     return [
         SSHMount(m.id, m.target or f"/run/buildkit/ssh_agent.{number}", m.uid, m.gid, m.mode, m.optional)
-        for number, m in enumerate(found)
+        for number, m in enumerate(sockets)
     ]
 
 
 @frozen
 class Numbered:
-    """The mounts of an exec op with its inputs; `outputs` maps a target to its output number."""
+    """The mounts of an exec op and the vertex's inputs; `outputs` maps targets to output numbers."""
 
     mounts: tuple[Mount, ...]
     inputs: tuple[Edge, ...]
@@ -152,11 +152,12 @@ class Numbered:
 
 
 def number_mounts(root: FileMount, mounts: Sequence[AnyMount]) -> Numbered:
-    """Orders and numbers mounts as BuildKit's client does.
+    """Order and number mounts as BuildKit's client does (`client/llb/exec.go`): the numbers are part of the digest.
 
-    File mounts (the root among them) by target; inputs in that order, each once; outputs counted over those
-    that have one; then secrets, then sockets, in the order given. The last two carry output 0, which means
-    nothing for their types but is part of the identity.
+    1. File mounts, the root among them, are sorted by target. Their inputs are numbered in that order, equal edges
+       once; their outputs are counted over the mounts that have one.
+    2. Secrets follow in the given order, then sockets. Both carry output 0: it means nothing for their types, but
+       BuildKit's client writes it.
     """
     files = [root, *(mount for mount in mounts if isinstance(mount, FileMount))]
     files.sort(key=lambda mount: mount.target)

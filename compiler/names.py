@@ -1,4 +1,4 @@
-"""What a vertex is called where nobody gave it a name: BuildKit's words for each kind of op."""
+"""Display names of vertices that have no custom name: BuildKit's text for each kind of op."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pybuild.compiler.ops import FileAction
 
 LONGEST = 1024
-"""Characters of a name that is made of the names of inputs, which are made of others."""
+"""The most characters of a name that contains the names of inputs, which may contain others in turn."""
 
 
 def name_of(vertex: Vertex, depth: int = 4) -> str:
-    """Its own name, else what it does. Names of inputs are told to a depth."""
+    """Return the vertex's own name, else a description of its op. Names of inputs are nested up to `depth`."""
     if vertex.name:
         return vertex.name
     op = vertex.op

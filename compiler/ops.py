@@ -1,8 +1,8 @@
 """LLB operations: the `op` of a vertex, as frozen values.
 
-Names and meaning are those of BuildKit's `solver/pb/ops.proto`; fields stand in the order of their numbers
-there. Input numbers (`Mount.input`, `FileAction.input`, …) index the vertex's inputs; -1 (`EMPTY`) means none.
-What must not change identity is not here but in `graph.Metadata`.
+Names and meaning are those of BuildKit's `solver/pb/ops.proto`; fields are in the order of their numbers there. Input
+numbers (`Mount.input`, `FileAction.input`, …) index the vertex's inputs; -1 (`EMPTY`) means none. Properties that
+must not change the identity of a vertex are in `graph.Metadata`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from attrs import field, frozen
 from pybuild.compiler.frozenmap import FrozenMap, frozen_map
 
 EMPTY = -1
-"""An input or output number that refers to nothing: an empty root file system, an output not kept."""
+"""An input or output number that refers to nothing: the empty file system, or an output that isn't kept."""
 
 
 def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
@@ -68,7 +68,7 @@ class Platform:
 
 @frozen
 class SourceOp:
-    """Something from outside: `docker-image://`, `oci-layout://`, `local://`, `git://`, `https://`."""
+    """A source: `docker-image://`, `oci-layout://`, `local://`, `git://`, `http://` or `https://`."""
 
     identifier: str = ""
     attrs: Mapping[str, str] = field(factory=FrozenMap, converter=_strings)
@@ -98,7 +98,7 @@ class ProxyEnv:
 
 @frozen
 class Meta:
-    """What a process is started with. `env` holds `NAME=value` strings."""
+    """The process of an exec op. `env` holds `NAME=value` strings."""
 
     args: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
@@ -183,7 +183,7 @@ class ExecOp:
 
 @frozen
 class NamedUser:
-    """A user or group looked up in /etc/passwd or /etc/group of input number `input`."""
+    """A user or group name, looked up in /etc/passwd or /etc/group of input number `input`."""
 
     name: str = ""
     input: int = 0
@@ -191,7 +191,7 @@ class NamedUser:
 
 @frozen
 class ChownOpt:
-    """Owner of what a file action makes; an int is an id, None the default (root)."""
+    """The owner of files that a file action makes. An int is an id; None is the default, root."""
 
     user: NamedUser | int | None = None
     group: NamedUser | int | None = None
@@ -252,8 +252,11 @@ class Symlink:
 
 @frozen
 class FileAction:
-    """One step of a file op. `input` and `secondary_input` count the vertex's inputs first, then the
-    results of the actions before this one; `output` is the vertex output the result becomes, or -1."""
+    """An action of a file op.
+
+    `input` and `secondary_input` count the vertex's inputs first, then the results of the earlier actions. `output`
+    is the vertex output that the result becomes, or -1.
+    """
 
     input: int = 0
     secondary_input: int = EMPTY
@@ -268,7 +271,7 @@ class FileOp:
 
 @frozen
 class BuildOp:
-    """A definition to solve, made by the result of another vertex (`builder`) or carried along."""
+    """A nested build: its definition is made by another vertex (`builder`), or is `definition`."""
 
     builder: int = 0
     inputs: Mapping[str, int] = field(factory=FrozenMap, converter=_numbers)

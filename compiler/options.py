@@ -1,4 +1,4 @@
-"""What a call that makes a vertex may say besides the op: platform, filters, and what is not identity."""
+"""Options of calls that make a vertex: its platform, worker filters, and its metadata."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def _texts(items: Mapping[str, str]) -> FrozenMap[str]:
 
 @frozen
 class Options:
-    """`platform` and `require` (worker filters) are part of the vertex's identity, the rest is its metadata.
+    """Options of a vertex. `platform` and `require` (worker filters) are part of its identity, the rest is metadata.
 
-    `platform` None takes the state's, else this machine's. `name` is what progress shows
-    (`llb.customname`). `export_cache` None leaves it to the build.
+    `platform` None takes that of the state, else this machine's. `name` is shown by progress (`llb.customname`).
+    `export_cache` None leaves the choice to the build.
     """
 
     platform: Platform | None = None
@@ -36,7 +36,7 @@ class Options:
     spans: tuple[Span, ...] = ()
 
     def metadata(self, caps: Iterable[str] = ()) -> Metadata:
-        """The metadata record; `caps` are the capabilities of a solver that the op needs."""
+        """Return the metadata of a vertex; `caps` are the capabilities of a solver that its op needs."""
         description: Any = dict(self.description)
         needed: Any = dict.fromkeys(caps, True)
         if self.name:
@@ -59,7 +59,7 @@ class Options:
         platform: Platform | None = None,
         caps: Iterable[str] = (),
     ) -> Vertex:
-        """A vertex made under these options; `platform` is written as given (None: not at all)."""
+        """Make a vertex with these options. `platform` is written as given; None writes none."""
         return Vertex(op, tuple(inputs), platform, self.require, self.metadata(caps))
 
 

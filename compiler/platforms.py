@@ -1,6 +1,6 @@
-"""Platforms: how they are written, which one this machine is, and which runs the programs of which.
+"""Platforms: parsing, formatting, this machine's platform, and which platform runs the programs of another.
 
-Names, defaults and the order of preference are those of containerd/platforms, as BuildKit uses them.
+Names, defaults and the order of preference are those of containerd/platforms, which BuildKit uses.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _MACHINES = {
     "mips64": f"mips64{'le' if sys.byteorder == 'little' else ''}",
 }
 _WINDOWS_STABLE_BUILD = 20348
-"""Windows Server 2022: a host from this build on runs images of any build between it and its own."""
+"""The build of Windows Server 2022. From it on a host runs images of any build between this one and its own."""
 
 
 class BadPlatform(UserError):
-    """A text that is no platform, or a part of one that isn't."""
+    """A text that isn't a platform."""
 
     exit_code = 2
 
@@ -60,25 +60,25 @@ class BadPlatform(UserError):
 
 
 def parse(text: str) -> Platform:
-    """The platform `text` names, normalised. Raises `BadPlatform`.
+    """Parse a platform and normalize it. Raises `BadPlatform`.
 
     The text is `os[(version+feature…)]/architecture[/variant]`, an operating system or an architecture alone
-    (the other is this machine's), or `local`: this machine.
+    (the other one is this machine's), or `local`, which is this machine.
     """
     return normalize(parse_specifier(text))
 
 
 def parse_specifier(text: str) -> Platform:
-    """As `parse`, but the variant stays as written: `v8` of arm64 is kept, plain `arm` gets no `v7`."""
+    """Parse a platform but keep its variant as written: arm64 keeps `v8`, plain `arm` gets no `v7`."""
     if text == "local":
         return default()
     first, *parts = text.split("/")
-    found = _OS_PART.fullmatch(first)
-    if found is None or not all(map(_PART.fullmatch, parts)) or len(parts) > 2:
+    match = _OS_PART.fullmatch(first)
+    if match is None or not all(map(_PART.fullmatch, parts)) or len(parts) > 2:
         raise BadPlatform(text, _reason(text, first, parts))
-    version = _decoded(text, found[2] or "")
-    features = tuple(_decoded(text, feature) for feature in (found[3] or "").split("+")[1:])
-    platform = Platform(os=_os_name(found[1]), os_version=version, os_features=features)
+    version = _decoded(text, match[2] or "")
+    features = tuple(_decoded(text, feature) for feature in (match[3] or "").split("+")[1:])
+    platform = Platform(os=_os_name(match[1]), os_version=version, os_features=features)
     if not parts:
         return _from_one_word(text, platform)
     architecture, variant = _architecture(parts[0], parts[1] if len(parts) == 2 else "")
@@ -90,9 +90,10 @@ def parse_specifier(text: str) -> Platform:
 
 
 def default() -> Platform:
-    """This machine's platform, normalised. An amd64 has no variant, whatever its processor can do."""
+    """Return this machine's platform, normalized. An amd64 has no variant, whatever its processor can do."""
     uname = os.uname()
     machine = uname.machine.lower()
+    # The machine of a 32-bit arm has its variant in the name: armv6l, armv7l.
     if machine.startswith("armv") and machine[4:5].isdigit():
         return Platform(architecture="arm", os=uname.sysname.lower(), variant=machine[3:5])
     architecture, variant = _architecture(_MACHINES.get(machine, machine), "")
@@ -100,14 +101,14 @@ def default() -> Platform:
 
 
 def format(platform: Platform) -> str:
-    """`linux/arm64`, `linux/arm/v7`; `unknown` without an operating system."""
+    """Format a platform: `linux/arm64`, `linux/arm/v7`; `unknown` without an operating system."""
     if not platform.os:
         return "unknown"
     return "/".join(filter(None, (platform.os, platform.architecture, platform.variant)))
 
 
 def format_all(platform: Platform) -> str:
-    """As `format`, with the system's version and features: `windows(10.0.17763+win32k)/amd64`."""
+    """Format a platform with the system's version and features: `windows(10.0.17763+win32k)/amd64`."""
     if not platform.os:
         return "unknown"
     options = _encoded(platform.os_version)
@@ -116,7 +117,7 @@ def format_all(platform: Platform) -> str:
 
 
 def normalize(platform: Platform) -> Platform:
-    """One spelling for each platform: `amd64` for `x86_64`, arm64 without `v8`, arm with `v7` by default."""
+    """Return the one spelling of a platform: `amd64` for `x86_64`, arm64 without `v8`, arm with `v7` by default."""
     architecture, variant = _architecture(platform.architecture, platform.variant)
     return Platform(
         architecture=architecture,
@@ -128,7 +129,7 @@ def normalize(platform: Platform) -> Platform:
 
 
 def compatible(wanted: Platform) -> Iterator[Platform]:
-    """What runs where `wanted` runs, the best first: itself, lower variants, then its 32-bit relatives."""
+    """Yield the platforms whose programs `wanted` runs, best first: itself, lower variants, its 32-bit relatives."""
     wanted = normalize(wanted)
     yield wanted
     for architecture, variant in _lower(wanted.architecture, wanted.variant):
@@ -136,12 +137,12 @@ def compatible(wanted: Platform) -> Iterator[Platform]:
 
 
 def matches(wanted: Platform, candidate: Platform, *, strict: bool = False) -> bool:
-    """Whether an image for `candidate` serves `wanted`; with `strict` only if they are the same platform."""
+    """True if an image for `candidate` runs on `wanted`; with `strict` only if they are the same platform."""
     return best(wanted, [candidate], strict=strict) is not None
 
 
 def best(wanted: Platform, candidates: Sequence[Platform], *, strict: bool = False) -> int | None:
-    """The number of the candidate that serves `wanted` best, the first of equals; None if none does."""
+    """Return the number of the candidate that suits `wanted` best, the first of equals; None if none does."""
     normal = [normalize(candidate) for candidate in candidates]
     for platform in [normalize(wanted)] if strict else compatible(wanted):
         for number, candidate in enumerate(normal):
@@ -151,7 +152,7 @@ def best(wanted: Platform, candidates: Sequence[Platform], *, strict: bool = Fal
 
 
 def _same(wanted: Platform, candidate: Platform) -> bool:
-    """Both are normal. A candidate may ask for fewer features; versions count for Windows only."""
+    """Compare two normalized platforms. A candidate may need fewer features; versions count for Windows only."""
     return (
         (wanted.os, wanted.architecture, wanted.variant)
         == (candidate.os, candidate.architecture, candidate.variant)
@@ -161,7 +162,7 @@ def _same(wanted: Platform, candidate: Platform) -> bool:
 
 
 def _windows_runs(host: str, image: str) -> bool:
-    """Whether a Windows of version `host` runs images of version `image`; unknown versions always fit."""
+    """True if Windows of version `host` runs images of version `image`; an unknown version always fits."""
     ours = _windows_version(host)
     if ours is None or not image:
         return True
@@ -174,12 +175,12 @@ def _windows_runs(host: str, image: str) -> bool:
 
 
 def _windows_version(text: str) -> tuple[int, int, int] | None:
-    found = re.match(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(?:\.|$)", text)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+    match = re.match(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})(?:\.|$)", text)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def _lower(architecture: str, variant: str) -> Iterator[tuple[str, str]]:
-    """Architectures and variants whose programs the given one runs too, the best first."""
+    """Yield the architectures and variants whose programs the given one runs too, best first."""
     numbers = re.fullmatch(r"v?([0-9]{1,9})(?:\.([0-9]{1,9}))?", variant)
     major = int(numbers[1]) if numbers else 0
     minor = int(numbers[2] or 0) if numbers else 0
@@ -195,9 +196,10 @@ def _lower(architecture: str, variant: str) -> Iterator[tuple[str, str]]:
 
 
 def _lower_arm64(major: int, minor: int) -> Iterator[tuple[str, str]]:
-    """Armv9.n has all that Armv8.(n+5) has."""
+    """Yield the lower variants of arm64. Armv9.n includes Armv8.(n+5), so it runs that one's programs too."""
     if major == 9:
         yield from (("arm64", _dotted(9, n)) for n in range(minor - 1, -1, -1))
+        # One more than the minor version of Armv8 that is included, because the range excludes it.
         major, minor = 8, minor + 6
     if major >= 8:
         yield from (("arm64", _dotted(major, n)) for n in range(minor - 1, -1, -1))
@@ -213,7 +215,7 @@ def _os_name(name: str) -> str:
 
 
 def _architecture(name: str, variant: str) -> tuple[str, str]:
-    """The usual names of an architecture and its variant."""
+    """Return the usual names of an architecture and its variant."""
     name, variant = name.lower(), variant.lower()
     name = _ARCHITECTURE_NAMES.get(name, name)
     match name:
@@ -248,7 +250,7 @@ def _from_one_word(text: str, platform: Platform) -> Platform:
 
 
 def _known(text: str) -> str:
-    """What containerd says of it."""
+    """Return containerd's message for the text."""
     if "*" in text:
         return "wildcards not yet supported"
     if "/" not in text:
@@ -271,7 +273,7 @@ def _reason(text: str, first: str, parts: Sequence[str]) -> str:
 def _decoded(text: str, option: str) -> str:
     if "%" not in option:
         return option
-    if any(found[1] is None for found in _ESCAPE.finditer(option)):
+    if any(escape[1] is None for escape in _ESCAPE.finditer(option)):
         raise BadPlatform(text, f"'{option}' has a '%' that no two hexadecimal digits follow")
     from urllib.parse import unquote
 
@@ -279,4 +281,4 @@ def _decoded(text: str, option: str) -> str:
 
 
 def _encoded(option: str) -> str:
-    return re.sub(r"[%+()/]", lambda found: f"%{ord(found[0]):02X}", option)
+    return re.sub(r"[%+()/]", lambda match: f"%{ord(match[0]):02X}", option)

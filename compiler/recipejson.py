@@ -1,7 +1,8 @@
-"""A compiled build file as one JSON document (language spec, section 19). Its schema is `recipe.schema.json`.
+"""A compiled build file as one JSON document (language spec, section 19); `recipe.schema.json` beside this file is its schema.
 
-`targets` say what is asked for, `ops` are the graph by digest, inputs first, `inputs` is all that decided about it,
-and `meta` tells of each op what is no part of it. Fields that have their default are left out.
+`targets` are the requested and needed goals, `ops` the vertices by digest, inputs first. `inputs` holds everything
+that the graph depends on, `meta` the metadata of ops, which isn't in their digests. Fields with their default
+value are left out.
 """
 
 from __future__ import annotations
@@ -19,19 +20,22 @@ from pybuild.compiler.descriptions import BODY, PIDS, SCOPES
 from pybuild.compiler.graph import Edge, Vertex, walk
 from pybuild.compiler.graphjson import plain
 from pybuild.compiler.image import Config
-from pybuild.compiler.lower.recipe.options import Lowered, LoweredInstance
+from pybuild.compiler.lower.recipe.options import LoweredInstance, LoweredRecipe
 from pybuild.lang.recipe import Goal, Instance, Output, Recipe
 from pybuild.lang.source import Span
 
 SCHEMA = "pybuild.graph/1"
 _STEP = re.compile(r"\[[^\n]*? +\d+/\d+\] ")
-"""What progress puts before a step's text."""
+"""The prefix that progress puts before the text of a step: `[target 2/5] `."""
 
 
 @frozen
 class Naming:
-    """How files are called, the same on every machine: `directory` is the root file's, which outputs are relative to;
-    `files` are names of sources and keys of modules by what the recipe calls them."""
+    """Names of files that are the same on every machine.
+
+    `directory` is the directory of the root file; destinations of outputs are relative to it. `files` maps the
+    recipe's names of sources and modules to the names in the document.
+    """
 
     directory: str
     files: Mapping[str, str] = field(factory=dict)
@@ -40,13 +44,13 @@ class Naming:
         return self.files.get(name, name)
 
 
-def dumps(recipe: Recipe, lowered: Lowered, naming: Naming, *, linked: bool) -> str:
-    """The JSON text: the same build always gives the same bytes."""
+def dumps(recipe: Recipe, lowered: LoweredRecipe, naming: Naming, *, linked: bool) -> str:
+    """Return the document as JSON text. The same build always gives the same bytes."""
     return json.dumps(to_json(recipe, lowered, naming, linked=linked), indent=2, ensure_ascii=False) + "\n"
 
 
-def to_json(recipe: Recipe, lowered: Lowered, naming: Naming, *, linked: bool) -> dict[str, Any]:
-    """The document as plain JSON values."""
+def to_json(recipe: Recipe, lowered: LoweredRecipe, naming: Naming, *, linked: bool) -> dict[str, Any]:
+    """Return the document as plain JSON values."""
     vertices = list(walk([one.edge for one in lowered.instances.values() if one.edge is not None]))
     bases = [one.base for one in lowered.instances.values() if one.base is not None]
     known = set(vertices)
@@ -57,7 +61,7 @@ def to_json(recipe: Recipe, lowered: Lowered, naming: Naming, *, linked: bool) -
         "inputs": _inputs(recipe, naming),
         "targets": _targets(recipe, lowered, naming),
         "ops": {vertex.digest: _op(vertex) for vertex in vertices},
-        "meta": {vertex.digest: found for vertex in vertices if (found := _meta(vertex, naming))},
+        "meta": {vertex.digest: meta for vertex in vertices if (meta := _meta(vertex, naming))},
     }
 
 
@@ -77,7 +81,7 @@ def _named(digests: Mapping[str, str], naming: Naming) -> dict[str, str]:
 # Targets
 
 
-def _targets(recipe: Recipe, lowered: Lowered, naming: Naming) -> dict[str, Any]:
+def _targets(recipe: Recipe, lowered: LoweredRecipe, naming: Naming) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for goals, requested in ((recipe.requested, True), (recipe.needed, False)):
         for goal in goals:
@@ -123,7 +127,8 @@ def _state(lowered: LoweredInstance) -> dict[str, Any]:
 
 
 def _config(lowered: LoweredInstance) -> dict[str, Any]:
-    """The image config; `base` is the image that the rest of it comes from."""
+    """Return the fields of the image config that are set. In a graph without links `base` is the image they
+    extend."""
     out: dict[str, Any] = {} if lowered.base is None else {"base": lowered.base.vertex.digest}
     config = lowered.image.config
     return out | {name: value for name in _CONFIG if (value := _value(config, name))}
@@ -194,7 +199,7 @@ _ACTIONS: dict[type, str] = {
 
 
 def _mount(mount: ops.Mount) -> dict[str, Any]:
-    """The mount under the name of what it brings; numbers of inputs and outputs that are none are left out."""
+    """Return a mount with its options under the name of its type. Inputs and outputs that are -1 are left out."""
     out: dict[str, Any] = {"dest": mount.dest}
     out |= {name: value for name in ("input", "output") if (value := getattr(mount, name)) != ops.EMPTY}
     out |= {name: value for name in ("selector", "readonly", "result_id") if (value := getattr(mount, name))}
@@ -213,12 +218,14 @@ def _action(action: ops.FileAction) -> dict[str, Any]:
     out: dict[str, Any] = {_ACTIONS[type(action.action)]: plain(action.action)}
     out["input"] = action.input
     out |= {
-        name: found for name in ("secondary_input", "output") if (found := getattr(action, name)) != ops.EMPTY
+        name: number
+        for name in ("secondary_input", "output")
+        if (number := getattr(action, name)) != ops.EMPTY
     }
     return out
 
 
-# What is no part of an op
+# Metadata
 
 
 def _meta(vertex: Vertex, naming: Naming) -> dict[str, Any]:

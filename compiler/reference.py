@@ -23,7 +23,7 @@ _TAG = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 
 
 class InvalidReference(UserError):
-    """A text that names no image: `text`, and the `reason`."""
+    """An image reference that can't be parsed: the `text` and the `reason`."""
 
     exit_code = 2
 
@@ -36,7 +36,7 @@ class InvalidReference(UserError):
 
 
 class Reference:
-    """A repository, and the tag and digest that were written with it. Immutable."""
+    """A repository with the tag and digest that were written with it. Immutable."""
 
     __slots__ = ("digest", "domain", "path", "tag")
 
@@ -59,7 +59,7 @@ class Reference:
 
     @property
     def canonical(self) -> str:
-        """The full form, `docker.io/library/alpine:latest`; the default tag only where there is no digest."""
+        """The full form, `docker.io/library/alpine:latest`. The default tag is added only if there is no digest."""
         tag = self.tag if self.tag is not None or self.digest else DEFAULT_TAG
         return _join(self.name, tag, self.digest)
 
@@ -72,12 +72,12 @@ class Reference:
         return _join(self.path if "/" in short else short, self.tag, self.digest)
 
     def with_tag(self, tag: str) -> Reference:
-        """The same repository and digest with another tag. Raises `InvalidReference`."""
+        """Return the same repository and digest with another tag. Raises `InvalidReference`."""
         _check_tag(f"{self.familiar}:{tag}", tag)
         return Reference(self.domain, self.path, tag, self.digest)
 
     def with_digest(self, digest: str) -> Reference:
-        """The same repository and tag with this digest. Raises `InvalidReference`."""
+        """Return the same repository and tag with another digest. Raises `InvalidReference`."""
         _check_digest(f"{self.name}@{digest}", digest)
         return Reference(self.domain, self.path, self.tag, digest)
 
@@ -98,7 +98,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """The reference that `text` means. Raises `InvalidReference`."""
+    """Parse an image reference. Raises `InvalidReference`."""
     if not text:
         raise InvalidReference(
             text, "it is empty", "write a repository, such as alpine or ghcr.io/owner/name"

@@ -1,4 +1,4 @@
-"""Files from elsewhere: git repositories, and archives or single files by HTTP.
+"""Remote contexts: git repositories, and archives or single files fetched by HTTP.
 
 The rules are those of BuildKit's `frontend/dockerui/context.go`.
 """
@@ -14,15 +14,17 @@ from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.source import Span
 
 FILE = "context"
-"""What a file that is no archive is called in its context."""
+"""The name of a downloaded file that isn't an archive, in its context."""
 
 _BLOCK = 512
 _MAGIC = (b"BZh", b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
 
 
 def is_remote(context: str) -> bool:
-    """Whether a context is an address: a git repository's or of HTTP. Raises `UsageError` for a repository's
-    whose query is wrong."""
+    """True if a context is an address: a git repository or an HTTP address.
+
+    Raises `UsageError` for a repository whose query is wrong.
+    """
     try:
         return parse_git_ref(context) is not None or is_http(context)
     except UserError as error:
@@ -30,7 +32,7 @@ def is_remote(context: str) -> bool:
 
 
 def git_state(
-    found: GitRef,
+    repository: GitRef,
     name: str,
     *,
     keep_git_dir: bool = False,
@@ -38,24 +40,29 @@ def git_state(
     mtime: str = "",
     spans: tuple[Span, ...] = (),
 ) -> State:
-    """The files of a repository; `name` is what progress shows, `spans` is where it is named. `checksum` and
-    `mtime` count where the address has none."""
+    """Return the state of a repository's files.
+
+    `name` is shown by progress; `spans` are the places that name the repository. `checksum` and `mtime` count if the
+    address has none.
+    """
     return State.git(
-        found.remote,
-        found.ref,
-        subdir=found.subdir,
-        keep_git_dir=keep_git_dir or bool(found.keep_git_dir),
-        checksum=found.checksum or checksum,
-        skip_submodules=found.submodules is False,
-        mtime=found.mtime or mtime,
-        fetch_by_commit=found.fetch_by_commit,
+        repository.remote,
+        repository.ref,
+        subdir=repository.subdir,
+        keep_git_dir=keep_git_dir or bool(repository.keep_git_dir),
+        checksum=repository.checksum or checksum,
+        skip_submodules=repository.submodules is False,
+        mtime=repository.mtime or mtime,
+        fetch_by_commit=repository.fetch_by_commit,
         options=Options(name=name, spans=spans),
     )
 
 
 def http_context(url: str, name: str, bridge: Bridge) -> tuple[State, bool]:
-    """What is at `url`, and whether it was an archive: its contents then, else a directory with one file,
-    `FILE`. Fetches it."""
+    """Return the state of the file at `url`, and whether it is an archive.
+
+    An archive gives its contents, any other file a directory with the one file `FILE`. The file is fetched to decide.
+    """
     state = State.http(url, filename=FILE, options=Options(name=name))
     assert state.edge is not None
     if not is_archive(bridge.read_file(state.edge, FILE, limit=_BLOCK)):
@@ -64,7 +71,7 @@ def http_context(url: str, name: str, bridge: Bridge) -> tuple[State, bool]:
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether a file that begins with `head` is a tar archive or compressed."""
+    """True if a file that begins with `head` is a tar archive, or compressed."""
     if head.startswith(_MAGIC):
         return True
     from tarfile import TarError, TarInfo

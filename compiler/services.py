@@ -1,5 +1,7 @@
-"""The methods of gRPC services, from their descriptions (`compiler.protos`): paths, message types, streams. Needs the
-extra `pybuild[buildkit]`."""
+"""The methods of gRPC services by their protobuf descriptors: paths, message types, streaming.
+
+Needs the extra `pybuild[buildkit]`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 @frozen
 class Method:
-    """One method: `path` is `/package.Service/Name`, as gRPC calls it."""
+    """A method of a gRPC service; `path` is `/package.Service/Name`."""
 
     name: str
     path: str
@@ -22,16 +24,16 @@ class Method:
 
 
 def methods(service: ServiceDescriptor) -> dict[str, Method]:
-    """Those of a service, by name."""
-    return {one.name: _method(service, one) for one in service.methods}
+    """Return the methods of a service by name."""
+    return {method.name: _method(service, method) for method in service.methods}
 
 
-def _method(service: ServiceDescriptor, found: MethodDescriptor) -> Method:
+def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
     return Method(
-        found.name,
-        f"/{service.full_name}/{found.name}",
-        GetMessageClass(found.input_type),
-        GetMessageClass(found.output_type),
-        found.client_streaming,
-        found.server_streaming,
+        method.name,
+        f"/{service.full_name}/{method.name}",
+        GetMessageClass(method.input_type),
+        GetMessageClass(method.output_type),
+        method.client_streaming,
+        method.server_streaming,
     )

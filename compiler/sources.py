@@ -1,4 +1,4 @@
-"""Source ops as BuildKit's client spells them: identifiers, attributes, and the capabilities they need."""
+"""Source ops as BuildKit's client (`client/llb/source.go`) writes them: identifiers, attributes, capabilities."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from pybuild.compiler import reference
 from pybuild.compiler.ops import SourceOp
 from pybuild.lang.diagnostics import UserError
 
-Made = tuple[SourceOp, frozenset[str]]
+SourceParts = tuple[SourceOp, frozenset[str]]
+"""A source op and the capabilities of a solver that it needs."""
 
 
 def platform_specific(identifier: str) -> bool:
-    """Whether ops of this source carry a platform."""
+    """True if ops of this source carry a platform."""
     return identifier.startswith(("docker-image://", "oci-layout://"))
 
 
-def _made(identifier: str, attrs: Mapping[str, str], caps: Mapping[str, bool]) -> Made:
+def _source(identifier: str, attrs: Mapping[str, str], caps: Mapping[str, bool]) -> SourceParts:
     present: Any = {key: value for key, value in attrs.items() if value}
     return SourceOp(identifier, present), frozenset(cap for cap, needed in caps.items() if needed)
 
 
 def image_source(
     ref: str, resolve_mode: str, record_type: str, layer_limit: int | None, checksum: str
-) -> Made:
-    return _made(
+) -> SourceParts:
+    return _source(
         "docker-image://" + reference.parse(ref).canonical,
         {
             "image.resolvemode": resolve_mode,
@@ -57,7 +58,7 @@ def local_source(
     differ: str,
     metadata_only: bool,
     metadata_exceptions: Iterable[str],
-) -> Made:
+) -> SourceParts:
     attrs = {
         "local.session": session,
         "local.unique": unique,
@@ -79,11 +80,11 @@ def local_source(
         "source.local.sharedkeyhint": bool(shared_key),
         "source.local.metadatatransfer": metadata_only,
     }
-    return _made("local://" + name, attrs, caps)
+    return _source("local://" + name, attrs, caps)
 
 
-def oci_layout_source(ref: str, session: str, store: str, layer_limit: int | None) -> Made:
-    return _made(
+def oci_layout_source(ref: str, session: str, store: str, layer_limit: int | None) -> SourceParts:
+    return _source(
         "oci-layout://" + ref,
         {
             "oci.session": session,
@@ -104,7 +105,7 @@ def http_source(
     gid: int,
     auth_header_secret: str,
     headers: Mapping[str, str] | None,
-) -> Made:
+) -> SourceParts:
     attrs = {
         "http.checksum": checksum,
         "http.filename": filename,
@@ -123,7 +124,7 @@ def http_source(
         "source.http.auth": bool(auth_header_secret),
         "source.http.header": headers is not None,
     }
-    return _made(url, attrs, caps)
+    return _source(url, attrs, caps)
 
 
 def git_source(
@@ -140,7 +141,7 @@ def git_source(
     auth_header_secret: str | None,
     known_ssh_hosts: str,
     ssh_socket: str,
-) -> Made:
+) -> SourceParts:
     url, host, path, is_ssh = git_remote(remote)
     subdir = posixpath.normpath("/" + subdir).lstrip("/")
     identifier = "git://" + host + posixpath.normpath("/" + path.lstrip("/"))
@@ -170,7 +171,7 @@ def git_source(
         "source.git.mtime": bool(mtime),
         "source.git.fetchbycommit": fetch_by_commit,
     }
-    return _made(identifier, attrs, caps)
+    return _source(identifier, attrs, caps)
 
 
 _URL = re.compile(
@@ -180,9 +181,9 @@ _SCP = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^#?\s]+)")
 
 
 def git_remote(remote: str) -> tuple[str, str, str, bool]:
-    """Address, host, path, and whether it is reached by ssh.
+    """Split the address of a git repository into address, host, path, and whether it is reached by ssh.
 
-    `host/path` without a scheme is https. The host keeps its port, not its user. Raises `UserError`.
+    `host/path` without a scheme is https. The host keeps its port but not its user. Raises `UserError`.
     """
     for text in (remote,) if "://" in remote else (remote, "https://" + remote):
         if match := _URL.fullmatch(text):
@@ -197,7 +198,7 @@ def git_remote(remote: str) -> tuple[str, str, str, bool]:
 
 
 def json_list(words: Iterable[str]) -> str:
-    """A JSON array as Go's encoder writes it (`<`, `>`, `&` and U+2028/9 escaped); "" for no words."""
+    """Encode words as a JSON array like Go's encoder (`<`, `>`, `&` and U+2028/9 escaped); "" for no words."""
     words = list(words)
     if not words:
         return ""

@@ -1,4 +1,4 @@
-"""Building graphs fluently: a `State` is a file system to be made, with what commands on it inherit.
+"""A fluent interface for building graphs: a `State` is a file system with the settings that its commands inherit.
 
     base = State.image("alpine:3.20")
     context = State.local("context", include=["src"])
@@ -6,8 +6,8 @@
     done = built.run(["make"], mounts=[cache("/root/.cache", "make")])
     edge = done.edge
 
-States never change; every method returns another. Each makes exactly the vertices that BuildKit's Go client
-(client/llb) makes for the same calls, so their digests are equal.
+States are immutable; every method returns another one. The vertices are exactly those of BuildKit's Go client
+(`client/llb`) for the same calls, so that digests are equal.
 """
 
 from __future__ import annotations
@@ -100,10 +100,10 @@ __all__ = [
 
 @frozen
 class State:
-    """Output `edge` of a vertex (None: the empty file system) and what commands run on it inherit.
+    """A file system, `edge` (None: the empty one), and the settings that commands on it inherit.
 
-    `environment` is ordered by the last assignment of each name. `platform` None means
-    this machine's (`platforms.default`) where an op carries one.
+    `environment` is ordered by the last assignment of each name. With `platform` None, ops that carry a platform get
+    this machine's (`platforms.default`).
     """
 
     edge: Edge | None = None
@@ -123,7 +123,7 @@ class State:
 
     @staticmethod
     def scratch() -> State:
-        """The empty file system."""
+        """Return the empty file system."""
         return State()
 
     @staticmethod
@@ -136,11 +136,10 @@ class State:
         checksum: str = "",
         options: Options = DEFAULT,
     ) -> State:
-        """An image of a registry; `ref` is completed as Docker does (`docker.io/library/`, `:latest`).
+        """Return an image of a registry. `ref` gets Docker's defaults (`docker.io/library/`, `:latest`).
 
-        `resolve_mode` is "" (none written), `default`, `pull` or `local`. The image's own config is not
-        looked at: the state starts with directory `/` and no environment. Raises `UserError` for a bad
-        reference.
+        `resolve_mode` is `default`, `pull`, `local` or "", which writes none. The image's config isn't read: the
+        state starts in directory `/` with no environment. Raises `UserError` for an invalid reference.
         """
         op, caps = image_source(ref, resolve_mode, record_type, layer_limit, checksum)
         return State.source(op, caps=caps, options=options)
@@ -160,10 +159,10 @@ class State:
         metadata_exceptions: Iterable[str] = (),
         options: Options = DEFAULT,
     ) -> State:
-        """Directory `name` of the client.
+        """Return directory `name` of the client.
 
-        `shared_key` is `local.sharedkeyhint`, `differ` is "", `none` or `metadata`. BuildKit's client sets
-        `unique` to a random word in each build that names no session; here it is left out when empty.
+        `shared_key` is `local.sharedkeyhint`; `differ` is "", `none` or `metadata`. BuildKit's client sets `unique`
+        to a random word in each build that names no session; an empty one is left out.
         """
         op, caps = local_source(
             name,
@@ -188,7 +187,7 @@ class State:
         layer_limit: int | None = None,
         options: Options = DEFAULT,
     ) -> State:
-        """An image of an OCI layout; `ref` is written as given (`name@sha256:…` or `name:tag@sha256:…`)."""
+        """Return an image of an OCI layout. `ref` is `name@sha256:…` or `name:tag@sha256:…`, and is used as it is."""
         op, caps = oci_layout_source(ref, session, store, layer_limit)
         return State.source(op, caps=caps, options=options)
 
@@ -205,7 +204,7 @@ class State:
         headers: Mapping[str, str] | None = None,
         options: Options = DEFAULT,
     ) -> State:
-        """A file at an `http://` or `https://` address. `headers` may hold `accept` and `user-agent`."""
+        """Return the file at an `http://` or `https://` address. `headers` may hold `accept` and `user-agent`."""
         op, caps = http_source(
             url,
             checksum=checksum,
@@ -235,10 +234,10 @@ class State:
         ssh_socket: str = "",
         options: Options = DEFAULT,
     ) -> State:
-        """A repository at a branch, tag or commit, `remote` in any form git knows.
+        """Return a repository at a branch, tag or commit. `remote` is an address in any of git's forms.
 
-        The secrets' names default to `GIT_AUTH_TOKEN` and `GIT_AUTH_HEADER`; "" names none. Host keys are
-        those given: no network is asked. Raises `UserError` for an address of no known form.
+        The secrets' names default to `GIT_AUTH_TOKEN` and `GIT_AUTH_HEADER`; "" uses none. Unlike BuildKit's client,
+        host keys aren't fetched: `known_ssh_hosts` has them. Raises `UserError` for an address of no known form.
         """
         op, caps = git_source(
             remote,
@@ -258,19 +257,19 @@ class State:
 
     @staticmethod
     def source(op: SourceOp, *, caps: Iterable[str] = (), options: Options = DEFAULT) -> State:
-        """Any source; only images and OCI layouts carry a platform."""
+        """Return the state of a source op. Only images and OCI layouts carry a platform."""
         platform = (options.platform or default_platform()) if platform_specific(op.identifier) else None
         vertex = options.vertex(op, platform=platform, caps=caps)
         return State(Edge(vertex), platform=_normalized(options.platform))
 
-    # What commands inherit
+    # Settings that commands inherit
 
     def dir(self, path: str) -> State:
-        """The working directory; a relative path is taken from the one before."""
+        """Set the working directory; a relative path is taken from the present one."""
         return evolve(self, cwd=path if path.startswith("/") else absolute(self.cwd, path))
 
     def env(self, name: str, value: str) -> State:
-        """Sets a variable; one set again moves to the end."""
+        """Set a variable. A variable that is set again moves to the end."""
         kept = tuple(pair for pair in self.environment if pair[0] != name)
         return evolve(self, environment=(*kept, (name, value)))
 
@@ -281,14 +280,14 @@ class State:
         return dict(self.environment).get(name)
 
     def user(self, name: str) -> State:
-        """User and perhaps group (`user[:group]`, names or numbers) of commands."""
+        """Set the user of commands: `user[:group]`, names or numbers."""
         return evolve(self, user_name=name)
 
     def hostname(self, name: str) -> State:
         return evolve(self, host_name=name)
 
     def on_platform(self, platform: Platform | None) -> State:
-        """The platform of later ops that carry one."""
+        """Set the platform of later ops that carry one."""
         return evolve(self, platform=_normalized(platform))
 
     def network(self, mode: NetMode) -> State:
@@ -298,7 +297,7 @@ class State:
         return evolve(self, security_mode=mode)
 
     def add_host(self, host: str, ip: str) -> State:
-        """A line of the commands' /etc/hosts."""
+        """Add a line to the /etc/hosts of commands."""
         return evolve(self, extra_hosts=(*self.extra_hosts, HostIP(host, ip)))
 
     def add_ulimit(self, name: str, soft: int, hard: int) -> State:
@@ -308,11 +307,11 @@ class State:
         return evolve(self, cgroup_parent=parent)
 
     def with_valid_exit_codes(self, codes: Iterable[int]) -> State:
-        """Exit codes that count as success; none means 0 alone."""
+        """Set the exit codes that count as success; without any it is 0 alone."""
         return evolve(self, valid_exit_codes=tuple(codes))
 
     def at(self, edge: Edge | None) -> State:
-        """Another file system with what this state's commands inherit."""
+        """Return another file system with the settings of this state."""
         return State(edge, **{name: getattr(self, name) for name in _INHERITED})
 
     # Ops
@@ -330,12 +329,12 @@ class State:
         devices: Iterable[CDIDevice] = (),
         options: Options = DEFAULT,
     ) -> ExecState:
-        """Runs a command on this file system; the returned state is what it leaves.
+        """Run a command on this file system; return the state after it.
 
-        `args` is the argument vector; a string is split as a shell would split words. `shell` runs
-        `/bin/sh -c` instead. `mounts` come from `bind`, `cache`, `tmpfs`, `secret` and `ssh`; what is left
-        in a bind mount is `.mount(target)` of the returned state. `network` and `security` None take the
-        state's. Raises `UserError` when there is no command.
+        `args` is the argument vector; a string is split into words as by a shell. `shell` is run by `/bin/sh -c`
+        instead. `mounts` come from `bind`, `cache`, `tmpfs`, `secret` and `ssh`; `.mount(target)` of the returned
+        state is a bind mount after the command. `network` and `security` None take the state's. Raises `UserError`
+        if there is no command, or two.
         """
         mounts = tuple(mounts)
         root = FileMount("/", self.edge, readonly=readonly_root)
@@ -351,6 +350,7 @@ class State:
         platform = options.platform or self.platform or default_platform()
         caps = numbered.caps | exec_caps(op)
         vertex = options.vertex(op, numbered.inputs, platform=platform, caps=caps)
+        # A read-only mount is unchanged by the command. Writes to others without an output are dropped.
         edges = {
             mount.target: Edge(vertex, numbered.outputs[mount.target]) if mount.has_output else mount.edge
             for mount in (root, *(mount for mount in mounts if isinstance(mount, FileMount)))
@@ -362,12 +362,12 @@ class State:
         return ExecState(**{name: getattr(after, name) for name in ("edge", *_INHERITED)}, edges=edges)
 
     def file(self, actions: Actions, *, options: Options = DEFAULT) -> State:
-        """Applies a chain of `copy`, `mkfile`, `mkdir`, `rm` and `symlink` as one file op."""
+        """Apply a chain of `copy`, `mkfile`, `mkdir`, `rm` and `symlink` as one file op."""
         op, inputs, caps = file_op(actions, self)
         return self.at(Edge(options.vertex(op, inputs, caps=caps)))
 
     def build(self, *, filename: str = "", options: Options = DEFAULT) -> State:
-        """Solves the definition in file `filename` of this file system ("": `buildkit.llb.definition`)."""
+        """Solve the definition in the file `filename` of this file system; "" means `buildkit.llb.definition`."""
         if self.edge is None:
             raise UserError("a nested build has no definition", help="build it on a state that holds one")
         inputs: Any = {"buildkit.llb.definition": 0}
@@ -378,7 +378,7 @@ class State:
         return self.at(Edge(options.vertex(op, (self.edge,), platform=platform, caps=caps)))
 
     def apply(self, *changes: Callable[[State], State]) -> State:
-        """This state through each of `changes` in turn."""
+        """Apply `changes` to this state, one after the other."""
         state = self
         for change in changes:
             state = change(state)
@@ -394,12 +394,12 @@ def _edges(items: Mapping[str, Edge | None]) -> FrozenMap[Edge | None]:
 
 @frozen
 class ExecState(State):
-    """What a command leaves: its root as the state itself, its other mounts by target."""
+    """The state after a command: its root as the state itself, and its other mounts by target (`edges`)."""
 
     edges: Mapping[str, Edge | None] = field(factory=FrozenMap, converter=_edges)
 
     def mount(self, target: str) -> State:
-        """What was left in the mount at `target`. Raises `UserError` if nothing is kept of it."""
+        """Return the mount at `target` after the command. Raises `UserError` if the mount has no output."""
         if target not in self.edges:
             raise UserError(
                 f"no output of the mount at {target}",
@@ -409,7 +409,7 @@ class ExecState(State):
 
 
 def merge(states: Iterable[State], *, options: Options = DEFAULT) -> State:
-    """The states' file systems laid over one another, the last on top. Empty ones are left out."""
+    """Lay the file systems of states over each other, the last one on top. Empty ones are left out."""
     kept = [state for state in states if state.edge is not None]
     if not kept:
         return State.scratch()
@@ -421,7 +421,7 @@ def merge(states: Iterable[State], *, options: Options = DEFAULT) -> State:
 
 
 def diff(lower: State, upper: State, *, options: Options = DEFAULT) -> State:
-    """What has to be laid over `lower` to get `upper`; `upper` itself when `lower` is empty."""
+    """Return the difference that, laid over `lower`, gives `upper`; `upper` itself if `lower` is empty."""
     if lower.edge is None:
         return upper if upper.edge is not None else State.scratch()
     if upper.edge is None:

@@ -1,4 +1,4 @@
-"""Times as Go writes them into JSON: RFC 3339 with up to nine decimals, trailing zeros dropped."""
+"""Times as Go writes them to JSON: RFC 3339 with up to nine decimals, without trailing zeros."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ NANOSECONDS = 1_000_000_000
 
 @frozen
 class Time:
-    """`nanoseconds` since the epoch, shown `offset` minutes east of UTC."""
+    """A time: `nanoseconds` since the epoch, shown `offset` minutes east of UTC."""
 
     nanoseconds: int
     offset: int = 0
 
 
 def parse_time(text: str) -> Time:
-    """Raises ValueError when `text` is no RFC 3339 time."""
+    """Parse an RFC 3339 time. Raises ValueError."""
     from datetime import UTC, datetime
 
-    found = _TIME.fullmatch(text)
-    if found is None:
+    match = _TIME.fullmatch(text)
+    if match is None:
         raise ValueError(f"not an RFC 3339 time: {text!r}")
-    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-    fraction = int((found[7] or "").ljust(9, "0")[:9])
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction = int((match[7] or "").ljust(9, "0")[:9])
     offset = 0
-    if found[9]:
-        offset = (int(found[10]) * 60 + int(found[11])) * (-1 if found[9] == "-" else 1)
+    if match[9]:
+        offset = (int(match[10]) * 60 + int(match[11])) * (-1 if match[9] == "-" else 1)
     try:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
@@ -46,6 +46,7 @@ def format_time(time: Time) -> str:
 
     seconds, fraction = divmod(time.nanoseconds, NANOSECONDS)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds + time.offset * 60)
+    # glibc's %Y doesn't pad years below 1000.
     text = moment.strftime("%Y").zfill(4) + moment.strftime("-%m-%dT%H:%M:%S")
     if fraction:
         text += f".{fraction:09d}".rstrip("0")
@@ -56,5 +57,5 @@ def format_time(time: Time) -> str:
 
 
 def format_seconds(seconds: int) -> str:
-    """A whole number of seconds since the epoch, in UTC."""
+    """Format a whole number of seconds since the epoch, in UTC."""
     return format_time(Time(seconds * NANOSECONDS))

@@ -1,4 +1,4 @@
-"""Addresses as Go's `net/url` reads them, as far as sources need: what is at fault makes it no address.
+"""Parsing of addresses by the rules of Go's `net/url`, as far as sources need them.
 
 Parts are decoded to text; bytes that aren't UTF-8 become surrogate escapes.
 """
@@ -11,7 +11,7 @@ import re
 from attrs import frozen
 
 UNNAMED = "__unnamed__"
-"""What a downloaded file is called whose address ends without a name."""
+"""The name of a downloaded file whose address ends without one."""
 
 _ADDRESS = re.compile(
     r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)"
@@ -28,8 +28,11 @@ _NOT_IN_PATH = re.compile(r"[^A-Za-z0-9._~$&+,/:;=@!'()*\[\]%-]")
 
 @frozen
 class Address:
-    """`scheme` is in lower case, `host` holds the port but no user, `path` is decoded and `query` as written.
-    `bare` is the address without query and fragment, its path encoded."""
+    """A parsed address.
+
+    `scheme` is in lower case; `host` includes the port but not the user; `path` is decoded, `query` is as written.
+    `bare` is the address without query and fragment, its path encoded.
+    """
 
     scheme: str
     host: str
@@ -40,25 +43,27 @@ class Address:
 
 
 def parse_address(text: str) -> Address | None:
-    """`scheme://[user@]host[/path][?query][#fragment]`; None for anything else."""
-    found = _ADDRESS.fullmatch(text)
-    if found is None or _CONTROL.search(text):
+    """Parse `scheme://[user@]host[/path][?query][#fragment]`; None for anything that isn't a valid address."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or _CONTROL.search(text):
         return None
-    authority, raw_path = found["authority"], found["path"]
+    authority, raw_path = match["authority"], match["path"]
     user, _, host = authority.rpartition("@")
-    path, fragment = unescape(raw_path), unescape(found["fragment"] or "")
+    path, fragment = unescape(raw_path), unescape(match["fragment"] or "")
     if path is None or fragment is None or not _HOST.fullmatch(host):
         return None
     if not _USER.fullmatch(user) or _BAD_ESCAPE.search(user):
         return None
-    scheme = found["scheme"].lower()
+    scheme = match["scheme"].lower()
     bare = f"{scheme}://{authority}{_NOT_IN_PATH.sub(_escaped, raw_path)}"
-    return Address(scheme, host, path, found["query"] or "", fragment, bare)
+    return Address(scheme, host, path, match["query"] or "", fragment, bare)
 
 
 def unescape(text: str, *, plus: bool = False) -> str | None:
-    """Text with `%41` and the like decoded, and with `plus` also `+`, which is a blank in a query. None when a
-    `%` has no two digits behind it."""
+    """Decode `%41` and the like, with `plus` also `+`, which is a space in a query.
+
+    None if a `%` isn't followed by two hexadecimal digits.
+    """
     if _BAD_ESCAPE.search(text):
         return None
     if plus:
@@ -70,7 +75,7 @@ def unescape(text: str, *, plus: bool = False) -> str | None:
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:
-    """The `name=value` pairs of a query, in order; what can't be decoded or holds a `;` is left out."""
+    """Return the `name=value` pairs of a query, in order. Pairs that can't be decoded or contain `;` are left out."""
     pairs = []
     for item in query.split("&"):
         name, _, value = item.partition("=")
@@ -85,7 +90,7 @@ def is_http(text: str) -> bool:
 
 
 def download_name(url: str) -> str:
-    """What ADD calls the file at `url`: the last part of its path, decoded."""
+    """Return the name that ADD gives to the file at `url`: the last part of its path, decoded."""
     address = parse_address(url)
     if address is None:
         return UNNAMED

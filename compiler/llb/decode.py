@@ -1,6 +1,6 @@
-"""LLB bytes back as graphs. For canonical bytes, decoding and encoding give the same bytes again.
+"""Decoding of LLB bytes to graphs. Canonical bytes are the same again after decoding and encoding.
 
-A vertex's identity is the hash of the bytes as they were sent: one whose bytes aren't canonical keeps them.
+The digest of a vertex is the hash of the bytes that were sent, so a vertex whose bytes aren't canonical keeps them.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 Input = tuple[str, int]
-"""Digest of a vertex and number of its output."""
+"""The digest of a vertex and the number of its output."""
 
 
 class EmptyDefinition(DefinitionError):
-    """A definition without ops: it stands for the empty file system, which has no edge."""
+    """A definition without ops, which stands for the empty file system: there is no edge for it."""
 
 
 @frozen(slots=False, eq=False)
 class ReceivedVertex(Vertex):
-    """A vertex whose bytes, as another client sent them, differ from the canonical ones of its op.
+    """A vertex that a client sent in bytes which differ from the canonical ones of its op.
 
-    They stay its payload when the metadata changes; any other change (`attrs.evolve`) makes a vertex that
-    is encoded anew.
+    The sent bytes stay its payload when the metadata changes. Any other change (`attrs.evolve`) makes a vertex with
+    the canonical encoding.
     """
 
     def with_metadata(self, metadata: Metadata) -> Vertex:
@@ -47,7 +47,8 @@ def received_vertex(
     constraints: tuple[str, ...] | None,
     metadata: Metadata,
 ) -> Vertex:
-    """The vertex of `payload`, whose parts the other arguments are; its digest is the hash of `payload`."""
+    """Return a vertex whose digest is the hash of `payload`; the other arguments are the decoded parts of
+    `payload`."""
     plain = Vertex(op, inputs, platform, constraints, metadata)
     if encode_op(plain) == payload:
         return _with_payload(plain, payload)
@@ -62,9 +63,9 @@ def _with_payload(vertex: Vertex, payload: bytes) -> Vertex:
 def decode_op(
     payload: bytes,
 ) -> tuple[Op | None, tuple[Input, ...], Platform | None, tuple[str, ...] | None]:
-    """Op, inputs, platform and constraints of `pb.Op` bytes. The op is None in a definition's last one.
+    """Decode `pb.Op` bytes to op, inputs, platform and constraints. The terminal op of a definition has the op None.
 
-    Raises `DefinitionError` for malformed bytes, for unknown fields, and for a negative output number.
+    Raises `DefinitionError` for malformed bytes, unknown fields and negative output numbers.
     """
     m = Message("pb.Op", payload, (1, 10, 11, *OPS))
     inputs = []
@@ -84,11 +85,11 @@ def decode_op(
 
 
 def decode_definition(payload: bytes) -> Edge:
-    """The edge that `pb.Definition` bytes ask for, with the metadata and spans of every vertex.
+    """Decode `pb.Definition` bytes to the edge of the result, with the metadata and spans of every vertex.
 
-    Unknown fields of the definition and its metadata are skipped, those of ops refused. Ops that nothing
-    leads to are left out. Raises `EmptyDefinition`, and `DefinitionError` for anything malformed: an input
-    that is not in the definition, a last op that does not name just one input.
+    Unknown fields of the definition and of metadata are skipped, unknown fields of ops refused. Ops that the result
+    doesn't need are left out. Raises `EmptyDefinition`, and `DefinitionError` for anything malformed, such as an
+    input that isn't in the definition or a terminal op that doesn't name exactly one input.
     """
     if len(payload) > MAX_SIZE:
         raise DefinitionError(f"a definition of {len(payload)} bytes is over the limit of {MAX_SIZE}")
@@ -104,13 +105,13 @@ def decode_definition(payload: bytes) -> Edge:
         )
     records = m.mapping(2, lambda entry: decode_metadata(entry.message(2) or b""), strict=False)
     spans = decode_source(m.message(3) or b"")
-    made = _Vertices(payloads[:-1], records, spans)
+    vertices = _Vertices(payloads[:-1], records, spans)
     (digest, index) = inputs[0]
-    return Edge(made.vertex(digest), index)
+    return Edge(vertices.vertex(digest), index)
 
 
 def decode_metadata(payload: bytes) -> Metadata:
-    """`pb.OpMetadata` bytes; unknown fields are skipped."""
+    """Decode `pb.OpMetadata` bytes; unknown fields are skipped."""
     m = Message("pb.OpMetadata", payload, (1, 2, 4, 5, 6, 7), strict=False)
     export, group, resources = m.message(4), m.message(6), m.message(7)
     description: Any = m.mapping(2, lambda entry: entry.text(2), strict=False)
@@ -138,9 +139,10 @@ def _linux_resources(payload: bytes) -> LinuxResources:
 
 
 class _Vertices:
-    """The vertices of a definition, made from the bottom up without recursion, each once.
+    """The vertices of a definition, made once each, inputs first and without recursion.
 
-    An op names its inputs by the hash of their bytes, so none can be its own ancestor.
+    There are no cycles to look for: an op names its inputs by the hash of their bytes, so none can be its own
+    ancestor.
     """
 
     def __init__(
@@ -149,25 +151,26 @@ class _Vertices:
         self._payloads = {digest_of(payload): payload for payload in payloads}
         self._records = records
         self._spans = spans
-        self._made: dict[str, Vertex] = {}
+        self._vertices: dict[str, Vertex] = {}
 
     def vertex(self, digest: str) -> Vertex:
+        # An op is decoded at its first visit and made at its second one, when all of its inputs are made.
         opened: dict[str, tuple[Op, tuple[Input, ...], Platform | None, tuple[str, ...] | None]] = {}
         stack = [digest]
         while stack:
             current = stack[-1]
-            if current in self._made:
+            if current in self._vertices:
                 stack.pop()
             elif current in opened:
                 stack.pop()
-                self._made[current] = self._make(current, *opened.pop(current))
+                self._vertices[current] = self._make(current, *opened.pop(current))
             else:
                 op, inputs, platform, constraints = decode_op(self._payload(current))
                 if op is None:
                     raise DefinitionError(f"the op {current} has no kind, and is not the last one")
                 opened[current] = op, inputs, platform, constraints
-                stack.extend(name for name, _ in reversed(inputs) if name not in self._made)
-        return self._made[digest]
+                stack.extend(name for name, _ in reversed(inputs) if name not in self._vertices)
+        return self._vertices[digest]
 
     def _payload(self, digest: str) -> bytes:
         payload = self._payloads.get(digest)
@@ -183,7 +186,7 @@ class _Vertices:
         platform: Platform | None,
         constraints: tuple[str, ...] | None,
     ) -> Vertex:
-        edges = tuple(Edge(self._made[name], index) for name, index in inputs)
+        edges = tuple(Edge(self._vertices[name], index) for name, index in inputs)
         metadata = self._records.get(digest, Metadata())
         if digest in self._spans:
             metadata = evolve(metadata, spans=self._spans[digest])
@@ -191,7 +194,7 @@ class _Vertices:
 
 
 def digest_of(payload: bytes) -> str:
-    """`sha256:` and the hash of an op's bytes."""
+    """Return `sha256:` and the hash of an op's bytes."""
     from hashlib import sha256
 
     return "sha256:" + sha256(payload).hexdigest()

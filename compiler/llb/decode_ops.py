@@ -1,7 +1,6 @@
-"""The op messages of LLB read back, one function each, in tables keyed by field number.
+"""Decoding of LLB's op messages: one function for each message, in tables keyed by field number.
 
-Every message is read strictly: an unknown field or enum value is refused, since what is dropped would change
-what the op is.
+Messages are read strictly. An unknown field or enum value is refused, because an op without it would be another op.
 """
 
 from __future__ import annotations
@@ -52,7 +51,8 @@ T = TypeVar("T")
 
 
 def last_member(name: str, payload: bytes, members: dict[int, Callable[[bytes], T]]) -> T | None:
-    """The member of a oneof that counts, the last one, its adjacent pieces joined; None if there is none."""
+    """Return the last member of a oneof, which is the one that counts, with its adjacent pieces joined; None without
+    one."""
     current, pieces = 0, b""
     for field, wire, value in fields(name, payload):
         if field not in members:
@@ -243,7 +243,7 @@ def _owner(payload: bytes) -> ChownOpt:
 
 
 def _user(payload: bytes) -> NamedUser | int | None:
-    """None for a `pb.UserOpt` with neither name nor id."""
+    """Decode a `pb.UserOpt`; None if it has neither name nor id. If it has both, the last one on the wire counts."""
     m = Message("pb.UserOpt", payload, (1, 2))
     if 1 in m and 2 in m:
         last = [field for field, _, _ in fields(m.name, payload)][-1]
@@ -279,7 +279,7 @@ def _diff(payload: bytes) -> DiffOp:
 
 
 def _number(name: str, payload: bytes) -> int:
-    """The input number in the one-field messages around it."""
+    """Decode an input number from the message that wraps it."""
     return Message(name, payload, (1,)).int64(1)
 
 
@@ -297,7 +297,7 @@ OPS: dict[int, Callable[[bytes], Op]] = {
     7: _diff,
     8: _passthrough,
 }
-"""What reads each member of the oneof `op` of `pb.Op`."""
+"""Decoders of the members of the oneof `op` of `pb.Op`, by field number."""
 
 _ACTIONS: dict[int, Callable[[bytes], Copy | MkFile | MkDir | Rm | Symlink]] = {
     4: _copy,
@@ -306,4 +306,4 @@ _ACTIONS: dict[int, Callable[[bytes], Copy | MkFile | MkDir | Rm | Symlink]] = {
     7: _rm,
     8: _symlink,
 }
-"""What reads each member of the oneof `action` of `pb.FileAction`."""
+"""Decoders of the members of the oneof `action` of `pb.FileAction`, by field number."""

@@ -1,8 +1,8 @@
-"""Graphs as LLB: `pb.Op` bytes of a vertex, `pb.Definition` bytes of a graph.
+"""Encoding of graphs as LLB: `pb.Op` bytes of a vertex, `pb.Definition` bytes of a graph.
 
-Canonical order (that of BuildKit's Go client, so digests are equal): fields by number, members of a oneof
-after all other fields of their message, map entries by key, zero values left out, present messages always
-written.
+The encoding is canonical and equal to that of BuildKit's Go client, so that digests are equal: fields by number, the
+member of a oneof after all other fields of its message, map entries by key, zero values left out, present messages
+always written.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pybuild.compiler.ops import Platform
 
 
 def encode_op(vertex: Vertex) -> bytes:
-    """Canonical `pb.Op` bytes: inputs, platform, constraints, then the op (a oneof).
+    """Encode a vertex as canonical `pb.Op` bytes: inputs, platform, constraints, then the op (a oneof).
 
-    Raises `DefinitionError` for text that isn't Unicode or a number beyond its type.
+    Raises `DefinitionError` for text that isn't Unicode, or a number out of its type's range.
     """
     field, write = OPS[type(vertex.op)]
     return b"".join(
@@ -34,10 +34,10 @@ def encode_op(vertex: Vertex) -> bytes:
 
 
 def encode_definition(edge: Edge | None) -> bytes:
-    """`pb.Definition` bytes: ops with inputs first, last one without an op that points to `edge`.
+    """Encode a graph as `pb.Definition` bytes: the ops, inputs first, then a terminal op that points to `edge`.
 
-    None, the empty file system, is the empty definition. Vertices with equal digests become one op; their
-    metadata is merged, the later winning, as BuildKit does.
+    The empty file system (None) is the empty definition. Vertices with equal digests become one op; their metadata is
+    merged, and the later one wins, as in BuildKit.
     """
     if edge is None:
         return b""
@@ -57,19 +57,19 @@ def encode_definition(edge: Edge | None) -> bytes:
 
 
 def unique_vertices(edge: Edge) -> list[Vertex]:
-    """The vertices `edge` needs, inputs first, each digest once with the metadata of its vertices merged."""
-    found: dict[str, Vertex] = {}
+    """Return the vertices that `edge` needs, inputs first. Equal ones appear once, with merged metadata."""
+    unique: dict[str, Vertex] = {}
     for vertex in _vertices(edge.vertex):
-        known = found.get(vertex.digest)
+        known = unique.get(vertex.digest)
         if known is None:
-            found[vertex.digest] = vertex
+            unique[vertex.digest] = vertex
         elif known.metadata != vertex.metadata:
-            found[vertex.digest] = known.with_metadata(_merged(known.metadata, vertex.metadata))
-    return list(found.values())
+            unique[vertex.digest] = known.with_metadata(_merged(known.metadata, vertex.metadata))
+    return list(unique.values())
 
 
 def encode_metadata(metadata: Metadata) -> bytes:
-    """`pb.OpMetadata` bytes; spans are not in them but in the definition's source map."""
+    """Encode metadata as `pb.OpMetadata` bytes. Spans are left out: they go to the definition's source map."""
     out = number(1, metadata.ignore_cache)
     out += mapping(2, metadata.description, lambda value: block(2, shown(value)))
     if metadata.export_cache is not None:
@@ -105,7 +105,8 @@ def _digest(payload: bytes) -> str:
 
 
 def _vertices(root: Vertex) -> Iterator[Vertex]:
-    """Every vertex object once, inputs first: unlike `graph.walk`, equal ones each with its metadata."""
+    """Yield every vertex object once, inputs first. Unlike `graph.walk`, equal vertices each appear: metadata
+    differs."""
     done: set[int] = set()
     stack = [(root, False)]
     while stack:
@@ -121,7 +122,7 @@ def _vertices(root: Vertex) -> Iterator[Vertex]:
 
 
 def _merged(first: Metadata, second: Metadata) -> Metadata:
-    """Metadata of two vertices that are one op. Spans of both are kept."""
+    """Merge the metadata of two vertices that are one op. The spans of both are kept."""
     description: Any = {**first.description, **second.description}
     caps: Any = {**first.caps, **second.caps}
     return Metadata(
@@ -136,7 +137,7 @@ def _merged(first: Metadata, second: Metadata) -> Metadata:
 
 
 def _terminal_metadata(metadata: dict[str, Metadata]) -> Metadata:
-    """What the last op says: the capabilities that the definition as a whole needs of a solver."""
+    """Return the metadata of the terminal op: the capabilities that the whole definition needs of a solver."""
     caps = {"constraints", "platform"}
     for record in metadata.values():
         if record.ignore_cache:

@@ -1,4 +1,5 @@
-"""The op messages of LLB, one function each, in tables keyed by type. Order of fields: see `encode`."""
+"""Encoding of LLB's op messages: one function for each message, in tables keyed by type. The order of fields is
+that of `encode`."""
 
 from __future__ import annotations
 
@@ -210,7 +211,7 @@ def _owner(field: int, owner: ChownOpt | None) -> bytes:
 
 
 def _user(field: int, user: NamedUser | int | None) -> bytes:
-    """A `pb.UserOpt`, whose one field is a oneof: id 0 is written."""
+    """Encode a `pb.UserOpt`. Its one field is a oneof, so that id 0 is written too."""
     if user is None:
         return b""
     if isinstance(user, NamedUser):
@@ -250,7 +251,7 @@ OPS: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     DiffOp: (7, _diff),
     PassthroughOp: (8, _passthrough),
 }
-"""Field number in the oneof `op` of `pb.Op`, and what writes the message."""
+"""The field number in the oneof `op` of `pb.Op`, and the encoder of the message."""
 
 _ACTIONS: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     Copy: (4, _copy),
@@ -259,4 +260,4 @@ _ACTIONS: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     Rm: (7, _rm),
     Symlink: (8, _symlink),
 }
-"""Field number in the oneof `action` of `pb.FileAction`, and what writes the message."""
+"""The field number in the oneof `action` of `pb.FileAction`, and the encoder of the message."""

@@ -1,4 +1,4 @@
-"""Values as messages of `pb`, and back, by their encoding on the wire. Needs the extra `pybuild[buildkit]`."""
+"""Conversion between values and protobuf messages of `pb`, by the wire encoding. Needs `pybuild[buildkit]`."""
 
 from __future__ import annotations
 

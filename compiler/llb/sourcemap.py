@@ -1,8 +1,8 @@
-"""Source maps of a definition: which lines of which build files each op comes from.
+"""Source maps of a definition: the lines of build files that each op comes from.
 
-A `pb.Range` of BuildKit counts lines from 1 and characters from 0, and its Dockerfile frontend leaves both
-characters 0: whole lines, a range for each. So a span of whole lines is written as ranges with characters 0, and
-such ranges are read as whole lines, those of one location and lines below each other as one span.
+A `pb.Range` counts lines from 1 and characters from 0. BuildKit's Dockerfile frontend writes whole lines, one range
+for each, with both characters 0. So a span of whole lines is written as such ranges; ranges with characters 0 are
+read as whole lines, and consecutive ones of one location become one span.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _LANGUAGES = {".pybuild": "pybuild", ".py": "Python"}
 
 
 def encode_source(spans: Mapping[str, tuple[Span, ...]]) -> bytes:
-    """`pb.Source` bytes for the spans of each digest. Equal files are written once."""
+    """Encode the spans of each digest as `pb.Source` bytes. Equal files are written once."""
     numbers: dict[tuple[str, str], int] = {}
     files: list[Source] = []
-    for span in (span for found in spans.values() for span in found):
+    for span in (span for located in spans.values() for span in located):
         key = span.source.name, span.source.text
         if key not in numbers:
             numbers[key] = len(files)
@@ -28,13 +28,13 @@ def encode_source(spans: Mapping[str, tuple[Span, ...]]) -> bytes:
     def index(span: Span) -> int:
         return numbers[span.source.name, span.source.text]
 
-    located = {digest: found for digest, found in spans.items() if found}
-    out = mapping(1, located, lambda found: block(2, _locations(found, index)))
+    nonempty = {digest: located for digest, located in spans.items() if located}
+    out = mapping(1, nonempty, lambda located: block(2, _locations(located, index)))
     return out + b"".join(block(2, encode_source_info(file)) for file in files)
 
 
 def encode_source_info(source: Source) -> bytes:
-    """`pb.SourceInfo` bytes of one file."""
+    """Encode a file as `pb.SourceInfo` bytes."""
     suffix = source.name[source.name.rfind(".") :] if "." in source.name else ""
     content = source.text.encode("utf-8", "surrogateescape")
     language = _LANGUAGES.get(suffix, "Dockerfile")
@@ -43,14 +43,15 @@ def encode_source_info(source: Source) -> bytes:
 
 
 def encode_ranges(span: Span) -> Iterator[bytes]:
-    """`pb.Range` bytes of a span, one for each of whole lines."""
+    """Yield the `pb.Range` bytes of a span; a span of whole lines becomes one range for each line."""
     line, character = span.line, span.column - 1
     end_line, end_character = span.end_line, span.end_column - 1
+    # An end at the start of a line is the end of the line before.
     if end_character <= 0 and end_line > line:
         end_line, end_character = end_line - 1, len(span.source.line(end_line - 1))
     if character == 0 and end_character in (0, len(span.source.line(end_line))):
-        for one in range(line, max(line, end_line) + 1):
-            yield block(1, number(1, one)) + block(2, number(1, one))
+        for whole in range(line, max(line, end_line) + 1):
+            yield block(1, number(1, whole)) + block(2, number(1, whole))
     else:
         start = number(1, line) + number(2, character)
         yield block(1, start) + block(2, number(1, end_line) + number(2, end_character))
@@ -65,11 +66,11 @@ def _locations(spans: Iterable[Span], index: object) -> bytes:
 
 
 def decode_source(payload: bytes) -> dict[str, tuple[Span, ...]]:
-    """Spans of each digest."""
+    """Decode `pb.Source` bytes to the spans of each digest."""
     message = Message("pb.Source", payload, (1, 2), strict=False)
     files = [decode_source_info(info) for info in message.messages(2)]
-    found = message.mapping(1, lambda entry: entry.message(2) or b"", strict=False)
-    return {digest: tuple(_spans(locations, files)) for digest, locations in found.items()}
+    located = message.mapping(1, lambda entry: entry.message(2) or b"", strict=False)
+    return {digest: tuple(_spans(locations, files)) for digest, locations in located.items()}
 
 
 def decode_source_info(payload: bytes) -> Source:
@@ -79,7 +80,7 @@ def decode_source_info(payload: bytes) -> Source:
 
 
 def decode_ranges(payloads: Iterable[bytes], source: Source) -> list[Span]:
-    """The spans of ranges, each a `pb.Range`."""
+    """Decode `pb.Range` messages to spans; whole lines that follow each other are joined."""
     spans: list[Span] = []
     for payload in payloads:
         span = decode_range(payload, source)

@@ -1,5 +1,5 @@
-"""What the ops of a definition that someone sent must be besides well-formed: each has what all of its kind have, and
-names only inputs and outputs that there are. The messages are BuildKit's where it has one."""
+"""Validation of a received definition, beyond its encoding: ops have all required parts, and every input and output
+that they name exists. The messages are BuildKit's (`solver/llbsolver/ops/opsutils`) where it has one."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from pybuild.compiler.ops import (
 
 
 def validated(edge: Edge) -> Edge:
-    """`edge`, if all that it is made of can be executed. Raises DefinitionError."""
+    """Return `edge` if every op beneath it is valid. Raises DefinitionError."""
     vertices = list(walk([edge]))
     for vertex in vertices:
         check = _CHECKS.get(type(vertex.op))
         if check is not None:
             check(vertex.op, len(vertex.inputs))
-    for one in (edge, *(input for vertex in vertices for input in vertex.inputs)):
-        _check_output(one)
+    for used in (edge, *(input for vertex in vertices for input in vertex.inputs)):
+        _check_output(used)
     return edge
 
 
@@ -39,7 +39,7 @@ def _check_output(edge: Edge) -> None:
 
 
 def _outputs(op: Op) -> int:
-    """How many results an op has."""
+    """Return the number of results of an op."""
     if isinstance(op, ExecOp):
         return sum(mount.output != EMPTY and _has_output(mount) for mount in op.mounts)
     if isinstance(op, FileOp):
@@ -48,7 +48,7 @@ def _outputs(op: Op) -> int:
 
 
 def _has_output(mount: Mount) -> bool:
-    """Secrets and agents have numbers of outputs that mean nothing."""
+    """True if a mount's output counts. Secrets and agents carry output numbers that mean nothing."""
     kind = mount.mount_type
     return kind == MountType.BIND or (kind == MountType.CACHE and mount.input != EMPTY)
 

@@ -1,7 +1,8 @@
-"""Protobuf's wire format: the few primitives that LLB needs, written and read by hand.
+"""Protobuf's wire format: the primitives that LLB needs.
 
-Writing is canonical: fields in the order the caller gives, zero values left out, repeated numbers packed.
-Reading accepts what any protobuf reader accepts and turns everything else into `DefinitionError`.
+It is written by hand so that a build needs no protobuf library, and so that encodings are canonical: fields in the
+caller's order, zero values left out, repeated numbers packed. Readers accept what any protobuf reader accepts and
+raise `DefinitionError` for anything else.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 MAX_SIZE = 64 << 20
-"""Bytes of one definition; gRPC messages between BuildKit's parts are limited to 16 MiB."""
+"""The most bytes of one definition. BuildKit limits its gRPC messages to 16 MiB."""
 
 VARINT, FIXED64, BYTES, GROUP, GROUP_END, FIXED32 = range(6)
 
 
 class DefinitionError(UserError):
-    """Bytes that are no LLB definition, or a graph that can't be written as one."""
+    """Bytes that are not an LLB definition, or a graph that can't be encoded as one."""
 
 
 # Writing
 
 
 def varint(value: int) -> bytes:
-    """A base-128 number; a negative one as the 64-bit two's complement, ten bytes."""
+    """Encode a base-128 number; a negative one as its 64-bit two's complement, in ten bytes."""
     if 0 <= value < 128:
         return bytes((value,))
     value &= (1 << 64) - 1
@@ -42,7 +43,7 @@ def varint(value: int) -> bytes:
 
 
 def number(field: int, value: int) -> bytes:
-    """An int64, enum or truth value; nothing when it is zero."""
+    """Encode an int64, enum or bool field; zero gives no bytes."""
     if not value:
         return b""
     _check(value, -(1 << 63), 1 << 63, "64 bits with a sign")
@@ -70,17 +71,17 @@ def _check(value: int, low: int, end: int, kind: str) -> None:
 
 
 def present_number(field: int, value: int) -> bytes:
-    """A number written even when it is zero: a member of a oneof, a key or value of a map entry."""
+    """Encode a number field even if it is zero: a member of a oneof, or a key or value of a map entry."""
     return varint(field << 3) + varint(value)
 
 
 def block(field: int, data: bytes) -> bytes:
-    """A length-delimited field, written even when empty: a message, an element of a repeated field."""
+    """Encode a length-delimited field, even an empty one: a message, or an element of a repeated field."""
     return varint(field << 3 | BYTES) + varint(len(data)) + data
 
 
 def utf8(value: str) -> bytes:
-    """The bytes of a string; protobuf strings are UTF-8 only."""
+    """Encode a string as UTF-8, the only encoding of protobuf strings. Raises `DefinitionError`."""
     try:
         return value.encode()
     except UnicodeEncodeError:
@@ -91,27 +92,27 @@ def utf8(value: str) -> bytes:
 
 
 def shown(value: str) -> bytes:
-    """Text outside identity, for people to read: what is not valid Unicode becomes a question mark."""
+    """Encode text that is shown to people and is in no digest; question marks replace what isn't valid Unicode."""
     return value.encode("utf-8", "replace")
 
 
 def text(field: int, value: str) -> bytes:
-    """A string; nothing when it is empty."""
+    """Encode a string field; an empty string gives no bytes."""
     return block(field, utf8(value)) if value else b""
 
 
 def data(field: int, value: bytes) -> bytes:
-    """Bytes; nothing when empty."""
+    """Encode a bytes field; empty bytes give nothing."""
     return block(field, value) if value else b""
 
 
 def texts(field: int, values: Iterable[str]) -> bytes:
-    """A repeated string; empty elements are kept."""
+    """Encode a repeated string field; empty elements are kept."""
     return b"".join(block(field, utf8(value)) for value in values)
 
 
 def packed(field: int, values: Sequence[int], *, bits: int = 64) -> bytes:
-    """A repeated int64 or int32 in one length-delimited field; nothing when there is none."""
+    """Encode repeated int64 or int32 numbers as one packed field; no numbers give no bytes."""
     for value in values:
         _check(value, -(1 << (bits - 1)), 1 << (bits - 1), f"{bits} bits with a sign")
     body = b"".join(map(varint, values))
@@ -119,7 +120,7 @@ def packed(field: int, values: Sequence[int], *, bits: int = 64) -> bytes:
 
 
 def mapping(field: int, items: Mapping[str, T], write: Callable[[T], bytes]) -> bytes:
-    """A map with string keys, entries ordered by the key's bytes; `write` gives field 2 of an entry."""
+    """Encode a map with string keys, entries ordered by the bytes of the key. `write` encodes field 2 of an entry."""
     entries = sorted((utf8(key), value) for key, value in items.items()) if len(items) > 1 else None
     if entries is None:
         entries = [(utf8(key), value) for key, value in items.items()]
@@ -130,9 +131,10 @@ def mapping(field: int, items: Mapping[str, T], write: Callable[[T], bytes]) -> 
 
 
 def fields(message: str, payload: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Field number, wire type and value of each field in order; groups are skipped.
+    """Yield the field number, wire type and value of each field, in order.
 
-    `message` names the message in errors. Raises `DefinitionError` for truncated or malformed input.
+    `message` is the message's name in errors. Raises `DefinitionError` for truncated or malformed input, and for
+    groups, which LLB doesn't have.
     """
     at, end = 0, len(payload)
     while at < end:
@@ -160,6 +162,7 @@ def fields(message: str, payload: bytes) -> Iterator[tuple[int, int, int | bytes
 
 def _varint(message: str, payload: bytes, at: int) -> tuple[int, int]:
     value = 0
+    # Ten bytes of seven bits hold 64 bits.
     for shift in range(0, 70, 7):
         if at >= len(payload):
             raise DefinitionError(f"{message}: a number is cut off at byte {at}")
@@ -176,16 +179,16 @@ def _varint(message: str, payload: bytes, at: int) -> tuple[int, int]:
 class Message:
     """The fields of one message, read by number and type.
 
-    Reading follows protobuf: the last of several scalars counts, several occurrences of a singular message
-    are one message in pieces, repeated numbers may be packed or not. `known` are the field numbers there
-    are; with `strict` any other is refused, since dropping it would change the identity of what is read.
+    The rules are protobuf's: the last of several scalars counts, several occurrences of a singular message are pieces
+    of one message, and repeated numbers may be packed or not. `known` are the field numbers of the message; with
+    `strict` any other is refused, because dropping it would change the digest of what is read.
     """
 
-    __slots__ = ("_found", "name")
+    __slots__ = ("_fields", "name")
 
     def __init__(self, name: str, payload: bytes, known: Iterable[int], *, strict: bool = True) -> None:
         self.name = name
-        self._found: dict[int, list[tuple[int, int | bytes]]] = {}
+        self._fields: dict[int, list[tuple[int, int | bytes]]] = {}
         known = frozenset(known)
         for field, wire, value in fields(name, payload):
             if field not in known:
@@ -196,25 +199,25 @@ class Message:
                         "dropping the field would change what the step is, so it is refused",
                     )
                 continue
-            self._found.setdefault(field, []).append((wire, value))
+            self._fields.setdefault(field, []).append((wire, value))
 
     def __contains__(self, field: int) -> bool:
-        return field in self._found
+        return field in self._fields
 
     def _last(self, field: int, wire: int) -> int | bytes | None:
-        values = self._found.get(field)
+        values = self._fields.get(field)
         if values is None:
             return None
-        for found, _ in values:
-            if found != wire:
-                raise self._wrong(field, found)
+        for actual, _ in values:
+            if actual != wire:
+                raise self._wrong(field, actual)
         return values[-1][1]
 
     def _wrong(self, field: int, wire: int) -> DefinitionError:
         return DefinitionError(f"{self.name}: field {field} has the wrong wire type {wire}")
 
     def _all(self, field: int) -> Iterator[bytes]:
-        for wire, value in self._found.get(field, ()):
+        for wire, value in self._fields.get(field, ()):
             if not isinstance(value, bytes) or wire != BYTES:
                 raise self._wrong(field, wire)
             yield value
@@ -255,11 +258,11 @@ class Message:
             raise DefinitionError(f"{self.name}: field {field} is not valid UTF-8") from None
 
     def message(self, field: int) -> bytes | None:
-        """The payload of a singular message, None when absent."""
-        return b"".join(self._all(field)) if field in self._found else None
+        """Return the payload of a singular message; None if it is absent."""
+        return b"".join(self._all(field)) if field in self._fields else None
 
     def messages(self, field: int) -> list[bytes]:
-        """The payloads of a repeated message."""
+        """Return the payloads of a repeated message."""
         return list(self._all(field))
 
     def int64s(self, field: int) -> tuple[int, ...]:
@@ -269,7 +272,7 @@ class Message:
         return tuple(map(signed32, self._numbers(field)))
 
     def _numbers(self, field: int) -> Iterator[int]:
-        for wire, value in self._found.get(field, ()):
+        for wire, value in self._fields.get(field, ()):
             if isinstance(value, int):
                 yield value
             elif wire == BYTES:
@@ -281,7 +284,7 @@ class Message:
                 raise self._wrong(field, wire)
 
     def mapping(self, field: int, read: Callable[[Message], T], *, strict: bool = True) -> dict[str, T]:
-        """A map with string keys; `read` takes the value from field 2 of an entry."""
+        """Return a map with string keys; `read` decodes field 2 of an entry."""
         out = {}
         for entry in self._all(field):
             item = Message(f"{self.name} entry of field {field}", entry, (1, 2), strict=strict)
@@ -294,6 +297,6 @@ def signed64(value: int) -> int:
 
 
 def signed32(value: int) -> int:
-    """The low 32 bits of a number with their sign, as every protobuf reader takes an int32."""
+    """Return the low 32 bits of a number as a signed one, as protobuf readers take an int32."""
     value &= 0xFFFFFFFF
     return value - (1 << 32) if value >> 31 else value

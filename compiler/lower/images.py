@@ -1,4 +1,4 @@
-"""Images that a graph starts from, and what becomes of their configs."""
+"""Base images: their pinned references, and the platform of their configs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pybuild.compiler.image import Image
 from pybuild.compiler.ops import Platform
 
 
-def pinned(found: ResolvedImage) -> str:
-    """The reference of a resolved image with its digest."""
-    if not found.digest:
-        return found.ref
-    return f"{found.ref.partition('@')[0]}@{found.digest}"
+def pinned(resolved: ResolvedImage) -> str:
+    """Return the reference of a resolved image with its digest, if that is known."""
+    if not resolved.digest:
+        return resolved.ref
+    return f"{resolved.ref.partition('@')[0]}@{resolved.digest}"
 
 
 def is_empty(config: Image) -> bool:
-    """Whether an image has no layers: its file system is the empty one."""
+    """True if an image has no layers, so that its file system is empty."""
     return not config.diff_ids and all(entry.empty_layer for entry in config.history)
 
 
 def for_platform(image: Image, wanted: Platform) -> Image:
-    """The image as one of the platform asked for; what that leaves open is the base's if it is of the same
-    kind."""
+    """Return the image with the platform `wanted`. If system and architecture are those of the image, fields that
+    `wanted` leaves empty stay the image's."""
     same = (wanted.os, wanted.architecture) == (image.os, image.architecture)
     return image.with_platform(
         Platform(

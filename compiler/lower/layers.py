@@ -1,4 +1,4 @@
-"""Copies that make a layer of their own: onto nothing, then laid over what is below."""
+"""Copies with a layer of their own (`--link`): made on the empty file system, then merged over the files below."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from pybuild.compiler.state import State, merge
 
 
 def laid_over(below: Edge | None, actions: Actions, options: Options, name: str) -> Edge | None:
-    """`actions` done to the empty file system, laid over `below` by a step called `name`: they needn't be done
-    again when that changes. Progress shows both as one."""
+    """Apply `actions` to the empty file system and merge the result over `below` in a step called `name`.
+
+    The actions needn't run again when `below` changes. Progress shows both steps as one.
+    """
     group = ProgressGroup(name, options.name)
     copied = evolve(options, progress_group=evolve(group, weak=True))
     laid = evolve(options, name=name, progress_group=group)
@@ -22,6 +24,6 @@ def laid_over(below: Edge | None, actions: Actions, options: Options, name: str)
 
 
 def names_users(owner: str) -> bool:
-    """Whether an owner (`user[:group]`) has to be looked up, for which there must be something below."""
-    found = owner_option(owner or None, -1)
-    return found is not None and (isinstance(found.user, NamedUser) or isinstance(found.group, NamedUser))
+    """True if an owner (`user[:group]`) has a name that must be looked up in the files below."""
+    option = owner_option(owner or None, -1)
+    return option is not None and (isinstance(option.user, NamedUser) or isinstance(option.group, NamedUser))

@@ -1,6 +1,6 @@
-r"""Paths and patterns of what is copied from a context, a stage or a state.
+r"""Paths and patterns of sources of copies.
 
-In a pattern a backslash makes the next character plain; a path without `*`, `?` and `[` that aren't is literal.
+In a pattern a backslash escapes the next character. A path without unescaped `*`, `?` and `[` is literal.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ _ESCAPED = re.compile(r"(?s)\\(.)")
 
 
 def used_path(source: str) -> str:
-    """A source path of a copy as a path from the root that it is taken from."""
+    """Return the source path of a copy as an absolute path in its file system."""
+    # normpath keeps two leading slashes.
     path = posixpath.normpath("/" + source)
     return path[1:] if path.startswith("//") else path
 
 
 def follow_paths(paths: Iterable[str]) -> list[str]:
-    """The paths to read of a local directory, relative to it; none means all of it."""
+    """Return the paths to read of a local directory, relative to it; an empty list means all of it."""
     wanted = set(paths)
     if "/" in wanted:
         return []
@@ -27,13 +28,15 @@ def follow_paths(paths: Iterable[str]) -> list[str]:
 
 
 def unescaped(path: str) -> str:
-    """The path that a literal one means: without its backslashes."""
+    """Return a literal path without its backslashes."""
     return _ESCAPED.sub(r"\1", path)
 
 
 def bracketed(path: str) -> str:
-    """An absolute path as a pattern that begins with its first name, which matches the same: directories before a
-    pattern must exist, those that it names needn't."""
+    """Return an absolute path as a pattern that matches the same, with brackets in its first component.
+
+    Directories before the first wildcard of a pattern must exist; those that wildcards match needn't.
+    """
     first, slash, rest = path[1:].partition("/")
     start, last = first[:-1].removesuffix("\\"), first[-1]
     escaped = f"{start}[{last}]" if last.isalnum() else f"{start}[\\{last}]"

@@ -45,7 +45,7 @@ class StepDefaults:
     proxy variables, in either case, to their values. With `no_cache` every step runs again. A setting of the step
     itself wins; hosts and limits are added to the step's own.
 
-    The host name is no default of steps: only Dockerfiles have one, from a build argument.
+    The host name isn't among them: only Dockerfiles set one, from a build argument.
     """
 
     no_cache: bool = False
@@ -87,6 +87,7 @@ class StepDefaults:
             metadata = evolve(metadata, caps=caps)
         if self.no_cache and not isinstance(op, SourceOp):
             metadata = evolve(metadata, ignore_cache=True)
+        # A new vertex would be encoded again, and lose bytes that a client sent (`llb.decode.ReceivedVertex`).
         if same and op is vertex.op and metadata is vertex.metadata:
             return vertex
         return Vertex(op, inputs, vertex.platform, vertex.constraints, metadata)

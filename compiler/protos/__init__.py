@@ -1,5 +1,5 @@
-"""BuildKit's messages and services, and those it shares with containerd and fsutil, as protobuf descriptions.
+"""Protobuf descriptions of BuildKit's messages and services, and of those it shares with containerd and fsutil.
 
-The `*_pb2` modules are generated from the `.proto` files beside them (`generate.py`), and belong to the extra
-`pybuild[buildkit]`: nothing but what speaks gRPC imports them. Methods are found by `compiler.services`.
+The `*_pb2` modules are generated from the `.proto` files beside them (`generate.py`). They need the extra
+`pybuild[buildkit]`, and only code that speaks gRPC imports them. `compiler.services` finds the methods.
 """

@@ -1,4 +1,4 @@
-"""Make the `*_pb2` modules from the `.proto` files: `python -m pybuild.compiler.protos.generate`."""
+"""Generate the `*_pb2` modules from the `.proto` files: `python -m pybuild.compiler.protos.generate`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import sys
 
 
 def compiled(*outputs: str) -> int:
-    """Have protoc, which comes with grpcio-tools, a development dependency, write `outputs` (its flags); its exit
-    code."""
+    """Run protoc with the flags `outputs`; return its exit code.
+
+    protoc comes with grpcio-tools, a development dependency.
+    """
     import google.rpc.status_pb2
     from grpc_tools import protoc
 
@@ -23,7 +25,7 @@ def compiled(*outputs: str) -> int:
 
 
 def _root() -> str:
-    """Where the package lies."""
+    """Return the directory that holds the package."""
     import pybuild
 
     return os.path.dirname(os.path.dirname(os.path.abspath(pybuild.__file__)))

@@ -17,11 +17,10 @@ from functools import cached_property
 
 from tests.corpus.registry import Registry
 
-from pybuild.build.dockerfile import Question
-from pybuild.build.dockerfiles import Text
-from pybuild.cli.check import check
-from pybuild.compiler.lower.dockerfile import Lowered, LowerOptions, lower
+from pybuild.compiler.lower.dockerfile import LoweredTarget, LowerOptions, lower
 from pybuild.compiler.ops import Platform
+from pybuild.frontends.dockerfile_text import Question, Text
+from pybuild.frontends.lint import check
 from pybuild.lang.dockerfile.instructions import Dockerfile
 from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.dockerfile.parse import decode, parse
@@ -65,7 +64,7 @@ class Sample:
         """Every stage that has a name, and the last one."""
         return [*dict.fromkeys(stage.name for stage in self.dockerfile.stages if stage.name), None]
 
-    def lowered(self, target: str | None, platform: Platform) -> Lowered:
+    def lowered(self, target: str | None, platform: Platform) -> LoweredTarget:
         return lower(self.dockerfile, self._options(target, platform), Registry())
 
     def findings(self) -> Counter[str]:

@@ -20,7 +20,7 @@ from pybuild.compiler.bridge import ResolvedImage
 from pybuild.compiler.giturl import parse_git_ref
 from pybuild.compiler.graph import walk
 from pybuild.compiler.image import parse as parse_image
-from pybuild.compiler.lower.dockerfile import Lowered, LowerOptions, lower
+from pybuild.compiler.lower.dockerfile import LoweredTarget, LowerOptions, lower
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.urls import download_name, is_http
 from pybuild.lang.diagnostics import UserError
@@ -69,7 +69,9 @@ def parsed(data: bytes) -> Dockerfile | None:
         return None
 
 
-def lowered(source: Source, world: World, linter: Linter | None = None, **options: Any) -> Lowered | None:
+def lowered(
+    source: Source, world: World, linter: Linter | None = None, **options: Any
+) -> LoweredTarget | None:
     """The target's graph, None if the file is refused."""
     options.setdefault("build_platforms", (_AMD64,))
     try:

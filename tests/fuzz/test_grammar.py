@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from tests.fuzz.grammar import COMMANDS, File, files
 from tests.fuzz.targets import AnyWorld, lowered
 
-from pybuild.compiler.lower.dockerfile import Lowered
+from pybuild.compiler.lower.dockerfile import LoweredTarget
 from pybuild.lang.dockerfile.fmt import format_text
 from pybuild.lang.dockerfile.instructions import Dockerfile, Instruction, Stage
 from pybuild.lang.dockerfile.parse import decode, parse
@@ -44,7 +44,7 @@ def meaning(text: str) -> list[Any]:
 def result(text: str) -> tuple[str, Any]:
     """The graph's digest and the image's config."""
     found = lowered(Source("Dockerfile", text), AnyWorld())
-    assert isinstance(found, Lowered), text
+    assert isinstance(found, LoweredTarget), text
     return found.edge.vertex.digest if found.edge is not None else "", found.image.config
 
 

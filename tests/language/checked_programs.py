@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pybuild.lang.diagnostics import SourceErrors, UserError, render
 from pybuild.language.checking import check_file
+
+from pybuild.lang.diagnostics import SourceErrors, UserError, render
 from pybuild.language.compiled import Compiled
 from pybuild.request.request import BuildRequest
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pybuild.build.inputs import frontend_of, read_inputs
 from tests.plugins.site import Site
 
-from pybuild.build.inputs import frontend_of, read_inputs
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import SourceError, UsageError, UserError, render
 from pybuild.lang.dockerfile.parse import decode

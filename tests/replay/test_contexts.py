@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from pybuild.build.inputs import Inputs, NamedContexts, frontend_of, read_inputs
 from tests.runtime.registry.images import tar
 
 from pybuild.build import inputs
-from pybuild.build.inputs import Inputs, NamedContexts, frontend_of, read_inputs
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 from pybuild.request.request import BuildRequest

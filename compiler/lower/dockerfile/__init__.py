@@ -5,10 +5,10 @@ from __future__ import annotations
 from pybuild.compiler.lower.dockerfile.lower import lower
 from pybuild.compiler.lower.dockerfile.options import (
     DirectoryContext,
-    Lowered,
+    LoweredTarget,
     LowerOptions,
     StateContext,
     UsedArg,
 )
 
-__all__ = ["DirectoryContext", "LowerOptions", "Lowered", "StateContext", "UsedArg", "lower"]
+__all__ = ["DirectoryContext", "LowerOptions", "LoweredTarget", "StateContext", "UsedArg", "lower"]

@@ -1,4 +1,4 @@
-"""Build arguments: the predefined ones, those of global scope, proxies."""
+"""Build arguments: predefined ones, arguments of global scope, and the warning about unused ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pybuild.lang.dockerfile.instructions import ArgInstruction, Dockerfile
 
 EPOCH = "SOURCE_DATE_EPOCH"
 NOT_IN_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
-"""Arguments that commands don't see."""
+"""Arguments that are not in the environment of commands."""
 
 
 @frozen
 class Platforms:
-    """`target` is what is built for, `build` what steps can run on; `implicit`: no target was asked for."""
+    """The platforms of a build: `target`, and `build`, which steps can run on. `implicit`: none was requested."""
 
     target: Platform
     build: tuple[Platform, ...]
@@ -35,7 +35,7 @@ class Platforms:
 
 
 def platform_args(chosen: Platforms, overrides: Mapping[str, str], target_stage: str) -> dict[str, str]:
-    """The arguments that exist without being declared, and count as declared in global scope."""
+    """Return the predefined arguments, which count as declared in global scope."""
     build, target = chosen.build[0], chosen.target
     values = {
         "BUILDPLATFORM": platforms.format_all(build),
@@ -59,7 +59,7 @@ def global_args(
     build_args: Mapping[str, str],
     words: Words,
 ) -> tuple[dict[str, str], dict[str, UsedArg]]:
-    """Values of the arguments in global scope, and those that the file declares there."""
+    """Return the values of the arguments in global scope, and the arguments that the file declares there."""
     values = dict(values)
     declared: dict[str, UsedArg] = {}
     for instruction in instructions:
@@ -67,8 +67,8 @@ def global_args(
             value = build_args.get(arg.key)
             needs: frozenset[str] = frozenset()
             if value is None and arg.value is not None:
-                found = words.expand(arg.value, values, instruction.span)
-                value, needs = found.result, frozenset(found.matched)
+                expansion = words.expand(arg.value, values, instruction.span)
+                value, needs = expansion.result, frozenset(expansion.matched)
             if value is not None:
                 values.pop(arg.key, None)
                 values[arg.key] = value
@@ -87,7 +87,7 @@ def effective_build_args(options: LowerOptions) -> dict[str, str]:
 def unused_warning(
     dockerfile: Dockerfile, build_args: Mapping[str, str], declared: Iterable[str]
 ) -> Diagnostic | None:
-    """Says which build arguments no ARG declares; None when there are none."""
+    """Return a warning that names the build arguments that no ARG declares; None if there are none."""
     known = _declared(dockerfile) | set(declared)
     unused = sorted(name for name in build_args if name not in known and not _predefined(name))
     if not unused:

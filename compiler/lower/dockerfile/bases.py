@@ -1,4 +1,4 @@
-"""What a stage starts from: an image, a named context, or nothing."""
+"""Bases of stages: an image, a named context, or the empty file system."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _COMMON_IMAGES = ("alpine", "busybox", "centos", "debian", "fedora", "golang", "
 
 
 def resolve_base(lowering: Lowering, state: StageState) -> None:
-    """Gives a stage without a base stage its files, config and platform. Raises `UserError`s at its FROM."""
+    """Set the files, config and platform of a stage that isn't built on another stage. Raises `UserError` at its
+    FROM."""
     state.resolved = True
     state.dispatched = state.dispatched or state.unregistered
     if state.base_name == SCRATCH and state.named_context is None:
@@ -58,7 +59,7 @@ def _resolve(lowering: Lowering, state: StageState) -> None:
 
 
 def _take_override(state: StageState, loaded: Loaded) -> None:
-    """A context that bears the stage's own name stands for the whole stage."""
+    """Replace the whole stage by a context that has the stage's own name."""
     state.files = loaded.files
     state.files_have_platform = loaded.image is not None
     if loaded.image is not None:
@@ -79,18 +80,18 @@ def _take_image(lowering: Lowering, state: StageState, origin: str, platform: Pl
     shown = platforms.format_all(platform) + " " if lowering.options.multi_platform else ""
     log_name = f"[{shown}internal] load metadata for {state.base_name}"
     try:
-        found, config = lowering.resolve_image(state.base_name, platform, log_name)
+        resolved, config = lowering.resolve_image(state.base_name, platform, log_name)
     except UserError as error:
         stages = [*lowering.stages.names(), *_COMMON_IMAGES]
         known = error.diagnostic.buildkit or str(error)
         error.diagnostic = error.diagnostic.known_as(f"{origin}: {known}{meant(origin, stages)}")
         raise
-    state.base_config = found.config
+    state.base_config = resolved.config
     if state.platform is None and lowering.platforms.implicit:
         platform = _detect(config, platform, lowering.platforms.build)
     state.image = evolve(config, created=None)
     state.platform = platform
-    state.base_name = pinned(found)
+    state.base_name = pinned(resolved)
     if is_empty(config):
         return
     name = step_name(
@@ -113,7 +114,7 @@ def _take_image(lowering: Lowering, state: StageState, origin: str, platform: Pl
 
 
 def _detect(config: Image, target: Platform, supported: Sequence[Platform]) -> Platform:
-    """The platform of an image that offers no choice, where steps can run on it."""
+    """Return the platform of steps: that of a single-platform image if this machine can run it, else `target`."""
     wanted = (config.os, config.architecture)
     for platform in (target, *supported):
         if (platform.os, platform.architecture) == wanted:
@@ -131,7 +132,7 @@ def _canonical(name: str) -> str:
 
 
 def _placed(error: UserError, lowering: Lowering, state: StageState) -> UserError:
-    """The same error, pointing at the instruction that needs the image, with a name that may be meant."""
+    """Return the error with a label at the FROM that needs the image, and a similar name as help."""
     diagnostic = error.diagnostic
     if not diagnostic.labels:
         label = Label(state.stage.span, "needed here")

@@ -1,7 +1,7 @@
-"""The build checks that need values: what variables became, what a base image is, what came before in a stage.
+"""Build checks that need values: expanded variables, base images, earlier instructions of a stage.
 
 The reference is BuildKit's `frontend/dockerfile/dockerfile2llb/validations.go` and the `dispatch…` functions that
-call it. What a trigger of a base does wrong is said at the FROM.
+call it. Findings in a trigger of a base image are reported at the FROM.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ Once = CmdInstruction | EntrypointInstruction | HealthcheckInstruction
 
 
 def written_name(instruction: Instruction) -> str:
-    """The instruction's name in the case that the file has."""
+    """Return the instruction's name in the case of the file."""
     return re.split(f"[{re.escape(SEPARATORS)}]", instruction.text, maxsplit=1)[0]
 
 
 def check_default_bases(
     dockerfile: Dockerfile, predefined: Mapping[str, str], words: Words, linter: Linter
 ) -> None:
-    """Whether every FROM names something that can be an image when no build arguments are given."""
+    """Report each FROM that isn't a valid image name when no build arguments are given."""
     try:
         values, _ = global_args(predefined, dockerfile.meta_args, {}, words)
         for stage in dockerfile.stages:
@@ -60,7 +60,7 @@ def check_default_bases(
             if not _can_be_image(name):
                 linter.report(rules.INVALID_DEFAULT_ARG_IN_FROM, stage.span, stage.base)
     except SourceError:
-        return  # What can't be expanded ends the lowering, in its turn.
+        return  # The lowering reports words that can't be expanded.
 
 
 def _can_be_image(name: str) -> bool:
@@ -72,35 +72,35 @@ def _can_be_image(name: str) -> bool:
 
 
 def check_from_variables(lowering: Lowering, stage: Stage, missing: Collection[str]) -> None:
-    """`missing` are names that a FROM asks for and global scope has no value for."""
+    """Report undeclared arguments of a FROM; `missing` are the names that have no value in global scope."""
     declared = sorted({*lowering.declared_args, *lowering.global_args})
     for name in sorted(missing):
         if name not in lowering.declared_args:
             lowering.linter.report(rules.UNDEFINED_ARG_IN_FROM, stage.span, name, nearest(name, declared))
 
 
-def check_platform_flag(lowering: Lowering, stage: Stage, found: Expansion) -> None:
-    """A `--platform` that changes nothing, or that fixes what the one who builds should choose."""
+def check_platform_flag(lowering: Lowering, stage: Stage, expansion: Expansion) -> None:
+    """Report a `--platform` that is redundant, or that fixes the platform which the user should choose."""
     linter = lowering.linter
-    if found.matched or found.unmatched:
-        same = found.result == lowering.global_args.get(TARGET_PLATFORM)
-        if same and found.matched == {TARGET_PLATFORM} and not found.unmatched:
+    if expansion.matched or expansion.unmatched:
+        same = expansion.result == lowering.global_args.get(TARGET_PLATFORM)
+        if same and expansion.matched == {TARGET_PLATFORM} and not expansion.unmatched:
             linter.report(rules.REDUNDANT_TARGET_PLATFORM, stage.span, stage.platform)
         return
     try:
-        platform = platforms.parse_specifier(found.result)
+        platform = platforms.parse_specifier(expansion.result)
     except platforms.BadPlatform:
         return
     if platform.os not in stage.name and platform.architecture not in stage.name:
-        linter.report(rules.FROM_PLATFORM_FLAG_CONST_DISALLOWED, stage.span, found.result)
+        linter.report(rules.FROM_PLATFORM_FLAG_CONST_DISALLOWED, stage.span, expansion.result)
 
 
 def check_base_platform(
-    lowering: Lowering, state: StageState, origin: str, expected: Platform, found: Platform
+    lowering: Lowering, state: StageState, origin: str, expected: Platform, actual: Platform
 ) -> None:
-    if (expected.os, expected.architecture) == (found.os, found.architecture):
+    if (expected.os, expected.architecture) == (actual.os, actual.architecture):
         return
-    wanted, got = (platforms.format_all(platforms.normalize(one)) for one in (expected, found))
+    wanted, got = (platforms.format_all(platforms.normalize(one)) for one in (expected, actual))
     lowering.linter.report(rules.INVALID_BASE_IMAGE_PLATFORM, state.stage.span, origin, wanted, got)
 
 
@@ -111,7 +111,8 @@ def check_variables(
     missing: Collection[str],
     environment: Mapping[str, str],
 ) -> None:
-    """`missing` are names that an instruction asks for and `environment` lacks; an ARG without value is enough."""
+    """Report undefined variables; `missing` are names without a value in `environment`. An ARG without a value
+    defines its name."""
     declared = {name for name, _ in state.build_args}
     for name in sorted(set(missing) - declared - NOT_IN_ENVIRONMENT):
         report(lowering, state, rules.UNDEFINED_VAR, instruction, name, nearest(name, environment))
@@ -120,7 +121,7 @@ def check_variables(
 def check_secret(
     lowering: Lowering, state: StageState, kind: str, key: str, instruction: Instruction
 ) -> None:
-    """Whether the name of an ARG or ENV says that its value is a secret."""
+    """Report an ARG or ENV whose name suggests that its value is a secret."""
     if _SECRET.search(key) and not _NO_SECRET.search(key):
         report(lowering, state, rules.SECRETS_USED_IN_ARG_OR_ENV, instruction, kind, key)
 
@@ -133,7 +134,7 @@ def check_pair(
 
 
 def check_once(lowering: Lowering, state: StageState, instruction: Once) -> None:
-    """Says at the earlier one that a later one of the same kind takes its place; remembers this one."""
+    """Report an earlier instruction of the same kind, which this one replaces; remember this one."""
     kind = type(instruction)
     earlier = state.once.get(kind)
     if earlier is not None:
@@ -145,13 +146,13 @@ def check_once(lowering: Lowering, state: StageState, instruction: Once) -> None
 def check_shell_form(
     lowering: Lowering, state: StageState, instruction: CmdInstruction | EntrypointInstruction
 ) -> None:
-    """A shell that was chosen by SHELL, here or in the base, is meant."""
+    """Report the shell form, unless SHELL chose a shell, here or in the base."""
     if instruction.command.shell and not state.image.config.shell:
         report(lowering, state, rules.JSON_ARGS_RECOMMENDED, instruction, written_name(instruction))
 
 
 def check_workdir(lowering: Lowering, state: StageState, instruction: WorkdirInstruction, path: str) -> None:
-    """Only the first WORKDIR of a chain of stages counts: if it is absolute, all later ones are known."""
+    """Report a relative path in the first WORKDIR of a chain of stages: after an absolute one all are known."""
     if not state.workdir_is_set and not path.startswith("/"):
         report(lowering, state, rules.WORKDIR_RELATIVE_PATH, instruction, path)
     state.workdir_is_set = True
@@ -160,7 +161,7 @@ def check_workdir(lowering: Lowering, state: StageState, instruction: WorkdirIns
 def check_port(
     lowering: Lowering, state: StageState, instruction: Instruction, port: str, protocol: str, *, mapped: bool
 ) -> None:
-    """`mapped` says that the port is more than a container's: an address or a port of the host stands before."""
+    """Report an upper-case protocol, and a port with an address or a port of the host before it (`mapped`)."""
     if protocol != protocol.lower():
         report(lowering, state, rules.EXPOSE_PROTO_CASING, instruction, port)
     if mapped:
@@ -170,6 +171,6 @@ def check_port(
 def report(
     lowering: Lowering, state: StageState, rule: rules.Rule, instruction: Instruction, *facts: str
 ) -> None:
-    """One finding in a stage; a trigger of the base stands at the FROM."""
+    """Report a finding at an instruction; for a trigger of the base, at the FROM of the stage."""
     ours = lowering.dockerfile.wrote(instruction)
     lowering.linter.report(rule, instruction.span if ours else state.stage.span, *facts)

@@ -1,4 +1,4 @@
-"""Build contexts: the main one, and named ones that replace images and stages."""
+"""Build contexts: the main one, and named contexts, which replace images and stages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
 from pybuild.compiler.lower.dockerfile.options import (
     DirectoryContext,
-    Lowered,
+    LoweredTarget,
     LowerOptions,
     StateContext,
 )
@@ -33,12 +33,13 @@ _KINDS = "docker-image://REF, oci-layout://NAME@DIGEST, local:NAME, target:STAGE
 
 
 Paths = Callable[[], Iterable[str]]
-LowerTarget = Callable[[str, str], Lowered]
+LowerTarget = Callable[[str, str], LoweredTarget]
 
 
 @frozen
 class Loaded:
-    """What a named context holds. `image` None: files alone; `files` None: the empty file system."""
+    """The content of a named context. `image` None means files without a config; `files` None the empty file
+    system."""
 
     files: Pending | None
     image: Image | None = None
@@ -47,8 +48,8 @@ class Loaded:
 
 @frozen
 class NamedContext:
-    """A named context as it was found: `key` is the name it was given under, perhaps with a platform. `session` and
-    `shared_key` are a directory's."""
+    """A named context. `key` is the name under which it was given, perhaps with a platform. `session` and
+    `shared_key` are those of a directory."""
 
     key: str
     source: str
@@ -58,8 +59,8 @@ class NamedContext:
     shared_key: str = ""
 
     def load(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> Loaded:
-        """Resolves the context. `paths` are asked when everything is lowered: those used of a directory. `lower`
-        lowers another target of the same file, with that context left out.
+        """Resolve the context. `paths` returns the paths that are used of a directory, once everything is lowered;
+        `lower` lowers another target of the same file, without this context.
 
         Raises `UsageError` for a specification of no known form.
         """
@@ -94,11 +95,12 @@ class NamedContext:
 
 
 _MOST_SOURCES = 10
-"""Sources that one context may have, each by a policy in place of the one before."""
+"""The most sources of one context: a policy may replace each by another one."""
 
 
 class NamedContexts:
-    """Look-up by name. Names are image references: `x`, `x:latest` and `docker.io/library/x` are one."""
+    """Named contexts, looked up by name. Names are image references: `x`, `x:latest` and `docker.io/library/x` are
+    equal."""
 
     def __init__(
         self,
@@ -117,21 +119,22 @@ class NamedContexts:
         self._target = target
 
     def names(self) -> list[str]:
-        """The names as `familiar` has them, without platforms."""
+        """Return the names, as `familiar` writes them and without platforms."""
         return [name.partition("::")[0] for name in self._sources]
 
     def find(self, name: str, platform: Platform | None) -> NamedContext | None:
-        """The context called `name` for a platform (None: the target's), else the one for any."""
+        """Return the context `name` for a platform (None: the target's), else the one for all platforms; None if
+        there is none."""
         if name.lower() in ("scratch", "context") or not self._sources:
             return None
         platform = platform or self._target
         short = familiar(name)
         for key in (f"{short}::{platforms.format_all(platforms.normalize(platform))}", short):
             if key in self._sources:
-                return self._found(key, platform)
+                return self._context(key, platform)
         return None
 
-    def _found(self, key: str, platform: Platform) -> NamedContext:
+    def _context(self, key: str, platform: Platform) -> NamedContext:
         source, given = self._sources[key], self._states.get(key)
         directory = given.name if isinstance(given, DirectoryContext) else source.removeprefix("local:")
         session = self._sessions.get(directory, "")
@@ -144,12 +147,13 @@ def _context_key(name: str) -> str:
 
 
 def familiar(name: str) -> str:
-    """A reference as users write it: without Docker Hub's name, `library/` and `:latest`."""
+    """Return a reference in its short form: without Docker Hub's name, `library/` and `:latest`."""
     return reference.parse(name).familiar.removesuffix(":latest")
 
 
 def main_context(options: LowerOptions, paths: Paths) -> Pending | None:
-    """What a build is given; of a local directory only `paths` are read, asked when everything is lowered."""
+    """Return the main context. Of a local directory only `paths` are read; they are asked once everything is
+    lowered."""
     if options.context is not None:
         return settled(options.context)
 
@@ -166,7 +170,7 @@ def main_context(options: LowerOptions, paths: Paths) -> Pending | None:
     return Pending(make)
 
 
-def _load_target(lowered: Lowered) -> Loaded:
+def _load_target(lowered: LoweredTarget) -> Loaded:
     return Loaded(settled(lowered.edge), lowered.image, lowered.base_config)
 
 
@@ -176,24 +180,24 @@ def _load_image(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) 
         return Loaded(None)
     platform = context.platform or platforms.default()
     log_name = f"[context {context.key}] load metadata for {ref}"
-    found = bridge.resolve_image(reference.parse(ref).canonical, platform, log_name=log_name)
+    resolved = bridge.resolve_image(reference.parse(ref).canonical, platform, log_name=log_name)
     options = Options(platform=platform, name=f"[context {context.key}] {ref}")
-    files = State.image(pinned(found), options=options)
-    return _with_config(files, found)
+    files = State.image(pinned(resolved), options=options)
+    return _with_config(files, resolved)
 
 
-def _with_config(files: State, found: ResolvedImage) -> Loaded:
-    config = evolve(image.parse(found.config), created=None)
-    return Loaded(settled(files.edge), config, found.config)
+def _with_config(files: State, resolved: ResolvedImage) -> Loaded:
+    config = evolve(image.parse(resolved.config), created=None)
+    return Loaded(settled(files.edge), config, resolved.config)
 
 
 def _load_layout(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
     platform = context.platform or platforms.default()
     ref = rest.removeprefix("//")
     log_name = f"[context {context.key}] load metadata for {ref}"
-    found = bridge.resolve_layout(ref, platform, log_name=log_name)
+    resolved = bridge.resolve_layout(ref, platform, log_name=log_name)
     options = Options(platform=platform, name=f"[context {context.key}] OCI load from client")
-    return _with_config(State.oci_layout(pinned(found), store=found.store, options=options), found)
+    return _with_config(State.oci_layout(pinned(resolved), store=resolved.store, options=options), resolved)
 
 
 def _load_local(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
@@ -236,10 +240,10 @@ def _load_input(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) 
 
 
 def _load_remote(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
-    """A git repository, or what is at an HTTP address."""
-    found = parse_git_ref(context.source)
-    if found is not None:
-        return Loaded(settled(git_state(found, f"[internal] load git source {context.source}").edge))
+    """Load a git repository, or the file at an HTTP address."""
+    repository = parse_git_ref(context.source)
+    if repository is not None:
+        return Loaded(settled(git_state(repository, f"[internal] load git source {context.source}").edge))
     if not is_http(context.source):
         raise UsageError(f"invalid git context {context.source}")
     state, _ = http_context(context.source, f"[context {context.key}] {context.source}", bridge)

@@ -1,4 +1,4 @@
-"""COPY and ADD: files from a context, a stage, an image, an address, or the instruction itself."""
+"""COPY and ADD: files from a context, a stage, an image, an address, or heredocs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EVERYTHING = ("*", "**", "**/*")
 def copy_files(
     lowering: Lowering, stage: StageState, instruction: CopyInstruction, source: StageState | None
 ) -> None:
-    """COPY, from the main context or from `source`. Raises `SourceError`."""
+    """Apply a COPY from the main context, or from `source`. Raises `SourceError`."""
     if source is not None and not source.dispatched:
         raise source_error(
             f'cannot copy from stage "{instruction.from_stage}", it needs to be defined before current stage '
@@ -51,7 +51,7 @@ def copy_files(
 
 
 def add_files(lowering: Lowering, stage: StageState, instruction: AddInstruction) -> None:
-    """ADD, from the main context or from addresses; archives of the context are extracted. Raises
+    """Apply an ADD from the main context or from addresses; archives of the context are extracted. Raises
     `SourceError`."""
     instruction = _expand(lowering, stage, instruction)
     checksum = lowering.words.one(instruction.checksum, stage.environment, instruction.span)
@@ -62,7 +62,7 @@ def add_files(lowering: Lowering, stage: StageState, instruction: AddInstruction
 
 
 def _expand(lowering: Lowering, stage: StageState, instruction: F) -> F:
-    """The instruction with its words expanded, and the heredocs that want it."""
+    """Expand the words of an instruction, and its heredocs whose words aren't quoted."""
 
     def one(text: str) -> str:
         return lowering.words.one(text, stage.environment, instruction.span)
@@ -84,7 +84,7 @@ def _expand(lowering: Lowering, stage: StageState, instruction: F) -> F:
 
 
 def _transfer(lowering: Lowering, stage: StageState, instruction: Files, source: Pending | None) -> None:
-    """Puts the step that copies on top of the stage's files. Raises `SourceError`."""
+    """Add the copying step to the stage's files. Raises `SourceError`."""
     shared: dict[str, Any] = {
         "owner": instruction.chown or None,
         "mode": parse_mode(instruction.chmod, instruction.span),
@@ -94,36 +94,37 @@ def _transfer(lowering: Lowering, stage: StageState, instruction: Files, source:
     platform = stage.platform if lowering.options.multi_platform else None
     name = step_name(stage, shown, platform=platform, environment=stage.environment)
     options = Options(name=name, ignore_cache=stage.ignore_cache, spans=(instruction.span,))
+    # The trailing slash makes the destination a directory.
     dest = absolute(stage.cwd, "./" if instruction.dest in ("", ".") else instruction.dest, keep_end=True)
-    taken = pieces(instruction, name)
+    sources = pieces(instruction, name)
 
     def actions(context: Edge | None) -> Actions:
         chain: Actions | None = None
-        for piece in taken:
+        for piece in sources:
             chain = piece.after(chain, State(context), dest, shared)
         assert chain is not None
         return chain
 
-    # With a mode it is an ordinary copy: so the reference builder has it.
+    # BuildKit ignores --link together with --chmod.
     if instruction.link and not instruction.chmod:
         _check_owner(instruction)
         make = _linked(actions, options, name.removesuffix(shown) + "LINK " + shown)
     else:
         make = _applied(actions, options)
-    inputs = stage.files, source if any(piece.state is None for piece in taken) else None
+    inputs = stage.files, source if any(piece.state is None for piece in sources) else None
     stage.files = Pending(make, inputs)
     record(lowering, stage, _history(instruction), layer=True)
 
 
 def _named(lowering: Lowering, stage: StageState, instruction: Files) -> Mapping[str, str]:
-    """The variables that progress shows values of: those of global scope too where --from may have them."""
+    """Return the variables for the name of the step; with those of global scope if --from may use them."""
     if isinstance(instruction, CopyInstruction) and "$" in instruction.from_stage:
         return {**lowering.global_args, **stage.environment}
     return stage.environment
 
 
 def _applied(actions: Callable[[Edge | None], Actions], options: Options) -> Callable[[Inputs], Edge | None]:
-    """The copy onto the stage's files."""
+    """Return a function that makes the copy onto the stage's files."""
 
     def make(inputs: Inputs) -> Edge | None:
         return State(inputs[0]).file(actions(inputs[1]), options=options).edge
@@ -134,7 +135,8 @@ def _applied(actions: Callable[[Edge | None], Actions], options: Options) -> Cal
 def _linked(
     actions: Callable[[Edge | None], Actions], options: Options, name: str
 ) -> Callable[[Inputs], Edge | None]:
-    """The copy as a layer of its own, laid over the stage's files by a step called `name`."""
+    """Return a function that makes the copy as a layer of its own, merged over the stage's files in the step
+    `name`."""
 
     def make(inputs: Inputs) -> Edge | None:
         return laid_over(inputs[0], actions(inputs[1]), options, name)
@@ -143,7 +145,7 @@ def _linked(
 
 
 def _check_owner(instruction: Files) -> None:
-    """Names can't be looked up where nothing is below."""
+    """Refuse owners by name for --link: there is no /etc/passwd in the empty file system. Raises `SourceError`."""
     if names_users(instruction.chown):
         raise source_error(
             f"invalid user index: -1: --link reads no /etc/passwd, so --chown={instruction.chown} names nobody",
@@ -167,7 +169,8 @@ def _history(instruction: Files) -> str:
 
 
 def _check_ignored(lowering: Lowering, stage: StageState, instruction: Files) -> None:
-    """Warns of sources that .dockerignore leaves out; with exceptions in it nothing is certain."""
+    """Report sources that .dockerignore excludes. With exceptions (`!`) in it nothing is certain, and nothing is
+    reported."""
     ignored = lowering.ignored
     if not ignored.patterns or any(ignored.exceptions):
         return

@@ -1,4 +1,4 @@
-"""The table of instructions."""
+"""The table that maps types of instructions to the functions that lower them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ INSTRUCTIONS: dict[type[Instruction], Callable[[Lowering, StageState, Any], None
 
 
 def dispatch(lowering: Lowering, stage: StageState, command: Command) -> None:
-    """Applies one instruction to its stage. Raises `SourceError`."""
+    """Apply an instruction to its stage. Raises `SourceError`."""
     stage.in_onbuild = command.onbuild
     instruction = command.instruction
 

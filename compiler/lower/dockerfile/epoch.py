@@ -1,12 +1,12 @@
-"""SOURCE_DATE_EPOCH: a number of seconds, or the name of what the time is taken from.
+"""SOURCE_DATE_EPOCH: a number of seconds, or the name of a source whose time is used.
 
-    a number        that time
-    `context`       the main context, unless it is a local directory
-    a named context the commit or the file that it is
-    a stage         the one address that it ADDs: FROM scratch, and nothing else but ARGs in it
+    a number          this time
+    `context`         the main context, unless it is a local directory
+    a named context   its commit or its file
+    a stage           the one address that it ADDs; it is FROM scratch and contains only ARGs otherwise
 
-A repository has its commit's time, what HTTP brings that of its Last-Modified, else that of the newest file in the
-archive. Where nothing tells a time, the build has none. The rules are those of BuildKit's `dockerfile2llb/epoch.go`.
+The time of a repository is its commit's; that of a download is Last-Modified, else that of the newest file in the
+archive. If the source has no time, the build has none. The rules are those of BuildKit's `dockerfile2llb/epoch.go`.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from pybuild.lang.dockerfile.instructions import (
 from pybuild.lang.source import Span
 
 CONTEXT = "context"
-"""The value that means the main context."""
+"""The value that stands for the main context."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _YEARS = (-62_135_596_800, 253_402_300_799)
-"""The seconds of the years 1 to 9999, the only ones that an image's config can name."""
+"""The seconds of the years 1 to 9999, the only times that an image config can hold."""
 _TIMELESS = ("docker-image", "local", "oci-layout")
-"""Kinds of contexts that tell no time."""
+"""Kinds of contexts that have no time."""
 _HELP = (
     f"give a number of seconds since 1970-01-01T00:00:00Z, as `date +%s` prints it, `{CONTEXT}`, or the name of "
     "a build context or of a stage that only ADDs an address"
@@ -54,7 +54,7 @@ _STAGE_HELP = f"a stage that {EPOCH} names is FROM scratch, with one ADD of an a
 
 @frozen
 class Epoch:
-    """The time in force, in seconds (None: none), and the vertex of the source that told it."""
+    """The time of a build in seconds (None: no time), and the source that it comes from."""
 
     seconds: int | None = None
     source: Edge | None = None
@@ -62,8 +62,11 @@ class Epoch:
 
 @frozen
 class Clock:
-    """What a build's time may be taken from. `build_args` and `values`, of global scope, are those before it is
-    known; `declared` are the file's arguments of global scope; `platform` is the machine's own."""
+    """Reads SOURCE_DATE_EPOCH of one build.
+
+    `build_args` and `values` (the arguments of global scope) still hold the name of the source. `declared` are the
+    file's arguments of global scope; `platform` is this machine's.
+    """
 
     dockerfile: Dockerfile
     build_args: Mapping[str, str]
@@ -77,8 +80,8 @@ class Clock:
     lower: LowerTarget
 
     def read(self) -> Epoch:
-        """Raises `SourceError` at the stage or the ARG at fault, `UsageError` for a build argument, and what the
-        bridge raises."""
+        """Return the time. Raises `SourceError` at the stage or ARG at fault, `UsageError` for a build argument, and
+        the errors of the bridge."""
         text = self.build_args.get(EPOCH, self.values.get(EPOCH, ""))
         if not text:
             return Epoch()
@@ -96,12 +99,12 @@ class Clock:
         self._refuse(text, self._near(text))
 
     def _of(self, files: Edge | None, what: str, span: Span | None = None) -> Epoch:
-        """The time of the only source of `files`, if it tells one."""
+        """Return the time of the only source of `files`; no time unless it is a git repository or a download."""
         roots = [files] if files is not None else []
-        found = [vertex for vertex in walk(roots) if isinstance(vertex.op, SourceOp)]
-        if len(found) != 1 or not _is_remote(found[0].op):
+        sources = [vertex for vertex in walk(roots) if isinstance(vertex.op, SourceOp)]
+        if len(sources) != 1 or not _is_remote(sources[0].op):
             return Epoch()
-        source = Edge(found[0])
+        source = Edge(sources[0])
         try:
             seconds = self.bridge.source_time(source, log_name=f"[internal] resolve {what}")
         except UserError as error:
@@ -125,11 +128,12 @@ class Clock:
             raise self._placed(error, None) from None
 
     def _added(self, stage: Stage) -> tuple[Edge, Span]:
-        """What the one ADD of a stage fetches, and where it stands."""
+        """Return the source that the one ADD of a stage fetches, and the span of the ADD. Raises `SourceError`."""
+        # SOURCE_DATE_EPOCH is unknown until this stage gives it.
         values = {name: value for name, value in self.values.items() if name != EPOCH}
         if self.words.one(stage.base, values, stage.span) != "scratch":
             raise source_error(f"{EPOCH} stage must use FROM scratch", stage.span, help=_STAGE_HELP)
-        found: tuple[Edge, Span] | None = None
+        added: tuple[Edge, Span] | None = None
         for instruction in stage.commands:
             if isinstance(instruction, ArgInstruction):
                 self._declare(instruction, values)
@@ -137,15 +141,15 @@ class Clock:
                 name = instruction.text.split(None, 1)[0].upper()
                 what = f"{EPOCH} stage does not meet source-only requirements: unsupported {name} instruction"
                 raise source_error(what, instruction.span, help=_STAGE_HELP)
-            elif found is not None:
+            elif added is not None:
                 raise _not_one(instruction)
             else:
-                found = self._fetched(instruction, values), instruction.span
-        if found is None:
+                added = self._fetched(instruction, values), instruction.span
+        if added is None:
             raise source_error(
                 f"{EPOCH} stage must contain exactly one remote ADD", stage.span, help=_STAGE_HELP
             )
-        return found
+        return added
 
     def _declare(self, instruction: ArgInstruction, values: dict[str, str]) -> None:
         for arg in instruction.args:
@@ -189,12 +193,12 @@ class Clock:
         raise UsageError(title, help=help)
 
     def _declared_at(self) -> Span | None:
-        """The ARG that gave the value; None for a build argument."""
+        """Return the span of the ARG that gave the value; None if it is a build argument."""
         declared = self.declared.get(EPOCH)
         return None if EPOCH in self.build_args or declared is None else declared.span
 
     def _placed(self, error: UserError, span: Span | None) -> UserError:
-        """The same error, pointing at what named the source or saying that the build argument did."""
+        """Return the error with a label at the place that names the source, or a note with the build argument."""
         diagnostic = error.diagnostic
         if diagnostic.labels:
             return error
@@ -211,7 +215,8 @@ class Clock:
 
 
 def put(values: dict[str, str], seconds: int | None) -> None:
-    """Have the number in the place of the word among arguments that have either; without a time there is none."""
+    """Replace the value of SOURCE_DATE_EPOCH, if `values` has it, by the number of seconds; remove it without a
+    time."""
     if values.pop(EPOCH, None) is not None and seconds is not None:
         values[EPOCH] = str(seconds)
 

@@ -19,7 +19,7 @@ _NAME = re.compile(r"[^\s=]+")
 
 
 def unset(lowering: Lowering, stage: StageState, instruction: UnsetInstruction) -> None:
-    """Takes back declarations. Raises `SourceError` for a name that isn't declared."""
+    """Remove declarations. Raises `SourceError` for a name that isn't declared."""
     texts = [lowering.words.one(name, stage.environment, instruction.span) for name in instruction.names]
     config = stage.image.config
     if instruction.kind == "VOLUME":
@@ -37,7 +37,7 @@ def unset(lowering: Lowering, stage: StageState, instruction: UnsetInstruction) 
 
 
 def _without(declared: Iterable[str], names: Sequence[str], instruction: UnsetInstruction) -> list[str]:
-    """What is left of `declared`; without `names` nothing is."""
+    """Return `declared` without `names`, sorted; empty if no names are given. Raises `SourceError`."""
     known = sorted(declared)
     for name in names:
         if name not in known:
@@ -52,8 +52,10 @@ def _without(declared: Iterable[str], names: Sequence[str], instruction: UnsetIn
 
 
 def env_file(lowering: Lowering, stage: StageState, instruction: EnvFileInstruction) -> None:
-    """Sets the variables of a file in the form of `docker run --env-file`: `NAME=value` on each line, values
-    taken as they are; empty lines and those that begin with # are skipped. Raises `SourceError`."""
+    """Set the variables of a file in the format of `docker run --env-file`. Raises `SourceError`.
+
+    Each line is `NAME=value`; values are taken literally; empty lines and lines that begin with # are skipped.
+    """
     path = lowering.words.one(instruction.path, stage.environment, instruction.span)
     options = lowering.options
     try:
@@ -84,7 +86,7 @@ def _variables(path: str, data: bytes, span: Span) -> list[tuple[str, str]]:
     except UnicodeDecodeError:
         raise source_error(f"{path} is not UTF-8 text", span, help="save it in the UTF-8 encoding") from None
     source = Source(path, text)
-    found: list[tuple[str, str]] = []
+    variables: list[tuple[str, str]] = []
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r").lstrip(" \t")
         if not line or line.startswith("#"):
@@ -99,5 +101,5 @@ def _variables(path: str, data: bytes, span: Span) -> list[tuple[str, str]]:
                     notes=[("help", "write NAME=value; the value may be empty, and holds no zero byte")],
                 )
             )
-        found.append((name, value))
-    return found
+        variables.append((name, value))
+    return variables

@@ -1,4 +1,4 @@
-"""Texts of history entries: Go's `%q`, `%v` and durations, and the strings BuildKit makes with them."""
+"""Texts of history entries, as BuildKit makes them with Go's `%q`, `%v` and durations."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pybuild.lang.dockerfile.goquote import quote
 
 
 def quoted_list(words: Iterable[str]) -> str:
-    """Go's `%q` of a slice of strings."""
+    """Format words like Go's `%q` of a slice of strings."""
     return "[" + " ".join(quote(word) for word in words) + "]"
 
 
 def plain_list(words: Iterable[str]) -> str:
-    """Go's `%v` of a slice of strings."""
+    """Format words like Go's `%v` of a slice of strings."""
     return "[" + " ".join(words) + "]"
 
 
 def duration(nanoseconds: int) -> str:
-    """Go's text of a duration: `1h0m30s`, `1.5s`, `2ms`, `0s`."""
+    """Format a duration like Go: `1h0m30s`, `1.5s`, `2ms`, `0s`."""
     if nanoseconds < 0:
         return "-" + duration(-nanoseconds)
     for unit, size in (("ns", 1), ("µs", 1_000), ("ms", 1_000_000)):
@@ -39,7 +39,7 @@ def _decimal(value: int, size: int) -> str:
 
 
 def healthcheck(check: Healthcheck) -> str:
-    """Go's `%+v` of the config's health check."""
+    """Format a health check like Go's `%+v`."""
     return (
         f"HEALTHCHECK {{Test:{plain_list(check.test)} Interval:{duration(check.interval)} "
         f"Timeout:{duration(check.timeout)} StartPeriod:{duration(check.start_period)} "
@@ -50,7 +50,7 @@ def healthcheck(check: Healthcheck) -> str:
 def run(
     args: Sequence[str], build_args: Iterable[tuple[str, str | None]], environment: Mapping[str, str]
 ) -> str:
-    """`RUN |2 A=1 B=2 /bin/sh -c make`: the arguments in scope with their values, then the command."""
+    """Format `RUN |2 A=1 B=2 /bin/sh -c make`: the number of arguments in scope, their values, then the command."""
     values: dict[str, str] = {}
     for name, value in build_args:
         values[name] = environment.get(name, value or "")

@@ -1,11 +1,11 @@
-"""From a parsed Dockerfile to the graph of one target.
+"""Lowers a parsed Dockerfile to the graph of one target.
 
-1. Every FROM becomes a stage: base and platform expanded, names bound to the stages above.
-2. Every `--from` is bound to a stage or an image; circles are refused.
-3. The stages the target needs get their bases; triggers of the bases come before their own instructions, and
-   may need more stages.
-4. The instructions of those stages are applied, in order of the file.
-5. What is read of the contexts is known: the vertices are made.
+1. Every FROM becomes a stage: its base and platform are expanded, its base is bound to a stage above.
+2. Every `--from` is bound to a stage or an image; cycles are refused.
+3. The bases of the stages that the target needs are resolved. Triggers of a base are put before the stage's own
+   instructions, and may need more stages.
+4. The instructions of these stages are applied, in order of the file.
+5. The paths that are read of contexts are now complete: the vertices are made.
 
 The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb`.
 """
@@ -30,7 +30,7 @@ from pybuild.compiler.lower.dockerfile.checks import (
 from pybuild.compiler.lower.dockerfile.dispatch import dispatch
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.notes import note_args
-from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
+from pybuild.compiler.lower.dockerfile.options import LoweredTarget, LowerOptions
 from pybuild.compiler.lower.dockerfile.pending import settle
 from pybuild.compiler.lower.dockerfile.stages import (
     STEPS,
@@ -57,18 +57,21 @@ from pybuild.lang.dockerfile.words import Expansion
 from pybuild.lang.source import Span
 
 
-def lower(dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> Lowered:
-    """The target's graph and image config.
+def lower(dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> LoweredTarget:
+    """Return the target's graph and image config.
 
-    Nothing is resolved that the target doesn't need. Raises `SourceError` at the instruction at fault,
-    `UsageError` for an option, and whatever the bridge raises.
+    Only images that the target needs are resolved. Raises `SourceError` at the instruction at fault, `UsageError` for
+    an option, and the errors of the bridge.
     """
     lowering = Lowering(dockerfile, options, bridge, lower)
     return _finish(lowering, lower_stages(lowering))
 
 
 def lower_stages(lowering: Lowering) -> StageState:
-    """The target, with the instructions of all that it needs applied; its vertices aren't made. Raises as `lower`."""
+    """Apply the instructions of all stages that the target needs; return the target. Its vertices aren't made yet.
+
+    Raises the errors of `lower`.
+    """
     dockerfile, bridge = lowering.dockerfile, lowering.bridge
     check_default_bases(dockerfile, lowering.predefined, lowering.words, lowering.linter)
     for number, stage in enumerate(dockerfile.stages):
@@ -80,6 +83,7 @@ def lower_stages(lowering: Lowering) -> StageState:
         linted = lowering.options.lint_all and not state.unregistered
         if linted or (state in needed and not state.dispatched):
             _dispatch_stage(lowering, state)
+    # The result is exported as a whole.
     target.paths.add("/")
     violation = lowering.linter.violation()
     if violation is not None:
@@ -118,17 +122,18 @@ def _add_stage(lowering: Lowering, number: int, stage: Stage) -> None:
         return
     note_args(lowering, state, used)
     state.steps = sum(isinstance(command, STEPS) for command in stage.commands)
+    # Pulling the base image is a step too.
     state.steps += state.base_name != SCRATCH and state.base is None
     state.ignore_cache = lowering.no_cache(stage.name)
 
 
-def _stage_platform(lowering: Lowering, stage: Stage, found: Expansion) -> Platform:
-    check_platform_flag(lowering, stage, found)
-    help = _suggestion(found.unmatched, lowering)
-    if not found.result:
+def _stage_platform(lowering: Lowering, stage: Stage, expansion: Expansion) -> Platform:
+    check_platform_flag(lowering, stage, expansion)
+    help = _suggestion(expansion.unmatched, lowering)
+    if not expansion.result:
         raise source_error(f"empty platform value from expression {stage.platform}", stage.span, help=help)
     try:
-        return platforms.parse_specifier(found.result)
+        return platforms.parse_specifier(expansion.result)
     except platforms.BadPlatform as error:
         what = f"failed to parse platform {stage.platform}"
         placed = source_error(f"{what}: {error}", stage.span, help=help)
@@ -137,9 +142,9 @@ def _stage_platform(lowering: Lowering, stage: Stage, found: Expansion) -> Platf
 
 
 def _suggestion(unmatched: set[str], lowering: Lowering) -> str | None:
-    near = (suggest(name, lowering.global_args) for name in sorted(unmatched))
-    found = next((name for name in near if name), None)
-    return f"did you mean {found}?" if found else None
+    similar = (suggest(name, lowering.global_args) for name in sorted(unmatched))
+    near = next((name for name in similar if name), None)
+    return f"did you mean {near}?" if near else None
 
 
 def _target(lowering: Lowering) -> StageState:
@@ -147,8 +152,8 @@ def _target(lowering: Lowering) -> StageState:
     stages = lowering.stages
     if not name:
         return stages.all[-1]
-    found = stages.named(name)
-    if found is None:
+    target = stages.named(name)
+    if target is None:
         near = suggest(name, stages.names())
         names = ", ".join(stages.names())
         raise source_error(
@@ -156,13 +161,14 @@ def _target(lowering: Lowering) -> StageState:
             lowering.dockerfile.stages[-1].span,
             help=f"did you mean {near}?" if near else f"the stages are {names}",
         )
-    return found
+    return target
 
 
 def _bind_commands(lowering: Lowering) -> None:
     for state in lowering.stages.registered():
         state.commands = [_bind(lowering, state, instruction) for instruction in state.stage.commands]
     check_cycles(lowering.stages.all)
+    # As in BuildKit, the names of steps leave out the name of the only stage.
     if len(lowering.stages.all) == 1:
         lowering.stages.all[0].title = ""
 
@@ -184,10 +190,10 @@ def _bind(
 
 
 def _mounted(lowering: Lowering, instruction: RunInstruction) -> dict[str, StageState]:
-    """The stages and images that mounts name; a number is no stage's name here.
+    """Return the stages and images that mounts name. Unlike in COPY, a number isn't a stage here.
 
-    As in the reference, a mount that names none counts as one from the empty image: a file of one stage isn't
-    alone then, so that its steps are named `[stage-0 2/3]`.
+    As in BuildKit, a mount that names none counts as one from the empty image. A file with a single stage has two
+    stages then, so that its steps are named `[stage-0 2/3]`.
     """
     sources: dict[str, StageState] = {}
     for mount in instruction.mounts:
@@ -201,21 +207,21 @@ def _mounted(lowering: Lowering, instruction: RunInstruction) -> dict[str, Stage
 
 
 def _expanded(lowering: Lowering, state: StageState, instruction: CopyInstruction) -> str:
-    """The name in --from with arguments of global scope, an extension. Raises `SourceError`."""
-    found = lowering.words.expand(instruction.from_stage, lowering.global_args, instruction.span)
-    note_args(lowering, state, found.matched)
-    if not found.result:
+    """Expand the name in --from with arguments of global scope, which is an extension. Raises `SourceError`."""
+    expansion = lowering.words.expand(instruction.from_stage, lowering.global_args, instruction.span)
+    note_args(lowering, state, expansion.matched)
+    if not expansion.result:
         raise source_error(
             f"--from={instruction.from_stage} is empty",
             instruction.span,
-            help=_suggestion(found.unmatched, lowering)
+            help=_suggestion(expansion.unmatched, lowering)
             or "give the variable a value with ARG before the first FROM",
         )
-    return found.result
+    return expansion.result
 
 
 def _source(lowering: Lowering, name: str, instruction: Instruction) -> StageState:
-    """The stage called `name`, or an image that becomes one without a name. Raises `SourceError`."""
+    """Return the stage `name`, or a nameless stage for the image `name`. Raises `SourceError`."""
     if lowering.words.one(name, {}, instruction.span) != name:
         error = source_error(
             "variable expansion is not supported for --from",
@@ -241,7 +247,10 @@ def _unregistered(lowering: Lowering, image: str, span: Span) -> StageState:
 
 
 def _resolve(lowering: Lowering, target: StageState) -> set[StageState]:
-    """Resolves the bases of all that `target` needs and puts their triggers first; returns what is needed."""
+    """Resolve the bases of all stages that `target` needs, and add their triggers; return the needed stages.
+
+    Triggers may need more stages, whose bases may have triggers: it repeats until no stage is added.
+    """
     while True:
         needed = set(reachable(target))
         for state in lowering.stages.all:
@@ -258,7 +267,7 @@ def _resolve(lowering: Lowering, target: StageState) -> set[StageState]:
 
 
 def _add_triggers(lowering: Lowering, state: StageState) -> bool:
-    """Puts the base's triggers before the stage's commands; whether they name other stages or images."""
+    """Put the triggers of the base before the stage's commands. Return True if they name other stages or images."""
     state.onbuild_done = True
     if state.base is not None:
         texts = [
@@ -283,7 +292,7 @@ def _add_triggers(lowering: Lowering, state: StageState) -> bool:
 
 @contextmanager
 def _triggered(state: StageState) -> Iterator[None]:
-    """Errors in a trigger of the stage's base say which FROM runs it: their own place isn't in the file."""
+    """Add the FROM that runs a trigger to errors in it, because the trigger's own place isn't in the file."""
     try:
         yield
     except SourceError as error:
@@ -294,12 +303,12 @@ def _triggered(state: StageState) -> Iterator[None]:
 
 @contextmanager
 def _about(span: Span) -> Iterator[None]:
-    """Errors in an instruction, whatever words they point at, are about all of its lines."""
+    """Record all lines of the instruction on errors in it, whichever words they point at."""
     try:
         yield
     except SourceError as error:
-        found = error.diagnostic
-        error.diagnostic = found.known_as(found.buildkit, found.lines or (span.line, span.end_line))
+        known = error.diagnostic
+        error.diagnostic = known.known_as(known.buildkit, known.lines or (span.line, span.end_line))
         raise
 
 
@@ -329,11 +338,11 @@ def _dispatch_stage(lowering: Lowering, state: StageState) -> None:
 
 
 def _declared_by_triggers(lowering: Lowering) -> set[str]:
-    """Arguments that stages got from ONBUILD triggers."""
+    """Return the names of all arguments of stages, those of ONBUILD triggers included."""
     return {name for state in lowering.stages.all for name, _ in state.build_args}
 
 
-def _finish(lowering: Lowering, target: StageState) -> Lowered:
+def _finish(lowering: Lowering, target: StageState) -> LoweredTarget:
     image = target.image
     if lowering.options.labels:
         image = image.with_config(labels={**image.config.labels, **lowering.options.labels})
@@ -341,7 +350,7 @@ def _finish(lowering: Lowering, target: StageState) -> Lowered:
     if not lowering.platforms.implicit:
         image = for_platform(image, wanted)
     image = normalized(image)
-    return Lowered(
+    return LoweredTarget(
         edge=settle(target.files),
         image=image,
         platform=target.platform or wanted,

@@ -1,4 +1,4 @@
-"""What every part of one lowering shares."""
+"""The shared state of one lowering of a Dockerfile."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pybuild.compiler.lower.dockerfile.arguments import (
 )
 from pybuild.compiler.lower.dockerfile.contexts import NamedContexts, main_context
 from pybuild.compiler.lower.dockerfile.epoch import Clock, Epoch, put
-from pybuild.compiler.lower.dockerfile.options import Lowered, LowerOptions
+from pybuild.compiler.lower.dockerfile.options import LoweredTarget, LowerOptions
 from pybuild.compiler.lower.dockerfile.stages import Stages
 from pybuild.compiler.lower.dockerfile.words import Words
 from pybuild.compiler.ops import Platform, SourceOp
@@ -48,14 +48,14 @@ def _check(options: LowerOptions) -> None:
 
 
 class Lowering:
-    """One file lowered for one platform."""
+    """The lowering of one file for one platform. Raises `UsageError` for an option."""
 
     def __init__(
         self,
         dockerfile: Dockerfile,
         options: LowerOptions,
         bridge: Bridge,
-        lower: Callable[[Dockerfile, LowerOptions, Bridge], Lowered],
+        lower: Callable[[Dockerfile, LowerOptions, Bridge], LoweredTarget],
     ) -> None:
         self.dockerfile = dockerfile
         _check(options)
@@ -88,11 +88,11 @@ class Lowering:
 
     @cached_property
     def ignored(self) -> Matcher:
-        """What is left out of the main context."""
+        """The patterns of files that are excluded from the main context."""
         return Matcher(self.options.excludes)
 
     def _read_epoch(self) -> None:
-        """What stages get as SOURCE_DATE_EPOCH is the number, whatever told it."""
+        """Read SOURCE_DATE_EPOCH, and replace it by its number everywhere: stages see the number only."""
         clock = Clock(
             self.dockerfile,
             self.build_args,
@@ -113,21 +113,22 @@ class Lowering:
             self.declared_args[EPOCH] = evolve(self.declared_args[EPOCH], value=value)
 
     def resolve_image(self, ref: str, platform: Platform, log_name: str) -> tuple[ResolvedImage, Image]:
-        """An image and its config; each is asked for once."""
+        """Resolve an image and parse its config; each image is resolved once."""
         key = ref, platform
         if key not in self._images:
-            found = self.bridge.resolve_image(ref, platform, log_name=log_name)
-            self._images[key] = found, parse_image(found.config)
+            resolved = self.bridge.resolve_image(ref, platform, log_name=log_name)
+            self._images[key] = resolved, parse_image(resolved.config)
         return self._images[key]
 
-    def lower_target(self, target: str, context: str) -> Lowered:
-        """Another target of the file for the same platform, without the named context that stands for it."""
+    def lower_target(self, target: str, context: str) -> LoweredTarget:
+        """Lower another target of the file for the same platform, without the named context that refers to it."""
         contexts = {name: value for name, value in self.options.contexts.items() if name != context}
         options = evolve(
             self.options,
             target=target,
             contexts=contexts,
             linter=Linter.off(),
+            # The number is passed as a build argument, so that the source isn't asked again.
             source_date_epoch=None,
             build_args={**self.options.build_args, EPOCH: "" if self.epoch is None else str(self.epoch)},
         )
@@ -140,18 +141,18 @@ class Lowering:
 
     @property
     def epoch_source(self) -> SourceOp | None:
-        """The source that told the time."""
+        """The source that SOURCE_DATE_EPOCH comes from."""
         op = self._epoch.source.vertex.op if self._epoch.source is not None else None
         return op if isinstance(op, SourceOp) else None
 
     @property
     def created(self) -> str | None:
-        """The time of history entries; None leaves it to the export."""
+        """The time of history entries; None leaves the choice to the exporter."""
         return None if self.epoch is None else format_seconds(self.epoch)
 
     @property
     def timestamp(self) -> int | None:
-        """The time that files made by the build get, in nanoseconds; None: the time they are made."""
+        """The time of files that the build makes, in nanoseconds; None is the time at which they are made."""
         return None if self.epoch is None else self.epoch * NANOSECONDS
 
     def no_cache(self, stage_name: str) -> bool:

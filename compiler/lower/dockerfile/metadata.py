@@ -1,4 +1,4 @@
-"""Instructions that change the config and what later commands inherit, but no files."""
+"""Instructions that change the image config and the settings of later commands, but no files."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 
 
 def record(lowering: Lowering, stage: StageState, created_by: str, *, layer: bool = False) -> None:
-    """Appends to the image's history."""
+    """Append an entry to the image's history."""
     stage.image = stage.image.with_history(created_by, layer=layer, created=lowering.created)
 
 
 def with_shell(stage: StageState, command: CommandLine) -> tuple[str, ...]:
-    """The words that run a command line: as they are in exec form, else by the stage's shell."""
+    """Return the arguments of a command line: as written in exec form, else with the stage's shell before them."""
     if not command.shell:
         return command.args
     return (*(stage.image.config.shell or DEFAULT_SHELL), " ".join(command.args))
 
 
 def env(lowering: Lowering, stage: StageState, instruction: EnvInstruction) -> None:
-    """Every value is expanded with the variables as they were before the instruction."""
+    """Apply an ENV. Every value is expanded with the variables before the instruction."""
     pairs = []
     for pair in instruction.env:
         key = lowering.words.one(pair.key, stage.environment, instruction.span)
@@ -68,7 +68,7 @@ def env(lowering: Lowering, stage: StageState, instruction: EnvInstruction) -> N
 
 
 def set_env(lowering: Lowering, stage: StageState, pairs: Iterable[tuple[str, str]]) -> None:
-    """Sets variables of the image and of the commands below, with an entry of history."""
+    """Set variables of the image and of later commands, with an entry of history."""
     message = "ENV"
     for key, value in pairs:
         message += f" {key}={value}"
@@ -91,7 +91,7 @@ def label(lowering: Lowering, stage: StageState, instruction: LabelInstruction) 
 
 
 def arg(lowering: Lowering, stage: StageState, instruction: ArgInstruction) -> None:
-    """A value given to the build wins, then the default, then global scope."""
+    """Apply an ARG. A build argument wins over the default, the default over the value of global scope."""
     shown = []
     for declared in instruction.args:
         check_secret(lowering, stage, "ARG", declared.key, instruction)
@@ -123,7 +123,7 @@ def cmd(lowering: Lowering, stage: StageState, instruction: CmdInstruction) -> N
 
 
 def entrypoint(lowering: Lowering, stage: StageState, instruction: EntrypointInstruction) -> None:
-    """Drops a command that comes from the base, which was meant for another entry point."""
+    """Apply an ENTRYPOINT. A CMD of the base is dropped: it was meant for another entry point."""
     check_once(lowering, stage, instruction)
     check_shell_form(lowering, stage, instruction)
     args = with_shell(stage, instruction.command)
@@ -171,9 +171,9 @@ def expose(lowering: Lowering, stage: StageState, instruction: ExposeInstruction
     def check(port: str, protocol: str, *, mapped: bool) -> None:
         check_port(lowering, stage, instruction, port, protocol, mapped=mapped)
 
-    found = ports(texts, instruction.span, check)
-    stage.image = stage.image.with_config(exposed_ports=stage.image.config.exposed_ports | set(found))
-    record(lowering, stage, "EXPOSE " + history.plain_list(found))
+    exposed = ports(texts, instruction.span, check)
+    stage.image = stage.image.with_config(exposed_ports=stage.image.config.exposed_ports | set(exposed))
+    record(lowering, stage, "EXPOSE " + history.plain_list(exposed))
 
 
 def stop_signal(lowering: Lowering, stage: StageState, instruction: StopSignalInstruction) -> None:
@@ -195,7 +195,7 @@ def shell(lowering: Lowering, stage: StageState, instruction: ShellInstruction) 
 
 
 def onbuild(lowering: Lowering, stage: StageState, instruction: OnbuildInstruction) -> None:
-    """Leaves a trigger and no history."""
+    """Add a trigger, without an entry of history."""
     triggers = (*stage.image.config.on_build, instruction.expression)
     stage.image = stage.image.with_config(on_build=triggers)
 

@@ -1,4 +1,4 @@
-"""The value of --chmod: octal, or symbolic as for chmod(1)."""
+"""The value of --chmod: an octal mode, or a symbolic one as for chmod(1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _SYMBOLIC = re.compile(f"{_CLAUSE}(?:,{_CLAUSE})*")
 
 
 def parse_mode(text: str, span: Span) -> int | str | None:
-    """The mode as a number, the symbolic mode as it is, or None for no text. Raises `SourceError`."""
+    """Parse a mode: a number for an octal one, a symbolic one unchanged, None for an empty text. Raises
+    `SourceError`."""
     if not text:
         return None
     if re.fullmatch("[0-7]+", text) and int(text, 8) <= 0o7777:

@@ -1,4 +1,4 @@
-"""The mounts of RUN: what a command sees besides its stage's files.
+"""The mounts of RUN.
 
 The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb/convert_runmount.go`, `convert_secrets.go`
 and `convert_ssh.go`.
@@ -28,16 +28,16 @@ from pybuild.lang.dockerfile.mount_options import MountOptions, read_options
 from pybuild.lang.source import Span
 
 NAMESPACE_ARG = "BUILDKIT_CACHE_MOUNT_NS"
-"""The build argument whose value is put before the ids of cache mounts."""
+"""The build argument whose value prefixes the ids of cache mounts."""
 
 _SHARING = {"private": CacheSharing.PRIVATE, "locked": CacheSharing.LOCKED}
 _OWNED = "/cache"
-"""Where the directory is made that an empty cache starts from when it has an owner or a mode."""
+"""The path of the directory that a new cache starts with if it has an owner or a mode."""
 
 
 @frozen
 class StepMount:
-    """A mount whose file system is made later: `make` gets the edge of `source` (None: the empty one)."""
+    """A mount that is made later: `make` gets the edge of `source` (None: the empty file system)."""
 
     make: Callable[[Edge | None], AnyMount]
     source: Pending | None = None
@@ -47,7 +47,7 @@ ReadMount = tuple[RunMount, MountOptions]
 
 
 def read_mounts(lowering: Lowering, stage: StageState, instruction: RunInstruction) -> list[ReadMount]:
-    """The options of all mounts, with the variables that the command sees. Raises `SourceError`."""
+    """Read the options of all mounts, expanded with the command's variables. Raises `SourceError`."""
 
     def read(mount: RunMount) -> MountOptions:
         return read_options(mount, lambda text: lowering.words.one(text, stage.environment, mount.span))
@@ -56,7 +56,7 @@ def read_mounts(lowering: Lowering, stage: StageState, instruction: RunInstructi
 
 
 def shown_environment(environment: Mapping[str, str], mounts: Iterable[ReadMount]) -> dict[str, str]:
-    """The environment as names of steps may show it: stars for what secrets give."""
+    """Return the environment for names of steps: the values of secrets are replaced by stars."""
     secret = (options.env for _, options in mounts if options.type == "secret")
     return {**environment, **{name: "****" for name in secret if name is not None}}
 
@@ -64,7 +64,7 @@ def shown_environment(environment: Mapping[str, str], mounts: Iterable[ReadMount
 def step_mounts(
     lowering: Lowering, stage: StageState, mounts: Iterable[ReadMount], sources: Mapping[str, StageState]
 ) -> list[StepMount]:
-    """The mounts in order; what they use of contexts and stages is noted there. Raises `SourceError`."""
+    """Return the mounts in order, and note the paths that they use of contexts and stages. Raises `SourceError`."""
     out = []
     for mount, options in mounts:
         source = sources.get(mount.from_name)
@@ -87,7 +87,7 @@ def step_mounts(
 def _files(
     lowering: Lowering, stage: StageState, options: MountOptions, span: Span, source: StageState | None
 ) -> StepMount:
-    """A bind, cache or tmpfs mount."""
+    """Return a bind, cache or tmpfs mount."""
     target = options.target
     if not target.startswith("/"):
         target = absolute(stage.cwd, target)
@@ -99,8 +99,8 @@ def _files(
     selector = "" if selector == "/" else selector
     readonly = not options.writable
     if options.type == "tmpfs":
-        made = FileMount(target, None, selector, readonly, tmpfs=TmpfsOpt(options.size))
-        return StepMount(lambda edge: made)
+        memory = FileMount(target, None, selector, readonly, tmpfs=TmpfsOpt(options.size))
+        return StepMount(lambda edge: memory)
     if options.type == "cache":
         return _cache(lowering, stage, options, span, target, selector, source)
     if source is not None:
@@ -122,7 +122,7 @@ def _cache(
     selector: str,
     source: StageState | None,
 ) -> StepMount:
-    """A cache mount; without `from` it starts empty."""
+    """Return a cache mount; without `from` a new cache is empty."""
     id = options.id or clean(options.target)
     _note(stage.caches, id, False, span)
     if source is not None:
@@ -146,22 +146,22 @@ def _cache(
 
 def _with_owned_directory(files: State, options: MountOptions) -> State:
     mode = 0o755 if options.mode is None else options.mode
-    made = mkdir(_OWNED, mode=mode, owner=(options.uid or 0, options.gid or 0))
-    return files.file(made, options=Options(name="[internal] settings cache mount permissions"))
+    action = mkdir(_OWNED, mode=mode, owner=(options.uid or 0, options.gid or 0))
+    return files.file(action, options=Options(name="[internal] settings cache mount permissions"))
 
 
 def _secret(stage: StageState, options: MountOptions, span: Span) -> StepMount:
-    """A secret as a file, as a variable when only `env` is given, or as both."""
+    """Return a secret mount: a file, a variable if only `env` is given, or both."""
     id = options.source or options.id or _base(options.target)
     _note(stage.secrets, id, options.required, span)
     target: str | None = options.target
     if not target:
         target = "/run/secrets/" + _base(id) if options.env is None else None
     mode = 0o400 if options.mode is None else options.mode
-    made = SecretMount(
+    secret = SecretMount(
         id, target, options.env, options.uid or 0, options.gid or 0, mode, optional=not options.required
     )
-    return StepMount(lambda edge: made)
+    return StepMount(lambda edge: secret)
 
 
 def _ssh(stage: StageState, options: MountOptions, span: Span) -> StepMount:
@@ -171,7 +171,7 @@ def _ssh(stage: StageState, options: MountOptions, span: Span) -> StepMount:
         )
     _note(stage.agents, options.id or "default", options.required, span)
     mode = 0o600 if options.mode is None else options.mode
-    made = SSHMount(
+    agent = SSHMount(
         options.id,
         options.target,
         options.uid or 0,
@@ -179,7 +179,7 @@ def _ssh(stage: StageState, options: MountOptions, span: Span) -> StepMount:
         mode,
         optional=not options.required,
     )
-    return StepMount(lambda edge: made)
+    return StepMount(lambda edge: agent)
 
 
 def _note(uses: dict[str, Used], id: str, required: bool, span: Span) -> None:
@@ -191,5 +191,5 @@ def _note(uses: dict[str, Used], id: str, required: bool, span: Span) -> None:
 
 
 def _base(path: str) -> str:
-    """The last part of a path that isn't empty (Go's path.Base)."""
+    """Return the last component of a path that isn't empty, as Go's path.Base."""
     return path.rstrip("/").rpartition("/")[2] or "/"

@@ -1,4 +1,4 @@
-"""Names of vertices as progress shows them: `[build 2/5] RUN make`."""
+"""Names of steps for progress: `[build 2/5] RUN make`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pybuild.compiler.ops import Platform
 def step_name(
     stage: StageState, text: str, *, platform: Platform | None, environment: Mapping[str, str]
 ) -> str:
-    """The name of the stage's next step; counts it. `platform` is shown when given."""
+    """Return the name of the stage's next step, and count the step. `platform` is shown if it is given."""
     if stage.steps == 0:
         return text
     out = "["
@@ -28,28 +28,28 @@ def step_name(
 
 
 def upper_instruction(text: str) -> str:
-    """The text with its first word in upper case."""
+    """Return the text with its first word in upper case."""
     word, space, rest = text.partition(" ")
     return word.upper() + space + rest
 
 
 def platform_of(environment: Mapping[str, str]) -> Platform | None:
-    """The platform that TARGET* variables in scope speak of, None without any."""
+    """Return the platform of the TARGET* variables in scope; None without any."""
     for name, value in environment.items():
         if name == "TARGETPLATFORM":
             try:
                 return platforms.parse_specifier(value)
             except platforms.BadPlatform:
                 continue
-    found = [environment.get(name) for name in ("TARGETARCH", "TARGETOS", "TARGETVARIANT")]
-    if not any(value is not None for value in found):
+    parts = [environment.get(name) for name in ("TARGETARCH", "TARGETOS", "TARGETVARIANT")]
+    if not any(value is not None for value in parts):
         return None
-    architecture, os, variant = (value or "" for value in found)
+    architecture, os, variant = (value or "" for value in parts)
     return Platform(architecture, os, variant)
 
 
 def _cross(base: Platform, target: Platform | None) -> str:
-    """` ->arm64` where commands of one platform build for another."""
+    """Return `->arm64` if commands of one platform build for another; else nothing."""
     if target is None:
         return ""
     wanted = platforms.normalize(
@@ -63,6 +63,6 @@ def _cross(base: Platform, target: Platform | None) -> str:
 
 
 def heredoc_summary(content: str) -> str:
-    """The first line of a heredoc, with dots when there are more."""
+    """Return the first line of a heredoc, with dots if there are more."""
     lines = content.strip().replace("\r\n", "\n").split("\n")
     return lines[0] + ("..." if len(lines) > 1 else "")

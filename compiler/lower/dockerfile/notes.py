@@ -1,7 +1,7 @@
-"""Which build arguments a stage uses, noted while it is lowered, for outlines.
+"""Records the build arguments that a stage uses, for outlines.
 
-The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb/outline.go`: an argument that a stage takes
-over from global scope is the global one, whose default may need further ones; predefined arguments are not
+The rules are those of BuildKit's `frontend/dockerfile/dockerfile2llb/outline.go`: an argument without a
+default in a stage is the one of global scope, whose default may use further ones. Predefined arguments are not
 listed.
 """
 
@@ -17,7 +17,7 @@ from pybuild.lang.source import Span
 
 
 def note_args(lowering: Lowering, stage: StageState, names: Iterable[str]) -> None:
-    """The stage uses the arguments called `names` of global scope, and those that their defaults name."""
+    """Record that the stage uses the arguments `names` of global scope, and those that their defaults use."""
     waiting = sorted(names, reverse=True)
     seen: set[str] = set()
     while waiting:
@@ -33,7 +33,7 @@ def note_args(lowering: Lowering, stage: StageState, names: Iterable[str]) -> No
 def note_declared(
     lowering: Lowering, stage: StageState, declared: Arg, value: str | None, span: Span
 ) -> None:
-    """An ARG of the stage came to have `value`."""
+    """Record an ARG of the stage with its `value`."""
     name = declared.key
     inherited = declared.value is None and name not in lowering.build_args
     if inherited and name in lowering.global_args:

@@ -1,4 +1,4 @@
-"""What a build asks of the lowering, and what it gets."""
+"""The options of the lowering of a Dockerfile, and its result."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
 
 @frozen(eq=False)
 class StateContext:
-    """A named context that is a state already: its edge (None: the empty file system), and its config, parsed and
-    raw, if it is an image."""
+    """A named context that is a state: its edge (None: the empty file system) and, if it is an image, its config,
+    parsed and raw."""
 
     edge: Edge | None
     image: Image | None = None
@@ -39,22 +39,21 @@ class DirectoryContext:
 
 @frozen
 class LowerOptions:
-    """Options of one build for one platform.
+    """The options of one build for one platform.
 
-    `target_platform` None takes the build platform, and the image keeps the platform of its base.
-    `build_platforms` are those steps can run on, the first one the machine's own; empty means that one.
-    `context` is the state that the main context is, None for the local directory `context_local_name`.
+    With `target_platform` None the build platform is used, and the image keeps the platform of its base.
+    `build_platforms` are those that steps can run on, this machine's first; empty means this machine's alone.
+    `context` is the state of the main context; None means the local directory `context_local_name`.
     `contexts` maps names to `docker-image://REF`, `oci-layout://NAME[:TAG][@DIGEST]` or `local:NAME`.
-    `states` are named contexts that another frontend made, by name; they win over `contexts`. `sessions` are those of
-    local directories, by the directory's name, where that isn't the session of the build's client; `shared_keys` are
-    what a client calls the directories of its named contexts, by the context's name.
-    `excludes` are the patterns of the main context's .dockerignore. `no_cache_filter` holds stage names.
-    `steps` are the defaults of all steps; proxies among them count as build arguments.
-    `image_resolve_mode` is `default`, `pull` or `local`. `hostname` is that of RUN.
-    `source_date_epoch` in seconds; it counts as a build argument of that name.
-    `linter` gets what the build checks find, and is asked whether that ends the build; None makes one of the
-    file's directive and the build arguments, which the bridge hears. With `lint_all` every stage is lowered, also
-    what the target doesn't need.
+    `states` are named contexts that another frontend made, by name; they win over `contexts`. `sessions` are the
+    sessions of local directories by the directory's name, if they aren't that of the build's client. `shared_keys`
+    are the client's names for the directories of named contexts, by the context's name. `excludes` are the patterns
+    of the main context's .dockerignore. `no_cache_filter` holds names of stages. `steps` are the defaults of all
+    steps; proxies among them count as build arguments. `image_resolve_mode` is `default`, `pull` or `local`.
+    `hostname` is that of RUN. `source_date_epoch` is in seconds; it counts as a build argument of that name.
+    `linter` gets the findings of build checks and decides if they end the build. None makes one from the file's
+    directive and the build arguments, which reports to the bridge. With `lint_all` every stage is lowered, also
+    those that the target doesn't need.
     """
 
     target: str | None = None
@@ -81,8 +80,8 @@ class LowerOptions:
 
 @frozen
 class UsedArg:
-    """A build argument the target depends on: its value, None when it has none, its doc comment, where it is
-    declared, and the arguments of global scope that its default names."""
+    """A build argument that the target uses: its value (None: no value), its doc comment, the span of its
+    declaration, and the arguments of global scope that its default uses (`needs`)."""
 
     name: str
     value: str | None
@@ -93,7 +92,7 @@ class UsedArg:
 
 @frozen
 class Used:
-    """A secret, an agent socket or a cache mount that steps use, by its id, and where it is first named."""
+    """A secret, an agent socket or a cache mount that steps use: its id, and the span that names it first."""
 
     id: str
     required: bool = False
@@ -101,13 +100,13 @@ class Used:
 
 
 @frozen
-class Lowered:
+class LoweredTarget:
     """A lowered target. `edge` None is the empty file system.
 
-    `base_config` is the raw config of the image the target is built on, None without one; `epoch` the
-    SOURCE_DATE_EPOCH in force, in seconds, and `epoch_source` the source that was asked for it. `stage_names` are
-    those progress shows, in order of the file. `args` are the arguments in scope of the target, for outlines. With
-    `ignore_cache` its steps run anew.
+    `base_config` is the raw config of the base image, None without one. `epoch` is the SOURCE_DATE_EPOCH of the build
+    in seconds, and `epoch_source` the source that it comes from. `stage_names` are the names that progress shows, in
+    order of the file. `args` are the build arguments of the target, for outlines. With `ignore_cache` its steps run
+    again.
     """
 
     edge: Edge | None

@@ -1,9 +1,9 @@
-"""What a target takes from outside: build arguments, secrets, SSH agents, cache mounts.
+"""Outlines of targets: the build arguments, secrets, SSH agents and cache mounts that a target uses.
 
-All that its own stage uses, then the stages it is built on, then those it copies from or mounts; of several
-things with one name the first in that order counts. The rules are those of BuildKit's
-`frontend/dockerfile/dockerfile2llb/outline.go`, but for two: cache mounts are there, and a secret is required if
-any of the steps requires it.
+They are collected from the target's stage, then from the stages it is built on, then from those it copies from or
+mounts; of several entries with one name the first counts. The rules are those of BuildKit's
+`frontend/dockerfile/dockerfile2llb/outline.go`, with two differences: cache mounts are included, and a secret is
+required if any step requires it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _Noted = TypeVar("_Noted", UsedArg, Used)
 
 @frozen
 class Outline:
-    """The inputs of one target, each kind in order of the file. `name` and `description` are the stage's, empty
-    where it has none."""
+    """The outline of a target, each kind of input in order of the file. `name` and `description` are the stage's;
+    they are empty if it has none."""
 
     source: Source = field(repr=False)
     name: str = ""
@@ -40,17 +40,18 @@ class Outline:
 
 
 def outline(dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> Outline:
-    """The outline of the target. Image configs are asked of the bridge, nothing is run. Raises as `lower`."""
+    """Return the outline of the target. The bridge resolves image configs; nothing is run. Raises the errors of
+    `lower`."""
     target = lower_stages(Lowering(dockerfile, options, bridge, lower))
     stages = _in_order(target)
     places = _Places(dockerfile)
 
     def merged(kind: Callable[[StageState], Mapping[str, _Noted]]) -> dict[str, _Noted]:
-        found: dict[str, _Noted] = {}
+        entries: dict[str, _Noted] = {}
         for stage in stages:
             for name, noted in kind(stage).items():
-                found.setdefault(name, evolve(noted, span=places.of(noted.span, stage.stage.span)))
-        return found
+                entries.setdefault(name, evolve(noted, span=places.of(noted.span, stage.stage.span)))
+        return entries
 
     def used(kind: Callable[[StageState], Mapping[str, Used]]) -> tuple[Used, ...]:
         needed = {name for stage in stages for name, noted in kind(stage).items() if noted.required}
@@ -68,12 +69,12 @@ def outline(dockerfile: Dockerfile, options: LowerOptions, bridge: Bridge) -> Ou
 
 
 def _ordered(noted: Iterable[_Noted]) -> tuple[_Noted, ...]:
-    """By the line they stand on."""
+    """Sort entries by line."""
     return tuple(sorted(noted, key=lambda one: one.span.line if one.span is not None else 0))
 
 
 class _Places:
-    """The instructions of a file by their lines."""
+    """The spans of a file's instructions, looked up by line."""
 
     def __init__(self, dockerfile: Dockerfile) -> None:
         self._source = dockerfile.source
@@ -84,7 +85,7 @@ class _Places:
         self._lines = [span.line for span in spans]
 
     def of(self, span: Span | None, other: Span) -> Span:
-        """The whole instruction at `span`; what a trigger of a base image uses stands at the FROM, `other`."""
+        """Return the span of the instruction at `span`; `other`, that of the FROM, for a trigger of a base image."""
         if span is None or span.source is not self._source:
             return other
         return self._spans[bisect_right(self._lines, span.line) - 1]

@@ -1,8 +1,8 @@
-"""Parts of the graph that are made last.
+"""File systems whose vertices are made at the end of the lowering.
 
-What is read of a build context is the union of the paths that all stages take from it, and a vertex's
-identity holds its inputs'. So lowering makes `Pending` file systems; `settle` makes their vertices, inputs
-first, when every stage is lowered.
+The vertex of a build context names the paths that are read of it, which are the union of the paths of all stages; and
+a vertex's digest includes its inputs'. So lowering makes `Pending` file systems, and `settle` makes their vertices,
+inputs first, once every stage is lowered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Inputs = Sequence[Edge | None]
 
 
 class Pending:
-    """A file system to be made from `inputs` (None: the empty one) by `make`, which gets their edges."""
+    """A file system that `make` makes later, from the edges of `inputs` (None: the empty file system)."""
 
     __slots__ = ("_edge", "inputs", "make", "settled")
 
@@ -28,7 +28,7 @@ class Pending:
     def finish(self) -> None:
         edge = self.make([None if pending is None else pending._edge for pending in self.inputs])
         if edge is not None:
-            # A digest is made from the inputs' digests: taken in this order, no chain is too long for it.
+            # A digest needs the digests of all inputs. Computed here, inputs first, it never recurses deeply.
             _ = edge.vertex.digest
         self._edge = edge
         self.settled = True
@@ -40,7 +40,7 @@ class Pending:
 
 
 def settled(edge: Edge | None) -> Pending | None:
-    """An edge that is known already."""
+    """Return a pending file system that is an existing edge."""
     if edge is None:
         return None
     pending = Pending(lambda inputs: edge)
@@ -49,7 +49,7 @@ def settled(edge: Edge | None) -> Pending | None:
 
 
 def settle(root: Pending | None) -> Edge | None:
-    """Makes `root` and everything it needs, each once; no recursion."""
+    """Make `root` and everything it needs, each once and without recursion; return its edge."""
     if root is None:
         return None
     stack = [root]

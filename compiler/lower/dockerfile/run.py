@@ -34,17 +34,18 @@ from pybuild.lang.dockerfile.instructions import CommandLine, Heredoc, RunInstru
 def run(
     lowering: Lowering, stage: StageState, instruction: RunInstruction, sources: Mapping[str, StageState]
 ) -> None:
-    """Runs the command; the history entry names the arguments in scope and their values. `sources` are what
-    the mounts take files of, by name."""
+    """Apply a RUN. The history entry has the arguments in scope with their values. `sources` are the stages and
+    images of mounts, by name. Raises `SourceError`."""
+    # A command may read anything of its root.
     stage.paths.add("/")
-    given = read_mounts(lowering, stage, instruction)
+    read = read_mounts(lowering, stage, instruction)
     command = _command(instruction.command)
     args = with_shell(stage, command.line)
     shown = instruction.text + (f" ({command.summary})" if command.summary is not None else "")
     name = step_name(
         stage,
         upper_instruction(
-            lowering.words.shown(shown, shown_environment(stage.environment, given), command=True)
+            lowering.words.shown(shown, shown_environment(stage.environment, read), command=True)
         ),
         platform=stage.platform if lowering.options.multi_platform and stage.files_have_platform else None,
         environment=stage.environment,
@@ -56,14 +57,15 @@ def run(
         ignore_cache=stage.ignore_cache,
         spans=(instruction.span,),
     )
-    mounts = [*_script(command.script), *step_mounts(lowering, stage, given, sources)]
+    mounts = [*_script(command.script), *step_mounts(lowering, stage, read, sources)]
     stage.files = _exec(lowering, stage, instruction, args, mounts, options)
     record(lowering, stage, entry + " # buildkit", layer=True)
 
 
 @frozen
 class _Command:
-    """The line to run, the script to mount for it, and what progress adds to the instruction's text."""
+    """A command line, the script that is mounted for it, and a summary that progress adds to the instruction's
+    text."""
 
     line: CommandLine
     script: Heredoc | None = None
@@ -71,9 +73,10 @@ class _Command:
 
 
 def _command(line: CommandLine) -> _Command:
-    """A lone heredoc is the command itself: a script of its own when it says by what it is run.
+    """Return the command of a RUN.
 
-    Where heredocs stand among other words, the shell is given the text as it was and reads them itself.
+    A heredoc alone is the command: with a `#!` line it is mounted as a script, else it is the text for the shell. If
+    there are other words, the shell gets the text with the heredocs and reads them itself.
     """
     if not line.heredocs:
         return _Command(line)
@@ -119,7 +122,7 @@ def _exec(
 
 
 def _command_state(lowering: Lowering, stage: StageState) -> State:
-    """What the command inherits, without its file system."""
+    """Return the state that the command runs in, without its file system."""
     return command_state(
         lowering.options.steps,
         cwd=stage.cwd,
@@ -131,14 +134,14 @@ def _command_state(lowering: Lowering, stage: StageState) -> State:
 
 
 def platform_of_steps(lowering: Lowering, stage: StageState) -> Platform:
-    """The platform a stage's commands are for; an empty base leaves it to the build's target."""
+    """Return the platform of a stage's commands; with an empty base it is the build's target."""
     if stage.files_have_platform and stage.platform is not None:
         return platforms.normalize(stage.platform)
     return lowering.platforms.target
 
 
 def _script(script: Heredoc | None) -> list[StepMount]:
-    """The mount that holds a script, if there is one."""
+    """Return the mount of a script; empty without one."""
     if script is None:
         return []
     return [_fixed(script_mount(script.name, script.body))]

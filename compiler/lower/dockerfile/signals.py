@@ -51,7 +51,7 @@ _NAMES = frozenset(
 
 
 def known_signals() -> frozenset[str]:
-    """The names, without `SIG`."""
+    """Return the names of signals, without `SIG`."""
     return _NAMES
 
 

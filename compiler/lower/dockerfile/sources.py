@@ -1,7 +1,7 @@
-"""What COPY and ADD take: each source with how it is copied.
+"""Sources of COPY and ADD, with the options of their copies.
 
-Paths of a context or a stage are patterns whose symlinks are followed; what an ADD fetches and what a heredoc
-holds is copied by its name. The rules are those of `dispatchCopy` in BuildKit's `dockerfile2llb`.
+Paths of a context or a stage are patterns, and symlinks in them are followed. Downloads and heredocs are copied by
+name. The rules are those of `dispatchCopy` in BuildKit's `dockerfile2llb`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pybuild.lang.source import Span
 Files = CopyInstruction | AddInstruction
 
 PIVOT = "/./"
-"""Stands in a source of --parents before the part whose directories are kept."""
+"""The mark in a source of --parents after which directories are kept."""
 
 _HEX = re.compile("[0-9a-fA-F]+")
 _DIGEST = re.compile("[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
@@ -36,28 +36,28 @@ _DIGEST_SIZES = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 @frozen
 class Piece:
-    """One source: `path` of `state` (None: of the context or stage that the instruction copies from)."""
+    """A source: `path` of `state` (None: the context or stage that the instruction copies from), and its copy
+    options."""
 
     state: State | None
     path: str
     how: Mapping[str, Any]
 
     def after(self, chain: Actions | None, source: State, dest: str, how: Mapping[str, Any]) -> Actions:
-        """The chain with this copy at its end; `how` is what all sources share."""
+        """Append this copy to a chain; `how` are the options that all sources share."""
         add = copy if chain is None else chain.copy
         return add(self.state or source, self.path, dest, **self.how, **how)
 
 
 def pieces(instruction: Files, name: str) -> list[Piece]:
-    """All sources of an instruction, in order. `name` is what progress shows for a fetched one. Raises
-    `SourceError`."""
-    found = []
+    """Return the sources of an instruction, in order. Progress shows `name` for downloads. Raises `SourceError`."""
+    out = []
     refs = [parsed_ref(path, instruction.span) for path in instruction.sources]
     if isinstance(instruction, AddInstruction):
         _check_checksum(instruction, refs)
     for path, ref in zip(instruction.sources, refs, strict=True):
         if ref is None and not is_http(path):
-            found.append(_local(path, instruction))
+            out.append(_local(path, instruction))
         elif isinstance(instruction, CopyInstruction):
             raise source_error(
                 f"source can't be a {'URL' if ref is None else 'git ref'} for COPY",
@@ -65,14 +65,12 @@ def pieces(instruction: Files, name: str) -> list[Piece]:
                 help="COPY takes files of the build context or, with --from, of a stage or an image; ADD fetches",
             )
         else:
-            found.append(
-                _download(path, instruction, name) if ref is None else _clone(ref, instruction, name)
-            )
-    return [*found, *map(_inline, instruction.heredocs)]
+            out.append(_download(path, instruction, name) if ref is None else _clone(ref, instruction, name))
+    return [*out, *map(_inline, instruction.heredocs)]
 
 
 def local_paths(instruction: Files) -> list[str]:
-    """The sources that are paths of the context or stage."""
+    """Return the sources that are paths of the context or stage."""
     return [
         path
         for path in instruction.sources
@@ -81,7 +79,8 @@ def local_paths(instruction: Files) -> list[str]:
 
 
 def parsed_ref(path: str, span: Span) -> GitRef | None:
-    """The repository a source means; one that looks like a path is a path. Raises `SourceError`."""
+    """Return the repository that a source names; None for a path, and for a text that could be one. Raises
+    `SourceError`."""
     try:
         ref = parse_git_ref(path)
     except UserError as error:
@@ -113,9 +112,12 @@ def _local(path: str, instruction: Files) -> Piece:
 
 
 def _optional(path: str, how: dict[str, Any]) -> str:
-    """The path of a source that may be missing: one without wildcards is no pattern then, which with
-    `empty_wildcard` may match nothing here (BuildKit copies it, and fails where it is missing). A pattern begins
-    with its first name, because directories before one must exist."""
+    """Return the path of a source that may be missing.
+
+    A path without wildcards isn't copied as a pattern, so that this builder lets it match nothing (`empty_wildcard`);
+    BuildKit fails if it is missing. A pattern gets brackets in its first name, because directories before the first
+    wildcard must exist.
+    """
     if not _has_wildcards(path):
         how["wildcard"] = False
         return unescaped(path)
@@ -123,7 +125,7 @@ def _optional(path: str, how: dict[str, Any]) -> str:
 
 
 def _split_at_pivot(path: str) -> tuple[str, str]:
-    """Where the copy starts and, absolute from there, what it takes."""
+    """Split a source of --parents into the directory that the copy starts at and the absolute path from there."""
     start, pivot, pattern = path.partition(PIVOT)
     if not pivot:
         start, pattern = "/", path
@@ -151,14 +153,14 @@ def _clone(ref: GitRef, instruction: AddInstruction, name: str) -> Piece:
             span,
             help="give --keep-git-dir or the address's keep-git-dir, not both",
         )
-    given = instruction.checksum
-    if given and ref.checksum and given != ref.checksum:
+    flag = instruction.checksum
+    if flag and ref.checksum and flag != ref.checksum:
         raise source_error(
-            f'checksum mismatch "{printable(given)}" != "{printable(ref.checksum)}"',
+            f'checksum mismatch "{printable(flag)}" != "{printable(ref.checksum)}"',
             span,
             help="give --checksum or the address's checksum, not both",
         )
-    checksum = given or ref.checksum
+    checksum = flag or ref.checksum
     if checksum and not _HEX.fullmatch(checksum):
         raise source_error(
             f"invalid checksum {printable(checksum)} for Git source, expected hex commit hash",
@@ -191,7 +193,7 @@ def _check_checksum(instruction: AddInstruction, refs: list[GitRef | None]) -> N
 
 
 def _check_digest(text: str, span: Span) -> None:
-    """Go-digest's rules, and its words."""
+    """Check a digest by the rules of go-digest, with its messages. Raises `SourceError`."""
     algorithm, _, encoded = text.partition(":")
     size = _DIGEST_SIZES.get(algorithm)
     problem = ""

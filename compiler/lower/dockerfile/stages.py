@@ -1,4 +1,4 @@
-"""Stages while they are lowered: what each one holds, how they depend on each other, which are needed."""
+"""Stages while they are lowered: their state, their dependencies, and the search for cycles."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from pybuild.lang.source import Span
 _LARGEST_INDEX = 2**63 - 1
 
 STEPS = (AddInstruction, CopyInstruction, RunInstruction, WorkdirInstruction)
-"""Instructions that progress counts."""
+"""Instructions that progress counts as steps."""
 
 
 @frozen(eq=False)
 class Command:
-    """An instruction of a stage, the stages and images its `from`s name, by name, and whether an ONBUILD of the
-    base wrote it."""
+    """An instruction of a stage. `sources` are the stages and images that it names in `from`, by name; `onbuild`
+    marks a trigger of the base."""
 
     instruction: Instruction
     sources: Mapping[str, StageState] = {}
@@ -40,13 +40,12 @@ class Command:
 
 
 class StageState:
-    """A stage being lowered, or an image that only a `COPY --from` names (`unregistered`).
+    """A stage being lowered, or an image that only a `from` names (`unregistered`).
 
-    `title` is the name progress shows. `environment` is what commands see (ARG and ENV, ordered by last
-    assignment). `context_paths` are the paths taken from the main context; `paths` those that are used of
-    this stage's own file system, one set for a stage and all that are built on it. `once` has the last of each
-    kind of instruction of which only one counts; `workdir_is_set` says that the file has a WORKDIR for this stage
-    or one it is built on.
+    `title` is the name that progress shows. `environment` holds the variables of commands (ARG and ENV, ordered by
+    last assignment). `context_paths` are the paths that are used of the main context; `paths` are those used of this
+    stage's own file system, one set for a stage and all stages built on it. `once` has the last instruction of each
+    kind of which only one counts. `workdir_is_set` is true if this stage, or one that it is built on, has a WORKDIR.
     """
 
     def __init__(self, stage: Stage, base_name: str, *, title: str = "", unregistered: bool = False) -> None:
@@ -87,7 +86,7 @@ class StageState:
         self.onbuild_done = False
 
     def inherit(self) -> None:
-        """Takes over what the stage this one is built on has become; its triggers stay behind."""
+        """Take over the state of the stage that this one is built on, without its triggers."""
         base = self.base
         if base is None:
             return
@@ -99,6 +98,7 @@ class StageState:
         self.environment = dict(base.environment)
         self.cwd = base.cwd
         self.user = base.user
+        # The same set, not a copy: paths that are used of this stage are used of its base as well.
         self.paths = base.paths
         self.workdir_is_set = base.workdir_is_set
         self.build_args = list(base.build_args)
@@ -108,20 +108,20 @@ class StageState:
         self.caches = {**base.caches, **self.caches}
 
     def set_variable(self, name: str, value: str) -> None:
-        """Sets a variable of the commands; one set again moves to the end."""
+        """Set a variable of commands. A variable that is set again moves to the end."""
         self.environment.pop(name, None)
         self.environment[name] = value
 
 
 class Stages:
-    """All stages of a file in order, then the images that `COPY --from` names. Names ignore case."""
+    """The stages of a file in order, then the images that `from` names. Names ignore case."""
 
     def __init__(self) -> None:
         self.all: list[StageState] = []
         self._by_name: dict[str, StageState] = {}
 
     def add(self, state: StageState) -> None:
-        """Appends a stage; its base is the last stage before it that has the base's name."""
+        """Append a stage. Its base is the last earlier stage with the base's name, if there is one."""
         self.all.append(state)
         state.base = self._by_name.get(state.base_name)
         if state.stage.name:
@@ -134,7 +134,8 @@ class Stages:
         return [state.title for state in self.all if state.title]
 
     def find(self, name: str, span: Span) -> StageState | None:
-        """The stage that `--from=name` means, a name or a number; None if it must be an image."""
+        """Return the stage that `--from=name` means, by name or number; None if it must be an image. Raises
+        `SourceError`."""
         sign = name[:1] if name[:1] in ("+", "-") else ""
         number = read_number(name.removeprefix(sign), _LARGEST_INDEX)
         if number is not None:
@@ -157,7 +158,7 @@ def _count(stages: Sequence[StageState]) -> str:
 
 
 def reachable(target: StageState) -> list[StageState]:
-    """`target` and all it needs, each once."""
+    """Return `target` and all stages that it needs, each once."""
     seen: dict[StageState, None] = {}
     stack = [target]
     while stack:
@@ -176,7 +177,7 @@ def _needs(state: StageState) -> Iterator[StageState]:
 
 
 def check_cycles(states: Iterable[StageState]) -> None:
-    """Raises `SourceError` when stages copy from each other in a circle."""
+    """Raise `SourceError` if stages need each other in a cycle."""
     done: set[StageState] = set()
     for state in states:
         circle = _find_circle(state, done)
@@ -185,10 +186,12 @@ def check_cycles(states: Iterable[StageState]) -> None:
 
 
 def _find_circle(start: StageState, done: set[StageState]) -> list[Instruction]:
-    """The instructions that lead from `start` into a circle, empty if none do; skips what is in `done`."""
+    """Return the instructions that lead from `start` into a cycle; empty without one. Skips the stages in `done`."""
     if start in done:
         return []
     done.add(start)
+    # Depth-first without recursion: `path` has the stages on the way with their untried edges, `through` the
+    # instructions between them.
     path = {start: iter(start.dependencies.items())}
     through: list[Instruction] = []
     while path:

@@ -1,4 +1,4 @@
-"""The stages of a file as targets: what `--target` may be. Nothing is looked up for it."""
+"""The targets of a file: the stages that `--target` can name. Nothing is resolved for them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pybuild.lang.source import Source, Span
 
 @frozen
 class Target:
-    """One stage, its base and platform as they are written. `default` is what a build without a target makes."""
+    """A stage, with base and platform as written. `default` marks the stage that is built without `--target`."""
 
     name: str
     default: bool
@@ -22,7 +22,7 @@ class Target:
 
 @frozen
 class Targets:
-    """The stages in order of the file; a nameless one is no target unless it is the default."""
+    """The stages in order of the file. A stage without a name can only be built if it is the default."""
 
     source: Source = field(repr=False)
     targets: tuple[Target, ...]

@@ -11,11 +11,11 @@ from pybuild.lang.dockerfile.words import Expansion, Lex, WordError
 from pybuild.lang.source import Span
 
 Watch = Callable[[Collection[str], Mapping[str, str]], None]
-"""Hears which names a word asked for that its environment, the second argument, has no value for."""
+"""A listener for undefined variables: it gets their names, and the environment that lacks them."""
 
 
 class Words:
-    """Expands words of a file whose escape character is `escape`. Errors are `SourceError`s at the span."""
+    """Expansion of words of a file whose escape character is `escape`. Errors are `SourceError`s at the span."""
 
     def __init__(self, escape: str) -> None:
         self._lex = Lex(escape)
@@ -28,7 +28,7 @@ class Words:
 
     @contextmanager
     def watched(self, watch: Watch) -> Iterator[None]:
-        """Inside, `watch` hears of names without a value: of single words and bodies, those with an error too."""
+        """Within the context, report undefined variables of single words and heredocs to `watch`, also on errors."""
         self._watch = watch
         try:
             yield
@@ -36,7 +36,7 @@ class Words:
             self._watch = None
 
     def expand(self, text: str, environment: Mapping[str, str], span: Span) -> Expansion:
-        """The word with variables replaced and quotes removed, and the names it asked for."""
+        """Expand a word: replace variables, remove quotes. The result also has the names of its variables."""
         try:
             return self._word(self._lex, text, environment)
         except WordError as error:
@@ -45,9 +45,9 @@ class Words:
     def _word(self, lex: Lex, text: str, environment: Mapping[str, str]) -> Expansion:
         missing: Collection[str] = ()
         try:
-            found = lex.word(text, environment)
-            missing = found.unmatched
-            return found
+            expansion = lex.word(text, environment)
+            missing = expansion.unmatched
+            return expansion
         except WordError as error:
             missing = error.unmatched
             raise
@@ -59,7 +59,7 @@ class Words:
         return self.expand(text, environment, span).result
 
     def many(self, texts: Iterable[str], environment: Mapping[str, str], span: Span) -> list[str]:
-        """Every text expanded and split into words."""
+        """Expand texts and split them into words."""
         out: list[str] = []
         for text in texts:
             try:
@@ -69,16 +69,16 @@ class Words:
         return out
 
     def body(self, text: str, environment: Mapping[str, str], span: Span) -> str:
-        """A heredoc's body with variables replaced; quotes mean nothing in it."""
+        """Expand the body of a heredoc, in which quotes have no meaning."""
         try:
             return self._word(self._bodies, text, environment).result
         except WordError as error:
             raise source_error(f"cannot expand the heredoc: {error}", span) from None
 
     def shown(self, text: str, environment: Mapping[str, str], *, command: bool = False) -> str:
-        """An instruction as progress shows it: expanded where that works, else as written.
+        """Return an instruction for progress: expanded if possible, else as written.
 
-        In a `command` quotes stay, and so do variables that aren't set.
+        In a `command` quotes and undefined variables are kept.
         """
         try:
             return (self._shown if command else self._lex).word(text, environment).result

@@ -1,4 +1,4 @@
-"""WORKDIR: where later commands run, made if it is missing."""
+"""WORKDIR: the working directory of later commands, which is made if it is missing."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pybuild.lang.dockerfile.instructions import WorkdirInstruction
 
 
 def workdir(lowering: Lowering, stage: StageState, instruction: WorkdirInstruction) -> None:
-    """Makes the directory for the image's user, but for `/`, which always exists."""
+    """Apply a WORKDIR. The directory is made, owned by the image's user, unless it is `/`."""
     path = lowering.words.one(instruction.path, stage.environment, instruction.span)
     check_workdir(lowering, stage, instruction, path)
     set_directory(stage, path)
-    made = stage.cwd != "/"
-    if made:
+    has_layer = stage.cwd != "/"
+    if has_layer:
         _make(lowering, stage, instruction)
-    record(lowering, stage, f"WORKDIR {stage.cwd}", layer=made)
+    record(lowering, stage, f"WORKDIR {stage.cwd}", layer=has_layer)
 
 
 def set_directory(stage: StageState, path: str) -> None:
-    """Enters `path`, taken from the image's directory when it is relative."""
+    """Set the working directory; a relative `path` is taken from that of the image."""
     config = stage.image.config
     directory = path if path.startswith("/") else absolute(config.working_dir or "/", path or ".")
     stage.image = stage.image.with_config(working_dir=directory)

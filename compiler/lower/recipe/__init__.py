@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pybuild.compiler.lower.recipe.lower import lower
-from pybuild.compiler.lower.recipe.options import Lowered, LoweredInstance, LowerOptions, Pin
+from pybuild.compiler.lower.recipe.options import LoweredInstance, LoweredRecipe, LowerOptions, Pin
 
-__all__ = ["LowerOptions", "Lowered", "LoweredInstance", "Pin", "lower"]
+__all__ = ["LowerOptions", "LoweredInstance", "LoweredRecipe", "Pin", "lower"]

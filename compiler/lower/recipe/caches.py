@@ -1,7 +1,7 @@
-"""Cache mounts: a directory with an owner and a mode starts from one that was made so.
+"""Cache mounts. A new cache with an owner or a mode starts with a directory that has them.
 
-The owner may be a name, looked up in the command's own root; only the user database counts there, so a cache stays
-the same one when anything else changes.
+The owner may be a name, which is looked up in the root of the command. Only the user database is read of it, so that
+the cache stays the same if anything else changes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from attrs import evolve
 
 from pybuild.compiler.file_actions import owner_option
 from pybuild.compiler.graph import Edge
-from pybuild.compiler.lower.recipe.made import Made
+from pybuild.compiler.lower.recipe.lowered_state import LoweredState
 from pybuild.compiler.mounts import FileMount, cache
 from pybuild.compiler.ops import (
     EMPTY,
@@ -28,20 +28,23 @@ from pybuild.lang.recipe import CacheMount
 
 _SHARING = {"private": CacheSharing.PRIVATE, "locked": CacheSharing.LOCKED}
 _OWNED = "/cache"
-"""Where the directory is made that a cache starts from when it has an owner or a mode."""
+"""The path of the directory that a new cache starts with if it has an owner or a mode."""
 _OPTIONS = Options(name="[internal] settings cache mount permissions")
 _DEFAULT_MODE = 0o755
 _PERMISSIONS = 0o777
-"""The bits of a mode that making a directory knows; others are given by a copy."""
+"""The bits of a mode that `mkdir` can set; other bits need a copy."""
 
 
-def cache_mount(option: CacheMount, target: str, user: str, made: Made, seed: Made | None) -> FileMount:
-    """The mount for a command that runs as `user` on the files of `made`; `seed` is what the cache starts with."""
-    owner = _owner(option, user, made)
+def cache_mount(
+    option: CacheMount, target: str, user: str, lowered: LoweredState, seed: LoweredState | None
+) -> FileMount:
+    """Return the cache mount of a command that runs as `user` on the files of `lowered`. A new cache starts with
+    `seed`."""
+    owner = _owner(option, user, lowered)
     start = None if seed is None else State(seed.edge)
     selector = ""
     if owner != ChownOpt(0, 0) or option.mode != _DEFAULT_MODE:
-        start, selector = _owned(option, owner, made, start), _OWNED
+        start, selector = _owned(option, owner, lowered, start), _OWNED
     return cache(
         target,
         option.id,
@@ -51,24 +54,26 @@ def cache_mount(option: CacheMount, target: str, user: str, made: Made, seed: Ma
     )
 
 
-def _owner(option: CacheMount, user: str, made: Made) -> ChownOpt:
-    """The owner: what the option leaves open is the user's. A user by name brings a group of its own, unless `uid`
-    takes its place."""
-    found = owner_option(user, 0) or ChownOpt(0, 0)
-    if made.edge is None and (isinstance(found.user, NamedUser) or isinstance(found.group, NamedUser)):
-        found = ChownOpt(0, 0)
-    named = isinstance(found.user, NamedUser) and option.uid is None
-    group = option.gid if option.gid is not None else found.group
+def _owner(option: CacheMount, user: str, lowered: LoweredState) -> ChownOpt:
+    """Return the owner; ids that the option leaves out are the user's.
+
+    A user by name has the group of its passwd entry, unless `uid` replaces the name.
+    """
+    own = owner_option(user, 0) or ChownOpt(0, 0)
+    if lowered.edge is None and (isinstance(own.user, NamedUser) or isinstance(own.group, NamedUser)):
+        own = ChownOpt(0, 0)
+    named = isinstance(own.user, NamedUser) and option.uid is None
+    group = option.gid if option.gid is not None else own.group
     if group is None and not named:
         group = 0
-    return ChownOpt(found.user if option.uid is None else option.uid, group)
+    return ChownOpt(own.user if option.uid is None else option.uid, group)
 
 
-def _owned(option: CacheMount, owner: ChownOpt, made: Made, seed: State | None) -> State:
-    """An empty file system with the directory in it, filled from `seed`."""
+def _owned(option: CacheMount, owner: ChownOpt, lowered: LoweredState, seed: State | None) -> State:
+    """Return a file system that contains the directory, with the files of `seed` in it."""
     inputs: list[Edge] = []
-    if made.edge is not None and (isinstance(owner.user, NamedUser) or isinstance(owner.group, NamedUser)):
-        inputs.append(made.edge)
+    if lowered.edge is not None and (isinstance(owner.user, NamedUser) or isinstance(owner.group, NamedUser)):
+        inputs.append(lowered.edge)
     filled = None
     if seed is not None and seed.edge is not None:
         filled = inputs.index(seed.edge) if seed.edge in inputs else len(inputs)
@@ -80,6 +85,7 @@ def _owned(option: CacheMount, owner: ChownOpt, made: Made, seed: State | None) 
     if filled is not None:
         contents = Copy("/", _OWNED, owner=owner, dir_copy_contents=True)
         actions.append(FileAction(len(inputs) + len(actions) - 1, filled, EMPTY, contents))
+    # Results of actions are numbered after the inputs; only the last one is the op's output.
     actions[-1] = evolve(actions[-1], output=0)
     vertex = _OPTIONS.vertex(FileOp(tuple(actions)), inputs, caps=("file.base",))
     return State(Edge(vertex))

@@ -1,16 +1,17 @@
-"""`copy`: copies files of another state (language spec, section 12). One file op, with a copy action for each source.
+"""`copy`: files of another state (language spec, section 12). A statement is one file op with a copy action for each source.
 
-    literal     the path itself; its contents where it ends in `/` or the destination doesn't
-    `parents`   the root's contents, of which an include pattern keeps the path
-    pattern     the contents of the directory before the first wildcard, of which an include pattern keeps what is
-                copied: its path stays as it is from there
-    `unpack`    archives by a wildcard of LLB: nothing of their paths stays
+    literal     copies the path itself; its contents if it ends in `/` or the destination doesn't
+    `parents`   copies the contents of the root, with the path as include pattern
+    pattern     copies the contents of the directory before the first wildcard, with the rest as include pattern;
+                paths below that directory are kept
+    `unpack`    copies archives by a wildcard of LLB; nothing of their paths is kept
 
-An include pattern may match nothing without an error. So where nobody has looked before, a pattern's copy goes to
-an empty file system first, and what is in that is copied on, which fails when it is empty.
+An include pattern that matches nothing isn't an error. So a pattern is copied to an empty file system first, and from
+there to the destination, which fails if there is nothing. For a directory of this machine this isn't needed: its
+patterns were checked before.
 
-A file whose destination is a directory goes into it, as with COPY. `follow` is for the sources that are named, not
-for links in directories that are copied; links to the directory before a pattern are always followed.
+A file whose destination is a directory goes into it, as with COPY. `follow` applies to the named sources, not to
+links in copied directories; links to the directory before a pattern are always followed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from pybuild.compiler.lower.layers import laid_over
 from pybuild.compiler.lower.paths import bracketed, unescaped, used_path
 from pybuild.compiler.lower.recipe import patterns, printing
 from pybuild.compiler.lower.recipe.files import check_owner
+from pybuild.compiler.lower.recipe.lowered_state import LoweredState
 from pybuild.compiler.lower.recipe.lowering import Lowering
-from pybuild.compiler.lower.recipe.made import Made
 from pybuild.compiler.lower.recipe.problems import unpacks_many
 from pybuild.compiler.options import Options
 from pybuild.compiler.state import State
@@ -33,31 +34,31 @@ from pybuild.lang.recipe import Copy, Directory, Source, Step
 from pybuild.lang.recipe.statements import KEEP
 
 
-def copy_files(lowering: Lowering, step: Step, statement: Copy, made: Made) -> Made:
-    """Raises `SourceError` for an owner that can't be looked up."""
+def copy_files(lowering: Lowering, step: Step, statement: Copy, lowered: LoweredState) -> LoweredState:
+    """Lower a `copy`. Raises `SourceError` for an owner that can't be looked up."""
     if statement.owner != KEEP:
-        check_owner(statement.owner, made, step.span, link=statement.link)
-    source = State(lowering.made[statement.source].edge)
-    dest = absolute(made.cwd, statement.dest, keep_end=True)
+        check_owner(statement.owner, lowered, step.span, link=statement.link)
+    source = State(lowering.lowered[statement.source].edge)
+    dest = absolute(lowered.cwd, statement.dest, keep_end=True)
     chain: Actions | None = None
-    for one in statement.sources:
-        action = _Source(statement, one, source, dest).action()
+    for named in statement.sources:
+        action = _Source(statement, named, source, dest).action()
         chain = evolve(action, previous=chain)
     assert chain is not None
     text = printing.copy(statement)
     options = lowering.step_options(step, text)
     into = dest.rstrip("/") if dest.endswith("/") else dest.rpartition("/")[0]
-    return made.with_directory(into or "/").written(_edge(statement, made, chain, options), text)
+    return lowered.with_directory(into or "/").written(_edge(statement, lowered, chain, options), text)
 
 
-def _edge(statement: Copy, made: Made, chain: Actions, options: Options) -> Any:
+def _edge(statement: Copy, lowered: LoweredState, chain: Actions, options: Options) -> Any:
     if statement.link:
-        return laid_over(made.edge, chain, options, options.name)
-    return State(made.edge).file(chain, options=options).edge
+        return laid_over(lowered.edge, chain, options, options.name)
+    return State(lowered.edge).file(chain, options=options).edge
 
 
 class _Source:
-    """One source of a statement."""
+    """A source of a `copy`, and the action that copies it."""
 
     def __init__(self, statement: Copy, source: Source, state: State, dest: str) -> None:
         self.statement = statement
@@ -73,7 +74,7 @@ class _Source:
         self.start, self.pattern = patterns.split(source.path)
 
     def action(self) -> Actions:
-        """The copy, as a chain of one. Raises `SourceError`."""
+        """Return the copy as a chain of one action. Raises `SourceError`."""
         statement = self.statement
         if self.pattern and statement.unpack:
             return self._unpacked()
@@ -97,7 +98,7 @@ class _Source:
         )
 
     def _unpacked(self) -> Actions:
-        """Archives that a wildcard of LLB names, one by one."""
+        """Copy and unpack each archive that matches a wildcard. Raises `SourceError` for `**`."""
         if patterns.DOUBLESTAR in self.pattern:
             raise unpacks_many(self.source.path, self.source.span)
         optional = self.statement.optional
@@ -114,7 +115,7 @@ class _Source:
         )
 
     def _included(self) -> Actions:
-        """What the source names, with the directories between it and where paths are kept from."""
+        """Copy the matches of a pattern, with the directories between them and the start of the pattern."""
         statement = self.statement
         start, pattern, exclude = used_path(self.start), self.pattern, statement.exclude
         if statement.parents:
@@ -131,7 +132,7 @@ class _Source:
         }
         if not self.pattern or statement.optional or isinstance(statement.source, Directory):
             return copy(self.state, unescaped(start), self.dest, **how, **self.shared)
-        # The same path again, which is what the failure of an empty one says.
-        found = copy(self.state, unescaped(start), unescaped(start), **how)
+        # Matches keep their path in the empty file system: it is in the error if there are none.
+        matches = copy(self.state, unescaped(start), unescaped(start), **how)
         into = self.dest if self.dest.endswith("/") else self.dest + "/"
-        return copy(found.on(State.scratch()), used_path(f"{start}/*"), into, wildcard=True, **self.shared)
+        return copy(matches.on(State.scratch()), used_path(f"{start}/*"), into, wildcard=True, **self.shared)

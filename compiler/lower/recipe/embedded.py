@@ -1,4 +1,4 @@
-"""`dockerfile(…)`: a stage of a Dockerfile, lowered into the same graph."""
+"""`dockerfile(…)`: a stage of a Dockerfile, lowered to the same graph."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pybuild.compiler.bridge import Forwarding, ResolvedImage
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import encode
 from pybuild.compiler.lower.dockerfile import DirectoryContext, LowerOptions, StateContext, lower
+from pybuild.compiler.lower.recipe.lowered_state import LoweredState
 from pybuild.compiler.lower.recipe.lowering import Lowering, environment_of
-from pybuild.compiler.lower.recipe.made import Made
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.state import State, mkdir
 from pybuild.lang import recipe
@@ -19,48 +19,48 @@ from pybuild.lang.dockerfile.parse import parse
 from pybuild.lang.source import Source
 
 
-def dockerfile(lowering: Lowering, state: recipe.Dockerfile) -> Made:
-    """Its rules are the Dockerfile's. Errors are at its lines, and say where the recipe uses it."""
+def dockerfile(lowering: Lowering, state: recipe.Dockerfile) -> LoweredState:
+    """Lower a Dockerfile by its own rules. Errors point at its lines, with a note of the place that uses it."""
     bridge = lowering.bridge if lowering.options.linked else Unlinked(lowering.bridge)
     try:
         file = parse(Source(state.name, state.text.decode(errors="surrogateescape")))
-        found = lower(file, _options(lowering, state), bridge)
+        target = lower(file, _options(lowering, state), bridge)
     except UserError as error:
         if state.span is not None:
             error.diagnostic = error.diagnostic.with_note("note", f"used at {state.span.place}")
         raise
-    return Made(
-        found.edge,
-        evolve(found.image, created=None),
-        found.platform,
-        environment_of(found.image.config.env),
+    return LoweredState(
+        target.edge,
+        evolve(target.image, created=None),
+        target.platform,
+        environment_of(target.image.config.env),
         lowering.options.linked,
-        base_config=found.base_config,
+        base_config=target.base_config,
         cmd_inherited=True,
     )
 
 
 def _options(lowering: Lowering, state: recipe.Dockerfile) -> LowerOptions:
-    given = lowering.options
+    build = lowering.options
     options = LowerOptions(
         target=state.target or None,
         build_args=state.args,
         target_platform=lowering.platform(state.platform),
-        build_platforms=(given.build_platform,),
+        build_platforms=(build.build_platform,),
         states={name: _context(lowering, one) for name, one in state.contexts.items()},
-        steps=given.steps,
-        image_resolve_mode="pull" if given.pull else "default",
-        source_date_epoch=given.epoch,
+        steps=build.steps,
+        image_resolve_mode="pull" if build.pull else "default",
+        source_date_epoch=build.epoch,
     )
     context = state.context
     if isinstance(context, recipe.Directory) and not context.include:
         return evolve(options, context_local_name=context.name, excludes=_excludes(state, context))
-    edge = lowering.made[context].edge
+    edge = lowering.lowered[context].edge
     return evolve(options, context=edge if edge is not None else nothing())
 
 
 def _excludes(state: recipe.Dockerfile, context: recipe.Directory) -> tuple[str, ...]:
-    """The patterns of the Dockerfile's own ignore file, which takes the place of the directory's."""
+    """Return the patterns of the Dockerfile's own ignore file, which replaces the directory's."""
     if state.ignore is None:
         return context.exclude
     text = state.ignore.decode(errors="surrogateescape")
@@ -70,19 +70,19 @@ def _excludes(state: recipe.Dockerfile, context: recipe.Directory) -> tuple[str,
 def _context(lowering: Lowering, state: recipe.State) -> StateContext | DirectoryContext:
     if isinstance(state, recipe.Directory) and not state.include:
         return DirectoryContext(state.name, state.exclude)
-    made = lowering.made[state]
-    return StateContext(made.edge, made.image, made.base_config)
+    lowered = lowering.lowered[state]
+    return StateContext(lowered.edge, lowered.image, lowered.base_config)
 
 
 def nothing() -> Edge:
-    """The empty file system as the result of an op: a context must be one."""
+    """Return the empty file system as the result of an op, because a context needs an edge."""
     edge = State.scratch().file(mkdir("/", parents=True)).edge
     assert edge is not None
     return edge
 
 
 class Unlinked(Forwarding):
-    """A bridge that knows no images: their references stay as they are written, their configs are empty."""
+    """A bridge that resolves nothing: references stay as written, and configs are empty."""
 
     def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
         return ResolvedImage(ref, "", unknown_config(platform))
@@ -95,7 +95,7 @@ class Unlinked(Forwarding):
 
 
 def unknown_config(platform: Platform) -> bytes:
-    """The config of an image that has one unknown layer."""
+    """Return the config of an image with one unknown layer."""
     value = {
         "architecture": platform.architecture,
         "os": platform.os,

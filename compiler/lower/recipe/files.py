@@ -1,4 +1,4 @@
-"""Statements that make, write or remove single files and directories: each is one file op."""
+"""Statements that make, write or remove files and directories. Each is one file op."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pybuild.compiler.file_actions import symlink as link_to
 from pybuild.compiler.lower.layers import names_users
 from pybuild.compiler.lower.paths import unescaped
 from pybuild.compiler.lower.recipe import printing
+from pybuild.compiler.lower.recipe.lowered_state import ROOT, LoweredState
 from pybuild.compiler.lower.recipe.lowering import Lowering
-from pybuild.compiler.lower.recipe.made import ROOT, Made
 from pybuild.compiler.lower.recipe.problems import owner_without_users
 from pybuild.compiler.lower.recipe.templates import expanded
 from pybuild.compiler.state import State
@@ -23,14 +23,16 @@ from pybuild.lang.source import Span
 
 _USUAL = 0o644
 _PERMISSIONS = 0o777
-"""The bits of a mode that the actions for files and directories know; others are given by a copy."""
+"""The bits of a mode that `mkfile` and `mkdir` can set; other bits need a copy."""
 
 
-def write(lowering: Lowering, step: Step, statement: recipe.Write, made: Made) -> Made:
-    """A file; directories above it are made, with its owner. The action for files leaves one that is there its mode:
-    another mode than the usual one comes by a copy."""
-    check_owner(statement.owner, made, step.span)
-    path = absolute(made.cwd, statement.dest)
+def write(lowering: Lowering, step: Step, statement: recipe.Write, lowered: LoweredState) -> LoweredState:
+    """Lower a `write`. Parent directories are made, with the owner of the file. Raises `SourceError`.
+
+    `mkfile` keeps the mode of an existing file, so a mode other than the default is set by a copy.
+    """
+    check_owner(statement.owner, lowered, step.span)
+    path = absolute(lowered.cwd, statement.dest)
     parent, _, name = path.rpartition("/")
     created = lowering.timestamp
     chain = _parents(None, parent, statement.owner, created)
@@ -41,19 +43,22 @@ def write(lowering: Lowering, step: Step, statement: recipe.Write, made: Made) -
     else:
         body = mkfile(f"/{name}", statement.data, mode=_USUAL, created=created)
         chain = _then(chain, _placed(body, name, parent, statement.mode, statement.owner))
-    return _applied(lowering, step, made.with_directory(parent or "/"), chain, printing.write(statement))
+    return _applied(lowering, step, lowered.with_directory(parent or "/"), chain, printing.write(statement))
 
 
-def make_directories(lowering: Lowering, step: Step, statement: recipe.Mkdir, made: Made) -> Made:
-    """Directories; those that are there stay as they are. The mode is that of the last component alone."""
-    check_owner(statement.owner, made, step.span)
+def make_directories(
+    lowering: Lowering, step: Step, statement: recipe.Mkdir, lowered: LoweredState
+) -> LoweredState:
+    """Lower a `mkdir`. Existing directories stay unchanged; the mode is for the last component. Raises
+    `SourceError`."""
+    check_owner(statement.owner, lowered, step.span)
     chain: Actions | None = None
     for one in statement.paths:
-        path = absolute(made.cwd, one)
+        path = absolute(lowered.cwd, one)
         chain = _directory(chain, path, statement, lowering.timestamp)
-        made = made.with_directory(path)
+        lowered = lowered.with_directory(path)
     assert chain is not None
-    return _applied(lowering, step, made, chain, printing.mkdir(statement))
+    return _applied(lowering, step, lowered, chain, printing.mkdir(statement))
 
 
 def _directory(chain: Actions | None, path: str, statement: recipe.Mkdir, created: int | None) -> Actions:
@@ -70,52 +75,54 @@ def _directory(chain: Actions | None, path: str, statement: recipe.Mkdir, create
     return _then(chain, _placed(body, name, parent, mode, owner))
 
 
-def remove(lowering: Lowering, step: Step, statement: recipe.Remove, made: Made) -> Made:
-    """Files and trees, also by patterns; a pattern may match nothing."""
+def remove(lowering: Lowering, step: Step, statement: recipe.Remove, lowered: LoweredState) -> LoweredState:
+    """Lower a `remove` of files and directory trees. A pattern may match nothing."""
     chain: Actions | None = None
     removed = []
     for path in statement.paths:
         pattern = has_wildcard(path)
-        target = absolute(made.cwd, path if pattern else unescaped(path))
+        target = absolute(lowered.cwd, path if pattern else unescaped(path))
         removed.append(target)
         chain = _then(chain, rm(target, allow_not_found=statement.optional, wildcard=pattern))
     assert chain is not None
-    made = evolve(made, directories=ROOT)
-    return _applied(lowering, step, made, chain, printing.remove(statement))
+    # A pattern may have removed any of the known directories.
+    lowered = evolve(lowered, directories=ROOT)
+    return _applied(lowering, step, lowered, chain, printing.remove(statement))
 
 
-def symlink(lowering: Lowering, step: Step, statement: recipe.Symlink, made: Made) -> Made:
-    """A link with the text as it is; directories above it are made."""
-    check_owner(statement.owner, made, step.span)
-    path = absolute(made.cwd, statement.link)
+def symlink(lowering: Lowering, step: Step, statement: recipe.Symlink, lowered: LoweredState) -> LoweredState:
+    """Lower a `symlink`. Parent directories are made. Raises `SourceError`."""
+    check_owner(statement.owner, lowered, step.span)
+    path = absolute(lowered.cwd, statement.link)
     parent = path.rpartition("/")[0]
     created, owner = lowering.timestamp, statement.owner
     chain = _parents(None, parent, owner, created)
     chain = _then(chain, link_to(statement.to, path, owner=owner, created=created))
-    return _applied(lowering, step, made.with_directory(parent or "/"), chain, printing.symlink(statement))
+    return _applied(lowering, step, lowered.with_directory(parent or "/"), chain, printing.symlink(statement))
 
 
-def workdir(lowering: Lowering, step: Step, statement: recipe.Workdir, made: Made) -> Made:
-    """Where later commands run. The directory is made for the image's user if it isn't known to be there."""
-    path = expanded(statement.path, made.environment, step.span, whole=made.whole)
-    path = absolute(made.cwd, path)
+def workdir(lowering: Lowering, step: Step, statement: recipe.Workdir, lowered: LoweredState) -> LoweredState:
+    """Lower a `workdir`. The directory is made, owned by the image's user, unless it is known to exist. Raises
+    `SourceError`."""
+    path = expanded(statement.path, lowered.environment, step.span, whole=lowered.whole)
+    path = absolute(lowered.cwd, path)
     text = f"workdir {printing.literal(path)}"
     options = lowering.step_options(step, text)
-    assert made.image is not None
-    entered = evolve(made, image=made.image.with_config(working_dir=path))
-    if path in made.directories:
+    assert lowered.image is not None
+    entered = evolve(lowered, image=lowered.image.with_config(working_dir=path))
+    if path in lowered.directories:
         return entered.recorded(text, layer=False)
-    owner = made.config.user
-    if made.edge is None and names_users(owner):
+    owner = lowered.config.user
+    if lowered.edge is None and names_users(owner):
         raise owner_without_users(f'`user "{owner}"`', step.span, link=False)
     actions = mkdir(path, mode=0o755, parents=True, owner=owner or None, created=lowering.timestamp)
-    edge = State(made.edge, cwd=path).file(actions, options=options).edge
+    edge = State(lowered.edge, cwd=path).file(actions, options=options).edge
     return entered.with_directory(path).written(edge, text)
 
 
-def check_owner(owner: str, made: Made, span: Span | None, *, link: bool = False) -> None:
-    """Names are looked up in what is below. Raises `SourceError` where nothing is."""
-    if (link or made.edge is None) and names_users(owner):
+def check_owner(owner: str, lowered: LoweredState, span: Span | None, *, link: bool = False) -> None:
+    """Raise `SourceError` for an owner by name if there are no files to look it up in."""
+    if (link or lowered.edge is None) and names_users(owner):
         raise owner_without_users(f'`owner="{owner}"`', span, link=link)
 
 
@@ -124,22 +131,24 @@ def _plain(mode: int | str) -> TypeGuard[int]:
 
 
 def _then(chain: Actions | None, action: Actions) -> Actions:
-    """The chain with a single action at its end."""
+    """Append a single action to a chain."""
     return evolve(action, previous=chain)
 
 
 def _parents(chain: Actions | None, parent: str, owner: str, created: int | None) -> Actions | None:
-    """The chain with `parent` made, if it isn't the root."""
+    """Append an action that makes `parent`, unless it is the root."""
     if not parent:
         return chain
     return _then(chain, mkdir(parent, mode=0o755, parents=True, owner=owner, created=created))
 
 
 def _placed(body: Actions, name: str, parent: str, mode: int | str, owner: str) -> Actions:
-    """What `body` makes of nothing, put into `parent` with a mode that only copies can give."""
+    """Run `body` on an empty file system and copy its result to `parent`, with a mode that only copies can set."""
     return copy(body.on(State.scratch()), f"/{name}", f"{parent}/", owner=owner, mode=mode)
 
 
-def _applied(lowering: Lowering, step: Step, made: Made, chain: Actions, text: str) -> Made:
+def _applied(
+    lowering: Lowering, step: Step, lowered: LoweredState, chain: Actions, text: str
+) -> LoweredState:
     options = lowering.step_options(step, text)
-    return made.written(State(made.edge).file(chain, options=options).edge, text)
+    return lowered.written(State(lowered.edge).file(chain, options=options).edge, text)

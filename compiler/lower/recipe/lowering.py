@@ -1,4 +1,4 @@
-"""What every part of one lowering shares."""
+"""The shared state of one lowering of a recipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pybuild.compiler.bridge import Bridge, ResolvedImage
 from pybuild.compiler.descriptions import BODY
 from pybuild.compiler.image import Image
 from pybuild.compiler.image import parse as parse_image
-from pybuild.compiler.lower.recipe.made import Made
+from pybuild.compiler.lower.recipe.lowered_state import LoweredState
 from pybuild.compiler.lower.recipe.options import LowerOptions
 from pybuild.compiler.lower.recipe.plan import Plan
 from pybuild.compiler.lower.recipe.printing import summary
@@ -23,38 +23,38 @@ Key = tuple[str, str, Platform]
 
 
 class Lowering:
-    """One recipe being lowered. `made` are the states that are done."""
+    """The lowering of one recipe. `lowered` has the states that are lowered."""
 
     def __init__(self, plan: Plan, options: LowerOptions, bridge: Bridge) -> None:
         self.plan = plan
         self.options = options
         self.bridge = bridge
         self.proxy = options.steps.proxy_env
-        self.made: dict[State, Made] = {}
+        self.lowered: dict[State, LoweredState] = {}
         self._counts: dict[Body, int] = {}
         self._images: dict[Key, tuple[ResolvedImage, Image]] = {}
         self._platforms: dict[str, Platform] = {}
 
     @property
     def timestamp(self) -> int | None:
-        """The time that files made by the build get, in nanoseconds; None: the time they are made."""
+        """The time of files that the build makes, in nanoseconds; None is the time at which they are made."""
         epoch = self.options.epoch
         return None if epoch is None else epoch * NANOSECONDS
 
     def platform(self, text: str) -> Platform:
-        found = self._platforms.get(text)
-        if found is None:
-            found = self._platforms[text] = parse_platform(text)
-        return found
+        platform = self._platforms.get(text)
+        if platform is None:
+            platform = self._platforms[text] = parse_platform(text)
+        return platform
 
     def name(self, body: Body, text: str) -> str:
-        """The name of the body's next step, as progress shows it; counts it."""
+        """Return the name of the body's next step for progress, and count the step."""
         number = self._counts[body] = self._counts.get(body, 0) + 1
         total = self.plan.steps[body]
         return f"[{body.title} {number:>{len(str(total))}}/{total}] {summary(text)}"
 
     def step_options(self, step: Step, text: str) -> Options:
-        """What the op of a statement is made with; counts the statement as a step."""
+        """Return the options of a statement's vertex, and count the statement as a step."""
         anew = self.options.steps.no_cache or (self.options.rerun and step.body in self.plan.tests)
         return Options(
             name=self.name(step.body, text),
@@ -64,12 +64,12 @@ class Lowering:
         )
 
     def resolve(self, ref: str, platform: Platform, *, layout: bool = False) -> tuple[ResolvedImage, Image]:
-        """An image and its config; each is asked for once."""
+        """Resolve an image and parse its config; each image is resolved once."""
         key = ("oci-layout" if layout else "docker-image", ref, platform)
         if key not in self._images:
             ask = self.bridge.resolve_layout if layout else self.bridge.resolve_image
-            found = ask(ref, platform, log_name=f"[internal] load metadata for {ref}")
-            self._images[key] = found, parse_image(found.config)
+            resolved = ask(ref, platform, log_name=f"[internal] load metadata for {ref}")
+            self._images[key] = resolved, parse_image(resolved.config)
         return self._images[key]
 
 
@@ -78,7 +78,7 @@ def spans(span: Span | None) -> tuple[Span, ...]:
 
 
 def environment_of(config_env: tuple[str, ...]) -> Mapping[str, str]:
-    """The variables of a config."""
+    """Return the variables of a config's `Env`."""
     out = {}
     for entry in config_env:
         name, _, value = entry.partition("=")

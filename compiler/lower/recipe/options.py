@@ -1,4 +1,4 @@
-"""What a build asks of the lowering of a recipe, and what it gets."""
+"""The options of the lowering of a recipe, and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pybuild.lang import recipe
 
 @frozen
 class Pin:
-    """What the lock file says of a source: a commit, or `sha256:…`; `key` is the entry's."""
+    """The pin of a source in the lock file: a commit or `sha256:…`, and the `key` of the entry."""
 
     value: str
     key: str
@@ -50,9 +50,11 @@ class LowerOptions:
 
 @frozen(eq=False)
 class LoweredInstance:
-    """`edge` None is the empty file system. The image is made when it is asked for. `base_config` is the raw config
-    of the image it is built on, None without one; where the graph isn't linked, `base` is that image. `annotations`
-    go on the manifest."""
+    """A lowered instance. `edge` None is the empty file system; `make_image` makes the image config when it is used.
+
+    `base_config` is the raw config of the base image, None without one; in an unlinked graph `base` is the edge of
+    that image. `annotations` are those of the manifest.
+    """
 
     instance: recipe.Instance
     edge: Edge | None
@@ -68,7 +70,7 @@ class LoweredInstance:
 
 
 @frozen(eq=False)
-class Lowered:
-    """All instances of the requested and needed goals."""
+class LoweredRecipe:
+    """The lowered instances of the requested and needed goals."""
 
     instances: Mapping[recipe.Instance, LoweredInstance]

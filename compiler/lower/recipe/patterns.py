@@ -1,4 +1,4 @@
-r"""Sources of copies as patterns: `*`, `?`, `[…]` and `**`, a backslash makes the next character plain."""
+r"""Patterns of copies: `*`, `?`, `[…]` and `**`; a backslash escapes the next character."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DOUBLESTAR = "**"
 
 
 def split(path: str) -> tuple[str, str]:
-    """The part of a path before its first component with a wildcard, and the rest; "" for either that is empty."""
+    """Split a path before its first component with a wildcard; either part may be ""."""
     parts = path.split("/")
     for number, part in enumerate(parts):
         if has_wildcard(part):
@@ -21,7 +21,7 @@ def split(path: str) -> tuple[str, str]:
 
 
 def before_doublestar(path: str) -> str:
-    """The part of a path that its components before a `**` name; all of a path without one."""
+    """Return the components of a path before the first `**`; the whole path without one."""
     parts = path.split("/")
     for number, part in enumerate(parts):
         if DOUBLESTAR in part:
@@ -30,8 +30,8 @@ def before_doublestar(path: str) -> str:
 
 
 def included(pattern: str) -> str:
-    r"""A pattern for paths as a pattern of an include or exclude list: there a leading `!` makes an exception and
-    white space around is dropped."""
+    r"""Escape a pattern for an include or exclude list, where a leading `!` marks an exception and white space at the
+    ends is dropped."""
     if pattern[:1] == "!":
         return "\\" + pattern
     if pattern[:1].isspace():
@@ -40,7 +40,7 @@ def included(pattern: str) -> str:
 
 
 def below(prefix: str, patterns: Iterable[str]) -> tuple[str, ...]:
-    """Patterns of a list, relative to `prefix`, as patterns from the root."""
+    """Return patterns that are relative to `prefix` as patterns from the root."""
     prefix = prefix.strip("/")
     if not prefix:
         return tuple(patterns)

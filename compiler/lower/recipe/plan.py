@@ -1,5 +1,5 @@
-"""What is known of a recipe before anything is lowered: the order of its states, the paths that are used of
-directories, and how many steps each body has."""
+"""Analysis of a recipe before the lowering: the order of states, the used paths of directories, the steps of
+bodies."""
 
 from __future__ import annotations
 
@@ -38,14 +38,17 @@ from pybuild.lang.recipe import (
 )
 
 STEPS = (Run, Exec, Call, Copy, Write, Mkdir, Remove, Symlink, Workdir)
-"""Statements that progress counts."""
+"""Statements that progress counts as steps."""
 IMAGES = (Image, Layout, Host)
 
 
 class Plan:
-    """`order` has every state that the instances need, once, inputs before users. `paths` are those used of a
-    directory, by its name. `steps` counts each body's. `first` maps an image to the body that starts with it,
-    the first one if several do; `tests` are bodies of tests."""
+    """The plan of a lowering.
+
+    `order` has every state that the instances need once, inputs first. `paths` are the used paths of directories, by
+    the directory's name. `steps` is the number of steps of each body. `first` maps an image to the first body that
+    starts with it; `tests` are the bodies of tests.
+    """
 
     __slots__ = ("_origins", "first", "order", "paths", "steps", "tests")
 
@@ -63,7 +66,7 @@ class Plan:
             self._use(_result(instance.body), "/")
 
     def origin(self, state: State) -> State:
-        """The state whose file system `state` is, unchanged."""
+        """Return the state whose file system `state` has, unchanged."""
         return self._origins.get(state, state)
 
     def _note(self, state: State) -> None:

@@ -1,4 +1,4 @@
-"""Statements as text, in the language's words: what progress and an image's history say of them."""
+"""Statements as text of the language, for progress and for the history of images."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pybuild.lang import recipe
 from pybuild.lang.recipe import State
 
 LONGEST = 200
-"""Characters that progress shows of a statement."""
+"""The most characters of a statement that progress shows."""
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "$": "\\$"}
 
 
 def literal(text: str) -> str:
-    """A string of the language that has this value."""
+    """Return a string literal of the language with this value."""
     return '"' + "".join(_ESCAPES.get(char) or _plain(char) for char in text) + '"'
 
 
@@ -32,7 +32,7 @@ def listed(items: Iterable[str]) -> str:
 
 
 def pairs(items: Iterable[tuple[str, str]], *, names: bool = False) -> str:
-    """`A = "x", B = "y"`; the keys are strings, or `names`."""
+    """Format `A = "x", B = "y"`; keys are string literals, or plain with `names`."""
     return ", ".join(f"{key if names else literal(key)} = {literal(value)}" for key, value in items)
 
 
@@ -44,7 +44,7 @@ def run(script: str, *, block: bool) -> str:
 
 
 def summary(text: str) -> str:
-    """The text on one line, with dots where that isn't all of it."""
+    """Return the first line of a text, with dots if there is more."""
     first, newline, rest = text.partition("\n")
     if first == "run:":
         first, newline, _ = rest.lstrip().partition("\n")
@@ -105,8 +105,10 @@ def expose(ports: Iterable[str]) -> str:
 
 
 def named(state: State) -> str:
-    """What history and progress call a state; "" for a directory. No path of this machine is in it: images must be
-    the same wherever they are made."""
+    """Return the name of a state for history and progress; "" for a directory.
+
+    It contains no path of this machine: images must be the same wherever they are built.
+    """
     while isinstance(state, recipe.Start):
         state = state.base
     return _STATES[type(state)](state)

@@ -1,4 +1,4 @@
-"""What a recipe is refused with, one constructor each."""
+"""The errors of the lowering of recipes, one constructor for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _error(
 
 
 def unset_variable(variable: Variable, names: Iterable[str], span: Span | None) -> SourceError:
-    """`$NAME` in a value, and nothing sets it."""
+    """Return the error for `$NAME` in a value if nothing sets the variable."""
     if variable.text not in (f"${variable.name}", f"${{{variable.name}}}"):
         return _error(
             "E0201",
@@ -42,7 +42,8 @@ def unset_variable(variable: Variable, names: Iterable[str], span: Span | None) 
 
 
 def owner_without_users(written: str, span: Span | None, *, link: bool) -> SourceError:
-    """An owner by name where there is no /etc/passwd to find it in; `written` is what names it."""
+    """Return the error for an owner by name if there is no /etc/passwd; `written` is the text that names the
+    owner."""
     return _error(
         "E0515",
         f"{written} names nobody: "
@@ -54,7 +55,7 @@ def owner_without_users(written: str, span: Span | None, *, link: bool) -> Sourc
 
 
 def unpacks_many(pattern: str, span: Span | None) -> SourceError:
-    """`unpack` with a pattern that crosses directories."""
+    """Return the error for `unpack` with a pattern that crosses directories."""
     return _error(
         "E0309",
         "`unpack` takes no pattern with `**`",
@@ -65,7 +66,7 @@ def unpacks_many(pattern: str, span: Span | None) -> SourceError:
 
 
 def host_of_other_platform(own: str, platform: str, span: Span | None) -> SourceError:
-    """`from host(…)` for another platform than this machine's."""
+    """Return the error for `from host(…)` on a platform that isn't this machine's."""
     return _error(
         "E0309",
         f"`host` is of this machine ({own}), not for {platform}",
@@ -85,23 +86,23 @@ def mount_at_root(target: str, span: Span | None) -> SourceError:
 
 
 def unquotable(error: CannotQuote) -> SourceError:
-    """A value in a script that can't be written where it stands."""
+    """Return the error for a value in a script that can't be quoted at its place."""
     from pybuild.lang.textual.problems import splices
 
     place, span, value = error.place.kind.value, error.splice.span, error.splice.value
     if span is None:
         return _error(error.code, f"a value cannot be quoted in {place}", None)
     if isinstance(value, tuple):
-        found = splices.list_in_place(span, place, _inside(span))
+        problem = splices.list_in_place(span, place, _inside(span))
     else:
-        found = splices.unquotable(span, place, _inside(span), value)
+        problem = splices.unquotable(span, place, _inside(span), value)
     if "\0" in value:
-        found = found.without("help")
-    return SourceError(found.with_note("note", error.reason) if error.reason else found)
+        problem = problem.without("help")
+    return SourceError(problem.with_note("note", error.reason) if error.reason else problem)
 
 
 def _inside(span: Span) -> Span:
-    """The expression between `${{` and `}}`."""
+    """Return the span of the expression between `${{` and `}}`."""
     if span.line != span.end_line:
         return span
     text = span.source.line(span.line)[span.column + 2 : span.end_column - 3]
@@ -110,15 +111,15 @@ def _inside(span: Span) -> Span:
 
 
 def placed(error: UserError, span: Span | None, label: str = "needed here") -> UserError:
-    """The error, pointing at what needs the thing that isn't to be had, unless it points at something already."""
-    found = error.diagnostic
-    if span is not None and not found.labels:
+    """Return the error with a label at `span`, unless it has a label already."""
+    bare = error.diagnostic
+    if span is not None and not bare.labels:
         error.diagnostic = Diagnostic(
-            found.title,
+            bare.title,
             labels=[Label(span, label)],
-            notes=found.notes,
-            code=found.code,
-            level=found.level,
-            url=found.url,
+            notes=bare.notes,
+            code=bare.code,
+            level=bare.level,
+            url=bare.url,
         )
     return error

@@ -1,4 +1,4 @@
-"""`run` and `exec`: commands in the state's file system."""
+"""`run`, `exec` and calls of functions: commands in the state's file system."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from attrs import evolve
 from pybuild.compiler.descriptions import KEEPS_CACHES, LINES
 from pybuild.compiler.lower.commands import PIPES, script_mount
 from pybuild.compiler.lower.recipe import printing
+from pybuild.compiler.lower.recipe.lowered_state import ROOT, LoweredState
 from pybuild.compiler.lower.recipe.lowering import Lowering
-from pybuild.compiler.lower.recipe.made import ROOT, Made
 from pybuild.compiler.lower.recipe.problems import unquotable
 from pybuild.compiler.lower.recipe.run_options import RunOptions
 from pybuild.compiler.lower.step_defaults import command_state, shared_memory
@@ -21,30 +21,32 @@ from pybuild.lang.recipe import Call, Exec, Option, Run, Script, Step
 
 _NOTHING: Mapping[str, str] = {}
 _SCRIPT = "script"
-"""What a script is called that is a file of its own."""
+"""The name of a script that is mounted as a file."""
 
 
-def run(lowering: Lowering, step: Step, statement: Run, made: Made) -> Made:
-    """A script for the shell in force; a block that says by what it is run is executed as a file. The shell is
-    the language's or that of a `shell` statement: one that the image's config names is for other frontends. Raises
-    `SourceError` for a value that can't be quoted where it stands."""
-    script = _script(statement, made.shell)
+def run(lowering: Lowering, step: Step, statement: Run, lowered: LoweredState) -> LoweredState:
+    """Lower a `run`: a script for the shell, or, if a block begins with `#!`, a file that is executed.
+
+    The shell is the language's default or that of a `shell` statement; the one of the image's config is for other
+    frontends. Raises `SourceError` for a value that can't be quoted at its place.
+    """
+    script = _script(statement, lowered.shell)
     text = printing.run(script, block=_is_file(statement) or "\n" in script)
     if _is_file(statement):
         file = script_mount(_SCRIPT, script)
-        return _run(lowering, step, made, (PIPES + _SCRIPT,), [file], statement.options, text)
-    return _run(lowering, step, made, (*made.shell, script), [], statement.options, text)
+        return _run(lowering, step, lowered, (PIPES + _SCRIPT,), [file], statement.options, text)
+    return _run(lowering, step, lowered, (*lowered.shell, script), [], statement.options, text)
 
 
-def execute(lowering: Lowering, step: Step, statement: Exec, made: Made) -> Made:
-    """A program, without a shell."""
-    return _run(lowering, step, made, statement.args, [], statement.options, printing.exec_(statement))
+def execute(lowering: Lowering, step: Step, statement: Exec, lowered: LoweredState) -> LoweredState:
+    """Lower an `exec`: a program without a shell."""
+    return _run(lowering, step, lowered, statement.args, [], statement.options, printing.exec_(statement))
 
 
-def call(lowering: Lowering, step: Step, statement: Call, made: Made) -> Made:
-    """A function. Its lines go with the vertex as what decides about nothing."""
+def call(lowering: Lowering, step: Step, statement: Call, lowered: LoweredState) -> LoweredState:
+    """Lower a call of a function. Its lines are in the description of the vertex, and in no key."""
     lines = {LINES: statement.lines} if statement.lines else {}
-    return _run(lowering, step, made, statement.args, [], statement.options, statement.title, lines)
+    return _run(lowering, step, lowered, statement.args, [], statement.options, statement.title, lines)
 
 
 def _is_file(statement: Run) -> bool:
@@ -53,8 +55,10 @@ def _is_file(statement: Run) -> bool:
 
 
 def _pieces(statement: Run) -> Script:
-    """What a shell is given of a block has no newline at its end, so that a script is one op in either form; one that
-    a backslash escapes stays."""
+    """Return the script without the newline at the end of a block, so that a block and a line give the same op.
+
+    A newline after a backslash is kept, and so is that of a file.
+    """
     *before, last = statement.script or ("",)
     ends = isinstance(last, str) and last.endswith("\n") and not last.endswith("\\\n")
     if not ends or not statement.block or _is_file(statement):
@@ -64,7 +68,7 @@ def _pieces(statement: Run) -> Script:
 
 
 def _script(statement: Run, shell: tuple[str, ...]) -> str:
-    """The text with its values in it."""
+    """Return the script's text with its values quoted. Raises `SourceError`."""
     pieces = _pieces(statement)
     plain = [piece for piece in pieces if isinstance(piece, str)]
     if len(plain) == len(pieces):
@@ -80,49 +84,53 @@ def _script(statement: Run, shell: tuple[str, ...]) -> str:
 def _run(
     lowering: Lowering,
     step: Step,
-    made: Made,
+    lowered: LoweredState,
     args: Sequence[str],
     mounts: list[AnyMount],
     given: Iterable[Option],
     text: str,
     about: Mapping[str, str] = _NOTHING,
-) -> Made:
-    found = RunOptions(lowering, made, step.span)
-    found.gather(given)
-    mounts += found.mounts
-    mounts += [mount for mount in shared_memory(lowering.options.steps) if mount.target not in found.targets]
-    state = _inherited(lowering, made, found)
+) -> LoweredState:
+    gathered = RunOptions(lowering, lowered, step.span)
+    gathered.gather(given)
+    mounts += gathered.mounts
+    mounts += [
+        mount for mount in shared_memory(lowering.options.steps) if mount.target not in gathered.targets
+    ]
+    state = _inherited(lowering, lowered, gathered)
     options = lowering.step_options(step, text)
-    kept = {KEEPS_CACHES: "true"} if found.uncached and not options.ignore_cache else {}
+    # `--no-cache` empties the caches of steps, `uncached()` in the file doesn't.
+    kept = {KEEPS_CACHES: "true"} if gathered.uncached and not options.ignore_cache else {}
     options = evolve(
         options,
-        description={**options.description, **found.description, **kept, **about},
-        ignore_cache=options.ignore_cache or found.uncached,
-        linux_resources=found.resources,
+        description={**options.description, **gathered.description, **kept, **about},
+        ignore_cache=options.ignore_cache or gathered.uncached,
+        linux_resources=gathered.resources,
     )
     done = state.run(
         args,
         mounts=mounts,
-        network=found.network,
-        security=found.security,
+        network=gathered.network,
+        security=gathered.security,
         proxy=lowering.proxy,
-        devices=found.devices,
+        devices=gathered.devices,
         options=options,
     )
-    left = {mount.target: done.mount(mount.target).edge for mount in mounts if _is_kept(mount)}
-    return evolve(made, directories=ROOT, mounts=left).written(done.edge, text)
+    outputs = {mount.target: done.mount(mount.target).edge for mount in mounts if _is_kept(mount)}
+    # A command may remove any of the known directories.
+    return evolve(lowered, directories=ROOT, mounts=outputs).written(done.edge, text)
 
 
 def _is_kept(mount: AnyMount) -> TypeGuard[FileMount]:
     return isinstance(mount, FileMount) and mount.has_output
 
 
-def _inherited(lowering: Lowering, made: Made, found: RunOptions) -> State:
+def _inherited(lowering: Lowering, lowered: LoweredState, gathered: RunOptions) -> State:
     state = command_state(
         lowering.options.steps,
-        cwd=found.cwd,
-        environment=found.environment,
-        user=found.user,
-        platform=made.platform,
+        cwd=gathered.cwd,
+        environment=gathered.environment,
+        user=gathered.user,
+        platform=lowered.platform,
     )
-    return evolve(state.at(made.edge), extra_hosts=(*state.extra_hosts, *found.hosts))
+    return evolve(state.at(lowered.edge), extra_hosts=(*state.extra_hosts, *gathered.hosts))

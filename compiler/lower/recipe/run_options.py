@@ -1,6 +1,6 @@
-"""The options in force for a command: what `with` blocks around it say, from the outermost one inwards.
+"""The options of a command: its own and those of the `with` blocks around it, from the outermost one inwards.
 
-The inner one wins on one path, name or kind; of networks the stricter.
+Of several options for one path, name or kind the innermost wins; of networks the stricter one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pybuild.compiler.file_actions import absolute
 from pybuild.compiler.graph import LinuxResources
 from pybuild.compiler.lower.paths import used_path
 from pybuild.compiler.lower.recipe.caches import cache_mount
+from pybuild.compiler.lower.recipe.lowered_state import LoweredState
 from pybuild.compiler.lower.recipe.lowering import Lowering
-from pybuild.compiler.lower.recipe.made import Made
 from pybuild.compiler.lower.recipe.problems import mount_at_root
 from pybuild.compiler.lower.recipe.templates import expanded
 from pybuild.compiler.lower.step_defaults import NETWORKS
@@ -28,24 +28,24 @@ from pybuild.lang.recipe import Option
 from pybuild.lang.source import Span
 
 REVISION = "PYBUILD_SECRET_REV_"
-"""Begins the names of variables that hold revisions of secrets: so they are part of the op and of its key."""
+"""The prefix of variables that hold revisions of secrets, which makes these a part of the op and of its key."""
 
 _STRICTNESS = ("host", "sandbox", "none")
 _PERIOD = 100_000
-"""Microseconds in which processes may run for `cpus` times as long."""
+"""The period of the CPU limit in microseconds; processes may run for `cpus` times as long in each."""
 
 
 class RunOptions:
-    """Gathered options. `environment`, `user` and `cwd` are what the command sees."""
+    """The collected options of a command. `environment`, `user` and `cwd` are those of its process."""
 
-    def __init__(self, lowering: Lowering, made: Made, span: Span | None) -> None:
-        self.environment = dict(made.environment)
-        self.user = made.config.user
-        self.cwd = made.cwd
+    def __init__(self, lowering: Lowering, lowered: LoweredState, span: Span | None) -> None:
+        self.environment = dict(lowered.environment)
+        self.user = lowered.config.user
+        self.cwd = lowered.cwd
         self.uncached = False
         self.security: SecurityMode | None = None
         self._lowering = lowering
-        self._made = made
+        self._made = lowered
         self._span = span
         self._network: str | None = None
         self._mounts: dict[str, AnyMount] = {}
@@ -56,7 +56,7 @@ class RunOptions:
         self._limits: dict[str, int] = {}
 
     def gather(self, options: Iterable[Option]) -> None:
-        """Raises `SourceError`."""
+        """Collect options. Raises `SourceError`."""
         options = list(options)
         # Mounts depend on the user and the directory, whichever comes first.
         for kinds in (_PROCESS, _MOUNTED):
@@ -65,7 +65,7 @@ class RunOptions:
                 if take is not None:
                     take(self, option)
 
-    # What the command gets
+    # Results
 
     @property
     def mounts(self) -> list[AnyMount]:
@@ -77,7 +77,7 @@ class RunOptions:
 
     @property
     def network(self) -> NetMode | None:
-        """None is the build's."""
+        """The network mode; None leaves the build's default."""
         return None if self._network is None else NETWORKS.get(self._network, NetMode.UNSET)
 
     @property
@@ -146,11 +146,12 @@ class RunOptions:
         target = absolute(self.cwd, path)
         if target == "/":
             raise mount_at_root(path, span)
+        # Removed first, so that the mount comes last in the order of the dict.
         self._mounts.pop(target, None)
         self._mounts[target] = make(target)
 
     def _cache(self, option: recipe.CacheMount) -> None:
-        seed = None if option.seed is None else self._lowering.made[option.seed]
+        seed = None if option.seed is None else self._lowering.lowered[option.seed]
         self._scopes.pop(option.id, None)
         if option.scope == "project":
             self._scopes[option.id] = option.scope
@@ -161,7 +162,7 @@ class RunOptions:
         )
 
     def _bind(self, option: recipe.BindMount) -> None:
-        files = State(self._lowering.made[option.state].edge)
+        files = State(self._lowering.lowered[option.state].edge)
         selector = used_path(option.path).removeprefix("/")
         self._put(
             option.at,
@@ -193,7 +194,7 @@ class RunOptions:
             name = REVISION + re.sub(r"[^A-Za-z0-9]", "_", option.id).upper()
             self.environment.pop(name, None)
             self.environment[name] = option.rev
-        made: dict[str, Any] = {
+        attributes: dict[str, Any] = {
             "uid": option.uid,
             "gid": option.gid,
             "mode": option.mode,
@@ -201,9 +202,11 @@ class RunOptions:
         }
         if option.env:
             self._secrets.pop(option.env, None)
-            self._secrets[option.env] = SecretMount(option.id, None, option.env, **made)
+            self._secrets[option.env] = SecretMount(option.id, None, option.env, **attributes)
         else:
-            self._put(option.at, option.span, lambda target: SecretMount(option.id, target, None, **made))
+            self._put(
+                option.at, option.span, lambda target: SecretMount(option.id, target, None, **attributes)
+            )
 
 
 _Take = dict[type, Callable[[RunOptions, Any], None]]

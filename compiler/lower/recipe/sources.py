@@ -1,4 +1,4 @@
-"""States that come from outside: images, directories, repositories, downloads; and states laid over each other."""
+"""Lowering of source states (images, directories, repositories, downloads), merges and diffs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pybuild.compiler import reference
 from pybuild.compiler.descriptions import LOCKED
 from pybuild.compiler.lower.images import is_empty, pinned
 from pybuild.compiler.lower.paths import follow_paths
+from pybuild.compiler.lower.recipe.lowered_state import MOST_LAYERS, ROOT, Entry, LoweredState, layer_texts
 from pybuild.compiler.lower.recipe.lowering import Lowering, environment_of, spans
-from pybuild.compiler.lower.recipe.made import MOST_LAYERS, ROOT, Entry, Made, layer_texts
 from pybuild.compiler.lower.recipe.options import Pin
 from pybuild.compiler.lower.recipe.problems import placed
 from pybuild.compiler.ops import Platform, SourceOp
@@ -25,12 +25,12 @@ from pybuild.lang.diagnostics import UserError
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def scratch(lowering: Lowering, state: recipe.Scratch) -> Made:
-    return Made(None)
+def scratch(lowering: Lowering, state: recipe.Scratch) -> LoweredState:
+    return LoweredState(None)
 
 
-def image(lowering: Lowering, state: recipe.Image) -> Made:
-    """An image of a registry, pinned when the build is linked."""
+def image(lowering: Lowering, state: recipe.Image) -> LoweredState:
+    """Lower an image of a registry; in a linked graph it is pinned. Raises `UserError`."""
     try:
         ref = reference.parse(state.ref).canonical
         return _image(lowering, state, ref, lowering.platform(state.platform), layout=False)
@@ -38,8 +38,8 @@ def image(lowering: Lowering, state: recipe.Image) -> Made:
         raise placed(error, state.span) from None
 
 
-def layout(lowering: Lowering, state: recipe.Layout) -> Made:
-    """An image of an OCI layout."""
+def layout(lowering: Lowering, state: recipe.Layout) -> LoweredState:
+    """Lower an image of an OCI layout. Raises `UserError`."""
     ref = lowering.options.layouts.get(state.path, state.path)
     try:
         return _image(lowering, state, ref, lowering.platform(state.platform), layout=True)
@@ -47,8 +47,9 @@ def layout(lowering: Lowering, state: recipe.Layout) -> Made:
         raise placed(error, state.span) from None
 
 
-def host(lowering: Lowering, state: recipe.Host) -> Made:
-    """The root file system of this machine's commands, an OCI layout too."""
+def host(lowering: Lowering, state: recipe.Host) -> LoweredState:
+    """Lower `host(…)`: the root file system of this machine's commands, which is an OCI layout. Raises
+    `UserError`."""
     ref = lowering.options.hosts.get(state.commands, "host")
     try:
         return _image(lowering, state, ref, lowering.options.build_platform, layout=True)
@@ -56,11 +57,13 @@ def host(lowering: Lowering, state: recipe.Host) -> Made:
         raise placed(error, state.span) from None
 
 
-def _image(lowering: Lowering, state: recipe.State, ref: str, platform: Platform, *, layout: bool) -> Made:
+def _image(
+    lowering: Lowering, state: recipe.State, ref: str, platform: Platform, *, layout: bool
+) -> LoweredState:
     config, raw, whole = images.Image().with_platform(platform), None, False
     if lowering.options.linked:
-        found, config = lowering.resolve(ref, platform, layout=layout)
-        ref, raw, whole = pinned(found), found.config, True
+        resolved, config = lowering.resolve(ref, platform, layout=layout)
+        ref, raw, whole = pinned(resolved), resolved.config, True
     body = lowering.plan.first.get(state)
     shown = f"from {ref}"
     name = lowering.name(body, shown) if body is not None else shown
@@ -72,7 +75,7 @@ def _image(lowering: Lowering, state: recipe.State, ref: str, platform: Platform
         else:
             mode = "pull" if lowering.options.pull else ""
             edge = State.image(ref, resolve_mode=mode, options=options).edge
-    return Made(
+    return LoweredState(
         edge,
         evolve(config, created=None),
         platform,
@@ -83,11 +86,11 @@ def _image(lowering: Lowering, state: recipe.State, ref: str, platform: Platform
     )
 
 
-def directory(lowering: Lowering, state: recipe.Directory) -> Made:
-    """A directory of this machine: all paths of it that the recipe uses are read in one go."""
+def directory(lowering: Lowering, state: recipe.Directory) -> LoweredState:
+    """Lower a directory of this machine. All paths that the recipe uses of it are one source."""
     paths = lowering.plan.paths.get(state.name, ())
     options = Options(name=f"[internal] load {state.name}", spans=spans(state.span))
-    made = State.local(
+    files = State.local(
         state.name,
         include=state.include,
         exclude=state.exclude,
@@ -95,21 +98,23 @@ def directory(lowering: Lowering, state: recipe.Directory) -> Made:
         shared_key=state.name,
         options=options,
     )
-    return Made(made.edge)
+    return LoweredState(files.edge)
 
 
-def git(lowering: Lowering, state: recipe.Git) -> Made:
-    """A repository at a commit."""
+def git(lowering: Lowering, state: recipe.Git) -> LoweredState:
+    """Lower a git repository, at its pin if it has one."""
     pin = lowering.options.pins.get(state)
     options = _source_options(f"git {state.url} {state.ref}", state, pin)
-    return Made(_git(state, "" if pin is None else pin.value, options).edge)
+    return LoweredState(_git(state, "" if pin is None else pin.value, options).edge)
 
 
-def http(lowering: Lowering, state: recipe.Http) -> Made:
-    """A download: a file under its name, or what is in an archive."""
+def http(lowering: Lowering, state: recipe.Http) -> LoweredState:
+    """Lower a download: a file under its name, or the contents of an archive."""
     pin = lowering.options.pins.get(state)
-    made = _http(state, "" if pin is None else pin.value, _source_options(f"http {state.url}", state, pin))
-    return Made(_unpacked(made, _file_name(state), state).edge if state.unpack else made.edge)
+    download = _http(
+        state, "" if pin is None else pin.value, _source_options(f"http {state.url}", state, pin)
+    )
+    return LoweredState(_unpacked(download, _file_name(state), state).edge if state.unpack else download.edge)
 
 
 def _source_options(name: str, state: recipe.State, pin: Pin | None) -> Options:
@@ -118,15 +123,15 @@ def _source_options(name: str, state: recipe.State, pin: Pin | None) -> Options:
 
 
 def source_op(state: recipe.Git | recipe.Http) -> SourceOp:
-    """The op of a source without a pin. Raises `UserError` for an address of no known form."""
-    made = _git(state, "", DEFAULT) if isinstance(state, recipe.Git) else _http(state, "", DEFAULT)
-    op = made.edge.vertex.op if made.edge is not None else None
+    """Return the op of a source without its pin. Raises `UserError` for an address of no known form."""
+    source = _git(state, "", DEFAULT) if isinstance(state, recipe.Git) else _http(state, "", DEFAULT)
+    op = source.edge.vertex.op if source.edge is not None else None
     assert isinstance(op, SourceOp)
     return op
 
 
 def _git(state: recipe.Git, pin: str, options: Options) -> State:
-    """No secret is used that the recipe doesn't name. A pin takes the place of the reference, wherever that leads."""
+    """Return the state of a repository. Only secrets that the recipe names are used. A pin replaces the reference."""
     ref = pin or ("" if state.ref == "HEAD" else state.ref)
     try:
         return State.git(
@@ -161,7 +166,7 @@ def _file_name(state: recipe.Http) -> str:
 
 
 def _unpacked(archive: State, name: str, state: recipe.Http) -> State:
-    """The archive's entries; with `strip` those that lie that deep, at the root, as with tar(1)."""
+    """Return the entries of an archive; `strip` drops that many leading components of paths, as in tar(1)."""
     options = Options(name=f"unpack {name}", spans=spans(state.span))
     actions = copy(archive, f"/{name}", "/", unpack=True)
     if state.strip:
@@ -170,8 +175,8 @@ def _unpacked(archive: State, name: str, state: recipe.Http) -> State:
     return State.scratch().file(actions, options=options)
 
 
-def files(lowering: Lowering, state: recipe.Files) -> Made:
-    """Files that are written out, onto nothing."""
+def files(lowering: Lowering, state: recipe.Files) -> LoweredState:
+    """Lower `files(…)`: literal files in an empty file system."""
     chain: Actions | None = None
     known = {""}
     for path, data, mode in state.files:
@@ -181,27 +186,27 @@ def files(lowering: Lowering, state: recipe.Files) -> Made:
             known.add(parent)
         chain = (mkfile if chain is None else chain.mkfile)(f"/{path}", data, mode=mode)
     if chain is None:
-        return Made(None)
+        return LoweredState(None)
     options = Options(name=f"[internal] prepare {state.name}", spans=spans(state.span))
-    return Made(State.scratch().file(chain, options=options).edge)
+    return LoweredState(State.scratch().file(chain, options=options).edge)
 
 
-def merged(lowering: Lowering, state: recipe.Merge) -> Made:
-    """States laid over one another, with the config of the first and the history of all their layers."""
-    made = [lowering.made[one] for one in state.states]
-    edges = [State(one.edge) for one in made]
+def merged(lowering: Lowering, state: recipe.Merge) -> LoweredState:
+    """Lower a merge of states. It has the config of the first one, and the history of the layers of all."""
+    first, *others = [lowering.lowered[part] for part in state.states]
+    edges = [State(part.edge) for part in (first, *others)]
     edge = merge(edges, options=Options(name="merge", spans=spans(state.span))).edge
-    history = made[0].history
-    for other in made[1:]:
+    history = first.history
+    for other in others:
         base = () if other.image is None else other.image.history
         texts = [entry.created_by for entry in base if not entry.empty_layer]
         history = _with_layers(history, [*texts, *layer_texts(other.history, None)])
-    return evolve(made[0], edge=edge, history=history)
+    return evolve(first, edge=edge, history=history)
 
 
-def difference(lowering: Lowering, state: recipe.Diff) -> Made:
-    """What the upper state has changed of the lower one, with the config of the upper."""
-    lower, upper = lowering.made[state.lower], lowering.made[state.upper]
+def difference(lowering: Lowering, state: recipe.Diff) -> LoweredState:
+    """Lower a diff: the changes from the lower state to the upper one, with the config of the upper one."""
+    lower, upper = lowering.lowered[state.lower], lowering.lowered[state.upper]
     if lower.edge is None:
         return upper
     options = Options(name="diff", spans=spans(state.span))
@@ -218,7 +223,7 @@ def difference(lowering: Lowering, state: recipe.Diff) -> Made:
     )
 
 
-def _same_base(lower: Made, upper: Made) -> bool:
+def _same_base(lower: LoweredState, upper: LoweredState) -> bool:
     return lower.image is not None and upper.image is not None and lower.image.history == upper.image.history
 
 

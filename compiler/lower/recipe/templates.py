@@ -1,4 +1,4 @@
-"""`$X` in values: expanded against the image environment."""
+"""Expansion of `$X` in values with the image environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pybuild.lang.source import Span
 
 
 def expanded(template: Template, environment: Mapping[str, str], span: Span | None, *, whole: bool) -> str:
-    """The text. What isn't in the environment stays as it is written if that isn't `whole`. Raises `SourceError`."""
+    """Expand a template. Raises `SourceError` for an undefined variable; if the environment isn't `whole`, it stays
+    as written."""
     return "".join(
         piece if isinstance(piece, str) else _value(piece, environment, span, whole=whole)
         for piece in template

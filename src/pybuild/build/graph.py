@@ -21,7 +21,7 @@ from pybuild.lang.textual.modules import PROJECT, ROOT
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.compiler.graph import Edge, Vertex
-    from pybuild.compiler.lower.recipe.options import Lowered
+    from pybuild.compiler.lower.recipe.options import LoweredRecipe
     from pybuild.compiler.recipejson import Naming
     from pybuild.lang.recipe import Instance
     from pybuild.request.request import BuildRequest
@@ -86,7 +86,7 @@ def language_graph(
     return dumps(frontend.recipe, lowered, naming(frontend), linked=linked).encode("utf-8", "replace")
 
 
-def _lower(frontend: LanguageFrontend, observer: Observer) -> Lowered:
+def _lower(frontend: LanguageFrontend, observer: Observer) -> LoweredRecipe:
     """Return the unlinked graph: no file but those of the project is looked at."""
     from pybuild.compiler.lower.recipe.lower import lower
     from pybuild.language.nothing import NoBridge
@@ -110,7 +110,7 @@ def _title(instance: Instance) -> str:
     return instance.goal.title + (f" ({instance.platform})" if several else "")
 
 
-def _definition(frontend: LanguageFrontend, lowered: Lowered) -> bytes:
+def _definition(frontend: LanguageFrontend, lowered: LoweredRecipe) -> bytes:
     from pybuild.compiler.llb.encode import encode_definition
 
     edge = lowered.instances[frontend.recipe.requested[0].instances[0]].edge
@@ -129,7 +129,7 @@ def _local_only(vertex: Vertex) -> Diagnostic:
     )
 
 
-def _drawing(lowered: Lowered) -> str:
+def _drawing(lowered: LoweredRecipe) -> str:
     from pybuild.compiler.dot import to_dot_all
 
     results: list[tuple[str, Edge]] = []

@@ -25,7 +25,7 @@ from pybuild.runtime.bridge.external import FrontendImage, run_frontend
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.compiler.gateway import Request, Result
-    from pybuild.compiler.lower.dockerfile import Lowered
+    from pybuild.compiler.lower.dockerfile import LoweredTarget
     from pybuild.runtime.bridge.gateway import Gateway
 
 _SOURCE = "source"
@@ -94,7 +94,7 @@ def _digest(context: str) -> str:
     return context.rpartition("@")[2] if "@sha256:" in context else ""
 
 
-def _no_target(stage: str, key: str) -> Lowered:
+def _no_target(stage: str, key: str) -> LoweredTarget:
     raise UsageError(
         f"unsupported context source target for {key}", help="a frontend is an image or a directory"
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pybuild.compiler.gateway import Request, Result
-    from pybuild.compiler.lower.recipe.options import Lowered, LowerOptions, Pin
+    from pybuild.compiler.lower.recipe.options import LoweredRecipe, LowerOptions, Pin
     from pybuild.frontends.found_inputs import FoundInputs
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.recipe import Goal as RecipeGoal
@@ -156,7 +156,7 @@ class LanguageFrontend:
             project=self.compiled.project,
         )
 
-    def lower(self, gateway: Gateway, *, keep_lock: bool = True) -> Lowered:
+    def lower(self, gateway: Gateway, *, keep_lock: bool = True) -> LoweredRecipe:
         """Return the graph of every instance; what references resolved to is kept in the lock file. Raises
         UserError."""
         from pybuild.language.pinnedimages import PinningBridge, lower_locked
@@ -201,7 +201,7 @@ class LanguageFrontend:
         if saved:
             self._dependencies.renew(self.lock.path)
 
-    def _result(self, goal: RecipeGoal, lowered: Lowered) -> FrontendResult:
+    def _result(self, goal: RecipeGoal, lowered: LoweredRecipe) -> FrontendResult:
         instances = [lowered.instances[one] for one in goal.instances]
         several = len(instances) > 1
         epoch = self._epoch

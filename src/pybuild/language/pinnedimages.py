@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.graph import Edge
-    from pybuild.compiler.lower.recipe.options import Lowered, LowerOptions
+    from pybuild.compiler.lower.recipe.options import LoweredRecipe, LowerOptions
     from pybuild.compiler.ops import Platform
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.language.lock import Lock
@@ -82,7 +82,7 @@ def lower_locked(
     options: LowerOptions,
     bridge: PinningBridge,
     missing: Mapping[str, Diagnostic],
-) -> Lowered:
+) -> LoweredRecipe:
     """The graph of a recipe. Raises SourceErrors for all that is not in the lock file: what is `missing` and what
     Dockerfiles name besides, each at its place."""
     from pybuild.compiler.lower.recipe.lower import lower

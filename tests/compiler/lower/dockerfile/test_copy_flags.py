@@ -20,7 +20,7 @@ from tests.compiler.lower.dockerfile.world import (
 )
 
 from pybuild.compiler.graph import Vertex
-from pybuild.compiler.lower.dockerfile import Lowered
+from pybuild.compiler.lower.dockerfile import LoweredTarget
 from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import ChownOpt, Copy, FileOp, MergeOp, MkFile, NamedUser, SourceOp
 from pybuild.lang.diagnostics import SourceError
@@ -36,7 +36,7 @@ LOCAL: dict[str, Any] = {
 }
 
 
-def by_kind(result: Lowered, kind: type) -> list[Vertex]:
+def by_kind(result: LoweredTarget, kind: type) -> list[Vertex]:
     return [vertex for vertex in vertices(result) if isinstance(vertex.op, kind)]
 
 

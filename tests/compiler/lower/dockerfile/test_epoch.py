@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.compiler.lower.dockerfile.world import World, execs, lowered, sources, vertices
 
 from pybuild.compiler.giturl import parse_git_ref
-from pybuild.compiler.lower.dockerfile import Lowered
+from pybuild.compiler.lower.dockerfile import LoweredTarget
 from pybuild.compiler.ops import ExecOp
 from pybuild.compiler.remote import git_state
 from pybuild.compiler.state import State
@@ -25,14 +25,14 @@ SHOWN = "FROM base\nARG SOURCE_DATE_EPOCH\nRUN x\n"
 STAGE = f"FROM scratch AS src\nADD {FILE} /\n"
 
 
-def build(text: str, value: str | None = None, world: World | None = None, **options: Any) -> Lowered:
+def build(text: str, value: str | None = None, world: World | None = None, **options: Any) -> LoweredTarget:
     args = {} if value is None else {"SOURCE_DATE_EPOCH": value}
     return lowered(
         text, world or World(times=TIMES), build_args={**args, **options.pop("args", {})}, **options
     )
 
 
-def seen(result: Lowered) -> str | None:
+def seen(result: LoweredTarget) -> str | None:
     """What the last step sees."""
     return environment(execs(result)[-1]).get("SOURCE_DATE_EPOCH")
 
@@ -41,7 +41,7 @@ def environment(step: ExecOp) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in step.meta.env)
 
 
-def created(result: Lowered) -> str | None:
+def created(result: LoweredTarget) -> str | None:
     value: str | None = json.loads(result.image.to_json())["history"][-1].get("created")
     return value
 

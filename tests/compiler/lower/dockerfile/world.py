@@ -8,7 +8,7 @@ from typing import Any
 
 from pybuild.compiler.bridge import FileStat, ResolvedImage
 from pybuild.compiler.graph import Edge, Vertex, walk
-from pybuild.compiler.lower.dockerfile import Lowered, LowerOptions, lower
+from pybuild.compiler.lower.dockerfile import LoweredTarget, LowerOptions, lower
 from pybuild.compiler.ops import Copy, ExecOp, FileOp, MkDir, MkFile, Platform, SourceOp
 from pybuild.lang.diagnostics import Diagnostic, UserError
 from pybuild.lang.dockerfile.parse import parse
@@ -97,18 +97,18 @@ class World:
         self.warnings.append(warning)
 
 
-def lowered(text: str, world: World | None = None, **options: Any) -> Lowered:
+def lowered(text: str, world: World | None = None, **options: Any) -> LoweredTarget:
     """Lowers `text` for linux/amd64 on a linux/amd64 machine, unless `options` say otherwise."""
     options.setdefault("build_platforms", (AMD64,))
     return lower(parse(Source("Dockerfile", text)), LowerOptions(**options), world or World())
 
 
-def config_of(result: Lowered) -> dict[str, Any]:
+def config_of(result: LoweredTarget) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(result.image.to_json())["config"]
     return value
 
 
-def history_of(result: Lowered) -> list[str]:
+def history_of(result: LoweredTarget) -> list[str]:
     """What the Dockerfile added to history, layers marked with `+`."""
     return [
         ("" if entry.empty_layer else "+ ") + entry.created_by
@@ -117,25 +117,25 @@ def history_of(result: Lowered) -> list[str]:
     ]
 
 
-def vertices(result: Lowered) -> list[Vertex]:
+def vertices(result: LoweredTarget) -> list[Vertex]:
     return list(walk([result.edge])) if result.edge is not None else []
 
 
-def names(result: Lowered) -> list[str]:
+def names(result: LoweredTarget) -> list[str]:
     return [vertex.name for vertex in vertices(result)]
 
 
-def execs(result: Lowered) -> list[ExecOp]:
+def execs(result: LoweredTarget) -> list[ExecOp]:
     return [vertex.op for vertex in vertices(result) if isinstance(vertex.op, ExecOp)]
 
 
-def sources(result: Lowered) -> dict[str, dict[str, str]]:
+def sources(result: LoweredTarget) -> dict[str, dict[str, str]]:
     """Attributes of the sources by identifier."""
     found = (vertex.op for vertex in vertices(result))
     return {op.identifier: dict(op.attrs) for op in found if isinstance(op, SourceOp)}
 
 
-def actions(result: Lowered) -> Iterator[Copy | MkDir | MkFile]:
+def actions(result: LoweredTarget) -> Iterator[Copy | MkDir | MkFile]:
     """The file actions of the graph, inputs first."""
     for vertex in vertices(result):
         if isinstance(vertex.op, FileOp):
@@ -144,5 +144,5 @@ def actions(result: Lowered) -> Iterator[Copy | MkDir | MkFile]:
                 yield action.action
 
 
-def copies(result: Lowered) -> list[Copy]:
+def copies(result: LoweredTarget) -> list[Copy]:
     return [action for action in actions(result) if isinstance(action, Copy)]

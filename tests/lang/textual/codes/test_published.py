@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pybuild.language.checking import check_file
 from tests.lang.textual.codes.commands import Here
 from tests.lang.textual.codes.pages import write
 from tests.lang.textual.codes.programs import programs, put
@@ -20,7 +21,6 @@ from pybuild.lang.source import Source
 from pybuild.lang.textual.codes import CODES
 from pybuild.lang.textual.modules import NotFound
 from pybuild.lang.textual.parse import parse
-from pybuild.language.checking import check_file
 from pybuild.language.compiled import Compiled
 from pybuild.language.library import LocalLibrary
 

@@ -1,4 +1,4 @@
-"""What a state of the recipe has become."""
+"""The lowered form of a recipe's states."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pybuild.lang.recipe import SHELL
 
 ROOT = frozenset(("/",))
 _REMEMBERED = 1000
-"""Directories that are kept in mind; with more, all are forgotten and made again."""
+"""The most known directories of a state. Beyond it all are forgotten, and made again when they are used."""
 
 
 @frozen(eq=False)
 class Entry:
-    """An entry of history, linked to the one before it: chains of states share theirs."""
+    """An entry of history, linked to the earlier one, so that chains of states share their entries."""
 
     text: str
     layer: bool
@@ -26,11 +26,11 @@ class Entry:
 
 
 MOST_LAYERS = 127
-"""An image can't have more: so much history is enough of what is laid over something."""
+"""The most layers of an image, and so the most history that a merge needs of a state."""
 
 
 def layer_texts(history: Entry | None, stop: Entry | None) -> list[str]:
-    """The texts of the last layers after `stop`, the oldest first."""
+    """Return the texts of the layers after `stop`, at most `MOST_LAYERS`, the oldest first."""
     out: list[str] = []
     while history is not None and history is not stop and len(out) < MOST_LAYERS:
         if history.layer:
@@ -40,14 +40,14 @@ def layer_texts(history: Entry | None, stop: Entry | None) -> list[str]:
 
 
 @frozen(eq=False)
-class Made:
-    """File system and image config of a state, and what commands on it inherit.
+class LoweredState:
+    """The file system and image config of a state, with the settings of its commands.
 
-    `edge` None is the empty file system. `image` None: files without a config; `history` comes after the image's
-    own. `platform` is what steps run as. `environment` is ordered by the last assignment of each name, and `whole`
-    says that all of it is known. `cmd_inherited`: the config's command comes from what the body starts with.
-    `directories` are absolute paths that are known to be there. `mounts` is what the statement that made the files
-    has left in the mounts that it keeps, by their paths.
+    `edge` None is the empty file system. `image` None means files without a config; `history` follows the image's
+    own. `platform` is that of steps. `environment` is ordered by the last assignment of each name; `whole` is false
+    if variables of the base are unknown. With `cmd_inherited` the config's command comes from the base of the body.
+    `directories` are absolute paths that are known to exist. `mounts` are the outputs of the mounts of the last
+    step, by their paths.
     """
 
     edge: Edge | None
@@ -71,22 +71,22 @@ class Made:
     def cwd(self) -> str:
         return self.config.working_dir or "/"
 
-    def recorded(self, text: str, *, layer: bool) -> Made:
-        """With an entry of history."""
+    def recorded(self, text: str, *, layer: bool) -> LoweredState:
+        """Return the state with an entry of history."""
         return evolve(self, history=Entry(text, layer, self.history))
 
-    def configured(self, text: str, **changes: object) -> Made:
-        """With these fields of the config, and an entry of history."""
+    def configured(self, text: str, **changes: object) -> LoweredState:
+        """Return the state with changed fields of the config, and an entry of history."""
         assert self.image is not None
         image = self.image.with_config(**changes)
         return evolve(self, image=image, history=Entry(text, False, self.history))
 
-    def written(self, edge: Edge | None, text: str) -> Made:
-        """With another file system, by an op whose entry of history is `text`."""
+    def written(self, edge: Edge | None, text: str) -> LoweredState:
+        """Return the state with another file system, and the entry of history `text` for its layer."""
         return evolve(self, edge=edge, history=Entry(text, True, self.history))
 
-    def with_directory(self, path: str) -> Made:
-        """With `path` and all above it known to be there."""
+    def with_directory(self, path: str) -> LoweredState:
+        """Return the state with `path` and its parents as known directories."""
         if path in self.directories:
             return self
         known = set(self.directories) if len(self.directories) < _REMEMBERED else {"/"}
