@@ -13,7 +13,7 @@ from e2e.building import Builder, blob, steps_run
 from language.project import Image, read_images
 from plugins.site import Site, recipe
 
-from pybuild.runtime.image.verify import verify_layout
+from pybuild.runtime.verify.archives import verify_layout
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
