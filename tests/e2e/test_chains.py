@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.building import Builder, manifest_of, steps_run
 from tests.e2e.soundness import faults
 
-from pybuild.runtime.image.verify import verify_layout
+from pybuild.runtime.verify.archives import verify_layout
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -17,7 +17,7 @@ from tests.e2e.building import FIXED_TIME, Builder, blob, manifest_of, steps_run
 from tests.e2e.soundness import faults
 
 from pybuild.runtime.content.store import Store
-from pybuild.runtime.image.verify import verify_docker_archive, verify_layout, verify_stored
+from pybuild.runtime.verify.archives import verify_docker_archive, verify_layout, verify_stored
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

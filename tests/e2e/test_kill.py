@@ -24,7 +24,7 @@ from tests.e2e.building import FIXED_TIME, Builder
 from tests.e2e.remains import until, wait_for_none, work_names
 from tests.e2e.soundness import faults, leftovers
 
-from pybuild.runtime.image.verify import verify_layout
+from pybuild.runtime.verify.archives import verify_layout
 
 pytestmark = [pytest.mark.root, pytest.mark.crun, pytest.mark.registry]
 

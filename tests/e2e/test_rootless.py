@@ -12,7 +12,7 @@ from tests.e2e.building import FIXED_TIME, Builder, steps_run
 from tests.e2e.soundness import faults, leftovers
 from tests.e2e.test_bad_input import BUILD, says
 
-from pybuild.runtime.image.verify import verify_layout
+from pybuild.runtime.verify.archives import verify_layout
 
 pytestmark = [pytest.mark.root, pytest.mark.crun, pytest.mark.user]
 

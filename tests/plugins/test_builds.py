@@ -13,7 +13,7 @@ from tests.e2e.building import Builder, blob, steps_run
 from tests.language.project import Image, read_images
 from tests.plugins.site import Site, recipe
 
-from pybuild.runtime.image.verify import verify_layout
+from pybuild.runtime.verify.archives import verify_layout
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 

@@ -14,7 +14,7 @@ from tests.differential.imagetree import ReadImage, read_image
 from tests.e2e.building import Builder
 from tests.sdk.conftest import EXAMPLE
 
-from pybuild.runtime.image.verify import verify_layout
+from pybuild.runtime.verify.archives import verify_layout
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 NAME = "localhost:5000/steps"

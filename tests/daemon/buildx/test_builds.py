@@ -17,7 +17,7 @@ import pytest
 from tests.daemon.buildx.conftest import Buildx
 from tests.differential.imagetree import read_images
 
-from pybuild.runtime.image.verify import verify_docker_archive, verify_layout
+from pybuild.runtime.verify.archives import verify_docker_archive, verify_layout
 
 pytestmark = [pytest.mark.root, pytest.mark.crun, pytest.mark.registry]
 

@@ -16,7 +16,7 @@ from tests.daemon.client.files import Results
 from tests.daemon.client.solving import Build, Callback, solve
 
 from pybuild.compiler.state import State, mkfile
-from pybuild.runtime.image.verify import verify_layout
+from pybuild.runtime.verify.archives import verify_layout
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 

@@ -16,8 +16,8 @@ from tests.daemon.client.solving import Build, SolveFailed, solve
 from tests.daemon.export.exported import PLATFORMS, files, layout_of, members, oci, several
 
 from pybuild.compiler.protos import exporter_pb2
-from pybuild.runtime.image.verify import verify_docker_archive
 from pybuild.runtime.registry.client import Client
+from pybuild.runtime.verify.archives import verify_docker_archive
 
 pytestmark = pytest.mark.root
 

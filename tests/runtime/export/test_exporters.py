@@ -24,8 +24,8 @@ from pybuild.runtime.export.output import parse_output
 from pybuild.runtime.image.annotations import parse_flags
 from pybuild.runtime.image.assemble import Result
 from pybuild.runtime.image.layers import Layers
-from pybuild.runtime.image.verify import verify_docker_archive, verify_layout, verify_stored
 from pybuild.runtime.progress.observer import Observer, VertexEvent
+from pybuild.runtime.verify.archives import verify_docker_archive, verify_layout, verify_stored
 
 pytestmark = pytest.mark.root
 

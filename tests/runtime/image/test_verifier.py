@@ -16,7 +16,12 @@ from pybuild.runtime.content.store import Store
 from pybuild.runtime.image.compression import Compression, Compressor
 from pybuild.runtime.image.descriptor import OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST
 from pybuild.runtime.image.tarwriter import header
-from pybuild.runtime.image.verify import verify_docker_archive, verify_fetched, verify_layout, verify_stored
+from pybuild.runtime.verify.archives import (
+    verify_docker_archive,
+    verify_fetched,
+    verify_layout,
+    verify_stored,
+)
 
 Json = dict[str, object]
 
@@ -148,7 +153,7 @@ CORRUPTIONS: list[tuple[str, Callable[[Layout], object]]] = [
     ("has the digest", lambda it: flip(it.blob_file(it.layer["digest"]), 5)),
     ("can't be read", lambda it: flip(it.blob_file(it.layer["digest"]), 40)),
     ("can't be read", lambda it: os.truncate(it.blob_file(it.layer["digest"]), len(it.blob) - 4)),
-    ("can't be read", lambda it: it.blob_file(it.layer["digest"]).unlink()),
+    ("is missing", lambda it: it.blob_file(it.layer["digest"]).unlink()),
     ("can't be read", other_layer),
     ("has the digest", lambda it: flip(it.blob_file(config_name(it)), 20)),
     ("is missing", lambda it: it.blob_file(config_name(it)).unlink()),

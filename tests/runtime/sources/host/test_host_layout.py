@@ -17,7 +17,6 @@ import pytest
 from tests.runtime.sources.host import binaries
 
 from pybuild.lang.diagnostics import UserError, render
-from pybuild.runtime.image.verify import verify_layout
 from pybuild.runtime.sources import hostselect
 from pybuild.runtime.sources.elf import Elf
 from pybuild.runtime.sources.host import HostLayout, materialize
@@ -30,6 +29,7 @@ from pybuild.runtime.sources.hostselect import (
 )
 from pybuild.runtime.sources.hosttree import HostTree
 from pybuild.runtime.sources.libraries import Loader
+from pybuild.runtime.verify.archives import verify_layout
 
 COMMANDS = ("sh", "cat", "ls", "id", "env")
 
