@@ -21,7 +21,7 @@ import json
 from contextlib import suppress
 
 from pybuild.compiler.protos.control_pb2 import BytesMessage
-from pybuild.runtime.session.doorcalls import CALL, DATA, END, LONGEST, head
+from pybuild.runtime.session.frontcalls import CALL, DATA, END, LONGEST, head
 from pybuild.serve.grpcframes import OK, UNIMPLEMENTED, Status, request_headers, status_of
 from pybuild.serve.http2 import BadPeer, Connection
 from pybuild.serve.proxy import only
