@@ -1,8 +1,7 @@
 """Checks out a commit to a directory, with the same bytes each time.
 
 1. Create a repository: beside the directory, with the store's objects by reference; or in the directory if it is to
-be
-   kept, with a pack of this commit's objects only (no history, no deltas, so that the pack's bytes are reproducible).
+   be kept, with a pack of this commit's objects only (no history and no deltas: the pack's bytes are reproducible).
 2. Write the files by `read-tree` into an empty index, as a clone does.
 3. Let git fetch and check out submodules.
 4. Remove everything that differs from run to run: stat data in the index, logs, and every `.git` unless it is kept.

@@ -110,7 +110,7 @@ class GitRepository:
             if self.has(target.checksum):
                 return
         raise CommitNotFound(
-            f"fetched ref {target.ref} does not match expected commit {target.checksum} and commit can not be target "
+            f"fetched ref {target.ref} does not match expected commit {target.checksum} and commit can not be found "
             "in the repository",
             help=f"is the commit on a branch or a tag of {self.remote}?",
         )
@@ -244,7 +244,7 @@ def fetch_failed(remote: str, error: GitFailed) -> FetchError:
         help = f"check the name {host} and the network (DNS)"
     elif re.search("cannot run ssh|ssh: No such file", said):
         help = "ssh is not installed: it is needed for this address"
-    elif re.search("not target|does not exist|does not appear to be", said):
+    elif re.search("not found|does not exist|does not appear to be", said):
         help = "check the address; a server may answer so to who may not read the repository"
     else:
         help = "check the address and the network"

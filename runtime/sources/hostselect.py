@@ -4,8 +4,7 @@
 - A script needs the interpreter of its first line and, if that is `env`, the command that `env` runs. Commands in its
   text and modules of its language are not found.
 - A program linked against glibc needs the libraries that glibc opens while running: name service modules, the
-resolver
-  and libgcc_s.
+  resolver and libgcc_s.
 
     HostError               a command can't be used
     ├── CommandNotFound     `name`
