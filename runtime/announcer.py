@@ -1,4 +1,4 @@
-"""From what the solver does to what progress shows: vertices started, completed, found in the cache."""
+"""Progress events of vertices from the solver's: started, completed, cached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Announcer(SolverObserver["Vertex"]):
-    """Turns what the solver does into progress events. `on_run` is called once, when a vertex with inputs runs."""
+    """Translates the solver's events into progress events. Calls `on_run` once, when a vertex with inputs runs."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
@@ -27,7 +27,8 @@ class Announcer(SolverObserver["Vertex"]):
         self._completed: set[str] = set()
 
     def rest(self, edges: Sequence[Edge]) -> None:
-        """All is solved: what lies beneath a hit was not looked at, and counts as cached."""
+        """Announce all vertices beneath solved edges that the solver did not visit: they lie under a hit, and count
+        as cached."""
         for vertex in walk(edges):
             if vertex.digest not in self._completed:
                 self.completed(vertex, True, None)

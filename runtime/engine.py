@@ -312,7 +312,7 @@ class Engine:
 
     @property
     def outlasting(self) -> bool:
-        """Whether steps go on only because other processes wait for them."""
+        """True while steps go on only because other processes wait for them."""
         return self._solver.outlasting > 0
 
     @property

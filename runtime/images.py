@@ -1,4 +1,4 @@
-"""Images as sources: found by name, their layers fetched and unpacked when something needs the files."""
+"""Images as sources: resolves names, then fetches and unpacks layers when something needs the files."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from pybuild.runtime.sources.resolve import Resolved
 
 _PULLS = {"": None, "default": None, "pull": True, "local": False}
-"""By an op's resolve mode: whether the registry is asked for a tag that is known; None as the build has it."""
+"""An op's resolve mode: True asks the registry for known tags again, None leaves that to the build's options."""
 
 
 class Images:
-    """Answers for images of registries, and of layouts by the names the build gave them. Thread-safe."""
+    """Resolves and unpacks images of registries, and of layouts and archives that the client names. Thread-safe."""
 
     def __init__(
         self,
@@ -50,63 +50,64 @@ class Images:
         self._store = store
         self._snapshotter = snapshotter
         self._observer = observer
-        self._for = client
+        self._build_client = client
         self._resolved: dict[tuple[str, Platform], Resolved] = {}
         self._archives: ArchiveSource | None = None
         self._open_layouts: LayoutSource | None = None
         self._hosts = hosts
         self._guard = threading.Lock()
-        self._made: Client | None = None
+        self._registry: Client | None = None
         self._resolver = ImageResolver(store, self.client, pull=pull)
         self._source = ImageSource(store, self._resolver, self.client)
 
     def client(self) -> Client:
-        """The registry client, made when the network is first needed."""
+        """Return the registry client, built when the network is first needed."""
         from pybuild.runtime.registry.client import Client
 
         with self._guard:
-            if self._made is None:
-                self._made = Client(self._hosts, self._for.credentials)
-            return self._made
+            if self._registry is None:
+                self._registry = Client(self._hosts, self._build_client.credentials)
+            return self._registry
 
     def resolve_image(
         self, ref: str, platform: Platform, cancellation: Cancellation, *, pull: bool | None = None
     ) -> Resolved:
-        """`pull`: whether a tag is asked for even when it is known; the build's choice without it."""
+        """Resolve a reference to the image of a platform. `pull` asks the registry even for a known tag; None leaves
+        that to the build's options. Raises UserError, Cancelled."""
         return self._resolver.resolve(ref, platform, pull=pull, cancelled=cancellation, on_wait=self._waiting)
 
     def built_here(self, name: str) -> bool:
-        """Whether a build on this machine has given an image the canonical `name`."""
+        """Report whether a build on this machine has tagged an image with the canonical `name`."""
         return bool(self._store.query("SELECT 1 FROM image WHERE name = ?", name))
 
     def image_content(self, op: SourceOp, platform: Platform, cancellation: Cancellation) -> ImageContent:
-        """The image of a `docker-image://` op. Raises UserError, also for one that is not what its checksum says."""
+        """Return the image of a `docker-image://` op. Raises UserError, also if it does not match the op's
+        checksum."""
         ref = op.identifier.partition("://")[2]
         mode, checksum = op.attrs.get("image.resolvemode", ""), op.attrs.get("image.checksum", "")
         if mode not in _PULLS:
             raise UserError(f"invalid resolve mode of {ref}: {mode}")
-        found = self._resolver.resolve(
+        image = self._resolver.resolve(
             ref, platform, pull=_PULLS[mode], cancelled=cancellation, on_wait=self._waiting
         )
-        if checksum not in ("", found.digest):
-            raise UserError(f"image digest {found.digest} for {ref} does not match expected {checksum}")
-        return found.content()
+        if checksum not in ("", image.digest):
+            raise UserError(f"image digest {image.digest} for {ref} does not match expected {checksum}")
+        return image.content()
 
     def resolve_named(self, name: str, platform: Platform, cancellation: Cancellation) -> Resolved:
-        """The image of a layout or archive, by the name the build gave it: the same for all who ask. Raises
-        UserError."""
+        """Resolve the name of a layout or archive to the image of a platform, once in a build. Raises UserError."""
         known = self._resolved.get((name, platform))
         if known is None:
             transfer = Transfer(None, cancellation, self._waiting)
             kind, place = self._place(name)
             source = self._docker_archives if kind == "docker-archive" else self._layouts
-            found = source.resolve(place, platform, transfer)
-            # In the graph it goes by its name: where it lies is no part of what is built.
-            known = self._resolved.setdefault((name, platform), found.named(f"{name}@{found.digest}"))
+            image = source.resolve(place, platform, transfer)
+            # The graph names it `NAME@DIGEST`: its path on this machine must not get into vertex digests.
+            known = self._resolved.setdefault((name, platform), image.named(f"{name}@{image.digest}"))
         return known
 
     def named_content(self, op: SourceOp, platform: Platform, cancellation: Cancellation) -> ImageContent:
-        """The image `NAME@DIGEST` of an `oci-layout://` op. Raises UserError."""
+        """Return the image `NAME@DIGEST` of an `oci-layout://` op. Raises UserError."""
         ref = op.identifier.partition("://")[2]
         name, digest = self._name(op), ref.partition("@")[2]
         if self._is_stored(op):
@@ -121,18 +122,18 @@ class Images:
                 pinned = LayoutName(parse_layout_name(place).path, digest=digest)
                 transfer = Transfer(None, cancellation, self._waiting)
                 return self._layouts.resolve(pinned, platform, transfer).content()
-        found = self.resolve_named(name, platform, cancellation)
-        if digest and found.digest != digest:
+        image = self.resolve_named(name, platform, cancellation)
+        if digest and image.digest != digest:
             raise UserError(
                 f"{place} does not hold the image {digest} of the graph", help="has it changed? build again"
             )
-        return found.content()
+        return image.content()
 
     def resolve_stored(
         self, ref: str, platform: Platform, store: str, session: str, cancellation: Cancellation
     ) -> Resolved:
-        """The image `NAME@DIGEST` of the client's content store `store` (of another client's `session`, unless that
-        is empty). Raises UserError, Cancelled."""
+        """Resolve `NAME@DIGEST` in the content store `store` of the client, or of the client of `session` unless that
+        is empty. Raises UserError, Cancelled."""
         from pybuild.runtime.image.descriptor import Descriptor, is_digest
         from pybuild.runtime.sources.choice import choose
         from pybuild.runtime.sources.resolve import Resolved
@@ -140,7 +141,7 @@ class Images:
         digest = ref.rpartition("@")[2]
         if not is_digest(digest):
             raise UserError(f"the OCI layout reference {ref!r} has no digest", help="write NAME@sha256:…")
-        provider, blobs = self._for.content_store(store, session), self._store.blobs
+        provider, blobs = self._build_client.content_store(store, session), self._store.blobs
         self._store.lease("blob", digest)
         here = blobs.has(digest)
         root = Descriptor("", digest, blobs.size(digest)) if here else provider.describe(digest)
@@ -152,16 +153,20 @@ class Images:
         return Resolved(ref, digest, choose(root, read, platform, ref))
 
     def _is_stored(self, op: SourceOp) -> bool:
-        """Whether an `oci-layout://` op is of a content store of the client."""
-        return self._name(op) not in self._for.named and "oci.store" in op.attrs
+        """Report whether an `oci-layout://` op reads a content store of the client."""
+        return self._name(op) not in self._build_client.named and "oci.store" in op.attrs
 
     def _name(self, op: SourceOp) -> str:
-        """What the build calls the layout of an `oci-layout://` op: the store that it names, else the image."""
+        """Return the client's name for the layout of an `oci-layout://` op: that of its store, else of its image."""
         store = op.attrs.get("oci.store", "")
-        return store if store in self._for.named else op.identifier.partition("://")[2].partition("@")[0]
+        return (
+            store
+            if store in self._build_client.named
+            else op.identifier.partition("://")[2].partition("@")[0]
+        )
 
     def unpack(self, content: ImageContent, vertex: Vertex, cancellation: Cancellation) -> int | None:
-        """The snapshot of an image; fetching and unpacking overlap."""
+        """Return the snapshot of an image, None if it has no layers. Fetching and unpacking overlap."""
         tracked = Tracked(self._observer, vertex.name, vertex.digest)
         assert isinstance(vertex.op, SourceOp)
         op = vertex.op
@@ -182,7 +187,9 @@ class Images:
         scheme, _, name = op.identifier.partition("://")
         transfer = Transfer(tracked, cancellation, self._waiting)
         if scheme == "oci-layout" and self._is_stored(op):
-            provider = self._for.content_store(op.attrs["oci.store"], op.attrs.get("oci.session", ""))
+            provider = self._build_client.content_store(
+                op.attrs["oci.store"], op.attrs.get("oci.session", "")
+            )
             fetch_blobs(self._store, provider, content.layers, transfer)
         elif scheme == "oci-layout":
             self._fetch_named(self._name(op), content, transfer)
@@ -201,14 +208,14 @@ class Images:
             self._layouts.fetch(parse_layout_name(place).path, content.layers, transfer)
 
     def _place(self, name: str) -> tuple[str, str]:
-        """Kind and place of a named image."""
-        found = self._for.named.get(name)
-        if found is None:
+        """Return the kind (`oci-layout`, `docker-archive`) and the path of a named image."""
+        address = self._build_client.named.get(name)
+        if address is None:
             raise UserError(
                 f"the graph names an OCI layout {name!r} that was not given",
                 help=f"give it with --build-context {name}=oci-layout://PATH",
             )
-        kind, _, place = found.partition(":")
+        kind, _, place = address.partition(":")
         return kind, place.removeprefix("//")
 
     @property
@@ -233,14 +240,14 @@ class Images:
         self._observer.waiting(f"waiting for {holder}, which fetches a layer of the same image")
 
     def close(self) -> None:
-        """Idempotent."""
-        for opened in (self._made, self._open_layouts, self._archives):
+        """Close connections, layouts and archives. Idempotent."""
+        for opened in (self._registry, self._open_layouts, self._archives):
             if opened is not None:
                 opened.close()
 
 
 class _Arrival:
-    """Blobs being fetched in a thread of their own; `wait` returns when one is there."""
+    """Fetches blobs in a thread of its own, started by the first `wait` for a blob that is missing."""
 
     def __init__(self, store: Store, fetch: Callable[[], None]) -> None:
         self._store = store
@@ -250,7 +257,7 @@ class _Arrival:
         self._thread: threading.Thread | None = None
 
     def wait(self, blob: Descriptor) -> None:
-        """Raises what the fetch raised."""
+        """Return when a blob is in the store. Raises what the fetch raised."""
         self._store.lease("blob", blob.digest)
         if self._store.blobs.has(blob.digest):
             return

@@ -57,7 +57,7 @@ class Container:
             self._root = root
             self._rootfs = self._mounts.root(root, mounted)
             others = (one for one in op.mounts if one is not root)
-            self._others = [(one, made) for one in others for made in self._mounts.made(one, mounted)]
+            self._others = [(one, made) for one in others for made in self._mounts.step_mounts(one, mounted)]
         except BaseException:
             self._stack.close()
             raise

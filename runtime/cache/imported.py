@@ -1,6 +1,6 @@
-"""Records of caches outside of the store: a result that one of them has is brought as layers, not made.
+"""Records of imported caches: their results are fetched as layers in place of running the op.
 
-What can't be brought is made after all: a cache only saves work.
+A result that can't be fetched is a miss: a cache only saves work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ImportedRecords:
-    """Those of all caches of a build. Thread-safe once they are added."""
+    """The records of all caches that a build imports. Thread-safe once all are added."""
 
     def __init__(self, store: Store, snapshotter: Snapshotter, observer: Observer) -> None:
         self._store = store
@@ -37,38 +37,40 @@ class ImportedRecords:
         self._ops: set[str] = set()
 
     def add(self, entries: Iterable[Entry], provider: Provider) -> None:
-        """`provider` has the blobs of these entries. What an earlier cache has too is taken from that."""
-        for one in entries:
-            self._ops.add(one.op)
-            self._by_key.setdefault(one.key, (one, provider))
-            if one.content:
-                self._by_content.setdefault((one.op, one.content), (one, provider))
+        """Add a cache's entries, whose blobs `provider` has. An earlier cache's entry under the same key stays."""
+        for entry in entries:
+            self._ops.add(entry.op)
+            self._by_key.setdefault(entry.key, (entry, provider))
+            if entry.content:
+                self._by_content.setdefault((entry.op, entry.content), (entry, provider))
 
     def knows(self, op: str) -> bool:
-        """Whether there is any record of an op."""
+        """Report whether there is any record of an op."""
         return op in self._ops
 
     def has(self, key: str) -> bool:
+        """Report whether there is a record under a key."""
         return key in self._by_key
 
     def lookup(
         self, vertex: Vertex, key: str, cancellation: Cancellation
     ) -> tuple[Entry, list[int | None]] | None:
-        """The record under a key, with the snapshots of its results. Raises Cancelled."""
-        return self._bring(vertex, self._by_key.get(key), cancellation)
+        """Fetch the results of the record under a key. Return the record and their snapshots, None for a miss. Raises
+        Cancelled."""
+        return self._fetch(vertex, self._by_key.get(key), cancellation)
 
     def find(
         self, vertex: Vertex, op: str, content: str, cancellation: Cancellation
     ) -> tuple[Entry, list[int | None]] | None:
-        """A record of an op that read this content. Raises Cancelled."""
-        return self._bring(vertex, self._by_content.get((op, content)), cancellation)
+        """Fetch the results of a record of `op` that read this content, like `lookup`. Raises Cancelled."""
+        return self._fetch(vertex, self._by_content.get((op, content)), cancellation)
 
-    def _bring(
-        self, vertex: Vertex, found: tuple[Entry, Provider] | None, cancellation: Cancellation
+    def _fetch(
+        self, vertex: Vertex, source: tuple[Entry, Provider] | None, cancellation: Cancellation
     ) -> tuple[Entry, list[int | None]] | None:
-        if found is None:
+        if source is None:
             return None
-        entry, provider = found
+        entry, provider = source
         try:
             with Tracked(self._observer, f"importing layers of {name_of(vertex)}") as tracked:
                 return entry, [

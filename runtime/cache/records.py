@@ -1,7 +1,7 @@
-"""Records of what was run: cache keys to snapshots, in the store's database.
+"""Cache records: the snapshots that runs produced, by cache key, in the store's database.
 
-A record is found by its key, or by its op and the content of what the op read. The content digest of a record
-is computed when a later build first asks for it, so a first build pays for none.
+A record is found by its key, or by its op and the content that the op read. The content digest of a record is
+computed when a later build first needs it, so a first build computes none.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     Ids = Sequence[int | None]
 
 SIBLINGS = 64
-"""At most this many other children of a snapshot's parent are compared with it by `earliest`."""
+"""The number of other children of a snapshot's parent that `earliest` compares it with at most."""
 
 
 class Record:
-    """A row: the snapshots it ran on and made. An input of -1 was a view of something outside. `op` and `content` are
-    there where they were read too."""
+    """A row: the snapshots of a run's inputs and results. An input of -1 was a view, or was not loaded. `op` and
+    `content` are "" unless the query read them."""
 
     __slots__ = ("content", "inputs", "key", "op", "results")
 
@@ -41,6 +41,9 @@ class Record:
 
 
 class Records:
+    """The records of a store. Thread-safe. Snapshots that a method returns are leased: they stay while this process
+    lives. A snapshot is trusted if no loss of power can have damaged it."""
+
     __slots__ = ("_snapshotter", "_store")
 
     def __init__(self, store: Store, snapshotter: Snapshotter) -> None:
@@ -48,11 +51,11 @@ class Records:
         self._snapshotter = snapshotter
 
     def known(self, op: str) -> bool:
-        """Whether the op has any record."""
+        """Report whether the op has any record."""
         return bool(self._store.query("SELECT 1 FROM record WHERE op = ? LIMIT 1", op))
 
     def read(self, key: str) -> Record | None:
-        """The record under `key`, if every result is there and trusted; leased."""
+        """Return the record under `key` if all its results exist and are trusted, else None."""
         rows = self._store.query(
             "SELECT key, inputs, results, op, coalesce(content, '') FROM record WHERE key = ?", key
         )
@@ -60,29 +63,33 @@ class Records:
         return record if record is not None and self._usable(record) is not None else None
 
     def latest(self, op: str) -> list[int | None] | None:
-        """The snapshots that the op made last, if they are there and trusted; leased."""
+        """Return the results of the op's latest record if all exist and are trusted, else None."""
         rows = self._store.query(
             "SELECT key, inputs, results FROM record WHERE op = ? ORDER BY created DESC LIMIT 1", op
         )
         return self._usable(Record(*map(str, rows[0]))) if rows else None
 
     def lookup(self, key: str) -> list[int | None] | None:
-        """The snapshots recorded under `key`, if every one is there and trusted; leased."""
+        """Return the results recorded under `key` if all exist and are trusted, else None."""
         rows = self._store.query("SELECT key, inputs, results FROM record WHERE key = ?", key)
         return self._usable(Record(*map(str, rows[0]))) if rows else None
 
     def find(self, op: str, content: str, digest: Callable[[Record], str | None]) -> list[int | None] | None:
-        """The snapshots of a record of `op` that read `content`; leased. `digest` computes what a record read (None:
-        it can't be told any more) for those of which that is not known."""
+        """Return the usable results of the earliest record of `op` that read `content`, None if there is none.
+
+        `digest` computes the content that a record read, for records without one; None if that is not possible any
+        more.
+        """
         rows = self._store.query(
             "SELECT key, inputs, results FROM record WHERE op = ? AND content IS NULL", op
         )
         for record in (Record(*map(str, row)) for row in rows):
-            if not all(one is None or self._snapshotter.trusted(one) for one in record.results):
+            if not all(id is None or self._snapshotter.trusted(id) for id in record.results):
                 continue
-            found = digest(record) if self._there(record.inputs) else None
+            known = digest(record) if self._lease(record.inputs) else None
             with self._store.transaction() as db:
-                db.execute("UPDATE record SET content = ? WHERE key = ?", (found or "", record.key))
+                # "" matches no content, and the digest is not tried again.
+                db.execute("UPDATE record SET content = ? WHERE key = ?", (known or "", record.key))
         rows = self._store.query(
             "SELECT key, inputs, results FROM record WHERE op = ? AND content = ? ORDER BY created",
             op,
@@ -103,7 +110,8 @@ class Records:
         content: str | None,
         labels: Sequence[Label] = (),
     ) -> None:
-        """Record, replacing what was under `key`; `labels` tell what the results are."""
+        """Record the results of a run under `key`, replacing an earlier record. `labels` describe the results, for
+        disk usage."""
         with self._store.transaction() as db:
             for snapshot, label in zip(results, labels, strict=False):
                 if snapshot is not None:
@@ -114,7 +122,7 @@ class Records:
             )
 
     def replace(self, snapshot: int, earlier: int) -> None:
-        """Let every record that leads to `snapshot` lead to `earlier`."""
+        """Replace `snapshot` by `earlier` in the results of all records."""
         pattern = f"%,{snapshot},%"
         rows = self._store.query(
             "SELECT key, results FROM record WHERE ',' || results || ',' LIKE ?", pattern
@@ -125,17 +133,17 @@ class Records:
                 db.execute("UPDATE record SET results = ? WHERE key = ?", (",".join(parts), key))
 
     def earliest(self, snapshot: int) -> int:
-        """The earliest trusted snapshot with the same parent and the same content, perhaps itself.
+        """Return the earliest trusted snapshot with the same parent and the same content, perhaps `snapshot` itself.
 
-        Digests are computed only for those whose diffs list the same entries. One that has its layer from
-        another is left as it is: its bytes are known by that.
+        Digests are computed only for snapshots whose diffs list the same entries. A snapshot with an origin is left
+        as it is, as its content is that of the origin.
         """
         others = snapshot_table.earlier_siblings(self._store, snapshot, SIBLINGS)
         return min((other for other in others if self._same(snapshot, other)), default=snapshot)
 
     def _same(self, snapshot: int, other: int) -> bool:
-        """Whether another snapshot is trusted and has the same content. It is not leased: it may be removed at any
-        moment, and is another then."""
+        """Report whether another snapshot is trusted and has the same content. It is not leased, so it may be removed
+        at any moment, which counts as a difference."""
         snapshotter = self._snapshotter
         if not snapshotter.trusted(other):
             return False
@@ -145,26 +153,27 @@ class Records:
             identity = snapshotter.identity(other)
         except (OSError, UserError):
             if snapshotter.trusted(other):
-                raise
+                raise  # it still exists, so its removal was not the cause
             return False
         return identity == snapshotter.identity(snapshot)
 
     def hold(self, snapshot: int) -> bool:
-        """Lease a snapshot; whether it is there and trusted, and so stays while this process lives."""
-        return self._there([snapshot])
+        """Lease a snapshot and report whether it exists and is trusted."""
+        return self._lease([snapshot])
 
-    def _there(self, snapshots: Ids) -> bool:
-        """Whether all of them are in the store, and stay there while this process lives."""
-        numbers = [one for one in snapshots if one is not None and one >= 0]
-        self._store.lease("snapshot", *map(str, numbers))
-        return all(self._snapshotter.trusted(one) for one in numbers)
+    def _lease(self, snapshots: Ids) -> bool:
+        """Lease snapshots and report whether all exist and are trusted."""
+        ids = [id for id in snapshots if id is not None and id >= 0]
+        # Before the check: what exists under a lease can't be removed any more.
+        self._store.lease("snapshot", *map(str, ids))
+        return all(self._snapshotter.trusted(id) for id in ids)
 
     def _usable(self, record: Record) -> list[int | None] | None:
-        return record.results if self._there(record.results) else None
+        return record.results if self._lease(record.results) else None
 
 
 def digest_of(*parts: str) -> str:
-    """A key made of parts, each of any text."""
+    """Return the digest of a list of texts. Each goes in with its length, so no two lists are encoded alike."""
     state = sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogateescape")
@@ -174,7 +183,7 @@ def digest_of(*parts: str) -> str:
 
 
 def _same_shape(snapshotter: Snapshotter, one: int, other: int) -> bool:
-    """Whether two diffs list the same entries: kinds, paths, modes, owners, sizes."""
+    """Report whether two diffs list the same entries: kinds, paths, modes, owners, sizes."""
     from itertools import zip_longest
 
     for a, b in zip_longest(snapshotter.changes(one), snapshotter.changes(other)):
@@ -194,4 +203,4 @@ def _id(text: str) -> int | None:
 
 
 def _text(ids: Ids) -> str:
-    return ",".join("-" if one is None else "?" if one < 0 else str(one) for one in ids)
+    return ",".join("-" if id is None else "?" if id < 0 else str(id) for id in ids)

@@ -1,7 +1,7 @@
 """The client of a build: gives it local files, secrets, agents and logins while it runs.
 
-`LocalClient` gives what the flags of a command name, `SessionClient` what a session over the wire offers. No cache key
-depends on it, but for the content of files that are read. Secrets and agents are `session.types`.
+`LocalClient` gives what the flags of a command name, `SessionClient` what a session over the wire offers. Cache keys
+depend on none of it but the content of files. Secrets and agents are `session.types`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ContentStore(Protocol):
 
 
 class Client(Protocol):
-    """One build's client. Thread-safe. The engine calls `enter` first and `close` last.
+    """The client of one build. Thread-safe. The engine calls `enter` first and `close` last.
 
     `directories` are the paths of local sources by their names in the graph; `named` are the OCI layouts and archives
     (`oci-layout://PATH…`, `docker-archive:PATH…`) by the names of images in the graph. Both are read-only: `provide`

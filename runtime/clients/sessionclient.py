@@ -1,6 +1,6 @@
 """The client of a build that came over the wire: gives the build what the client's session offers.
 
-    sessions = DoorSessions(path)
+    sessions = FrontSessions(path)
     client = SessionClient(sessions, request.Session, cancellation)
     engine = Engine(EngineOptions(root, client=client, …), …)       calls `enter` when it is in its namespaces
     …

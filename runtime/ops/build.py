@@ -1,6 +1,6 @@
-"""Build ops: the definition in a file of an input, solved in place of the op.
+"""Build ops: solves the definition in a file of an input, and takes its result for the op's.
 
-The input, the file's name and the errors are those of BuildKit's op; a builder other than LLB is refused as there.
+Input name, file name and errors are those of BuildKit's op; like BuildKit, it refuses builders other than LLB.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 LLB_BUILDER = -1
 INPUT = "buildkit.llb.definition"
-"""Name of the input that holds the definition, and of its file where the op names none."""
+"""Name of the input that holds the definition, and of its file unless the op names another."""
 FILENAME = "llbbuild.filename"
 
 
 class BuildHandler(WholeInputs):
-    """`solve` brings about a state as a snapshot, `tree` reads a result."""
+    """Executes build ops. `solve` returns the snapshot of an edge, `tree` gives read access to a result."""
 
     semantics: ClassVar = {BuildOp: "build 1"}
 
@@ -55,10 +55,10 @@ class BuildHandler(WholeInputs):
         if not 0 <= number < len(inputs):
             raise UserError(f"invalid index {number}")
         try:
-            found = decode_definition(self._read(inputs[number], op.attrs.get(FILENAME) or INPUT))
+            edge = decode_definition(self._read(inputs[number], op.attrs.get(FILENAME) or INPUT))
         except EmptyDefinition:
             return [Snapshot(None)]
-        return [self._solve(validated(found), cancellation)]
+        return [self._solve(validated(edge), cancellation)]
 
     def _read(self, result: Result, name: str) -> bytes:
         node = look_up(self._tree(result), os.fsencode(name)).node

@@ -1,18 +1,17 @@
 """Cache mounts: directories that outlive the steps that use them.
 
-    caches/DIGEST OF THE ID[-DIGEST OF THE PROJECT]/DIGEST OF WHAT IT STARTED FROM/
-        lock          held while one of the directories is chosen, made or taken away
+    caches/DIGEST OF THE ID[-DIGEST OF THE PROJECT]/DIGEST OF THE INITIAL STATE/
+        lock          held while a directory is chosen, created or retired
         0/ 1/ …       the directories
-        0.lock …      held by those who use it: shared among `shared` users, alone by all others
-        gone-…        taken out of use; deleted when its last user has left
+        0.lock …      held by the users of a directory: a shared lock by `shared` users, an exclusive one by others
+        gone-…        a retired directory; deleted when its last user has left
 
-What a cache is keyed by and how its users share it is BuildKit's: its id, and the identity of the state it starts
-from (with the part of that state that is mounted). Caches of one project's scope are apart from those of the same
-id elsewhere. `shared` users share one directory; a `private` one takes a
-directory that nobody uses, or gets another; a `locked` one waits for one if there are any.
+Keys and sharing modes are BuildKit's. A cache is keyed by its id and by the identity of its initial state (with the
+path that is mounted of it); a cache of project scope also by the project. `shared` users share one directory; a
+`private` user takes a directory without a user, or a fresh one; a `locked` user waits if there are any directories.
 
-A directory is made aside and renamed into place, so a dead process leaves none half made. What a step writes into
-it is the step's, also when it fails or is killed.
+A directory is filled aside and renamed into place, so a process that dies leaves none half filled. What a step writes
+stays in the cache, also when the step fails or is killed.
 """
 
 from __future__ import annotations
@@ -45,22 +44,22 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Resolution, Snapshotter, Tree
 
 DIRECTORY = "caches"
-"""Where caches lie in the store."""
+"""The directory of caches in the store."""
 
 NOTHING = "-"
-"""What a cache without a state starts from, in its path."""
+"""The part of a cache's path that stands for an empty initial state."""
 
 
 class CacheKey:
-    """What a cache is known by: the `id`, within a project unless `project` is None, and the snapshot it starts from
-    (None is nothing) with the path in it."""
+    """The identity of a cache: its `id`, the project unless `project` is None, and its initial state: a snapshot
+    (None if it starts empty) and a path in it."""
 
     __slots__ = ("id", "path", "selector", "snapshot")
 
     def __init__(
         self, id: str, snapshot: int | None, selector: str, identity: str, project: str | None = None
     ) -> None:
-        """`identity` is the snapshot's, "" for none."""
+        """`identity` is that of the snapshot, "" for none."""
         self.id = id
         self.snapshot = snapshot
         self.selector = os.fsencode(os.path.normpath("/" + selector).strip("/"))
@@ -69,7 +68,7 @@ class CacheKey:
 
 
 class Held:
-    """A cache directory in use. `release` it; the end of the process does too."""
+    """A cache directory in use, until `release` or the end of the process."""
 
     __slots__ = ("_lock", "path")
 
@@ -78,10 +77,11 @@ class Held:
         self._lock = lock
 
     def part(self, key: CacheKey) -> int | None:
-        """A descriptor of what is to be mounted where that is not the directory: of a cache that started from
-        nothing, the part of it that is selected. The caller closes it. Others that share the cache may be changing
-        it, so its path says nothing: a symlink may be there a moment later. Raises UserError: there is no such
-        part."""
+        """Return an O_PATH descriptor of the selected part of a cache that started empty; the caller closes it. None
+        if the directory itself is mounted. Raises UserError if there is no such part.
+
+        The part has to be held by a descriptor: other users of the cache may put a symlink at its path meanwhile.
+        """
         if key.snapshot is not None or not key.selector:
             return None
         root = os.fsencode(self.path)
@@ -103,7 +103,7 @@ class Held:
         return part
 
     def release(self) -> None:
-        """Idempotent."""
+        """Unlock the directory. Idempotent."""
         self._lock.release()
 
 
@@ -117,6 +117,7 @@ class Caches:
         self._renewed: set[tuple[str, str | None, bool]] = set()
 
     def key(self, id: str, snapshot: int | None, selector: str, project: str | None = None) -> CacheKey:
+        """Return the key of a cache that starts from the path `selector` of a snapshot."""
         identity = "" if snapshot is None else self._snapshotter.identity(snapshot)
         return CacheKey(id, snapshot, selector, identity, project)
 
@@ -128,30 +129,31 @@ class Caches:
         cancelled: Callable[[], bool],
         description: str = "cached mount",
     ) -> Held:
-        """A directory of the cache for `user`, a step's name. Waits for a `locked` one. `description` is what disk
-        usage calls it. Raises Cancelled, UserError: the part of the state that it starts from isn't there."""
+        """Take a directory of the cache for a step, waiting if `sharing` says so. `user` is the step's name, for
+        messages of those who wait; `description` is the directory's in disk usage. Raises Cancelled, UserError if the
+        initial state lacks the key's path."""
         place = self._store.path(DIRECTORY, key.path)
-        told = False
+        noticed = False
         while True:
             with self._choosing(place, cancelled):
                 held = self._free(place, sharing)
                 if held is None and (sharing != CacheSharing.LOCKED or not _numbers(place)):
-                    held = self._made(key, place, sharing)
+                    held = self._create(key, place, sharing)
             if held is not None:
                 _sign(held, user)
                 path = os.path.relpath(held.path, self._store.root)
                 note_use(self._store, path, path + ".lock", CACHE_MOUNT, description)
                 return held
-            if not told:
-                told = True
+            if not noticed:
+                noticed = True
                 self._notice(f"waiting for {_user_of(place)}, which uses the cache {key.id}")
             if cancelled():
                 raise Cancelled
             time.sleep(POLL)
 
     def renew(self, vertices: Iterable[Vertex], project: str = "") -> None:
-        """Have the caches of steps that must run anew start anew, as BuildKit does; each once a build. `project` is
-        the one that is built."""
+        """Retire the caches of steps that ignore the cache, as BuildKit does; each once in a build. `project` is the
+        key of the project that is built."""
         for vertex in vertices:
             if not isinstance(vertex.op, ExecOp) or not vertex.metadata.ignore_cache:
                 continue
@@ -169,8 +171,8 @@ class Caches:
                     self.retire(id, cache[1], started=cache[2])
 
     def retire(self, id: str, project: str | None = None, *, started: bool) -> None:
-        """Take the caches of an id out of use, so that the next user starts anew: those that started from a
-        state, or those that did not. Who uses one keeps it."""
+        """Take the directories of an id out of use, so that the next user starts from the initial state. `started`
+        selects caches that start from a state, or those that start empty. Present users keep their directories."""
         above = self._store.path(DIRECTORY, _place(id, project))
         for name in _names(above):
             if (name != NOTHING) != started:
@@ -186,18 +188,19 @@ class Caches:
     # Parts
 
     def _choosing(self, place: str, cancelled: Callable[[], bool]) -> Lock:
+        """Take the lock under which directories are chosen, created and retired."""
         while True:
             try:
                 os.makedirs(place, mode=0o700, exist_ok=True)
                 lock = wait_lock(os.path.join(place, "lock"), cancelled=cancelled)
             except FileNotFoundError:
-                continue  # the place was removed with the last directory in it
+                continue  # pruned, with the last directory, between the two calls
             if lock is None:
                 raise Cancelled
             return lock
 
     def _free(self, place: str, sharing: CacheSharing) -> Held | None:
-        """A directory that may be used as it is: for a `shared` user, best one that others share already."""
+        """Take a directory that may be used: for a `shared` user preferably one that others share already."""
         free: str | None = None
         for number in _numbers(place):
             path = os.path.join(place, str(number))
@@ -213,7 +216,7 @@ class Caches:
                 free = free or path
         return None if free is None else _shared(free)
 
-    def _made(self, key: CacheKey, place: str, sharing: CacheSharing) -> Held:
+    def _create(self, key: CacheKey, place: str, sharing: CacheSharing) -> Held:
         _delete_gone(place)
         number = max(_numbers(place), default=-1) + 1
         path = os.path.join(place, str(number))
@@ -242,11 +245,12 @@ class Caches:
         if _copied(tree, where, target):
             from pybuild.runtime.snapshots.mounts import sync_file_system
 
-            # Once renamed it is taken for whole, also after a loss of power.
+            # A directory in place counts as complete, so its files have to survive a loss of power.
             sync_file_system(os.fsencode(self._store.root))
 
 
 def missing(selector: bytes) -> SourceNotFound:
+    """Return the error for a cache whose initial state lacks the mounted path."""
     return SourceNotFound(
         f"/{os.fsdecode(selector)}: no such file or directory to mount as a cache",
         help="source= is a path in what the cache starts from, which from= names",
@@ -254,7 +258,7 @@ def missing(selector: bytes) -> SourceNotFound:
 
 
 def _copied(tree: Tree, where: Resolution, target: bytes) -> bool:
-    """Copy what is at a path of a tree; whether that has any bytes."""
+    """Copy the file or directory at a path of a tree; report whether any bytes were written."""
     node = where.node
     assert node is not None
     copy_entry(node.real, node.stat, target)
@@ -262,27 +266,28 @@ def _copied(tree: Tree, where: Resolution, target: bytes) -> bool:
         return node.stat.st_size > 0
     written = False
     above = len(where.path) + 1 if where.path else 0
-    made: dict[tuple[int, int], bytes] = {}
+    copies: dict[tuple[int, int], bytes] = {}
     directories = [(node, target)]
-    for one in tree.walk(where.path):
-        there = target + b"/" + one.path[above:]
-        inode = (one.stat.st_dev, one.stat.st_ino)
-        if stat.S_ISDIR(one.stat.st_mode):
-            directories.append((one, there))
-        elif inode in made:
-            os.link(made[inode], there, follow_symlinks=False)
+    for entry in tree.walk(where.path):
+        there = target + b"/" + entry.path[above:]
+        inode = (entry.stat.st_dev, entry.stat.st_ino)
+        if stat.S_ISDIR(entry.stat.st_mode):
+            directories.append((entry, there))
+        elif inode in copies:
+            os.link(copies[inode], there, follow_symlinks=False)
             continue
-        elif one.stat.st_nlink > 1:
-            made[inode] = there
-        copy_entry(one.real, one.stat, there)
-        written = written or stat.S_ISREG(one.stat.st_mode)
-    for one, there in reversed(directories):
-        copy_metadata(one.real, one.stat, there)
+        elif entry.stat.st_nlink > 1:
+            copies[inode] = there
+        copy_entry(entry.real, entry.stat, there)
+        written = written or stat.S_ISREG(entry.stat.st_mode)
+    # Last and from the bottom up: writing into a directory changes its times.
+    for entry, there in reversed(directories):
+        copy_metadata(entry.real, entry.stat, there)
     return written
 
 
 def _place(id: str, project: str | None) -> str:
-    """The directory of the caches of an id."""
+    """Return the directory of an id's caches, relative to all caches."""
     return _name(id) if project is None else f"{_name(id)}-{_name(project)}"
 
 
@@ -302,20 +307,20 @@ def _numbers(place: str) -> list[int]:
 
 
 def _shared(path: str) -> Held:
-    """A shared hold on a directory that nobody holds alone."""
+    """Take a shared lock on a directory that has no exclusive user."""
     lock = try_lock(path + ".lock", shared=True)
     assert lock is not None
     return Held(path, lock)
 
 
 def _sign(held: Held, user: str) -> None:
-    """Say in the lock's file who uses the directory; the last one does so for all who share it."""
+    """Write the user into the lock file; of several that share a directory, the last one's name stays."""
     with open(held.path + ".lock", "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(f"pid {os.getpid()} ({user[:200]})")
 
 
 def _user_of(place: str) -> str:
-    """Who signed for the first directory, all of which are in use."""
+    """Return the user that the first lock file names. Called while all directories are in use."""
     return next((holder(os.path.join(place, f"{number}.lock")) for number in _numbers(place)), "a step")
 
 
@@ -327,7 +332,7 @@ def _rename_if_there(path: str, target: str) -> None:
 
 
 def _delete_gone(place: str) -> None:
-    """Delete the directories out of use that have no user left."""
+    """Delete the retired directories that have no user left."""
     for name in _names(place):
         if not name.startswith(GONE) or name.endswith(".lock"):
             continue

@@ -1,4 +1,4 @@
-"""What a step's description asks of its run, for which LLB has no field: none of it is in any key."""
+"""Options of a step that LLB has no field for, read from the vertex's description. No cache key contains them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROJECT, USER = "project", "user"
 
 
 def pids_limit(vertex: Vertex) -> int:
-    """How many processes the step may have, 0 for no limit. Raises UserError."""
+    """Return the step's limit of processes, 0 for no limit. Raises UserError."""
     text = vertex.metadata.description.get(PIDS, "0")
     if not (text.isascii() and text.isdigit()):
         raise UserError(
@@ -23,8 +23,8 @@ def pids_limit(vertex: Vertex) -> int:
 
 
 def call_lines(vertex: Vertex) -> list[str]:
-    """`NAME=value` of the variable that tells a called function's program where its parts stand in the user's files;
-    nothing for any other step."""
+    """Return the environment entry (`NAME=value`) that tells a called function's program where its parts stand in the
+    user's files; an empty list for any other step."""
     text = vertex.metadata.description.get(LINES)
     if text is None:
         return []
@@ -34,7 +34,7 @@ def call_lines(vertex: Vertex) -> list[str]:
 
 
 def project_caches(vertex: Vertex) -> frozenset[str]:
-    """The ids of caches that belong to the project; all others are the user's. Raises UserError."""
+    """Return the ids of the step's caches of project scope; all others have user scope. Raises UserError."""
     text = vertex.metadata.description.get(SCOPES)
     if text is None:
         return frozenset()

@@ -1,6 +1,6 @@
-"""What a build was granted with `--allow`, and whether its steps ask for more.
+"""Entitlements: the privileges that a build was granted with `--allow`, and the check that its steps need no others.
 
-Checked before anything runs, for cached steps too, as BuildKit does when it loads a graph.
+The check precedes all runs and covers cached steps, as BuildKit's does when it loads a graph.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ DEVICE = "device"
 
 
 class NotAllowed(UserError):
-    """A step asks for what the build was not granted."""
+    """A step needs an entitlement that the build was not granted."""
 
 
 class Entitlements:
-    """`allow` are the texts of `--allow`: `network.host`, `security.insecure`, `device`,
-    `device=NAME[,alias=OTHER]`. `devices` are the machine's."""
+    """The entitlements of one build. `allow` are the values of `--allow`: `network.host`, `security.insecure`,
+    `device`, `device=NAME[,alias=OTHER]`. `devices` are the machine's CDI devices."""
 
     def __init__(self, allow: Iterable[str], devices: Devices | None = None) -> None:
         texts = list(allow)
@@ -40,7 +40,7 @@ class Entitlements:
                     self._aliases[alias] = name
 
     def check(self, vertices: Iterable[Vertex]) -> None:
-        """Raises UserError at the first step that asks for what was not granted."""
+        """Raise NotAllowed, or UserError for a missing device, at the first step that needs more than was granted."""
         for vertex in vertices:
             op = vertex.op
             if not isinstance(op, ExecOp):
@@ -60,21 +60,23 @@ class Entitlements:
                     raise
 
     def devices(self, vertex: Vertex, op: ExecOp) -> Sequence[Device]:
-        """The devices that a step gets, each once. Raises UserError: one is not there, or not granted."""
+        """Return the devices of a step, each once. Raises UserError if one is missing, NotAllowed if one is not
+        granted."""
         if not op.cdi_devices:
             return ()
         machine = self._machine()
-        found: dict[str, Device] = {}
-        asked: dict[str, Device] = {}
+        # A name that is an alias of the user's is granted by that; all others have to be checked.
+        aliased: dict[str, Device] = {}
+        requested: dict[str, Device] = {}
         for wanted in op.cdi_devices:
             real = self._aliases.get(wanted.name)
-            into = asked if real is None else found
+            into = requested if real is None else aliased
             for device in machine.find(real or wanted.name, optional=wanted.optional):
                 into[device.name] = device
-        granted = self._granted_names(machine) if asked and DEVICE not in self._allow else None
+        granted = self._granted_names(machine) if requested and DEVICE not in self._allow else None
         forbidden = [
             name
-            for name, device in asked.items()
+            for name, device in requested.items()
             if granted is not None and name not in granted and not device.allowed
         ]
         if forbidden:
@@ -82,7 +84,7 @@ class Entitlements:
             what = f"device {forbidden[0]} is" if one else f"devices {', '.join(forbidden)} are"
             wanted_flag = f"{DEVICE}={forbidden[0]}" if one else DEVICE
             raise _denied(vertex, f"{what} requested by the build but not allowed", wanted_flag)
-        return list({**found, **asked}.values())
+        return list({**aliased, **requested}.values())
 
     def _granted_names(self, machine: Devices) -> frozenset[str]:
         names = (self._aliases.get(name, name) for name in self._granted)
@@ -97,7 +99,7 @@ class Entitlements:
 
 
 def device_grant(text: str) -> tuple[str, str]:
-    """Name and alias ("" for none) of `device=NAME[,alias=OTHER]`. Raises ValueError."""
+    """Return name and alias ("" for none) of `device=NAME[,alias=OTHER]`. Raises ValueError."""
     name, *rest = text.partition("=")[2].split(",")
     alias = ""
     for field in rest:
@@ -110,9 +112,9 @@ def device_grant(text: str) -> tuple[str, str]:
     return name, alias
 
 
-def _placed(found: Diagnostic, vertex: Vertex) -> Diagnostic:
+def _placed(diagnostic: Diagnostic, vertex: Vertex) -> Diagnostic:
     labels = [Label(span) for span in vertex.metadata.spans[:1]]
-    return Diagnostic(found.title, labels=labels, notes=found.notes, code=found.code)
+    return Diagnostic(diagnostic.title, labels=labels, notes=diagnostic.notes, code=diagnostic.code)
 
 
 def _denied(vertex: Vertex, title: str, entitlement: str) -> NotAllowed:

@@ -1,4 +1,4 @@
-"""Exec ops: a process in the sandbox over the root mount's snapshot, its outputs committed as snapshots."""
+"""Exec ops: runs a process in the sandbox over the root mount's snapshot, and commits its outputs as snapshots."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class ExecHandler:
         self._keep_failed = keep_failed
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        """Proxies are no part of it: they say how to reach the network, not what to do. Nor is which cache is
-        mounted, and how it is shared: what it holds does not count. Values of secrets are not in the op."""
+        """Return the op's key: without proxies, which don't change what a step does, and without ids and sharing of
+        caches, whose content no key has. Secrets are in the op by id only."""
         assert isinstance(vertex.op, ExecOp)
         check_paths([vertex.op.meta.cwd])
-        check_paths(path for one in vertex.op.mounts for path in (one.dest, one.selector))
+        check_paths(path for mount in vertex.op.mounts for path in (mount.dest, mount.selector))
         mounts = tuple(
             mount if mount.cache_opt is None else evolve(mount, cache_opt=CacheOpt())
             for mount in vertex.op.mounts
@@ -76,7 +76,8 @@ class ExecHandler:
         return ""
 
     def content(self, vertex: Vertex, index: int, result: Result, cancellation: Cancellation) -> str | None:
-        """Of an input that is only mounted in parts which the step can't change for later ones: these parts."""
+        """Return the digest of the mounted paths of an input that is only mounted by parts the step can't change for
+        later vertices; None for an input that counts as a whole."""
         assert isinstance(vertex.op, ExecOp)
         selected = selectors(vertex.op, index)
         if selected is None:
@@ -84,7 +85,9 @@ class ExecHandler:
         from pybuild.runtime.ops.files.handler import tree_of
         from pybuild.runtime.ops.files.selection import selection_digest
 
-        return selection_digest([*selected], result, lambda one: tree_of(self._resources.snapshotter, one))
+        return selection_digest(
+            [*selected], result, lambda result: tree_of(self._resources.snapshotter, result)
+        )
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         op = vertex.op
@@ -107,12 +110,12 @@ class ExecHandler:
                 raise
             outputs = sorted(
                 (mount for mount in op.mounts if mount.output != EMPTY and mounts.has_output(mount)),
-                key=lambda one: one.output,
+                key=lambda mount: mount.output,
             )
             return [mounts.output(mount) for mount in outputs]
 
     def _step(self, vertex: Vertex, op: ExecOp, mounts: StepMounts, mounted: ExitStack) -> Step:
-        """What to run, with everything mounted and taken that it needs."""
+        """Mount and take all that a step needs, and return the sandbox's description of it."""
         from pybuild.runtime.sandbox.step import Step as SandboxStep
         from pybuild.runtime.sandbox.users import resolve_user
 
@@ -120,7 +123,12 @@ class ExecHandler:
         secret_env = [*mounts.secret_env(), *call_lines(vertex)]
         mounts.take_caches(vertex.name or vertex.digest, mounted)
         rootfs = mounts.root(root, mounted)
-        others = [made for mount in op.mounts if mount is not root for made in mounts.made(mount, mounted)]
+        others = [
+            step_mount
+            for mount in op.mounts
+            if mount is not root
+            for step_mount in mounts.step_mounts(mount, mounted)
+        ]
         identity = resolve_user(mounts.tree(root), op.meta.user)
         return SandboxStep(
             rootfs,
@@ -146,22 +154,22 @@ class ExecHandler:
         return edits(devices, uid=identity.uid, gid=identity.gid, bound=bound)
 
     def _execute(self, vertex: Vertex, step: Step, cancellation: Cancellation) -> None:
-        written = StepOutput()
+        step_output = StepOutput()
 
         def output(stream: int, data: bytes) -> None:
-            written.add(data)
+            step_output.add(data)
             self._observer.log(vertex.digest, stream, data)
 
-        begun = time.monotonic()
+        began = time.monotonic()
         code = self._resources.sandbox().run(step, on_output=output, cancellation=cancellation)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - began
         if cancellation():
             raise Cancelled
-        if code.format_error or foreign(vertex, bytes(written.tail)):
+        if code.format_error or foreign(vertex, bytes(step_output.tail)):
             raise NotExecutable(vertex)
         limit = reached(step, code)
         if limit or code not in (step.meta.valid_exit_codes or (0,)):
-            raise StepFailed(vertex, code, written, self._store, seconds=seconds, limit=limit)
+            raise StepFailed(vertex, code, step_output, self._store, seconds=seconds, limit=limit)
 
 
 def _root(op: ExecOp) -> Mount:

@@ -1,7 +1,7 @@
-"""The file systems and secrets of one step.
+"""The mounts and secrets of one step.
 
-Roots and writable binds are snapshots being made; caches are directories of the store; secrets and agents come from
-the client and lie in memory, beside the step's own root, for as long as it runs.
+Roots and writable binds are active snapshots; caches are directories of the store; secrets and agents come from the
+client, and are in memory and beside the step's root for as long as it runs.
 """
 
 from __future__ import annotations
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 
 
 class StepResources:
-    """What steps are supplied with besides their inputs. `materialize` makes a snapshot of a view, for mounts of
-    local directories; `lease` keeps a snapshot while this process lives; `project` is the key of the project, whose
-    caches are its own."""
+    """Everything that steps need besides their inputs: sandbox, caches, secrets, agents.
+
+    `materialize` copies a view into a snapshot, for mounts of local directories; `lease` keeps a snapshot while this
+    process lives; `project` is the key of the project that caches of project scope belong to.
+    """
 
     __slots__ = (
         "agents",
@@ -72,10 +74,13 @@ class StepResources:
 
 
 def selectors(op: ExecOp, index: int) -> list[str] | None:
-    """The paths by which input `index` is mounted, if its content there alone decides about a step; None if all of
-    the input may. The rules are BuildKit's: a mount whose changes nobody sees, but never the root. Raises UserError
-    for a mount that asks for it and can't have it."""
-    found: list[str] = []
+    """Return the paths at which input `index` is mounted, if a step depends on the content there only; None if it may
+    depend on all of the input.
+
+    The rules are BuildKit's (`ContentCache` of a mount): the step's changes to the mount must be invisible, and the
+    root never counts by default. Raises UserError for a mount that requests this and does not qualify.
+    """
+    paths: list[str] = []
     whole = False
     for mount in op.mounts:
         if mount.input != index or mount.mount_type not in (MountType.BIND, MountType.CACHE):
@@ -89,13 +94,13 @@ def selectors(op: ExecOp, index: int) -> list[str] | None:
         off = mount.content_cache == ContentCache.OFF
         default_root = mount.dest == "/" and mount.content_cache == ContentCache.DEFAULT
         whole = whole or off or default_root or not unseen or not path
-        found.append(path)
-    return None if whole else found
+        paths.append(path)
+    return None if whole else paths
 
 
 class StepMounts:
-    """The mounts of one step. What `stack` takes is undone after its outputs are committed, what `mounted` takes
-    when its process has ended. `scoped` are the ids of caches that are the project's."""
+    """The mounts of one step. The caller unwinds `stack` after the outputs are committed, and the `mounted` of each
+    method when the process has ended. `scoped` are the ids of caches of project scope."""
 
     def __init__(
         self,
@@ -116,6 +121,7 @@ class StepMounts:
         self._held: dict[str, Held] = {}
 
     def snapshot(self, mount: Mount) -> int | None:
+        """Return the snapshot of a mount's input, None for an empty one."""
         if mount.input == EMPTY:
             return None
         result = self._inputs[mount.input]
@@ -124,10 +130,12 @@ class StepMounts:
         return result.id
 
     def tree(self, mount: Mount) -> Tree:
+        """Return read access to a mount's input."""
         return self._resources.snapshotter.tree(self.snapshot(mount))
 
     def current(self, mount: Mount) -> Tree | None:
-        """What is in a bind or a cache at the moment, the whole of it; None for a mount of another kind."""
+        """Return the present files of a whole bind or cache, ignoring the selector; None for other kinds of
+        mounts."""
         if mount.mount_type == MountType.CACHE:
             return DirectoryTree(os.fsencode(self._held[self._cache_key(mount).path].path))
         if mount.mount_type != MountType.BIND:
@@ -136,14 +144,16 @@ class StepMounts:
         return self.tree(mount) if active is None else self._resources.snapshotter.active_tree(active)
 
     def root(self, mount: Mount, mounted: ExitStack) -> bytes:
-        """The path of the root, or of a bind's whole state, mounted. A root that is read-only to the step can be
-        written nevertheless: what is mounted in it needs mount points."""
+        """Mount the root, or the whole state of a bind, and return the path.
+
+        Even a root that the step may not change is mounted writable, as the runtime creates mount points in it.
+        """
         if mount.readonly and mount.output == EMPTY and mount.dest != "/":
             return mounted.enter_context(self._resources.snapshotter.mount(self.snapshot(mount)))
         return mounted.enter_context(self._active(mount).mount())
 
     def take_caches(self, user: str, mounted: ExitStack) -> None:
-        """Take the caches of all mounts, always in the same order, so that no two steps wait for each other."""
+        """Lock the caches of all mounts, in the order of their paths, so that no two steps wait for each other."""
         wanted: dict[str, tuple[CacheKey, Mount]] = {}
         for mount in self._op.mounts:
             if mount.mount_type == MountType.CACHE:
@@ -157,14 +167,15 @@ class StepMounts:
             mounted.callback(held.release)
             self._held[path] = held
 
-    def made(self, mount: Mount, mounted: ExitStack) -> list[StepMount]:
-        """The mount for the sandbox; none for an optional secret or agent that the client doesn't give."""
-        made = _KINDS[mount.mount_type](self, mount, mounted)
-        return [] if made is None else [made]
+    def step_mounts(self, mount: Mount, mounted: ExitStack) -> list[StepMount]:
+        """Return the sandbox's mount for one of the op's; an empty list for an optional secret or agent that the
+        client doesn't have."""
+        step_mount = _KINDS[mount.mount_type](self, mount, mounted)
+        return [] if step_mount is None else [step_mount]
 
     def secret_env(self, wanted: Sequence[SecretEnv] | None = None) -> list[str]:
-        """`NAME=value` of each secret in the environment, the op's without `wanted`. Raises UserError."""
-        found = []
+        """Return `NAME=value` of each secret for the environment: `wanted`, or those of the op. Raises UserError."""
+        entries = []
         for one in self._op.secret_env if wanted is None else wanted:
             if not one.id:
                 raise UserError(f"secret ID missing for {one.name!r} environment variable")
@@ -175,31 +186,31 @@ class StepMounts:
                     help="mount it as a file: --mount=type=secret,id=" + one.id,
                 )
             try:
-                found.append(f"{one.name}={value.decode()}")
+                entries.append(f"{one.name}={value.decode()}")
             except UnicodeDecodeError:
                 raise UserError(
                     f"secret {one.id} is not UTF-8 text, which the runtimes want of environment variables",
                     help="mount it as a file: --mount=type=secret,id=" + one.id,
                 ) from None
-        return found
+        return entries
 
     def has_output(self, mount: Mount) -> bool:
-        """Whether the number of a mount's output means anything: secrets and agents have one that doesn't."""
+        """Report whether a mount has an output: for secrets and agents, LLB's number means nothing."""
         kind = mount.mount_type
         return kind == MountType.BIND or (kind == MountType.CACHE and mount.input != EMPTY)
 
     def output(self, mount: Mount) -> Result:
-        """What is left of a bind; a cache's output is what it started from."""
+        """Commit a bind after a step and return its result; the output of a cache is its initial state."""
         active = self._actives.get(mount.dest)
         return Snapshot(self.snapshot(mount)) if active is None else Snapshot(active.commit())
 
     def keep(self, mount: Mount) -> int | None:
-        """The snapshot of what a failed step left in a bind, leased; no lookup of content finds it."""
+        """Commit a bind after a failed step, leased, and return the snapshot; no lookup by content finds it."""
         active = self._actives.get(mount.dest)
-        kept = self.snapshot(mount) if active is None else active.commit(unmatched=True)
-        if kept is not None:
-            self._resources.lease(kept)
-        return kept
+        left = self.snapshot(mount) if active is None else active.commit(unmatched=True)
+        if left is not None:
+            self._resources.lease(left)
+        return left
 
     # Kinds of mounts
 
@@ -281,12 +292,15 @@ class StepMounts:
     # Parts
 
     def _dest(self, mount: Mount) -> str:
-        """Where a mount goes; that of a secret or an agent may be relative to the working directory."""
+        """Return the absolute path of a mount point; LLB has relative ones, for secrets and agents."""
         return "/" + os.path.normpath(os.path.join("/", self._op.meta.cwd, mount.dest)).lstrip("/")
 
     def _is_missing(self, dest: str) -> bool:
-        """Whether nothing is at `dest` before the step. A tmpfs there has the kernel's mode, 1777; over a
-        directory, in the root or in another mount, the runtimes give it that one's."""
+        """Report whether nothing is at `dest` before the step.
+
+        The runtimes give a tmpfs the mode of the directory that it covers, in the root or in another mount. Without
+        one it has to get the kernel's default, 1777, by an option.
+        """
         others = (self._dest(mount).rstrip("/") + "/" for mount in self._op.mounts if mount.dest != "/")
         if any(dest.startswith(other) for other in others):
             return False
@@ -328,7 +342,7 @@ _KINDS: dict[MountType, Callable[[StepMounts, Mount, ExitStack], StepMount | Non
 
 
 def _bound(sandbox: Sandbox, part: int, mounted: ExitStack) -> str:
-    """A path of the sandbox's own at which the file or directory of the descriptor `part` is. Closes it."""
+    """Bind the file or directory of the descriptor `part` to a private path of the sandbox, and close `part`."""
     from pybuild.runtime.sandbox import libc
 
     try:
@@ -347,7 +361,7 @@ def _bound(sandbox: Sandbox, part: int, mounted: ExitStack) -> str:
 
 
 def _write(path: str, value: bytes, uid: int, gid: int, mode: int) -> None:
-    """A file of this content, owner and mode. Raises UserError for an owner that can't be."""
+    """Write a file with an owner and a mode. Raises UserError for an owner that the user namespace lacks."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(fd, "wb") as file:
         file.write(value)

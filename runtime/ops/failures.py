@@ -1,4 +1,4 @@
-"""Why a step failed, said to its user."""
+"""Errors of steps, with advice for their likely causes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
 
 LAST_LINES = 10
 _FULL = 1 << 20
-"""Bytes left on a file system that count as none."""
+"""Free bytes up to which a file system counts as full."""
 _FORMAT_ERROR = b"xec format error"
 _NO_SPACE = b"o space left on device"
 _TOO_LONG = b"rgument list too long"
 _PATH_MAX = 4096
-"""Bytes of a path with the zero byte behind it: the kernel's limit."""
-_OF_DOCKERFILE = {"com.docker.dockerfile.v1.command"}
-"""Keys of a description that only instructions of a Dockerfile have."""
+"""The kernel's limit for a path in bytes, its terminating zero byte included."""
+_DOCKERFILE_KEYS = {"com.docker.dockerfile.v1.command"}
+"""Description keys that only vertices of a Dockerfile have."""
 _LONGEST_SHOWN = 4096
-"""Characters of a command that an error shows."""
+"""Most characters of a command that an error shows."""
 
 
 class StepFailed(UserError):
-    """A step's process ended with a code that is not among the valid ones, or was ended at a limit.
+    """A step exited with an invalid code, or was ended at a limit.
 
-    `code` is the exit code, 0 where the step went on after a limit had ended one of its processes; `output` are its
-    last lines, of `lines` in all; `seconds` is how long it ran; `limit` says which one it reached (`32MiB of memory`,
-    `5 processes`), "" for none. `snapshot` is the state that it left, if that was to be kept; None else. `mounts` are
-    then, for each bind of the op by its number, the snapshots of what was mounted and of what the step left there.
+    `code` is the exit code, 0 if the step went on after a limit had ended one of its processes; `output` are the last
+    of `lines` lines; `seconds` is how long the step ran; `limit` names the limit it reached (`32MiB of memory`,
+    `5 processes`), "" for none. `snapshot` is the root it left if that was to be kept, else None. `mounts` then has,
+    for each bind of the op by its number, the snapshots mounted there before and after the step.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StepFailed(UserError):
         seconds: float = 0.0,
         limit: str = "",
     ) -> None:
-        """`store` is where the step's files lie."""
+        """`store` is the root of the store, whose file system may be full."""
         assert isinstance(vertex.op, ExecOp)
         command = _clipped(" ".join(vertex.op.meta.args))
         tail = bytes(output.tail)
@@ -77,7 +77,7 @@ class StepFailed(UserError):
 
 
 class NotExecutable(UserError):
-    """The kernel does not run a step's program: it is for another processor, or no program at all."""
+    """The kernel can't execute a step's program: it is for another processor, or no program at all."""
 
     def __init__(self, vertex: Vertex) -> None:
         from pybuild.compiler import platforms
@@ -93,7 +93,7 @@ class NotExecutable(UserError):
             names = platforms.format_all(there), platforms.format_all(here)
             title = "a step for {} can't run on this machine ({}): nothing here emulates its processor"
             stage = (
-                ", in a stage FROM --platform=$BUILDPLATFORM" if _OF_DOCKERFILE & description.keys() else ""
+                ", in a stage FROM --platform=$BUILDPLATFORM" if _DOCKERFILE_KEYS & description.keys() else ""
             )
             super().__init__(
                 Diagnostic(title.format(*names), labels=labels),
@@ -110,9 +110,11 @@ class NotExecutable(UserError):
 
 
 def reached(step: Step, code: ExitCode) -> str:
-    """The limit that decided how a step ended, as `StepFailed.limit` has it. A process killed for want of memory
-    does, whatever the step made of it: what it left depends on the limit, which no key knows. A process that it
-    could not have does not, if it managed without."""
+    """Return the limit that decided how a step ended, in the words of `StepFailed.limit`; "" for none.
+
+    A process killed for want of memory counts whatever the step's exit code: the result depends on the limit, which
+    is in no cache key. A process that could not be started counts only if the step failed.
+    """
     if code.out_of_memory and step.resources is not None:
         from pybuild.lang.textual.expand.values import Size
 
@@ -124,7 +126,7 @@ def reached(step: Step, code: ExitCode) -> str:
 
 
 def check_paths(paths: Iterable[str]) -> None:
-    """Raises UserError for a path that the system can't have. Without it the system's calls refuse to be made."""
+    """Raise UserError for a path that no system call takes, as Python's calls would raise ValueError for it."""
     for path in paths:
         if "\0" in path:
             raise UserError(f"the path {path!r} holds a zero byte, which no path can", help="remove the byte")
@@ -133,7 +135,7 @@ def check_paths(paths: Iterable[str]) -> None:
 
 
 def foreign(vertex: Vertex, output: bytes) -> bool:
-    """Whether a step for another processor ran into a program that the kernel can't execute."""
+    """Report whether a step for another processor ran into a program that the kernel can't execute."""
     from pybuild.compiler import platforms
 
     there = vertex.platform
@@ -142,12 +144,13 @@ def foreign(vertex: Vertex, output: bytes) -> bool:
 
 
 def _space(output: bytes, store: str) -> str:
-    """What to do when a step found its disk full, and the store's is."""
+    """Return advice for a step that found no space, if the store's file system is full; else ""."""
     if _NO_SPACE not in output or not store:
         return ""
-    found = os.statvfs(store)
-    free = found.f_bavail * found.f_frsize
-    if free > _FULL and (found.f_files == 0 or found.f_favail):
+    usage = os.statvfs(store)
+    free = usage.f_bavail * usage.f_frsize
+    # Some file systems count no inodes and report 0 of 0.
+    if free > _FULL and (usage.f_files == 0 or usage.f_favail):
         return ""
     what = "no space" if free <= _FULL else "no inodes"
     return (
@@ -157,7 +160,7 @@ def _space(output: bytes, store: str) -> str:
 
 
 def _length(output: bytes) -> str:
-    """What to do when the kernel refused a command or a variable for its size."""
+    """Return advice for a command or variable that the kernel refused for its size; else ""."""
     if _TOO_LONG not in output:
         return ""
     return (

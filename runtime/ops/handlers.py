@@ -1,4 +1,4 @@
-"""How one kind of op is executed: a handler an op type, in the table of `Operations`."""
+"""The interface of handlers, each of which executes one type of op. `Operations` has the table of them."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class Handler(Protocol):
     """Executes vertices of one kind. Methods are called from several threads."""
 
     recorded: bool
-    """False when results are views of something outside that no record can name."""
+    """False if results are views of something outside of the store, which no record can name."""
 
     limited: bool
-    """Whether a run counts against the build's parallelism."""
+    """True if a run counts against the build's parallelism."""
 
     pure_key: bool
-    """Whether `op_key` does no I/O."""
+    """True if `op_key` does no I/O."""
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        """Key of the op without inputs; begins with the kind's semantics version."""
+        """Return the op's key, which leaves out the inputs and depends on the handler's semantics version."""
 
     def content(self, vertex: Vertex, index: int, result: Result, cancellation: Cancellation) -> str | None:
-        """Digest of just the part that the op reads of input `index`; None when it may read all of it."""
+        """Return the digest of the part of input `index` that the op reads, None if it may read all of it."""
 
     def outside(self, vertex: Vertex) -> str:
-        """What the result depends on besides the definition (the directory a local name stands for)."""
+        """Return a text for anything besides the definition that the result depends on, "" for nothing; for a local
+        source, the directory that its name stands for."""
 
-    def run(
-        self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation
-    ) -> Sequence[Result]: ...
+    def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
+        """Execute the op; returns a result for each output. Raises UserError, Cancelled."""

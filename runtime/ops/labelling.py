@@ -1,4 +1,4 @@
-"""What the results of a vertex are called by disk usage: BuildKit's descriptions."""
+"""Descriptions of results in disk usage, in BuildKit's words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def labels_of(vertex: Vertex, count: int) -> Sequence[Label]:
-    """One for each of the `count` results of a vertex."""
+    """Return a label for each of the `count` results of a vertex."""
     op = vertex.op
     if isinstance(op, SourceOp):
         return [_source(op)] * count
@@ -25,6 +25,7 @@ def labels_of(vertex: Vertex, count: int) -> Sequence[Label]:
 
 
 def mount_description(op: ExecOp, mount: Mount) -> str:
+    """Return the description of the result or the cache of a step's mount."""
     kind = "cached mount" if mount.mount_type == MountType.CACHE else "mount"
     return f"{kind} {mount.dest} from exec {' '.join(op.meta.args)}"
 

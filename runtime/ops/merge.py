@@ -1,7 +1,7 @@
-"""Merge and diff ops: layers of states laid over other states, or by themselves.
+"""Merge and diff ops: stack layers of states on other states, or on nothing.
 
-Nothing is read but what a layer needs to lie where it does (`snapshots/stacking.py`). The rules are those of
-BuildKit's docs/dev/merge-diff.md.
+Layers are reused, and read only as far as their new parent requires it (`snapshots/stacking.py`). The rules are those
+of BuildKit's docs/dev/merge-diff.md.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class StackHandler(WholeInputs):
-    """Merge: the layers of every input, each as it is, one over the other. Diff: the upper input's layers above the
-    lower one's, if it was built on that, else one layer with all that differs."""
+    """Executes both. A merge stacks the layers of all inputs in order. A diff has the upper input's layers above the
+    lower input, if it was built on that, else one layer with all differences."""
 
     semantics: ClassVar = {MergeOp: "merge 1", DiffOp: "diff 1"}
 
@@ -37,8 +37,8 @@ class StackHandler(WholeInputs):
         def state(number: int) -> int | None:
             if number == EMPTY:
                 return None
-            held = inputs[number]
-            return (self._materialize(held, cancellation) if isinstance(held, View) else held).id
+            result = inputs[number]
+            return (self._materialize(result, cancellation) if isinstance(result, View) else result).id
 
         op = vertex.op
         if isinstance(op, DiffOp):

@@ -1,4 +1,4 @@
-"""The solver's delegate: LLB vertices, executed by handlers, recorded in the store."""
+"""The solver's delegate: executes LLB vertices by handlers, and records results in the store."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class UnsupportedOp(UserError):
 
 
 class Operations:
-    """Answers the solver for vertices. `sources` are handlers by URL scheme, `kinds` those of other ops. With
-    `outlasting` a step goes on for another process that waits for it, when nobody here wants it any more."""
+    """Implements `solver.types.Delegate`. `sources` are handlers of source ops by URL scheme, `kinds` those of
+    other ops by type. With `outlasting`, a run goes on for another process that waits for it, though no client here
+    does."""
 
     def __init__(
         self,
@@ -65,11 +66,11 @@ class Operations:
         self._outsides: dict[str, frozenset[str]] = {}
 
     def use(self, imported: ImportedRecords) -> None:
-        """Take results from caches outside of the store too."""
+        """Look for results in imported caches too."""
         self._imported = imported
 
     def handler(self, vertex: Vertex) -> Handler:
-        """Raises UnsupportedOp."""
+        """Return the handler of a vertex. Raises UnsupportedOp."""
         op = vertex.op
         if isinstance(op, SourceOp):
             scheme = op.identifier.partition("://")[0]
@@ -81,7 +82,7 @@ class Operations:
             raise UnsupportedOp(vertex, type(op).__name__.removesuffix("Op").lower())
         return handler
 
-    # What the solver asks, see `solver.types.Delegate`
+    # The delegate's methods, documented in `solver.types.Delegate`
 
     def digest(self, vertex: Vertex) -> str:
         return vertex.digest
@@ -119,7 +120,7 @@ class Operations:
         return key
 
     def lookup(self, vertex: Vertex, key: str) -> Sequence[Result] | None:
-        return self._found(self._records.lookup(key))
+        return _snapshots(self._records.lookup(key))
 
     def find(
         self, vertex: Vertex, key: str, inputs: Sequence[Result], cancellation: Cancellation
@@ -130,22 +131,24 @@ class Operations:
         content = self._content(vertex, inputs, cancellation)
 
         def digest(record: Record) -> str | None:
-            if any(one == -1 for one in record.inputs) or len(record.inputs) != len(inputs):
+            # A view (-1) is gone: its content is not known any more.
+            if any(id == -1 for id in record.inputs) or len(record.inputs) != len(inputs):
                 return None
-            return self._content(vertex, [Snapshot(one) for one in record.inputs], cancellation)
+            return self._content(vertex, [Snapshot(id) for id in record.inputs], cancellation)
 
-        found = self._records.find(op, content, digest)
-        if found is None and self._imported is not None:
-            brought = self._imported.find(vertex, op, content, cancellation)
-            found = brought[1] if brought is not None else None
-        if found is not None:
-            self._records.save(key, op, _ids(inputs), found, content)
-        return self._found(found)
+        results = self._records.find(op, content, digest)
+        if results is None and self._imported is not None:
+            fetched = self._imported.find(vertex, op, content, cancellation)
+            results = fetched[1] if fetched is not None else None
+        if results is not None:
+            self._records.save(key, op, _ids(inputs), results, content)
+        return _snapshots(results)
 
     def elsewhere(
         self, vertex: Vertex, key: str, cancellation: Cancellation
     ) -> Callable[[], Sequence[Result] | None] | None:
-        """What brings the results of a key from a cache outside of the store; None where no cache has it."""
+        """Return a function that fetches the results of a key from an imported cache, None if no cache has the
+        key."""
         if self._imported is None or not self._imported.has(key):
             return None
         return partial(self._imported_results, self._imported, vertex, key, cancellation)
@@ -153,14 +156,15 @@ class Operations:
     def _imported_results(
         self, imported: ImportedRecords, vertex: Vertex, key: str, cancellation: Cancellation
     ) -> Sequence[Result] | None:
-        brought = imported.lookup(vertex, key, cancellation)
-        if brought is None:
+        fetched = imported.lookup(vertex, key, cancellation)
+        if fetched is None:
             return None
-        entry, found = brought
-        labels = labels_of(vertex, len(found))
-        outside: list[int | None] = [-1] * len(vertex.inputs)
-        self._records.save(key, entry.op, outside, found, entry.content or None, labels)
-        return self._found(found)
+        entry, results = fetched
+        labels = labels_of(vertex, len(results))
+        # The inputs were not loaded, so the record can't name them.
+        unknown: list[int | None] = [-1] * len(vertex.inputs)
+        self._records.save(key, entry.op, unknown, results, entry.content or None, labels)
+        return _snapshots(results)
 
     def adopt(self, result: Result, cancellation: Cancellation) -> Result:
         if not isinstance(result, Snapshot) or result.id is None:
@@ -186,11 +190,12 @@ class Operations:
         from pybuild.runtime.solver.types import Cancellation
 
         content = None
-        if any(not isinstance(one, Snapshot) for one in inputs):
+        if any(not isinstance(result, Snapshot) for result in inputs):
+            # A later build can't read a view again, so its content has to be recorded at once.
             content = self._content(vertex, inputs, Cancellation())
         op = self.op_key(vertex, Cancellation())
-        made = [one for one in _ids(results) if one != -1]
-        self._records.save(key, op, _ids(inputs), made, content, labels_of(vertex, len(made)))
+        ids = [id for id in _ids(results) if id != -1]
+        self._records.save(key, op, _ids(inputs), ids, content, labels_of(vertex, len(ids)))
 
     @contextmanager
     def job(self, vertex: Vertex, key: str | None, cancellation: Cancellation) -> Iterator[None]:
@@ -219,25 +224,28 @@ class Operations:
     # Parts
 
     def _definition(self, vertex: Vertex) -> str:
-        """A name for the job of an op without records: its definition and the directories beneath it."""
+        """Return a name for the job of an op without records: the digest of its definition and of the local
+        directories beneath it."""
         return digest_of("definition", vertex.digest, *sorted(self._outside(vertex)))
 
     def _outside(self, vertex: Vertex) -> frozenset[str]:
-        """What a vertex and those beneath it depend on besides their definitions."""
+        """Return what a vertex and those beneath it depend on besides their definitions. Iterative: graphs are
+        deep."""
         known, stack = self._outsides, [vertex]
         while stack:
-            one = stack[-1]
-            missing = [edge.vertex for edge in one.inputs if edge.vertex.digest not in known]
+            top = stack[-1]
+            missing = [edge.vertex for edge in top.inputs if edge.vertex.digest not in known]
             if missing:
                 stack += missing
                 continue
             stack.pop()
-            own = self.handler(one).outside(one)
-            below = [known[edge.vertex.digest] for edge in one.inputs]
-            known[one.digest] = frozenset([own] if own else ()).union(*below)
+            own = self.handler(top).outside(top)
+            below = [known[edge.vertex.digest] for edge in top.inputs]
+            known[top.digest] = frozenset([own] if own else ()).union(*below)
         return known[vertex.digest]
 
     def _content(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> str:
+        """Return the digest of everything that a vertex reads of its inputs."""
         handler = self.handler(vertex)
         parts = []
         for index, result in enumerate(inputs):
@@ -251,21 +259,22 @@ class Operations:
             parts.append(part)
         return digest_of("content", *parts)
 
-    def _found(self, ids: Sequence[int | None] | None) -> Sequence[Result] | None:
-        return None if ids is None else [Snapshot(one) for one in ids]
-
 
 def _place(
     error: UserError, vertex: Vertex, phase: str, index: int = 0, inputs: Sequence[Result] = ()
 ) -> None:
-    """Have an error tell which vertex it came from, and one that names no place the instruction."""
+    """Record the vertex on an error; add the instruction's span if it has none."""
     if error.origin is None:
         error.origin = Origin(vertex, phase, index, snapshots(inputs))
-    found, spans = error.diagnostic, vertex.metadata.spans
-    if spans and not found.labels:
-        error.diagnostic = found.at(spans[0])
+    diagnostic, spans = error.diagnostic, vertex.metadata.spans
+    if spans and not diagnostic.labels:
+        error.diagnostic = diagnostic.at(spans[0])
     if isinstance(error, SourceFailed):
         error.locked = vertex.metadata.description.get(LOCKED, "")
+
+
+def _snapshots(ids: Sequence[int | None] | None) -> Sequence[Result] | None:
+    return None if ids is None else [Snapshot(id) for id in ids]
 
 
 def _ids(results: Sequence[Result]) -> list[int | None]:

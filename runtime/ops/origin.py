@@ -1,4 +1,4 @@
-"""Where in a graph an error arose: `UserError.origin` of what the runtime raises about a vertex."""
+"""The place in a graph that an error came from: `UserError.origin` of errors about a vertex."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ if TYPE_CHECKING:
     from pybuild.compiler.graph import Vertex
 
 KEY = "key"
-"""While the key of an op was made: a source was asked what it resolves to."""
+"""The phase in which the op's key is computed: a source resolves its reference."""
 CONTENT = "content"
-"""While the content of what an op reads was looked at."""
+"""The phase in which the content of the inputs is digested, as far as the op reads them."""
 RUN = "run"
+"""The phase in which the op is executed."""
 
 
 class Origin:
-    """The vertex, in what phase of its work, and for CONTENT of which input, for RUN which action of a file op.
-    `inputs` are the snapshots of its inputs, `left` that of what the action has made, as far as they are kept."""
+    """A vertex and the phase of its work. `index` is the number of an input for CONTENT, of a file op's action for
+    RUN. `inputs` are the snapshots of the inputs; `left` is the snapshot that a failed file op left, if kept."""
 
     __slots__ = ("index", "inputs", "left", "phase", "vertex")
 
@@ -36,5 +37,5 @@ class Origin:
         self.left = left
 
     def input(self, index: int) -> int | None:
-        """The snapshot of an input; None if it is not known."""
+        """Return the snapshot of an input, None if it is not known."""
         return self.inputs[index] if index < len(self.inputs) else None

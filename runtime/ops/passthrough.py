@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PassthroughHandler(WholeInputs):
-    """`materialize` copies a view into a snapshot, as records can't name views."""
+    """Executes passthrough ops. `materialize` copies a view into a snapshot, as records can't name views."""
 
     semantics: ClassVar = {PassthroughOp: "passthrough 1"}
 
@@ -28,10 +28,10 @@ class PassthroughHandler(WholeInputs):
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         op = vertex.op
         assert isinstance(op, PassthroughOp)
-        made = []
+        results = []
         for number in op.outputs:
             if not 0 <= number < len(inputs):
                 raise UserError(f"invalid passthrough output input index {number}")
-            found = inputs[number]
-            made.append(self._materialize(found, cancellation) if isinstance(found, View) else found)
-        return made
+            result = inputs[number]
+            results.append(self._materialize(result, cancellation) if isinstance(result, View) else result)
+        return results

@@ -1,4 +1,4 @@
-"""Source ops that others answer, by the network mostly: files by HTTP, git repositories, single blobs."""
+"""Handlers of source ops that fetch from elsewhere: HTTP files, git repositories, single blobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class HttpHandler:
-    """Files at http(s) addresses. `source` makes what downloads them, when the first is asked for."""
+    """Files at http(s) addresses. `source` returns the source that downloads them."""
 
     recorded = True
     limited = False
@@ -70,7 +70,7 @@ class BlobHandler:
 
 
 class GitHandler:
-    """Git repositories at a commit. `source` makes what fetches them, when the first is asked for."""
+    """Git repositories at a commit. `source` returns the source that fetches them."""
 
     recorded = True
     limited = False
@@ -90,10 +90,10 @@ class GitHandler:
         return None
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
-        def said(data: bytes) -> None:
+        def log(data: bytes) -> None:
             self._observer.log(vertex.digest, 2, data)
 
-        return [Snapshot(self._source().snapshot(_op(vertex), cancellation, said))]
+        return [Snapshot(self._source().snapshot(_op(vertex), cancellation, log))]
 
 
 def _op(vertex: Vertex) -> SourceOp:
@@ -102,16 +102,17 @@ def _op(vertex: Vertex) -> SourceOp:
 
 
 def _report(vertex: Vertex, observer: Observer) -> Callable[[int, int], None]:
-    """Progress of a download. It may come before the vertex runs: a file's bytes are its key."""
+    """Return a callback that reports a download's progress. As the key of a file is its bytes, a download may begin
+    before the vertex runs, and starts the vertex then."""
     tracked = Tracked(observer, vertex.name, vertex.digest)
-    begun: list[float] = []
+    started: list[float] = []
 
     def report(current: int, total: int) -> None:
-        if not begun:
+        if not started:
             from time import time
 
-            begun.append(time())
-            observer.vertex(VertexEvent(vertex.digest, vertex.name, started=begun[0]))
+            started.append(time())
+            observer.vertex(VertexEvent(vertex.digest, vertex.name, started=started[0]))
         tracked.progress("downloading", current, total, done=0 < total == current)
 
     return report

@@ -1,4 +1,4 @@
-"""Results: what one output of a vertex is while solving."""
+"""Results: the values of a vertex's outputs during a solve."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Snapshot:
 
 
 class View:
-    """A local directory, filtered, read in place: nothing of it is in the store."""
+    """A filtered local directory that is read in place and not in the store."""
 
     __slots__ = ("tree",)
 
@@ -34,5 +34,5 @@ Result = Snapshot | View
 
 
 def snapshots(results: Sequence[Result]) -> list[int | None]:
-    """Those of results, None for a view."""
-    return [one.id if isinstance(one, Snapshot) else None for one in results]
+    """Return the snapshot ids of results, None for views and empty roots."""
+    return [result.id if isinstance(result, Snapshot) else None for result in results]

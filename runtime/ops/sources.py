@@ -1,4 +1,4 @@
-"""Source ops: images by registry reference, images of named OCI layouts, local directories."""
+"""Handlers of source ops for images of registries and of OCI layouts, and for local directories."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ IMAGE_ATTRIBUTES = frozenset(
         "oci.store",
     }
 )
-"""`image.recordtype` says what the image is for, and is told by disk usage; the session and the store of a layout say
-who has it, and are the client's to answer."""
+"""`image.recordtype` says what the image is for, which disk usage shows. Session and store of a layout say which
+client has it."""
 LOCAL_ATTRIBUTES = frozenset(
     {
         "local.followpaths",
@@ -50,8 +50,8 @@ LOCAL_ATTRIBUTES = frozenset(
 
 
 class ImageHandler:
-    """Images. `content` finds an image's layers for the platform of a source op (its manifest and config, no more);
-    `unpack` brings them into snapshots."""
+    """Images. `content` resolves a source op to the image of a platform, reading manifest and config only; `unpack`
+    fetches the layers and returns their snapshot."""
 
     recorded = True
     limited = False
@@ -66,9 +66,9 @@ class ImageHandler:
         self._unpack = unpack
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
-        found = self._find(vertex, cancellation)
+        image = self._resolve(vertex, cancellation)
         limit = _layer_limit(vertex)
-        return digest_of(IMAGE_SEMANTICS, found.manifest, *(() if limit is None else (str(limit),)))
+        return digest_of(IMAGE_SEMANTICS, image.manifest, *(() if limit is None else (str(limit),)))
 
     def outside(self, vertex: Vertex) -> str:
         return ""
@@ -77,13 +77,13 @@ class ImageHandler:
         return None
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
-        found = self._find(vertex, cancellation)
+        image = self._resolve(vertex, cancellation)
         limit = _layer_limit(vertex)
         if limit is not None:
-            found = ImageContent(found.manifest, found.config, found.layers[:limit])
-        return [Snapshot(self._unpack(found, vertex, cancellation))]
+            image = ImageContent(image.manifest, image.config, image.layers[:limit])
+        return [Snapshot(self._unpack(image, vertex, cancellation))]
 
-    def _find(self, vertex: Vertex, cancellation: Cancellation) -> ImageContent:
+    def _resolve(self, vertex: Vertex, cancellation: Cancellation) -> ImageContent:
         from pybuild.compiler.platforms import default
 
         op = vertex.op
@@ -93,7 +93,7 @@ class ImageHandler:
 
 
 def _layer_limit(vertex: Vertex) -> int | None:
-    """How many layers of an image there are to be, from the base up. Raises UserError."""
+    """Return the number of layers to take from the base up, None for all. Raises UserError."""
     assert isinstance(vertex.op, SourceOp)
     attrs = vertex.op.attrs
     text = attrs.get("image.layerlimit") or attrs.get("oci.layerlimit")
@@ -105,7 +105,7 @@ def _layer_limit(vertex: Vertex) -> int | None:
 
 
 def _refuse_unknown(vertex: Vertex, op: SourceOp, known: frozenset[str]) -> None:
-    """Raises UserError for an attribute that is not among those `known`."""
+    """Raise UserError for an attribute that is not in `known`."""
     unknown = set(op.attrs) - known
     if unknown:
         labels = [Label(span) for span in vertex.metadata.spans[:1]]
@@ -115,7 +115,7 @@ def _refuse_unknown(vertex: Vertex, op: SourceOp, known: frozenset[str]) -> None
 
 
 class LocalHandler:
-    """Local directories by name: views, read in place."""
+    """Local directories by name, as views that are read in place."""
 
     recorded = False
     limited = False
@@ -138,7 +138,7 @@ class LocalHandler:
         return [View(self._view(vertex, cancellation))]
 
     def trees(self) -> Mapping[str, LocalTree]:
-        """Those looked at so far, by the digests of their vertices."""
+        """Return the trees read so far, by vertex digest."""
         return dict(self._trees)
 
     def _view(self, vertex: Vertex, cancellation: Cancellation) -> LocalTree:

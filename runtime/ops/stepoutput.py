@@ -1,4 +1,4 @@
-"""What a step wrote, as far as messages need it: its end, and how many lines it were."""
+"""The output of a step, as far as error messages need it: its end, and the number of its lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ KEPT_BYTES = 16 << 10
 
 
 class StepOutput:
-    """The last bytes of a step's output, both streams as they came."""
+    """The last bytes of a step's output, both streams in the order of arrival."""
 
     __slots__ = ("_breaks", "_clipped", "_open", "tail")
 
@@ -18,6 +18,7 @@ class StepOutput:
         self.add(data)
 
     def add(self, data: bytes) -> None:
+        """Append output, and drop what exceeds KEPT_BYTES."""
         if not data:
             return
         self._breaks += data.count(b"\n")
@@ -28,15 +29,15 @@ class StepOutput:
 
     @property
     def count(self) -> int:
-        """How many lines were written; one without an end counts."""
+        """The number of lines written, an unfinished one included."""
         return self._breaks + self._open
 
     def lines(self) -> tuple[str, ...]:
-        """The last lines, whole ones. Of a line that was written over with carriage returns, as progress bars do,
-        it is what was seen last."""
-        found = self.tail.decode("utf-8", "replace").split("\n")
-        if not found[-1]:
-            found.pop()
-        if self._clipped and len(found) > 1:
-            del found[0]
-        return tuple(line.rstrip().rpartition("\r")[2] for line in found)
+        """Return the last complete lines. A line that was overwritten by carriage returns, as progress bars are,
+        appears as it was shown last."""
+        lines = self.tail.decode("utf-8", "replace").split("\n")
+        if not lines[-1]:
+            lines.pop()
+        if self._clipped and len(lines) > 1:
+            del lines[0]
+        return tuple(line.rstrip().rpartition("\r")[2] for line in lines)

@@ -1,4 +1,4 @@
-"""What handlers share whose ops take their inputs whole: results are found by the inputs' keys alone."""
+"""The shared part of handlers whose ops depend on all content of their inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WholeInputs:
-    """The part of a Handler that is the same for all of them. `semantics` has the version of each of its op types."""
+    """The common methods of such a Handler. `semantics` has the semantics version of each of its op types."""
 
     recorded = True
     limited = False

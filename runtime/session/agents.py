@@ -1,7 +1,7 @@
-"""The client's SSH agents: sockets it has, and agents started for private keys in files.
+"""SSH agents of a command line: existing sockets, and agents started for private key files.
 
-Keys are served by OpenSSH's `ssh-agent`, one an id, which lives as long as the build: under the runner it dies with
-it on any end, else its own watch over the process that it was started for ends it.
+An OpenSSH `ssh-agent` serves the keys of one id for the time of the build. Under the runner it dies with the build in
+any case; without, it ends with the process that it was told to start (`keyagent.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _HELP = "write --ssh default, or --ssh ID=SOCKET, or --ssh ID=KEY[,KEY]"
 
 
 class AgentSource:
-    """The agent `id`: the socket `path`, or the private `keys` in files. `raw`: steps may ask everything of it."""
+    """The agent `id`: the socket `path`, or an agent for the private key files `keys`. With `raw`, steps may send
+    it any request."""
 
     __slots__ = ("id", "keys", "path", "raw")
 
@@ -44,8 +45,8 @@ class AgentSource:
 
 
 def parse(text: str) -> AgentSource:
-    """The source that `ID[=SOCKET|KEY[,KEY…][,raw=true]]` names; without one it is the socket that SSH_AUTH_SOCK
-    names. Raises UsageError for what isn't there or is no key."""
+    """Parse `ID[=SOCKET|KEY[,KEY…][,raw=true]]`. Without a path, the source is the socket that SSH_AUTH_SOCK names.
+    Raises UsageError, also for a missing file and one that is neither socket nor key."""
     id, _, rest = text.partition("=")
     raw, paths = False, []
     for part in rest.split(","):
@@ -67,19 +68,19 @@ def parse(text: str) -> AgentSource:
 
 
 def parse_all(texts: Iterable[str]) -> list[AgentSource]:
-    """Raises UsageError, also for two of one id."""
-    found: dict[str, AgentSource] = {}
+    """Parse several flags. Raises UsageError, also for two with the same id."""
+    sources: dict[str, AgentSource] = {}
     for text in texts:
         source = parse(text)
-        if source.id in found:
+        if source.id in sources:
             raise UsageError(f"--ssh {text}: duplicate agent ID {source.id!r}", help="give each agent an ID")
-        found[source.id] = source
-    return list(found.values())
+        sources[source.id] = source
+    return list(sources.values())
 
 
 def named(text: str) -> tuple[str, ...] | None:
-    """The files, as a flag names them, whose state says whether it can be meant; None where more than that does.
-    The flag is one that `parse` takes."""
+    """Return the files that decide whether a flag is valid, as it names them; None if anything else decides too. The
+    flag must be one that `parse` takes."""
     paths = [part for part in text.partition("=")[2].split(",") if not part.startswith("raw=")]
     return None if paths in ([], [""]) else tuple(paths)
 
@@ -118,7 +119,7 @@ def _usage(text: str, title: str) -> UsageError:
 
 
 class ClientAgents(Agents):
-    """The agents of `sources`. Thread-safe. `directory` is as in `Sockets`. `close` it."""
+    """The agents of `sources`. Thread-safe. `directory` is that of `Sockets`. Close it."""
 
     def __init__(
         self,
@@ -133,7 +134,7 @@ class ClientAgents(Agents):
         self._started: dict[str, KeyAgent] = {}
 
     def socket(self, id: str) -> str | None:
-        """See `Agents`."""
+        """Return the socket of an agent, started if need be; see `Agents`."""
         source = self._sources.get(id or DEFAULT)
         if source is None or source.path is not None:
             return None if source is None else source.path
@@ -147,16 +148,16 @@ class ClientAgents(Agents):
             return agent.path
 
     def raw(self, id: str) -> bool:
-        """Whether steps may ask everything of the agent, not only for its keys and for signatures."""
+        """Report whether steps may send the agent any request, and not only list keys and sign."""
         source = self._sources.get(id or DEFAULT)
         return source is not None and source.raw
 
     def missing(self, id: str) -> str:
-        """See `Agents`."""
+        """Return BuildKit's message for an agent that isn't there."""
         return f"unset ssh forward key {id or DEFAULT}"
 
     def close(self) -> None:
-        """End the agents that were started. Idempotent."""
+        """End the started agents. Idempotent."""
         with self._guard:
             started, self._started = self._started, {}
             for agent in started.values():

@@ -1,6 +1,6 @@
-"""Calls of a build into the session of its client: gRPC services that the client serves (`moby.filesync.v1.Auth`, …).
+"""The session of a client: gRPC services that the client serves to its build (`moby.filesync.v1.Auth`, …).
 
-A method that the client does not offer is never called; `offers` tells which it does.
+Check with `offers` before a call: a client need not serve every method.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ else:
 
 
 CANCELLED, NOT_FOUND, ALREADY_EXISTS, UNIMPLEMENTED, UNAVAILABLE = 1, 5, 6, 12, 14
-"""Numbers of gRPC's codes."""
+"""Status codes of gRPC."""
 
 
 class SessionLost(UserError):
-    """The client has no session of that ID, or it has ended; also what a client says to be unavailable."""
+    """There is no session of that ID, or it has ended; also the client's answer UNAVAILABLE."""
 
 
 class CallFailed(UserError):
-    """The client answered with an error: `code` is gRPC's number of it (5 is NOT_FOUND), `message` its text."""
+    """The client answered with an error: `code` is gRPC's status code, `message` the error's text."""
 
     def __init__(self, method: str, code: int, message: str) -> None:
         super().__init__(f"the client answered {method.rpartition('/')[2]} with an error: {message}")
@@ -38,7 +38,7 @@ class CallFailed(UserError):
 
 
 class Stream(Protocol):
-    """A call that goes on: its answers as they come. Leaving the context cancels what has not ended."""
+    """A streaming call: iterates over the answers as they arrive. Leaving the context cancels the call."""
 
     def __iter__(self) -> Iterator[Message]:
         """Raises SessionLost, CallFailed."""
@@ -49,13 +49,14 @@ class Stream(Protocol):
 
 
 class Session(Protocol):
-    """One client's session. Thread-safe. `method` is `/package.Service/Name`."""
+    """The session of one client. Thread-safe. Methods are named `/package.Service/Name`."""
 
     id: str
     shared_key: str
-    """Names what of this client stays the same from one session to the next."""
+    """Identifies the client's files across sessions, so that a later one sends only changes."""
 
-    def offers(self, method: str) -> bool: ...
+    def offers(self, method: str) -> bool:
+        """Report whether the client serves a method."""
 
     def call(
         self,
@@ -66,19 +67,20 @@ class Session(Protocol):
         metadata: Metadata = (),
         timeout: float | None = None,
     ) -> M:
-        """A call with one answer. Raises SessionLost, CallFailed."""
+        """Call a method with one request and one answer; `timeout` is in seconds. Raises SessionLost, CallFailed."""
 
     def stream(
         self, method: str, requests: Iterable[Message], response: type[Message], *, metadata: Metadata = ()
     ) -> Stream:
-        """A call with many messages both ways. `requests` is read in a thread of the call's own."""
+        """Call a method with a stream of messages in both directions. A thread of the call's own iterates over
+        `requests`."""
 
 
 class Sessions(Protocol):
     """The sessions of the daemon's clients."""
 
     def get(self, id: str) -> Session:
-        """Waits up to five seconds for a session of that ID. Raises SessionLost."""
+        """Return the session of that ID, waiting up to five seconds for it to open. Raises SessionLost."""
 
     def close(self) -> None:
-        """End all calls. Idempotent."""
+        """End all calls of all sessions. Idempotent."""

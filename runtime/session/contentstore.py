@@ -1,6 +1,6 @@
-"""Content stores of a client (`containerd.services.content.v1.Content` in its session): blobs to read, and to write.
+"""Content stores of a client (`containerd.services.content.v1.Content` in its session), to read and write blobs.
 
-Stores for images of `oci-layout://` sources are called `oci:NAME`; the one that an exporter writes into is EXPORT.
+The ids of stores with images of `oci-layout://` sources are `oci:NAME`; an exporter writes to the store EXPORT.
 
     sink = ContentSink(session, EXPORT)
     sink.put(descriptor, path)
@@ -41,34 +41,34 @@ STORE = "buildkit-attachable-store-id"
 LAYOUT = "oci:"
 EXPORT = "export"
 PIECE = 1 << 20
-"""Bytes of a written blob in one message."""
+"""Bytes of a blob in one written message."""
 
 
 class BadStore(UserError):
-    """A client's content store does not give what it should."""
+    """A client's content store sent other bytes than requested, or did not store a blob."""
 
 
 class SessionContent:
-    """The store `id` of a client, to be read. Its methods raise SessionLost, CallFailed besides."""
+    """A client's content store to read from (a `ContentStore`). Its methods may raise SessionLost, CallFailed."""
 
     def __init__(self, session: Session, id: str) -> None:
         self._session = session
         self._metadata = [(STORE, id)]
 
     def describe(self, digest: str) -> Descriptor:
-        """See `ContentStore`."""
+        """Return the descriptor of a blob, without a media type."""
         info = self._session.call(
             INFO, InfoRequest(digest=digest), InfoResponse, metadata=self._metadata
         ).info
         return Descriptor("", digest, info.size)
 
     def fetch(self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None]) -> None:
-        """See `ContentStore`. Raises BadStore when more or less comes than was asked for."""
+        """Write a blob to `writer`, from the writer's offset on. Raises BadStore if the store sends more or less."""
         left = descriptor.size - writer.offset
         if left <= 0:
             return
-        wanted = ReadContentRequest(digest=descriptor.digest, offset=writer.offset, size=left)
-        with self._session.stream(READ, [wanted], ReadContentResponse, metadata=self._metadata) as stream:
+        request = ReadContentRequest(digest=descriptor.digest, offset=writer.offset, size=left)
+        with self._session.stream(READ, [request], ReadContentResponse, metadata=self._metadata) as stream:
             for message in stream:
                 assert isinstance(message, ReadContentResponse)
                 if message.offset != writer.offset or len(message.data) > descriptor.size - writer.offset:
@@ -80,13 +80,14 @@ class SessionContent:
 
 
 class ContentSink:
-    """The store `id` of a client, to be written. Its methods raise SessionLost, CallFailed, BadStore."""
+    """A client's content store to write to. Its methods may raise SessionLost, CallFailed, BadStore."""
 
     def __init__(self, session: Session, id: str) -> None:
         self._session = session
         self._metadata = [(STORE, id)]
 
     def has(self, digest: str) -> bool:
+        """Report whether the store has a blob."""
         try:
             self._session.call(INFO, InfoRequest(digest=digest), InfoResponse, metadata=self._metadata)
         except CallFailed as error:
@@ -96,7 +97,7 @@ class ContentSink:
         return True
 
     def put(self, blob: Descriptor, path: str, labels: Mapping[str, str] | None = None) -> None:
-        """Have a blob there, whose bytes are in the file at `path`. Idempotent: what is there is not sent."""
+        """Write a blob from the file at `path`, unless the store has it. Idempotent."""
         if self.has(blob.digest):
             return
         ref = f"{blob.digest}-{os.urandom(6).hex()}"
@@ -105,10 +106,10 @@ class ContentSink:
             with self._session.stream(
                 WRITE_METHOD, messages, WriteContentResponse, metadata=self._metadata
             ) as stream:
-                actions = [_action(one) for one in stream]
+                actions = [_action(message) for message in stream]
         except CallFailed as error:
             if error.code == ALREADY_EXISTS:
-                return
+                return  # another client wrote it meanwhile
             self._abort(ref)
             raise
         if COMMIT not in actions:
@@ -118,7 +119,7 @@ class ContentSink:
             )
 
     def _abort(self, ref: str) -> None:
-        """Have the store forget a part of a blob; one that can't is not asked twice."""
+        """Discard a partly written blob; a failure is ignored."""
         from google.protobuf.empty_pb2 import Empty
 
         try:

@@ -1,5 +1,5 @@
-"""File modes as fsutil's packets hold them: Go's, which keep the kind of a file and the bits above 0777 elsewhere
-than Unix does."""
+"""File modes in fsutil's packets: those of Go's `os.FileMode`, whose bits for the type of a file and for set-id and
+sticky differ from Unix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 DIRECTORY, SYMLINK, DEVICE, PIPE, SOCKET = 1 << 31, 1 << 27, 1 << 26, 1 << 25, 1 << 24
 SETUID, SETGID, CHARACTER, STICKY, IRREGULAR = 1 << 23, 1 << 22, 1 << 21, 1 << 20, 1 << 19
 KINDS = DIRECTORY | SYMLINK | DEVICE | PIPE | SOCKET | CHARACTER | IRREGULAR
-"""A mode without any of them is a regular file's."""
+"""The bits of all types; a regular file has none of them."""
 
 _BITS = ((SETUID, stat.S_ISUID), (SETGID, stat.S_ISGID), (STICKY, stat.S_ISVTX))
 _OF_KIND = {
@@ -24,21 +24,21 @@ _KIND_OF = {go: unix for unix, go in _OF_KIND.items()}
 
 
 def unix_mode(mode: int) -> int:
-    """Kind and permissions as `st_mode` holds them. Raises ValueError for a kind that Unix lacks."""
+    """Convert a Go mode to `st_mode`. Raises ValueError for a type that Unix lacks."""
     kind = _KIND_OF.get(mode & KINDS)
     if kind is None:
         raise ValueError(f"{mode:#o} is the mode of no kind of file")
-    found = kind | mode & 0o777
+    converted = kind | mode & 0o777
     for go, unix in _BITS:
         if mode & go:
-            found |= unix
-    return found
+            converted |= unix
+    return converted
 
 
 def go_mode(mode: int) -> int:
-    """The same from an `st_mode`."""
-    found = _OF_KIND.get(stat.S_IFMT(mode), IRREGULAR) | mode & 0o777
+    """Convert an `st_mode` to a Go mode."""
+    converted = _OF_KIND.get(stat.S_IFMT(mode), IRREGULAR) | mode & 0o777
     for go, unix in _BITS:
         if mode & unix:
-            found |= go
-    return found
+            converted |= go
+    return converted

@@ -1,12 +1,12 @@
-"""Results to the client (`FileSend.DiffCopy`): a stream of bytes, or the files of a tree.
+"""Sends results to the client (`FileSend.DiffCopy`): a stream of bytes, or the files of a tree.
 
     with send_file(session, "0", {"image.name": name}, cancellation) as sink:
-        sink.write(data)                                # as often as there is data; leaving ends the stream
+        sink.write(data)                                # repeatedly; leaving the context ends the stream
 
     send_tree(session, "0", tree_entries(tree), cancellation)
 
-`exporter` is the number of the exporter in the request, as text: the client may have several outputs. Both raise
-NotOffered, SessionLost, CallFailed (the client can't take it: its words are `message`), Cancelled.
+`exporter` is the number of the exporter in the request, as text: a build may have several outputs. Both raise
+NotOffered, SessionLost, CallFailed (the client could not store the result), Cancelled.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 FILE_SEND = "/moby.filesync.v1.FileSend/DiffCopy"
 EXPORTER = "buildkit-attachable-exporter-id"
 PREFIX = "exporter-md-"
-"""Before the names of what is told of the result."""
+"""Prefix of the headers with metadata of the result."""
 PIECE = 1 << 20
-"""Bytes of a stream in one message."""
+"""Most bytes of a stream in one message."""
 CHUNK = 256 << 10
-"""Bytes of a tree's file in one packet."""
+"""Most bytes of a file in one packet."""
 AHEAD = 4
-"""Messages that may wait to be sent."""
+"""Messages that may be queued."""
 
 
 class NotOffered(UserError):
-    """The client has no place for results."""
+    """The client does not take results."""
 
 
 def send_file(
@@ -52,15 +52,15 @@ def send_file(
     metadata: Mapping[str, str] | None = None,
     cancellation: Cancellation | None = None,
 ) -> FileSink:
-    """A stream that the client writes into a file. `metadata` is what it is told of the result, as far as it is
-    ASCII."""
+    """Open a stream that the client writes to a file. `metadata` describes the result; values that are not printable
+    ASCII are left out, as headers can't hold them."""
     _check(session)
-    told = [
+    headers = [
         (PREFIX + name.lower(), value)
         for name, value in (metadata or {}).items()
         if value.isascii() and value.isprintable()
     ]
-    return FileSink(session, [(EXPORTER, exporter), *told], cancellation)
+    return FileSink(session, [(EXPORTER, exporter), *headers], cancellation)
 
 
 def send_tree(
@@ -70,14 +70,14 @@ def send_tree(
     cancellation: Cancellation | None = None,
     report: Callable[[int], None] | None = None,
 ) -> None:
-    """Have the client write files into its directory. `report` hears how many bytes were sent."""
+    """Send files that the client writes to its directory. `report` is called with the number of bytes sent so far."""
     _check(session)
     _Sender(entries, report).run(session, [(EXPORTER, exporter)], cancellation)
 
 
 class FileSink:
-    """Leave the context, or `close`: the client has all then. Leaving it by an exception breaks the stream off, and
-    the client knows that it did not get all."""
+    """A stream of bytes to the client. Once its context is left, or after `close`, the client has them all. Leaving
+    it by an exception cancels the call, so that the client knows that the result is incomplete."""
 
     def __init__(
         self, session: Session, metadata: list[tuple[str, str]], cancellation: Cancellation | None
@@ -91,7 +91,7 @@ class FileSink:
         self._answer.start()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Waits while the client is slower."""
+        """Send data; blocks while the client is slower. Raises SessionLost, CallFailed, Cancelled."""
         view = memoryview(data)
         for start in range(0, len(view), PIECE):
             if not self._outbox.put(BytesMessage(data=bytes(view[start : start + PIECE]))):
@@ -101,7 +101,7 @@ class FileSink:
                 )
 
     def close(self) -> None:
-        """The end of the stream: returns when the client has taken all. Idempotent."""
+        """End the stream, and return when the client has stored it. Idempotent."""
         self._outbox.close()
         self._answer.join()
         self._forget()
@@ -111,7 +111,7 @@ class FileSink:
             raise failure
 
     def abandon(self) -> None:
-        """Break the stream off. Idempotent."""
+        """Cancel the call. Idempotent."""
         self._stream.__exit__(None, None, None)
         self._outbox.end()
 
@@ -127,13 +127,13 @@ class FileSink:
         self._forget()
 
     def _ended(self) -> UserError | Cancelled | None:
-        """Why the call ended, unless all is well."""
+        """Return the reason why the call ended early, None if it did not."""
         if self._cancellation is not None and self._cancellation():
             return Cancelled()
         return self._failure
 
     def _listen(self) -> None:
-        """The client says nothing until it has all, or fails."""
+        """Wait for the end of the call: the client answers with nothing but its status."""
         try:
             for _ in self._stream:
                 pass
@@ -144,13 +144,13 @@ class FileSink:
 
 
 class _Sender:
-    """The sending end of fsutil's protocol: all entries first, then the bytes of the files that are asked for."""
+    """The sender of fsutil's protocol: sends all entries, and the bytes of the files that the client requests."""
 
     def __init__(self, entries: Iterable[SentEntry], report: Callable[[int], None] | None) -> None:
         self._entries = entries
         self._report = report
         self._files: dict[int, SentEntry] = {}
-        self._asked: SimpleQueue[Packet | None] = SimpleQueue()
+        self._requests: SimpleQueue[Packet | None] = SimpleQueue()
         self._failure: BaseException | None = None
         self._sent = 0
 
@@ -163,7 +163,7 @@ class _Sender:
             try:
                 for packet in stream:
                     assert isinstance(packet, Packet)
-                    self._asked.put(packet)
+                    self._requests.put(packet)
                     complete = complete or packet.type == Packet.PACKET_FIN
             except UserError:
                 if cancellation is not None and cancellation():
@@ -172,27 +172,27 @@ class _Sender:
                     raise
             finally:
                 forget()
-                self._asked.put(None)
+                self._requests.put(None)
         if self._failure is not None:
             raise self._failure
         if not complete:
             raise SessionLost("the client ended the transfer before it had the whole result")
 
     def _packets(self) -> Iterator[Message]:
-        """What is sent; iterated by a thread of the call's, which must not see an exception."""
+        """Yield all packets. A thread of the call iterates over them and must not see an exception."""
         try:
             for number, entry in enumerate(self._entries):
                 if entry.is_file:
                     self._files[number] = entry
                 yield self._counted(Packet(type=Packet.PACKET_STAT, stat=entry.stat))
             yield Packet(type=Packet.PACKET_STAT)
-            yield from self._answers()
-        except Exception as error:  # a file that can't be read, or an error of whoever gives the entries
+            yield from self._requested()
+        except Exception as error:  # from reading a file or from the iterator of entries; `run` raises it
             self._failure = error
             yield Packet(type=Packet.PACKET_ERR, data=str(error).encode("utf-8", "replace"))
 
-    def _answers(self) -> Iterator[Message]:
-        while (packet := self._asked.get()) is not None:
+    def _requested(self) -> Iterator[Message]:
+        while (packet := self._requests.get()) is not None:
             if packet.type == Packet.PACKET_REQ:
                 yield from self._data(packet.ID)
             elif packet.type == Packet.PACKET_FIN:

@@ -1,11 +1,10 @@
-"""A socket in a step's place behind which an agent of the client answers.
+"""Forwards an SSH agent of the client to a socket that is mounted in a step.
 
-What passes is what BuildKit lets through: the list of keys and signatures. Anything else an agent can be asked
-(adding, removing, locking, extensions) is answered with a failure and never reaches it. A raw agent is connected
-as it is.
+As in BuildKit, only requests to list keys and to sign reach the agent. All others (adding, removing, locking,
+extensions) are answered with a failure. A raw agent is connected without a filter.
 
-Messages of the agent protocol (draft-miller-ssh-agent) are a length of four bytes, big end first, and that many
-bytes, the first of which is the kind.
+A message of the agent protocol (draft-miller-ssh-agent) is a big-endian length of four bytes and that many bytes, the
+first of which is the type.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ REQUEST_IDENTITIES, SIGN_REQUEST, EXTENSION = 11, 13, 27
 FAILURE, EXTENSION_FAILURE = 5, 28
 PASSED = (REQUEST_IDENTITIES, SIGN_REQUEST)
 LONGEST = 256 << 10
-"""Bytes of a message: as many as OpenSSH's agent takes."""
+"""Most bytes of a message: the limit of OpenSSH's agent."""
 
 
 class Forward:
-    """Listens at `path` for one step, with its owner and mode; the path may be of any length. Threads end with
-    `close`, which takes the socket away."""
+    """A listening socket for one step, at a path of any length and with an owner and a mode. `close` ends its threads
+    and removes the socket."""
 
     def __init__(self, path: str, agent: str, *, uid: int, gid: int, mode: int, raw: bool = False) -> None:
         """`agent` is the path of the agent's socket. Raises OSError."""
@@ -34,11 +33,11 @@ class Forward:
         self._listening = Listening(path, self._serve, uid=uid, gid=gid, mode=mode)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Stop listening. Idempotent."""
         self._listening.close()
 
     def _serve(self, listening: Listening, client: socket.socket) -> None:
-        """One connection of the step to its end. An agent that is gone ends it."""
+        """Serve one connection of the step until either side ends it."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
             if not listening.joined(server):
                 return
@@ -53,7 +52,7 @@ class Forward:
 
 
 def _filter(client: socket.socket, server: socket.socket) -> None:
-    """Ask the agent what may be asked, one request after the other, until the client has no more."""
+    """Pass the permitted requests to the agent, one after the other, until the client closes the connection."""
     while True:
         request = _message(client)
         if request is None:
@@ -70,7 +69,7 @@ def _filter(client: socket.socket, server: socket.socket) -> None:
 
 
 def _message(stream: socket.socket) -> bytes | None:
-    """The next message; None at the end of the stream, and for what is none."""
+    """Read the next message; None at the end of the stream and for a malformed one."""
     head = _read(stream, 4)
     length = int.from_bytes(head, "big")
     if len(head) < 4 or not 0 < length <= LONGEST:
@@ -94,7 +93,7 @@ def _framed(message: bytes) -> bytes:
 
 
 def _connect(client: socket.socket, server: socket.socket) -> None:
-    """Pass everything both ways until one side ends."""
+    """Pass all bytes in both directions until one side ends."""
     back = threading.Thread(target=_copy, args=(server, client), name="ssh agent", daemon=True)
     back.start()
     _copy(client, server)

@@ -1,4 +1,4 @@
-"""Values of metadata as BuildKit's sessions send them: what isn't ASCII is percent-encoded, and marked as such."""
+"""Metadata values in the encoding of BuildKit's sessions, which percent-encodes and marks values beyond ASCII."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ if TYPE_CHECKING:
 
 
 def encoded(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
-    """The values of one key. If one of them holds other characters than ASCII's, all are encoded as in the query of
-    an address, and `KEY-encoded: 1` says so."""
+    """Return the headers for the values of one key. If any is not ASCII, all are encoded like a URL's query, and
+    `KEY-encoded: 1` marks them."""
     from urllib.parse import quote_plus
 
-    given = list(values)
-    if all(value.isascii() for value in given):
-        return [(key, value) for value in given]
+    texts = list(values)
+    if all(text.isascii() for text in texts):
+        return [(key, text) for text in texts]
     return [
-        *((key, quote_plus(value, errors="surrogateescape")) for value in given),
+        *((key, quote_plus(text, errors="surrogateescape")) for text in texts),
         (f"{key}-encoded", "1"),
     ]

@@ -1,4 +1,4 @@
-"""One `ssh-agent` process with private keys, for the time of a build."""
+"""Runs an `ssh-agent` with private keys for the time of a build."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from pybuild.runtime.sandbox.runner import Runner
 
 _WATCHED = "echo $SSH_AGENT_PID; exec cat"
-"""What the agent is started for: it ends with the pipe that it reads from, and the agent soon after it."""
+"""The command that the agent starts and outlives only shortly. It ends when this process closes its standard input,
+or dies."""
 
 
 class KeyAgent:
-    """Started by the constructor, which raises UserError: no OpenSSH here, or a key that it doesn't take.
+    """A running agent. `path` is its socket, in a directory that only this user can enter.
 
-    `path` is its socket, in a directory for this user alone.
+    The constructor starts it and raises UserError if OpenSSH is missing or does not take a key.
     """
 
     def __init__(self, path: str, keys: Sequence[str], runner: Runner | None) -> None:
@@ -42,6 +43,7 @@ class KeyAgent:
 
     def _add(self, add: str, key: str, runner: Runner | None) -> None:
         data = _key(key)
+        # ssh-add refuses key files that others can read; its standard input it takes as it is.
         fd = os.memfd_create("key")
         try:
             os.write(fd, data)
@@ -50,12 +52,12 @@ class KeyAgent:
             process = _Process([add, "-q", "-"], variables, fd, runner)
         finally:
             os.close(fd)
-        said = process.rest()
+        output = process.rest()
         if process.end() != 0:
-            raise UserError(f"ssh-add does not take the key {key}: {said or 'it says nothing'}")
+            raise UserError(f"ssh-add does not take the key {key}: {output or 'it says nothing'}")
 
     def close(self) -> None:
-        """Idempotent."""
+        """End the agent. Idempotent."""
         pid, self._pid = self._pid, ""
         self._process.end(kill=True)
         if pid.strip().isdigit() and not self._process.contained:
@@ -66,23 +68,23 @@ class KeyAgent:
 
 
 class _Process:
-    """A process with pipes; `stdin` None is a pipe that stays open until its end. `contained`: in the runner's
-    pid namespace, where a kill takes its descendants too."""
+    """A process whose output is read through a pipe. With `stdin` None its input is a pipe that stays open until
+    `end`. A `contained` process is in the runner's pid namespace, where a kill ends its descendants too."""
 
     def __init__(
         self, argv: Sequence[str], env: Mapping[str, str], stdin: int | None, runner: Runner | None
     ) -> None:
         self.contained = runner is not None
-        given, self._input = (stdin, -1) if stdin is not None else os.pipe()
+        source, self._input = (stdin, -1) if stdin is not None else os.pipe()
         read, write = os.pipe()
         self._output = open(read, encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by `end`
         environment = {"PATH": os.defpath, **env}
         try:
             if runner is not None:
-                self._child = runner.spawn(argv, env=environment, stdin=given, stdout=write, stderr=write)
+                self._child = runner.spawn(argv, env=environment, stdin=source, stdout=write, stderr=write)
             else:
                 actions = [
-                    (os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((given, write, write))
+                    (os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((source, write, write))
                 ]
                 self._own = os.posix_spawn(argv[0], list(argv), environment, file_actions=actions)
         except BaseException:
@@ -93,17 +95,18 @@ class _Process:
         finally:
             os.close(write)
             if stdin is None:
-                os.close(given)
+                os.close(source)
 
     def line(self) -> str:
+        """Read one line of output."""
         return self._output.readline()
 
     def rest(self) -> str:
-        """All that it says until it closes its output."""
+        """Read the rest of the output, with runs of white space as one blank."""
         return " ".join(self._output.read().split())
 
     def end(self, *, kill: bool = False) -> int:
-        """Its exit code, once it has ended. Idempotent: -1 the second time."""
+        """Wait for the process and return its exit code. Idempotent: later calls return -1."""
         if self._output.closed:
             return -1
         if self._input >= 0:

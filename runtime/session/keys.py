@@ -1,24 +1,25 @@
-"""What a file that should hold a private key for SSH holds, judged without decoding the key itself."""
+"""Checks of private SSH key files, without decoding the key itself. Messages are those of Go's `ssh` package."""
 
 from __future__ import annotations
 
 MAX_KEY = 100 << 10
-"""Bytes of a key file that are read."""
+"""Most bytes that are read of a key file."""
 
 _OPENSSH = b"openssh-key-v1\0"
 _PROTECTED = "ssh: this private key is passphrase protected"
 
 
 def read_key(path: str) -> tuple[bytes, str]:
-    """The file's content, and why it can't be used as a private key ("" where nothing speaks against it).
-    Raises OSError."""
+    """Return a file's content, and the reason why it is no usable private key, "" if none is known. Raises
+    OSError."""
     with open(path, "rb") as file:
         data = file.read(MAX_KEY)
     return data, problem(data)
 
 
 def problem(data: bytes) -> str:
-    """Why the text of a key file can't be used: no PEM block of a private key, or one that needs a passphrase."""
+    """Return the reason why a key file is unusable, "" if none is known: it has no PEM block of a private key, or
+    needs a passphrase."""
     lines = [line.strip() for line in data.splitlines()]
     begin = next((n for n, line in enumerate(lines) if line.startswith(b"-----BEGIN ")), None)
     if begin is None or not lines[begin].endswith(b"PRIVATE KEY-----"):
@@ -33,7 +34,7 @@ def problem(data: bytes) -> str:
 
 
 def _openssh_problem(body: list[bytes]) -> str:
-    """Of OpenSSH's own format: its magic, then the name of the cipher as a string with its length."""
+    """Check OpenSSH's own format: a magic, then the name of the cipher with its length (PROTOCOL.key of OpenSSH)."""
     from base64 import b64decode
 
     text = b"".join(body[: next((n for n, line in enumerate(body) if line.startswith(b"-----END")), 0)])

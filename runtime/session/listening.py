@@ -1,4 +1,4 @@
-"""A socket at a path of any length, each connection to which has a thread of its own."""
+"""A Unix socket at a path of any length, with a thread for each connection."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _BACKLOG = 64
 
 
 class Listening:
-    """Listens at `path` until `close`, which takes the socket away and ends its threads. `serve` is given each
-    connection, and its OSErrors end that one alone. Sockets that it talks to besides are to be among those `joined`,
-    so that `close` ends them too."""
+    """Listens at `path` until `close`, which removes the socket and ends its threads.
+
+    `serve` is called with each connection in a thread; an OSError of it ends that connection only. It must register
+    further sockets that it blocks on with `joined`, so that `close` ends them too.
+    """
 
     def __init__(
         self,
@@ -46,27 +48,28 @@ class Listening:
             raise
         threading.Thread(target=self._accept, name="ssh forward", daemon=True).start()
 
-    def joined(self, one: socket.socket) -> bool:
-        """Have `close` end a socket; False if it has been called."""
+    def joined(self, connection: socket.socket) -> bool:
+        """Register a socket to be shut by `close`; return False if that has been called."""
         with self._guard:
             if self._open is None:
                 return False
-            self._open.add(one)
+            self._open.add(connection)
             return True
 
-    def left(self, one: socket.socket) -> None:
+    def left(self, connection: socket.socket) -> None:
+        """Unregister a socket, before its owner closes it."""
         with self._guard:
             if self._open is not None:
-                self._open.discard(one)
+                self._open.discard(connection)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Stop listening and end all connections. Idempotent."""
         with self._guard:
             if self._open is None:
                 return
             connections, self._open = self._open, None
-        for one in (self._listener, *connections):
-            shut(one)
+        for connection in (self._listener, *connections):
+            shut(connection)
         self._listener.close()
         os.unlink(self.path)
 
@@ -91,7 +94,8 @@ class Listening:
 
 
 def at(path: str, use: Callable[[str], object]) -> None:
-    """Use a socket's path through its directory's descriptor: an address holds 107 bytes at most."""
+    """Call `use` with a short name of a socket's path, through its directory's descriptor: the kernel takes
+    addresses of 107 bytes at most."""
     fd = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         use(f"/proc/self/fd/{fd}/{os.path.basename(path)}")
@@ -99,9 +103,9 @@ def at(path: str, use: Callable[[str], object]) -> None:
         os.close(fd)
 
 
-def shut(one: socket.socket) -> None:
-    """End a connection both ways, whoever waits for it."""
+def shut(connection: socket.socket) -> None:
+    """Shut a connection in both directions, which ends the waits of other threads; the descriptor stays open."""
     try:
-        one.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass

@@ -1,4 +1,4 @@
-"""Messages on their way to a peer: put in by whoever has something to say, taken out by the call's own thread."""
+"""A queue of messages to a peer: any thread may put, the call's own thread takes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _never() -> bool:
 
 
 class Outbox(Generic[T]):
-    """Messages in their order. Thread-safe; one thread iterates over it. With a `limit` whoever puts one in waits
-    while so many are there."""
+    """A queue of messages, for many writers and one iterating reader. Thread-safe. `put` blocks while `limit`
+    messages are queued; 0 sets no limit."""
 
     def __init__(self, limit: int = 0) -> None:
         self._limit = limit
@@ -37,8 +37,8 @@ class Outbox(Generic[T]):
         self._error: BaseException | None = None
 
     def put(self, message: T, urgent: Callable[[], bool] = _never) -> bool:
-        """Waits for room, but for what is `urgent`, which `wake` has asked again. False: the call has ended, and
-        nobody will take it."""
+        """Append a message, waiting for room unless it is `urgent`; `wake` has that evaluated again. Return False if
+        the call has ended, so that nobody will take the message."""
         with self._changed:
             self._changed.wait_for(
                 lambda: not self._limit or len(self._messages) < self._limit or self._ended or urgent()
@@ -50,18 +50,20 @@ class Outbox(Generic[T]):
             return True
 
     def wake(self) -> None:
+        """Make waiting `put` calls evaluate `urgent` again."""
         with self._changed:
             self._changed.notify_all()
 
     def close(self, error: BaseException | None = None) -> None:
-        """What has been put is the last, then comes `error`, the first that was given. Idempotent."""
+        """End the queue behind its present messages; the reader then gets `error`, if any. Idempotent: the first
+        error stays."""
         with self._changed:
             self._closed = True
             self._error = self._error or error
             self._changed.notify_all()
 
     def end(self) -> None:
-        """The call has ended, or is to: nothing more is taken. Idempotent."""
+        """Drop all messages and refuse others, as the call has ended or is to end. Idempotent."""
         with self._changed:
             self._closed = self._ended = True
             self._messages.clear()

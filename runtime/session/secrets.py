@@ -1,7 +1,7 @@
-"""Secrets from the client's files and environment.
+"""Secrets of a command line, from files and environment variables.
 
-The limits and the meaning of a secret without a source are those of BuildKit's client: a variable of that name, else
-a file.
+Limits are those of BuildKit's client, and so is the source of a secret without one: the variable of its name, else
+the file of its name.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_SIZE = 500 << 10
-"""Bytes that a secret may have."""
+"""Most bytes of a secret."""
 
 _HELP = "write --secret ID=env:NAME or --secret ID=file:PATH; also --secret id=ID,env=NAME or id=ID,src=PATH"
 
 
 class SecretSource:
-    """Where the secret `id` comes from: the file `path` or the environment variable `variable`, one of which is
-    None."""
+    """The source of the secret `id`: the file `path` or the environment variable `variable`; the other is None."""
 
     __slots__ = ("id", "path", "variable")
 
@@ -35,7 +34,7 @@ class SecretSource:
 
 
 class ClientSecrets(Secrets):
-    """The secrets of `sources`; the last of an id counts. Thread-safe. A value is kept in memory once read."""
+    """The secrets of `sources`; of several with one id the last counts. Thread-safe. Values are cached in memory."""
 
     def __init__(self, sources: Iterable[SecretSource] = ()) -> None:
         self._sources = {source.id: source for source in sources}
@@ -43,7 +42,7 @@ class ClientSecrets(Secrets):
         self._guard = threading.Lock()
 
     def get(self, id: str) -> bytes | None:
-        """See `Secrets`. A variable that is not set is an empty secret, as with BuildKit."""
+        """Return a secret's value, see `Secrets`. As in BuildKit, a variable that is not set is an empty secret."""
         source = self._sources.get(id)
         if source is None:
             return None
@@ -54,9 +53,9 @@ class ClientSecrets(Secrets):
 
 
 def parse(text: str) -> SecretSource:
-    """The source that `ID=env:NAME`, `ID=file:PATH` or `id=ID[,type=file|env][,src=PATH][,env=NAME]` names; without
-    one it is the variable named like the id if that is set, else the file of that name. Raises UsageError, also for
-    a file that isn't there or is too big, and for a variable that `env:` names and that is not set."""
+    """Parse `ID=env:NAME`, `ID=file:PATH` or `id=ID[,type=file|env][,src=PATH][,env=NAME]`. Without a source, it is
+    the variable named like the id if that is set, else the file of that name. Raises UsageError, also for a missing
+    or too big file, and for an unset variable after `env:`."""
     words = _words(text)
     id, path, variable = words.get("id", ""), words.get("src", ""), words.get("env", "")
     if not id:
@@ -75,8 +74,8 @@ def parse(text: str) -> SecretSource:
 
 
 def named(text: str) -> tuple[str, ...] | None:
-    """The files, as a flag names them, whose state says whether it can be meant; None where more than that does.
-    The flag is one that `parse` takes."""
+    """Return the files that decide whether a flag is valid, as it names them; None if anything else decides too. The
+    flag must be one that `parse` takes."""
     words = _words(text)
     path, variable = words.get("src", ""), words.get("env", "")
     if words.get("type") == "env" and not variable:
@@ -87,7 +86,7 @@ def named(text: str) -> tuple[str, ...] | None:
 
 
 def _words(text: str) -> dict[str, str]:
-    """The fields of a flag by key, `source` among them as `src`."""
+    """Return the fields of a flag by key, with `source` as `src`."""
     short = _short(text)
     if short:
         return short
@@ -106,8 +105,8 @@ def _words(text: str) -> dict[str, str]:
 
 
 def _short(text: str) -> dict[str, str]:
-    """The fields that `ID=env:NAME` and `ID=file:PATH` stand for; empty for another form. What follows the colon is
-    taken as it is. A flag without `id=` means nothing else, and `id=…` is never this form."""
+    """Return the fields of the forms `ID=env:NAME` and `ID=file:PATH`, none for another form. Everything after the
+    colon belongs to the value. No flag has both forms: the long one needs `id=`, which the short one excludes."""
     id, _, place = text.partition("=")
     kind, colon, value = place.partition(":")
     if id.lower() == "id" or not id or not colon or not value or kind not in ("env", "file"):
@@ -116,7 +115,7 @@ def _short(text: str) -> dict[str, str]:
 
 
 def fields(text: str, what: str) -> list[str]:
-    """The fields of one line of CSV. Raises UsageError."""
+    """Split one line of CSV into fields. Raises UsageError."""
     if '"' not in text:
         return text.split(",")
     import csv
@@ -145,7 +144,7 @@ def _usage(text: str, title: str) -> UsageError:
 
 
 def read(source: SecretSource) -> bytes:
-    """The value. Raises UserError: the file can't be read, or is too big."""
+    """Read a secret's value. Raises UserError for a file that can't be read, and for a value that is too big."""
     if source.path is None:
         value = os.environb.get(os.fsencode(source.variable or ""), b"")
     else:

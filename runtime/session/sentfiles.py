@@ -1,6 +1,6 @@
-"""Entries of a tree as fsutil's protocol describes them: what `filesend.send_tree` takes.
+"""Entries of a tree in fsutil's protocol, for `filesend.send_tree`.
 
-They come in the order of a walk: a directory before what is in it, names of one directory in byte order.
+They come in the order of a walk: a directory before its entries, names of one directory in byte order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SentEntry:
-    """One entry. `open` gives the bytes of a regular file."""
+    """An entry. `open` opens a regular file's bytes."""
 
     __slots__ = ("open", "stat")
 
@@ -32,25 +32,24 @@ class SentEntry:
 
     @property
     def is_file(self) -> bool:
-        """Whether its bytes may be asked for."""
+        """True for a regular file whose bytes the receiver may request."""
         return not self.stat.mode & KINDS and self.open is not None
 
 
 def directory_entry(path: bytes, mtime: int, mode: int = 0o755) -> SentEntry:
-    """A directory that no tree has; `mtime` is in nanoseconds."""
+    """Return the entry of a directory that is in no tree; `mtime` is in nanoseconds."""
     return SentEntry(Stat(path=path, mode=go_mode(stat.S_IFDIR | mode), modTime=mtime))
 
 
 def file_entry(path: bytes, data: bytes, mtime: int, mode: int = 0o644) -> SentEntry:
-    """A file that no tree has."""
-    said = Stat(path=path, mode=go_mode(stat.S_IFREG | mode), size=len(data), modTime=mtime)
-    return SentEntry(said, lambda: io.BytesIO(data))
+    """Return the entry of a file that is in no tree; `mtime` is in nanoseconds."""
+    packet = Stat(path=path, mode=go_mode(stat.S_IFREG | mode), size=len(data), modTime=mtime)
+    return SentEntry(packet, lambda: io.BytesIO(data))
 
 
 def tree_entries(tree: Tree, prefix: bytes = b"", mtime: int | None = None) -> Iterator[SentEntry]:
-    """All entries of a tree but sockets, below the directory `prefix` of what is sent, which is not among them.
-    `mtime`, in nanoseconds, is each one's time instead of its own. Two names of one file come as a file and a link to
-    it."""
+    """Yield all entries of a tree except sockets, with paths below `prefix`, which itself is not yielded. `mtime`, in
+    nanoseconds, replaces the entries' own times. A second name of a file becomes a hard link to the first."""
     first: dict[tuple[int, int], bytes] = {}
     for node in tree.walk(b""):
         if stat.S_ISSOCK(node.stat.st_mode):
@@ -59,25 +58,25 @@ def tree_entries(tree: Tree, prefix: bytes = b"", mtime: int | None = None) -> I
 
 
 def _entry(node: Node, path: bytes, first: dict[tuple[int, int], bytes], mtime: int | None) -> SentEntry:
-    found = node.stat
-    mode = found.st_mode
-    said = Stat(
+    status = node.stat
+    mode = status.st_mode
+    packet = Stat(
         path=path,
         mode=go_mode(mode),
-        uid=found.st_uid,
-        gid=found.st_gid,
-        modTime=found.st_mtime_ns if mtime is None else mtime,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        modTime=status.st_mtime_ns if mtime is None else mtime,
         xattrs=dict(attributes(node.real)),
     )
     if stat.S_ISLNK(mode):
-        said.linkname = os.readlink(node.real)
-        said.size = len(said.linkname)
+        packet.linkname = os.readlink(node.real)
+        packet.size = len(packet.linkname)
     elif stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
-        said.devmajor, said.devminor = os.major(found.st_rdev), os.minor(found.st_rdev)
+        packet.devmajor, packet.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
     elif stat.S_ISREG(mode):
-        earlier = first.setdefault((found.st_dev, found.st_ino), path) if found.st_nlink > 1 else path
+        earlier = first.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
         if earlier == path:
-            said.size = found.st_size
-            return SentEntry(said, lambda: open(node.real, "rb"))
-        said.linkname = earlier
-    return SentEntry(said)
+            packet.size = status.st_size
+            return SentEntry(packet, lambda: open(node.real, "rb"))
+        packet.linkname = earlier
+    return SentEntry(packet)

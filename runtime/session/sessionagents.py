@@ -1,7 +1,6 @@
-"""The SSH agents that a client forwards in its session (`moby.sshforward.v1.SSH`), each behind a socket of this
-process.
+"""SSH agents that a client forwards in its session (`moby.sshforward.v1.SSH`), each at a socket of this process.
 
-What passes is the client's choice: bytes go both ways as they are.
+Bytes pass in both directions unchanged: the client filters requests.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ CHECK = "/moby.sshforward.v1.SSH/CheckAgent"
 FORWARD = "/moby.sshforward.v1.SSH/ForwardAgent"
 ID = "buildkit.ssh.id"
 AHEAD = 16
-"""Messages that may wait to be sent."""
+"""Messages that may be queued."""
 
 
 class SessionAgents(Agents):
-    """Thread-safe. `session` gives the client's, None if there is none; `directory` is as in `Sockets`. `close`
-    it."""
+    """The agents of a session. Thread-safe. `session` returns the client's session, None if there is none;
+    `directory` is that of `Sockets`. Close it."""
 
     def __init__(self, session: Callable[[], Session | None], directory: Callable[[], str]) -> None:
         self._session = session
@@ -43,7 +42,7 @@ class SessionAgents(Agents):
         self._served: dict[str, Listening] = {}
 
     def socket(self, id: str) -> str | None:
-        """See `Agents`."""
+        """Return the socket of an agent, see `Agents`; the client is asked once for each id."""
         id = id or DEFAULT
         with self._guard:
             if id not in self._served and id not in self._refused:
@@ -60,27 +59,27 @@ class SessionAgents(Agents):
         return True
 
     def missing(self, id: str) -> str:
-        """See `Agents`."""
+        """Return the client's reason for having no such agent."""
         return self._refused.get(id or DEFAULT) or f"unset ssh forward key {id or DEFAULT}"
 
     def close(self) -> None:
-        """Idempotent."""
+        """Stop listening. Idempotent."""
         with self._guard:
             served, self._served = self._served, {}
-        for one in served.values():
-            one.close()
+        for listening in served.values():
+            listening.close()
         self._sockets.close()
 
 
 class _Agent:
-    """One agent of a session."""
+    """An agent of a session."""
 
     def __init__(self, session: Session, id: str) -> None:
         self._session = session
         self._id = id
 
     def serve(self, listening: Listening, client: socket.socket) -> None:
-        """One connection to its end."""
+        """Serve one connection to its end."""
         outbox: Outbox[BytesMessage] = Outbox(AHEAD)
         try:
             with self._session.stream(FORWARD, outbox, BytesMessage, metadata=[(ID, self._id)]) as stream:
@@ -94,7 +93,7 @@ class _Agent:
 
 
 def _refusal(session: Session | None, id: str) -> str:
-    """Why there is no agent of that id, "" if there is one."""
+    """Return the reason why there is no agent of that id, "" if there is one."""
     if session is None or not (session.offers(CHECK) and session.offers(FORWARD)):
         return f'no SSH key "{id}" forwarded from the client'
     try:

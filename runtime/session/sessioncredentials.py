@@ -1,6 +1,6 @@
-"""The logins to registries that a client gives in its session (`moby.filesync.v1.Auth`).
+"""Registry logins that a client gives in its session (`moby.filesync.v1.Auth`).
 
-A client that has an authority for a registry's tokens fetches them itself: no login of it comes here.
+A client with a token authority for a registry fetches tokens itself, and never sends that login.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ KEY_LENGTH, SALT_LENGTH = 32, 32
 
 
 class SessionCredentials(Credentials):
-    """Thread-safe; each registry is asked for once. `session` gives the client's, None if there is none."""
+    """The logins of a session. Thread-safe; the client is asked once for each registry. `session` returns the
+    client's session, None if there is none."""
 
     def __init__(self, session: Callable[[], Session | None]) -> None:
         super().__init__({})
@@ -45,24 +46,26 @@ class SessionCredentials(Credentials):
         self._salt = os.urandom(SALT_LENGTH)
 
     def find(self, domain: str, repository: str = "") -> Lookup:
-        """See `Credentials`: no client has logins for single repositories. Raises SessionLost, CallFailed."""
+        """Return the login to a registry; sessions know none of single repositories. Raises SessionLost,
+        CallFailed."""
         with self._guard:
             if domain not in self._found:
                 self._found[domain] = Lookup(self._login(domain))
             return self._found[domain]
 
     def token(self, domain: str, realm: str, service: str, scopes: Sequence[str]) -> tuple[str, float] | None:
-        """See `Credentials`. Raises SessionLost, CallFailed."""
+        """Return a token that the client fetches and its lifetime in seconds; None without an authority. Raises
+        SessionLost, CallFailed."""
         session, host = self._session(), _host(domain)
         with self._guard:
             if host not in self._authorities:
                 self._authorities[host] = session is not None and self._has_authority(session, host)
         if session is None or not self._authorities[host]:
             return None
-        wanted = FetchTokenRequest(
+        request = FetchTokenRequest(
             ClientID=CLIENT_ID, Host=host, Realm=realm, Service=service, Scopes=list(scopes)
         )
-        answer = session.call(FETCH, wanted, FetchTokenResponse)
+        answer = session.call(FETCH, request, FetchTokenResponse)
         return answer.Token, float(answer.ExpiresIn)
 
     def _login(self, domain: str) -> Credential | None:
@@ -85,9 +88,9 @@ class SessionCredentials(Credentials):
         if not (session.offers(AUTHORITY) and session.offers(FETCH)):
             return False
         try:
-            wanted = GetTokenAuthorityRequest(Host=host, Salt=self._salt)
-            key = session.call(AUTHORITY, wanted, GetTokenAuthorityResponse).PublicKey
-        except SessionLost:  # or unavailable, as a client says that has none
+            request = GetTokenAuthorityRequest(Host=host, Salt=self._salt)
+            key = session.call(AUTHORITY, request, GetTokenAuthorityResponse).PublicKey
+        except SessionLost:  # a client without an authority answers UNAVAILABLE
             return False
         except CallFailed as error:
             if error.code == UNIMPLEMENTED:

@@ -1,4 +1,4 @@
-"""Exporters that a client offers for the result of its build (`moby.exporter.v1.Exporter` in its session)."""
+"""Exporters that a client chooses for the result of its build (`moby.exporter.v1.Exporter` in its session)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ FIND, FINALIZE = _EXPORTER + "FindExporters", _EXPORTER + "FinalizeExport"
 def find_exporters(
     session: Session, metadata: Mapping[str, bytes], refs: Iterable[str] = ()
 ) -> list[tuple[str, dict[str, str]]]:
-    """Types and attributes of the exporters that the client wants for a result of this metadata. `refs` name its
-    states. None of a client that offers none. Raises SessionLost, CallFailed."""
+    """Return types and attributes of the exporters that the client chooses for a result with this metadata; `refs`
+    are the names of its states. Empty if the client does not serve this. Raises SessionLost, CallFailed."""
     if not session.offers(FIND):
         return []
-    wanted = FindExportersRequest(metadata=dict(metadata), refs=list(refs))
-    answer = session.call(FIND, wanted, FindExportersResponse)
-    return [(one.Type, dict(one.Attrs)) for one in answer.exporters]
+    request = FindExportersRequest(metadata=dict(metadata), refs=list(refs))
+    answer = session.call(FIND, request, FindExportersResponse)
+    return [(exporter.Type, dict(exporter.Attrs)) for exporter in answer.exporters]
 
 
 def finalize_export(session: Session, response: Mapping[str, str]) -> None:
-    """Tell the client what its exporters have answered, if it wants to know. Raises SessionLost, CallFailed."""
+    """Send the exporters' response to the client, if it serves this. Raises SessionLost, CallFailed."""
     if not session.offers(FINALIZE):
         return
     try:

@@ -1,4 +1,4 @@
-"""The secrets that a client gives in its session (`moby.buildkit.secrets.v1.Secrets`)."""
+"""Secrets that a client gives in its session (`moby.buildkit.secrets.v1.Secrets`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ GET = "/moby.buildkit.secrets.v1.Secrets/GetSecret"
 
 
 class SessionSecrets(Secrets):
-    """Thread-safe. `session` gives the client's, None if there is none. A value is kept in memory once read."""
+    """The secrets of a session. Thread-safe. `session` returns the client's session, None if there is none. Values
+    are cached in memory."""
 
     def __init__(self, session: Callable[[], Session | None]) -> None:
         self._session = session
@@ -28,7 +29,7 @@ class SessionSecrets(Secrets):
         self._guard = threading.Lock()
 
     def get(self, id: str) -> bytes | None:
-        """See `Secrets`. Raises SessionLost, CallFailed too."""
+        """Return a secret's value, see `Secrets`. Raises SessionLost, CallFailed too."""
         with self._guard:
             if id in self._values:
                 return self._values[id]

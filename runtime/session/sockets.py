@@ -1,4 +1,4 @@
-"""Paths of sockets for one process, in a directory for its user alone."""
+"""Paths for the sockets of one process, in a directory that only its user can enter."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST = 100
-"""Characters that the path of a socket may have, a few less than the kernel's limit."""
+"""Most bytes of a socket's path, a few less than the kernel's limit of 107."""
 
 
 class Sockets:
-    """Thread-safe. `directory` gives a directory of this process's own, in which the sockets are made where their
-    paths aren't too long. `close` it when nobody listens any more."""
+    """Hands out paths. Thread-safe. `directory` returns this process's own directory, which is used unless paths
+    get too long in it; else a temporary one is. Close it when no socket is listened on any more."""
 
     def __init__(self, directory: Callable[[], str] | None = None) -> None:
         self._directory = directory
@@ -24,7 +24,7 @@ class Sockets:
         self._count = 0
 
     def path(self) -> str:
-        """One that was not given yet."""
+        """Return an unused path."""
         with self._guard:
             place = self._place = self._place or self._make()
             self._count += 1
@@ -40,7 +40,7 @@ class Sockets:
         return mkdtemp(prefix="pybuild-ssh-", dir="/tmp")
 
     def close(self) -> None:
-        """Take away what is left. Idempotent."""
+        """Remove the sockets that are left, and the directory. Idempotent."""
         with self._guard:
             place, self._place = self._place, None
         if place is not None:
@@ -48,5 +48,5 @@ class Sockets:
                 try:
                     os.unlink(os.path.join(place, name))
                 except FileNotFoundError:
-                    continue  # an agent takes its socket away itself when it can
+                    continue  # the agent removed its socket itself
             os.rmdir(place)

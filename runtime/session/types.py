@@ -1,4 +1,4 @@
-"""What a client gives to its build for the time it runs: secrets and agents. Neither is part of any key."""
+"""Secrets and agents that a client gives to its build while it runs. No cache key contains them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UPLOADS = "buildkit-session"
 
 
 class MissingSecret(UserError):
-    """The client did not give the secret `id` that something needs."""
+    """A step or source needs the secret `id`, and the client has none of that id."""
 
     def __init__(self, title: str, id: str, *, help: str) -> None:
         super().__init__(title, help=help)
@@ -24,26 +24,26 @@ class MissingSecret(UserError):
 
 
 class MissingAgent(MissingSecret):
-    """The client did not give the SSH agent `id` that something needs."""
+    """A step or source needs the SSH agent `id`, and the client has none of that id."""
 
 
 class Secrets(Protocol):
     """The secrets of a build by id."""
 
     def get(self, id: str) -> bytes | None:
-        """The value, None if there is no secret of that id. Read once, when first asked for. Raises UserError
-        for a source that can't be read."""
+        """Return the value, None if there is no secret of that id. It is read once, at the first call. Raises
+        UserError if it can't be read."""
 
 
 class Agents(Protocol):
     """The SSH agents of a build by id."""
 
     def socket(self, id: str) -> str | None:
-        """The path of a socket on this machine that answers for the agent, None if there is no agent of that id;
-        the empty id is `default`. Started when first asked for. Raises UserError."""
+        """Return the path of a socket on this machine that reaches the agent, None if there is no agent of that id.
+        The empty id means `default`. The agent is started at the first call. Raises UserError."""
 
     def raw(self, id: str) -> bool:
-        """Whether a step may ask everything of the agent, and not only for its keys and for signatures."""
+        """Report whether a step may send the agent any request, and not only list keys and sign."""
 
     def missing(self, id: str) -> str:
-        """What to say when something needs an agent that isn't there."""
+        """Return the message for an agent that is needed and isn't there."""

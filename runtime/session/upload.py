@@ -1,4 +1,4 @@
-"""Archives that a client sends in its session for addresses of its own (`moby.upload.v1.Upload`)."""
+"""Archives that a client uploads in its session (`moby.upload.v1.Upload`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PULL = "/moby.upload.v1.Upload/Pull"
 
 
 def pull(session: Session, path: str) -> Iterator[bytes]:
-    """What the client sends for `http://buildkit-session/PATH`, piece by piece. Raises SessionLost, CallFailed."""
+    """Yield the bytes that the client sends for `http://buildkit-session/PATH`. Raises SessionLost, CallFailed."""
     metadata = [("urlpath", path), ("urlhost", UPLOADS)]
     with session.stream(PULL, [], BytesMessage, metadata=metadata) as stream:
         for message in stream:

@@ -73,7 +73,7 @@ class Slots:
 
 
 class Task:
-    """A running generator. `done` once it has returned `value` or raised `error`; `missing` counts tasks to wait for."""
+    """A running generator. `done` once it has returned `value` or raised `error`; it waits for `missing` tasks."""
 
     __slots__ = ("body", "done", "error", "listeners", "missing", "value", "waiting_for")
 

@@ -54,7 +54,7 @@ def combine_keys(op_key: str, inputs: Iterable[tuple[str, int]]) -> str:
 
 
 class VertexSolve(Generic[V, R]):
-    """One vertex being solved.
+    """A vertex being solved.
 
     `parts` are the solves of its inputs. `ran` tells results of this run from recorded ones, `span` is when the run
     began and ended. `adopted` holds, by output index, earlier results of the same content in place of its own.
@@ -80,7 +80,7 @@ class VertexSolve(Generic[V, R]):
 
 
 class Client:
-    """One call of `solve`, or one goal of `solve_each`. `ran` tells that one of its results had to be produced."""
+    """A call of `solve`, or a goal of `solve_each`. `ran` tells that one of its results had to be produced."""
 
     __slots__ = ("error", "finished", "ran", "results", "solves", "task")
 

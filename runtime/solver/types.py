@@ -1,4 +1,4 @@
-"""What the solver knows of its domain: opaque vertices and results, and a delegate that answers for them.
+"""The solver's view of its domain: opaque vertices and results, and a delegate that answers for them.
 
 Terms (BuildKit's): a *vertex* is an op with inputs; an *edge* is one output of a vertex; a vertex's *cache
 key* is its identity across solves, its *digest* the identity within one.
@@ -105,7 +105,7 @@ class Delegate(Protocol[V, R]):
         it runs at each solve and is never looked up or saved; its `op_key` serves the keys of its users only."""
 
     def ignore_cache(self, vertex: V) -> bool:
-        """True for a vertex that is never looked up (`--no-cache`); its result replaces the record under its key."""
+        """True for a vertex that is never looked up (`--no-cache`); its result replaces what its key has."""
 
     def limited(self, vertex: V) -> bool:
         """True if a run of the vertex counts against the solver's parallelism."""
@@ -132,7 +132,7 @@ class Delegate(Protocol[V, R]):
         vertex that has records but none under its key: an unchanged output ends the rebuild (early cutoff)."""
 
     def run(self, vertex: V, inputs: Sequence[R], cancellation: Cancellation) -> Sequence[R]:
-        """Execute the op; returns one result for each output. Raises UserError on failure, Cancelled when cancelled."""
+        """Execute the op; returns a result for each output. Raises UserError on failure, Cancelled."""
 
     def save(self, vertex: V, key: str, inputs: Sequence[R], results: Sequence[R]) -> None:
         """Record `results` under `key`, replacing an earlier record. One transaction."""

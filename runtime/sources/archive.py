@@ -1,8 +1,8 @@
-"""Images in `docker save` archives: turned into an OCI manifest over the archive's own config and layers.
+"""Images in `docker save` archives, as OCI manifests over the archive's own configs and layers.
 
-Forms: manifest.json with a config and layer.tar files, which may be links to each other (Docker before 25,
-podman), and the same beside an OCI layout (Docker 25 and later), of which the layout's manifests are used. One
-archive always gives the same manifest digest.
+Docker before 25 and podman write manifest.json with configs and layer.tar files, which may be links to each other.
+Docker 25 and later write the same beside an OCI layout, whose manifests are then used. One archive always gives the
+same manifest digest.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ _TYPES = {"none": OCI_LAYER, "gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD}
 
 
 class ImageArchiveError(SourceFailed):
-    """An archive that holds no image, or not the one asked for."""
+    """An archive has no images, or not the requested one."""
 
 
 def not_an_archive(path: str, problem: str) -> ImageArchiveError:
+    """Return the error for a malformed archive."""
     return ImageArchiveError(
         f"{path} is not an archive of `docker save`: {problem}",
         help="make it with `docker save -o FILE IMAGE`; an OCI layout is oci-layout://PATH",
@@ -57,6 +58,7 @@ def not_an_archive(path: str, problem: str) -> ImageArchiveError:
 
 
 def image_not_found(path: str, ref: str, tags: Sequence[str]) -> ImageArchiveError:
+    """Return the error for a reference that no image of an archive has."""
     diagnostic = Diagnostic(
         f"{path} has no image {ref}", notes=[("images", ", ".join(tags) or "unnamed ones")]
     )
@@ -64,6 +66,7 @@ def image_not_found(path: str, ref: str, tags: Sequence[str]) -> ImageArchiveErr
 
 
 def several_images(path: str, tags: Sequence[str]) -> ImageArchiveError:
+    """Return the error for an archive of several images, named without a reference."""
     diagnostic = Diagnostic(
         f"{path} has several images", notes=[("images", ", ".join(tags) or "unnamed ones")]
     )
@@ -71,7 +74,7 @@ def several_images(path: str, tags: Sequence[str]) -> ImageArchiveError:
 
 
 class ArchiveName:
-    """What stands after `docker-archive:`: `PATH[:REFERENCE]` or `PATH:@N`, the N-th image from 0."""
+    """The text after `docker-archive:`: `PATH[:REFERENCE]`, or `PATH:@N` for the N-th image, counted from 0."""
 
     __slots__ = ("path", "ref")
 
@@ -81,8 +84,8 @@ class ArchiveName:
 
 
 def parse_archive_name(text: str) -> ArchiveName:
-    """The shortest start of `text` before a colon that exists is the path; a path with colons is taken whole
-    if it exists."""
+    """Split `PATH[:REFERENCE]`. The path is all of `text` if that exists, else the shortest part before a colon that
+    exists, else the part before the first colon."""
     if not os.path.exists(text):
         at = text.find(":")
         first = at
@@ -96,7 +99,7 @@ def parse_archive_name(text: str) -> ArchiveName:
 
 
 class _Item:
-    """One image of manifest.json."""
+    """An image of manifest.json."""
 
     __slots__ = ("config", "layers", "tags")
 
@@ -107,7 +110,7 @@ class _Item:
 
 
 class ImageArchive:
-    """An open archive. It is a provider of its images' blobs. Close it."""
+    """An open archive; a provider of its images' blobs. Close it."""
 
     def __init__(self, path: str, place: Archive | Directory) -> None:
         self.path = path
@@ -118,7 +121,7 @@ class ImageArchive:
             self.layout = Layout(path, place)
 
     def items(self) -> list[_Item]:
-        """Raises ImageArchiveError."""
+        """Return the images of manifest.json. Raises ImageArchiveError."""
         import json
 
         try:
@@ -142,6 +145,7 @@ class ImageArchive:
 
     @property
     def has_manifest(self) -> bool:
+        """True if there is a manifest.json."""
         return self._has("manifest.json")
 
     def _has(self, name: str) -> bool:
@@ -152,7 +156,8 @@ class ImageArchive:
             return False
 
     def select(self, ref: str) -> _Item:
-        """The image `ref` names (`@N`: by number; empty: the only one). Raises ImageArchiveError."""
+        """Return the image with the tag `ref` or the number `@N`; with "" the only image. Raises
+        ImageArchiveError."""
         items = self.items()
         tags = [tag for item in items for tag in item.tags]
         if not ref:
@@ -172,13 +177,14 @@ class ImageArchive:
         raise image_not_found(self.path, ref, tags)
 
     def piece(self, name: str) -> Piece:
+        """Open a file of the archive. Raises ImageArchiveError if it is missing."""
         try:
             return self._place.open(name)
         except FileNotFoundError:
             raise not_an_archive(self.path, f"it lacks {name}") from None
 
     def read_config(self, item: _Item) -> bytes:
-        """The config's bytes, verified where its file is named by digest."""
+        """Return the bytes of a config, verified if its file is named by digest. Raises DigestMismatch."""
         from hashlib import sha256
 
         with self.piece(item.config) as piece:
@@ -190,8 +196,8 @@ class ImageArchive:
         return data
 
     def layer(self, name: str, diff_id: str, store: Store) -> Descriptor:
-        """The descriptor of a layer file. An uncompressed one is known by its diff ID without being read; a
-        compressed one without a digest in its name is brought into the store, which tells its digest."""
+        """Return the descriptor of a layer file. The digest of an uncompressed one is its diff ID, so it is not
+        read; a compressed one without a digest in its name is copied to the store, which computes the digest."""
         from pybuild.runtime.image.decompression import detect_compression
 
         with self.piece(name) as piece:
@@ -207,6 +213,7 @@ class ImageArchive:
             return Descriptor(_TYPES[kind], digest, piece.size, diff_id=diff_id)
 
     def fetch(self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None]) -> None:
+        """Write a blob of a selected image. Raises ImageArchiveError."""
         name = self._names.get(descriptor.digest)
         if name is None:
             if self.layout is not None:
@@ -218,7 +225,7 @@ class ImageArchive:
             piece.copy(writer, report)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the archive. Idempotent."""
         self._place.close()
 
 
@@ -236,13 +243,13 @@ def _canonical(tag: str) -> str:
 
 
 def _stated_digest(name: str) -> str:
-    """The digest a file is named by: `HEX.json`, `HEX.tar`, `blobs/sha256/HEX`."""
+    """Return the digest in a file's name (`HEX.json`, `HEX.tar`, `blobs/sha256/HEX`), "" without one."""
     value = os.path.basename(name).partition(".")[0]
     return f"sha256:{value}" if len(value) == 64 and set(value) <= set("0123456789abcdef") else ""
 
 
 class ArchiveSource:
-    """The archives a build names. Thread-safe. Close it."""
+    """The archives of one build, each opened once. Thread-safe. Close it."""
 
     def __init__(self, store: Store) -> None:
         from threading import Lock
@@ -254,21 +261,21 @@ class ArchiveSource:
     def resolve(
         self, name: ArchiveName | str, platform: Platform, transfer: Transfer | None = None
     ) -> Resolved:
-        """The image in the archive; its manifest and config are in the store afterwards. A text is
-        `PATH[:REFERENCE]`. Raises ImageArchiveError, DigestMismatch, BadContent, NoSuchPlatform."""
+        """Resolve `PATH[:REFERENCE]` to an image, and copy its manifest and config to the store. Raises
+        ImageArchiveError, DigestMismatch, BadContent, NoSuchPlatform."""
         name = parse_archive_name(name) if isinstance(name, str) else name
         archive = self._archive(name.path)
         with self._lock:
             if archive.layout is not None and not name.ref.startswith("@"):
                 if not name.ref and archive.has_manifest:
-                    archive.select("")
-                found = LayoutName(name.path, _canonical(name.ref) if name.ref else "")
+                    archive.select("")  # raises if there are several images
+                layout_name = LayoutName(name.path, _canonical(name.ref) if name.ref else "")
                 try:
                     return resolve_in_layout(
-                        self._store, archive.layout, found, platform, transfer or Transfer()
+                        self._store, archive.layout, layout_name, platform, transfer or Transfer()
                     )
                 except LayoutError:
-                    pass  # manifest.json has the names that a layout's annotations lack.
+                    pass  # manifest.json may have tags that the layout's annotations lack
             return self._from_manifest(archive, name)
 
     def _from_manifest(self, archive: ImageArchive, name: ArchiveName) -> Resolved:
@@ -293,8 +300,8 @@ class ArchiveSource:
     def fetch(
         self, name: ArchiveName | str, layers: Sequence[Descriptor], transfer: Transfer | None = None
     ) -> None:
-        """Have the layers' blobs in the store, leased for this process. `layers` are those of an image that
-        this source resolved."""
+        """Copy layers to the store, leased for this process. They must be those of an image that this source
+        resolved."""
         name = parse_archive_name(name) if isinstance(name, str) else name
         fetch_blobs(self._store, self._archive(name.path), layers, transfer or Transfer())
 
@@ -310,7 +317,7 @@ class ArchiveSource:
             return self._open[path]
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close all archives. Idempotent."""
         with self._lock:
             for archive in self._open.values():
                 archive.close()

@@ -1,8 +1,8 @@
-"""A single blob as a file: of a registry's repository (`docker-image+blob://`), or of a content store of the client
+"""Single blobs as files, from a registry's repository (`docker-image+blob://`) or a content store of the client
 (`oci-layout+blob://`).
 
-The meaning is that of BuildKit's source/containerblob: the blob is named by its digest, and its file by
-`http.filename`, else by the digest's hash; the file was last modified in 1970.
+As in BuildKit's source/containerblob, the reference has the blob's digest; the file's name is `http.filename`, else
+the hash of the digest; its modification time is 1970.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.solver.types import Cancellation
 
     class Place(Provider, Protocol):
-        """Who has a blob."""
+        """A provider that can also describe its blobs."""
 
         def describe(self, digest: str) -> Descriptor: ...
 
@@ -43,13 +43,13 @@ _OF_STORES = frozenset({"oci.store", "oci.session"})
 
 
 class BlobRequest:
-    """A source op, read. `ref` is `NAME@DIGEST`; `store` and `session` say which store of which client, empty for a
-    registry."""
+    """The parsed source op. `ref` is `NAME@DIGEST`; `store` and `session` identify the client's content store, both
+    "" for a registry."""
 
     __slots__ = ("digest", "gid", "mode", "name", "ref", "session", "store", "uid")
 
     def __init__(self, op: SourceOp) -> None:
-        """Raises UserError."""
+        """Parse the op. Raises UserError."""
         scheme, _, self.ref = op.identifier.partition("://")
         known = _ATTRIBUTES | (_OF_STORES if scheme == STORED else frozenset())
         unknown = set(op.attrs) - known
@@ -87,26 +87,26 @@ class BlobSource:
         self._waiting = waiting
 
     def key(self, op: SourceOp) -> str:
-        """Identity of the result; nobody is asked for it. Raises UserError."""
+        """Return the result's key, without any request. Raises UserError."""
         request = BlobRequest(op)
         owner = f"{request.uid}:{request.gid}"
         return digest_of(BLOB_SEMANTICS, request.digest, request.name, f"{request.mode:o}", owner)
 
     def snapshot(self, op: SourceOp, cancellation: Cancellation, progress: Tracked | None = None) -> int:
-        """The snapshot with the file. Raises UserError, Cancelled."""
+        """Return the snapshot with the file, fetching the blob if need be. Raises UserError, Cancelled."""
         request = BlobRequest(op)
         self._store.lease("blob", request.digest)
         if not self._store.blobs.has(request.digest):
-            self._bring(request, Transfer(progress, cancellation, self._waiting))
-        copied = os.path.join(self._store.work, os.urandom(8).hex() + ".blob")
-        _copy(self._store.blobs.path(request.digest), copied)
+            self._fetch(request, Transfer(progress, cancellation, self._waiting))
+        file = os.path.join(self._store.work, os.urandom(8).hex() + ".blob")
+        _copy(self._store.blobs.path(request.digest), file)
         snapshot = file_snapshot(
-            self._snapshotter, copied, request.name, request.mode, (request.uid, request.gid), 0
+            self._snapshotter, file, request.name, request.mode, (request.uid, request.gid), 0
         )
         self._store.lease("snapshot", str(snapshot))
         return snapshot
 
-    def _bring(self, request: BlobRequest, transfer: Transfer) -> None:
+    def _fetch(self, request: BlobRequest, transfer: Transfer) -> None:
         place = self._place(request, transfer)
         fetch_blobs(self._store, place, [place.describe(request.digest)], transfer)
 
@@ -122,7 +122,7 @@ class BlobSource:
 
 
 def _copy(source: str, target: str) -> None:
-    """A file of its own: a blob's attributes are the store's."""
+    """Copy a blob: a link would share the attributes of the store's file."""
     from shutil import copyfile
 
     copyfile(source, target)

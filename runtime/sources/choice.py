@@ -1,4 +1,4 @@
-"""Choosing an image's manifest: from an index (perhaps of indexes) the one that serves a platform best."""
+"""Chooses the manifest in an index, which may hold further indexes, that serves a platform best."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     Read = Callable[[Descriptor], bytes]
 
 DEEPEST = 4
-"""Indexes within indexes that are followed."""
+"""Levels of indexes within indexes that are followed."""
 ATTESTATION = "vnd.docker.reference.type"
-"""Annotation of BuildKit's index entries that describe an image rather than are one."""
+"""Annotation of BuildKit's index entries that describe an image and are none."""
 
 
 class NoSuchPlatform(SourceFailed):
-    """An index without a manifest for the platform. `offered` are the platforms it has."""
+    """An index has no manifest for the platform. `offered` are the platforms it has."""
 
     def __init__(self, what: str, wanted: str, offered: list[str]) -> None:
         listed = ", ".join(offered) or "none"
@@ -47,7 +47,7 @@ class NoSuchPlatform(SourceFailed):
 
 
 class Chosen:
-    """A platform's manifest, and the bytes of its config."""
+    """The manifest for a platform, and the bytes of its config."""
 
     __slots__ = ("config", "descriptor", "manifest")
 
@@ -57,7 +57,8 @@ class Chosen:
         self.config = config
 
     def content(self, what: str) -> ImageContent:
-        """The image's layers. Raises BadContent: manifest and config disagree, layers that are no layers."""
+        """Return the image with its layers. Raises BadContent if manifest and config disagree, or for a layer of an
+        unknown type."""
         try:
             content = image_content(self.descriptor.digest, self.manifest, self.config)
         except ValueError as error:
@@ -78,24 +79,25 @@ class _Candidate:
 
 
 def choose(root: Descriptor, read: Read, platform: Platform, what: str) -> Chosen:
-    """The manifest for `platform` under `root`, which names a manifest or an index. A manifest that `root`
-    itself names is taken whatever its platform, as BuildKit does.
+    """Return the manifest for `platform` under `root`, a manifest or an index. A manifest is taken whatever its
+    platform, as BuildKit does.
 
-    `read` gives the bytes of manifests and configs. Raises NoSuchPlatform, BadContent, and what `read` raises.
+    `read` returns the bytes of manifests and configs; `what` names the image in errors. Raises NoSuchPlatform,
+    BadContent, and whatever `read` raises.
     """
     return _choose(root, read, platform, what, 0)
 
 
 def choose_entry(entries: Iterable[Descriptor], read: Read, platform: Platform, what: str) -> Chosen:
-    """The same for the entries of an index."""
+    """Return the manifest for `platform` among the entries of an index, like `choose`."""
     return _choose_entry(entries, read, platform, what, 0)
 
 
 def _choose(root: Descriptor, read: Read, platform: Platform, what: str, depth: int) -> Chosen:
-    found = read_manifest(root, read, what)
-    if isinstance(found, Manifest):
-        return Chosen(root, found, _read_config(found, read, what))
-    return _choose_entry(found.manifests, read, platform, what, depth)
+    parsed = read_manifest(root, read, what)
+    if isinstance(parsed, Manifest):
+        return Chosen(root, parsed, _read_config(parsed, read, what))
+    return _choose_entry(parsed.manifests, read, platform, what, depth)
 
 
 def _choose_entry(
@@ -117,7 +119,7 @@ def _choose_entry(
 
 
 def _sort(entries: Iterable[Descriptor], depth: int) -> tuple[list[_Candidate], list[Descriptor]]:
-    """Entries that state their platform, and those that must be read to know it; artifacts are left out."""
+    """Split entries into those that state their platform and those that have to be read for it, without artifacts."""
     stated, unstated = [], []
     for entry in entries:
         if ATTESTATION in entry.annotations or entry.media_type not in MANIFESTS | INDEXES:
@@ -130,28 +132,29 @@ def _sort(entries: Iterable[Descriptor], depth: int) -> tuple[list[_Candidate], 
 
 
 def _expand(entry: Descriptor, read: Read, what: str, depth: int) -> list[_Candidate]:
-    """What stands behind an entry without a platform: its config's platform, or a nested index's entries."""
-    found = read_manifest(entry, read, what)
-    if isinstance(found, Manifest):
-        if found.config.media_type not in CONFIGS:
+    """Return the candidates behind an entry without a platform: itself with its config's platform, or the entries
+    of a nested index."""
+    parsed = read_manifest(entry, read, what)
+    if isinstance(parsed, Manifest):
+        if parsed.config.media_type not in CONFIGS:
             return []
-        config = _read_config(found, read, what)
+        config = _read_config(parsed, read, what)
         return [_Candidate(entry, platform_of(config_platform(config)), depth)]
     if depth >= DEEPEST:
         raise errors.bad_manifest(what, f"it nests indexes more than {DEEPEST} deep")
-    stated, unstated = _sort(found.manifests, depth + 1)
+    stated, unstated = _sort(parsed.manifests, depth + 1)
     for nested in unstated:
         stated.extend(_expand(nested, read, what, depth + 1))
     return stated
 
 
 def platform_of(value: object) -> Platform:
-    """The platform in an index entry or a config: fields that are no strings count as absent."""
+    """Return the platform in an index entry or a config; fields of other types than text count as absent."""
     from pybuild.compiler.ops import Platform
 
     def text(name: str) -> str:
-        found = value.get(name) if isinstance(value, dict) else None
-        return found if isinstance(found, str) else ""
+        field = value.get(name) if isinstance(value, dict) else None
+        return field if isinstance(field, str) else ""
 
     features = value.get("os.features") if isinstance(value, dict) else None
     return Platform(
@@ -159,21 +162,23 @@ def platform_of(value: object) -> Platform:
         os=text("os"),
         variant=text("variant"),
         os_version=text("os.version"),
-        os_features=tuple(f for f in features if isinstance(f, str)) if isinstance(features, list) else (),
+        os_features=tuple(feature for feature in features if isinstance(feature, str))
+        if isinstance(features, list)
+        else (),
     )
 
 
 def read_manifest(descriptor: Descriptor, read: Read, what: str) -> Manifest | Index:
-    """The parsed manifest or index. Raises BadContent."""
+    """Read and parse a manifest or index. Raises BadContent."""
     if descriptor.size > LONGEST_MANIFEST:
         raise errors.bad_manifest(what, f"it is longer than {LONGEST_MANIFEST} bytes")
     try:
-        found = parse(read(descriptor), descriptor.media_type)
+        parsed = parse(read(descriptor), descriptor.media_type)
     except ValueError as error:
         raise errors.bad_manifest(what, str(error)) from None
-    if isinstance(found, str):
-        raise errors.unsupported_manifest(what, found)
-    return found
+    if isinstance(parsed, str):
+        raise errors.unsupported_manifest(what, parsed)
+    return parsed
 
 
 def _read_config(manifest: Manifest, read: Read, what: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Files downloaded before: what a server said of them, so that it can be asked whether they have changed."""
+"""Records of downloaded files with their validators, to ask the server whether a file has changed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Snapshotter
 
 KEPT = 8
-"""Downloads of one address that are kept: a server may go back to an earlier file."""
+"""Downloads recorded for one address. Several, as a server may go back to an earlier file."""
 
 SURE_SECONDS = 60
-"""A file that was this old when it was sent can't have changed since within the same second of Last-Modified
-(RFC 9110, 8.8.2.2)."""
+"""Age from which on a file's Last-Modified time is a strong validator (RFC 9110, 8.8.2.2): a later change can't fall
+into the same second."""
 
 
 class Download:
-    """A file in a snapshot of its own, as a server gave it. `modified` is its Last-Modified header."""
+    """A downloaded file in a snapshot of its own. `modified` is the Last-Modified header, which is a strong
+    validator if `dated`; `etag` is the ETag header."""
 
     __slots__ = ("dated", "digest", "etag", "modified", "name", "snapshot")
 
@@ -41,7 +42,7 @@ class Download:
 
 
 class Downloads:
-    """The downloads that a store knows. A row goes with its snapshot."""
+    """The downloads recorded in a store. A row is deleted with its snapshot."""
 
     __slots__ = ("_snapshotter", "_store")
 
@@ -50,18 +51,18 @@ class Downloads:
         self._snapshotter = snapshotter
 
     def of(self, asked: str) -> list[Download]:
-        """Those of one address whose files are there, the latest first; leased."""
+        """Return the usable downloads for a request's digest, latest first. Their snapshots are leased."""
         rows = self._store.query(
             "SELECT snapshot, digest, name, etag, modified, dated FROM download WHERE asked = ? "
             "ORDER BY snapshot DESC",
             asked,
         )
-        found = []
+        downloads = []
         for snapshot, digest, name, etag, modified, dated in rows:
             number = int(str(snapshot))
             self._store.lease("snapshot", str(number))
             if self._snapshotter.trusted(number):
-                found.append(
+                downloads.append(
                     Download(
                         number,
                         str(digest),
@@ -71,9 +72,10 @@ class Downloads:
                         dated=bool(dated),
                     )
                 )
-        return found
+        return downloads
 
     def keep(self, asked: str, download: Download) -> None:
+        """Record a download, and forget the oldest beyond KEPT."""
         with self._store.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO download VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -95,8 +97,8 @@ class Downloads:
 
 
 def conditions(known: Sequence[Download]) -> dict[str, str]:
-    """The headers that ask for the file only if it is none of `known`."""
-    tags = list(dict.fromkeys(one.etag for one in known if one.etag))
+    """Return the headers of a conditional request: the file is sent only if it is none of `known`."""
+    tags = list(dict.fromkeys(download.etag for download in known if download.etag))
     if tags:
         return {"If-None-Match": ", ".join(tags)}
     if known and known[0].dated:
@@ -105,33 +107,36 @@ def conditions(known: Sequence[Download]) -> dict[str, str]:
 
 
 def confirmed(known: Sequence[Download], status: int, headers: Mapping[str, str]) -> Download | None:
-    """The download that an answer says is still the file. Some servers send the whole file with the tag of one
-    that was named in the question, others answer 304 without saying of which of them."""
+    """Return the known download that the server's answer confirms, None if it is none.
+
+    Some servers answer 200 with a tag of the request, others 304 without any tag: that is clear only if the request
+    had one tag.
+    """
     tag = plain_tag(headers.get("ETag", ""))
     if status in (200, 304) and tag:
-        return next((one for one in known if plain_tag(one.etag) == tag), None)
+        return next((download for download in known if plain_tag(download.etag) == tag), None)
     if status != 304:
         return None
-    asked = conditions(known)
-    if "If-None-Match" in asked:
-        tagged = [one for one in known if one.etag]
-        return tagged[0] if len({one.etag for one in tagged}) == 1 else None
-    return known[0] if asked else None
+    sent = conditions(known)
+    if "If-None-Match" in sent:
+        tagged = [download for download in known if download.etag]
+        return tagged[0] if len({download.etag for download in tagged}) == 1 else None
+    return known[0] if sent else None
 
 
 def plain_tag(tag: str) -> str:
-    """An entity tag without the mark of a weak one."""
+    """Return an entity tag without the prefix of weak tags."""
     return tag.strip().removeprefix("W/")
 
 
 def is_dated(headers: Mapping[str, str]) -> bool:
-    """Whether an answer's Last-Modified tells of every later change."""
+    """Report whether an answer's Last-Modified is a strong validator."""
     modified, sent = seconds(headers.get("Last-Modified", "")), seconds(headers.get("Date", ""))
     return modified is not None and sent is not None and sent - modified >= SURE_SECONDS
 
 
 def seconds(date: str) -> int | None:
-    """An HTTP date in seconds since the epoch; None for what is no date."""
+    """Return an HTTP date as Unix time, None if it is malformed."""
     if not date:
         return None
     from email.utils import parsedate_to_datetime

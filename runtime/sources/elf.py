@@ -1,5 +1,4 @@
-"""What the dynamic loader reads of a program or library: just enough of the ELF format (System V gABI,
-chapters 4 and 5) to know which other files it needs."""
+"""Reads the dynamic linking data of ELF programs and libraries (System V gABI, chapters 4 and 5)."""
 
 from __future__ import annotations
 
@@ -16,17 +15,18 @@ PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_RPATH, DT_RUNPATH = 1, 5, 10, 15, 29
 
 LARGEST_TABLE = 64 << 20
-"""Bytes of a program header table, dynamic section or string table; a larger one is damage."""
+"""Most bytes of a program header table, dynamic section or string table; a larger one counts as damage."""
 
 
 class BadElf(Exception):
-    """The file begins as ELF but its headers lead nowhere."""
+    """The file begins as ELF, but its headers are damaged."""
 
 
 class Elf:
-    """One file's dynamic linking facts. `interpreter` is "" for a library or a static program; `rpath` and
-    `runpath` are colon-separated lists as written, with `$ORIGIN`. `bits` is 32 or 64, `machine` the number
-    of its architecture (EM_X86_64 is 62). `dynamic` tells whether it has a dynamic section."""
+    """The dynamic linking data of a file. `interpreter` is "" for a library or a static program; `rpath` and
+    `runpath` are colon-separated lists as written, with `$ORIGIN`. `bits` is 32 or 64, `machine` the number of the
+    architecture (EM_X86_64 is 62), `order` the byte order for `struct`. `dynamic` tells that there is a dynamic
+    section."""
 
     __slots__ = ("bits", "dynamic", "interpreter", "machine", "needed", "order", "rpath", "runpath")
 
@@ -53,12 +53,12 @@ class Elf:
 
     @property
     def kind(self) -> tuple[int, int, str]:
-        """What must agree between a program and the libraries loaded into it."""
+        """The properties that a program and its libraries must share."""
         return (self.machine, self.bits, self.order)
 
 
 class _Reader:
-    """Bounded reads at absolute offsets. Raises BadElf for what lies beyond the file."""
+    """Reads bounded pieces at absolute offsets. Raises BadElf for offsets beyond the file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -77,7 +77,7 @@ class _Reader:
 
 
 def read_elf(file: BinaryIO) -> Elf | None:
-    """The facts of an open file; None if it does not begin as ELF. Raises BadElf, OSError."""
+    """Read an open file; None if it does not begin as ELF. Raises BadElf, OSError."""
     ident = file.read(16)
     if ident[:4] != MAGIC:
         return None
@@ -134,28 +134,30 @@ def _read(reader: _Reader, bits: int, order: str) -> Elf:
 def _segments(
     reader: _Reader, bits: int, order: str, table: int, entry_size: int, count: int
 ) -> list[tuple[int, int, int, int]]:
-    """(type, file offset, address, bytes in the file) of each program header."""
+    """Return (type, file offset, address, bytes in the file) of each program header."""
     form = Struct(order + ("IIQQQQ" if bits == 64 else "IIIII"))
     if count and entry_size < form.size:
         raise BadElf("its program headers are too small")
     data = reader.at(table, entry_size * count)
-    found = []
+    segments = []
     for start in range(0, entry_size * count, entry_size or 1):
         fields = form.unpack_from(data, start)
         if bits == 64:
             kind, _, offset, address, _, size = fields
         else:
             kind, offset, address, _, size = fields
-        found.append((kind, offset, address, size))
-    return found
+        segments.append((kind, offset, address, size))
+    return segments
 
 
 def _whole(dynamic: bytes, bits: int) -> bytes:
+    """Cut a dynamic section to a whole number of entries."""
     entry = bits // 4
     return dynamic[: len(dynamic) // entry * entry]
 
 
 def _offset(loads: list[tuple[int, int, int]], address: int) -> int:
+    """Return the file offset of a virtual address."""
     for start, offset, size in loads:
         if start <= address < start + size:
             return offset + address - start

@@ -1,11 +1,11 @@
 """Errors of sources.
 
     UserError
-    └── SourceFailed         a source can't be had: it isn't there, can't be reached, is damaged
-        ├── SourceMismatch   what it brought is not what its checksum says
-        └── SourceTimedOut   it was silent for too long
+    └── SourceFailed         a source can't be fetched: missing, unreachable, damaged
+        ├── SourceMismatch   its content differs from its checksum
+        └── SourceTimedOut   it sent nothing for too long
 
-The registry's are in `registry.errors`, a wrong digest of a blob is `content.blobs.DigestMismatch`.
+Registry errors are in `registry.errors`; a blob with a wrong digest is `content.blobs.DigestMismatch`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from pybuild.lang.diagnostics import UserError
 
 
 class SourceFailed(UserError):
-    """A source of the build can't be had. `locked` is the key of the lock file's entry that pins it, "" without
-    one."""
+    """A source of the build can't be fetched. `locked` is the key of its entry in the lock file, "" without one."""
 
     locked = ""
 
 
 class SourceMismatch(SourceFailed):
-    """A source is not what its checksum says."""
+    """A source's content differs from its checksum."""
 
 
 class SourceTimedOut(SourceFailed):
-    """A source was silent for longer than it may be."""
+    """A source sent nothing for too long."""

@@ -1,4 +1,4 @@
-"""Paths with wildcards, expanded in a tree as BuildKit's file backend and its context transfer do."""
+"""Expands wildcards in a tree, like BuildKit's file backend and its context transfer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 
 
 class Unresolvable(UserError):
-    """A path with symlinks in a circle or a name that is too long, or a malformed wildcard: it names nothing in any
-    tree like this one."""
+    """A path can't be resolved: it has a cycle of symlinks, a name that is too long, or a malformed wildcard."""
 
 
 def look_up(tree: Tree, path: bytes, *, follow: bool = True) -> Resolution:
-    """Where `path` leads; a path through something that is no directory leads nowhere. Raises Unresolvable for
-    one that the system can't follow."""
+    """Resolve `path`. A path through anything but directories counts as missing. Raises Unresolvable."""
     from pybuild.runtime.snapshots.types import Resolution
 
     try:
@@ -42,7 +40,7 @@ _WAYS = {
 
 
 class Expansion:
-    """`paths` a pattern names, in order; `base` is where the part before the first wildcard leads, None
+    """The paths that a pattern names, in order. `base` is the resolution of the part before the first wildcard, None
     without a wildcard."""
 
     __slots__ = ("base", "paths")
@@ -53,11 +51,10 @@ class Expansion:
 
 
 def expand(tree: Tree, pattern: str, *, follow: bool) -> Expansion:
-    """Without a wildcard the pattern names itself, there or not.
+    """Expand a pattern. Without a wildcard it names itself, whether or not that exists.
 
-    A wildcard never crosses a slash. The part before the first wildcard is walked through symlinks (its last
-    component only with `follow`); below it symlinks are entries like others, and what matches isn't entered.
-    Raises Unresolvable for a malformed pattern.
+    A wildcard never matches a slash. Symlinks in the part before the first wildcard are followed, in its last
+    component only with `follow`. Below, symlinks are not followed. Raises Unresolvable for a malformed pattern.
     """
     parts = [part for part in os.path.normpath("/" + pattern).split("/") if part]
     plain = next((n for n, part in enumerate(parts) if wildcard.has_wildcard(part)), None)
@@ -73,16 +70,16 @@ def expand(tree: Tree, pattern: str, *, follow: bool) -> Expansion:
     base = look_up(tree, os.fsencode("/".join(parts[:plain])), follow=follow)
     if base.node is None or not stat.S_ISDIR(base.node.stat.st_mode):
         return Expansion([], base)
-    found = [base.path]
+    paths = [base.path]
     for number, part in enumerate(parts[plain:], plain):
         last = number == len(parts) - 1
-        found = [
+        paths = [
             node.path
-            for directory in found
+            for directory in paths
             for node in tree.list(directory)
             if (last or stat.S_ISDIR(node.stat.st_mode)) and wildcard.match(part, _name(node.path))
         ]
-    return Expansion(found, base)
+    return Expansion(paths, base)
 
 
 def _name(path: bytes) -> str:

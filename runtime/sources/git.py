@@ -1,7 +1,7 @@
-"""Git repositories as sources: a commit's files in a snapshot.
+"""Git repositories as sources: the files of a commit in a snapshot.
 
-op -> request (`gitrequest`) -> commit (`gitresolve`) -> the store's repository has it (`gitrepository`) -> files
-(`gitcheckout`). git itself is run as `gitcommand` says, let in as `gitaccess` says.
+An op is parsed to a request (`gitrequest`) and resolved to a commit (`gitresolve`), which is fetched to a repository
+in the store (`gitrepository`) and checked out (`gitcheckout`). `gitcommand` runs git, with the access of `gitaccess`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ GIT_SEMANTICS = "git 1"
 
 
 class GitSource:
-    """Repositories, each ref resolved once a build: all of a build sees the same commit. Thread-safe.
+    """The repositories of one build. Thread-safe. Each ref is resolved once, so that all of a build sees one commit.
 
-    `waiting` is told whom a fetch in another process waits for.
+    `waiting` is called with the holder of a repository's lock before a fetch waits for that process.
     """
 
     def __init__(
@@ -61,35 +61,36 @@ class GitSource:
         self._guard = threading.Lock()
 
     def resolve(self, op: SourceOp, cancellation: Cancellation) -> GitCommit:
-        """The commit that an op stands for. The remote is asked, unless the op names a whole commit hash. Raises
-        UserError: no such ref, another commit than the op's checksum says; FetchError, Cancelled."""
+        """Resolve an op to a commit, by a request to the remote unless the op has a whole commit hash. Raises
+        UserError for an unknown ref and for another commit than the op's checksum, FetchError, Cancelled."""
         return self._resolve(GitRequest(op), cancellation)
 
     def key(self, op: SourceOp, cancellation: Cancellation) -> str:
-        """Identity of the result: the same commit of another remote is the same. Raises as `resolve`."""
+        """Return the result's key, which does not depend on the remote unless `.git` is kept. Raises like
+        `resolve`."""
         request = GitRequest(op)
-        found = self._resolve(request, cancellation)
-        parts = [GIT_SEMANTICS, found.commit, request.subdir, str(request.submodules)]
+        target = self._resolve(request, cancellation)
+        parts = [GIT_SEMANTICS, target.commit, request.subdir, str(request.submodules)]
         parts.append("commit" if request.mtime == "commit" else "checkout")
         if request.keep and not request.subdir:
-            parts += [found.checksum, found.ref, request.remote]
+            parts += [target.checksum, target.ref, request.remote]
         return digest_of(*parts)
 
     def snapshot(self, op: SourceOp, cancellation: Cancellation, say: Say | None = None) -> int:
-        """The snapshot with the files. `say` hears what git says. Raises as `resolve`."""
+        """Return the snapshot with the files. `say` is called with git's messages. Raises like `resolve`."""
 
-        def made(git: Git, repository: GitRepository, request: GitRequest, found: GitCommit) -> int:
-            return self._made(git, repository, request, found, say)
+        def check_out(git: Git, repository: GitRepository, request: GitRequest, target: GitCommit) -> int:
+            return self._check_out(git, repository, request, target, say)
 
-        return self._in_repository(op, cancellation, made)
+        return self._in_repository(op, cancellation, check_out)
 
     def time(self, op: SourceOp, cancellation: Cancellation, say: Say | None = None) -> int:
-        """The committer's time of the commit, in seconds since 1970. Raises as `resolve`."""
+        """Return the committer's time of the commit as Unix time. Raises like `resolve`."""
         from pybuild.runtime.sources.gitcheckout import commit_time
 
-        def read(git: Git, repository: GitRepository, request: GitRequest, found: GitCommit) -> int:
-            commit = repository.bring(found, say)
-            check(request, GitCommit(found.ref, found.checksum, commit))
+        def read(git: Git, repository: GitRepository, request: GitRequest, target: GitCommit) -> int:
+            commit = repository.bring(target, say)
+            check(request, GitCommit(target.ref, target.checksum, commit))
             return commit_time(git, repository, commit)
 
         return self._in_repository(op, cancellation, read)
@@ -97,25 +98,26 @@ class GitSource:
     def objects(
         self, op: SourceOp, cancellation: Cancellation, say: Say | None = None
     ) -> tuple[bytes, bytes]:
-        """The commit as git stores it, and the annotated tag that leads to it, empty where none does. Raises as
+        """Return the commit object and the annotated tag object of the ref, b"" without one. Raises like
         `resolve`."""
 
         def read(
-            git: Git, repository: GitRepository, request: GitRequest, found: GitCommit
+            git: Git, repository: GitRepository, request: GitRequest, target: GitCommit
         ) -> tuple[bytes, bytes]:
-            commit = repository.bring(found, say)
-            check(request, GitCommit(found.ref, found.checksum, commit))
-            tag = repository.object("tag", found.checksum) if commit != found.checksum else b""
+            commit = repository.bring(target, say)
+            check(request, GitCommit(target.ref, target.checksum, commit))
+            tag = repository.object("tag", target.checksum) if commit != target.checksum else b""
             return repository.object("commit", commit), tag
 
         return self._in_repository(op, cancellation, read)
 
     def _in_repository(self, op: SourceOp, cancellation: Cancellation, work: Work[T]) -> T:
-        """What `work` finds in the store's repository, locked; once more in a fresh one where that was damaged."""
+        """Call `work` with the store's repository, locked. A damaged repository is replaced, and `work` called
+        again."""
         request = GitRequest(op)
-        found = self._resolve(request, cancellation)
+        target = self._resolve(request, cancellation)
         git = self._git(request, cancellation)
-        repository = GitRepository(self._store.path("git"), request.remote, found.checksum, git)
+        repository = GitRepository(self._store.path("git"), request.remote, target.checksum, git)
         lock = self._store.lock(
             "git-" + os.path.basename(repository.path), on_wait=self._waiting, cancelled=cancellation
         )
@@ -125,28 +127,28 @@ class GitSource:
         description = f"shared git repo for {without_credentials(request.remote)}"
         note_use(self._store, f"git/{name}", f"locks/git-{name}", REGULAR, description)
         try:
-            return work(git, repository, request, found)
+            return work(git, repository, request, target)
         except GitFailed as error:
             if not is_damage(error):
                 raise
             repository.discard()
-            return work(git, repository, request, found)
+            return work(git, repository, request, target)
         finally:
             lock.remove()
 
-    def _made(
-        self, git: Git, repository: GitRepository, request: GitRequest, found: GitCommit, say: Say | None
+    def _check_out(
+        self, git: Git, repository: GitRepository, request: GitRequest, target: GitCommit, say: Say | None
     ) -> int:
         from pybuild.runtime.snapshots.removal import remove_tree
         from pybuild.runtime.sources.gitcheckout import checkout
 
-        commit = repository.bring(found, say)
-        check(request, GitCommit(found.ref, found.checksum, commit))
+        commit = repository.bring(target, say)
+        check(request, GitCommit(target.ref, target.checksum, commit))
         work = os.path.join(self._store.work, os.urandom(8).hex())
         os.mkdir(work, 0o755)
         active = self._snapshotter.prepare(None)
         try:
-            checkout(git, repository, request, found, commit, os.fsdecode(active.upper), work)
+            checkout(git, repository, request, target, commit, os.fsdecode(active.upper), work)
             snapshot = active.commit()
         except BaseException:
             active.abort()
@@ -157,18 +159,18 @@ class GitSource:
         return snapshot
 
     def _resolve(self, request: GitRequest, cancellation: Cancellation) -> GitCommit:
-        found = known_commit(request)
-        if found is None:
+        target = known_commit(request)
+        if target is None:
             name = (request.remote, request.user, request.password, request.ref)
-            found = self._resolved.get(name)
-            if found is None:
-                asked = resolve(request, self._git(request, cancellation))
+            target = self._resolved.get(name)
+            if target is None:
+                resolved = resolve(request, self._git(request, cancellation))
                 with self._guard:
-                    found = self._resolved.setdefault(name, asked)
-            check(request, found)
-        elif request.checksum and not found.ref.startswith(request.checksum):
-            check(request, found)
-        return found
+                    target = self._resolved.setdefault(name, resolved)
+            check(request, target)
+        elif request.checksum and not target.ref.startswith(request.checksum):
+            check(request, target)
+        return target
 
     def _git(self, request: GitRequest, cancellation: Cancellation) -> Git:
         from pybuild.runtime.sources.gitaccess import git_for

@@ -1,4 +1,4 @@
-"""How a build gets into a repository: secrets as headers, logins of addresses, SSH agents and host keys."""
+"""Access to git remotes: secrets as headers, logins in addresses, SSH agents and host keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.sources.gitrequest import GitRequest
 
 HELPER = '!f() { printf \'username=%s\\npassword=%s\\n\' "$PYBUILD_GIT_USER" "$PYBUILD_GIT_PASSWORD"; }; f'
-"""A credential helper that answers with what stands in its environment."""
+"""A credential helper that answers with the login in its environment, as command lines are visible to all users."""
 
 _GITHUB = ("https://github.com/", "https://www.github.com/")
 
@@ -26,31 +26,32 @@ _GITHUB = ("https://github.com/", "https://www.github.com/")
 def git_for(
     request: GitRequest, store: Store, secrets: Secrets, agents: Agents, cancellation: Cancellation
 ) -> Git:
-    """git, let into the request's remote by what the client gives. Raises UserError: an SSH agent that is not
-    there, a secret that can't be sent."""
+    """Return a git that has access to the request's remote with the client's secrets and agents. Raises UserError
+    for a missing SSH agent and for a secret that can't be sent."""
     home = os.path.join(store.work, "git-home")
     os.makedirs(home, mode=0o700, exist_ok=True)
     settings: list[tuple[str, str]] = []
     variables: dict[str, str] = {}
     if request.ssh:
         return Git(home, cancellation, settings, _ssh(request, store.work, agents))
-    given = _secret(request, secrets)
-    login = _login(given)
-    if not given and (request.user or request.password):
+    authorization = _secret(request, secrets)
+    login = _login(authorization)
+    if not authorization and (request.user or request.password):
         login = request.user, request.password
     if login is not None:
         origin = re.sub(r"(://[^/]*).*", r"\1", request.remote)
         settings.append((f"credential.{origin}.helper", HELPER))
         variables["PYBUILD_GIT_USER"], variables["PYBUILD_GIT_PASSWORD"] = login
-    elif given:
-        settings.append((f"http.{_scope(request.remote)}.extraHeader", "Authorization: " + given))
-        settings.append(("http.followRedirects", "false"))  # git would send it to whoever it is redirected to
+    elif authorization:
+        settings.append((f"http.{_scope(request.remote)}.extraHeader", "Authorization: " + authorization))
+        # git sends extra headers to any host that it is redirected to.
+        settings.append(("http.followRedirects", "false"))
     return Git(home, cancellation, settings, variables)
 
 
 def _secret(request: GitRequest, secrets: Secrets) -> str:
-    """The value of the Authorization header that a secret makes, "" without one. A secret named for the host comes
-    first; each is asked for as a header, then as a token."""
+    """Return the Authorization header's value from the client's secrets, "" without one. A secret with the host in
+    its name comes first; of one name, the header's secret comes before the token's."""
     from base64 import b64encode
 
     for end in ("." + request.host, ""):
@@ -66,8 +67,8 @@ def _secret(request: GitRequest, secrets: Secrets) -> str:
 
 
 def _login(header: str) -> tuple[str, str] | None:
-    """User and password of a Basic header, which git sends to the host that they are for and to no other. None
-    for a header of another kind."""
+    """Return user and password of a Basic header, None for another kind. As a login, git sends them to their host
+    only."""
     from base64 import b64decode
 
     kind, _, value = header.partition(" ")
@@ -81,7 +82,7 @@ def _login(header: str) -> tuple[str, str] | None:
 
 
 def _scope(remote: str) -> str:
-    """The addresses that get a remote's header: itself, and for GitHub all of it."""
+    """Return the URL prefix that gets a remote's header: the remote, or all of GitHub, for its submodules."""
     return next((host for host in _GITHUB if remote.startswith(host)), remote)
 
 

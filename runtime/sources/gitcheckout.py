@@ -1,10 +1,10 @@
-"""The files of a commit, laid out in a directory, the same bytes each time.
+"""Checks out a commit to a directory, with the same bytes each time.
 
-1. a repository beside the directory, or in it if it is to be kept: with the store's objects by reference, or a pack
-   of just this commit's (no history, no deltas, so that the pack is made the same everywhere)
-2. the files, by `read-tree` into an empty index, as a clone does
-3. submodules, by git itself, from their own remotes
-4. what tells of this run goes: stat data in the index, logs, and without a kept repository every `.git`
+1. Create a repository: beside the directory, with the store's objects by reference; or in the directory if it is to
+   be kept, with a pack of this commit's objects only (no history and no deltas: the pack's bytes are reproducible).
+2. Write the files by `read-tree` into an empty index, as a clone does.
+3. Let git fetch and check out submodules.
+4. Remove everything that differs from run to run: stat data in the index, logs, and every `.git` unless it is kept.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def checkout(
     target: str,
     work: str,
 ) -> None:
-    """Fill the empty directory `target`; `work` is an empty one on the same file system. Raises SourceFailed,
-    FetchError (submodules), GitFailed, Cancelled."""
+    """Fill the empty directory `target`; `work` is an empty directory on the same file system. Raises SourceFailed,
+    also for submodules that can't be fetched, GitFailed, Cancelled."""
     keeps = request.keep and not request.subdir
     tree = os.path.join(work, "tree") if request.subdir else target
     make_directories(tree)
@@ -70,7 +70,7 @@ def checkout(
 
 
 def _pack(git: Git, repository: GitRepository, found: GitCommit, commit: str, directory: str) -> None:
-    """Put the objects of one commit into a repository, and its ref."""
+    """Write a pack with the objects of one commit into a repository, and its ref."""
     listed, _ = git.run("--git-dir", repository.path, "rev-list", "--objects", "--max-count=1", commit)
     names = b"".join(line.partition(b" ")[0] + b"\n" for line in listed.splitlines())
     if found.checksum != commit:
@@ -96,7 +96,7 @@ def _pack(git: Git, repository: GitRepository, found: GitCommit, commit: str, di
 
 
 def _parents(git: Git, repository: GitRepository, commit: str) -> bool:
-    """Whether the commit has any, there or not."""
+    """Report whether the commit has parents, fetched or not."""
     text, _ = git.run("--git-dir", repository.path, "cat-file", "commit", commit)
     return b"\nparent " in text.partition(b"\n\n")[0]
 
@@ -126,7 +126,7 @@ def _submodule_failed(request: GitRequest, error: GitFailed) -> SourceFailed:
 
 
 def _tidy(git: Git, directory: str, commit: str) -> None:
-    """Take out of a kept repository, and those of submodules in it, what differs from run to run."""
+    """Remove from a kept repository, and from those of its submodules, everything that differs from run to run."""
     pending = [(directory, commit)]
     while pending:
         here, head = pending.pop()
@@ -136,23 +136,24 @@ def _tidy(git: Git, directory: str, commit: str) -> None:
         if os.path.exists(index):
             os.unlink(index)
             git.run("--git-dir", here, "read-tree", head, cwd=here)
-        pending += [(one, "HEAD") for one in _modules(os.path.join(here, "modules"))]
+        pending += [(module, "HEAD") for module in _modules(os.path.join(here, "modules"))]
 
 
 def _modules(directory: str) -> list[str]:
-    """The repositories below a `modules` directory: a submodule's name may hold slashes."""
-    found, pending = [], [directory]
+    """Return the repositories below a `modules` directory; at any depth, as names of submodules may have slashes."""
+    repositories, pending = [], [directory]
     while pending:
         here = pending.pop()
         if os.path.isfile(os.path.join(here, "HEAD")):
-            found.append(here)
+            repositories.append(here)
         elif os.path.isdir(here):
             pending += [entry.path for entry in os.scandir(here) if entry.is_dir(follow_symlinks=False)]
-    return found
+    return repositories
 
 
 def _drop_links(tree: str) -> None:
-    """Remove every `.git`: git tracks none, so they are submodules' references to a repository that goes."""
+    """Remove every `.git`. git tracks no file of that name, so all belong to submodules, and refer to a repository
+    that is removed."""
     for here, directories, files in os.walk(tree):
         if ".git" in files:
             os.unlink(os.path.join(here, ".git"))
@@ -162,7 +163,7 @@ def _drop_links(tree: str) -> None:
 
 
 def _move(tree: str, subdir: str, target: str) -> None:
-    """Move what is in a directory of `tree` to `target`. No symlink is followed."""
+    """Move the entries of a directory of `tree` to `target`. Raises SourceFailed for a symlink on the way."""
     here = tree
     for part in subdir.split("/"):
         here = os.path.join(here, part)
@@ -181,7 +182,7 @@ def _move(tree: str, subdir: str, target: str) -> None:
 
 
 def commit_time(git: Git, repository: GitRepository, commit: str) -> int:
-    """The committer's time, seconds since the epoch."""
+    """Return the committer's time as Unix time."""
     return int(git.text("--git-dir", repository.path, "show", "--no-patch", "--format=%ct", commit))
 
 

@@ -1,8 +1,8 @@
-"""Running git: with nothing of the user's or the system's configuration, and nothing secret on a command line.
+"""Runs git without the configuration of user and system, and without secrets on command lines.
 
-Configuration goes by environment (GIT_CONFIG_COUNT), which git's own children get too, those for submodules among
-them. A process of git ends with the build: it runs in a process group of its own, which cancellation ends, and
-those that speak to the network are ended by the kernel when the thread that started them is gone.
+Configuration goes through the environment (GIT_CONFIG_COUNT), so that git's child processes get it too, among them
+those for submodules. git ends with the build: cancellation ends its process group, and the kernel kills a git that
+uses the network when the thread that started it is gone.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.solver.types import Cancellation
 
 OLDEST = (2, 31)
-"""The first version that takes configuration from the environment."""
+"""The first version that reads configuration from the environment."""
 
 STOP_SECONDS = 3.0
+"""Time from SIGTERM to SIGKILL after a cancellation, at most."""
 STALL_SECONDS = 60
+"""Time without data after which a transfer over HTTP fails."""
 
 PROTOCOLS = "git:http:https:ssh"
 
@@ -53,11 +55,12 @@ SETTINGS = (
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", str(STALL_SECONDS)),
 )
-"""What every command is told. `fetch.unpackLimit`: packs are synced to the disk, single objects are not."""
+"""Configuration of every command. `fetch.unpackLimit` keeps packs, which git syncs to the disk, unlike loose
+objects."""
 
 
 class GitFailed(SourceFailed):
-    """git ended with `code`; `said` is what it wrote to its standard error."""
+    """git exited with `code`; `said` is its standard error."""
 
     def __init__(self, command: str, code: int, said: str) -> None:
         last = next((line for line in reversed(said.splitlines()) if line.strip()), f"exit code {code}")
@@ -68,8 +71,8 @@ class GitFailed(SourceFailed):
 
 
 class Git:
-    """How git is run for one remote: `settings` are configuration pairs, `variables` environment variables, both
-    of which may hold secrets. `home` is an empty directory."""
+    """Runs git for one remote, with configuration `settings` and environment `variables`, both of which may have
+    secrets. `home` is an empty directory."""
 
     __slots__ = ("_cancellation", "_home", "_settings", "_variables")
 
@@ -93,11 +96,11 @@ class Git:
         stdin: IO[bytes] | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> tuple[bytes, bytes]:
-        """Standard output and error of `git ARGUMENTS`. Raises GitFailed, Cancelled; UserError when there is no
-        git."""
+        """Run `git ARGUMENTS` and return its standard output and error. Raises GitFailed, Cancelled; UserError
+        without a usable git."""
         import subprocess
 
-        name = next((each for each in arguments if not each.startswith("-") and "/" not in each), "")
+        name = next((word for word in arguments if not word.startswith("-") and "/" not in word), "")
         command = [program(), *arguments]
         if network:
             command = [*mortal(), *command]
@@ -120,7 +123,7 @@ class Git:
         return out, said
 
     def text(self, *arguments: str, cwd: str | None = None, network: bool = False) -> str:
-        """Standard output, decoded and stripped. Raises as `run`."""
+        """Run git and return its standard output, decoded and stripped. Raises like `run`."""
         return self.run(*arguments, cwd=cwd, network=network)[0].decode("utf-8", "surrogateescape").strip()
 
     def _finish(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
@@ -170,12 +173,13 @@ class Git:
 
 
 def _end(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
+    # A process that has been waited for may have lost its id to another.
     if not ended.is_set():
         _signal(process, signal.SIGTERM)
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    """To the whole group of a process that has not been waited for."""
+    """Signal the whole group of a process that has not been waited for."""
     if process.returncode is None:
         try:
             os.killpg(process.pid, number)
@@ -187,54 +191,54 @@ _program: list[str] = []
 
 
 def program() -> str:
-    """The path of git. Raises UserError with the command that installs it, or when it is too old."""
+    """Return the path of git. Raises UserError if it is missing or too old."""
     if _program:
         return _program[0]
     from shutil import which
 
     from pybuild.runtime.sandbox.find import install_command
 
-    found = which("git")
-    if found is None:
+    path = which("git")
+    if path is None:
         raise UserError(
             "git is not installed: it is needed for sources that are git repositories",
             help=f"install it: {install_command('git')}",
         )
-    version = _version(found)
+    version = _version(path)
     if version and version < OLDEST:
-        have, need = (".".join(map(str, one)) for one in (version, OLDEST))
+        have, need = (".".join(map(str, numbers)) for numbers in (version, OLDEST))
         raise UserError(
-            f"{found} is git {have}: version {need} or newer is needed",
+            f"{path} is git {have}: version {need} or newer is needed",
             help=f"install it: {install_command('git')}",
         )
-    _program.append(found)
-    return found
+    _program.append(path)
+    return path
 
 
 _mortal: list[list[str]] = []
 
 
 def mortal() -> list[str]:
-    """What a command is started through so that it dies with the thread that started it: util-linux's setpriv, or
-    nothing where that is missing or older. A git that outlives a killed build then ends with its fetch."""
+    """Return the words before a command that make it die with the thread that starts it: util-linux's setpriv. Empty
+    if that is missing or too old; a git then outlives a killed build until its fetch is done."""
     if not _mortal:
         import subprocess
         from shutil import which
 
-        found = which("setpriv")
-        prefix = [found, "--pdeathsig", "KILL", "--"] if found else []
-        tried = [*prefix, "true"]
-        works = not prefix or subprocess.run(tried, capture_output=True, check=False).returncode == 0
+        setpriv = which("setpriv")
+        prefix = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+        trial = [*prefix, "true"]
+        works = not prefix or subprocess.run(trial, capture_output=True, check=False).returncode == 0
         _mortal.append(prefix if works else [])
     return _mortal[0]
 
 
 def _version(path: str) -> tuple[int, ...]:
-    """() for an answer that can't be read."""
+    """Return the first two numbers of git's version, () if its output has none."""
     import subprocess
 
     done = subprocess.run(
         [path, "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    found = re.search(r"(\d+)\.(\d+)", done.stdout)
-    return tuple(map(int, found.groups())) if found else ()
+    match = re.search(r"(\d+)\.(\d+)", done.stdout)
+    return tuple(map(int, match.groups())) if match else ()

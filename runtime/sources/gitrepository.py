@@ -1,9 +1,9 @@
-"""The store's repositories, one a remote: bare, shared by all builds, holding the commits that were asked for.
+"""Bare git repositories in the store, one for each remote, with the commits that builds requested.
 
     git/NAME.git        NAME is a digest of the remote; with -sha256 for repositories of that object format
 
-Only the process that holds the repository's lock writes in it, so lock files of git found there are those of dead
-processes. Nothing in it is ever deleted: a commit that is there is there with all its files.
+Only the process that holds a repository's lock writes to it, so git's own lock files in it are left over from dead
+processes. No object is ever deleted: a commit that exists has all its files.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _BROKEN = re.compile(
 )
 
 _SILENCE = re.compile(r"timed out|Operation too slow", re.IGNORECASE)
-"""How git, curl and ssh say that nothing came any more."""
+"""Messages of git, curl and ssh for a remote that stopped sending."""
 
 
 class FetchError(SourceFailed):
-    """A remote can't be reached, lets nobody in, or has not what was asked for."""
+    """A remote is unreachable, denies access, or lacks the requested object."""
 
 
 class FetchTimedOut(FetchError, SourceTimedOut):
-    """A remote was silent for too long."""
+    """A remote sent nothing for too long."""
 
 
 class CommitNotFound(FetchError, SourceMismatch):
-    """A remote does not have the commit that its ref is to be at."""
+    """A remote lacks the commit that the op requires."""
 
 
 class GitRepository:
@@ -60,36 +60,36 @@ class GitRepository:
     __slots__ = ("_git", "format", "path", "remote")
 
     def __init__(self, directory: str, remote: str, commit: str, git: Git) -> None:
-        """`commit` tells the object format."""
+        """`commit` is any hash of the remote, whose length tells the object format."""
         self.format = "sha256" if len(commit) == 64 else "sha1"
         self.path = os.path.join(directory, repository_name(remote, self.format))
         self.remote = remote
         self._git = git
 
-    def bring(self, found: GitCommit, say: Say | None = None) -> str:
-        """Have the commit `found` with its files; its own hash, where `found` is a tag. Raises FetchError,
-        GitFailed, Cancelled."""
+    def bring(self, target: GitCommit, say: Say | None = None) -> str:
+        """Fetch a commit unless it is there, and return its hash, which differs from the checksum of an annotated
+        tag. Raises FetchError, GitFailed, Cancelled."""
         self._open()
-        if not self.has(found.checksum):
-            self._fetch(found, say)
-        return self.commit_of(found.checksum)
+        if not self.has(target.checksum):
+            self._fetch(target, say)
+        return self.commit_of(target.checksum)
 
     def discard(self) -> None:
-        """Delete the repository, which is damaged."""
+        """Delete a damaged repository."""
         from pybuild.runtime.snapshots.removal import remove_tree
 
         remove_tree(self.path)
 
     def commit_of(self, object: str) -> str:
-        """The commit that a commit or a tag is. Raises GitFailed."""
+        """Return the hash of the commit that a commit or a tag leads to. Raises GitFailed."""
         return self._run_text("rev-parse", "--verify", "--quiet", object + "^{commit}")
 
     def object(self, kind: str, object: str) -> bytes:
-        """The bytes of a commit or a tag. Raises GitFailed."""
+        """Return the content of a commit or a tag object. Raises GitFailed."""
         return self._git.run("--git-dir", self.path, "cat-file", kind, object)[0]
 
     def has(self, object: str) -> bool:
-        """Whether there is a commit, or a tag with its commit."""
+        """Report whether there is a commit, or a tag with its commit."""
         try:
             self._run_text("cat-file", "-e", object + "^{commit}")
         except GitFailed as error:
@@ -98,8 +98,8 @@ class GitRepository:
             return False
         return True
 
-    def _fetch(self, found: GitCommit, say: Say | None) -> None:
-        for options, specs in self._ways(found):
+    def _fetch(self, target: GitCommit, say: Say | None) -> None:
+        for options, specs in self._ways(target):
             try:
                 self._try(options, specs, say)
             except GitFailed as error:
@@ -107,25 +107,26 @@ class GitRepository:
                     raise
                 if not _NOT_THERE.search(error.said):
                     raise fetch_failed(self.remote, error) from None
-            if self.has(found.checksum):
+            if self.has(target.checksum):
                 return
         raise CommitNotFound(
-            f"fetched ref {found.ref} does not match expected commit {found.checksum} and commit can not be found "
+            f"fetched ref {target.ref} does not match expected commit {target.checksum} and commit can not be found "
             "in the repository",
             help=f"is the commit on a branch or a tag of {self.remote}?",
         )
 
-    def _ways(self, found: GitCommit) -> Iterator[tuple[list[str], list[str]]]:
-        """How to ask for a commit: by its ref, by its hash, which some servers refuse, or for everything."""
-        if not COMMIT.fullmatch(found.ref):
-            kept = sha256(found.ref.encode("utf-8", "surrogateescape")).hexdigest()[:24]
-            yield ["--depth=1"], [f"+{found.ref}:refs/fetched/{kept}"]
-        yield ["--depth=1"], [f"+{found.checksum}:refs/fetched/{found.checksum}"]
-        whole = ["+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*"]
-        yield (["--unshallow"] if os.path.exists(os.path.join(self.path, "shallow")) else []), whole
+    def _ways(self, target: GitCommit) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield options and refspecs for one fetch after the other: of the ref; of the hash, which some servers
+        refuse; of all branches and tags."""
+        if not COMMIT.fullmatch(target.ref):
+            name = sha256(target.ref.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+            yield ["--depth=1"], [f"+{target.ref}:refs/fetched/{name}"]
+        yield ["--depth=1"], [f"+{target.checksum}:refs/fetched/{target.checksum}"]
+        everything = ["+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*"]
+        yield (["--unshallow"] if os.path.exists(os.path.join(self.path, "shallow")) else []), everything
 
     def _try(self, options: list[str], specs: list[str], say: Say | None) -> None:
-        """Fetch, with all of the history where the server knows no part of it."""
+        """Fetch; with the whole history if the server can't send part of one."""
         try:
             self._fetch_once(options, specs, say)
         except GitFailed as error:
@@ -134,7 +135,7 @@ class GitRepository:
             self._fetch_once([], specs, say)
 
     def _fetch_once(self, options: list[str], specs: list[str], say: Say | None) -> None:
-        _, said = self._git.run(
+        _, messages = self._git.run(
             "--git-dir",
             self.path,
             "fetch",
@@ -147,11 +148,11 @@ class GitRepository:
             *specs,
             network=True,
         )
-        if say is not None and said.strip():
-            say(said)
+        if say is not None and messages.strip():
+            say(messages)
 
     def _open(self) -> None:
-        """Make the repository if it is missing, and clear away what killed processes left."""
+        """Create the repository if it is missing, and remove the leftovers of killed processes."""
         if not os.path.isfile(os.path.join(self.path, "HEAD")):
             from pybuild.runtime.snapshots.removal import remove_tree
 
@@ -169,18 +170,18 @@ class GitRepository:
 
 
 def is_damage(error: GitFailed) -> bool:
-    """Whether git found the store's repository damaged, as after a loss of power."""
+    """Report whether git target the store's repository damaged, as after a loss of power."""
     return _BROKEN.search(error.said) is not None
 
 
 def repository_name(remote: str, format: str) -> str:
-    """The name of a remote's repository, safe in file names."""
+    """Return the name of a remote's repository, which is safe as a file name."""
     end = "" if format == "sha1" else "-" + format
     return sha256(remote.encode("utf-8", "surrogateescape")).hexdigest()[:40] + end + ".git"
 
 
 def make_repository(path: str, format: str, *, remote: str, bare: bool = True, head: str = "") -> None:
-    """An empty repository, the same whatever version of git will use it. `head` is the commit checked out."""
+    """Create an empty repository, the same for all versions of git. `head` is the commit to check out."""
     for directory in ("", "objects/info", "objects/pack", "refs/heads", "refs/tags"):
         make_directories(os.path.join(path, directory))
     lines = ["[core]", f"\trepositoryformatversion = {int(format != 'sha1')}", "\tfilemode = true"]
@@ -194,7 +195,7 @@ def make_repository(path: str, format: str, *, remote: str, bare: bool = True, h
 
 
 def quoted(value: str) -> str:
-    """A value as git's configuration files write it."""
+    """Quote a value for git's configuration files."""
     if re.fullmatch(r"[A-Za-z0-9_./:@~+=,%$&'()*!?-]+", value):
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
@@ -202,14 +203,14 @@ def quoted(value: str) -> str:
 
 
 def write_file(path: str, text: str) -> None:
-    """A file of mode 0644, whatever the umask."""
+    """Write a file of mode 0644, whatever the umask."""
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         os.fchmod(file.fileno(), 0o644)
         file.write(text)
 
 
 def make_directories(path: str) -> None:
-    """A directory of mode 0755 and those above it, whatever the umask."""
+    """Create a directory of mode 0755 and those above it, whatever the umask."""
     path = path.rstrip("/")
     if not os.path.isdir(path):
         make_directories(os.path.dirname(path))
@@ -218,7 +219,7 @@ def make_directories(path: str) -> None:
 
 
 def _locks(path: str) -> Iterator[str]:
-    """Lock files and half-written packs."""
+    """Yield lock files and half-written packs."""
     for here, directories, files in os.walk(path):
         if here == os.path.join(path, "objects"):
             directories[:] = ["pack"]
@@ -228,7 +229,7 @@ def _locks(path: str) -> Iterator[str]:
 
 
 def fetch_failed(remote: str, error: GitFailed) -> FetchError:
-    """What a fetch that failed tells the user."""
+    """Return the error for a failed fetch, with advice for git's message."""
     said = error.said
     host = re.sub(r"^[a-z]+://|[/:].*$", "", remote.rpartition("@")[2] if "://" not in remote else remote)
     if re.search("Host key verification failed|host key is known", said):
@@ -249,6 +250,6 @@ def fetch_failed(remote: str, error: GitFailed) -> FetchError:
         help = "check the address and the network"
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     kind = FetchTimedOut if _SILENCE.search(said) else FetchError
-    title, told = f"failed to fetch remote {remote}", "\n".join(lines[-8:])
-    diagnostic = Diagnostic(title, notes=[("git", told)] if told else [])
-    return kind(diagnostic.known_as(f"{title}: git stderr:\n{told}: exit status {error.code}"), help=help)
+    title, output = f"failed to fetch remote {remote}", "\n".join(lines[-8:])
+    diagnostic = Diagnostic(title, notes=[("git", output)] if output else [])
+    return kind(diagnostic.known_as(f"{title}: git stderr:\n{output}: exit status {error.code}"), help=help)

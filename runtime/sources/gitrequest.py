@@ -1,4 +1,4 @@
-"""What a git source op asks for: the remote, the ref, and how its files are laid out."""
+"""The request of a git source op: the remote, the ref, and how to check out its files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.ops import SourceOp
 
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-"""A whole commit hash: of SHA-1 or SHA-256."""
+"""A whole commit hash, SHA-1 or SHA-256."""
 
 MTIMES = ("", "checkout", "commit")
 
@@ -32,9 +32,13 @@ _ATTRIBUTES = frozenset(
 
 
 class GitRequest:
-    """A source op, read. `remote` holds no password, and a user only for SSH; `user` and `password` are what stood
-    there. `ref` is a branch, a tag, `refs/…`, a whole commit hash or "", the default branch; with `by_commit` the
-    commit that `checksum` names is taken, wherever the ref is. `subdir` is a clean relative path, "" for the root."""
+    """The parsed source op.
+
+    `remote` is without a password, and without a user unless it is for SSH; `user` and `password` are the login that
+    the address had. `ref` is a branch, a tag, `refs/…`, a whole commit hash, or "" for the default branch. With
+    `by_commit` the commit is `checksum`, whatever the ref points to. `subdir` is a clean relative path, "" for the
+    root.
+    """
 
     __slots__ = (
         "by_commit",
@@ -55,7 +59,7 @@ class GitRequest:
     )
 
     def __init__(self, op: SourceOp) -> None:
-        """Raises UserError."""
+        """Parse the op. Raises UserError."""
         from posixpath import normpath
 
         from pybuild.compiler.sources import git_remote
@@ -67,8 +71,8 @@ class GitRequest:
         address, _, fragment = op.identifier.removeprefix("git://").partition("#")
         self.ref, _, subdir = fragment.partition(":")
         self.subdir = normpath("/" + subdir).strip("/")
-        given = attrs.get("git.fullurl") or address
-        remote, self.host, _, ssh = git_remote(given)
+        url = attrs.get("git.fullurl") or address
+        remote, self.host, _, ssh = git_remote(url)
         self.remote, self.user, self.password = _without_login(remote, ssh=ssh)
         self.checksum = attrs.get("git.checksum", "").lower()
         self.by_commit = attrs.get("git.fetchbycommit") == "true"
@@ -96,12 +100,12 @@ class GitRequest:
 
     @property
     def ssh(self) -> bool:
+        """True for a remote that is reached by SSH."""
         return not re.match("(https?|git)://", self.remote)
 
 
 def _without_login(remote: str, *, ssh: bool) -> tuple[str, str, str]:
-    """An address without a password, nor a user unless SSH needs one; user and password apart. Raises
-    UserError."""
+    """Return an address without its login (for SSH with the user), and user and password. Raises UserError."""
     from urllib.parse import unquote
 
     scheme, separator, rest = remote.partition("://")
@@ -112,8 +116,8 @@ def _without_login(remote: str, *, ssh: bool) -> tuple[str, str, str]:
     if not at:
         return remote, "", ""
     user, _, password = login.partition(":")
-    kept = f"{user}@" if ssh else ""
+    prefix = f"{user}@" if ssh else ""
     decoded = unquote(user), unquote(password)
-    if any(re.search(r"[\x00-\x1f\x7f]", one) for one in decoded):
+    if any(re.search(r"[\x00-\x1f\x7f]", text) for text in decoded):
         raise UserError(f"the login in the address of {host} has control characters in it")
-    return f"{scheme}://{kept}{host}{slash}{path}", *decoded
+    return f"{scheme}://{prefix}{host}{slash}{path}", *decoded

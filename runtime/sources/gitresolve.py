@@ -1,6 +1,6 @@
-"""From a ref to a commit, by asking the remote what it has (`git ls-remote`).
+"""Resolves a ref to a commit, by listing the remote's refs (`git ls-remote`).
 
-The rules are those of BuildKit's source/git: an exact `refs/…` first, then a branch, then a tag.
+As in BuildKit's source/git, an exact `refs/…` comes before a branch, and that before a tag.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 
 class GitCommit:
-    """What a ref is. `ref` is its full name (`refs/heads/main`), or the hash where the op gives one; `checksum` is
-    the hash that the remote lists for it; `commit` is the commit itself, where `checksum` is known to be an annotated
-    tag."""
+    """A resolved ref. `ref` is its full name (`refs/heads/main`), or the hash if the op has one; `checksum` is the
+    hash that the remote lists for it; `commit` is the commit's hash, which differs for a known annotated tag."""
 
     __slots__ = ("checksum", "commit", "ref")
 
@@ -31,7 +30,7 @@ class GitCommit:
 
 
 def known_commit(request: GitRequest) -> GitCommit | None:
-    """The commit of an op that names it by its whole hash: no remote is asked."""
+    """Return the commit of an op that has its whole hash, else None. Needs no remote."""
     if request.by_commit and COMMIT.fullmatch(request.checksum):
         return GitCommit(request.checksum, request.checksum)
     if COMMIT.fullmatch(request.ref):
@@ -40,12 +39,12 @@ def known_commit(request: GitRequest) -> GitCommit | None:
 
 
 def pinned(identifier: str) -> bool:
-    """Whether a git source's identifier (`git://HOST/PATH#REF:SUBDIR`) names a whole commit hash."""
+    """Report whether a git source's identifier (`git://HOST/PATH#REF:SUBDIR`) has a whole commit hash."""
     return COMMIT.fullmatch(identifier.partition("#")[2].partition(":")[0]) is not None
 
 
 def resolve(request: GitRequest, git: Git) -> GitCommit:
-    """The commit of a ref. Raises SourceFailed: no such ref; FetchError: the remote can't be asked."""
+    """Resolve a ref at the remote. Raises SourceFailed for an unknown ref, FetchError for an unreachable remote."""
     ref = "" if request.ref == "HEAD" else request.ref
     patterns = [ref, ref + "^{}"] if ref else ["HEAD"]
     try:
@@ -57,7 +56,7 @@ def resolve(request: GitRequest, git: Git) -> GitCommit:
 
 
 def _default(request: GitRequest, listed: str) -> GitCommit:
-    """The default branch. A remote that only says what commit it is at is taken at its word."""
+    """Return the default branch. Its name is `HEAD` if the remote lists a commit only, as old servers do."""
     branch, commit = "HEAD", ""
     for line in listed.splitlines():
         value, _, name = line.partition("\t")
@@ -74,25 +73,25 @@ def _default(request: GitRequest, listed: str) -> GitCommit:
 
 
 def _chosen(request: GitRequest, ref: str, listed: str) -> GitCommit:
-    found = {}
+    hashes = {}
     for line in listed.splitlines():
         value, _, name = line.partition("\t")
         if COMMIT.fullmatch(value):
-            found[name] = value
+            hashes[name] = value
     tag = "refs/tags/" + ref.removeprefix("refs/tags/")
     names = ("refs/" + ref.removeprefix("refs/"), "refs/heads/" + ref.removeprefix("refs/heads/"), tag)
-    used = next((name for name in names if name in found), None)
+    used = next((name for name in names if name in hashes), None)
     if used is None:
         raise SourceFailed(
             Diagnostic(f"repository does not contain ref {ref}", notes=[("repository", request.remote)]),
             help="check the name of the branch or tag; a commit is named by its whole hash",
         )
-    return GitCommit(used, found[used], found.get(used + "^{}", ""))
+    return GitCommit(used, hashes[used], hashes.get(used + "^{}", ""))
 
 
 def check(request: GitRequest, found: GitCommit) -> None:
-    """Raises SourceMismatch when the checksum of the op, whole or its beginning, is neither that of the ref nor that
-    of the commit it leads to."""
+    """Raise SourceMismatch if the op's checksum, which may be abbreviated, is neither that of the ref nor that of its
+    commit."""
     if not request.checksum or request.checksum in (found.checksum, found.commit):
         return
     if found.checksum.startswith(request.checksum) or found.commit.startswith(request.checksum):

@@ -1,14 +1,14 @@
-"""The building machine as a source: named commands of it, and the libraries they need, as an OCI image layout.
+"""The building machine as a source: writes commands and the libraries they need to an OCI image layout.
 
-A layout lies in a directory named by its image's digest:
+Layouts are in directories named by their image's digest:
 
-    DIRECTORY/HEX/         an OCI image layout, complete since it has that name
-    DIRECTORY/seen/HEX     the digest of the image that files in this state gave
-    DIRECTORY/lock         held by who writes; what others left unfinished is then nobody's, and is removed
+    DIRECTORY/HEX/         an OCI image layout; renamed to this name when complete
+    DIRECTORY/seen/HEX     the digest of the image for a state of files
+    DIRECTORY/lock         held while writing, so that unfinished files of others can be removed
 
-The image has one layer. Its bytes depend on nothing but the files selected: entries are ordered by path, all
-belong to root and have modification time zero, directories have modes of our own, and `/etc/passwd`,
-`/etc/group` and `/etc/nsswitch.conf` are made up, for the machine's own name its users.
+The image has one layer, whose bytes depend on the selected files only: entries are sorted by path, belong to root and
+have modification time zero; directories have fixed modes; `/etc/passwd`, `/etc/group` and `/etc/nsswitch.conf` have
+fixed content, as the machine's would name its users.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from pybuild.runtime.sources.hosttree import Entry, HostTree
 
 VERSION = 1
-"""Raised whenever the same files give another image."""
+"""Version of the image's form. Raise it whenever the same files lead to another image."""
 
 EPOCH = "1970-01-01T00:00:00Z"
 GRAIN = 2.0
-"""Seconds. A file whose inode changed within them may change again without a new time."""
+"""Seconds in which a file may change again without a change of its times."""
 
 DIRECTORIES = {
     "/dev": 0o755,
@@ -59,9 +59,9 @@ FILES = {
 
 
 class HostLayout:
-    """An image made of the machine's files: the layout's directory, the manifest's digest, and `files`, every
-    absolute path of the machine whose state decided the result, sorted: files read, symlinks walked, and
-    paths where something was looked for and not found."""
+    """An image of the machine's files: the layout's directory and the manifest's digest. `files` are the sorted
+    absolute paths whose state decided the result: files read, symlinks followed, and paths that were looked up and
+    missing."""
 
     __slots__ = ("digest", "files", "path")
 
@@ -72,10 +72,10 @@ class HostLayout:
 
 
 def materialize(commands: Sequence[str], directory: str) -> HostLayout:
-    """The layout of a root file system with these commands (names, or absolute paths) under `directory`.
+    """Write the layout of a root file system with commands (names or absolute paths) under `directory`.
 
-    The order of commands and their repetition make no difference. A layout that is there is used again; a
-    new one appears whole or not at all. Raises HostError, UserError (`directory` can't be written, disk full).
+    Order and repetition of commands make no difference. An existing layout is reused; another one appears complete or
+    not at all. Raises HostError; UserError if `directory` can't be written.
     """
     names = sorted(set(commands))
     if not names:
@@ -87,7 +87,7 @@ def materialize(commands: Sequence[str], directory: str) -> HostLayout:
         try:
             for place in (os.path.dirname(directory), directory, os.path.join(directory, "seen")):
                 os.makedirs(place, mode=0o700, exist_ok=True)
-            with _alone(directory):
+            with _exclusive(directory):
                 digest = _remembered(directory, state) or _make(tree, names, state, directory)
         except _Unreadable as error:
             raise NotRunnable(error.path, error.problem, "build as a user who can read it") from None
@@ -99,7 +99,7 @@ def materialize(commands: Sequence[str], directory: str) -> HostLayout:
 
 
 def select(names: Iterable[str]) -> HostTree:
-    """The file system of these commands. Raises HostError."""
+    """Return the file system with these commands. Raises HostError."""
     selection = Selection()
     for name in names:
         selection.command(name)
@@ -122,17 +122,19 @@ class _Unreadable(OSError):
 
 
 def _state(tree: HostTree, names: Iterable[str]) -> str:
-    """A digest of all that decides the image, files by their inodes' times and not their bytes."""
+    """Return a digest of everything that decides the image, with the inodes and times of files in place of their
+    bytes."""
     parts = [VERSION, Compression("gzip").compressor, os.uname().machine, *names]
     for path, entry in sorted(tree.entries.items()):
         parts += [path, entry.kind, entry.mode, entry.target, entry.data]
         if entry.real:
-            found = os.lstat(entry.real)
-            parts += [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+            status = os.lstat(entry.real)
+            parts += [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     return sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _at_rest(tree: HostTree) -> bool:
+    """Report whether all files are old enough for a later change to show in their times."""
     from time import time
 
     limit = time() - GRAIN
@@ -140,7 +142,7 @@ def _at_rest(tree: HostTree) -> bool:
 
 
 def _remembered(directory: str, state: str) -> str:
-    """The digest of the image that files in this state gave, if its layout is there; else ""."""
+    """Return the digest of the image for a state of files if its layout exists, else ""."""
     from pybuild.runtime.image.descriptor import is_digest
 
     try:
@@ -157,7 +159,7 @@ def _remember(directory: str, state: str, digest: str) -> None:
     os.rename(part, os.path.join(directory, "seen", state))
 
 
-def _alone(directory: str) -> Lock:
+def _exclusive(directory: str) -> Lock:
     from pybuild.runtime.content.locks import wait_lock
 
     lock = wait_lock(os.path.join(directory, "lock"))
@@ -173,7 +175,7 @@ def _place(directory: str, digest: str) -> str:
 
 
 def _make(tree: HostTree, names: Sequence[str], state: str, directory: str) -> str:
-    """Write the layout, with the lock held; the image's digest. Raises HostError when a file changed."""
+    """Write the layout and return the image's digest. Call with the lock held. Raises HostError if a file changed."""
     digest = _write(tree, names, directory)
     if _state(tree, names) != state:
         raise HostError(
@@ -185,7 +187,7 @@ def _make(tree: HostTree, names: Sequence[str], state: str, directory: str) -> s
 
 
 def _write(tree: HostTree, names: Sequence[str], directory: str) -> str:
-    """Write the layout; the manifest's digest. A layout of that digest that is there stays."""
+    """Write the layout and return the manifest's digest. An existing layout of that digest stays."""
     from shutil import rmtree
 
     part = os.path.join(directory, ".part")
@@ -234,7 +236,7 @@ def _write_layer(tree: HostTree, blobs: str) -> Descriptor:
 
 
 def _archive(tree: HostTree) -> Iterable[bytes]:
-    """The layer's bytes. A file that the machine has under several names is one file in the image too."""
+    """Yield the layer's bytes. Hard links of the machine are hard links in the image."""
     inodes: dict[tuple[int, int], bytes] = {}
     for path, entry in sorted((os.fsencode(path[1:]), entry) for path, entry in tree.entries.items()):
         if entry.kind == DIRECTORY:
@@ -244,8 +246,8 @@ def _archive(tree: HostTree) -> Iterable[bytes]:
         elif not entry.real:
             yield header(path, b"0", entry.mode, size=len(entry.data)) + _padded(entry.data)
         else:
-            found = os.stat(entry.real)
-            first = inodes.setdefault((found.st_dev, found.st_ino), path)
+            status = os.stat(entry.real)
+            first = inodes.setdefault((status.st_dev, status.st_ino), path)
             if first != path:
                 yield header(path, b"1", entry.mode, link=first)
             else:

@@ -1,14 +1,14 @@
-"""Choosing what of the building machine a host file system needs: commands and, from each, what it needs.
+"""Selects the files of a host file system: commands, and everything they need to run.
 
-- A program in ELF form brings its interpreter (the dynamic loader) and the libraries it names, and theirs.
-- A script brings the interpreter its first line names, and where that is `env` also the command `env` is told
-  to run. It brings nothing that its text calls, and no modules of its language.
-- A program linked against glibc brings the libraries glibc opens by itself while running: name service
-  modules, the resolver and libgcc_s.
+- An ELF program needs its interpreter (the dynamic loader), the libraries it names, and theirs.
+- A script needs the interpreter of its first line and, if that is `env`, the command that `env` runs. Commands in its
+  text and modules of its language are not found.
+- A program linked against glibc needs the libraries that glibc opens while running: name service modules, the
+  resolver and libgcc_s.
 
     HostError               a command can't be used
     ├── CommandNotFound     `name`
-    ├── NotRunnable         `path`: neither ELF nor script, foreign, damaged, unreadable
+    ├── NotRunnable         `path`: neither ELF nor script, for another machine, damaged, unreadable
     └── LibraryMissing      `path`, `library`
 """
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SEARCHED = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-"""The PATH of the image; on the machine they are searched after the user's own PATH."""
+"""The PATH of the image. On the machine, the user's PATH is searched before it."""
 
 OPENED = ("libnss_files.so.2", "libnss_dns.so.2", "libnss_compat.so.2", "libresolv.so.2", "libgcc_s.so.1")
-"""What glibc opens with dlopen; those that a version has built in are not there."""
+"""Libraries that glibc opens with dlopen. Newer versions have some built in."""
 
 MERGED = ("/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/libo32")
-"""Where a machine has these as symlinks, so has the tree: paths of both kinds stand in scripts."""
+"""Directories that are symlinks in the tree if they are on the machine, as scripts use paths of both kinds."""
 
 LONGEST_LINE = 255
-"""Bytes of a script's first line that count."""
+"""Bytes of a script's first line that the kernel reads."""
 
 _MACHINES = {
     "x86_64": (62, 3),
@@ -53,10 +53,12 @@ _MACHINES = {
 
 
 class HostError(SourceFailed):
-    pass
+    """A command can't be used."""
 
 
 class CommandNotFound(HostError):
+    """The machine has no such command."""
+
     def __init__(self, name: str, near: str | None) -> None:
         hint = f"did you mean {near}? Else install" if near else "install"
         super().__init__(
@@ -67,12 +69,16 @@ class CommandNotFound(HostError):
 
 
 class NotRunnable(HostError):
+    """A file can't be run, or not be read."""
+
     def __init__(self, path: str, problem: str, help: str) -> None:
         super().__init__(f"{path} can't be part of a host file system: {problem}", help=help)
         self.path = path
 
 
 class LibraryMissing(HostError):
+    """The machine lacks a library that a selected file needs."""
+
     def __init__(self, path: str, library: str) -> None:
         diagnostic = Diagnostic(f"{path} needs {library}, which this machine doesn't have")
         super().__init__(diagnostic, help=f"install it; {path} can't run here either")
@@ -81,7 +87,7 @@ class LibraryMissing(HostError):
 
 
 class Selection:
-    """Commands and what they need, in `tree`. `places` are the directories searched for commands."""
+    """Collects commands and their files in `tree`. `places` are the directories searched for commands."""
 
     def __init__(self, places: Iterable[str] | None = None) -> None:
         self.tree = HostTree()
@@ -94,7 +100,7 @@ class Selection:
             self.tree.consulted.add(link)
 
     def command(self, name: str) -> str:
-        """Add a command, found by its name or an absolute path; that path. Raises HostError."""
+        """Add a command by its name or an absolute path, and return its path. Raises HostError."""
         path = self._find(name)
         self.program(path)
         if self.tree.find(os.path.dirname(path)) not in map(self.tree.find, SEARCHED):
@@ -102,7 +108,7 @@ class Selection:
         return path
 
     def program(self, path: str) -> None:
-        """Add a program and all it needs. Raises HostError."""
+        """Add a program and everything it needs. Raises HostError."""
         try:
             real = self.tree.add(path)
         except OSError as error:
@@ -163,7 +169,7 @@ class Selection:
             except OSError:
                 continue
 
-    # What a program needs
+    # Needs of a program
 
     def _script(self, path: str, line: str) -> None:
         interpreter, _, rest = line.strip().partition(" ")
@@ -173,9 +179,9 @@ class Selection:
             )
         self.program(interpreter)
         if os.path.basename(interpreter) == "env":
-            told = _told(rest.split())
-            if told is not None:
-                self.command(told)
+            command = _env_command(rest.split())
+            if command is not None:
+                self.command(command)
 
     def _binary(self, path: str, elf: Elf) -> None:
         runs = _MACHINES.get(os.uname().machine)
@@ -205,34 +211,35 @@ class Selection:
         return self._loaders[elf.interpreter]
 
     def _opened(self, loader: Loader, program: Elf) -> None:
-        """What glibc opens by itself. Absent ones are built in, or are not needed by its version."""
-        anyone = Elf(program.machine, program.bits, program.order, needed=OPENED)
-        self._libraries(loader, [(loader.path, anyone)], set(), required=False)
+        """Add the libraries that glibc opens itself. Missing ones are built in, or unknown to its version."""
+        opener = Elf(program.machine, program.bits, program.order, needed=OPENED)
+        self._libraries(loader, [(loader.path, opener)], set(), required=False)
 
     def _libraries(
         self, loader: Loader, chain: list[tuple[str, Elf]], loaded: set[str], *, required: bool = True
     ) -> None:
-        """Add what the objects of `chain` need, breadth first, as the loader goes; `loaded` are names it has
-        by then."""
+        """Add the libraries that the last object of `chain` needs, and theirs, breadth first as the loader does.
+        `loaded` are the names that are loaded already."""
         waiting = [chain]
         while waiting:
             chain = waiting.pop(0)
             for name in chain[-1][1].needed:
                 if name in loaded:
                     continue
-                found = loader.find(name, chain[0][1].kind, chain)
-                if found is None:
+                library = loader.find(name, chain[0][1].kind, chain)
+                if library is None:
                     if required or len(chain) > 1:
                         raise LibraryMissing(chain[-1][0], name)
                     continue
                 loaded.add(name)
-                self._add_library(found.path)
-                if not found.searched and loader.places:
-                    self._reachable(loader, name, found.path)
-                waiting.append([*chain, (found.path, found.elf)])
+                self._add_library(library.path)
+                if not library.searched and loader.places:
+                    self._link_library(loader, name, library.path)
+                waiting.append([*chain, (library.path, library.elf)])
 
-    def _reachable(self, loader: Loader, name: str, path: str) -> None:
-        """The image has no loader cache: a library found by it alone gets a link where the loader looks."""
+    def _link_library(self, loader: Loader, name: str, path: str) -> None:
+        """Link a library to a directory that the loader searches: the image has no loader cache, which alone led to
+        it."""
         for place in loader.places:
             if self.tree.find(place) is not None:
                 self.tree.link(f"{place}/{name}", path)
@@ -249,8 +256,8 @@ class Selection:
             self.tree.add(path)
 
 
-def _told(words: list[str]) -> str | None:
-    """The command that `env` runs with these words: options and assignments come before it."""
+def _env_command(words: list[str]) -> str | None:
+    """Return the command in `env`'s arguments, which follows options and assignments; None without one."""
     for word in words:
         word = word.removeprefix("-S")
         if word and not word.startswith("-") and "=" not in word:

@@ -1,7 +1,7 @@
-"""A selection of the building machine's files as a tree: symlinks as they are, directories as needed.
+"""A tree of selected files of the building machine.
 
-Paths are absolute. A file enters under the path it really has, and each symlink on the way to it enters as a
-symlink, so every name by which the machine reaches it works in the tree too.
+Paths are absolute. A file is added at its real path, and each symlink on the way to it as a symlink, so that all
+names that were used for it work in the tree too. Directories are added as needed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import os
 import stat
 
 MOST_LINKS = 40
-"""Symlinks that one path may lead through, as in the kernel."""
+"""Symlinks that are followed in one path: the kernel's limit."""
 
 DIRECTORY, FILE, LINK = "directory", "file", "link"
 
 
 class Entry:
-    """One entry. `mode` are permission bits; `real` the machine's file whose bytes it has, else they are
-    `data`; `target` is a symlink's."""
+    """An entry. `mode` are permission bits; `real` is the file of the machine with its bytes, "" if they are `data`;
+    `target` is that of a symlink."""
 
     __slots__ = ("data", "kind", "mode", "real", "target")
 
@@ -31,38 +31,38 @@ class Entry:
 
 
 class HostTree:
-    """The tree so far, and `consulted`: every path of the machine whose state decided what is in it, whether
-    something was there or not."""
+    """A tree that grows by `add`. `consulted` are all paths of the machine whose state decided its content, missing
+    ones included."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.consulted: set[str] = set()
 
     def find(self, path: str) -> str | None:
-        """The real path of what is at `path` on the machine, without adding it; None if nothing is."""
+        """Return the real path of `path` on the machine, None if it is missing. Adds nothing."""
         try:
             return self._walk(path, {})
         except OSError:
             return None
 
     def add(self, path: str) -> str:
-        """Add the file or directory at `path` and the symlinks that lead to it; its real path. Idempotent.
+        """Add the file or directory at `path` and the symlinks on the way, and return its real path. Idempotent.
 
-        Raises OSError: nothing there, a component that is no directory, more than 40 links.
+        Raises OSError for a missing path, a component that is no directory, and more than 40 links.
         """
         links: dict[str, str] = {}
         real = self._walk(path, links)
         for link, target in links.items():
             self._put(link, Entry(LINK, 0o777, target=target))
-        found = os.lstat(real)
-        if stat.S_ISDIR(found.st_mode):
+        mode = os.lstat(real).st_mode
+        if stat.S_ISDIR(mode):
             self.directory(real)
         elif real not in self.entries:
-            self._put(real, Entry(FILE, stat.S_IMODE(found.st_mode), real=real))
+            self._put(real, Entry(FILE, stat.S_IMODE(mode), real=real))
         return real
 
     def _walk(self, path: str, links: dict[str, str]) -> str:
-        """Follow `path` as the kernel does; the symlinks met go into `links`."""
+        """Resolve `path` as the kernel does, and add the symlinks on the way to `links`."""
         left = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         real = ""
         count = 0
@@ -73,9 +73,9 @@ class HostTree:
                 continue
             step = f"{real}/{part}"
             self.consulted.add(step)
-            found = os.lstat(step)
-            if not stat.S_ISLNK(found.st_mode):
-                if left and not stat.S_ISDIR(found.st_mode):
+            mode = os.lstat(step).st_mode
+            if not stat.S_ISLNK(mode):
+                if left and not stat.S_ISDIR(mode):
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), step)
                 real = step
                 continue
@@ -88,15 +88,16 @@ class HostTree:
             left.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
         return real or "/"
 
-    # What the machine does not decide
+    # Entries that are not the machine's
 
     def directory(self, path: str, mode: int = 0o755) -> str:
-        """Make `path` and what leads to it directories, through the tree's own symlinks; its real path.
+        """Add the directory `path` and those above it, following the tree's symlinks, and return its real path.
 
-        One that is there gains the permissions of `mode` and loses none.
+        An existing one gains the permissions of `mode` and loses none.
         """
         real = ""
         left = [part for part in reversed(path.split("/")) if part]
+        # Bounded, as symlinks of the tree may form a cycle.
         for _ in range(MOST_LINKS * 64):
             if not left:
                 break
@@ -119,12 +120,12 @@ class HostTree:
         return real
 
     def file(self, path: str, data: bytes, mode: int = 0o644) -> None:
-        """A file with bytes of our own, in place of any at that path."""
+        """Add a file with the bytes `data`, replacing any entry."""
         parent, _, name = path.rpartition("/")
         self.entries[f"{self.directory(parent)}/{name}"] = Entry(FILE, mode, data=data)
 
     def link(self, path: str, target: str) -> None:
-        """A symlink of our own; what is there already stays."""
+        """Add a symlink unless there is an entry."""
         parent, _, name = path.rpartition("/")
         self.entries.setdefault(f"{self.directory(parent)}/{name}", Entry(LINK, 0o777, target=target))
 

@@ -1,8 +1,7 @@
 """Files at http:// and https:// addresses, each in a snapshot of its own.
 
-The meaning is that of BuildKit's source/http. A file is identified by its bytes, its name, mode and owner, and when
-it was last modified; what was downloaded before is only asked about (`download.py`). With a checksum nothing is
-asked before the file is needed.
+As in BuildKit's source/http, the key of a file has its bytes, name, mode, owner and modification time. A known file
+is requested conditionally (`download.py`). With a checksum, there is no request before the file itself is needed.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ HTTP_SEMANTICS = "http 1"
 
 
 class HttpError(SourceFailed):
-    """A file can't be downloaded. `status` is the HTTP status that says so, 0 where there was none."""
+    """A file can't be downloaded. `status` is the HTTP status of the answer, 0 without one."""
 
     def __init__(self, diagnostic: Diagnostic | str, *, help: str | None = None, status: int = 0) -> None:
         super().__init__(diagnostic, help=help)
@@ -47,17 +46,16 @@ class HttpError(SourceFailed):
 
 
 class HttpMismatch(HttpError, SourceMismatch):
-    """A file is not what its checksum says."""
+    """A file's bytes differ from its checksum."""
 
 
 class HttpTimedOut(HttpError, SourceTimedOut):
-    """A server was silent for too long."""
+    """A server sent nothing for too long."""
 
 
 class HttpFile:
-    """What is at an address: the digest of its bytes, its name, when it was last modified (seconds since the
-    epoch, None where the server does not say or was not asked), and the snapshot that holds it, None while it was
-    not needed."""
+    """The file at an address: digest, name, modification time (Unix time; None if the server did not state it, or was
+    not identity), and snapshot (None if it was not needed)."""
 
     __slots__ = ("digest", "modified", "name", "snapshot")
 
@@ -69,10 +67,11 @@ class HttpFile:
 
 
 class HttpSource:
-    """Downloads, each address once a build: all of a build sees the same file. Thread-safe. Close it.
+    """The downloads of one build. Thread-safe. Each address is requested once, so that all of a build sees one file.
+    Close it.
 
-    `waiting` is told whom a download in another process waits for. `upload` gives what the client itself sends, by
-    the path of an address at the host UPLOADS.
+    `waiting` is called with the holder of a lock before a download waits for that process. `upload` returns the bytes
+    that the client itself sends, by the path of an address at the host UPLOADS.
     """
 
     def __init__(
@@ -92,22 +91,22 @@ class HttpSource:
         self._downloads = Downloads(store, snapshotter)
         self._files: dict[str, HttpFile] = {}
         self._guard = threading.Lock()
-        self._made = transport
+        self._opened = transport
         self._upload = upload
 
     def resolve(self, op: SourceOp, cancellation: Cancellation, report: Report | None = None) -> HttpFile:
-        """What is at the address of an op; downloaded unless it is known, or pinned by a checksum. Raises
-        HttpError, Cancelled; UserError for attributes that can't be used."""
+        """Return the file at an op's address, downloaded unless it is known or has a checksum. Raises HttpError,
+        Cancelled; UserError for invalid attributes."""
         request = HttpRequest(op)
         if request.checksum:
             return HttpFile(request.checksum, request.name or file_name(request.url), None, None)
         return self._fetched(request, cancellation, report)
 
     def key(self, op: SourceOp, cancellation: Cancellation, report: Report | None = None) -> str:
-        """Identity of the result. Raises as `resolve`."""
+        """Return the result's key. Raises like `resolve`."""
         request, file = HttpRequest(op), self.resolve(op, cancellation, report)
         modified = "" if file.modified is None else str(file.modified)
-        # Without a name the server may give one, which is not known before it is asked.
+        # The server may name the file, which is not known before the request: the address stands for the name then.
         where = request.url if request.checksum and not request.name else ""
         return digest_of(
             HTTP_SEMANTICS,
@@ -120,15 +119,14 @@ class HttpSource:
         )
 
     def snapshot(self, op: SourceOp, cancellation: Cancellation, report: Report | None = None) -> int:
-        """The snapshot with the file. Raises as `resolve`, and HttpError when the bytes are not those of the
-        checksum."""
+        """Return the snapshot with the file, downloaded if need be. Raises like `resolve`, and HttpMismatch."""
         file = self._fetched(HttpRequest(op), cancellation, report)
         assert file.snapshot is not None
         return file.snapshot
 
     def time(self, op: SourceOp, cancellation: Cancellation, report: Report | None = None) -> int | None:
-        """When the file was last modified, in seconds since 1970; where the server doesn't say, or a checksum leaves
-        the server no say, the time of the newest file in it if it is an archive. Raises as `snapshot`."""
+        """Return the file's modification time as Unix time. If the server does not state it, or the op has a
+        checksum, it is that of the newest entry if the file is an archive, else None. Raises like `snapshot`."""
         from pybuild.runtime.sources.newest import newest_file
 
         request = HttpRequest(op)
@@ -142,39 +140,39 @@ class HttpSource:
             return newest_file(archive, cancellation)
 
     def close(self) -> None:
-        """Idempotent."""
-        if self._made is not None:
-            self._made.close()
+        """Close connections. Idempotent."""
+        if self._opened is not None:
+            self._opened.close()
 
     def _fetched(self, request: HttpRequest, cancellation: Cancellation, report: Report | None) -> HttpFile:
-        asked = request.asked()
+        identity = request.identity()
         lock = self._store.lock(
-            "http-" + asked.partition(":")[2], on_wait=self._waiting, cancelled=cancellation
+            "http-" + identity.partition(":")[2], on_wait=self._waiting, cancelled=cancellation
         )
         if lock is None:
             raise Cancelled
         try:
-            pinned = self._pinned(request, asked)
+            pinned = self._pinned(request, identity)
             if pinned is not None:
                 return pinned
-            file = self._files.get(asked)
+            file = self._files.get(identity)
             if file is None:
-                file = self._files[asked] = self._bring(request, asked, cancellation, report)
+                file = self._files[identity] = self._fetch(request, identity, cancellation, report)
         finally:
             lock.remove()
         if request.checksum and file.digest != request.checksum:
             raise _mismatch(request, file.digest)
         return file
 
-    def _pinned(self, request: HttpRequest, asked: str) -> HttpFile | None:
-        """The file that a checksum names, if it was downloaded before: no server need be asked."""
-        known = self._downloads.of(asked) if request.checksum else []
-        return next((_file(one) for one in known if one.digest == request.checksum), None)
+    def _pinned(self, request: HttpRequest, identity: str) -> HttpFile | None:
+        """Return the file of the request's checksum if it was downloaded before, without asking the server."""
+        known = self._downloads.of(identity) if request.checksum else []
+        return next((_file(download) for download in known if download.digest == request.checksum), None)
 
-    def _bring(
-        self, request: HttpRequest, asked: str, cancellation: Cancellation, report: Report | None
+    def _fetch(
+        self, request: HttpRequest, identity: str, cancellation: Cancellation, report: Report | None
     ) -> HttpFile:
-        """Ask the server, or the client, for a file; what a server confirms is not brought again."""
+        """Fetch a file from the server or the client; a known file that the server confirms is not sent again."""
         from urllib.parse import urlsplit
 
         from pybuild.runtime.session.types import UPLOADS
@@ -184,26 +182,26 @@ class HttpSource:
         upload = self._upload
         if upload is not None and host_of(request.url) == UPLOADS:
             path = urlsplit(request.url).path
-            found: Download | Received = interruptible(
+            answer: Download | Received = interruptible(
                 lambda: take_up(upload(path), target, cancellation, report), cancellation
             )
         else:
-            known = [] if request.checksum else self._downloads.of(asked)
+            known = [] if request.checksum else self._downloads.of(identity)
             headers = {**request.sent(self._secrets), **conditions(known)}
             transport = self._transport()
-            found = interruptible(
+            answer = interruptible(
                 lambda: _exchange(transport, request, headers, known, target, cancellation, report),
                 cancellation,
             )
-        if isinstance(found, Download):
-            return _file(found)
-        if request.checksum and found.digest != request.checksum:
+        if isinstance(answer, Download):
+            return _file(answer)
+        if request.checksum and answer.digest != request.checksum:
             os.unlink(target)
-            raise _mismatch(request, found.digest)
-        return self._keep(request, asked, found, target)
+            raise _mismatch(request, answer.digest)
+        return self._keep(request, identity, answer, target)
 
-    def _keep(self, request: HttpRequest, asked: str, received: Received, target: str) -> HttpFile:
-        """Make a snapshot of a received file."""
+    def _keep(self, request: HttpRequest, identity: str, received: Received, target: str) -> HttpFile:
+        """Commit a received file to a snapshot, and record the download."""
         headers = received.headers
         name = request.name or file_name(request.url, headers)
         modified = seconds(headers.get("Last-Modified", ""))
@@ -218,7 +216,7 @@ class HttpSource:
             modified=headers.get("Last-Modified", "") if modified is not None else "",
             dated=is_dated(headers),
         )
-        self._downloads.keep(asked, download)
+        self._downloads.keep(identity, download)
         return _file(download)
 
     def _transport(self) -> Transport:
@@ -226,9 +224,9 @@ class HttpSource:
         from pybuild.runtime.registry.transport import Transport
 
         with self._guard:
-            if self._made is None:
-                self._made = Transport(Hosts(), certificates=(), web=True)
-            return self._made
+            if self._opened is None:
+                self._opened = Transport(Hosts(), certificates=(), web=True)
+            return self._opened
 
 
 def _file(download: Download) -> HttpFile:
@@ -244,7 +242,7 @@ def _exchange(
     cancellation: Cancellation,
     report: Report | None,
 ) -> Download | Received:
-    """One of `known` that is still the file, or what was received into the file `target`."""
+    """Send the request. Return the download of `known` that the server confirms, or the file received to `target`."""
     from pybuild.runtime.registry.errors import RegistryError
     from pybuild.runtime.sources.httptransfer import receive
 
@@ -262,8 +260,8 @@ def _exchange(
 
 
 def interruptible(work: Callable[[], T], cancellation: Cancellation) -> T:
-    """What `work` returns or raises, from a thread of its own, which is left alone on cancellation: a name server
-    or a connection may keep it for long. Raises Cancelled."""
+    """Call `work` in a thread of its own, and return its value or raise its error. On cancellation the thread is
+    abandoned and Cancelled is raised: nothing interrupts a name lookup or a connection attempt."""
     done = threading.Event()
     values: list[T] = []
     errors: list[BaseException] = []
@@ -292,10 +290,10 @@ def interruptible(work: Callable[[], T], cancellation: Cancellation) -> T:
 # Messages
 
 
-def _mismatch(request: HttpRequest, found: str) -> HttpMismatch:
+def _mismatch(request: HttpRequest, digest: str) -> HttpMismatch:
     return HttpMismatch(
         Diagnostic(
-            f"digest mismatch {found}: {request.checksum}", notes=[("address", shown_url(request.url))]
+            f"digest mismatch {digest}: {request.checksum}", notes=[("address", shown_url(request.url))]
         ),
         help="the first is what the server sent: check the checksum, or whether the file was changed",
     )

@@ -1,4 +1,4 @@
-"""What an http(s) source op asks for, and the name of the file that it gets."""
+"""The request of an http(s) source op, and the name of its file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.session.types import Secrets
 
 UNNAMED = "download"
-"""The name of a file that neither the op, the server nor the address names."""
+"""Name of a file without a name in the op, the answer, and the address."""
 
 MODE = 0o600
+"""Mode of files unless the op has one, as in BuildKit."""
 HEADERS = ("accept", "user-agent")
-"""Headers that an op may set; BuildKit ignores others."""
+"""Headers that an op may set; like BuildKit, others are ignored."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ATTRIBUTES = frozenset(
@@ -37,13 +38,13 @@ _ATTRIBUTES = frozenset(
 
 
 class HttpRequest:
-    """A source op, read. `url` holds no user: `login` is what stands there (`user:password`, decoded), or "".
-    `headers` are those that the op sets, in lower case."""
+    """The parsed source op. `url` is without the login, which is in `login` (`user:password`, decoded; "" without
+    one). `headers` are those of the op, with names in lower case."""
 
     __slots__ = ("checksum", "gid", "headers", "login", "mode", "name", "secret", "uid", "url")
 
     def __init__(self, op: SourceOp) -> None:
-        """Raises UserError."""
+        """Parse the op. Raises UserError."""
         from urllib.parse import unquote
 
         attrs = op.attrs
@@ -69,9 +70,9 @@ class HttpRequest:
             if name.startswith(prefix) and name.removeprefix(prefix).lower() in HEADERS
         }
 
-    def asked(self) -> str:
-        """Digest of the address and all else that shapes the result. It stands in the store: no login is in it
-        but by its digest."""
+    def identity(self) -> str:
+        """Return a digest of the address and of everything else that shapes the result. A digest, as it is recorded
+        in the store and the address may have a login."""
         headers = [f"{name}:{value}" for name, value in sorted(self.headers.items())]
         return digest_of(
             self.url,
@@ -84,9 +85,8 @@ class HttpRequest:
         )
 
     def sent(self, secrets: Secrets) -> dict[str, str]:
-        """The headers to send. Without a secret that the op names, the client's secrets for the host count:
-        `HTTP_AUTH_TOKEN_HOST`, else `HTTP_AUTH_HEADER_HOST`. Raises UserError: the secret that is named is not
-        there."""
+        """Return the headers to send, with authorization by the op's secret, else by the client's secrets for the
+        host: `HTTP_AUTH_TOKEN_HOST`, else `HTTP_AUTH_HEADER_HOST`. Raises MissingSecret for the op's secret."""
         from base64 import b64encode
 
         headers = dict(self.headers)
@@ -104,9 +104,9 @@ class HttpRequest:
             return headers
         host = host_of(self.url)
         for name, before in (("HTTP_AUTH_HEADER_" + host, ""), ("HTTP_AUTH_TOKEN_" + host, "Bearer ")):
-            found = secrets.get(name)
-            if found is not None:
-                headers["Authorization"] = before + _header(name, found)
+            secret = secrets.get(name)
+            if secret is not None:
+                headers["Authorization"] = before + _header(name, secret)
         return headers
 
 
@@ -125,7 +125,7 @@ def _check(op: SourceOp) -> None:
 
 
 def number(op: SourceOp, attribute: str) -> int:
-    """The value of an attribute in Go's notation, 0 without one. Raises UserError."""
+    """Return the value of a numeric attribute in Go's notation, 0 without one. Raises UserError."""
     text = op.attrs.get(attribute, "") or "0"
     octal = re.fullmatch(r"0[0-7]+", text)
     if octal is None and not re.fullmatch(r"[0-9]{1,10}|0[xob][0-9a-fA-F]{1,10}", text):
@@ -140,7 +140,7 @@ def number(op: SourceOp, attribute: str) -> int:
 
 
 def _header(name: str, value: bytes) -> str:
-    """A secret as the value of a header; a line end behind it is no part of it."""
+    """Return a secret as the value of a header, without a line end behind it. Raises UserError."""
     text = value.decode("utf-8", "replace").rstrip("\r\n")
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
         raise UserError(f"the secret {name} is no header: it has control characters in it")
@@ -148,32 +148,32 @@ def _header(name: str, value: bytes) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of an address, without its port."""
+    """Return the host of an address, without its port."""
     from urllib.parse import urlsplit
 
     return urlsplit(url).hostname or ""
 
 
 def file_name(url: str, headers: Mapping[str, str] | None = None) -> str:
-    """The name that the server gives (Content-Disposition), else the last part of the address's path."""
+    """Return the name in the Content-Disposition header, else the last part of the address's path."""
     from urllib.parse import unquote
 
-    given = _disposition(headers.get("Content-Disposition", "")) if headers else ""
-    if given and not given.endswith("/"):
-        return safe_name(given)
+    stated = _disposition(headers.get("Content-Disposition", "")) if headers else ""
+    if stated and not stated.endswith("/"):
+        return safe_name(stated)
     path = re.split(r"[?#]", url.partition("://")[2], maxsplit=1)[0].partition("/")[2]
     return safe_name(unquote(path, errors="surrogateescape"))
 
 
 def safe_name(name: str) -> str:
-    """The last part of a path, as the name of a file in one directory."""
+    """Return the last part of a path as a file name that stays in its directory."""
     last = name.rstrip("/").rpartition("/")[2].replace("\0", "")
     return UNNAMED if last in ("", ".", "..") else last
 
 
 def _disposition(header: str) -> str:
-    """The file name in a Content-Disposition header, the extended form (RFC 6266, `filename*`) before the plain
-    one; "" without one."""
+    """Return the file name in a Content-Disposition header, "" without one. The extended form (RFC 6266, `filename*`)
+    comes before the plain one."""
     if not header:
         return ""
     from email.message import Message

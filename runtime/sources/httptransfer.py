@@ -1,7 +1,7 @@
-"""Receiving a file by HTTP: streamed into a file, taken up where the connection broke.
+"""Receives a file by HTTP, and resumes where the connection broke.
 
-The body is what the address stands for, so a content coding of gzip is undone, whether or not it was asked for; Go's
-client, and with it BuildKit, does the same.
+A content coding of gzip is decoded, whether or not it was requested: the file is what the address stands for. Go's
+client, and so BuildKit, does the same.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     Report = Callable[[int, int], None]
 
 PAUSE = 0.2
+"""Seconds before the first retry; doubled with each further one."""
 PROGRESS = 1 << 20
-"""Bytes between two reports, and those an attempt must bring for the count of failures to begin again."""
+"""Bytes between two reports, and bytes that an attempt must receive to reset the count of failures."""
 OUTPUT = 1 << 20
-"""Bytes that are unpacked at a time, at most."""
+"""Most bytes that are decompressed at a time."""
 
 
 class Received:
-    """A received file: the digest of its bytes, and the headers of the answer that brought them."""
+    """A received file: its digest, and the headers of the answer that it came with."""
 
     __slots__ = ("digest", "headers")
 
@@ -39,7 +40,7 @@ class Received:
 
 
 class _Sink:
-    """The file being written, and what is known of it. `raw` counts the bytes that came."""
+    """The file being received. `raw` counts the bytes on the wire."""
 
     __slots__ = ("_fd", "_hash", "_inflate", "_report", "_reported", "_total", "raw")
 
@@ -49,7 +50,7 @@ class _Sink:
         self.begin({})
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Start from nothing with an answer of these headers."""
+        """Start over, for an answer with these headers."""
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
         self._hash = sha256()
@@ -60,10 +61,10 @@ class _Sink:
         if is_packed(headers):
             from zlib import decompressobj
 
-            self._inflate = decompressobj(wbits=31)
+            self._inflate = decompressobj(wbits=31)  # gzip framing with the largest window
 
     def take(self, data: bytes) -> None:
-        """Raises Unreachable for data that is not what its coding says."""
+        """Append received data. Raises Unreachable if its coding is damaged."""
         self.raw += len(data)
         if self._inflate is None:
             self._put(data)
@@ -74,7 +75,7 @@ class _Sink:
             self._report(self.raw, self._total)
 
     def finish(self) -> str:
-        """The digest of all."""
+        """Return the digest of the whole file. Raises Unreachable if its coding is cut short."""
         if self._inflate is not None and not self._inflate.eof and self.raw:
             raise _damaged()
         if self._report is not None:
@@ -88,7 +89,7 @@ class _Sink:
             while data:
                 assert self._inflate is not None
                 if self._inflate.eof:
-                    self._inflate = decompressobj(wbits=31)  # a gzip file may be several, one after another
+                    self._inflate = decompressobj(wbits=31)  # gzip data may have several members
                 self._put(self._inflate.decompress(data, OUTPUT))
                 data = self._inflate.unconsumed_tail or self._inflate.unused_data
         except error:
@@ -110,10 +111,10 @@ def receive(
     cancellation: Cancellation,
     report: Report | None = None,
 ) -> Received:
-    """Receive the body of `response`, the answer to a GET of `url` with `headers`, into the new file `target`.
+    """Receive the body of `response`, the answer to a GET of `url` with `headers`, to the new file `target`.
 
-    When the connection breaks the rest is asked for, or all again if the server has no way to tell that it still
-    is the same file. Raises RegistryError, Cancelled; `target` is gone then.
+    After a broken connection the rest is requested, or the whole file if the server can't tell whether it is still
+    the same. Raises RegistryError, Cancelled; `target` is removed then.
     """
     fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -133,8 +134,8 @@ def receive(
 def take_up(
     pieces: Iterable[bytes], target: str, cancellation: Cancellation, report: Report | None = None
 ) -> Received:
-    """Write the bytes that come piece by piece into the new file `target`. Raises Cancelled, and what the pieces
-    raise; `target` is gone then."""
+    """Write pieces of bytes to the new file `target`. Raises Cancelled, and errors of the iterator; `target` is
+    removed then."""
     fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         sink = _Sink(fd, report)
@@ -157,7 +158,7 @@ def _all(
     sink: _Sink,
     cancellation: Cancellation,
 ) -> Mapping[str, str]:
-    """Take the whole body; the headers of the answer it belongs to."""
+    """Receive the whole body, and return the headers of the answer that it belongs to."""
     failures, answer = 0, response.headers
     while True:
         before = sink.raw
@@ -171,6 +172,7 @@ def _all(
             if failures >= ATTEMPTS or not broken.transient:
                 raise
         wait(PAUSE * 2 ** (failures - 1), cancellation)
+        # The conditions were met by the first answer: only the body is missing.
         plain = {name: value for name, value in headers.items() if not name.startswith("If-")}
         response = transport.request("GET", url, {**plain, **_rest(answer, sink.raw)}, cancelled=cancellation)
         if response.status == 206 and _begins(response.headers, sink.raw):
@@ -186,8 +188,8 @@ def _all(
 
 
 def _rest(answer: Mapping[str, str], offset: int) -> dict[str, str]:
-    """The headers that ask for what follows `offset`, if the file is the same still; none where only the whole
-    file can be had."""
+    """Return the headers that request the bytes from `offset` on if the file is the same; none if that is not
+    possible: without a strong tag, or with a coding, which need not have the same bytes again."""
     tag = answer.get("ETag", "").strip()
     if not offset or not tag or tag.startswith("W/") or is_packed(answer):
         return {}
@@ -195,12 +197,12 @@ def _rest(answer: Mapping[str, str], offset: int) -> dict[str, str]:
 
 
 def is_packed(headers: Mapping[str, str]) -> bool:
-    """Whether a body is gzip of the file."""
+    """Report whether a body has a content coding of gzip."""
     return headers.get("Content-Encoding", "").strip().lower() == "gzip"
 
 
 def _begins(headers: Mapping[str, str], offset: int) -> bool:
-    """Whether a 206 begins at `offset` (`Content-Range: bytes FIRST-LAST/TOTAL`)."""
+    """Report whether a 206 answer begins at `offset` (`Content-Range: bytes FIRST-LAST/TOTAL`)."""
     unit, _, rest = headers.get("Content-Range", "").strip().partition(" ")
     return unit.lower() == "bytes" and rest.partition("-")[0].strip() == str(offset)
 

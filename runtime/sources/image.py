@@ -1,4 +1,4 @@
-"""Images of registries: their layers brought into the store, when something needs them."""
+"""Images of registries, whose layers are fetched when something needs them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 
 class ImageSource:
-    """Registry images for a build: names resolve through the resolver, layers come on demand.
-
-    Resolving fetches a manifest and a config; `fetch` brings the layers that the store lacks.
-    """
+    """The registry images of a build. `content` fetches manifest and config only, `fetch` the missing layers.
+    `client` returns the registry client, when the network is needed."""
 
     def __init__(self, store: Store, resolver: ImageResolver, client: Callable[[], Client]) -> None:
         self._store = store
@@ -31,7 +29,7 @@ class ImageSource:
     def content(
         self, ref: Reference | str, platform: Platform, *, cancelled: Callable[[], bool] | None = None
     ) -> ImageContent:
-        """The image's manifest, config and layers; no layer is fetched. Raises as `ImageResolver.resolve`."""
+        """Return manifest, config and layers of an image; fetches no layer. Raises like `ImageResolver.resolve`."""
         return self._resolver.resolve(ref, platform, cancelled=cancelled).content()
 
     def fetch(
@@ -40,10 +38,9 @@ class ImageSource:
         layers: Sequence[Descriptor],
         transfer: Transfer | None = None,
     ) -> None:
-        """Have the blobs of `layers` of image `ref` in the store, leased for this process. Idempotent; the
-        network is used only for what is missing.
+        """Fetch the missing blobs of an image's `layers` to the store, leased for this process. Idempotent.
 
-        Raises RegistryError, DigestMismatch, StoreFull, Cancelled; what arrived before is kept.
+        Raises RegistryError, DigestMismatch, StoreFull, Cancelled; blobs that were complete before stay.
         """
         from pybuild.compiler.reference import parse
 
@@ -53,7 +50,7 @@ class ImageSource:
 
 
 class _Lazy:
-    """A provider that makes the client when the first blob is missing."""
+    """A provider that gets the client when the first blob is missing."""
 
     def __init__(self, client: Callable[[], Client], ref: Reference, transfer: Transfer) -> None:
         self._client = client

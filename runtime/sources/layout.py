@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 
 class LayoutError(SourceFailed):
-    """A layout that is none, or does not have the image asked for."""
+    """A layout is malformed, or lacks the requested image."""
 
 
 def not_a_layout(path: str, problem: str) -> LayoutError:
+    """Return the error for a malformed layout."""
     return LayoutError(
         f"{path} is not an OCI image layout: {problem}",
         help="a layout has the files oci-layout and index.json; `docker save` archives are docker-archive:PATH",
@@ -39,6 +40,7 @@ def not_a_layout(path: str, problem: str) -> LayoutError:
 
 
 def tag_not_found(path: str, tag: str, tags: Sequence[str]) -> LayoutError:
+    """Return the error for a tag that no image of a layout has."""
     diagnostic = Diagnostic(
         f"the layout {path} has no image {tag}", notes=[("tags", ", ".join(tags) or "none")]
     )
@@ -46,6 +48,7 @@ def tag_not_found(path: str, tag: str, tags: Sequence[str]) -> LayoutError:
 
 
 def ambiguous(path: str, tags: Sequence[str]) -> LayoutError:
+    """Return the error for a name that several images of a layout match."""
     diagnostic = Diagnostic(
         f"the layout {path} has several images", notes=[("tags", ", ".join(tags) or "none")]
     )
@@ -53,11 +56,12 @@ def ambiguous(path: str, tags: Sequence[str]) -> LayoutError:
 
 
 def blob_missing(path: str, digest: str) -> LayoutError:
+    """Return the error for an incomplete layout."""
     return LayoutError(f"the layout {path} lacks the blob {digest}", help="it is incomplete: make it again")
 
 
 class LayoutName:
-    """What stands after `oci-layout://`: `PATH[:TAG][@DIGEST]`."""
+    """The text after `oci-layout://`: `PATH[:TAG][@DIGEST]`."""
 
     __slots__ = ("digest", "path", "tag")
 
@@ -68,7 +72,7 @@ class LayoutName:
 
 
 def parse_layout_name(text: str) -> LayoutName:
-    """A path with colons is taken whole if it exists. Raises LayoutError."""
+    """Split `PATH[:TAG][@DIGEST]`. If all of it before the digest exists, it is the path. Raises LayoutError."""
     path, at, digest = text.rpartition("@")
     if not at or not digest.startswith("sha"):
         path, digest = text, ""
@@ -85,7 +89,7 @@ def parse_layout_name(text: str) -> LayoutName:
 
 
 class Layout:
-    """An open layout. It is a provider of its blobs. Close it."""
+    """An open layout; a provider of its blobs. Close it."""
 
     __slots__ = ("_place", "path")
 
@@ -99,12 +103,12 @@ class Layout:
 
     @property
     def entries(self) -> list[Descriptor]:
-        """The entries of index.json, read anew each time. Raises LayoutError."""
-        found = self._json("index.json").get("manifests")
-        if not isinstance(found, list):
+        """The entries of index.json, read at each access. Raises LayoutError."""
+        manifests = self._json("index.json").get("manifests")
+        if not isinstance(manifests, list):
             raise not_a_layout(self.path, "its index.json lists no manifests")
         try:
-            return [Descriptor.from_json(entry) for entry in found]
+            return [Descriptor.from_json(entry) for entry in manifests]
         except ValueError as error:
             raise not_a_layout(self.path, f"in its index.json {error}") from None
 
@@ -118,7 +122,7 @@ class Layout:
             raise not_a_layout(self.path, f"{name}: {error}") from None
 
     def fetch(self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None]) -> None:
-        """Raises LayoutError for a blob that is missing or has another size than described."""
+        """Write a blob. Raises LayoutError if it is missing or has another size than described."""
         try:
             piece = self._place.open(_blob_name(descriptor.digest))
         except FileNotFoundError:
@@ -135,26 +139,28 @@ class Layout:
             piece.copy(writer, report)
 
     def find(self, name: LayoutName) -> list[Descriptor]:
-        """The entries that `name` selects: one, or one for each platform of an image. Raises LayoutError."""
+        """Return the entries that `name` selects: one, or one for each platform of an image. Raises LayoutError."""
         entries = self.entries
         if name.digest:
             return [self._by_digest(entries, name.digest)]
         if name.tag:
-            found = [entry for entry in entries if name.tag in _tags(entry)]
-            if not found:
+            selected = [entry for entry in entries if name.tag in _tags(entry)]
+            if not selected:
                 raise tag_not_found(self.path, name.tag, self.tags(entries))
         else:
-            found = entries if len(entries) == 1 else [e for e in entries if "latest" in _tags(e)] or entries
-        found = list({entry.digest: entry for entry in found}.values())
-        if not found:
+            latest = [entry for entry in entries if "latest" in _tags(entry)]
+            selected = entries if len(entries) == 1 else latest or entries
+        selected = list({entry.digest: entry for entry in selected}.values())
+        if not selected:
             raise not_a_layout(self.path, "its index.json is empty")
-        platforms = [repr(sorted((entry.platform or {}).items(), key=repr)) for entry in found]
-        alike = len({tuple(_tags(entry)) for entry in found}) == 1
-        if len(found) > 1 and not (
-            alike and all(e.platform for e in found) and len(set(platforms)) == len(found)
+        # Several entries are one image only if they have the same tags and different platforms.
+        platforms = [repr(sorted((entry.platform or {}).items(), key=repr)) for entry in selected]
+        alike = len({tuple(_tags(entry)) for entry in selected}) == 1
+        if len(selected) > 1 and not (
+            alike and all(entry.platform for entry in selected) and len(set(platforms)) == len(selected)
         ):
-            raise ambiguous(self.path, self.tags(found))
-        return found
+            raise ambiguous(self.path, self.tags(selected))
+        return selected
 
     def _by_digest(self, entries: list[Descriptor], digest: str) -> Descriptor:
         for entry in entries:
@@ -167,10 +173,11 @@ class Layout:
             raise blob_missing(self.path, digest) from None
 
     def tags(self, entries: list[Descriptor]) -> list[str]:
+        """Return the first tag of each entry, for messages."""
         return sorted({_tags(entry)[0] for entry in entries if _tags(entry)})
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the layout. Idempotent."""
         self._place.close()
 
 
@@ -180,23 +187,23 @@ def _blob_name(digest: str) -> str:
 
 
 def _tags(entry: Descriptor) -> list[str]:
-    """The names an entry answers to, its annotated one first: `v1`, `docker.io/library/app:v1`."""
-    out = []
+    """Return the tags of an entry: its annotations (`v1`, `docker.io/library/app:v1`), and the tags in them."""
+    tags = []
     for annotation in (REF_NAME, CONTAINERD_NAME):
         name = entry.annotations.get(annotation, "")
-        if name and name not in out:
-            out.append(name)
-    for name in list(out):
+        if name and name not in tags:
+            tags.append(name)
+    for name in list(tags):
         tag = name.rpartition(":")[2]
-        if "/" in name and "/" not in tag and tag not in out:
-            out.append(tag)
-    return out
+        if "/" in name and "/" not in tag and tag not in tags:
+            tags.append(tag)
+    return tags
 
 
 def resolve_in_layout(
     store: Store, layout: Layout, name: LayoutName, platform: Platform, transfer: Transfer
 ) -> Resolved:
-    """The image that `name` selects for `platform`; its manifest and config are in the store afterwards.
+    """Resolve `name` to the image of a platform, and copy its manifest and config to the store.
 
     Raises LayoutError, NoSuchPlatform, DigestMismatch, BadContent.
     """
@@ -204,18 +211,18 @@ def resolve_in_layout(
     def read(descriptor: Descriptor) -> bytes:
         return read_blob(store, layout, descriptor, transfer)
 
-    found, what = layout.find(name), f"{name.path}{':' + name.tag if name.tag else ''}"
-    if len(found) == 1:
-        chosen = choose(found[0], read, platform, what)
-        digest = found[0].digest
+    entries, what = layout.find(name), f"{name.path}{':' + name.tag if name.tag else ''}"
+    if len(entries) == 1:
+        chosen = choose(entries[0], read, platform, what)
+        digest = entries[0].digest
     else:
-        chosen = choose_entry(found, read, platform, what)
+        chosen = choose_entry(entries, read, platform, what)
         digest = chosen.descriptor.digest
     return Resolved(f"{name.path}@{digest}", digest, chosen)
 
 
 class LayoutSource:
-    """The layouts a build names. Thread-safe. Close it."""
+    """The layouts of one build, each opened once. Thread-safe. Close it."""
 
     def __init__(self, store: Store) -> None:
         from threading import Lock
@@ -227,31 +234,32 @@ class LayoutSource:
     def resolve(
         self, name: LayoutName | str, platform: Platform, transfer: Transfer | None = None
     ) -> Resolved:
-        """As `resolve_in_layout`; a text is `PATH[:TAG][@DIGEST]`."""
+        """Resolve `PATH[:TAG][@DIGEST]` like `resolve_in_layout`."""
         name = parse_layout_name(name) if isinstance(name, str) else name
         return resolve_in_layout(self._store, self.layout(name.path), name, platform, transfer or Transfer())
 
     def fetch(self, path: str, layers: Sequence[Descriptor], transfer: Transfer | None = None) -> None:
-        """Have the layers' blobs in the store, leased for this process. Raises LayoutError, DigestMismatch."""
+        """Copy layers to the store, leased for this process. Raises LayoutError, DigestMismatch."""
         self._store.lease("blob", *(layer.digest for layer in layers))
         if not all(self._store.blobs.has(layer.digest) for layer in layers):
             fetch_blobs(self._store, self.layout(path), layers, transfer or Transfer())
 
     def layout(self, path: str) -> Layout:
+        """Open a layout, or return the open one."""
         with self._lock:
-            found = self._open.get(path)
-            if found is None:
+            layout = self._open.get(path)
+            if layout is None:
                 place = open_place(path, self._store)
                 try:
-                    found = Layout(path, place)
+                    layout = Layout(path, place)
                 except BaseException:
                     place.close()
                     raise
-                self._open[path] = found
-            return found
+                self._open[path] = layout
+            return layout
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close all layouts. Idempotent."""
         with self._lock:
             for layout in self._open.values():
                 layout.close()

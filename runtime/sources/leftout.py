@@ -1,7 +1,7 @@
-"""What a local source leaves out: what patterns exclude, and what others don't include.
+"""Exclude and include patterns of a local source.
 
-Both kinds are patterns of .dockerignore (see `lang.dockerfile.ignore`). An included directory is included with all
-that is in it; of one that isn't, only what leads to something included is there.
+Both have .dockerignore's syntax (`lang.dockerfile.ignore`). An included directory is included with all its entries;
+of another directory only those that lead to an included entry are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Directory(Protocol):
-        """A directory on the way down; see `lang.dockerfile.ignore.State`."""
+        """The state of a matcher in one directory; see `lang.dockerfile.ignore.State`."""
 
         @property
         def ignored(self) -> bool: ...
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
         def enter(self, name: str) -> Directory: ...
 
     class LeftOut(Protocol):
-        """Not to be shared by threads."""
+        """A matcher of the entries to leave out. Not thread-safe."""
 
         def root(self) -> Directory: ...
 
 
 def left_out(excludes: Sequence[str], includes: Sequence[str]) -> LeftOut | None:
-    """What `excludes` match, and what `includes` don't, if there are any; None if that is nothing. Raises
-    `PatternError`."""
+    """Return a matcher of everything that `excludes` match, and that no pattern of `includes` matches, if there are
+    any. None if it would match nothing. Raises PatternError."""
     excluded = Matcher(excludes) if excludes else None
     if not includes:
         return excluded
@@ -46,9 +46,9 @@ def left_out(excludes: Sequence[str], includes: Sequence[str]) -> LeftOut | None
 
 
 def pattern_of(path: str, root: bytes) -> list[str]:
-    """A pattern for what lies at `path`, if that is in the directory `root`."""
-    found, top = os.path.realpath(path), os.path.join(os.path.realpath(os.fsdecode(root)), "")
-    return [re.sub(r"([\\*?\[!])", r"\\\1", found[len(top) :])] if found.startswith(top) else []
+    """Return a pattern for `path` if it lies in the directory `root`, else an empty list."""
+    real, top = os.path.realpath(path), os.path.join(os.path.realpath(os.fsdecode(root)), "")
+    return [re.sub(r"([\\*?\[!])", r"\\\1", real[len(top) :])] if real.startswith(top) else []
 
 
 def _inverted(pattern: str) -> str:
@@ -56,7 +56,7 @@ def _inverted(pattern: str) -> str:
 
 
 class _Either:
-    """What one of two leaves out."""
+    """A matcher of the union of two matchers."""
 
     __slots__ = ("_first", "_second")
 
@@ -81,7 +81,7 @@ class _EitherDirectory:
 
     @property
     def exceptions_below(self) -> bool:
-        return all(not one.ignored or one.exceptions_below for one in (self._first, self._second))
+        return all(not side.ignored or side.exceptions_below for side in (self._first, self._second))
 
     def ignores(self, name: str) -> bool:
         return self._first.ignores(name) or self._second.ignores(name)

@@ -1,8 +1,8 @@
-"""Where the dynamic loader would find a library, worked out without running anything.
+"""Finds libraries where the dynamic loader would, without running it.
 
-The rules are those of ld.so(8) for glibc and of musl's loader: an object's RPATH and those of what loaded it,
-its RUNPATH, the loader's cache or configured directories, its built-in directories. LD_LIBRARY_PATH is left
-out: it is the environment of the building machine's user, not of the image.
+The rules are those of ld.so(8) for glibc and of musl's loader: RPATH of the object and of those that loaded it,
+RUNPATH, the loader's cache or configured directories, its built-in directories. LD_LIBRARY_PATH is ignored, as it is
+the environment of the machine's user and not of the image.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _COUNT = Struct("=I")
 
 
 class Found:
-    """A library: its path as the loader would spell it, its facts, and whether the loader finds it without
-    its cache."""
+    """A library: its path as the loader would spell it, its ELF data, and whether the loader finds it without its
+    cache."""
 
     __slots__ = ("elf", "path", "searched")
 
@@ -44,11 +44,11 @@ class Found:
 
 
 class Loader:
-    """One program interpreter, `/lib64/ld-linux-x86-64.so.2` say, and where it looks."""
+    """A program interpreter, such as `/lib64/ld-linux-x86-64.so.2`. `places` are the directories it always
+    searches."""
 
     def __init__(self, tree: HostTree, interpreter: str, root: str = "") -> None:
-        """`root` stands before the configuration's paths. Raises OSError when the interpreter can't be
-        read."""
+        """Read an interpreter. `root` is a prefix of the configuration's paths, for tests. Raises OSError."""
         self._tree = tree
         self._read: dict[str, Elf | None] = {}
         self._cache: dict[str, list[str]] | None = None
@@ -63,11 +63,11 @@ class Loader:
             self.places = built_in(content)
 
     def find(self, name: str, kind: tuple[int, int, str], chain: Sequence[tuple[str, Elf]]) -> Found | None:
-        """The library `name` for the object at the end of `chain`: (path, facts) of the program, then of
-        each library on the way from it. None where the loader would find none."""
+        """Find the library `name` for the last object of `chain`, which has (path, ELF data) of the program and of
+        each library from there on. None if the loader would find none."""
         if "/" in name:
-            found = self._library(name, kind)
-            return Found(name, found, True) if found is not None else None
+            library = self._library(name, kind)
+            return Found(name, library, True) if library is not None else None
         for directory, searched in self._directories(name, chain):
             path = f"{directory.rstrip('/')}/{name}"
             elf = self._library(path, kind)
@@ -76,7 +76,7 @@ class Loader:
         return None
 
     def _directories(self, name: str, chain: Sequence[tuple[str, Elf]]) -> Iterator[tuple[str, bool]]:
-        """Directories in the order they are searched, each with whether it is searched without the cache."""
+        """Yield directories in the order of the search, each with whether it is searched without the cache."""
         owner, elf = chain[-1]
         if self.musl:
             for path, link in reversed(chain):
@@ -97,8 +97,8 @@ class Loader:
         return directory in self.places or any(self._tree.find(place) == real for place in self.places)
 
     def _library(self, path: str, kind: tuple[int, int, str]) -> Elf | None:
-        """The facts of the library at `path` if there is one of that kind. Others are passed over, as the
-        loader does."""
+        """Return the ELF data of the library at `path`, None if there is none of that kind: the loader ignores
+        others."""
         if path not in self._read:
             self._read[path] = None
             if self._tree.find(path) is not None:
@@ -118,7 +118,7 @@ class Loader:
         return [place for place in text.replace("\n", ":").split(":") if place.startswith("/")]
 
     def _configured(self) -> dict[str, list[str]]:
-        """Paths by library name, from the cache, or without one from the configured directories."""
+        """Return paths by library name, from the cache or, without one, from the configured directories."""
         if self._cache is None:
             path = self._configuration + CACHE
             self._tree.consulted.add(path)
@@ -143,6 +143,7 @@ class Loader:
     def _config_directories(self, path: str, depth: int) -> Iterator[str]:
         for line in (self._text(path) or "").splitlines():
             words = line.partition("#")[0].split()
+            # The depth is bounded, as files may include each other.
             if words[:1] == ["include"] and depth < 8:
                 for pattern in words[1:]:
                     absolute = os.path.join(os.path.dirname(path), pattern)
@@ -163,14 +164,14 @@ class Loader:
 
 
 def built_in(loader: bytes) -> list[str]:
-    """The directories a glibc loader searches by itself, in order: they stand in its file as strings that end
-    in a slash, and differ between distributions."""
-    found = re.findall(rb"(/[\x21-\x7e]*)/\0", loader)
-    return list(dict.fromkeys(os.fsdecode(place) for place in found if b"/lib" in place))
+    """Return the built-in directories of a glibc loader, in order. They differ between distributions, and are found
+    as strings in its file that end in a slash."""
+    places = re.findall(rb"(/[\x21-\x7e]*)/\0", loader)
+    return list(dict.fromkeys(os.fsdecode(place) for place in places if b"/lib" in place))
 
 
 def _expand(paths: str, owner: str) -> Iterator[str]:
-    """The directories of an RPATH or RUNPATH of the object at `owner`, its tokens replaced."""
+    """Yield the directories of an RPATH or RUNPATH of the object at `owner`, with tokens replaced."""
     origin = os.path.dirname(os.path.realpath(owner))
     machine = os.uname().machine
     for path in paths.split(":") if paths else ():
@@ -184,10 +185,10 @@ def _expand(paths: str, owner: str) -> Iterator[str]:
 
 
 def read_cache(data: bytes) -> dict[str, list[str]]:
-    """Paths by library name in the bytes of an ld.so.cache, format 1.1, alone or after the old format.
+    """Return paths by library name from an ld.so.cache in format 1.1, alone or after the old format.
 
-    Entries for particular processors (glibc-hwcaps) are passed over, so that machines that differ in that
-    alone agree. What is no such cache, or is damaged, has no entries.
+    Entries for particular processors (glibc-hwcaps) are ignored, so that the result does not depend on the processor.
+    A malformed cache has no entries.
     """
     start = data.find(_MAGIC) if data.startswith(_OLD_MAGIC) else 0
     if start < 0 or not data.startswith(_MAGIC, start):
@@ -198,12 +199,12 @@ def read_cache(data: bytes) -> dict[str, list[str]]:
     (count,) = _COUNT.unpack_from(data, len(_MAGIC))
     if _HEADER + count * _ENTRY.size > len(data):
         return {}
-    found: dict[str, list[str]] = {}
+    paths: dict[str, list[str]] = {}
     for index in range(count):
         _, name, path, _, hwcap = _ENTRY.unpack_from(data, _HEADER + index * _ENTRY.size)
         if not hwcap:
-            found.setdefault(_string(data, name), []).append(_string(data, path))
-    return found
+            paths.setdefault(_string(data, name), []).append(_string(data, path))
+    return paths
 
 
 def _string(data: bytes, start: int) -> str:

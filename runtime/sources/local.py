@@ -1,9 +1,9 @@
 """Local directories as sources: read in place, filtered by ignore patterns, digested with a stat cache.
 
-As in BuildKit a context has no owners (everything belongs to root, unless it is `owned`) and keeps modes, but for
-that of the directory itself, which is 0755. Sockets are not part of it. Only what an op names is read, and what a
-build has once seen of it (lists, link targets, digests of bytes) stays so for that build: a file that changes is read
-again, and when it is no longer what a digest was made of, the build stops.
+As in BuildKit, everything belongs to root (unless the tree is `owned`), modes are kept except that of the directory
+itself, which is 0755, and sockets are left out. Only what an op names is read. A build sees one state: lists, link
+targets and digests stay as they were first seen. A file that changes is read again, and if it then differs from a
+digest that was used, the build fails.
 """
 
 from __future__ import annotations
@@ -46,11 +46,10 @@ _TYPE, _FILE, _DIRECTORY, _LINK, _SOCKET = 0o170000, 0o100000, 0o040000, 0o12000
 
 
 class LocalTree:
-    """The tree of a local directory without what `ignored` leaves out. Thread-safe.
+    """The tree of a local directory, without the entries that `ignored` leaves out. Thread-safe.
 
-    `selected` are the paths an op below may read, links followed, wildcards allowed (BuildKit's
-    `local.followpaths`); empty means all. They bound `digest`, not what can be read. `owned`: entries belong to whom
-    they do on disk.
+    `selected` are the paths that ops may read, with wildcards, links followed (BuildKit's `local.followpaths`); empty
+    means all. They bound `digest` only. With `owned`, entries have their owners on disk.
     """
 
     def __init__(
@@ -71,11 +70,11 @@ class LocalTree:
         self._lists: dict[bytes, Sequence[Node]] = {}
         self._states: dict[bytes, Directory] = {}
         self._records: dict[bytes, bytes] = {}
-        self._known: dict[bytes, Known] = {}  # what this build took each file to be
+        self._known: dict[bytes, Known] = {}  # the state in which this build saw each file first
         self._links: dict[bytes, bytes] = {}
-        self._found: dict[bytes, Node | None] = {}
+        self._nodes: dict[bytes, Node | None] = {}
 
-    # Tree
+    # The interface of Tree
 
     def lstat(self, path: bytes) -> Node | None:
         parent, _, name = path.rpartition(b"/")
@@ -109,20 +108,20 @@ class LocalTree:
                 target = self.readlink(node)
                 if target.startswith(b"/"):
                     here = []
-                parts.extend(reversed([one for one in target.split(b"/") if one not in (b"", b".")]))
+                parts.extend(reversed([name for name in target.split(b"/") if name not in (b"", b".")]))
                 node = self._at(here)
             else:
                 here.append(part)
         return Resolution(b"/".join(here), node, tuple(links))
 
     def list(self, path: bytes) -> Sequence[Node]:
-        found = self._lists.get(path)
-        if found is None:
+        nodes = self._lists.get(path)
+        if nodes is None:
             with self._lock:
-                found = self._lists.get(path)
-                if found is None:
-                    found = self._lists[path] = self._scan(path)
-        return found
+                nodes = self._lists.get(path)
+                if nodes is None:
+                    nodes = self._lists[path] = self._scan(path)
+        return nodes
 
     def walk(self, path: bytes) -> Iterator[Node]:
         for node in self.list(path):
@@ -137,40 +136,40 @@ class LocalTree:
 
     @property
     def selected(self) -> Sequence[bytes]:
-        """The paths that may be read, wildcards and all; empty means everything."""
+        """The paths that ops may read, with wildcards; empty means everything."""
         return self._selected
 
     @property
     def filtered(self) -> bool:
-        """Whether anything of the directory may be left out."""
+        """True if there are patterns that may leave out entries."""
         return self._ignored is not None
 
     def readlink(self, node: Node) -> bytes:
-        """The symlink's target, the same throughout a build."""
-        found = self._links.get(node.path)
-        if found is None:
+        """Return a symlink's target, the same throughout a build."""
+        target = self._links.get(node.path)
+        if target is None:
             try:
-                found = self._links.setdefault(node.path, os.readlink(node.real))
+                target = self._links.setdefault(node.path, os.readlink(node.real))
             except FileNotFoundError:
                 raise vanished(node.path) from None
             except OSError:
                 raise restless(node.path) from None
-        return found
+        return target
 
     def attributes(self, node: Node) -> Sequence[tuple[str, bytes]]:
-        """The extended attributes of an entry that are content."""
+        """Return the extended attributes of an entry that count as content."""
         known = self._known.get(node.path)
         return () if known is not None and not known[6] else attributes(node.real)
 
     def small(self, node: Node) -> bytes | None:
-        """All bytes of a file that is no larger than a chunk and holds still; else None, and `copy` sees to
-        it. Raises ContextError when it is no longer what this build took it to be."""
+        """Return all bytes of a file that is no larger than a chunk and unchanged; else None, and `copy` has to be
+        used. Raises ContextError if the file differs from what this build saw before."""
         if node.stat.st_size > CHUNK:
             return None
-        found = read_small(node)
-        if found is None:
+        content = read_small(node)
+        if content is None:
             return None
-        data, after = found
+        data, after = content
         known = self._known.get(node.path)
         if known is None or self._cache.get(node.path, after) is not known:
             if not settled(after, time.time_ns()):
@@ -180,8 +179,8 @@ class LocalTree:
         return data
 
     def copy(self, node: Node, target: int) -> None:
-        """Write the file's bytes to the descriptor `target`, which is empty; its holes stay holes. Raises
-        ContextError like `small`."""
+        """Write a file's bytes to the descriptor `target` of an empty file. Holes stay holes. Raises ContextError
+        like `small`."""
         sparse = node.stat.st_size > node.stat.st_blocks * 512
 
         def sink(data: bytes | None) -> None:
@@ -201,15 +200,15 @@ class LocalTree:
         self._enter(node, known, after)
 
     def entry_digest(self, path: bytes) -> bytes:
-        """Digest of the entry at a resolved path and of all below it; computed once a build."""
+        """Return the digest of the entry at a resolved path and everything below it; computed once in a build."""
         node = self._at([part for part in path.split(b"/") if part])
         return sha256(b"" if node is None else self._record(node)).digest()
 
     def selected_digest(
         self, path: bytes, name: bytes | None, *, follow: bool, below: Below | None = None
     ) -> str:
-        """Digest of what `path` leads to under `name`, and of every symlink walked to get there. `below` gives
-        the entries that count in a directory, as in `snapshots.contents.selected_digest`."""
+        """Return the digest of the entry at `path` under the name `name`, and of the symlinks on the way. `below`
+        yields the entries of a directory that count, as in `snapshots.contents.selected_digest`."""
         where = look_up(self, path, follow=follow)
         state = sha256(b"selected 2\n")
         self._walked(state.update, where)
@@ -224,59 +223,63 @@ class LocalTree:
         return "sha256:" + state.hexdigest()
 
     def digest(self) -> str:
-        """Digest of all that may be selected."""
+        """Return the digest of everything that ops may read."""
         state = sha256(b"local 2\n")
         for pattern in self._selected or (b"",):
             state.update(_field(pattern))
             try:
                 self._select(state.update, os.fsdecode(pattern))
             except Unresolvable:
-                state.update(b"unresolvable")  # what copies it says so, at its instruction
+                state.update(b"unresolvable")  # the copy reports it, with its instruction
         return "sha256:" + state.hexdigest()
 
     def _select(self, update: Callable[[bytes], object], pattern: str) -> None:
-        found = expand(self, pattern, follow=True)
-        if found.base is not None:
-            self._walked(update, found.base)
-        for path in found.paths:
+        expansion = expand(self, pattern, follow=True)
+        if expansion.base is not None:
+            self._walked(update, expansion.base)
+        for path in expansion.paths:
             where = look_up(self, path)
             self._walked(update, where)
             update(_field(path) + _field(where.path) + self.entry_digest(where.path))
 
     def ignored(self, path: bytes) -> Sequence[tuple[bytes, bool]]:
-        """Names in the directory at `path` that ignore patterns leave out whatever is in them, each with whether
-        it is a directory: those of a directory that was searched for exceptions too, but no other."""
+        """Return the names in the directory `path` that ignore patterns leave out, each with whether it is a
+        directory.
+
+        A directory that may have exceptions below is included only if it was searched for them.
+        """
         if self._ignored is None:
             return []
-        out = []
+        names = []
         with os.scandir(os.path.join(self.root, path)) as entries:
             for entry in entries:
                 directory = entry.is_dir(follow_symlinks=False)
-                one = path + b"/" + entry.name if path else entry.name
+                below = path + b"/" + entry.name if path else entry.name
                 with self._lock:
                     if not self._state(path).ignores(os.fsdecode(entry.name)):
                         continue
-                    if directory and self._state(one).exceptions_below and not self.searched(one):
+                    if directory and self._state(below).exceptions_below and not self.searched(below):
                         continue
-                out.append((entry.name, directory))
-        return out
+                names.append((entry.name, directory))
+        return names
 
     def searched(self, path: bytes) -> bool:
-        """Whether this build listed the directory at `path`."""
+        """Report whether this build listed the directory at `path`."""
         return path in self._lists
 
     def known_digest(self, node: Node) -> bytes | None:
-        """The sha256 of a file's bytes where it is known without reading them, and the file has no extended
-        attributes."""
+        """Return the SHA-256 of a file's bytes if it is known without reading them and the file has no extended
+        attributes, else None."""
         known = self._known.get(node.path) or self._cache.get(node.path, node.stat)
         return known[5] if known is not None and not known[6] else None
 
     def left_out(self, path: bytes) -> bool:
-        """Whether something is at `path` that is not part of the tree."""
+        """Report whether `path` exists on disk and patterns may have left it out. Call for paths that the tree
+        lacks."""
         return self._ignored is not None and os.path.lexists(os.path.join(self.root, path))
 
     def save(self) -> None:
-        """Keep the digests for the next build. Where they can't be written, only time is lost."""
+        """Save the digests for the next build. A failure costs that build only time, and is ignored."""
         with self._lock:
             try:
                 self._cache.save(self._known)
@@ -296,19 +299,19 @@ class LocalTree:
         return known
 
     def _enter(self, node: Node, known: Known, after: os.stat_result) -> Known:
-        """Note what a file was found to be. It must be what this build took it to be."""
+        """Record the state in which a file was read. Raises ContextError if this build saw another one before."""
         path = node.path
-        taken = self._known.setdefault(path, known)
-        if taken[5:] != known[5:] or after.st_mode != node.stat.st_mode:
+        first = self._known.setdefault(path, known)
+        if first[5:] != known[5:] or after.st_mode != node.stat.st_mode:
             raise restless(path)
         node.stat = after
         if settled(after, time.time_ns()):
             with self._lock:
                 self._cache.put(path, known)
                 self._known[path] = known
-        return taken
+        return first
 
-    # Records: what counts of an entry, in bytes that no other entry has.
+    # Records: an unambiguous encoding of everything that counts of an entry
 
     def _record(self, node: Node) -> bytes:
         mode = node.stat.st_mode
@@ -316,16 +319,16 @@ class LocalTree:
             known = self._known.get(node.path) or self._known_of(node)
             record = b"%o " % mode + known[5] + self._owner(node.stat)
             return record + self._attributed(node) if known[6] else record
-        found = self._records.get(node.path)
-        if found is None:
-            found = self._header(node)
+        saved = self._records.get(node.path)
+        if saved is None:
+            saved = self._header(node)
             if mode & _TYPE == _DIRECTORY:
-                found += b" " + self._content(node.path)
-            self._records[node.path] = found
-        return found
+                saved += b" " + self._content(node.path)
+            self._records[node.path] = saved
+        return saved
 
     def _header(self, node: Node) -> bytes:
-        """The record of an entry without what is in it."""
+        """Return the record of an entry without its content."""
         mode = node.stat.st_mode
         kind = mode & _TYPE
         header = b"%o" % (mode if node.path else kind | _ROOT_MODE) + self._owner(node.stat)
@@ -335,36 +338,37 @@ class LocalTree:
             header += b" %d" % node.stat.st_rdev
         return header + self._attributed(node) if node.path else header
 
-    def _owner(self, found: os.stat_result) -> bytes:
-        """Nothing for root."""
-        if not self.owned or not (found.st_uid or found.st_gid):
+    def _owner(self, status: os.stat_result) -> bytes:
+        """Return the record of an owner, b"" for root."""
+        if not self.owned or not (status.st_uid or status.st_gid):
             return b""
-        return b" %d:%d" % (found.st_uid, found.st_gid)
+        return b" %d:%d" % (status.st_uid, status.st_gid)
 
     def _attributed(self, node: Node) -> bytes:
         try:
-            found = self.attributes(node)
+            extended = self.attributes(node)
         except FileNotFoundError:
             raise vanished(node.path) from None
-        return b"".join(b"\0" + _field(os.fsencode(name)) + _field(value) for name, value in found)
+        return b"".join(b"\0" + _field(os.fsencode(name)) + _field(value) for name, value in extended)
 
     def _content(self, path: bytes) -> bytes:
-        """Digest of a directory's entries."""
+        """Return the digest of a directory's entries."""
         start = len(path) + 1 if path else 0
         known, cached, owned = self._known, self._cache.get, self.owned
-        out = []
+        parts = []
         for node in self.list(path):
-            one, found = node.path, node.stat
-            mode = found.st_mode
+            below, status = node.path, node.stat
+            mode = status.st_mode
             if mode & _TYPE == _FILE:
-                taken = known.get(one) or cached(one, found)
-                if taken is not None and not taken[6] and not (owned and self._owner(found)):
-                    known[one] = taken
-                    out.append(b"%d:%b39:%o " % (len(one) - start, one[start:], mode) + taken[5])
+                # The most frequent case, written out: no call for a file that the cache knows.
+                file = known.get(below) or cached(below, status)
+                if file is not None and not file[6] and not (owned and self._owner(status)):
+                    known[below] = file
+                    parts.append(b"%d:%b39:%o " % (len(below) - start, below[start:], mode) + file[5])
                     continue
             record = self._record(node)
-            out.append(b"%d:%b%d:%b" % (len(one) - start, one[start:], len(record), record))
-        return sha256(b"".join(out)).digest()
+            parts.append(b"%d:%b%d:%b" % (len(below) - start, below[start:], len(record), record))
+        return sha256(b"".join(parts)).digest()
 
     def _walked(self, update: Callable[[bytes], object], where: Resolution) -> None:
         for link in where.links:
@@ -389,47 +393,47 @@ class LocalTree:
         if listed is not None:
             at = bisect_left(listed, path, key=_by_path)
             return listed[at] if at < len(listed) and listed[at].path == path else None
-        if path not in self._found:
-            self._found[path] = self._look(path, name)
-        return self._found[path]
+        if path not in self._nodes:
+            self._nodes[path] = self._look(path, name)
+        return self._nodes[path]
 
     def _look(self, path: bytes, name: bytes) -> Node | None:
         if b"\0" in name:
             return None
         real = os.path.join(self.root, path)
         try:
-            found = os.lstat(real)
+            status = os.lstat(real)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise unreadable(error, path) from None
-        node = Node(path, real, found)
-        return node if not stat.S_ISSOCK(found.st_mode) and self._kept(node, name) else None
+        node = Node(path, real, status)
+        return node if not stat.S_ISSOCK(status.st_mode) and self._kept(node, name) else None
 
     def _scan(self, path: bytes) -> Sequence[Node]:
         prefix = path + b"/" if path else b""
-        out = []
+        nodes = []
         try:
             with os.scandir(os.path.join(self.root, path)) as entries:
                 for entry in entries:
                     try:
-                        found = entry.stat(follow_symlinks=False)
+                        status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-                    if found.st_mode & _TYPE != _SOCKET:
-                        out.append(Node(prefix + entry.name, entry.path, found))
+                    if status.st_mode & _TYPE != _SOCKET:
+                        nodes.append(Node(prefix + entry.name, entry.path, status))
         except (FileNotFoundError, NotADirectoryError):
             raise vanished(path) from None
         except OSError as error:
             raise unreadable(error, path) from None
-        out.sort(key=_by_path)
+        nodes.sort(key=_by_path)
         if self._ignored is None:
-            return out
+            return nodes
         start = len(prefix)
-        return [node for node in out if self._kept(node, node.path[start:])]
+        return [node for node in nodes if self._kept(node, node.path[start:])]
 
     def _kept(self, node: Node, name: bytes) -> bool:
-        """Whether an entry is in the tree: not ignored, or a directory that holds an exception."""
+        """Report whether an entry is in the tree: not ignored, or a directory with an exception below."""
         if self._ignored is None:
             return True
         with self._lock:
@@ -442,15 +446,15 @@ class LocalTree:
 
     def _state(self, path: bytes) -> Directory:
         assert self._ignored is not None
-        found = self._states.get(path)
-        if found is None:
+        state = self._states.get(path)
+        if state is None:
             if path:
                 parent, _, name = path.rpartition(b"/")
-                found = self._state(parent).enter(os.fsdecode(name))
+                state = self._state(parent).enter(os.fsdecode(name))
             else:
-                found = self._ignored.root()
-            self._states[path] = found
-        return found
+                state = self._ignored.root()
+            self._states[path] = state
+        return state
 
 
 def _field(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The time of an archive: that of the newest file in it."""
+"""Finds the newest file in an archive, whose time stands for the archive's."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
 
 def newest_file(file: BinaryIO, cancellation: Cancellation) -> int | None:
-    """The latest modification time of the files, hard links among them, in a tar archive, perhaps compressed; in
-    whole seconds since 1970. None for an archive without files, a damaged one, and what is no archive. Raises
-    Cancelled."""
+    """Return the latest modification time of the files and hard links in a tar archive, compressed or not, as Unix
+    time. None for an archive without files, a damaged one, and any other file. Raises Cancelled."""
     import tarfile
 
     from pybuild.runtime.image.decompression import ArchiveError, open_decompressed
@@ -29,7 +28,7 @@ def newest_file(file: BinaryIO, cancellation: Cancellation) -> int | None:
                 if member.isreg() or member.islnk():
                     seconds = int(member.mtime // 1)
                     newest = seconds if newest is None else max(newest, seconds)
-                archive.members = []  # or it would keep them all
+                archive.members = []  # tarfile would keep every member in memory
     except (ArchiveError, tarfile.TarError, ValueError, OverflowError):
         return None
     return newest

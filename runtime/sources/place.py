@@ -1,7 +1,7 @@
-"""Files of an image on disk: a directory, or a tar archive read in place.
+"""Files of an image on disk: in a directory, or in a tar archive that is read in place.
 
-Nothing is ever unpacked: a name only selects bytes, so no archive can write anywhere. Memory is bounded by the
-number of members, each extended header and each JSON file, all of which have a limit.
+Nothing is unpacked: a name only selects bytes, so no archive can write to the disk. Memory is bounded by limits on
+the number of members, on extended headers and on JSON files.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     from pybuild.runtime.image.tarreader import Entry
 
 MOST_MEMBERS = 100_000
+"""Members of the largest archive that is read."""
 MOST_LINKS = 8
-"""Links followed from one name."""
+"""Links that are followed from one name."""
 BLOCK = 512
 _STAND_IN = bytes(1 << 20)
 
 
 class PlaceError(SourceFailed):
-    """A directory or archive of an image that can't be read."""
+    """A directory or archive of an image can't be read."""
 
 
 class Piece:
-    """The bytes of one file. Close it."""
+    """The bytes of a file. Close it."""
 
     __slots__ = ("_owned", "fd", "size", "start")
 
@@ -42,16 +43,17 @@ class Piece:
         self._owned = owned
 
     def head(self, size: int) -> bytes:
+        """Read the first bytes."""
         return os.pread(self.fd, min(size, self.size), self.start)
 
     def read(self, limit: int, what: str) -> bytes:
-        """The whole of a small file. Raises PlaceError beyond `limit` bytes."""
+        """Read a whole file. Raises PlaceError if it is longer than `limit` bytes."""
         if self.size > limit:
             raise PlaceError(f"{what} is longer than {limit} bytes", help="it is damaged: make it again")
         return self.head(self.size)
 
     def copy(self, writer: BlobWriter, report: Callable[[int], None]) -> None:
-        """Append what is beyond the writer's offset."""
+        """Write the bytes from the writer's offset on."""
         copy_range(self.fd, self.start, self.size, writer, report)
 
     def __enter__(self) -> Piece:
@@ -64,7 +66,7 @@ class Piece:
 
 
 class Directory:
-    """The files beneath a directory. Symbolic links are the user's own and are followed."""
+    """The files beneath a directory. Symlinks are followed, as the directory is the user's own."""
 
     __slots__ = ("path",)
 
@@ -72,7 +74,7 @@ class Directory:
         self.path = path
 
     def open(self, name: str) -> Piece:
-        """Raises FileNotFoundError, and PlaceError for what is no regular file or can't be read."""
+        """Open a file. Raises FileNotFoundError, and PlaceError for one that is not regular or can't be read."""
         import stat
 
         path = os.path.join(self.path, name)
@@ -82,24 +84,24 @@ class Directory:
             raise FileNotFoundError(name) from None
         except OSError as error:
             raise PlaceError(f"cannot read {path}: {error.strerror}", help="check its permissions") from None
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             os.close(fd)
             raise PlaceError(f"{path} is no regular file", help="the image there is damaged: make it again")
-        return Piece(fd, 0, found.st_size, owned=True)
+        return Piece(fd, 0, status.st_size, owned=True)
 
     def close(self) -> None:
         pass
 
 
 class Archive:
-    """The members of a tar archive, found once and read where they lie. A compressed archive is decompressed
-    into the store's work directory, under no name. Close it."""
+    """The members of a tar archive, read in place after one scan. A compressed archive is decompressed to an
+    unnamed file in the store's work directory. Close it."""
 
     __slots__ = ("_fd", "_links", "_members", "path")
 
     def __init__(self, path: str, store: Store) -> None:
-        """Raises PlaceError, ArchiveError."""
+        """Open and scan the archive. Raises PlaceError, ArchiveError."""
         from pybuild.runtime.image.decompression import detect_compression
 
         self.path = path
@@ -150,6 +152,7 @@ class Archive:
                     f"{self.path} has more than {MOST_MEMBERS} members", help="it is no archive of an image"
                 )
             name = _normal(os.fsdecode(entry.name))
+            # Of several members with one name the last counts, as in an extraction.
             self._members.pop(name, None)
             self._links.pop(name, None)
             if entry.kind == SYMLINK:
@@ -162,27 +165,27 @@ class Archive:
             blocks.skip(entry.size)
 
     def open(self, name: str) -> Piece:
-        """Raises FileNotFoundError, also for links that lead nowhere, outside or in a circle."""
-        found = _normal(name)
+        """Open a file. Raises FileNotFoundError, also for links that are dangling, lead outside or form a cycle."""
+        member = _normal(name)
         for _ in range(MOST_LINKS):
-            if found in self._members:
-                start, size = self._members[found]
+            if member in self._members:
+                start, size = self._members[member]
                 return Piece(self._fd, start, size, owned=False)
-            if found not in self._links:
+            if member not in self._links:
                 break
-            found = self._links[found]
+            member = self._links[member]
         raise FileNotFoundError(name)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the archive. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
 
 
 class _Blocks:
-    """A tar archive as the reader's source: headers block by block, so that `position` is where an entry's
-    data begins, and for skipped data zeros of the same length, so that it need not be read."""
+    """The source of a `TarReader` that does not read the data of members. It returns headers block by block, so that
+    `position` is where a member's data begins, and zeros in place of skipped data."""
 
     __slots__ = ("_fd", "_size", "_skip", "position")
 
@@ -193,6 +196,7 @@ class _Blocks:
         self.position = 0
 
     def skip(self, size: int) -> None:
+        """Skip the data of a member, up to the next block."""
         self._skip = -(-size // BLOCK) * BLOCK
 
     def __call__(self) -> bytes:
@@ -213,12 +217,12 @@ def _is_file(entry: Entry) -> bool:
 
 
 def _normal(name: str) -> str:
-    """The one spelling of a member's name; what leads outside keeps its `..` and meets no member."""
+    """Return the canonical name of a member. A name that leads outside keeps its `..`, and matches no member."""
     return os.path.normpath(name).lstrip("/")
 
 
 def open_place(path: str, store: Store) -> Directory | Archive:
-    """The directory or tar archive at `path`. Raises PlaceError, ArchiveError."""
+    """Open the directory or tar archive at `path`. Raises PlaceError, ArchiveError."""
     if os.path.isdir(path):
         return Directory(path)
     if not os.path.exists(path):

@@ -1,4 +1,4 @@
-"""Reading files that somebody may be writing: every byte that is taken belongs to one state of the file."""
+"""Reads files that other processes may be writing, so that all bytes read belong to one state of the file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
     from pybuild.runtime.sources.statcache import Known
 
 TRIES = 5
+"""Attempts to read a file that changes meanwhile."""
 CHUNK = 1 << 20
-# Not to wait for a writer where a file has become a named pipe.
+# O_NONBLOCK, as opening a file that has become a named pipe would wait for a writer.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class ContextError(SourceFailed):
-    """A local directory can't be read as it is."""
+    """A file of a local directory is unreadable, or changes while it is read."""
 
 
 def read(node: Node, sink: Callable[[bytes | None], object]) -> tuple[Known, os.stat_result]:
-    """Feed the file's bytes to `sink`, chunk by chunk; with None it starts over, because the file changed
-    meanwhile. What is known of the file then, and its stat. Raises ContextError when it won't hold still.
+    """Pass a file's bytes to `sink`, chunk by chunk; None makes it start over, as the file changed meanwhile.
+    Return the state that was read, and its stat. Raises ContextError if the file keeps changing.
 
-    A write shows by a later change time, unless it comes within the tick of the last one: a file that was
-    changed just now is left alone for that long first.
+    A write shows in the change time, unless it falls into the same tick of the clock as the last change: so a file
+    that was changed just before is read only after a tick.
     """
     for _ in range(TRIES):
         fd = _open(node)
@@ -45,7 +46,7 @@ def read(node: Node, sink: Callable[[bytes | None], object]) -> tuple[Known, os.
                 before = os.fstat(fd)
             state = sha256()
             left = before.st_size
-            # One byte more than there should be: a file that has grown shows by it.
+            # One byte more than the size, so that growth of the file is noticed.
             while left >= 0 and (data := _read(fd, min(left + 1, CHUNK), node)):
                 state.update(data)
                 sink(data)
@@ -62,7 +63,7 @@ def read(node: Node, sink: Callable[[bytes | None], object]) -> tuple[Known, os.
 
 
 def read_small(node: Node) -> tuple[bytes, os.stat_result] | None:
-    """All bytes of a file no larger than a chunk, and its stat; None if it changed since `node` was made."""
+    """Read a file no larger than a chunk. Return its bytes and stat, None if it changed since `node` was created."""
     before = node.stat
     fd = _open(node)
     try:
@@ -101,11 +102,12 @@ def _open(node: Node) -> int:
         raise vanished(node.path) from None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
-            raise restless(node.path) from None  # it is something else than it was
+            raise restless(node.path) from None  # another type of file has replaced it
         raise unreadable(error, node.path) from None
 
 
 def vanished(path: bytes) -> ContextError:
+    """Return the error for a file that was removed during the build."""
     return ContextError(
         f"{os.fsdecode(path)} went away while the context was read",
         help="run the build again when nothing removes files any more, or leave it out by .dockerignore",
@@ -113,6 +115,7 @@ def vanished(path: bytes) -> ContextError:
 
 
 def unreadable(error: OSError, path: bytes) -> ContextError:
+    """Return the error for a file that can't be read."""
     return ContextError(
         f"cannot read {os.fsdecode(path) or '.'} of the context: {error.strerror}",
         help="make it readable, or leave it out by .dockerignore",
@@ -120,6 +123,7 @@ def unreadable(error: OSError, path: bytes) -> ContextError:
 
 
 def restless(path: bytes) -> ContextError:
+    """Return the error for a file that keeps changing."""
     return ContextError(
         f"{os.fsdecode(path)} changes while it is read",
         help="stop what writes to it during the build, or leave it out by .dockerignore",

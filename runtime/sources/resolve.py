@@ -1,8 +1,7 @@
-"""From an image's name to its manifest and config: remembered, or asked of the registry.
+"""Resolves image references to manifests and configs, from the store or the registry.
 
-A tag that was resolved before, and whose manifest and config are in the store, is not asked for again unless
-`pull` says so; an image that a build named in the local store counts the same. A reference with a digest
-never needs the network once its blobs are in the store.
+A tag that was resolved before, or that a build gave to an image of the store, is not requested again without `pull`,
+if manifest and config are in the store. A reference with a digest needs no network once its blobs are in the store.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
 
 class Resolved:
-    """An image as found. `ref` is its canonical name with `@digest`, `digest` that of the manifest or index
-    the name leads to, `manifest` the descriptor of the manifest for the platform, `config` its config's bytes."""
+    """A resolved image. `ref` is its canonical name with `@digest`; `digest` is that of the manifest or index that
+    the name leads to; `manifest` is the descriptor of the platform's manifest, `config` the bytes of its config."""
 
     __slots__ = ("_chosen", "digest", "ref")
 
@@ -37,19 +36,21 @@ class Resolved:
         self._chosen = chosen
 
     def named(self, ref: str) -> Resolved:
-        """The same image under another reference."""
+        """Return the same image under another reference."""
         return Resolved(ref, self.digest, self._chosen)
 
     @property
     def manifest(self) -> Descriptor:
+        """The descriptor of the platform's manifest."""
         return self._chosen.descriptor
 
     @property
     def config(self) -> bytes:
+        """The bytes of the config."""
         return self._chosen.config
 
     def content(self) -> ImageContent:
-        """The image's layers. Raises BadContent when manifest and config disagree."""
+        """Return the image with its layers. Raises BadContent if manifest and config disagree."""
         return self._chosen.content(self.ref)
 
 
@@ -58,10 +59,9 @@ class _Absent(Exception):
 
 
 class ImageResolver:
-    """Resolves references for one build: an answer is kept, so every stage sees one image. Thread-safe.
+    """Resolves references for one build, each once, so that every stage sees one image. Thread-safe.
 
-    `client` makes the registry client when the network is needed, and only then; with `pull` tags are asked
-    for even when they are known.
+    `client` returns the registry client when the network is needed; with `pull`, known tags are requested again.
     """
 
     def __init__(self, store: Store, client: Callable[[], Client], *, pull: bool = False) -> None:
@@ -84,8 +84,9 @@ class ImageResolver:
         cancelled: Callable[[], bool] | None = None,
         on_wait: Callable[[str], None] | None = None,
     ) -> Resolved:
-        """The image `ref` for `platform`; its manifest and config are in the store afterwards, its layers
-        need not be. `pull` overrides the resolver's own.
+        """Resolve `ref` to the image of a platform. Its manifest and config are in the store afterwards, its layers
+        need not be. `pull` overrides the resolver's. `on_wait` is called with the holder of a lock that is waited
+        for.
 
         Raises RegistryError, NoSuchPlatform, DigestMismatch, InvalidReference, Cancelled.
         """
@@ -99,12 +100,12 @@ class ImageResolver:
         with self._guard:
             lock = self._locks.setdefault(name, Lock())
         with lock:
-            found = self._known.get((name, platform))
-            if found is None:
+            image = self._known.get((name, platform))
+            if image is None:
                 transfer = Transfer(None, cancelled, on_wait)
-                found = self._resolve(ref, platform, self._pull if pull is None else pull, transfer)
-                self._known[name, platform] = found
-            return found
+                image = self._resolve(ref, platform, self._pull if pull is None else pull, transfer)
+                self._known[name, platform] = image
+            return image
 
     def _resolve(self, ref: Reference, platform: Platform, pull: bool, transfer: Transfer) -> Resolved:
         for root in self._candidates(ref, pull):
@@ -115,7 +116,7 @@ class ImageResolver:
         return self._from_registry(ref, platform, transfer)
 
     def _candidates(self, ref: Reference, pull: bool) -> list[Descriptor]:
-        """Manifests and indexes that may answer without the network, the best first."""
+        """Return the manifests and indexes that the reference may lead to without the network, the best first."""
         if ref.digest is not None:
             try:
                 return [Descriptor("", ref.digest, self._store.blobs.size(ref.digest))]
@@ -138,10 +139,10 @@ class ImageResolver:
             except FileNotFoundError:
                 raise _Absent from None
 
-        return self._found(ref, root, choose(root, read, platform, ref.familiar))
+        return self._resolved(ref, root, choose(root, read, platform, ref.familiar))
 
     def _from_registry(self, ref: Reference, platform: Platform, transfer: Transfer) -> Resolved:
-        """Ask the mirrors in order, then the registry itself, whose failure is the one to report."""
+        """Try the mirrors in order, then the registry itself, whose error is the one to raise."""
         client = self._client()
         repositories = client.repositories(ref.domain, ref.path, cancelled=transfer.cancelled)
         failed: list[tuple[Repository, UserError]] = []
@@ -168,12 +169,15 @@ class ImageResolver:
         if data is not None:
             store.blobs.put(data)
         provider = RegistryProvider(repositories)
-        chosen = choose(root, lambda d: read_blob(store, provider, d, transfer), platform, ref.familiar)
+        chosen = choose(
+            root, lambda descriptor: read_blob(store, provider, descriptor, transfer), platform, ref.familiar
+        )
         self._remember(ref, root, chosen, repository.source)
-        return self._found(ref, root, chosen)
+        return self._resolved(ref, root, chosen)
 
     def _root(self, ref: Reference, repository: Repository) -> tuple[Descriptor, bytes | None]:
-        """What the reference leads to; for a second platform of a tag, what it led to for the first."""
+        """Resolve the reference at a registry. A second platform of a tag gets the index that the first one got,
+        though the tag may have moved."""
         from pybuild.compiler.reference import DEFAULT_TAG
 
         known = self._roots.get(ref.canonical)
@@ -206,7 +210,7 @@ class ImageResolver:
         if ref.digest is None and not known:
             store.bump()
 
-    def _found(self, ref: Reference, root: Descriptor, chosen: Chosen) -> Resolved:
+    def _resolved(self, ref: Reference, root: Descriptor, chosen: Chosen) -> Resolved:
         from pybuild.compiler.reference import DEFAULT_TAG
 
         if ref.digest is None:

@@ -1,4 +1,4 @@
-"""Snapshots of one file."""
+"""Snapshots of single files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def file_snapshot(
     snapshotter: Snapshotter, file: str, name: str, mode: int, owner: tuple[int, int], modified: int
 ) -> int:
-    """Move a file on the store's file system into a snapshot, where it is called `name`; `modified` is in seconds
-    since 1970. Raises OSError: an owner that can't be."""
+    """Move a file on the store's file system into a snapshot under the name `name`; `modified` is a Unix time. Raises
+    OSError, for an owner without an id in the user namespace among others."""
     when = (modified * 1_000_000_000,) * 2
     active = snapshotter.prepare(None)
     try:

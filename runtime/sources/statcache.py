@@ -1,8 +1,8 @@
-"""Digests of a local directory's files, kept between builds: an unchanged file is not read again.
+"""Digests of a local directory's files, saved between builds, so that unchanged files are not read again.
 
-An entry holds while size, mtime, ctime and inode of the file are what they were when its bytes were hashed. A
-file whose change time is younger than the clock's grain at that moment is not entered: a write within the same
-tick would not show. The change time can't be set by anybody, as the modification time can.
+An entry is valid while size, mtime, ctime, inode and device of the file are the same as when its bytes were hashed. A
+file whose ctime was younger than the clock's grain is not entered, as a later write in the same tick would not show.
+The ctime decides because, unlike the mtime, no program can set it.
 """
 
 from __future__ import annotations
@@ -17,62 +17,64 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     Known = tuple[int, int, int, int, int, bytes, bool]
-    """Size, mtime and ctime (ns), inode, device; the sha256 of the bytes; whether the file has extended
-    attributes that are content."""
+    """Size, mtime and ctime (ns), inode, device; the SHA-256 of the bytes; whether the file has extended attributes
+    that are content."""
 
 MAGIC = b"pybuild stat cache 2\n"
 _ENTRY = struct.Struct("<QqqQQ32s?")
 _COUNT = struct.Struct("<Q")
 _SUM = struct.Struct("<I")
 FINE_GRAIN = 12_000_000
-"""Nanoseconds: more than a tick (10 ms at the most) of kernels that stamp files by the timer interrupt."""
+"""Nanoseconds; more than a tick of the timer interrupt, by which kernels stamp files: at most 10 ms."""
 COARSE_GRAIN = 2_500_000_000
-"""Nanoseconds: file systems that keep whole seconds, or two."""
+"""Nanoseconds; more than the two seconds of the coarsest file systems."""
 
 UNSEEN, LEAST = 3, 10_000
-"""A cache may have this many times as many entries as a build sees files, or as this least number."""
+"""A cache may have UNSEEN times as many entries as a build sees files, or as LEAST if that is more."""
 
 
-def describes(known: Known, found: os.stat_result) -> bool:
-    """Whether `known` was found out about the file as `found` shows it."""
+def describes(known: Known, status: os.stat_result) -> bool:
+    """Report whether an entry is valid for a file with the stat `status`."""
     return (
-        known[1] == found.st_mtime_ns
-        and known[2] == found.st_ctime_ns
-        and known[0] == found.st_size
-        and known[3] == found.st_ino
-        and known[4] == found.st_dev
+        known[1] == status.st_mtime_ns
+        and known[2] == status.st_ctime_ns
+        and known[0] == status.st_size
+        and known[3] == status.st_ino
+        and known[4] == status.st_dev
     )
 
 
-def known_of(found: os.stat_result, digest: bytes, attributed: bool) -> Known:
+def known_of(status: os.stat_result, digest: bytes, attributed: bool) -> Known:
+    """Return the entry for a file whose bytes have this digest."""
     return (
-        found.st_size,
-        found.st_mtime_ns,
-        found.st_ctime_ns,
-        found.st_ino,
-        found.st_dev,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_dev,
         digest,
         attributed,
     )
 
 
-def settled(found: os.stat_result, when: int) -> bool:
-    """Whether a file with this stat, looked at at `when` (nanoseconds), can't change without it showing."""
-    return at_rest(found.st_ctime_ns, when)
+def settled(status: os.stat_result, when: int) -> bool:
+    """Report whether any change after `when` (nanoseconds) of a file with this stat will show in its ctime."""
+    return at_rest(status.st_ctime_ns, when)
 
 
 def at_rest(changed: int, when: int) -> bool:
-    """The same, by the file's change time."""
+    """Report the same by the file's ctime."""
     return changed < when - grain(changed)
 
 
 def grain(changed: int) -> int:
-    """Within how many nanoseconds two changes may have one time, by the looks of such a time."""
+    """Return the time in nanoseconds within which two changes may get the same ctime. A ctime of whole milliseconds
+    is taken for that of a coarse file system."""
     return FINE_GRAIN if changed % 1_000_000 else COARSE_GRAIN
 
 
 class StatCache:
-    """The cache of one directory, in one file of the store. A damaged file counts as empty."""
+    """The cache of a directory, in a file of the store. A damaged file counts as empty."""
 
     __slots__ = ("_entries", "_path", "_put")
 
@@ -81,23 +83,23 @@ class StatCache:
         self._entries: dict[bytes, Known] | None = None
         self._put: dict[bytes, Known] = {}
 
-    def get(self, path: bytes, found: os.stat_result) -> Known | None:
-        """What is known of the file at `path`, if it is the same as then."""
+    def get(self, path: bytes, status: os.stat_result) -> Known | None:
+        """Return the entry of the file at `path` if it is valid, else None."""
         entries = self._entries
         if entries is None:
             entries = self._entries = self._load()
         known = entries.get(path)
-        return known if known is not None and describes(known, found) else None
+        return known if known is not None and describes(known, status) else None
 
     def put(self, path: bytes, known: Known) -> None:
-        """Enter what was found out about a file that is settled."""
+        """Add the entry of a settled file."""
         if self._entries is None:
             self._entries = self._load()
         self._entries[path] = self._put[path] = known
 
     def save(self, seen: Collection[bytes]) -> None:
-        """Write what was added, atomically, over what others have written meanwhile. When most entries are
-        not of files `seen` in this build, only those of seen ones stay. Raises OSError."""
+        """Add the entries of `put` to those that other builds have saved meanwhile, atomically. If most entries are
+        of files that were not `seen` in this build, they are dropped. Raises OSError."""
         if not self._put:
             return
         entries = self._load()

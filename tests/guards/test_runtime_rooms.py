@@ -9,10 +9,10 @@ from tests.guards.imports import imported, modules
 
 PREFIX = "pybuild.runtime."
 
-KNOWN_CYCLES = {
+KNOWN_CYCLES = [
     frozenset({"bridge", "policy"}),
     frozenset({"content", "snapshots"}),
-}
+]
 """Groups of folders that still reach each other. Remove an entry with its cycle; add none."""
 
 
@@ -58,7 +58,7 @@ def cycles(graph: dict[str, dict[str, set[str]]]) -> set[frozenset[str]]:
 def test_the_folders_of_the_runtime_form_no_cycle_but_the_known_ones() -> None:
     graph = folder_graph()
     assert {"ops", "sources", "session", "engine"} <= graph.keys()
-    for group in cycles(graph) - KNOWN_CYCLES:
+    for group in cycles(graph) - set(KNOWN_CYCLES):
         edges = [
             f"{folder} -> {target}: {', '.join(sorted(by))}"
             for folder in sorted(group)
@@ -68,7 +68,7 @@ def test_the_folders_of_the_runtime_form_no_cycle_but_the_known_ones() -> None:
         pytest.fail("folders that import each other:\n" + "\n".join(edges))
 
 
-@pytest.mark.parametrize("group", sorted(KNOWN_CYCLES, key=sorted), ids=lambda group: "-".join(sorted(group)))
+@pytest.mark.parametrize("group", KNOWN_CYCLES, ids=lambda group: "-".join(sorted(group)))
 def test_each_known_cycle_exists(group: frozenset[str]) -> None:
     assert group in cycles(folder_graph()), "the cycle is gone: remove it from KNOWN_CYCLES"
 

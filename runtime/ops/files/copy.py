@@ -1,9 +1,10 @@
 """The copy action, with the rules of BuildKit's file backend (`solver/llbsolver/file`, fsutil's `copy`).
 
-A file goes into the destination if that is a directory, else in its place. A directory's content is merged into
-the destination with `dir_copy_contents`, which is made with mode 0755 if missing; without, the directory itself
-goes in or takes the place. What is below the source is never followed; an existing directory stays and takes the
-source's metadata, the topmost only its time. Hard links within one source stay linked.
+A file is copied into the destination if that is a directory, else to the destination's path. With
+`dir_copy_contents`, a directory's entries are merged into the destination, which is created with mode 0755 if
+missing; without, the directory itself is copied like a file. Symlinks below the source are never followed. An
+existing directory is kept and takes the metadata of the source's, but the topmost one takes its time only. Hard
+links within one source stay linked.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Copier:
-    """Carries out one copy action. `owner` None keeps the source's (root for a local directory that isn't
-    `owned`)."""
+    """Executes one copy action. `owner` None keeps the owners of the source, or sets root for a local directory that
+    isn't `owned`: the ids of this machine's users mean nothing in an image."""
 
     def __init__(
         self,
@@ -63,24 +64,24 @@ class Copier:
         self._plain_mode = action.mode == -1 and not action.mode_str
         self._linkable = linking.possible and self._plain_mode and action.timestamp == -1
         self._modes: dict[int, int] = {}
-        self._made: dict[tuple[int, int], bytes] = {}
-        self._pending: list[
-            tuple[Node, bytes]
-        ] = []  # directories to be made for the first entry kept in them
+        self._copies: dict[tuple[int, int], bytes] = {}
+        # Directories that no pattern selects: created with the first selected entry in them.
+        self._pending: list[tuple[Node, bytes]] = []
 
     def run(self, unpack: Callable[[Node, bytes], bool]) -> None:
-        """Copy. `unpack` is tried on files first when the action asks for it; it tells whether it was one."""
+        """Execute the action. If it unpacks archives, `unpack` is called with each source and the destination
+        first; it returns False for anything but an archive. Raises UserError, Cancelled."""
         action = self._action
-        found = sources(action, self._source)
-        if not found.paths:
-            absent = found.base is not None and found.base.node is None
+        expansion = sources(action, self._source)
+        if not expansion.paths:
+            absent = expansion.base is not None and expansion.base.node is None
             if absent or not action.allow_empty_wildcard:
                 raise not_found(self._source, os.fsencode(os.path.normpath("/" + action.src).lstrip("/")))
         for path in required_paths(action):
             if look_up(self._source, path).node is None:
                 raise not_found(self._source, path)
         optional = action.allow_empty_wildcard and not action.allow_wildcard
-        for path in found.paths:
+        for path in expansion.paths:
             where = look_up(self._source, path, follow=action.follow_symlink)
             if where.node is None:
                 if optional:
@@ -88,13 +89,13 @@ class Copier:
                 raise not_found(self._source, path)
             if action.attempt_unpack and unpack(where.node, os.fsencode(action.dest)):
                 continue
-            # Sources are copied one by one: they may bring entries of the same names.
-            self._made.clear()
+            # A later source may replace entries of an earlier one, so neither copies nor empty directories are known.
+            self._copies.clear()
             self._writer.reset()
             self._top(where.node, self._target(where.node, path.rpartition(b"/")[2]))
 
     def _target(self, node: Node, name: bytes) -> bytes:
-        """Where the source goes; directories above it are made."""
+        """Return the resolved path that a source is copied to, and create the directories above it."""
         action, writer = self._action, self._writer
         dest = os.fsencode(os.path.normpath("/" + action.dest))
         if not action.create_dest_path:
@@ -134,7 +135,8 @@ class Copier:
     def _directory(
         self, node: Node, path: bytes, below: Below | None, *, top: bool, kept: bool = True
     ) -> None:
-        """Copy a directory and what is in it; one that is not `kept` only if something in it is."""
+        """Copy a directory and its selected entries. A directory that is not `kept` by the patterns is created only
+        for selected entries in it."""
         if kept:
             self._make_pending()
             self._make(node, path, top=top)
@@ -172,8 +174,11 @@ class Copier:
         self._pending.clear()
 
     def _make(self, node: Node, path: bytes, *, top: bool, kept: bool = True) -> None:
-        """Have a directory for the source's entries at `path`. One that exists keeps its metadata at the top;
-        elsewhere it gets the source's, or no more than its mode when it is there for what is in it only."""
+        """Create the directory `path` for the source's entries, or keep an existing one.
+
+        An existing topmost directory keeps its metadata but the time. Others get the source's metadata, or its mode
+        only if the directory is not `kept` by the patterns.
+        """
         writer, action = self._writer, self._action
         parent = path.rpartition(b"/")[0]
         there = None if not top and writer.enter(parent) else writer.tree.lstat(path)
@@ -201,12 +206,12 @@ class Copier:
     # Other entries
 
     def _leaf(self, node: Node, target: bytes, inherits: bool) -> None:
-        """Make an entry that is no directory at the real path `target`, where nothing is. `inherits`: the
-        system gives it the group of its directory."""
+        """Copy an entry that is no directory to the real path `target`, which is free. `inherits` tells that the
+        kernel gives new entries the group of their directory."""
         kind = node.stat.st_mode & _TYPE
         if node.stat.st_nlink > 1:
             inode = (node.stat.st_dev, node.stat.st_ino)
-            earlier = self._made.setdefault(inode, target)
+            earlier = self._copies.setdefault(inode, target)
             if earlier is not target:
                 os.link(earlier, target, follow_symlinks=False)
                 return
@@ -216,7 +221,7 @@ class Copier:
         if kind == _LINK:
             os.symlink(readlink(self._source, node), target)
         elif kind == stat.S_IFSOCK:
-            return  # it means nothing without the process that listens
+            return  # useless without the process that listens on it
         else:
             os.mknod(target, self._mode(node) | kind, node.stat.st_rdev)
         owner = self._owner_of(node)
@@ -229,15 +234,15 @@ class Copier:
         os.utime(target, ns=(mtime, mtime), follow_symlinks=False)
 
     def _file(self, node: Node, target: bytes, inherits: bool) -> None:
-        writer, found = self._writer, node.stat
-        owner = self._owner or (found.st_uid, found.st_gid)
-        if self._linkable and owner == (found.st_uid, found.st_gid) and self._linking.link(node, target):
+        writer, status = self._writer, node.stat
+        owner = self._owner or (status.st_uid, status.st_gid)
+        if self._linkable and owner == (status.st_uid, status.st_gid) and self._linking.link(node, target):
             return
         mode = self._mode(node)
         if self._generation is not None and self._local is not None:
             digest = self._local.known_digest(node)
             if digest is not None and self._generation.link(
-                target, digest, found.st_size, mode, owner, self._time(node)
+                target, digest, status.st_size, mode, owner, self._time(node)
             ):
                 return
         data = None if self._local is None else self._local.small(node)
@@ -252,7 +257,7 @@ class Copier:
             if owner != _ROOT or inherits:
                 os.fchown(fd, *owner)
             if owner != _ROOT or inherits or mode & _SET_ID:
-                # Both are dropped by chown, and in a user namespace by writing.
+                # chown drops set-id bits, and so does writing in a user namespace.
                 os.fchmod(fd, mode)
             self._set_attributes(node, fd)
             mtime = self._time(node)
@@ -267,12 +272,12 @@ class Copier:
     # Metadata
 
     def _set_attributes(self, node: Node, target: bytes | int) -> None:
-        found = attributes(node.real) if self._local is None else self._local.attributes(node)
-        if found:
-            self._writer.set_attributes(found, target)
+        extended = attributes(node.real) if self._local is None else self._local.attributes(node)
+        if extended:
+            self._writer.set_attributes(extended, target)
 
     def _time(self, node: Node) -> int:
-        """Nanoseconds: the op's own timestamp, else the source's."""
+        """Return the time of the copy in nanoseconds: the action's timestamp, else the source's."""
         return node.stat.st_mtime_ns if self._action.timestamp == -1 else self._action.timestamp
 
     def _owner_of(self, node: Node) -> Owner:

@@ -1,4 +1,4 @@
-"""What a file action is refused with, one constructor each."""
+"""Errors of file actions, one constructor each. Titles are BuildKit's where clients compare them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SIMILAR = 3
 
 
 class SourceNotFound(UserError):
-    """A copy or a mount of something that is not there."""
+    """The source of a copy or a mount does not exist."""
 
 
 def not_found(tree: Tree, path: bytes) -> SourceNotFound:
-    """The title is BuildKit's; what is meant instead, or why it is not there, is said beside."""
+    """Return the error for a missing source. Its help names similar paths, or the reason why it is missing."""
     diagnostic = Diagnostic(f'"/{os.fsdecode(path)}": not found')
     if isinstance(tree, LocalTree) and tree.left_out(look_up(tree, path).path):
         return SourceNotFound(
@@ -40,7 +40,7 @@ def not_found(tree: Tree, path: bytes) -> SourceNotFound:
 
 
 def _dangling(tree: Tree, path: bytes) -> str | None:
-    """What is wrong when the path goes through a symlink to nothing."""
+    """Return the reason if the path goes through a dangling symlink, else None."""
     parts = path.split(b"/")
     for count in range(1, len(parts) + 1):
         part = b"/".join(parts[:count])
@@ -54,7 +54,7 @@ def _dangling(tree: Tree, path: bytes) -> str | None:
 
 
 def _similar(tree: Tree, directory: bytes, name: bytes) -> list[str]:
-    """Paths beside a missing one that are spelt alike."""
+    """Return entries of the directory with names similar to `name`."""
     from difflib import get_close_matches
 
     where = look_up(tree, directory)
@@ -62,13 +62,13 @@ def _similar(tree: Tree, directory: bytes, name: bytes) -> list[str]:
         return []
     prefix = os.fsdecode(directory) + "/" if directory else ""
     names = [os.fsdecode(node.path.rpartition(b"/")[2]) for node in tree.list(where.path)]
-    folded = {one.casefold(): one for one in names}
+    folded = {entry.casefold(): entry for entry in names}
     matches = get_close_matches(os.fsdecode(name).casefold(), folded, n=SIMILAR, cutoff=0.65)
-    return [prefix + folded[one] for one in matches]
+    return [prefix + folded[match] for match in matches]
 
 
 def _missing_part(tree: Tree, directory: bytes) -> str | None:
-    """What is wrong with the directory that should hold it."""
+    """Return which directory on the way is missing, None if all exist."""
     while directory:
         parent, _, name = directory.rpartition(b"/")
         if look_up(tree, directory).node is not None:
@@ -82,7 +82,7 @@ def _missing_part(tree: Tree, directory: bytes) -> str | None:
 
 
 def not_there(tree: Tree, path: bytes) -> SourceNotFound:
-    """What was to be removed."""
+    """Return the error for a missing path that was to be removed."""
     error = not_found(tree, path)
     error.diagnostic = error.diagnostic.known_as(f"stat /{os.fsdecode(path)}: no such file or directory")
     return error
@@ -120,7 +120,7 @@ def is_a_directory(path: bytes) -> UserError:
 
 
 def system_error(error: OSError) -> UserError:
-    """The system refused what the action asks for."""
+    """Return the error for a system call that failed during an action."""
     return UserError(
         f"cannot carry out the file operation: {error.strerror or error}", help=_WAYS.get(error.errno or 0)
     )

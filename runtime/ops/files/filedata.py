@@ -1,4 +1,4 @@
-"""Bytes of files in the store, copied by the kernel where it can."""
+"""Copies the bytes of files in the store, within the kernel where it can."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNK = 1 << 20
 
 
 def copy_bytes(node: Node, target: int) -> None:
-    """Copy a file's bytes to the empty file `target`. Holes stay holes."""
+    """Copy a file's bytes to the descriptor `target` of an empty file. Holes of files above CHUNK stay holes."""
     fd = os.open(node.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         size = node.stat.st_size
@@ -27,6 +27,7 @@ def copy_bytes(node: Node, target: int) -> None:
 
 
 def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`; one `write` may take only a part."""
     done = os.write(fd, data)
     if done < len(data):
         view = memoryview(data)[done:]

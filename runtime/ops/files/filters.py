@@ -1,4 +1,4 @@
-"""Include and exclude patterns of a copy: moby/patternmatcher's, matched from the copied directory on."""
+"""Include and exclude patterns of a copy, in moby/patternmatcher's syntax and relative to the copied directory."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Below:
-    """What the patterns say about entries of one directory: those that match an include pattern, if there are
-    any, and no exclude pattern. A directory is asked for by itself: below one left out, entries may be kept."""
+    """The patterns applied to one directory. An entry is kept if it matches an include pattern, if there are any, and
+    no exclude pattern. Entries below a directory that is not kept may be kept."""
 
     __slots__ = ("_exclude", "_include")
 
@@ -27,12 +27,14 @@ class Below:
         self._exclude = exclude
 
     def keeps(self, name: bytes) -> bool:
+        """Report whether an entry of this directory is copied."""
         text = os.fsdecode(name)
         if self._include is not None and not self._include.ignores(text):
             return False
         return self._exclude is None or not self._exclude.ignores(text)
 
     def enter(self, name: bytes) -> Below:
+        """Return the patterns for a directory in this one."""
         text = os.fsdecode(name)
         return Below(
             self._include and self._include.enter(text),
@@ -41,14 +43,14 @@ class Below:
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing at all is kept in here, so that it need not be read."""
+        """True if no entry below can be kept, so that the directory need not be read."""
         if self._include is not None and self._include.unmatched:
             return True
         return self._exclude is not None and self._exclude.prunable
 
 
 def filtered(action: Copy) -> Below | None:
-    """For the directory that `action` copies; None when it has no patterns. Raises PatternError."""
+    """Return the patterns for the directory that `action` copies, None if it has none. Raises PatternError."""
     if not action.include_patterns and not action.exclude_patterns:
         return None
     return Below(
@@ -58,14 +60,14 @@ def filtered(action: Copy) -> Below | None:
 
 
 def keeper(action: Copy) -> Callable[[Tree, bytes], Iterator[Node]] | None:
-    """Gives the entries below a resolved directory of a tree that `action` copies, as `Tree.walk` gives all:
-    what is kept, and the directories that lead to it. None when it has no patterns."""
+    """Return a function like `Tree.walk` that yields the entries below a directory that `action` copies: kept ones
+    and the directories that lead to them. None if the action has no patterns."""
     root = filtered(action)
     return None if root is None else lambda tree, path: _kept(tree, path, root)
 
 
 def _kept(tree: Tree, path: bytes, root: Below) -> Iterator[Node]:
-    pending: list[Node] = []  # directories on the way that are given with the first entry kept in them
+    pending: list[Node] = []  # directories on the way, yielded with the first kept entry below them
     stack: list[tuple[Node | None, Below, Iterator[Node]]] = [(None, root, iter(tree.list(path)))]
     while stack:
         directory, below, nodes = stack[-1]

@@ -1,8 +1,8 @@
-"""What an earlier run of the same copy from a local directory wrote: unchanged files are linked, not written again.
+"""Reuse of files that an earlier run of the same copy from a local directory wrote.
 
-A snapshot made by such a copy has beside its files the digests of those it wrote. A file of the next run whose
-bytes have the same digest, and that is to have the same mode, owner and time, is a hard link to the earlier one.
-No chain may get an inode under two names by that: see `linking.py`.
+Beside the files of such a snapshot lies a record of their digests. The next run hard-links a file to the earlier
+one if digest, mode, owner and time are the same, in place of writing it. No chain may get an inode under two names
+in this way: see `linking.py`.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 NAME = b"copied"
 LEAST = 16
-"""Copies of fewer files are not worth a record."""
+"""The number of files from which on a copy leaves a record."""
 _REFUSED = frozenset({errno.EMLINK, errno.EXDEV, errno.EPERM, errno.ENOENT, errno.EOPNOTSUPP})
 
 
 class Generation:
-    """The files of one snapshot being made in `upper`; `before` is the layer directory of an earlier one."""
+    """The files copied to the active snapshot with directory `upper`; `before` is the layer of an earlier run."""
 
     __slots__ = ("_before", "_known", "_start", "_upper", "_written", "linked")
 
@@ -37,19 +37,20 @@ class Generation:
         self.linked = False
 
     def link(self, target: bytes, digest: bytes, size: int, mode: int, owner: Owner, mtime: int) -> bool:
-        """Make the file at the real path `target` as a link to the earlier one, if that is what it is to be."""
+        """Link the real path `target` to the earlier run's file if that has these properties; report whether it
+        did."""
         path = target[self._start :]
         if self._known.get(path) != digest:
             return False
         assert self._before is not None
         real = self._before + b"/" + path
         try:
-            found = os.lstat(real)
+            earlier = os.lstat(real)
             if (
-                found.st_mode != stat.S_IFREG | mode
-                or found.st_size != size
-                or found.st_mtime_ns != mtime
-                or (found.st_uid, found.st_gid) != owner
+                earlier.st_mode != stat.S_IFREG | mode
+                or earlier.st_size != size
+                or earlier.st_mtime_ns != mtime
+                or (earlier.st_uid, earlier.st_gid) != owner
             ):
                 return False
             os.link(real, target, follow_symlinks=False)
@@ -62,11 +63,11 @@ class Generation:
         return True
 
     def note(self, target: bytes, digest: bytes) -> None:
-        """The file at `target` was written, with bytes of this digest and without attributes."""
+        """Record that the file at `target` was written, with bytes of this digest and no extended attributes."""
         self._written[target[self._start :]] = digest
 
     def save(self) -> None:
-        """Leave the record beside the files, before they are committed."""
+        """Write the record beside the files. Call before the snapshot is committed."""
         if len(self._written) < LEAST:
             return
         body = marshal.dumps(self._written)
@@ -80,7 +81,8 @@ def _load(layer: bytes) -> dict[bytes, bytes]:
             data = file.read()
     except OSError:
         return {}
+    # The file is not synced, so a loss of power may have left any bytes.
     if len(data) < 4 or crc32(data[4:]) != int.from_bytes(data[:4], "little"):
         return {}
-    found = marshal.loads(data[4:])
-    return found if isinstance(found, dict) else {}
+    digests = marshal.loads(data[4:])
+    return digests if isinstance(digests, dict) else {}

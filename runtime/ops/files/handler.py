@@ -1,4 +1,4 @@
-"""File ops: chains of copy, mkfile, mkdir, rm and symlink actions, without running anything."""
+"""File ops: executes chains of copy, mkfile, mkdir, rm and symlink actions, without a process."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ SEMANTICS = "file 3"
 
 
 class FileHandler:
+    """Executes file ops. `failed` keeps the states of failing ones; without it none is kept."""
+
     recorded = True
     limited = True
     pure_key = True
@@ -66,7 +68,7 @@ class FileHandler:
         if selected is None:
             return None
         try:
-            return selection_digest(selected, result, lambda one: tree_of(self._snapshotter, one))
+            return selection_digest(selected, result, lambda input: tree_of(self._snapshotter, input))
         except UserError as error:
             raise _located(error, vertex)  # noqa: B904 - the same error
 
@@ -83,31 +85,32 @@ class FileHandler:
                 error.origin = self._origin(vertex, inputs, run)
                 raise _located(error, vertex)  # noqa: B904 - the same error
             except OSError as error:
-                found = system_error(error)
-                found.origin = self._origin(vertex, inputs, run)
-                raise _located(found, vertex) from error
+                failure = system_error(error)
+                failure.origin = self._origin(vertex, inputs, run)
+                raise _located(failure, vertex) from error
 
     def _origin(self, vertex: Vertex, inputs: Sequence[Result], run: _Run) -> Origin:
-        """The action that failed, and what it has left where that is asked for."""
+        """Return the action that failed, with the snapshot of what it left if the caller wants that kept."""
         if self._failed is None or vertex.digest not in self._failed.digests:
             return Origin(vertex, RUN, run.number)
         left = None if run.active is None else self._failed.snapshot(run.active)
         return Origin(vertex, RUN, run.number, snapshots(inputs), left)
 
     def _before(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> bytes | None:
-        """The layer directory of what the op made last from a local directory."""
+        """Return the layer directory of the op's latest result, if the op copies from a local directory."""
         if self._snapshotter.plain or not any(isinstance(one, View) for one in inputs):
             return None
-        found = self._records.latest(self.op_key(vertex, cancellation))
-        layers = _layers(self._snapshotter, found[0]) if found else ()
+        latest = self._records.latest(self.op_key(vertex, cancellation))
+        layers = _layers(self._snapshotter, latest[0]) if latest else ()
         return layers[0] if layers else None
 
     def materialize(self, view: View, cancellation: Cancellation) -> Snapshot:
-        """A snapshot of all of a view."""
+        """Copy all of a view into a snapshot."""
         return materialize(self._snapshotter, view, cancellation)
 
 
 def materialize(snapshotter: Snapshotter, view: View, cancellation: Cancellation) -> Snapshot:
+    """Copy all of a view into a snapshot, by the rules of a copy of its root."""
     op = FileOp((FileAction(EMPTY, 0, 0, Copy("/", "/", dir_copy_contents=True)),))
     with ExitStack() as stack:
         (result,) = _Run(snapshotter, op, [view], stack, cancellation).results()
@@ -116,18 +119,22 @@ def materialize(snapshotter: Snapshotter, view: View, cancellation: Cancellation
 
 
 def _layers(snapshotter: Snapshotter, snapshot: int | None) -> Sequence[bytes]:
-    """The directories that make up a snapshot, where there are such."""
+    """Return the layer directories of a snapshot; none under a snapshotter without layers."""
     tree = None if snapshot is None else snapshotter.tree(snapshot)
     return tree.layers if isinstance(tree, LayeredTree) else ()
 
 
 def tree_of(snapshotter: Snapshotter, result: Result) -> Tree:
+    """Return read access to a result's files."""
     return result.tree if isinstance(result, View) else snapshotter.tree(result.id)
 
 
 class _Run:
-    """One execution. A value is an input or the state after an action: a result, or an `Active` being filled,
-    which the next action on it takes over if nothing else uses that state."""
+    """An execution of a file op.
+
+    Values are the inputs and the states after each action, by their number in LLB. A state is an active snapshot that
+    the next action continues, or a committed one if anything else uses that state.
+    """
 
     def __init__(
         self,
@@ -147,11 +154,12 @@ class _Run:
         self._count = len(inputs)
         self._linked: set[tuple[int, int]] = set()
         self.number = 0
-        """Of the action that runs, or has failed."""
+        """Number of the action that runs or has failed."""
         self.active: Active | None = None
-        """What that writes."""
+        """The active snapshot it writes to."""
 
     def results(self) -> Sequence[Result]:
+        """Execute all actions and return the op's outputs, in their order."""
         for number, action in enumerate(self._op.actions):
             self.number, self.active = number, None
             active = self.active = self._take(action.input)
@@ -169,8 +177,8 @@ class _Run:
         return [self._committed(value) for _, value in outputs]
 
     def _stays(self, value: int) -> bool:
-        """Whether the state is needed as it is: as an output, as the base of several actions, or to read from
-        when or after an action has built on it."""
+        """Report whether a state must be committed: it is an output, the base of several actions, or an input to
+        copy from while or after an action has continued it."""
         actions = self._op.actions
         if actions[value - self._count].output != EMPTY:
             return True
@@ -248,7 +256,7 @@ class _Run:
             note_links(os.path.dirname(active.upper), sources)
 
     def _earlier(self, chain: Sequence[bytes]) -> bytes | None:
-        """The earlier run's layer, if nothing in `chain` may have files in common with it."""
+        """Return the earlier run's layer if no layer of `chain` can share inodes with it."""
         from pybuild.runtime.snapshots.hardlinks import layers_with_common_files
 
         if self._before is None or self._before in chain or layers_with_common_files(self._before, chain):
@@ -256,49 +264,49 @@ class _Run:
         return self._before
 
     def mkdir(self, action: FileAction, active: Active, writer: Writer) -> None:
-        made = action.action
-        assert isinstance(made, MkDir)
-        path, owner = os.fsencode(os.path.normpath("/" + made.path)), self.owner(action)
-        mtime = None if made.timestamp == -1 else made.timestamp
-        if made.make_parents:
-            writer.make_parents(path, owner, mtime, made.mode & 0o777)
+        directory = action.action
+        assert isinstance(directory, MkDir)
+        path, owner = os.fsencode(os.path.normpath("/" + directory.path)), self.owner(action)
+        mtime = None if directory.timestamp == -1 else directory.timestamp
+        if directory.make_parents:
+            writer.make_parents(path, owner, mtime, directory.mode & 0o777)
             return
         where = writer.find(path)
         if where.node is None:
             _check_directory_of(writer, where.path)
-            writer.mkdir(where.path, made.mode & 0o777, owner, mtime)
+            writer.mkdir(where.path, directory.mode & 0o777, owner, mtime)
 
     def mkfile(self, action: FileAction, active: Active, writer: Writer) -> None:
-        made = action.action
-        assert isinstance(made, MkFile)
-        where = writer.find(os.fsencode(os.path.normpath("/" + made.path)))
+        file = action.action
+        assert isinstance(file, MkFile)
+        where = writer.find(os.fsencode(os.path.normpath("/" + file.path)))
         _check_directory_of(writer, where.path)
-        mode, owner = made.mode & 0o777, self.owner(action)
+        mode, owner = file.mode & 0o777, self.owner(action)
         before = where.node
         if before is not None and stat.S_ISREG(before.stat.st_mode):
-            # It is that file which is written.
+            # BuildKit opens the existing file, so its mode and owner stay.
             mode = stat.S_IMODE(before.stat.st_mode) & (0o7777 if owner is None else 0o777)
             owner = owner or (before.stat.st_uid, before.stat.st_gid)
         writer.make_room(where.path)
         fd = writer.create(writer.real(where.path), mode)
         try:
-            write_all(fd, made.data)
+            write_all(fd, file.data)
         finally:
             os.close(fd)
-        _finish_entry(writer, where.path, owner, made.timestamp)
+        _finish_entry(writer, where.path, owner, file.timestamp)
         if mode > 0o777:
             os.chmod(writer.real(where.path), mode)
 
     def symlink(self, action: FileAction, active: Active, writer: Writer) -> None:
-        made = action.action
-        assert isinstance(made, Symlink)
-        where = writer.find(os.fsencode(os.path.normpath("/" + made.newpath)))
+        link = action.action
+        assert isinstance(link, Symlink)
+        where = writer.find(os.fsencode(os.path.normpath("/" + link.newpath)))
         if where.node is not None:
             raise UserError(f"/{os.fsdecode(where.path)} exists", help="remove it in an earlier step")
         _check_directory_of(writer, where.path)
         writer.make_room(where.path)
-        os.symlink(os.fsencode(made.oldpath), writer.real(where.path))
-        _finish_entry(writer, where.path, self.owner(action), made.timestamp)
+        os.symlink(os.fsencode(link.oldpath), writer.real(where.path))
+        _finish_entry(writer, where.path, self.owner(action), link.timestamp)
 
     def rm(self, action: FileAction, active: Active, writer: Writer) -> None:
         removed = action.action
@@ -307,8 +315,8 @@ class _Run:
             paths = expand(writer.tree, removed.path, follow=False).paths
         else:
             paths = [os.fsencode(os.path.normpath("/" + removed.path).lstrip("/"))]
-        for one in paths:
-            parent, _, name = one.rpartition(b"/")
+        for path in paths:
+            parent, _, name = path.rpartition(b"/")
             if not name:
                 raise UserError("the root directory can't be removed")
             where = look_up(writer.tree, parent)
@@ -316,7 +324,7 @@ class _Run:
             if where.node is not None and writer.tree.lstat(target) is not None:
                 writer.remove(target)
             elif not removed.allow_not_found:
-                raise not_there(writer.tree, one)
+                raise not_there(writer.tree, path)
 
 
 _ACTIONS: dict[type, Callable[[_Run, FileAction, Active, Writer], None]] = {
@@ -329,10 +337,10 @@ _ACTIONS: dict[type, Callable[[_Run, FileAction, Active, Writer], None]] = {
 
 
 def _paths(action: FileAction) -> list[str]:
-    one = action.action
-    if isinstance(one, Copy):
-        return [one.src, one.dest, *one.required_paths]
-    return [one.oldpath, one.newpath] if isinstance(one, Symlink) else [one.path]
+    kind = action.action
+    if isinstance(kind, Copy):
+        return [kind.src, kind.dest, *kind.required_paths]
+    return [kind.oldpath, kind.newpath] if isinstance(kind, Symlink) else [kind.path]
 
 
 def _owner_inputs(action: FileAction) -> list[int]:
@@ -357,8 +365,8 @@ def _finish_entry(writer: Writer, path: bytes, owner: Owner | None, timestamp: i
 
 
 def _located(error: UserError, vertex: Vertex) -> UserError:
-    """The error, pointing at the instruction."""
-    found = error.diagnostic
-    if not found.labels and vertex.metadata.spans:
-        error.diagnostic = found.at(vertex.metadata.spans[0])
+    """Point an error without a place at the vertex's instruction, and return it."""
+    diagnostic = error.diagnostic
+    if not diagnostic.labels and vertex.metadata.spans:
+        error.diagnostic = diagnostic.at(vertex.metadata.spans[0])
     return error

@@ -1,10 +1,10 @@
-"""When a copy between snapshots may be a hard link.
+"""Rules for copies between snapshots that may be hard links.
 
-Both sides are committed and never written again, and owner, mode, times and attributes stay the same. Within one
-mounted chain no inode may get two names that the build did not link itself, else `tar`, `cp -a` or `rsync -H` in
-a step would take them for one file. So a file is linked only if it has no other name anywhere (`st_nlink` 1) and
-its own layer is not in the target's chain, or if the target's chain is empty; and each inode once an op. Merges
-bring snapshots into one chain that were made apart: `snapshots/hardlinks.py`.
+Committed files are never written again, so a copy that keeps owner, mode, times and attributes may share the inode.
+But within one mounted chain no inode may get two names that the build did not link itself: `tar`, `cp -a` or
+`rsync -H` in a step would take them for one file. So a file is linked only if it has no other name anywhere
+(`st_nlink` 1) and its layer is not in the target's chain, or if the target's chain is empty; and each inode at most
+once in an op. Merges can bring snapshots into one chain later: `snapshots/hardlinks.py`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _REFUSED = frozenset({errno.EMLINK, errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP})
 
 
 class Linking:
-    """Decides for one snapshot being made. `chain` holds the layer directories of its parents; `used` the
-    inodes (device, number) that the op has linked already, which is added to. `possible` is false for
-    snapshotters whose files are written in place, and for sources outside the store."""
+    """Links files into one active snapshot. `chain` are the layer directories of its parents; `used` are the inodes
+    (device, number) that the op has linked, to which this adds. `possible` is False for snapshotters that write files
+    in place, and for sources outside the store."""
 
     __slots__ = ("_chain", "_last", "_layers", "_used", "possible", "sources")
 
@@ -36,7 +36,7 @@ class Linking:
         possible: bool,
         layers: Sequence[bytes] = (),
     ) -> None:
-        """`layers` are the source's layer directories; those linked from are in `sources`."""
+        """`layers` are the source's layer directories; `sources` collects those that files were linked from."""
         self._chain = tuple(directory.rstrip(b"/") + b"/" for directory in chain)
         self._used = used
         self._layers = layers
@@ -45,11 +45,11 @@ class Linking:
         self.sources: set[bytes] = set()
 
     def link(self, node: Node, target: bytes) -> bool:
-        """Link `target` to the file if that is allowed; whether it was done."""
-        found = node.stat
-        if self._chain and (found.st_nlink > 1 or node.real.startswith(self._chain)):
+        """Link `target` to the file if the rules allow it; report whether it did."""
+        status = node.stat
+        if self._chain and (status.st_nlink > 1 or node.real.startswith(self._chain)):
             return False
-        inode = (found.st_dev, found.st_ino)
+        inode = (status.st_dev, status.st_ino)
         if inode in self._used:
             return False
         try:
@@ -64,6 +64,7 @@ class Linking:
         return True
 
     def _note(self, real: bytes) -> None:
+        # `_last` spares the search for neighbours: files of one layer mostly come together.
         for layer in self._layers:
             if real.startswith(layer + b"/"):
                 self.sources.add(layer)

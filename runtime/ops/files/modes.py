@@ -1,8 +1,8 @@
-"""Symbolic modes of `--chmod` (`u=rwX,go=rX`), as BuildKit reads them: those of BSD's chmod(1) under a umask of 0,
-with `X` for every operator, as on Linux.
+"""Symbolic modes of `--chmod` (`u=rwX,go=rX`), with BuildKit's meaning: BSD's chmod(1) under a umask of 0, and `X`
+with every operator, as on Linux.
 
-So `=` takes away set-id bits but not the sticky bit, `X` asks the mode as it was before all clauses, and `t` belongs
-to every class but others alone.
+So `=` clears set-id bits but not the sticky bit, `X` looks at the mode before all clauses, and `t` applies to every
+class except others alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ALL, _OTHERS, _STICKY, _EXECUTE = 0o6777, 0o007, 0o1000, 0o111
 
 
 def change_mode(mode: int, change: str, directory: bool) -> int:
-    """`mode` (permission bits) after `change`, an octal number or clauses. Raises UserError."""
+    """Return the permission bits `mode` after `change`, an octal number or clauses. Raises UserError."""
     if change and all(c in "01234567" for c in change):
         return int(change, 8) & 0o7777
     executable = directory or bool(mode & _EXECUTE)
@@ -33,15 +33,15 @@ def change_mode(mode: int, change: str, directory: bool) -> int:
 
 
 def _operations(text: str) -> list[tuple[str, str]]:
-    """`+rw-x` as (`+`, `rw`), (`-`, `x`)."""
-    found: list[tuple[str, str]] = []
+    """Split `+rw-x` into (`+`, `rw`), (`-`, `x`)."""
+    operations: list[tuple[str, str]] = []
     for letter in text:
         if letter in "+-=":
-            found.append((letter, ""))
+            operations.append((letter, ""))
         else:
-            operator, letters = found[-1]
-            found[-1] = operator, letters + letter
-    return found
+            operator, letters = operations[-1]
+            operations[-1] = operator, letters + letter
+    return operations
 
 
 def _apply(mode: int, who: int, operator: str, letters: str, executable: bool, change: str) -> int:
@@ -53,7 +53,7 @@ def _apply(mode: int, who: int, operator: str, letters: str, executable: bool, c
             if bits or not cleared:
                 mode = _set(mode, operator, classes & bits, 0 if cleared or not bits else classes)
                 bits, cleared = 0, True
-            mode = _copied(mode, classes, operator, mode >> _SHIFT[letter] & 0o7)
+            mode = _copy_class(mode, classes, operator, mode >> _SHIFT[letter] & 0o7)
         elif letter in "st" and not classes & ~_OTHERS & _ALL:
             continue
         elif letter == "t":
@@ -72,8 +72,9 @@ def _set(mode: int, operator: str, bits: int, clear: int) -> int:
     return mode & ~bits if operator == "-" else mode & ~clear | bits
 
 
-def _copied(mode: int, classes: int, operator: str, value: int) -> int:
-    """With the permissions `value` of one class given to others, or taken from them."""
+def _copy_class(mode: int, classes: int, operator: str, value: int) -> int:
+    """Return the mode after the permissions `value` of one class were copied to other classes, or removed from
+    them."""
     for letter, shift in _SHIFT.items():
         if classes & _WHO[letter] & 0o777:
             if operator == "-":

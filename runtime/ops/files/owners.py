@@ -1,4 +1,4 @@
-"""Owners and modes of what file actions make."""
+"""Owners of the files that file actions create."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tuple[int, int] | None:
-    """(uid, gid), by the passwd and group files of the inputs that `owner` names; None without an owner.
+    """Return (uid, gid), looking names up in the passwd and group files of the inputs; None without an owner.
 
-    As in BuildKit a named user brings its own group, unless a group is given too; an absent half is 0. Raises
-    UserError for a name that is not found, or is looked up in nothing.
+    As in BuildKit, a user brings a group of its own unless a group is given: a name that of its passwd entry, a
+    number the group of that number. An absent half is 0. Raises UserError for an unknown name, or one without an
+    input.
     """
     if owner is None:
         return None
@@ -49,7 +50,7 @@ def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tup
 
 
 def _row(tree: Tree, path: bytes, name: str, *, fields: int) -> tuple[int, int] | None:
-    """The ids in the line of `name`: fields 3 and 4 of passwd, field 3 of group."""
+    """Return the ids in the line of `name`: fields 3 and 4 of passwd, field 3 of group and 0."""
     node = look_up(tree, path).node
     if node is None or not stat.S_ISREG(node.stat.st_mode):
         return None

@@ -1,4 +1,4 @@
-"""What a file op reads of its inputs, and the digest of just that."""
+"""The parts of its inputs that a file op reads, and their digest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 def reads(op: FileOp, index: int) -> list[Copy | str] | None:
-    """The copies, and paths of user databases, by which `op` reads input `index`; None: all of it."""
+    """Return the copies and the user database paths with which `op` reads input `index`; None if it uses all of
+    it."""
     out: list[Copy | str] = []
     for action in op.actions:
         if action.input == index:
@@ -38,7 +39,7 @@ def reads(op: FileOp, index: int) -> list[Copy | str] | None:
 
 
 def databases(owner: ChownOpt | None) -> Iterator[tuple[str, int]]:
-    """The user databases that an owner is looked up in, each with the number of the state that has it."""
+    """Yield the user databases that an owner is looked up in, each with the number of the input that has it."""
     if owner is not None:
         if isinstance(owner.user, NamedUser):
             yield "etc/passwd", owner.user.input
@@ -47,43 +48,45 @@ def databases(owner: ChownOpt | None) -> Iterator[tuple[str, int]]:
 
 
 def selection_digest(selected: list[Copy | str], result: Result, tree_of: Callable[[Result], Tree]) -> str:
-    """Digest of all that `selected` reads of a result."""
+    """Return the digest of everything that `selected` reads of a result."""
     parts: list[str] = []
     tree = tree_of(result)
-    for one in selected:
-        if isinstance(one, str):
-            parts.append(_digest(result, tree, os.fsencode(one), None, follow=True))
+    for reader in selected:
+        if isinstance(reader, str):
+            parts.append(_digest(result, tree, os.fsencode(reader), None, follow=True))
             continue
-        found = sources(one, tree)
-        if found.base is not None:
-            parts.extend(_led(tree, found.base))
-        for path in found.paths:
+        expansion = sources(reader, tree)
+        if expansion.base is not None:
+            parts.extend(_resolution_parts(tree, expansion.base))
+        for path in expansion.paths:
             name = path.rpartition(b"/")[2]
-            parts.append(_digest(result, tree, path, name, follow=one.follow_symlink, below=keeper(one)))
-        for required in required_paths(one):
-            parts.extend(_led(tree, look_up(tree, required)))
+            below = keeper(reader)
+            parts.append(_digest(result, tree, path, name, follow=reader.follow_symlink, below=below))
+        for required in required_paths(reader):
+            parts.extend(_resolution_parts(tree, look_up(tree, required)))
     return digest_of("selection", *parts)
 
 
-def _led(tree: Tree, where: Resolution) -> list[str]:
-    """That something is there or is not counts, and which symlinks led to it."""
+def _resolution_parts(tree: Tree, where: Resolution) -> list[str]:
+    """Return the parts of a digest for a path's resolution: whether it exists, and the symlinks on the way."""
     there = "" if where.node is None else "there"
     return [there, *(os.fsdecode(link.path + b"\0" + readlink(tree, link)) for link in where.links)]
 
 
 def sources(action: Copy, tree: Tree) -> Expansion:
-    """The paths a copy starts from; none when a wildcard matches nothing. Raises UserError."""
+    """Return the paths that a copy starts from, none if a wildcard matches nothing. Raises UserError."""
     if action.allow_wildcard:
         return expand(tree, action.src, follow=action.follow_symlink)
     return Expansion([os.fsencode(os.path.normpath("/" + action.src).lstrip("/"))], None)
 
 
 def required_paths(action: Copy) -> list[bytes]:
-    """Paths of the source that must be there, from its root as `src` is."""
+    """Return the paths that must exist in a copy's source, relative to its root as `src` is."""
     return [os.fsencode(os.path.normpath("/" + path).lstrip("/")) for path in action.required_paths]
 
 
 def readlink(tree: Tree, node: Node) -> bytes:
+    """Return the target of a symlink; a local tree may have it cached."""
     return tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real)
 
 
@@ -95,4 +98,4 @@ def _digest(
     try:
         return selected_digest(tree, path, name=name, follow=follow, below=below)
     except OSError as error:
-        return f"{error.errno}"  # leads nowhere: the run says so
+        return f"{error.errno}"  # the path can't be resolved: the run reports it

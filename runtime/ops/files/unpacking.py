@@ -1,4 +1,4 @@
-"""ADD's unpacking: a source file that is a tar archive, compressed or not, goes into the destination unpacked."""
+"""Unpacks source files of ADD that are tar archives, compressed or not, into the destination."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def unpack(
     node: Node, dest: bytes, writer: Writer, active: Active, owner: Owner | None, timestamp: int | None
 ) -> bool:
-    """Unpack the file into directory `dest`, made if missing; False if it is no archive.
+    """Unpack a file into the directory `dest`, created if missing; return False if the file is no archive.
 
     Entries keep their owners unless `owner` is given. Raises ArchiveError and ExtractError for an archive that
     turns out damaged further on.
@@ -30,7 +30,7 @@ def unpack(
     writer.enter(path)
     writer.finish()
     name = os.fsdecode(node.path)
-    # Over nothing there is nothing to merge with, and the directories need no marks that say so.
+    # Without a parent no directory needs overlay's marks, so the entries can be written without a mount.
     place = nullcontext(active.upper) if active.parent is None else active.mount()
     with place as root, open(node.real, "rb", buffering=0) as file:
         unarchive(pull_decompressed(file, name=name), root + b"/" + path, archive=name, owner=owner)
@@ -39,7 +39,7 @@ def unpack(
 
 
 def is_archive(node: Node) -> bool:
-    """Whether the file's first bytes, decompressed, are a tar header."""
+    """Report whether the file's first bytes, decompressed, are a tar header."""
     with open(node.real, "rb", buffering=0) as file:
         try:
             pull = pull_decompressed(file)

@@ -1,7 +1,7 @@
-"""Writes into a snapshot being made, directly in its upper directory, as one would through its mount.
+"""Writes to an active snapshot without mounting it: directly to its upper directory, with the mount's effect.
 
-Directories get their times at the end (`finish`), when nothing is written into them any more; those of the parent
-keep theirs, so what a copy leaves behind does not depend on when it ran.
+Directories get their times at the end (`finish`), when nothing is written to them any more. Existing directories get
+their old times back, so that the result of a copy does not depend on the time it ran at.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Writer:
-    """Paths are resolved ones; an `owner` of None is what the system gives: root, and in a set-group-ID
-    directory its group."""
+    """Writes entries at resolved paths. An `owner` of None leaves the one that the kernel sets: root, and the
+    directory's group in a set-group-ID directory."""
 
     def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
         self._snapshotter = snapshotter
@@ -38,11 +38,12 @@ class Writer:
         self.tree: Tree = snapshotter.active_tree(active)
 
     def real(self, path: bytes) -> bytes:
+        """Return the path of an entry in the upper directory."""
         return self._active.upper + b"/" + path if path else self._active.upper
 
     def find(self, path: bytes) -> Resolution:
-        """Where `path` leads to, or would. Raises UserError when it leads through something that is no
-        directory, or in a circle."""
+        """Resolve `path`, which may be missing. Raises UserError for a file in place of a directory on the way, and
+        for a cycle of symlinks."""
         try:
             return self.tree.resolve(path)
         except NotADirectoryError:
@@ -51,27 +52,27 @@ class Writer:
             return look_up(self.tree, path)
 
     def enter(self, path: bytes) -> bool:
-        """Make directory `path`, which exists in the state, ready for entries. True when nothing of the
-        parent's can be in it, so that its entries need no look at what is there."""
+        """Prepare the existing directory `path` for entries. Return True if it can't hold entries of the parent
+        snapshot, so that callers need not check for existing ones."""
         fresh = self._fresh.get(path)
         if fresh is None:
             copy_up_directory(self._snapshotter, self._active, path)
-            found = os.lstat(self.real(path))
-            self._times.setdefault(path, found.st_mtime_ns)
-            if found.st_mode & stat.S_ISGID:
+            status = os.lstat(self.real(path))
+            self._times.setdefault(path, status.st_mtime_ns)
+            if status.st_mode & stat.S_ISGID:
                 self._inherit.add(path)
             fresh = self._fresh[path] = False
         return fresh
 
     def inherits(self, path: bytes) -> bool:
-        """Whether entries made in directory `path`, which was entered, get its group."""
+        """Report whether the kernel gives entries of directory `path`, which was entered, its group."""
         return path in self._inherit
 
     def mkdir(
         self, path: bytes, mode: int, owner: Owner | None, mtime: int | None, *, exact: bool = False
     ) -> None:
-        """Make a directory in place of whatever is there; its parent exists. Unless `exact`, set-group-ID is
-        inherited."""
+        """Create a directory in place of any existing entry; its parent exists. Unless `exact`, it inherits
+        set-group-ID."""
         parent = path.rpartition(b"/")[0]
         if self.enter(parent):
             real = self.real(path)
@@ -88,8 +89,8 @@ class Writer:
             self._times[path] = mtime
 
     def make_parents(self, path: bytes, owner: Owner | None, mtime: int | None, mode: int = 0o755) -> bytes:
-        """Make the directory at `path`, and those above it, where they are missing, symlinks walked; its
-        resolved path. Raises UserError when something else stands in the way."""
+        """Create the directory `path` and those above it where they are missing, following symlinks. Return its
+        resolved path. Raises UserError for anything else on the way."""
         here = b""
         for part in path.split(b"/"):
             if part in (b"", b"."):
@@ -105,8 +106,8 @@ class Writer:
         return here
 
     def make_room(self, path: bytes, *, directories: bool = False) -> None:
-        """Have nothing at `path`, whose directory exists, so that something can be made there. A directory
-        goes only with `directories`; else it is a UserError."""
+        """Remove an existing entry at `path`, whose directory exists, so that it can be created. Raises UserError for
+        a directory, unless `directories` allows to remove it."""
         if self.enter(path.rpartition(b"/")[0]) and not os.path.lexists(self.real(path)):
             return
         node = self.tree.lstat(path)
@@ -117,30 +118,31 @@ class Writer:
         replace(self._snapshotter, self._active, path)
 
     def remove(self, path: bytes) -> None:
-        """Remove the entry at `path` with all below it."""
+        """Remove the entry at `path` with everything below it."""
         self.enter(path.rpartition(b"/")[0])
         hide(self._snapshotter, self._active, path)
         self._forget(path)
 
     def create(self, real: bytes, mode: int) -> int:
-        """A descriptor of a file made at the real path `real`, where nothing is."""
+        """Create a file at the real path `real`, which is free, and return its descriptor."""
         fd = os.open(real, _MAKE, mode)
+        # `open` applies the umask, which can't be cleared here: it is shared by all threads.
         if mode & self._umask:
             os.fchmod(fd, mode)
         return fd
 
     def set_mode(self, path: bytes, mode: int) -> None:
-        """The mode of a directory that was entered or made."""
+        """Set the mode of a directory that was entered or created."""
         os.chmod(self.real(path), mode)
         if mode & stat.S_ISGID:
             self._inherit.add(path)
         else:
             self._inherit.discard(path)
 
-    def set_attributes(self, found: Iterable[tuple[str, bytes]], target: bytes | int) -> None:
-        """Extended attributes of an entry, by its real path or descriptor, where they can be had."""
+    def set_attributes(self, attributes: Iterable[tuple[str, bytes]], target: bytes | int) -> None:
+        """Set extended attributes of an entry, by its real path or descriptor, as far as the file system has them."""
         follow = isinstance(target, int)
-        for name, value in found:
+        for name, value in attributes:
             try:
                 os.setxattr(target, name, value, follow_symlinks=follow)
             except OSError as error:
@@ -148,30 +150,33 @@ class Writer:
                     raise
 
     def set_time(self, path: bytes, mtime: int) -> None:
-        """The time of a directory, set when all is written."""
+        """Set the time of a directory, in nanoseconds; `finish` applies it."""
         self._times[path] = mtime
 
     def finish(self) -> None:
+        """Apply the times of directories."""
         for path in sorted(self._times, reverse=True):
             mtime = self._times[path]
             os.utime(self.real(path), ns=(mtime, mtime), follow_symlinks=False)
         self._times.clear()
 
     def reset(self) -> None:
-        """Take it that any directory may have entries."""
+        """Forget which directories are empty, after entries were written by other means."""
         self._fresh.clear()
         self._inherit.clear()
 
     def _forget(self, path: bytes) -> None:
+        """Drop everything known of a directory that is removed, and of those below."""
         below = path + b"/"
-        for known in [one for one in self._fresh if one == path or one.startswith(below)]:
+        for known in [other for other in self._fresh if other == path or other.startswith(below)]:
             del self._fresh[known]
             self._inherit.discard(known)
-        for known in [one for one in self._times if one == path or one.startswith(below)]:
+        for known in [other for other in self._times if other == path or other.startswith(below)]:
             del self._times[known]
 
 
 def _umask() -> int:
+    """Read this process's umask. `os.umask` would change it for a moment, under the eyes of other threads."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         for line in file:
             if line.startswith("Umask:"):

@@ -1,8 +1,8 @@
-"""Entries of a received tree: whether one on disk is what the client described, and how it becomes that.
+"""Entries of a received tree: compares them with the disk, and creates or changes files accordingly.
 
-A path is joined from names that were checked, below directories that this transfer found or made: no symlink is on
-the way. A file is written under its own name and gets its time last: one that a broken transfer left is not taken for
-whole.
+Paths are joined from checked names, below directories that this transfer has seen or created, so no symlink is on the
+way. A file is written under its final name and gets its time last: one that a broken transfer left half written has
+another time than the client's, and is sent again.
 """
 
 from __future__ import annotations
@@ -29,65 +29,70 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Entry:
-    """What a client says of one path, and where that is."""
+    """The client's description of a path, and the path on disk (`real`)."""
 
     __slots__ = ("attributes", "gid", "link", "mode", "mtime", "path", "rdev", "real", "size", "uid")
 
-    def __init__(self, path: bytes, real: bytes, said: Stat) -> None:
-        """Raises TransferFailed for a mode that is none."""
+    def __init__(self, path: bytes, real: bytes, description: Stat) -> None:
+        """Read a description. Raises TransferFailed for an invalid mode."""
         try:
-            self.mode = unix_mode(said.mode)
+            self.mode = unix_mode(description.mode)
         except ValueError:
-            raise errors.bad_kind(path, said.mode) from None
+            raise errors.bad_kind(path, description.mode) from None
         self.path = path
         self.real = real
-        self.uid, self.gid = said.uid, said.gid
-        self.size = said.size
-        self.mtime = said.modTime
-        self.link = said.linkname
-        self.rdev = os.makedev(said.devmajor, said.devminor) if said.devmajor or said.devminor else 0
+        self.uid, self.gid = description.uid, description.gid
+        self.size = description.size
+        self.mtime = description.modTime
+        self.link = description.linkname
+        self.rdev = (
+            os.makedev(description.devmajor, description.devminor)
+            if description.devmajor or description.devminor
+            else 0
+        )
         self.attributes: Mapping[str, bytes] = (
-            {name: value for name, value in said.xattrs.items() if is_content_attribute(name)}
-            if said.xattrs
+            {name: value for name, value in description.xattrs.items() if is_content_attribute(name)}
+            if description.xattrs
             else {}
         )
 
     @property
     def kind(self) -> int:
+        """The type bits of the mode."""
         return stat.S_IFMT(self.mode)
 
-    def described(self, found: os.stat_result) -> bool:
-        """Whether what is there has the kind, mode, owner and attributes that were said."""
+    def described(self, status: os.stat_result) -> bool:
+        """Report whether the file on disk has the type, mode, owner and extended attributes of the description."""
         return (
-            found.st_mode == self.mode
-            and found.st_uid == self.uid
-            and found.st_gid == self.gid
+            status.st_mode == self.mode
+            and status.st_uid == self.uid
+            and status.st_gid == self.gid
             and _attributes(self.real) == self.attributes
         )
 
-    def same(self, found: os.stat_result) -> bool:
-        """Whether what is there is the entry, by all that can be told without reading a file."""
+    def same(self, status: os.stat_result) -> bool:
+        """Report whether the file on disk equals the description, as far as that shows without reading it."""
         if self.kind == stat.S_IFLNK:
             return (
-                stat.S_ISLNK(found.st_mode)
+                stat.S_ISLNK(status.st_mode)
                 and os.readlink(self.real) == self.link
-                and (found.st_uid, found.st_gid, found.st_mtime_ns) == (self.uid, self.gid, self.mtime)
+                and (status.st_uid, status.st_gid, status.st_mtime_ns) == (self.uid, self.gid, self.mtime)
             )
-        if not self.described(found) or found.st_mtime_ns != self.mtime:
+        if not self.described(status) or status.st_mtime_ns != self.mtime:
             return False
-        return found.st_size == self.size if self.kind == stat.S_IFREG else found.st_rdev == self.rdev
+        return status.st_size == self.size if self.kind == stat.S_IFREG else status.st_rdev == self.rdev
 
-    def clear(self, found: os.stat_result | None) -> None:
-        """Have nothing at the path."""
-        if found is None:
+    def clear(self, status: os.stat_result | None) -> None:
+        """Remove an existing file or directory at the path."""
+        if status is None:
             return
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             remove_tree(self.real)
         else:
             os.unlink(self.real)
 
     def make(self) -> None:
-        """Make what is neither a directory nor a regular file, where nothing is."""
+        """Create a symlink, device or pipe at the path, which is free."""
         if self.kind == stat.S_IFLNK:
             os.symlink(self.link, self.real)
             os.chown(self.real, self.uid, self.gid, follow_symlinks=False)
@@ -97,8 +102,9 @@ class Entry:
         os.utime(self.real, ns=(self.mtime, self.mtime), follow_symlinks=False)
 
     def describe(self, at: int | None = None) -> None:
-        """Give the entry, or the file open at `at`, its owner, mode and attributes."""
+        """Set owner, mode and extended attributes of the path, or of the open file `at`."""
         target = self.real if at is None else at
+        # In this order: chown clears set-id bits.
         os.chown(target, self.uid, self.gid)
         os.chmod(target, stat.S_IMODE(self.mode))
         there = _attributes(target)
@@ -110,7 +116,7 @@ class Entry:
 
 
 class Writing:
-    """A regular file that is being received. `finish` or `abandon` it."""
+    """A regular file that is being received. End with `finish` or `abandon`."""
 
     __slots__ = ("_digest", "_fd", "entry")
 
@@ -120,13 +126,14 @@ class Writing:
         self._fd = os.open(entry.real, _FLAGS, 0o600)
 
     def write(self, data: bytes) -> None:
+        """Append bytes."""
         self._digest.update(data)
         view = memoryview(data)
         while view:
             view = view[os.write(self._fd, view) :]
 
     def finish(self) -> Known:
-        """The file is whole; what is known of it."""
+        """Complete the file, and return its entry for the stat cache."""
         entry, fd = self.entry, self._fd
         try:
             entry.describe(fd)
@@ -136,7 +143,7 @@ class Writing:
             self.abandon()
 
     def abandon(self) -> None:
-        """Idempotent."""
+        """Close the file, complete or not. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -152,13 +159,16 @@ def _attributes(target: bytes | int) -> dict[str, bytes]:
         return {}
     if not names:
         return {}
-    found = [name for name in names if is_content_attribute(name)]
-    return {name: os.getxattr(target, name, follow_symlinks=follow) for name in found}
+    return {
+        name: os.getxattr(target, name, follow_symlinks=follow)
+        for name in names
+        if is_content_attribute(name)
+    }
 
 
 def _set_attribute(target: bytes | int, name: str, value: bytes) -> None:
-    """A file system that has none of them, or a kernel that refuses one to this user, leaves it away, as fsutil
-    does."""
+    """Set an extended attribute. As in fsutil, it is left out if the file system has none or the kernel refuses
+    it."""
     try:
         os.setxattr(target, name, value, follow_symlinks=isinstance(target, int))
     except OSError as failure:

@@ -1,4 +1,4 @@
-"""Errors of transfers from a client's directory. Their words are fsutil's, which BuildKit's clients know."""
+"""Errors of transfers from a client's directory. Messages are fsutil's, which BuildKit's clients know."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The file of descriptions that a transfer of metadata leaves in the root of its tree: all entries of the client's
-directory, also those that were not brought. Each is a message of fsutil with its length before it, four bytes with
-the low end first."""
+"""The file of descriptions in the root of a tree that was transferred as metadata only.
+
+It has all entries of the client's directory, also those whose files were not transferred. Each is an fsutil message
+after its length in four bytes, little-endian.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +16,19 @@ NAME = b".fsutil-metadata"
 
 
 class Descriptions:
-    """What is to be the file in the directory `root`."""
+    """The file of descriptions in the directory `root`, collected in memory."""
 
     def __init__(self, root: bytes) -> None:
         self._real = root + b"/" + NAME
         self._data = bytearray()
 
-    def add(self, said: Stat) -> None:
-        message = said.SerializeToString(deterministic=True)
+    def add(self, description: Stat) -> None:
+        """Append the description of an entry."""
+        message = description.SerializeToString(deterministic=True)
         self._data += len(message).to_bytes(4, "little") + message
 
     def save(self) -> None:
-        """Write the file, unless it is there as it should be. Raises OSError."""
+        """Write the file, unless it has the same content already. Raises OSError."""
         try:
             with open(self._real, "rb") as file:
                 if file.read() == self._data:

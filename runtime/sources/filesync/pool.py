@@ -1,14 +1,14 @@
-"""The trees of clients' directories that a store keeps, so that the next build is sent only what has changed.
+"""Trees of clients' directories in the store, so that a client sends only what changed since an earlier build.
 
     filesync/KEY-N/tree/        the files
-    filesync/KEY-N/stat/        digests of them (`sources.statcache`)
-    filesync/KEY-N/state.json   what of the directory is in it
-    filesync/KEY-N.lock         held alone by a transfer, shared by builds that use the tree
+    filesync/KEY-N/stat/        their digests (`sources.statcache`)
+    filesync/KEY-N/state.json   the selection that is in the tree, and whose it is
+    filesync/KEY-N.lock         held exclusively by a transfer, shared by builds that use the tree
 
-KEY says whose directory it is. A tree in use doesn't change: a build at the same time that wants something else gets
-a tree of its own, numbered N. All builds of one session that want the same share one, and see what the first was
-sent. What a transfer that broke off left is put right by the next one. After another boot a tree is made anew:
-nothing syncs its files. Trees are listed and deleted as `content.directories` does it.
+KEY identifies the client's directory. A tree in use doesn't change: a concurrent build that needs another selection
+gets a tree of its own, with another number N. All builds of one session that need the same selection share a tree,
+and so see the files that the first was sent. A transfer repairs what a broken one left. After a reboot a tree is
+created again, as its files are never synced. `content.directories` lists and deletes trees.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _STATE = "state.json"
 
 
 class Wanted:
-    """What a build wants of a directory. `key` is the directory's, `selection` names the part of it, `session` whose
-    builds share it; `description` is what disk usage says of it."""
+    """The tree that a build needs: `key` identifies the client's directory, `selection` the part of it, `session` the
+    session whose builds share it. `description` is for disk usage."""
 
     __slots__ = ("description", "key", "selection", "session")
 
@@ -49,7 +49,8 @@ class Wanted:
 
 
 class State:
-    """What is in a tree, of which boot. `whole` from the end of its transfer on; `mark` is one transfer's own."""
+    """The state of a tree: boot, selection and session of its transfer. `whole` is True once that is complete;
+    `mark` is unique to it."""
 
     __slots__ = ("boot", "mark", "selection", "session", "whole")
 
@@ -63,14 +64,13 @@ class State:
         self.mark = mark
 
     def serves(self, wanted: Wanted, boot: str) -> bool:
-        """Whether it is, or is about to be, what another build of the session was sent."""
-        found = (self.boot, self.selection, self.session)
-        return found == (boot, wanted.selection, wanted.session)
+        """Report whether the tree has, or is going to have, the files that another build of the session was sent."""
+        return (self.boot, self.selection, self.session) == (boot, wanted.selection, wanted.session)
 
 
 class Held:
-    """A tree that stays as it is until `release`. If it is not `whole` it is this build's alone, to be brought until
-    `end`. `files` is its directory, `stats` that of its stat cache."""
+    """A locked tree, which does not change until `release`. One that is not `whole` is exclusive to this build,
+    which has to receive its files and call `end`."""
 
     __slots__ = ("_lock", "_state", "path")
 
@@ -81,43 +81,47 @@ class Held:
 
     @property
     def files(self) -> str:
+        """The directory of the files."""
         return os.path.join(self.path, "tree")
 
     @property
     def stats(self) -> str:
+        """The directory of the stat cache."""
         return os.path.join(self.path, "stat")
 
     @property
     def whole(self) -> bool:
+        """True if the tree is complete."""
         return self._state.whole
 
     def begin(self) -> None:
-        """What is in the tree is only part of something until `end`."""
+        """Mark the tree as incomplete, until `end`; a tree of an earlier boot is removed."""
         if os.path.lexists(self.path) and _state(self.path).boot != self._state.boot:
             remove_tree(self.path)
         os.makedirs(self.files, mode=0o755, exist_ok=True)
         _save(self.path, self._state)
 
     def end(self) -> bool:
-        """The tree is whole, and other builds may use it too. False: one of them had it at the very moment for
-        something else."""
+        """Mark the tree as complete, and share it with other builds. Return False if another build took it for
+        another selection in the moment between the two locks."""
         self._state.whole = True
         self._state.mark = os.urandom(8).hex()
         _save(self.path, self._state)
         return self._lock.share() and _state(self.path).mark == self._state.mark
 
     def release(self) -> None:
-        """Idempotent."""
+        """Unlock the tree. Idempotent."""
         self._lock.release()
 
 
 def key_of(*parts: object) -> str:
+    """Return a digest of JSON values."""
     return sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def hold(store: Store, wanted: Wanted, cancelled: Callable[[], bool]) -> Held:
-    """The tree that another build of the session was sent, or is being sent; else one that nobody uses, of the same
-    selection if there is one; else a new one. Raises Cancelled."""
+    """Take a tree: that of another build of the session, waiting for its transfer; else an unused one, preferably
+    of the same selection; else another one. Raises Cancelled."""
     while True:
         choosing = store.lock(f"{FOLDER}-{wanted.key}", cancelled=cancelled)
         if choosing is None:
@@ -141,7 +145,7 @@ def _sent_already(store: Store, wanted: Wanted) -> str | None:
 
 
 def _joined(store: Store, path: str, wanted: Wanted, cancelled: Callable[[], bool]) -> Held | None:
-    """The tree at `path` once it is whole; None if it doesn't become what is wanted."""
+    """Take the tree at `path` once its transfer has ended; None if that failed."""
     lock = wait_lock(path + ".lock", shared=True, cancelled=cancelled)
     if lock is None:
         raise Cancelled
@@ -156,17 +160,17 @@ def _joined(store: Store, path: str, wanted: Wanted, cancelled: Callable[[], boo
 
 
 def _forget(path: str, lock: Lock) -> None:
-    """A transfer broke off: nobody is to wait for it again."""
+    """Reset the state of a tree whose transfer failed, so that no build waits for it again."""
     lock.release()
-    alone = try_lock(path + ".lock")
-    if alone is not None:
-        with alone:
+    exclusive = try_lock(path + ".lock")
+    if exclusive is not None:
+        with exclusive:
             if os.path.lexists(path) and not _state(path).whole:
                 _save(path, State(_state(path).boot))
 
 
 def _own(store: Store, wanted: Wanted) -> Held:
-    """A tree for this build alone, of which others know what it is to be."""
+    """Take an unused tree, or create one, exclusively; its state tells other builds what it is going to have."""
     os.makedirs(store.path(FOLDER), mode=0o700, exist_ok=True)
     known = _numbers(store, wanted)
 
@@ -188,7 +192,7 @@ def _path(store: Store, wanted: Wanted, number: int) -> str:
 
 
 def _numbers(store: Store, wanted: Wanted) -> list[int]:
-    """Those of the key's trees."""
+    """Return the numbers of the key's trees."""
     try:
         names = os.listdir(store.path(FOLDER))
     except FileNotFoundError:
@@ -198,7 +202,7 @@ def _numbers(store: Store, wanted: Wanted) -> list[int]:
 
 
 def _state(path: str) -> State:
-    """What is known of a tree: nothing where none is, or its state is damaged."""
+    """Read the state of a tree; an empty one if the tree is missing or the state damaged."""
     try:
         with open(os.path.join(path, _STATE), encoding="utf-8") as file:
             return State(**json.load(file))

@@ -1,8 +1,8 @@
-"""The receiving end of fsutil's protocol (`FileSync.DiffCopy`): a client's directory into a kept tree.
+"""The receiver of fsutil's protocol (`FileSync.DiffCopy`): transfers a client's directory to a tree of the store.
 
-The client sends a packet for each entry in the order of a walk, an empty one after the last, and meanwhile the bytes
-of those files that it is asked for by number. When all have come the receiver says so, and the client answers the
-same.
+The client sends a packet for each entry in the order of a walk, and an empty one after the last; meanwhile it sends
+the bytes of the files that the receiver requests by number. Once all have arrived, the receiver sends FIN, and the
+client answers with FIN.
 """
 
 from __future__ import annotations
@@ -30,28 +30,29 @@ if TYPE_CHECKING:
 
 DIFF_COPY = "/moby.filesync.v1.FileSync/DiffCopy"
 AT_ONCE = 128
-"""Files that are asked for at a time: more would wait in the client, and each may be an open file here."""
+"""Files requested at a time. More would only queue in the client, and each may be an open file here."""
 
 
 class Receiver:
-    """One transfer into the directory `root`. `found` is told what a received file was found to be, by its path."""
+    """A transfer to the directory `root`. `received` is called with the path and stat cache entry of each received
+    file. `compare` and `chosen` are those of `ReceivedTree`; `report` is called with the number of bytes so far."""
 
     def __init__(
         self,
         root: bytes,
-        found: Callable[[bytes, Known], object],
+        received: Callable[[bytes, Known], object],
         *,
         compare: bool = True,
         chosen: Callable[[bytes], bool] | None = None,
         report: Report | None = None,
     ) -> None:
-        self._found = found
+        self._received = received
         self._report = report
         self._tree = ReceivedTree(root, self._want, compare=compare, chosen=chosen)
         self._descriptions = Descriptions(root) if chosen is not None else None
         self._requests: Outbox[Packet] = Outbox()
         self._waiting: deque[tuple[int, Entry]] = deque()
-        self._asked: dict[int, Entry] = {}
+        self._requested: dict[int, Entry] = {}
         self._open: dict[int, Writing] = {}
         self._described = False
         self._finished = False
@@ -59,8 +60,8 @@ class Receiver:
         self.transferred = 0
 
     def run(self, session: Session, metadata: Sequence[tuple[str, str]], cancellation: Cancellation) -> None:
-        """Raises TransferFailed, SessionLost, CallFailed, Cancelled; the tree then is in a state that another
-        transfer puts right."""
+        """Transfer the files. Raises TransferFailed, SessionLost, CallFailed, Cancelled; the tree is then
+        incomplete, and the next transfer repairs it."""
         try:
             with session.stream(DIFF_COPY, self._requests, Packet, metadata=metadata) as stream:
                 forget = cancellation.on_cancel(lambda: stream.__exit__(None, None, None))
@@ -117,17 +118,17 @@ class Receiver:
     def _want(self, number: int, entry: Entry) -> None:
         if not entry.size:
             self._finish(Writing(entry))
-        elif len(self._asked) < AT_ONCE:
-            self._ask(number, entry)
+        elif len(self._requested) < AT_ONCE:
+            self._request_file(number, entry)
         else:
             self._waiting.append((number, entry))
 
-    def _ask(self, number: int, entry: Entry) -> None:
-        self._asked[number] = entry
+    def _request_file(self, number: int, entry: Entry) -> None:
+        self._requested[number] = entry
         self._requests.put(Packet(type=Packet.PACKET_REQ, ID=number))
 
     def _data(self, number: int, data: bytes) -> None:
-        entry = self._asked.get(number)
+        entry = self._requested.get(number)
         if entry is None:
             raise errors.bad_request(number)
         try:
@@ -137,7 +138,7 @@ class Receiver:
             if data:
                 writing.write(data)
                 return
-            del self._open[number], self._asked[number]
+            del self._open[number], self._requested[number]
             self._finish(writing)
         except OSError as error:
             raise errors.not_written(entry.path, error) from None
@@ -148,12 +149,13 @@ class Receiver:
             known = writing.finish()
         except OSError as error:
             raise errors.not_written(writing.entry.path, error) from None
-        self._found(writing.entry.path, known)
+        self._received(writing.entry.path, known)
 
     def _go_on(self) -> None:
-        while self._waiting and len(self._asked) < AT_ONCE:
-            self._ask(*self._waiting.popleft())
-        if self._described and not self._asked and not self._waiting:
+        """Request further files; after the last one finish the tree and send FIN."""
+        while self._waiting and len(self._requested) < AT_ONCE:
+            self._request_file(*self._waiting.popleft())
+        if self._described and not self._requested and not self._waiting:
             self._tree.finish(keep=NAME if self._descriptions is not None else b"")
             if self._descriptions is not None:
                 self._descriptions.save()

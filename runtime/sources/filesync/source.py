@@ -1,6 +1,6 @@
-"""Local sources that a client sends in its session (`FileSync.DiffCopy`), each into a tree that the store keeps.
+"""Local sources that a client sends in its session (`FileSync.DiffCopy`), each to a tree of the store.
 
-Attributes and what they mean are BuildKit's; which files there are (patterns, links followed) the client works out.
+Attributes have BuildKit's meaning. The client itself applies patterns and follows links.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class NoLocalSources(UserError):
     """The client has no directories to send."""
 
 
-class Asked:
-    """What the op of a local source asks of its client. `name` is the directory's. Raises UserError."""
+class LocalRequest:
+    """The parsed op of a local source. `name` is the client's name for the directory. Raises UserError."""
 
     __slots__ = ("compare", "exceptions", "excludes", "followed", "hint", "includes", "metadata_only", "name")
 
@@ -52,15 +52,16 @@ class Asked:
         self.followed = patterns(op, "local.followpaths")
         self.hint = op.attrs.get("local.sharedkeyhint", "")
         self.compare = op.attrs.get("local.differ", "") != "none"
-        given = op.attrs.get("local.metadatatransfer", "false")
-        wanted = truth(given)
-        if wanted is None:
-            raise UserError(f"invalid value for local.metadatatransfer {given!r}")
-        self.metadata_only = wanted
-        self.exceptions = patterns(op, "local.metadatatransferexclude") if wanted else []
+        text = op.attrs.get("local.metadatatransfer", "false")
+        metadata_only = truth(text)
+        if metadata_only is None:
+            raise UserError(f"invalid value for local.metadatatransfer {text!r}")
+        self.metadata_only = metadata_only
+        self.exceptions = patterns(op, "local.metadatatransferexclude") if metadata_only else []
 
     def wanted(self, session: Session) -> Wanted:
-        """Of the trees that are kept. Clients that have no key share theirs."""
+        """Return the tree of the store that the request needs. Clients without a shared key share trees, as in
+        BuildKit."""
         return Wanted(
             key_of(self.name, self.hint, session.shared_key, self.metadata_only),
             key_of(self.includes, self.excludes, self.followed, self.exceptions),
@@ -69,6 +70,7 @@ class Asked:
         )
 
     def metadata(self) -> list[tuple[str, str]]:
+        """Return the headers of the call."""
         return [
             *encoded("dir-name", [self.name]),
             *encoded("include-patterns", self.includes),
@@ -77,7 +79,8 @@ class Asked:
         ]
 
     def chosen(self) -> Callable[[bytes], bool] | None:
-        """Which files are to be brought where only descriptions are asked for; None for all."""
+        """Return a function that tells which files to transfer in spite of `metadata_only`; None to transfer all
+        files."""
         if not self.metadata_only:
             return None
         if not self.exceptions:
@@ -87,8 +90,7 @@ class Asked:
 
 
 class FileSyncSource:
-    """The local sources of one build. Thread-safe. `close` gives back the trees, which until then stay as they were
-    sent."""
+    """The local sources of one build. Thread-safe. The trees don't change until `close`."""
 
     def __init__(self, store: Store, observer: Observer) -> None:
         self._store = store
@@ -97,31 +99,32 @@ class FileSyncSource:
         self._guard = Lock()
 
     def tree(self, session: Session, vertex: Vertex, name: str, cancellation: Cancellation) -> LocalTree:
-        """The files of a local source as the client has them. Raises NoLocalSources, TransferFailed, SessionLost,
-        CallFailed, Cancelled."""
+        """Return the tree of a local source, transferred from the client unless a build of its session has it. Raises
+        NoLocalSources, TransferFailed, SessionLost, CallFailed, Cancelled."""
         if not session.offers(DIFF_COPY):
             raise NoLocalSources(
                 "no local sources enabled",
                 help="the client offers no directories in its session: give it one",
             )
-        asked = Asked(source_of(vertex), name)
-        held, cache = self._brought(session, asked, vertex, cancellation)
+        request = LocalRequest(source_of(vertex), name)
+        held, cache = self._hold(session, request, vertex, cancellation)
         with self._guard:
             self._held.append(held)
         return LocalTree(os.fsencode(held.files), cache, owned=True)
 
-    def _brought(
-        self, session: Session, asked: Asked, vertex: Vertex, cancellation: Cancellation
+    def _hold(
+        self, session: Session, request: LocalRequest, vertex: Vertex, cancellation: Cancellation
     ) -> tuple[Held, StatCache]:
-        """The tree with what is asked for, and digests of its files."""
-        wanted = asked.wanted(session)
+        """Take the tree for a request, complete, with the digests of its files."""
+        wanted = request.wanted(session)
         while True:
             held = hold(self._store, wanted, cancellation)
             cache = StatCache(held.stats, os.fsencode(held.files))
             if held.whole:
                 return held, cache
             try:
-                self._receive(session, asked, vertex, held, cache, cancellation)
+                self._receive(session, request, vertex, held, cache, cancellation)
+                # False: another build took the tree meanwhile, so start over with another one.
                 if held.end():
                     return held, cache
             except BaseException:
@@ -131,7 +134,7 @@ class FileSyncSource:
     def _receive(
         self,
         session: Session,
-        asked: Asked,
+        request: LocalRequest,
         vertex: Vertex,
         held: Held,
         cache: StatCache,
@@ -139,7 +142,7 @@ class FileSyncSource:
     ) -> None:
         root = os.fsencode(held.files)
         tracked = Tracked(self._observer, vertex.name, vertex.digest)
-        id, last = f"transferring {asked.name}:", 0.0
+        id, last = f"transferring {request.name}:", 0.0
 
         def report(transferred: int) -> None:
             nonlocal last
@@ -148,15 +151,15 @@ class FileSyncSource:
                 last = moment
                 tracked.progress(id, transferred, 0)
 
-        receiver = Receiver(root, cache.put, compare=asked.compare, chosen=asked.chosen(), report=report)
+        receiver = Receiver(root, cache.put, compare=request.compare, chosen=request.chosen(), report=report)
         try:
-            receiver.run(session, asked.metadata(), cancellation)
+            receiver.run(session, request.metadata(), cancellation)
         finally:
             tracked.progress(id, receiver.transferred, 0, done=True)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Unlock the trees. Idempotent."""
         with self._guard:
-            held, self._held = self._held, []
-        for one in held:
-            one.release()
+            trees, self._held = self._held, []
+        for held in trees:
+            held.release()

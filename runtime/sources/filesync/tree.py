@@ -1,10 +1,11 @@
-"""A kept tree becomes what a client describes, entry by entry in the order of a walk.
+"""Changes a tree on disk to what a client describes, entry by entry in the order of a walk.
 
-1. An entry belongs to the directory that was described last of those above it. All described directories from the
-   root to there are *open*: each knows what is on disk in it and wasn't described yet.
-2. A directory that is left is *closed*: what wasn't described of it goes.
-3. What is on disk and is the entry stays; a regular file that isn't is asked of the client, anything else is made.
-4. Links and the times of directories come last, when all files are there.
+1. The directories from the root to the present entry are *open*: each knows the files on disk that have not been
+   described yet.
+2. When the walk leaves a directory it is *closed*: files that were not described are removed. 3. A file on disk
+that equals its description stays. Otherwise a regular file is requested from the client, and anything
+   else is created.
+4. Hard links and the times of directories come last, when all files are complete.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ _ROOT_MODE = 0o755
 
 
 class OpenDirectory:
-    """A directory that is being described. `left` is what is on disk in it and has not been described, None while the
-    directory itself waits to be made for something in it; `last` is the name that came last."""
+    """A directory whose entries are being described. `left` are the files on disk that were not described yet, None
+    while the directory is not created, which waits for the first chosen entry; `last` is the latest name."""
 
     __slots__ = ("entry", "last", "left", "path", "real")
 
@@ -40,9 +41,9 @@ class OpenDirectory:
 
 
 class ReceivedTree:
-    """The tree at `root`. `compare` false: no file on disk is taken for the client's. `chosen` tells by path what
-    is to be there; a directory that isn't chosen is there for what is in it. `request` is told of each regular file
-    whose bytes are needed, where nothing is, by the entry's number."""
+    """The tree at `root`. Without `compare`, every file is requested again. `chosen` tells by path which entries to
+    create; other directories are created for chosen entries only. `request` is called with number and entry of each
+    regular file whose bytes are needed; its path is free then."""
 
     def __init__(
         self,
@@ -64,16 +65,16 @@ class ReceivedTree:
         top.left = _listed(root)
         self._open = [top]
 
-    def describe(self, said: Stat) -> None:
-        """Take up the next entry of the walk. Raises TransferFailed."""
+    def describe(self, description: Stat) -> None:
+        """Process the next entry of the walk. Raises TransferFailed."""
         number, self._count = self._count, self._count + 1
-        path = _checked(said.path)
+        path = _checked(description.path)
         parent, _, name = path.rpartition(b"/")
         directory = self._enter(parent, path)
         if name <= directory.last:
             raise errors.out_of_order(directory.last, path)
         directory.last = name
-        entry = Entry(path, directory.real + b"/" + name, said)
+        entry = Entry(path, directory.real + b"/" + name, description)
         try:
             if stat.S_ISDIR(entry.mode):
                 self._open.append(OpenDirectory(path, entry.real, entry))
@@ -83,8 +84,8 @@ class ReceivedTree:
             raise errors.not_written(path, error) from None
 
     def finish(self, keep: bytes = b"") -> None:
-        """The walk has ended and all files are there. `keep` is the name of a file of the root that is not the
-        client's. Raises TransferFailed."""
+        """Complete the tree, after the walk and when all files are written. `keep` is the name of a file in the
+        root that is not the client's. Raises TransferFailed."""
         try:
             left = self._open[0].left
             assert left is not None
@@ -93,6 +94,7 @@ class ReceivedTree:
             _close(self._open[0])
             for entry in self._links:
                 self._link(entry)
+            # From the bottom up, and only where needed: each change in a directory changes its time.
             for entry in reversed(self._directories):
                 if os.stat(entry.real).st_mtime_ns != entry.mtime:
                     os.utime(entry.real, ns=(entry.mtime, entry.mtime))
@@ -102,7 +104,7 @@ class ReceivedTree:
     # Directories
 
     def _enter(self, parent: bytes, path: bytes) -> OpenDirectory:
-        """The open directory at `parent`; those that lie elsewhere are closed."""
+        """Return the open directory `parent`, and close those below it."""
         open_ = self._open
         while open_[-1].path != parent:
             if len(open_) == 1:
@@ -117,24 +119,24 @@ class ReceivedTree:
         except OSError as error:
             raise errors.not_written(os.fsencode(error.filename or b""), error) from None
 
-    def _made(self, directory: OpenDirectory) -> dict[bytes, os.stat_result]:
-        """What is left in an open directory, which is made if it is not there, and those above it."""
+    def _create(self, directory: OpenDirectory) -> dict[bytes, os.stat_result]:
+        """Return the files left in an open directory, creating it and those above it if need be."""
         if directory.left is None:
             at = self._open.index(directory)
-            above = self._made(self._open[at - 1])
+            above = self._create(self._open[at - 1])
             entry = directory.entry
             assert entry is not None
             self._directory(directory, entry, above.pop(entry.real.rpartition(b"/")[2], None))
         assert directory.left is not None
         return directory.left
 
-    def _directory(self, directory: OpenDirectory, entry: Entry, found: os.stat_result | None) -> None:
-        if found is not None and stat.S_ISDIR(found.st_mode):
-            if not entry.described(found):
+    def _directory(self, directory: OpenDirectory, entry: Entry, status: os.stat_result | None) -> None:
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            if not entry.described(status):
                 entry.describe()
             directory.left = _listed(entry.real)
         else:
-            entry.clear(found)
+            entry.clear(status)
             os.mkdir(entry.real, 0o700)
             entry.describe()
             directory.left = {}
@@ -143,37 +145,37 @@ class ReceivedTree:
     # Entries
 
     def _place(self, number: int, entry: Entry, name: bytes, directory: OpenDirectory) -> None:
-        left = directory.left if directory.left is not None else self._made(directory)
+        left = directory.left if directory.left is not None else self._create(directory)
         kind = entry.kind
         if kind == stat.S_IFDIR:
-            self._made(self._open[-1])
+            self._create(self._open[-1])
             return
-        found = left.pop(name, None)
+        status = left.pop(name, None)
         if kind == stat.S_IFREG:
             if entry.link:
                 self._links.append(entry)
-            elif not self._stays(entry, found):
-                entry.clear(found)
+            elif not self._unchanged(entry, status):
+                entry.clear(status)
                 self._request(number, entry)
         elif kind == stat.S_IFSOCK:
-            entry.clear(found)  # it means nothing without the process that listens
-        elif found is None or not entry.same(found):
-            entry.clear(found)
+            entry.clear(status)  # useless without the process that listens on it
+        elif status is None or not entry.same(status):
+            entry.clear(status)
             entry.make()
 
-    def _stays(self, entry: Entry, found: os.stat_result | None) -> bool:
-        """Whether a regular file on disk is the client's. Two that the client holds apart have one inode on disk
-        only if they were links once: then but one of them stays."""
-        if found is None or not self._compare or not entry.same(found):
+    def _unchanged(self, entry: Entry, status: os.stat_result | None) -> bool:
+        """Report whether a regular file on disk equals the client's. Two files that are no hard links at the client
+        can have one inode on disk, if they were links in an earlier transfer: only the first of them stays."""
+        if status is None or not self._compare or not entry.same(status):
             return False
-        if found.st_nlink > 1:
-            if found.st_ino in self._inodes:
+        if status.st_nlink > 1:
+            if status.st_ino in self._inodes:
                 return False
-            self._inodes.add(found.st_ino)
+            self._inodes.add(status.st_ino)
         return True
 
     def _link(self, entry: Entry) -> None:
-        """Have a link to a file that came earlier in the walk."""
+        """Create a hard link to a file that came earlier in the walk."""
         target = _checked(entry.link)
         if target.split(b"/") >= entry.path.split(b"/"):
             raise errors.bad_link(entry.path, entry.link)
@@ -181,14 +183,14 @@ class ReceivedTree:
         if real is None:
             raise errors.bad_link(entry.path, entry.link)
         there = os.lstat(real)
-        found = os.lstat(entry.real) if os.path.lexists(entry.real) else None
-        if found is not None and (found.st_dev, found.st_ino) == (there.st_dev, there.st_ino):
+        status = os.lstat(entry.real) if os.path.lexists(entry.real) else None
+        if status is not None and (status.st_dev, status.st_ino) == (there.st_dev, there.st_ino):
             return
-        entry.clear(found)
+        entry.clear(status)
         os.link(real, entry.real, follow_symlinks=False)
 
     def _inside(self, path: bytes) -> bytes | None:
-        """Where the regular file at `path` lies, with no symlink on the way."""
+        """Return the real path of a regular file, None if it is missing or a symlink is on the way."""
         real = self._root
         *above, name = path.split(b"/")
         for part in above:
@@ -207,7 +209,7 @@ def _mode(real: bytes) -> int:
 
 
 def _checked(path: bytes) -> bytes:
-    """A path of the client's, which leads nowhere but down from the root. Raises TransferFailed."""
+    """Return a path of the client's if it stays below the root. Raises TransferFailed."""
     if b"\0" in path or any(part in (b"", b".", b"..") for part in path.split(b"/")):
         raise errors.bad_path(path)
     return path
@@ -219,10 +221,10 @@ def _listed(real: bytes) -> dict[bytes, os.stat_result]:
 
 
 def _close(directory: OpenDirectory) -> None:
-    """Delete what is in a directory and was not described."""
-    for name, found in (directory.left or {}).items():
+    """Remove the files of a directory that were not described."""
+    for name, status in (directory.left or {}).items():
         real = directory.real + b"/" + name
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             remove_tree(real)
         else:
             os.unlink(real)

@@ -24,7 +24,7 @@ from pybuild.compiler.protos.control_pb2 import BytesMessage
 from pybuild.daemon.grpcframes import OK, UNIMPLEMENTED, Status, request_headers, status_of
 from pybuild.daemon.http2 import BadPeer, Connection
 from pybuild.daemon.proxy import only
-from pybuild.runtime.session.doorcalls import CALL, DATA, END, LONGEST, head
+from pybuild.runtime.session.frontcalls import CALL, DATA, END, LONGEST, head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

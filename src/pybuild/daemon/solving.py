@@ -23,7 +23,7 @@ from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Tracked
 from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
 from pybuild.runtime.sandbox.surroundings import Dns, Surroundings
-from pybuild.runtime.session.doorcalls import DoorSessions
+from pybuild.runtime.session.frontcalls import FrontSessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def solve(task: Task, client: Client, settings: Settings) -> tuple[dict[str, str
     """The exporter's response, and further facts. Raises UserError, Cancelled."""
     asked = asked_of(task["request"])
     request = asked.request
-    sessions = DoorSessions(task["door"])
+    sessions = FrontSessions(task["door"])
     progress = Progress(lambda data: client.tell(("status", data)))
     options = _options(request, settings, SessionClient(sessions, request.Session, client.cancellation))
     engine = Engine(options, progress, client.cancellation)

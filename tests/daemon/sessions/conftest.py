@@ -9,9 +9,9 @@ from tests.daemon.client.serving import Offer
 from tests.daemon.sessions.playing import Door
 
 from pybuild.runtime.content.store import Store
-from pybuild.runtime.session.doorcalls import DoorSession
+from pybuild.runtime.session.frontcalls import FrontSession
 
-OpenSession = Callable[..., DoorSession]
+OpenSession = Callable[..., FrontSession]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def open_session(door: Door) -> OpenSession:
     """Sessions that last as long as the test: `open_session(offer, …, shared_key=…)`."""
     numbers = count()
 
-    def opened(*offers: Offer, shared_key: str = "") -> DoorSession:
+    def opened(*offers: Offer, shared_key: str = "") -> FrontSession:
         return door.open(offers, f"session{next(numbers)}", shared_key)
 
     return opened

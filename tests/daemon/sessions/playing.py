@@ -21,7 +21,7 @@ from tests.daemon.client.treesender import Change, Sent, send
 from pybuild.compiler.protos import control_pb2, fspackets_pb2, fsutil_pb2
 from pybuild.daemon import sessions as served
 from pybuild.runtime.session.calls import Session, SessionLost, Sessions, Stream
-from pybuild.runtime.session.doorcalls import DoorSession, DoorSessions
+from pybuild.runtime.session.frontcalls import FrontSession, FrontSessions
 
 M = TypeVar("M", bound=Message)
 PIECE = 1 << 15
@@ -53,9 +53,9 @@ class Door:
         self._servers: list[grpc.Server] = []
         self._tasks: dict[str, Future[None]] = {}
         self._sessions = self.run(self._begin())
-        self.calls = DoorSessions(self._directory.socket("door"))
+        self.calls = FrontSessions(self._directory.socket("door"))
 
-    def open(self, offers: Sequence[Offer], id: str, shared_key: str = "") -> DoorSession:
+    def open(self, offers: Sequence[Offer], id: str, shared_key: str = "") -> FrontSession:
         """A session, as a worker has it."""
         path = self._directory.socket(f"client{len(self._servers)}")
         server = grpc.server(ThreadPoolExecutor(16))

@@ -287,7 +287,7 @@ class TestLibraries:
         assert found is not None
         assert not found.searched
         selection = Selection()
-        selection._reachable(loader, "libodd.so.1", found.path)
+        selection._link_library(loader, "libodd.so.1", found.path)
         target = selection.tree.entries[f"{os.path.realpath('/usr/lib')}/libodd.so.1"].target
         assert target == str(library)
 

@@ -1,6 +1,8 @@
-"""Calls into the sessions of clients through the daemon's door, each over a connection of its own to its socket.
+"""Sessions of clients as a worker sees them: calls go through the daemon's front process, which holds the
+connections.
 
-Records go over it, as `pybuild.daemon.sessions` says: a byte for the kind, four for the length, the bytes.
+Each call opens a connection to the front process's socket. The records on it are a byte for the kind, four bytes for
+the length, and the data, as `pybuild.daemon.sessions` describes.
 """
 
 from __future__ import annotations
@@ -32,35 +34,36 @@ if TYPE_CHECKING:
 
 CALL, DATA, END = b"cde"
 LONGEST = 1 << 30
-"""Bytes of a record."""
+"""Most bytes of a record."""
 CHUNK = 1 << 18
 DEADLINE, INTERNAL = 4, 13
 LONGEST_WAIT = 10.0
-"""Seconds that the door may take to say what a session offers; it waits half of that for the session."""
+"""Seconds in which the front process has to list a session's methods; it waits half of that for the session."""
 _HEAD = struct.Struct(">BI")
 _AGAIN = "the client went away, or its connection broke: build again"
 
 
 def head(kind: int, length: int) -> bytes:
-    """What stands before the bytes of a record."""
+    """Return the header of a record."""
     return _HEAD.pack(kind, length)
 
 
 def lost(id: str, detail: str = "context canceled") -> SessionLost:
+    """Return the error for a session that is gone, in BuildKit's words."""
     return SessionLost(f"no active session for {id}: {detail}", help=_AGAIN)
 
 
-class DoorSessions(Sessions):
-    """The sessions behind the door's socket at `path`. Thread-safe. Close it."""
+class FrontSessions(Sessions):
+    """The sessions behind the front process's socket at `path`. Thread-safe. Close it."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._known: dict[str, DoorSession] = {}
+        self._known: dict[str, FrontSession] = {}
         self._guard = threading.Lock()
         self._open: set[socket.socket] | None = set()
 
-    def get(self, id: str) -> DoorSession:
-        """See `Sessions`. A session that was found once is not asked for again."""
+    def get(self, id: str) -> FrontSession:
+        """Return a session, see `Sessions`. Its methods are requested once."""
         with self._guard:
             known = self._known.get(id)
         if known is None:
@@ -70,57 +73,58 @@ class DoorSessions(Sessions):
         return known
 
     def close(self) -> None:
-        """See `Sessions`."""
+        """End all calls, and refuse others. Idempotent."""
         with self._guard:
             opened, self._open = self._open or (), None
-            for one in opened:
-                shut(one)
+            for connection in opened:
+                shut(connection)
 
     def connection(self, id: str, timeout: float | None = None) -> socket.socket:
-        """A connection for one call; give it back to `left`. Raises SessionLost."""
-        one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        """Open a connection for one call; the caller ends it with `left`. Raises SessionLost."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            one.settimeout(timeout)
-            one.connect(self._path)
+            connection.settimeout(timeout)
+            connection.connect(self._path)
             with self._guard:
                 if self._open is None:
                     raise lost(id)
-                self._open.add(one)
+                self._open.add(connection)
         except OSError as error:
-            one.close()
+            connection.close()
             raise lost(id, str(error)) from None
         except BaseException:
-            one.close()
+            connection.close()
             raise
-        return one
+        return connection
 
-    def left(self, one: socket.socket) -> None:
-        """A call has ended."""
+    def left(self, connection: socket.socket) -> None:
+        """Close the connection of a call that has ended."""
         with self._guard:
             if self._open is not None:
-                self._open.discard(one)
-            one.close()
+                self._open.discard(connection)
+            # Under the lock, so that `close` can't shut a descriptor that has been reused.
+            connection.close()
 
-    def _find(self, id: str) -> DoorSession:
+    def _find(self, id: str) -> FrontSession:
         with _Exchange(self, id, "", (), LONGEST_WAIT) as exchange:
             exchange.finish()
             for _ in exchange.pieces():
                 pass
-            found = exchange.end
-        return DoorSession(self, id, found["methods"], found.get("shared_key", ""))
+            description = exchange.end
+        return FrontSession(self, id, description["methods"], description.get("shared_key", ""))
 
 
-class DoorSession(Session):
-    """One session behind the door."""
+class FrontSession(Session):
+    """A session that the front process holds."""
 
-    def __init__(self, door: DoorSessions, id: str, methods: Iterable[str], shared_key: str) -> None:
+    def __init__(self, sessions: FrontSessions, id: str, methods: Iterable[str], shared_key: str) -> None:
         self.id = id
         self.shared_key = shared_key
-        self._door = door
+        self._sessions = sessions
         self._methods = frozenset(method.lower() for method in methods)
 
     def offers(self, method: str) -> bool:
-        """Names of methods are compared without regard to case, as BuildKit does."""
+        """Report whether the client serves a method. As in BuildKit, case does not matter."""
         return method.lower() in self._methods
 
     def call(
@@ -132,7 +136,7 @@ class DoorSession(Session):
         metadata: Metadata = (),
         timeout: float | None = None,
     ) -> M:
-        with _Exchange(self._door, self.id, method, metadata, timeout) as exchange:
+        with _Exchange(self._sessions, self.id, method, metadata, timeout) as exchange:
             exchange.send(request)
             exchange.finish()
             answers = [response.FromString(data) for data in exchange.messages()]
@@ -143,10 +147,10 @@ class DoorSession(Session):
     def stream(
         self, method: str, requests: Iterable[Message], response: type[Message], *, metadata: Metadata = ()
     ) -> Stream:
-        return _DoorStream(_Exchange(self._door, self.id, method, metadata, None), requests, response)
+        return _FrontStream(_Exchange(self._sessions, self.id, method, metadata, None), requests, response)
 
 
-class _DoorStream(Stream):
+class _FrontStream(Stream):
     def __init__(self, exchange: _Exchange, requests: Iterable[Message], response: type[Message]) -> None:
         self._exchange = exchange
         self._response = response
@@ -179,34 +183,38 @@ class _DoorStream(Stream):
 
 
 class _Exchange:
-    """One call over one connection. `end` is what the door says at its end. Threads that use it `enter` and `leave`:
-    the connection stays until none does, but after `close` nothing comes over it."""
+    """A call over a connection of its own. `end` is the front process's last record.
+
+    Threads that use the connection `enter` and `leave`: it is closed only when none does, as its descriptor might be
+    reused under a thread's read. `close` shuts it down at once, which ends reads and writes.
+    """
 
     def __init__(
-        self, door: DoorSessions, id: str, method: str, metadata: Metadata, timeout: float | None
+        self, sessions: FrontSessions, id: str, method: str, metadata: Metadata, timeout: float | None
     ) -> None:
-        self._door = door
+        self._sessions = sessions
         self._id = id
         self._method = method
         self._guard = threading.Lock()
         self._users = 0
         self._closed = False
         self.end: dict[str, Any] = {}
-        asked = {"session": id, "method": method, "metadata": _checked(method, metadata)}
-        self._socket = door.connection(id, timeout)
-        self._put(CALL, json.dumps(asked).encode())
+        call = {"session": id, "method": method, "metadata": _checked(method, metadata)}
+        self._socket = sessions.connection(id, timeout)
+        self._put(CALL, json.dumps(call).encode())
 
     def send(self, message: Message) -> bool:
-        """False: the call has ended, which who reads is told."""
+        """Send a request. Return False if the call has ended; the reader of the answers gets the reason."""
         data = message.SerializeToString()
         return self._put(DATA, b"\0" + len(data).to_bytes(4, "big") + data)
 
     def finish(self) -> None:
-        """No more requests."""
+        """End the requests."""
         self._put(END, b"")
 
     def messages(self) -> Iterator[bytes]:
-        """The answers. Raises SessionLost, CallFailed."""
+        """Yield the answers, each in gRPC's framing: a byte for compression, four for the length, the message. Raises
+        SessionLost, CallFailed."""
         data = bytearray()
         for piece in self.pieces():
             data += piece
@@ -229,7 +237,7 @@ class _Exchange:
             raise CallFailed(self._method, code, message)
 
     def pieces(self) -> Iterator[bytes]:
-        """The bytes of answers as they come, until `end` is set. Raises SessionLost."""
+        """Yield the bytes of answers as they arrive, until the last record, which sets `end`. Raises SessionLost."""
         data = bytearray()
         while True:
             data += self._receive()
@@ -258,7 +266,7 @@ class _Exchange:
             self._give_back()
 
     def close(self) -> None:
-        """End the call, whoever waits for it. Idempotent."""
+        """End the call, also for threads that wait on it. Idempotent."""
         with self._guard:
             if not self._closed:
                 self._closed = True
@@ -273,7 +281,7 @@ class _Exchange:
 
     def _give_back(self) -> None:
         if self._closed and not self._users:
-            self._door.left(self._socket)
+            self._sessions.left(self._socket)
 
     def _receive(self) -> bytes:
         try:
@@ -295,7 +303,7 @@ class _Exchange:
 
 
 def _checked(method: str, metadata: Metadata) -> Metadata:
-    """Raises CallFailed for what a header can't hold."""
+    """Return the metadata. Raises CallFailed for values that a header can't hold."""
     for name, value in metadata:
         if not (value.isascii() and value.isprintable()):
             raise CallFailed(
