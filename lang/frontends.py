@@ -105,9 +105,9 @@ def detect_syntax(data: bytes) -> Syntax | None:
         text = text.partition("\n")[2]
         first = 2
     for comment in ("#", "//"):
-        found = _from_directives(text, comment, first)
-        if found is not None:
-            return found
+        syntax = _from_directives(text, comment, first)
+        if syntax is not None:
+            return syntax
     return _from_json(text, first)
 
 
@@ -140,9 +140,9 @@ def _from_json(text: str, first: int) -> Syntax | None:
     if not isinstance(value, str):
         return None
     lines = text.split("\n")
-    found = next((index for index, line in enumerate(lines) if '"syntax"' in line), 0)
-    column = max(lines[found].find(f'"{value}"'), 0)
-    return Syntax(value, first + found, column + 1, column + len(value) + 3)
+    index_of_syntax = next((index for index, line in enumerate(lines) if '"syntax"' in line), 0)
+    column = max(lines[index_of_syntax].find(f'"{value}"'), 0)
+    return Syntax(value, first + index_of_syntax, column + 1, column + len(value) + 3)
 
 
 def choose(reference: str | None) -> Frontend:
@@ -249,10 +249,10 @@ def refused(
 def not_installed(reference: str, installed: Sequence[str] | None) -> tuple[str | None, str | None]:
     """Return a note about a reference that no installed package has registered, and a suggestion; each may be
     None."""
-    found = split(reference)
-    if installed is None or found is None:
+    parts = split(reference)
+    if installed is None or parts is None:
         return None, None
-    name, tag = found
+    name, tag = parts
     listed = ", ".join(installed) if installed else "none"
     near = suggest(name, installed)
     return (

@@ -136,11 +136,11 @@ def _plain(stage: Stage, text: str, span: Span) -> Value:
 
 def _last(pairs: list[tuple[str, Value, Value]]) -> list[tuple[str, Value, Value]]:
     """Return the last pair of each name, in their order."""
-    found: dict[str, tuple[str, Value, Value]] = {}
+    last: dict[str, tuple[str, Value, Value]] = {}
     for pair in pairs:
-        found.pop(pair[0], None)
-        found[pair[0]] = pair
-    return list(found.values())
+        last.pop(pair[0], None)
+        last[pair[0]] = pair
+    return list(last.values())
 
 
 def label(stage: Stage, instruction: LabelInstruction) -> None:
@@ -173,9 +173,9 @@ def workdir(stage: Stage, instruction: WorkdirInstruction) -> None:
         stage.differs(f"the config says {posixpath.normpath(text)} for {text}", instruction.span)
     stage.add(f"workdir {written(value)}")
     stage.cwd = stage.at(_plain(stage, instruction.path, instruction.span))
-    found = None if stage.cwd is None else known(stage.cwd)
-    if found is not None:
-        stage.enters(found)
+    directory = None if stage.cwd is None else known(stage.cwd)
+    if directory is not None:
+        stage.enters(directory)
 
 
 def user(stage: Stage, instruction: UserInstruction) -> None:
@@ -194,12 +194,12 @@ def expose(stage: Stage, instruction: ExposeInstruction) -> None:
     codes: list[str] = []
     for text in instruction.ports:
         for value in stage.values(text, instruction.span):
-            found = known(value)
-            if found is None:
+            port_text = known(value)
+            if port_text is None:
                 several = " " in (stage.shared.arguments.by_default(value) or "")
                 codes.append(f'{operand(written(value))}.split(" ")' if several else written(value))
                 continue
-            for port in ports([found], instruction.span):
+            for port in ports([port_text], instruction.span):
                 if port.endswith("/sctp") or port.startswith("0/"):
                     stage.differs(f"{port} isn't exposed: the language doesn't know it", instruction.span)
                 else:

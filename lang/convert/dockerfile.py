@@ -75,8 +75,8 @@ def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings
     from pybuild.lang.textual.fmt import format_source
 
     text = format_source(dockerfile.source.name, second.text().encode())
-    found = {(one.span, one.title): one for one in second.shared.differences}
-    return Converted(text, tuple(found.values()))
+    differences = {(one.span, one.title): one for one in second.shared.differences}
+    return Converted(text, tuple(differences.values()))
 
 
 class _Pass:
@@ -128,9 +128,9 @@ class _Pass:
     def _comments(self, instruction: parsed.Instruction | parsed.Stage) -> list[str]:
         """Return the comments between the last instruction and this one."""
         span = instruction.span
-        found = comments_between(self.dockerfile.source, self._line, span.line)
+        comments = comments_between(self.dockerfile.source, self._line, span.line)
         self._line = max(self._line, span.end_line)
-        return found
+        return comments
 
     def _header(self, comments: list[str]) -> list[str]:
         """Move the file's own comments to the top: those that a blank line separates from the first
@@ -161,7 +161,7 @@ class _Pass:
 
 def _declared(dockerfile: parsed.Dockerfile) -> list[str]:
     """Return the names of all arguments of a file."""
-    found = list(dockerfile.meta_args)
+    instructions = list(dockerfile.meta_args)
     for stage in dockerfile.stages:
-        found += [one for one in stage.commands if isinstance(one, parsed.ArgInstruction)]
-    return [arg.key for instruction in found for arg in instruction.args]
+        instructions += [one for one in stage.commands if isinstance(one, parsed.ArgInstruction)]
+    return [arg.key for instruction in instructions for arg in instruction.args]

@@ -24,8 +24,8 @@ _DEFAULT_MODE: Final = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
 def mount_options(stage: Stage, mount: RunMount) -> list[str]:
     """Return the run options for a mount. Raises SourceError."""
     codes = _Codes(stage, mount)
-    found = read_options(mount, codes.stand_in)
-    return _KINDS[found.type](stage, mount, found, codes)
+    options = read_options(mount, codes.stand_in)
+    return _KINDS[options.type](stage, mount, options, codes)
 
 
 class _Codes:
@@ -59,21 +59,21 @@ class _Codes:
 
     def target(self, text: str) -> str:
         """Return a mount point. Raises SourceError."""
-        found = self._stage.at(self.value(text or "."))
-        if found is None:
+        path = self._stage.at(self.value(text or "."))
+        if path is None:
             help = "write an absolute path, or set WORKDIR above"
             raise problems.not_expressible(
                 "a mount point in a directory of the base image", self._mount.span, help
             )
-        text = known(found) or ""
-        return string(posixpath.normpath(text)) if text else written(found)
+        text = known(path) or ""
+        return string(posixpath.normpath(text)) if text else written(path)
 
 
 def state_of(stage: Stage, name: str) -> str:
     """Return the target or the image that `from` names, as an expression. Raises SourceError."""
-    found = stage.shared.stages.get(name.lower())
-    if found is not None:
-        return found.name
+    target = stage.shared.stages.get(name.lower())
+    if target is not None:
+        return target.name
     return f"image({string(name)})"
 
 

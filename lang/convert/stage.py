@@ -102,10 +102,10 @@ class Stage:
 
     def text(self, text: str, span: Span, what: str) -> str:
         """Return the text of a word, which has to be known. Raises SourceError."""
-        found = known(self.value(text, span))
-        if found is None:
+        known_text = known(self.value(text, span))
+        if known_text is None:
             raise problems.not_expressible(f"{what} by an argument", span, "write it out")
-        return found
+        return known_text
 
     # Statements
 
@@ -170,10 +170,10 @@ class Stage:
         """Return the end of a run of rows whose commands have the same options as the first."""
         options, end = self.rows[start].options, start + 1
         for place in range(start + 1, len(self.rows)):
-            found = self.rows[place].options
-            if found == options:
+            row_options = self.rows[place].options
+            if row_options == options:
                 end = place + 1
-            elif found is not None:
+            elif row_options is not None:
                 break
         return end
 

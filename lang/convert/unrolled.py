@@ -164,14 +164,14 @@ def _middle(conditions: Sequence[str], middles: Sequence[list[str]]) -> Iterator
     for condition, rows in zip(conditions, middles, strict=True):
         together.setdefault(tuple(rows), []).append(condition)
     whole = all(together)
-    branches = [(found, middle) for middle, found in together.items() if middle]
-    for at, (found, middle) in enumerate(branches):
+    branches = [(alternatives, middle) for middle, alternatives in together.items() if middle]
+    for at, (alternatives, middle) in enumerate(branches):
         last = whole and 0 < at == len(branches) - 1
         if len(together) > 1:
             yield (
                 f"{writing.STEP}else:"
                 if last
-                else f"{writing.STEP}{'elif' if at else 'if'} {_either(found)}:"
+                else f"{writing.STEP}{'elif' if at else 'if'} {_either(alternatives)}:"
             )
         yield from (f"{writing.STEP}{row}" if row else "" for row in _flat(middle))
 

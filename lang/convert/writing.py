@@ -82,11 +82,11 @@ def _select(node: tree.Select) -> str:
     return f"{expression(node.value)}[{arguments(node.arguments)}]"
 
 
-def arguments(given: Iterable[tree.Argument], *, modes: bool = False) -> str:
+def arguments(items: Iterable[tree.Argument], *, modes: bool = False) -> str:
     """Write arguments. With `modes`, numbers named `mode` are octal."""
     return ", ".join(
         expression(one.value) if one.name is None else f"{one.name.name}={_given(one, modes)}"
-        for one in given
+        for one in items
     )
 
 
@@ -218,8 +218,8 @@ _STATEMENTS: Final[dict[type[tree.Stmt], Callable[[Any], str]]] = {
 def use(node: tree.Use) -> str:
     what = node.module.name if node.module is not None else expression(node.path) if node.path else ""
     alias = f" as {name(node.alias.name)}" if node.alias is not None else ""
-    given = f" with {arguments(node.arguments)}" if node.arguments else ""
-    return f"use {what}{alias}{given}"
+    params = f" with {arguments(node.arguments)}" if node.arguments else ""
+    return f"use {what}{alias}{params}"
 
 
 def doc(text: str) -> list[str]:

@@ -100,10 +100,10 @@ def _fix(source: Source, findings: Sequence[Finding], make: Fix) -> tuple[Source
     replaced: dict[tuple[int, int], Replacement] = {}
     for finding in findings:
         node = file.at(finding.span.line)
-        made = list(make(node, file)) if node is not None else []
-        if made:
+        replacements = list(make(node, file)) if node is not None else []
+        if replacements:
             done.append(finding)
-        replaced.update(((one.span.line, one.span.column), one) for one in made)
+        replaced.update(((one.span.line, one.span.column), one) for one in replacements)
     return (_replace(source, replaced.values()) if done else source), done
 
 
@@ -199,8 +199,8 @@ def _protocol(node: Node, file: _File) -> Iterator[Replacement]:
 
     def lower(text: str) -> str:
         port, slash, protocol = text.rpartition("/")
-        known = not any(char in protocol for char in f"$\"'{node.escape}")
-        return f"{port}/{protocol.lower()}" if slash and known else text
+        is_literal = not any(char in protocol for char in f"$\"'{node.escape}")
+        return f"{port}/{protocol.lower()}" if slash and is_literal else text
 
     for word in node.words:
         yield from _written(node, word, lower)

@@ -65,8 +65,8 @@ def heredocs_of(line: str) -> list[tuple[Heredoc, bool]]:
         words = _shell_words(line, raw_quotes=True, raw_escapes=True)
     except WordError:
         return []
-    found = ((_read(word), word) for word in words)
-    return [(heredoc, bool(_SPACED.match(word))) for heredoc, word in found if heredoc is not None]
+    heredocs = ((_read(word), word) for word in words)
+    return [(heredoc, bool(_SPACED.match(word))) for heredoc, word in heredocs if heredoc is not None]
 
 
 def _quotes(word: str) -> int:

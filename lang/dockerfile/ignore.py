@@ -283,8 +283,8 @@ class _Level:
         first = re.compile("|".join(f"({text})" for _, text in wild), re.DOTALL).fullmatch
 
         def find(name: str) -> int:
-            found = first(name)
-            best = numbers[found.lastindex - 1] if found and found.lastindex else floor
+            match = first(name)
+            best = numbers[match.lastindex - 1] if match and match.lastindex else floor
             exact = names.get(name, floor)
             return best if best > exact else exact
 

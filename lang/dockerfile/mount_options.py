@@ -93,10 +93,10 @@ def read_options(mount: RunMount, expand: Callable[[str], str]) -> MountOptions:
 
 
 def _at(mount: RunMount, error: _Bad) -> SourceError:
-    found = source_error(str(error), mount.span, help=error.help)
+    located = source_error(str(error), mount.span, help=error.help)
     if error.help.startswith("did you mean"):
-        found.diagnostic = found.diagnostic.known_as(f"{error} ({error.help})")
-    return found
+        located.diagnostic = located.diagnostic.known_as(f"{error} ({error.help})")
+    return located
 
 
 def _with(options: MountOptions, name: str, value: str | None, written: str | None) -> MountOptions:

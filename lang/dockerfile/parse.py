@@ -70,8 +70,8 @@ def parse(
         error = source_error(
             f"{source.name} {what}", Span(source, 1, 1, 1, 2), help="begin it with FROM image"
         )
-        known = "file with no instructions" if source.text else "the Dockerfile cannot be empty"
-        error.diagnostic = error.diagnostic.known_as(known)
+        buildkit = "file with no instructions" if source.text else "the Dockerfile cannot be empty"
+        error.diagnostic = error.diagnostic.known_as(buildkit)
         raise error
     meta_args, stages = _read_stages(source, nodes, warn, linter)
     check_stage_names(stages, linter)
@@ -99,9 +99,9 @@ def _read_stages(
         try:
             parsed = parse_instruction(node, warn, above)
         except SourceError as error:
-            found = error.diagnostic
+            diagnostic = error.diagnostic
             line = f"dockerfile parse error on line {node.line.number}"
-            error.diagnostic = found.known_as(f"{line}: {found.buildkit or found.title}")
+            error.diagnostic = diagnostic.known_as(f"{line}: {diagnostic.buildkit or diagnostic.title}")
             raise
         check_description(node, parsed, linter)
         above = node
@@ -136,10 +136,10 @@ def _extended(nodes: Sequence[Node], read: ReadFile, linter: Linter) -> list[Nod
         check_continuations(tree.empty, linter)
         return tree.nodes
 
-    found = splice(nodes, read, nodes_of)
-    for node in found:
+    spliced = splice(nodes, read, nodes_of)
+    for node in spliced:
         node.extended = True
-    return found
+    return spliced
 
 
 def _finish(stages: list[Stage], commands: list[Instruction]) -> None:

@@ -137,8 +137,8 @@ def _comment(node: Node, name: str) -> str:
     """Return the doc comment of `name`: the first comment line above that starts with it."""
     if not name:
         return ""
-    found = (line for line in node.comments if line.startswith(name + " "))
-    return next(found, "").removeprefix(name + " ")
+    lines = (line for line in node.comments if line.startswith(name + " "))
+    return next(lines, "").removeprefix(name + " ")
 
 
 def _arg(node: Node, warn: Warn) -> ArgInstruction:

@@ -78,9 +78,9 @@ class _Automaton:
                 yield state + 1
 
     def _fit(self, item: str, char: str) -> bool:
-        found = self._fits.get((item, char))
-        if found is None:
+        fits = self._fits.get((item, char))
+        if fits is None:
             import re
 
-            found = self._fits[item, char] = re.fullmatch(item, char, re.DOTALL) is not None
-        return found
+            fits = self._fits[item, char] = re.fullmatch(item, char, re.DOTALL) is not None
+        return fits

@@ -126,8 +126,8 @@ class _Reader:
                     span,
                     help="it is \\ (the default) or `",
                 )
-                known = f"invalid escape token '{directive.value}' does not match ` or \\"
-                error.diagnostic = error.diagnostic.known_as(known)
+                buildkit = f"invalid escape token '{directive.value}' does not match ` or \\"
+                error.diagnostic = error.diagnostic.known_as(buildkit)
                 raise error
             self.tree.escape = directive.value
 
@@ -186,8 +186,8 @@ class _Reader:
             if (line.lstrip("\t") if heredoc.chomp else line) == heredoc.name:
                 return evolve(heredoc, content=self.body(node, heredoc, "".join(content), len(content)))
             content.append(raw)
-        found = node.line.text.find(heredoc.name, node.line.text.find("<<"))
-        word = Word("", found, found + len(heredoc.name)) if found >= 0 else node.rest
+        start = node.line.text.find(heredoc.name, node.line.text.find("<<"))
+        word = Word("", start, start + len(heredoc.name)) if start >= 0 else node.rest
         node.end_line = self.number
         raise node.error(
             f"unterminated heredoc {printable(heredoc.name)}",

@@ -85,13 +85,13 @@ class Axes:
             inner: dict[str, object] = table  # type: ignore[assignment]
             for value in one[: place - 1]:
                 inner = inner.setdefault(_text(value, self._span), {})  # type: ignore[assignment]
-            found = inner.setdefault(_text(one[place - 1], self._span), [])
-            if isinstance(found, list) and one[place] not in found:
-                found.append(one[place])
-        made = literal(table, self._span)
+            values = inner.setdefault(_text(one[place - 1], self._span), [])
+            if isinstance(values, list) and one[place] not in values:
+                values.append(one[place])
+        expression = literal(table, self._span)
         for name in list(self.values)[:place]:
-            made = tree.Index(self._span, made, self._key(name))
-        return made
+            expression = tree.Index(self._span, expression, self._key(name))
+        return expression
 
     def _key(self, name: str) -> tree.Expr:
         used = tree.Name(self._span, name)
@@ -222,10 +222,10 @@ def captured(recording: Recording, function: Callable[..., object], target: str)
     A second function with the same code means that the `def` stands in a loop: its body, which runs after the
     loop, would read the loop variable's last value.
     """
-    made = Captured(function, place_of(function), target)
-    known = recording.captured.setdefault(function.__code__, [])
-    known.append(made)
-    return made
+    variables = Captured(function, place_of(function), target)
+    declared = recording.captured.setdefault(function.__code__, [])
+    declared.append(variables)
+    return variables
 
 
 def body_of(
@@ -240,11 +240,11 @@ def body_of(
     def make(names: Mapping[str, Value], platform: str) -> tuple[tree.Stmt, ...]:
         if captured is not None and len(recording.captured[function.__code__]) > 1:
             captured.check()
-        given = {name: axes.value(name, value) for name, value in names.items()}
-        found = statements(recording, decl.name.name, function, (), given, platform)
-        if found and isinstance(found[-1], tree.Return):
+        values = {name: axes.value(name, value) for name, value in names.items()}
+        body = statements(recording, decl.name.name, function, (), values, platform)
+        if body and isinstance(body[-1], tree.Return):
             raise wrong(problems.returns(place_of(function), decl.name.name))
-        return found
+        return body
 
     return make
 
@@ -262,12 +262,12 @@ def statements(
     builder = StateBuilder(recording, name, platform)
     with failures.explained(recording, name):
         result = function(builder, *args, **kwargs)
-    found = builder._end()
+    body = builder._end()
     if result is None:
-        return found
+        return body
     span = place_of(function)
     value = literal(result, span) if isinstance(result, Expression | str) else None
     if value is None:
         help = "a body returns nothing; that of a state function may return a state"
         raise wrong(problems.no_value(span, type(result).__name__, help))
-    return (*found, tree.Return(span, value))
+    return (*body, tree.Return(span, value))

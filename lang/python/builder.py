@@ -210,7 +210,7 @@ class StateBuilder:
         if values is not None:
             self._add(tree.EnvMap(site.span, literal(mapping(values, site), site.positional(0))))
         if named:
-            given = tuple(
+            assignments = tuple(
                 tree.Argument(
                     site.named(name),
                     variable(tree.Ident(site.keyword(name), name)),
@@ -218,7 +218,7 @@ class StateBuilder:
                 )
                 for name, one in named.items()
             )
-            self._add(tree.Env(site.span, given))
+            self._add(tree.Env(site.span, assignments))
 
     def workdir(self, path: str) -> None:
         """Set and make the working directory of later runs and of the image. `$X` is the variable of the

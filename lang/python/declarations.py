@@ -95,13 +95,13 @@ def test(
 
 
 def _declared(
-    kind: str, function: Callable[..., None] | None, **given: Any
+    kind: str, function: Callable[..., None] | None, **options: Any
 ) -> Target | Callable[[Callable[..., None]], Target]:
     site = here()
     spans = {name: site.named(name) for name in ("axes", "on", "name", "where")} | {"call": site.span}
 
     def declare(function: Callable[..., None]) -> Target:
-        return _declare(kind, function, spans, **given)
+        return _declare(kind, function, spans, **options)
 
     return declare if function is None else declare(function)
 
@@ -169,8 +169,8 @@ def state(function: Callable[Concatenate[StateBuilder, P], State | None]) -> Cal
     Its body is like a target's, and may end with `return` of another state.
     """
     at_work = recording("state")
-    made: StateFunction[P] = StateFunction(at_work, function, name_of(function, here().span))
-    return made
+    state_function: StateFunction[P] = StateFunction(at_work, function, name_of(function, here().span))
+    return state_function
 
 
 @overload
@@ -229,8 +229,8 @@ def default(of: Target | Group) -> None:
 def ignore(*patterns: str) -> None:
     """Leave files out of `pb.context`, by patterns of `.dockerignore`."""
     at_work, site = recording("ignore"), here()
-    given = tuple(literal(one, site.positional(at), plain=True) for at, one in enumerate(patterns))
-    at_work.declare(tree.Ignore(site.span, given))
+    expressions = tuple(literal(one, site.positional(at), plain=True) for at, one in enumerate(patterns))
+    at_work.declare(tree.Ignore(site.span, expressions))
 
 
 def use(module: str, *, as_: str | None = None, **params: object) -> Module:

@@ -102,11 +102,11 @@ def _raised(recording: Recording, name: str, error: BaseException) -> Diagnostic
 
 def _said(error: BaseException) -> str:
     try:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
     except Exception:
-        said = ""
+        message = ""
     kind = type(error).__name__
-    return f"{kind}: {said}" if said else kind
+    return f"{kind}: {message}" if message else kind
 
 
 def _causes(error: BaseException) -> Iterator[str]:

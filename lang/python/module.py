@@ -94,7 +94,7 @@ def _output_to_errors() -> Iterator[None]:
     alone."""
     try:
         # The process may have no standard output.
-        kept = os.dup(1)
+        stdout = os.dup(1)
     except OSError:
         yield
         return
@@ -102,8 +102,8 @@ def _output_to_errors() -> Iterator[None]:
         os.dup2(2, 1)
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def _restore(name: str, known: dict[str, ModuleType]) -> None:
@@ -120,7 +120,7 @@ def _inside(module: ModuleType, project: str) -> bool:
 
 def comments(source: Source) -> tuple[tree.Comment, ...]:
     """Return the comments of a module, since lints are silenced by comments."""
-    found: list[tree.Comment] = []
+    out: list[tree.Comment] = []
     if "pybuild:" not in source.text:
         return ()
     with contextlib.suppress(tokenize.TokenError, SyntaxError):
@@ -129,5 +129,5 @@ def comments(source: Source) -> tuple[tree.Comment, ...]:
                 (line, start), (_, end) = token.start, token.end
                 alone = not token.line[:start].strip()
                 span = Span(source, line, start + 1, line, end + 1)
-                found.append(tree.Comment(span, token.string, alone))
-    return tuple(found)
+                out.append(tree.Comment(span, token.string, alone))
+    return tuple(out)

@@ -71,8 +71,8 @@ def secret(
 
 def ssh(id: str | None = None, *, at: str | None = None, optional: bool = False) -> Option:
     """Provide the user's SSH agent, as `--ssh` names it (default: `default`)."""
-    given = () if id is None else (id,)
-    return _option("ssh", *given, at=at, optional=optional or None)
+    ids = () if id is None else (id,)
+    return _option("ssh", *ids, at=at, optional=optional or None)
 
 
 def tmpfs(path: str, *, size: Size | str | None = None) -> Option:

@@ -60,9 +60,9 @@ def declare_param(recording: Recording, param: Param, site: Site) -> Any:
     ident = valid(tree.Ident(site.positional(0), param.name))
     decl = tree.Param(site.span, ident, type, default, param.doc)
     recording.declare(decl, param.name)
-    given = recording.options.params.get(param.name)
-    if given is not None:
-        value = from_text(decl, given)
+    text = recording.options.params.get(param.name)
+    if text is not None:
+        value = from_text(decl, text)
     elif default is not None:
         value = recording.value(default, wanted)
     else:

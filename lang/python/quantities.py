@@ -160,10 +160,10 @@ def size_of(text: str) -> Size | None:
 
 
 def _measured(text: str, units: dict[str, int] | dict[str, Size]) -> int | None:
-    found = _MEASURED.fullmatch(text)
-    if found is None or found[2] not in units or len(found[1]) > 20:
+    match = _MEASURED.fullmatch(text)
+    if match is None or match[2] not in units or len(match[1]) > 20:
         return None
-    return int(found[1].replace("_", "")) * int(units[found[2]])
+    return int(match[1].replace("_", "")) * int(units[match[2]])
 
 
 class FrozenList(list[object]):

@@ -128,18 +128,18 @@ def platform(text: str) -> Platform:
 
 def duration(text: str) -> Duration:
     """Make a duration from a text such as `30s` or `100ms`."""
-    found = quantities.duration_of(text)
-    if found is None:
+    amount = quantities.duration_of(text)
+    if amount is None:
         raise wrong(problems.not_measured(here().positional(0), "duration", text, "30s"))
-    return found
+    return amount
 
 
 def size(text: str) -> Size:
     """Make a size from a text such as `64MiB`."""
-    found = quantities.size_of(text)
-    if found is None:
+    amount = quantities.size_of(text)
+    if amount is None:
         raise wrong(problems.not_measured(here().positional(0), "size", text, "64MiB"))
-    return found
+    return amount
 
 
 def raw(text: str) -> Raw:

@@ -131,10 +131,10 @@ class Recording:
         UserError for what the library can't do.
         """
         try:
-            found = self.library.find(use, self.module)
+            module = self.library.find(use, self.module)
         except modules.NotFound:
             return AnyMember()
-        file = self.parse(found.source).file
+        file = self.parse(module.source).file
         return {name_of(decl): decl for decl in file.decls if isinstance(decl, Named)}
 
     def declare(self, decl: tree.Decl, name: str = "") -> None:
@@ -155,10 +155,10 @@ class Recording:
 
     def value(self, expr: tree.Expr, wanted: Type | None = None) -> Value:
         """Evaluate an expression outside of bodies. Raises SourceErrors."""
-        found: list[Diagnostic] = []
-        infer(expr, Scope(), Checking(self.module, found.append), wanted)
-        if found:
-            raise failed(SourceErrors(found))
+        diagnostics: list[Diagnostic] = []
+        infer(expr, Scope(), Checking(self.module, diagnostics.append), wanted)
+        if diagnostics:
+            raise failed(SourceErrors(diagnostics))
         frame = Frame(self._compilation.root, self.options.build_platform)
         with self._guard:
             try:

@@ -69,18 +69,18 @@ def _pieces(text: str, values: Mapping[str, object], site: Site, span: Span) -> 
     used: set[str] = set()
     at = 0
     plain = ""
-    for found in _HOLE.finditer(text):
-        plain += text[at : found.start()]
-        at = found.end()
-        name = found["name"]
-        if found["literal"]:
+    for hole in _HOLE.finditer(text):
+        plain += text[at : hole.start()]
+        at = hole.end()
+        name = hole["name"]
+        if hole["literal"]:
             plain += "${{"
             continue
         if name is None:
             shown = text[at : at + 20].partition("}}")[0].partition("\n")[0]
             raise wrong(problems.not_a_name(_written(span, f"${{{{{shown}"), shown))
         if name not in values:
-            raise wrong(problems.missing_value(_written(span, found.group()), name))
+            raise wrong(problems.missing_value(_written(span, hole.group()), name))
         used.add(name)
         yield plain
         plain = ""
@@ -110,14 +110,14 @@ def _of_template(
     for name in values:
         raise wrong(problems.unused_value(site.named(name), name))
     strings: tuple[str, ...] = text.strings  # type: ignore[attr-defined]
-    given = [_converted(one) for one in text.interpolations]  # type: ignore[attr-defined]
+    inserted = [_converted(one) for one in text.interpolations]  # type: ignore[attr-defined]
     # Indentation is that of the whole text, so join it first: null stands for each value, as no script has
     # it.
     whole = _shaped("\0".join(one.replace("\0", "") for one in strings)).split("\0")
     for at, piece in enumerate(whole):
         yield piece
-        if at < len(given):
-            yield literal(given[at], span, plain=True)
+        if at < len(inserted):
+            yield literal(inserted[at], span, plain=True)
 
 
 def _converted(interpolation: object) -> object:

@@ -117,7 +117,7 @@ def _said_by_decorators(lines: Sequence[LogicalLine]) -> dict[tree.Decl, str]:
 
 def _remarks(line: LogicalLine, decl: tree.Decl) -> tuple[list[Own], bool]:
     """Return the comments above a declaration, except its doc, and whether a blank row stays below them."""
-    out, kept, blank = list(line.above), [], line.blank
+    out, silencing, blank = list(line.above), [], line.blank
     if not isinstance(decl, tree.Param | tree.Group | tree.Target | tree.Def) or not decl.doc:
         return out, blank
     below = line.start[0]
@@ -125,10 +125,10 @@ def _remarks(line: LogicalLine, decl: tree.Decl) -> tuple[list[Own], bool]:
         one = out.pop()
         below, blank = one.line, one.blank
         if silenced(one.text) is not None:
-            kept.append(one)
-    if kept:
-        kept[-1].blank, blank = blank, False
-    return [*out, *reversed(kept)], blank
+            silencing.append(one)
+    if silencing:
+        silencing[-1].blank, blank = blank, False
+    return [*out, *reversed(silencing)], blank
 
 
 def _detached(units: Sequence[_Unit]) -> list[_Piece]:

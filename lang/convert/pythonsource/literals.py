@@ -40,9 +40,9 @@ def row(pieces: Sequence[Piece], quote: str) -> str:
         text = "".join(map(str, pieces))
         quote = quote_for(text)
         return quote + _escaped(text, quote) + quote
-    made = formatted(pieces, quote)
-    assert made is not None
-    return made
+    fstring = formatted(pieces, quote)
+    assert fstring is not None
+    return fstring
 
 
 def formatted(pieces: Sequence[Piece], quote: str) -> str | None:

@@ -45,8 +45,8 @@ class _Needs:
 
     def of(self, decl: tree.Decl) -> list[tree.Decl]:
         if isinstance(decl, tree.Default):
-            found = self._values.get(decl.name.name)
-            return [found] if found is not None else []
+            needed = self._values.get(decl.name.name)
+            return [needed] if needed is not None else []
         out: dict[tree.Decl, None] = {}
         inner = bound(decl)
         waiting: list[tuple[Sequence[tree.Node | None], set[str]]] = [(_at_once(decl), inner)]
@@ -55,10 +55,10 @@ class _Needs:
             for one in mentions(roots):
                 function = self._functions.get(one.name) if one.called else None
                 value = self._values.get(one.name) if not one.called and one.name not in hidden else None
-                found = function or value
-                if found is None or found in out:
+                needed = function or value
+                if needed is None or needed in out:
                     continue
-                out[found] = None
+                out[needed] = None
                 if function is not None and _runs_when_called(function):
                     waiting.append((function.body, bound(function)))
         return list(out)

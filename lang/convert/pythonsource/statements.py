@@ -78,10 +78,10 @@ def let(node: tree.Let, body: Body) -> Doc:
 
 def check(node: tree.Check, body: Body) -> Doc:
     if node.message is not None:
-        said = body.doc(node.message, data=True)
+        message = body.doc(node.message, data=True)
     else:
-        said = literals.string(f"`{excerpt(node.condition.span)}` does not hold")
-    return shapes.call(api("check"), [body.doc(bare(node.condition)), said])
+        message = literals.string(f"`{excerpt(node.condition.span)}` does not hold")
+    return shapes.call(api("check"), [body.doc(bare(node.condition)), message])
 
 
 def _from(node: tree.From, body: Body) -> Doc:
@@ -123,10 +123,10 @@ def _symlink(node: tree.Symlink, body: Body) -> Doc:
 
 
 def _env(node: tree.Env, body: Body) -> Doc:
-    given = [(one.name.name, body.expanded(one.value)) for one in node.assignments if one.name is not None]
-    if all(member(name) == name for name, _ in given):
-        return statement("env", [shapes.named(name, value) for name, value in given])
-    entries = [Concat([f'"{name}": ', value]) for name, value in given]
+    pairs = [(one.name.name, body.expanded(one.value)) for one in node.assignments if one.name is not None]
+    if all(member(name) == name for name, _ in pairs):
+        return statement("env", [shapes.named(name, value) for name, value in pairs])
+    entries = [Concat([f'"{name}": ', value]) for name, value in pairs]
     return statement("env", [shapes.bracketed("{", entries, "}")])
 
 

@@ -90,18 +90,18 @@ class Linter:
     def of(cls, source: Source, build_args: Mapping[str, str], warn: Warn | None = None) -> Linter:
         """Make the linter of a file. Raises SourceError for a bad directive, UsageError for a bad build
         argument."""
-        given = build_args.get(CHECK_ARG)
-        if given is not None:
+        argument = build_args.get(CHECK_ARG)
+        if argument is not None:
             try:
-                return cls(parse_check(given), warn)
+                return cls(parse_check(argument), warn)
             except BadCheck as error:
                 raise UsageError(
                     f"failed to parse build-arg:{CHECK_ARG}: {error}", help=f"write {_FORM}"
                 ) from None
-        found = find_directive(source, "check")
-        if found is None:
+        directive = find_directive(source, "check")
+        if directive is None:
             return cls(CheckConfig(), warn)
-        text, span = found
+        text, span = directive
         try:
             return cls(parse_check(text), warn, span)
         except BadCheck as error:

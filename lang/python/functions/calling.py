@@ -82,14 +82,14 @@ def decode(data: bytes, classes: Mapping[str, type] | None = None) -> object:
 
     def class_of(name: str) -> type:
         module, _, path = name.partition(":")
-        known = (classes or {}).get(name)
-        if known is not None:
-            return known
-        found: object = sys.modules.get(module)
+        cls = (classes or {}).get(name)
+        if cls is not None:
+            return cls
+        value: object = sys.modules.get(module)
         for part in path.split("."):
-            found = getattr(found, part, None)
-        if not isinstance(found, type):
+            value = getattr(value, part, None)
+        if not isinstance(value, type):
             raise BadData(f"no class {name}")
-        return found
+        return value
 
     return loads(data, class_of)

@@ -51,16 +51,16 @@ class Captured:
 
         Call it inside `at_work`.
         """
-        made = Slice(Project(self.project, self.texts))
+        code = Slice(Project(self.project, self.texts))
         original = original_of(self.function, self.span)
         if isinstance(original, types.FunctionType):
-            found = made.function(self.function, original, self.span)
+            reference = code.function(self.function, original, self.span)
         else:
-            found = {"global": [self.function.__module__, self.function.__qualname__]}
+            reference = {"global": [self.function.__module__, self.function.__qualname__]}
         for one in classes:
-            made.class_name(one)
-        made.finish()
-        return made, found
+            code.class_name(one)
+        code.finish()
+        return code, reference
 
 
 def capture(
@@ -80,11 +80,11 @@ def capture(
     """
     original_of(function, span)
     name = str(getattr(function, "__qualname__", "")).rpartition(".")[2]
-    made = Captured(function, name, project, texts or {}, dict(modules or {}), span)
-    with made.at_work():
+    captured = Captured(function, name, project, texts or {}, dict(modules or {}), span)
+    with captured.at_work():
         # Slice once to report errors early; the slice itself is made again for each call.
-        made.slice()
-    return made
+        captured.slice()
+    return captured
 
 
 def original_of(function: object, span: Span | None) -> types.FunctionType | types.BuiltinFunctionType:
@@ -125,7 +125,7 @@ def _of_c(function: types.BuiltinFunctionType, span: Span | None) -> types.Built
     import sys
 
     module = sys.modules.get(function.__module__ or "")
-    found: object = getattr(module, function.__qualname__, None)
-    if found is not function:
+    member: object = getattr(module, function.__qualname__, None)
+    if member is not function:
         raise problems.not_a_function(span, "a method of an object", "write a function that calls it")
     return function

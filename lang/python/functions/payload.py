@@ -135,21 +135,21 @@ def payload(
     `python` is the image's interpreter; `spans` finds the place of an argument by its number or name. The
     same call gives the same bytes. Raises SourceError.
     """
-    given: dict[int | str, object] = dict(enumerate(args))
-    given.update(kwargs or {})
+    arguments: dict[int | str, object] = dict(enumerate(args))
+    arguments.update(kwargs or {})
     spans = spans or (lambda key: captured.span)
     _check_arguments(captured, args, kwargs or {})
     inputs = _Inputs()
     with captured.at_work():
-        made, function = captured.slice()
-        encoder = Encoder(made.class_name, inputs.prepare)
-        encoded = {key: _encoded(encoder, value, key, spans) for key, value in given.items()}
+        code, function = captured.slice()
+        encoder = Encoder(code.class_name, inputs.prepare)
+        encoded = {key: _encoded(encoder, value, key, spans) for key, value in arguments.items()}
         # The container has to know the classes of inputs as well, to decode them.
         for returned in inputs.found:
             for cls in returned.classes.values():
-                made.class_name(cls)
-        made.finish()
-    call = _Call(made)
+                code.class_name(cls)
+        code.finish()
+    call = _Call(code)
     call.content |= {
         "name": captured.name,
         "function": function,
@@ -159,7 +159,7 @@ def payload(
     argv = (python, "-X", "utf8", "-B", f"{CALL}/main.py")
     title = _title(captured.name, encoded)
     return Payload(
-        title, call.written(), argv, call.lines(), tuple(inputs.found), dict(made.classes), captured.name
+        title, call.written(), argv, call.lines(), tuple(inputs.found), dict(code.classes), captured.name
     )
 
 
@@ -216,8 +216,8 @@ def _title(name: str, encoded: Mapping[int | str, Any]) -> str:
 class _Call:
     """The files of a slice."""
 
-    def __init__(self, made: Slice) -> None:
-        modules = sorted(made.modules.values(), key=lambda one: (one.file.path, one.name))
+    def __init__(self, code: Slice) -> None:
+        modules = sorted(code.modules.values(), key=lambda one: (one.file.path, one.name))
         paths = [one.file.path for one in modules]
         # A file may be two modules: the build module, and the same file imported by its name.
         self._modules = [_Written(one, paths[:at].count(one.file.path)) for at, one in enumerate(modules)]
@@ -230,16 +230,16 @@ class _Call:
             "written": [3, version],
             "lines": LINES,
             "modules": [
-                *(_empty_package(name) for name in sorted(made.packages)),
+                *(_empty_package(name) for name in sorted(code.packages)),
                 *(one.entry() for one in self._modules),
             ],
-            "closures": [_closure(one, places[one.module.name]) for one in made.closures],
+            "closures": [_closure(one, places[one.module.name]) for one in code.closures],
         }
 
     def lines(self) -> str:
         """Return the lines of all units by their files, as JSON."""
-        found = {one.stored: one.lines for one in self._modules if one.lines}
-        return json.dumps(found, separators=(",", ":"), sort_keys=True)
+        lines = {one.stored: one.lines for one in self._modules if one.lines}
+        return json.dumps(lines, separators=(",", ":"), sort_keys=True)
 
     def written(self) -> dict[str, bytes]:
         """Return all files, those of the runner included."""
@@ -306,13 +306,13 @@ class _Written:
     def needs(self) -> int:
         """Return the minor version of the oldest Python 3 that has the syntax of all units, as far as the
         parser can tell."""
-        found = _OLDEST
+        version = _OLDEST
         for at, text in enumerate(self.texts):
             # The text of a nested function is indented, so parse it inside a function.
             whole = text if at < self.top else "def enclosing():\n" + text
-            while found < sys.version_info[1] and not _parses(whole, found):
-                found += 1
-        return found
+            while version < sys.version_info[1] and not _parses(whole, version):
+                version += 1
+        return version
 
 
 def _parses(text: str, version: int) -> bool:

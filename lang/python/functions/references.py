@@ -89,11 +89,11 @@ def variables(code: types.CodeType) -> Iterator[Name]:
             one.opname.startswith(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
             and one.positions
         ):
-            found = one.positions
-            if found.lineno is not None:
-                end = found.end_lineno or found.lineno
+            place = one.positions
+            if place.lineno is not None:
+                end = place.end_lineno or place.lineno
                 yield Name(
-                    one.argval, (), Place(found.lineno, found.col_offset or 0, end, found.end_col_offset or 0)
+                    one.argval, (), Place(place.lineno, place.col_offset or 0, end, place.end_col_offset or 0)
                 )
         elif isinstance(one.argval, types.CodeType):
             yield from variables(one.argval)
@@ -109,16 +109,16 @@ def _attributes(instructions: list[dis.Instruction], at: int) -> Iterator[str]:
 
 def _level(instructions: list[dis.Instruction], at: int) -> int:
     """Return the level of an import: the first of the two constants before the instruction."""
-    found = instructions[at - 2].argval if at > 1 else 0
-    return found if isinstance(found, int) else 0
+    level = instructions[at - 2].argval if at > 1 else 0
+    return level if isinstance(level, int) else 0
 
 
 def _place(one: dis.Instruction, code: types.CodeType) -> Place:
-    found = one.positions
-    if found is None or found.lineno is None:
+    place = one.positions
+    if place is None or place.lineno is None:
         return Place(code.co_firstlineno, 0, code.co_firstlineno, 0)
     return Place(
-        found.lineno, found.col_offset or 0, found.end_lineno or found.lineno, found.end_col_offset or 0
+        place.lineno, place.col_offset or 0, place.end_lineno or place.lineno, place.end_col_offset or 0
     )
 
 
