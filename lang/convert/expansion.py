@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 _FIRST: Final = 0x100000
+"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses
+them."""
 _MOST_CASES: Final = 3
 _PART: Final = re.compile(r"\$\{(\w+)(##?|%%?|//?)((?:[^{}$\\\"'*?\[\]/]|(?<=/)/)*)(?:/([^{}$\\\"'/]*))?\}")
 _ANY_PART: Final = re.compile(r"\$\{(\w+)[#%/]")

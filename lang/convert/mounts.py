@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pybuild.lang.dockerfile.instructions import RunMount
 
 _FIRST: Final = 0x100000
+"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses
+them."""
 _SIZES: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _DEFAULT_MODE: Final = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
 

@@ -103,6 +103,7 @@ def _fix(source: Source, findings: Sequence[Finding], make: Fix) -> tuple[Source
         replacements = list(make(node, file)) if node is not None else []
         if replacements:
             done.append(finding)
+        # Several findings may lead to the same replacement, which is made once.
         replaced.update(((one.span.line, one.span.column), one) for one in replacements)
     return (_replace(source, replaced.values()) if done else source), done
 
@@ -117,6 +118,7 @@ def _replace(source: Source, replacements: Iterable[Replacement]) -> Source:
     for one in sorted(replacements, key=lambda one: (one.span.line, one.span.column)):
         start = starts[one.span.line - 1] + one.span.column - 1
         out += [source.text[done:start], one.text]
+        # A span may end at the beginning of the line after the last one.
         done = min(starts[min(one.span.end_line, len(lines) + 1) - 1] + one.span.end_column - 1, starts[-1])
     return Source(source.name, "".join([*out, source.text[done:]]))
 
@@ -157,6 +159,7 @@ def _key_value(node: Node, file: _File) -> Iterator[Replacement]:
     name, text = _raw(node, key), _raw(node, value)
     if span.line != span.end_line or any(char in name for char in special):
         return
+    # A value that is a single word to the parser can stay as it is; any other needs quotes.
     whole = [word.text for word in split_quoted(Word(text, *value[1:]), node.escape)] == [text]
     if whole and not text.endswith(node.escape):
         yield Replacement(span, f"{name}={text}")

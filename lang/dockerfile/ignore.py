@@ -336,10 +336,12 @@ def _compile(pattern: Pattern, text: str) -> None:
         elif pattern.steps[-1:] != [MANY]:
             pattern.steps.append(MANY)
             pattern.literal.append(False)
+            # A leading `**x` matches all names that end with `x`.
             if number == 0 and text[2] != "/" and not any(ch in "*?[]\\" for ch in text[2:]):
                 component.append(wildcard.STAR)
     _add_component(pattern, component)
     pattern.final = len(pattern.steps) - 1
+    # A trailing `ax**` matches everything below a match as well.
     if items[-1] == MANY and component != [REST]:
         _add_component(pattern, [REST])
 

@@ -10,6 +10,7 @@ def read_number(text: str, most: int, base: int = 10) -> int | None:
     Leading zeros are ignored. Python's own `int` refuses thousands of digits with an error of its own.
     """
     digits = text.lstrip("0") or text[:1]
+    # No base needs more digits for a number than it has bits.
     if not (digits.isascii() and digits.isalnum()) or len(digits) > most.bit_length():
         return None
     try:

@@ -219,6 +219,7 @@ def _stopsignal(node: Node, warn: Warn) -> StopSignalInstruction:
 def _expose(node: Node, warn: Warn) -> ExposeInstruction:
     words = _some(node)
     read_flags(node)
+    # BuildKit sorts the ports too, and the history shows them.
     return ExposeInstruction(node.span, node.text, tuple(sorted(word.text for word in words)))
 
 

@@ -205,6 +205,7 @@ class _Reader:
             return content
         if keyword != "run":
             return replace_invalid(content)
+        # `self.number` is the line of the terminator, `length` lines after the first line of the body.
         before = content[:bad].split("\n")
         number, column = self.number - length - 1 + len(before), len(before[-1])
         raise not_utf8(Span(self.source, number, column + 1, number, column + 2))

@@ -312,6 +312,7 @@ class StateBuilder:
     def using(self, *options: Option | Sequence[Option]) -> AbstractContextManager[None]:
         """Apply run options to the runs in the block: `with t.using(pb.cache("/root/.cache")):`"""
         site = self._here()
+        # Removed again when the block is entered, so what is left was called without `with`.
         self._waiting.append(site.span)
         return self._block(site.span, self._items(options, site))
 

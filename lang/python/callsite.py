@@ -220,6 +220,7 @@ class Files:
             # Holding the code keeps its id from being used again. It is no key itself, as codes are compared
             # by value.
             positions = self._positions[id(code)] = (code, [*map(_whole, code.co_positions())])
+        # `at` is a byte offset, and instructions take two bytes, each with an entry of its own.
         return positions[1][at // 2] if 0 <= at // 2 < len(positions[1]) else None
 
     def site(self, frame: FrameType) -> Site:

@@ -50,6 +50,7 @@ def explained(recording: Recording, name: str) -> Iterator[None]:
         raise
     except SyntaxError as error:
         raise SourceError(_syntax(recording, error)) from error
+    # A module may also call `sys.exit`.
     except BaseException as error:
         if os.environ.get("PYBUILD_DEBUG") == "1":
             traceback.print_exception(error)

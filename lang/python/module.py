@@ -47,6 +47,7 @@ def run(
     surroundings = Surroundings(os.path.dirname(filename), options.project)
     recording.surroundings, recording.modules = surroundings, surroundings.modules
     with at_work(recording), surroundings(), failures.explained(recording, name):
+        # `dont_inherit`: the `__future__` imports of this file are not the module's.
         code = compile(found.source.text, filename, "exec", dont_inherit=True)
         module = ModuleType(name)
         module.__file__ = filename

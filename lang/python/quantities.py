@@ -161,6 +161,7 @@ def size_of(text: str) -> Size | None:
 
 def _measured(text: str, units: dict[str, int] | dict[str, Size]) -> int | None:
     match = _MEASURED.fullmatch(text)
+    # More than 20 digits are out of range anyway, and `int` refuses thousands of them.
     if match is None or match[2] not in units or len(match[1]) > 20:
         return None
     return int(match[1].replace("_", "")) * int(units[match[2]])

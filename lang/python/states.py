@@ -63,6 +63,7 @@ class StateFunction(Generic[P]):
         site = here()
         known_here(self._name, self._recording, self.decl, site.span)
         try:
+            # None stands for `t`.
             bound = inspect.signature(self._function).bind(None, *args, **kwargs)
         except TypeError as error:
             flaw = misfit(self._function, self.__name__, site, 1)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
     from types import FunctionType, ModuleType
 
+# `sys.modules` and `sys.path` belong to the whole process, so one thread at a time may change them.
 _lock = threading.RLock()
 
 

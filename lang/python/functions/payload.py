@@ -156,6 +156,7 @@ def payload(
         "args": [{"data": one} for key, one in encoded.items() if isinstance(key, int)],
         "kwargs": [[key, {"data": one}] for key, one in encoded.items() if isinstance(key, str)],
     }
+    # UTF-8 whatever the locale of the image is, and no byte code, which would be a part of the step's result.
     argv = (python, "-X", "utf8", "-B", f"{CALL}/main.py")
     title = _title(captured.name, encoded)
     return Payload(
@@ -217,6 +218,7 @@ class _Call:
     """The files of a slice."""
 
     def __init__(self, code: Slice) -> None:
+        # Sorted, because the same call has to give the same bytes.
         modules = sorted(code.modules.values(), key=lambda one: (one.file.path, one.name))
         paths = [one.file.path for one in modules]
         # A file may be two modules: the build module, and the same file imported by its name.

@@ -74,6 +74,7 @@ def references(code: types.CodeType) -> Iterator[Name | Imported]:
         elif one.opname in _LOADS and not (one.opname == "LOAD_NAME" and one.argval in stored):
             yield Name(one.argval, tuple(_attributes(instructions, at + 1)), _place(one, code))
         elif one.opname == "IMPORT_NAME":
+            # The instruction before loads the names of a `from … import`, or None.
             names = tuple(instructions[at - 1].argval or ())
             yield Imported(one.argval, _level(instructions, at), names, _place(one, code))
         elif isinstance(one.argval, types.CodeType):
