@@ -97,11 +97,11 @@ class Arguments:
     def declarations(self) -> list[str]:
         """Return the rows of all params."""
         rows: list[str] = []
-        for one in self.declared.values():
-            rows += one.comments
-            if one.default is None and any(self.defaults[one.name]):
-                rows.append(f"# differs: an empty {one.name} is one that isn't given")
+        for param in self.declared.values():
+            rows += param.comments
+            if param.default is None and any(self.defaults[param.name]):
+                rows.append(f"# differs: an empty {param.name} is one that isn't given")
             rows.append(
-                f"param {one.name}: str = {string('') if one.default is None else written(one.default)}"
+                f"param {param.name}: str = {string('') if param.default is None else written(param.default)}"
             )
         return rows

@@ -83,14 +83,14 @@ def _state(stage: Stage, instruction: CopyInstruction) -> str:
 def add_copies(stage: Stage, taken: Sequence[Taken], state: str, dest: Value, shared: Sequence[str]) -> None:
     """Add the statements. Sources with equal options and the same directory as destination share one."""
     groups: list[Taken] = []
-    for one in taken:
+    for source in taken:
         last = groups[-1] if groups else None
-        to = dest if one.dest is None else one.dest
-        together = last is not None and (last.options, last.dest) == (one.options, to)
+        to = dest if source.dest is None else source.dest
+        together = last is not None and (last.options, last.dest) == (source.options, to)
         if last is not None and together and ends_in_slash(to):
-            groups[-1] = Taken((*last.codes, *one.codes), one.options, to)
+            groups[-1] = Taken((*last.codes, *source.codes), source.options, to)
         else:
-            groups.append(Taken(one.codes, one.options, to))
+            groups.append(Taken(source.codes, source.options, to))
     for group in groups:
         assert group.dest is not None
         origin = f" from {state}" if state else ""

@@ -90,11 +90,16 @@ def arguments(items: Iterable[tree.Argument], *, modes: bool = False) -> str:
     )
 
 
-def _given(one: tree.Argument, modes: bool) -> str:
-    octal = modes or (one.name is not None and one.name.name == "mode")
-    if octal and one.name is not None and one.name.name == "mode" and isinstance(one.value, tree.Number):
-        return f"0o{one.value.value:o}"
-    return expression(one.value)
+def _given(argument: tree.Argument, modes: bool) -> str:
+    octal = modes or (argument.name is not None and argument.name.name == "mode")
+    if (
+        octal
+        and argument.name is not None
+        and argument.name.name == "mode"
+        and isinstance(argument.value, tree.Number)
+    ):
+        return f"0o{argument.value.value:o}"
+    return expression(argument.value)
 
 
 _EXPRESSIONS: Final[dict[type[tree.Expr], Callable[[Any], str]]] = {

@@ -115,11 +115,16 @@ def _replace(source: Source, replacements: Iterable[Replacement]) -> Source:
         starts.append(starts[-1] + len(line))
     out: list[str] = []
     done = 0
-    for one in sorted(replacements, key=lambda one: (one.span.line, one.span.column)):
-        start = starts[one.span.line - 1] + one.span.column - 1
-        out += [source.text[done:start], one.text]
+    for replacement in sorted(
+        replacements, key=lambda replacement: (replacement.span.line, replacement.span.column)
+    ):
+        start = starts[replacement.span.line - 1] + replacement.span.column - 1
+        out += [source.text[done:start], replacement.text]
         # A span may end at the beginning of the line after the last one.
-        done = min(starts[min(one.span.end_line, len(lines) + 1) - 1] + one.span.end_column - 1, starts[-1])
+        done = min(
+            starts[min(replacement.span.end_line, len(lines) + 1) - 1] + replacement.span.end_column - 1,
+            starts[-1],
+        )
     return Source(source.name, "".join([*out, source.text[done:]]))
 
 

@@ -78,11 +78,15 @@ def _misplaced(
 def _usage(name: str, parameters: list[inspect.Parameter]) -> str:
     """Return how a call is written, without optional arguments."""
     words = []
-    for one in parameters:
-        if one.kind == one.VAR_POSITIONAL:
+    for parameter in parameters:
+        if parameter.kind == parameter.VAR_POSITIONAL:
             words.append("…")
-        elif one.default is one.empty and one.kind != one.VAR_KEYWORD:
-            words.append(f"{one.name}=…" if one.kind == one.KEYWORD_ONLY else one.name.rstrip("_"))
+        elif parameter.default is parameter.empty and parameter.kind != parameter.VAR_KEYWORD:
+            words.append(
+                f"{parameter.name}=…"
+                if parameter.kind == parameter.KEYWORD_ONLY
+                else parameter.name.rstrip("_")
+            )
     return f"{name}({', '.join(words)})"
 
 

@@ -79,15 +79,15 @@ class Axes:
         """Return the values of an axis: a list for the first, for a later one maps of lists by the axes
         before it."""
         if place == 0:
-            return literal(_distinct(one[0] for one in self._kept), self._span)
+            return literal(_distinct(combination[0] for combination in self._kept), self._span)
         table: dict[str, dict[str, object]] = {}
-        for one in self._kept:
+        for combination in self._kept:
             inner: dict[str, object] = table  # type: ignore[assignment]
-            for value in one[: place - 1]:
+            for value in combination[: place - 1]:
                 inner = inner.setdefault(_text(value, self._span), {})  # type: ignore[assignment]
-            values = inner.setdefault(_text(one[place - 1], self._span), [])
-            if isinstance(values, list) and one[place] not in values:
-                values.append(one[place])
+            values = inner.setdefault(_text(combination[place - 1], self._span), [])
+            if isinstance(values, list) and combination[place] not in values:
+                values.append(combination[place])
         expression = literal(table, self._span)
         for name in list(self.values)[:place]:
             expression = tree.Index(self._span, expression, self._key(name))

@@ -203,8 +203,8 @@ class Value(Member):
 def _types(decl: tree.Decl) -> dict[str, Type]:
     """Return the types of a function's parameters by name, and by position."""
     types: dict[str, Type] = {}
-    for at, one in enumerate(decl.parameters if isinstance(decl, tree.Def) else ()):
-        types[one.name.name] = types[str(at)] = declared(one.type)
+    for at, parameter in enumerate(decl.parameters if isinstance(decl, tree.Def) else ()):
+        types[parameter.name.name] = types[str(at)] = declared(parameter.type)
     return types
 
 

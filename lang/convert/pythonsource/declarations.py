@@ -167,16 +167,16 @@ def _parameters(node: tree.Def, body: Body) -> list[Doc]:
     unknown = late(node)
     out: list[Doc] = []
     optional = by_name = False
-    for one in node.parameters:
-        text = f"{body.expressions.names.value(one.name.name)}: {types.annotation(one.type)}"
-        if one.default is None and optional and not by_name:
+    for parameter in node.parameters:
+        text = f"{body.expressions.names.value(parameter.name.name)}: {types.annotation(parameter.type)}"
+        if parameter.default is None and optional and not by_name:
             out.append("*")
             by_name = True
-        optional = optional or one.default is not None
-        if one in unknown:
+        optional = optional or parameter.default is not None
+        if parameter in unknown:
             out.append(f"{text} | None = None")
-        elif one.default is not None:
-            out.append(Concat([f"{text} = ", body.doc(one.default)]))
+        elif parameter.default is not None:
+            out.append(Concat([f"{text} = ", body.doc(parameter.default)]))
         else:
             out.append(text)
     return out

@@ -56,19 +56,19 @@ def _leaves(expr: tree.Expr, facts: Facts) -> list[tree.Expr]:
     lets: set[tree.Node] = set()
     waiting = [expr]
     while waiting:
-        one = waiting.pop()
-        binding = facts.binding(one) if isinstance(one, tree.Name) else None
-        if isinstance(one, tree.Parens):
-            waiting.append(one.value)
-        elif isinstance(one, tree.Ternary):
-            waiting += [one.then, one.otherwise]
-        elif isinstance(one, tree.Binary) and one.op == "+":
-            waiting += [one.left, one.right]
+        node = waiting.pop()
+        binding = facts.binding(node) if isinstance(node, tree.Name) else None
+        if isinstance(node, tree.Parens):
+            waiting.append(node.value)
+        elif isinstance(node, tree.Ternary):
+            waiting += [node.then, node.otherwise]
+        elif isinstance(node, tree.Binary) and node.op == "+":
+            waiting += [node.left, node.right]
         elif binding is not None and isinstance(binding.node, tree.Let):
             waiting += [binding.node.value] if binding.node not in lets else []
             lets.add(binding.node)
         else:
-            out.append(one)
+            out.append(node)
     return out
 
 

@@ -122,10 +122,10 @@ def _remarks(line: LogicalLine, decl: tree.Decl) -> tuple[list[Own], bool]:
         return out, blank
     below = line.start[0]
     while out and out[-1].line == below - 1 and not out[-1].indented:
-        one = out.pop()
-        below, blank = one.line, one.blank
-        if silenced(one.text) is not None:
-            silencing.append(one)
+        remark = out.pop()
+        below, blank = remark.line, remark.blank
+        if silenced(remark.text) is not None:
+            silencing.append(remark)
     if silencing:
         silencing[-1].blank, blank = blank, False
     return [*out, *reversed(silencing)], blank

@@ -52,9 +52,13 @@ class _Needs:
         waiting: list[tuple[Sequence[tree.Node | None], set[str]]] = [(_at_once(decl), inner)]
         while waiting:
             roots, hidden = waiting.pop()
-            for one in mentions(roots):
-                function = self._functions.get(one.name) if one.called else None
-                value = self._values.get(one.name) if not one.called and one.name not in hidden else None
+            for mention in mentions(roots):
+                function = self._functions.get(mention.name) if mention.called else None
+                value = (
+                    self._values.get(mention.name)
+                    if not mention.called and mention.name not in hidden
+                    else None
+                )
                 needed = function or value
                 if needed is None or needed in out:
                     continue

@@ -72,8 +72,8 @@ def in_parentheses_if_long(value: Doc) -> Doc:
 def pieces(whole: str, rows: Sequence[str]) -> Doc:
     """Lay out a string literal; if it is too long, as one literal for each row of its text."""
     out: list[Doc] = []
-    for at, one in enumerate(rows):
-        out += [HARD, one] if at else [one]
+    for at, text in enumerate(rows):
+        out += [HARD, text] if at else [text]
     return Choice(Concat([whole]), Concat(out))
 
 

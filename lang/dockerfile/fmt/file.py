@@ -63,8 +63,8 @@ def meaning(dockerfile: Dockerfile) -> Dockerfile:
     return evolve(dockerfile, meta_args=tuple(_bare(arg) for arg in dockerfile.meta_args), stages=stages)
 
 
-def _bare(one: _Parsed) -> _Parsed:
-    return evolve(one, text="")
+def _bare(instruction: _Parsed) -> _Parsed:
+    return evolve(instruction, text="")
 
 
 def _formatted(source: Source, lines: list[str]) -> Iterator[str]:

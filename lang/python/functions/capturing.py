@@ -57,8 +57,8 @@ class Captured:
             reference = code.function(self.function, original, self.span)
         else:
             reference = {"global": [self.function.__module__, self.function.__qualname__]}
-        for one in classes:
-            code.class_name(one)
+        for cls in classes:
+            code.class_name(cls)
         code.finish()
         return code, reference
 

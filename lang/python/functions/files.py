@@ -156,8 +156,8 @@ def bound(node: ast.stmt) -> Iterator[str]:
     if isinstance(node, Definition):
         yield node.name
     elif isinstance(node, Import):
-        for one in node.names:
-            yield bound_by(node, one)
+        for alias in node.names:
+            yield bound_by(node, alias)
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:

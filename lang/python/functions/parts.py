@@ -61,20 +61,20 @@ class Module:
         """Return the statement that bound the name: of several `def`s the function's own, else the last."""
         statements = self.file.binding(name)
         code = getattr(value, "__code__", None)
-        for one in statements:
+        for statement in statements:
             if (
-                isinstance(one, Definition)
+                isinstance(statement, Definition)
                 and isinstance(code, types.CodeType)
-                and one.lineno == code.co_firstlineno
+                and statement.lineno == code.co_firstlineno
             ):
-                return one
+                return statement
         if statements:
             return statements[-1]
         # `from … import *` may have bound it.
-        for one in self.file.binding("*"):
-            origin = self.origin(one) if isinstance(one, ast.ImportFrom) else None
+        for statement in self.file.binding("*"):
+            origin = self.origin(statement) if isinstance(statement, ast.ImportFrom) else None
             if origin is not None and origin.__dict__.get(name) is value:
-                return one
+                return statement
         return None
 
     def origin(self, statement: ast.ImportFrom) -> types.ModuleType | None:

@@ -205,9 +205,9 @@ def _encoded(encoder: Encoder, value: object, key: int | str, spans: Spans) -> A
 
 def _title(name: str, encoded: Mapping[int | str, Any]) -> str:
     shown = []
-    for key, one in encoded.items():
-        text = text_of(one).decode().rstrip("\n")
-        if isinstance(one, dict) and "$returned" in one:
+    for key, value in encoded.items():
+        text = text_of(value).decode().rstrip("\n")
+        if isinstance(value, dict) and "$returned" in value:
             text = "…"
         text = text if len(text) <= _LONGEST_ARGUMENT else text[:_LONGEST_ARGUMENT] + "…"
         shown.append(text if isinstance(key, int) else f"{key}={text}")
@@ -246,9 +246,9 @@ class _Call:
     def written(self) -> dict[str, bytes]:
         """Return all files, those of the runner included."""
         out = {"call.json": json.dumps(self.content, indent=1).encode() + b"\n"}
-        for one in self._modules:
-            if one.texts:
-                out[f"files/{one.stored}"] = "".join(one.texts).encode()
+        for module in self._modules:
+            if module.texts:
+                out[f"files/{module.stored}"] = "".join(module.texts).encode()
         out["main.py"] = _MAIN.encode()
         for name in ("encoding.py", "runner.py"):
             with open(os.path.join(os.path.dirname(__file__), name), "rb") as file:
@@ -335,13 +335,13 @@ def _import(statement: ast.Import | ast.ImportFrom, names: Sequence[tuple[str, s
     return ast.unparse(ast.ImportFrom(statement.module, aliases, statement.level)) + "\n"
 
 
-def _closure(one: Closure, written: _Written) -> dict[str, Any]:
+def _closure(closure: Closure, written: _Written) -> dict[str, Any]:
     return {
-        "in": one.module.name,
-        "unit": written.inner[one.node],
-        "name": one.node.name,
-        "qualname": one.qualname,
-        "free": one.free,
-        "defaults": one.defaults,
-        "kwdefaults": one.kwdefaults,
+        "in": closure.module.name,
+        "unit": written.inner[closure.node],
+        "name": closure.node.name,
+        "qualname": closure.qualname,
+        "free": closure.free,
+        "defaults": closure.defaults,
+        "kwdefaults": closure.kwdefaults,
     }

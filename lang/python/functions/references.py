@@ -65,47 +65,55 @@ def references(code: types.CodeType) -> Iterator[Name | Imported]:
     """Yield the references of the code and of the functions and classes in it, in order."""
     import dis
 
-    instructions = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
+    instructions = [
+        instruction for instruction in dis.get_instructions(code) if instruction.opname not in _SILENT
+    ]
     stored: set[str] = set()
-    for at, one in enumerate(instructions):
+    for at, instruction in enumerate(instructions):
         # A name stored before in the same code, as in a class body, is no global.
-        if one.opname in _STORES:
-            stored.add(one.argval)
-        elif one.opname in _LOADS and not (one.opname == "LOAD_NAME" and one.argval in stored):
-            yield Name(one.argval, tuple(_attributes(instructions, at + 1)), _place(one, code))
-        elif one.opname == "IMPORT_NAME":
+        if instruction.opname in _STORES:
+            stored.add(instruction.argval)
+        elif instruction.opname in _LOADS and not (
+            instruction.opname == "LOAD_NAME" and instruction.argval in stored
+        ):
+            yield Name(
+                instruction.argval, tuple(_attributes(instructions, at + 1)), _place(instruction, code)
+            )
+        elif instruction.opname == "IMPORT_NAME":
             # The instruction before loads the names of a `from … import`, or None.
             names = tuple(instructions[at - 1].argval or ())
-            yield Imported(one.argval, _level(instructions, at), names, _place(one, code))
-        elif isinstance(one.argval, types.CodeType):
-            yield from references(one.argval)
+            yield Imported(instruction.argval, _level(instructions, at), names, _place(instruction, code))
+        elif isinstance(instruction.argval, types.CodeType):
+            yield from references(instruction.argval)
 
 
 def variables(code: types.CodeType) -> Iterator[Name]:
     """Yield the uses of variables of enclosing functions."""
     import dis
 
-    for one in dis.get_instructions(code):
+    for instruction in dis.get_instructions(code):
         if (
-            one.opname.startswith(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
-            and one.positions
+            instruction.opname.startswith(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
+            and instruction.positions
         ):
-            place = one.positions
+            place = instruction.positions
             if place.lineno is not None:
                 end = place.end_lineno or place.lineno
                 yield Name(
-                    one.argval, (), Place(place.lineno, place.col_offset or 0, end, place.end_col_offset or 0)
+                    instruction.argval,
+                    (),
+                    Place(place.lineno, place.col_offset or 0, end, place.end_col_offset or 0),
                 )
-        elif isinstance(one.argval, types.CodeType):
-            yield from variables(one.argval)
+        elif isinstance(instruction.argval, types.CodeType):
+            yield from variables(instruction.argval)
 
 
 def _attributes(instructions: list[dis.Instruction], at: int) -> Iterator[str]:
     """Yield the attributes that the instructions at `at` read from the value before."""
-    for one in instructions[at:]:
-        if one.opname not in _ATTRIBUTES:
+    for instruction in instructions[at:]:
+        if instruction.opname not in _ATTRIBUTES:
             return
-        yield one.argval
+        yield instruction.argval
 
 
 def _level(instructions: list[dis.Instruction], at: int) -> int:
@@ -114,8 +122,8 @@ def _level(instructions: list[dis.Instruction], at: int) -> int:
     return level if isinstance(level, int) else 0
 
 
-def _place(one: dis.Instruction, code: types.CodeType) -> Place:
-    place = one.positions
+def _place(instruction: dis.Instruction, code: types.CodeType) -> Place:
+    place = instruction.positions
     if place is None or place.lineno is None:
         return Place(code.co_firstlineno, 0, code.co_firstlineno, 0)
     return Place(

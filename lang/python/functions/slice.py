@@ -191,16 +191,16 @@ class Slice:
 
     def _refer(self, module: Module, code: types.CodeType, function: str) -> None:
         """Add what code refers to."""
-        for one in references(code):
-            use = Use(module.file, one.place, function)
-            if isinstance(one, Imported):
-                self._import(module, one, use)
-            elif one.name in module.namespace and one.name not in _SPECIAL:
-                value = module.namespace[one.name]
+        for reference in references(code):
+            use = Use(module.file, reference.place, function)
+            if isinstance(reference, Imported):
+                self._import(module, reference, use)
+            elif reference.name in module.namespace and reference.name not in _SPECIAL:
+                value = module.namespace[reference.name]
                 if isinstance(value, types.ModuleType):
-                    self._want_module(module, one.name, value, one.attributes, use)
+                    self._want_module(module, reference.name, value, reference.attributes, use)
                 else:
-                    self._want(module, one.name, use)
+                    self._want(module, reference.name, use)
 
     def _want(self, module: Module, name: str, use: Use) -> None:
         """Keep what a module's name stands for."""
@@ -304,18 +304,20 @@ class Slice:
     def _keep_imports(self, module: Module, name: str, value: types.ModuleType, use: Use) -> None:
         """Keep the imports that bind a name to a module."""
         statements = module.file.binding(name)
-        if not statements or not all(isinstance(one, Import | ast.If | ast.Try) for one in statements):
+        if not statements or not all(
+            isinstance(statement, Import | ast.If | ast.Try) for statement in statements
+        ):
             what, help = "a module that no `import` has bound", "import it by its name"
             origin = module.file.heading(statements[-1]) if statements else None
             raise problems.refused(use.span, name, what, use.function, origin, help)
-        for one in statements:
-            if not isinstance(one, Import):
-                self._keep(module, one)
+        for statement in statements:
+            if not isinstance(statement, Import):
+                self._keep(module, statement)
                 continue
-            for alias in one.names:
-                if bound_by(one, alias) == name:
-                    module.imports.setdefault(one, {})[alias.name, alias.asname] = None
-                    if isinstance(one, ast.Import) and alias.name in sys.modules:
+            for alias in statement.names:
+                if bound_by(statement, alias) == name:
+                    module.imports.setdefault(statement, {})[alias.name, alias.asname] = None
+                    if isinstance(statement, ast.Import) and alias.name in sys.modules:
                         self._module(sys.modules[alias.name].__dict__)
 
     def _want_imported(
@@ -347,15 +349,15 @@ class Slice:
             return
         if not imported.names:
             self._whole(target, use)
-        for one in imported.names:
-            member = target.namespace.get(one)
-            if one in target.namespace and not isinstance(member, types.ModuleType):
-                self._want(target, one, use)
+        for imported_name in imported.names:
+            member = target.namespace.get(imported_name)
+            if imported_name in target.namespace and not isinstance(member, types.ModuleType):
+                self._want(target, imported_name, use)
                 continue
-            if target.file.binding(one) and isinstance(member, types.ModuleType):
-                self._keep_imports(target, one, member, use)
+            if target.file.binding(imported_name) and isinstance(member, types.ModuleType):
+                self._keep_imports(target, imported_name, member, use)
             inner = self._imported(
-                member.__name__ if isinstance(member, types.ModuleType) else f"{name}.{one}", use
+                member.__name__ if isinstance(member, types.ModuleType) else f"{name}.{imported_name}", use
             )
             if inner is not None:
                 self._whole(inner, use)
