@@ -5,10 +5,9 @@
     split             reference -> name, tag    parts of the name of an installed package's frontend
     refused           the error for a frontend that can't be used
 
-The first of these that a file has selects its frontend: a `# syntax=` directive, a `// syntax=` directive,
-the `syntax` member of a file that is one JSON object. A byte-order mark and a `#!` line are skipped first.
-Directives stand before any other line and start in the first column. This is BuildKit's
-`parser.DetectSyntax`.
+The first of these that a file has selects its frontend: a `# syntax=` directive, a `// syntax=` directive, the
+`syntax` member of a file that is one JSON object. A byte-order mark and a `#!` line are skipped first. Directives
+stand before any other line and start in the first column. This is BuildKit's `parser.DetectSyntax`.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ _OWN_NAMES = ("pybuild", "python", EXTENDED_NAME)
 class Syntax:
     """The frontend that a file selects.
 
-    `reference` is its name; `command_line` is the whole value, of which the reference is the first word.
-    `line` and the columns (from 1, the end exclusive) are the place of the value.
+    `reference` is its name; `command_line` is the whole value, of which the reference is the first word. `line` and
+    the columns (from 1, the end exclusive) are the place of the value.
     """
 
     __slots__ = ("column", "command_line", "end_column", "line", "reference")
@@ -226,8 +225,8 @@ def refused(
 ) -> UserError:
     """Make the error for a frontend that this version of pybuild can't use, or can't use for this request.
 
-    It points at the `syntax` line if that is passed with its source; without them, the reference came from
-    the command line. `installed` are the names that packages have registered, None if nobody looked.
+    It points at the `syntax` line if that is passed with its source; without them, the reference came from the
+    command line. `installed` are the names that packages have registered, None if nobody looked.
     """
     reference = frontend.reference or ""
     shown = reference if reference.isprintable() and reference else ascii(reference)

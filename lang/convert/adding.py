@@ -79,8 +79,8 @@ def _unpacked(stage: Stage, instruction: AddInstruction, context: Context, path:
 
 
 def _unpack(instruction: AddInstruction) -> tuple[str, ...]:
-    """Return the options of a copy that unpacks. Files of an archive keep the owners it records, unless ADD
-    sets one."""
+    """Return the options of a copy that unpacks. Files of an archive keep the owners it records, unless ADD sets
+    one."""
     return ("unpack=true",) if instruction.chown else ("unpack=true", 'owner="keep"')
 
 

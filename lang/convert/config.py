@@ -109,8 +109,7 @@ def _check_name(name: str, instruction: ArgInstruction) -> None:
 
 
 def env(stage: Stage, instruction: EnvInstruction) -> None:
-    """Convert an ENV. Its values are expanded with the variables before the instruction, as in the
-    language."""
+    """Convert an ENV. Its values are expanded with the variables before the instruction, as in the language."""
     span = instruction.span
     pairs: list[tuple[str, Value, Value]] = []
     for pair in instruction.env:

@@ -149,8 +149,8 @@ def mode(stage: Stage, text: str, span: Span) -> str:
 class Context:
     """The sources of one instruction.
 
-    `foreign` sources are of another state than the context, of which nothing is known. `excludes` are the
-    patterns that the instruction leaves out.
+    `foreign` sources are of another state than the context, of which nothing is known. `excludes` are the patterns
+    that the instruction leaves out.
     """
 
     def __init__(self, stage: Stage, span: Span, *, foreign: bool, excludes: Sequence[str] = ()) -> None:

@@ -1,9 +1,9 @@
-"""Converts a parsed Dockerfile to a file of the language that builds the same files and the same image
-config.
+"""Converts a parsed Dockerfile to a file of the language that builds the same files and the same image config.
 
-1. The stages are converted in order, each to a target. `Stage` knows what words mean at each place, and
-collects the statements. 2. With all declarations of arguments known, the same is done again, since params
-depend on them. 3. The text is formatted.
+1. The stages are converted in order, each to a target. `Stage` knows what words mean at each place, and collects the
+   statements.
+2. With all declarations of arguments known, the same is done again, since params depend on them.
+3. The text is formatted.
 """
 
 from __future__ import annotations
@@ -66,8 +66,7 @@ class Converted:
 
 
 def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings) -> Converted:
-    """Convert a Dockerfile. Raises SourceError for what the language can't express, and what `surroundings`
-    raise."""
+    """Convert a Dockerfile. Raises SourceError for what the language can't express, and what `surroundings` raise."""
     first = _Pass(dockerfile, surroundings, Arguments())
     first.run()
     second = _Pass(dockerfile, surroundings, Arguments(first.shared.arguments.agreed()))
@@ -133,8 +132,7 @@ class _Pass:
         return comments
 
     def _header(self, comments: list[str]) -> list[str]:
-        """Move the file's own comments to the top: those that a blank line separates from the first
-        instruction."""
+        """Move the file's own comments to the top: those that a blank line separates from the first instruction."""
         while "" in comments[1:]:
             end = comments.index("", 1)
             self.top += [*filter(None, comments[:end]), ""]

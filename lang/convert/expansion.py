@@ -2,10 +2,10 @@
 
 The word is read by `lang.dockerfile.words`, which knows nothing of expressions:
 
-1. A character of a private plane stands for each expression, and is replaced by it afterwards. 2. `${X#p}`,
-`${X%p}` and `${X/p/r}` of an expression become a call of a method, if `p` is plain text. 3. `${X:-w}` and the
-like depend on whether an expression is empty: the word is read once for each case, and results that differ
-are joined by `if … else`.
+1. A character of a private plane stands for each expression, and is replaced by it afterwards.
+2. `${X#p}`, `${X%p}` and `${X/p/r}` of an expression become a call of a method, if `p` is plain text.
+3. `${X:-w}` and the like depend on whether an expression is empty: the word is read once for each case, and results
+   that differ are joined by `if … else`.
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 _FIRST: Final = 0x100000
-"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses
-them."""
+"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses them."""
 _MOST_CASES: Final = 3
 _PART: Final = re.compile(r"\$\{(\w+)(##?|%%?|//?)((?:[^{}$\\\"'*?\[\]/]|(?<=/)/)*)(?:/([^{}$\\\"'/]*))?\}")
 _ANY_PART: Final = re.compile(r"\$\{(\w+)[#%/]")
@@ -55,8 +54,8 @@ _BRACED: Final = re.compile(r"\$\{(\w+)[^\w}]")
 class Variable:
     """The value of a name.
 
-    `image`: it is in the image environment with this value, so that `$NAME` of the language is the same.
-    `unset`: if it is empty, it counts as unset.
+    `image`: it is in the image environment with this value, so that `$NAME` of the language is the same. `unset`: if
+    it is empty, it counts as unset.
     """
 
     value: Value
@@ -68,9 +67,8 @@ class Variable:
 class Unknown:
     """How a stage treats names that nothing sets.
 
-    `whole`: they have no value, since the base image's whole environment is known. Otherwise they are left to
-    the language (`native`), taken for unset (`lenient`), or an error. `differs` is called with changes of
-    meaning.
+    `whole`: they have no value, since the base image's whole environment is known. Otherwise they are left to the
+    language (`native`), taken for unset (`lenient`), or an error. `differs` is called with changes of meaning.
     """
 
     whole: bool

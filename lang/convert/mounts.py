@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from pybuild.lang.dockerfile.instructions import RunMount
 
 _FIRST: Final = 0x100000
-"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses
-them."""
+"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses them."""
 _SIZES: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _DEFAULT_MODE: Final = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
 
@@ -31,8 +30,8 @@ def mount_options(stage: Stage, mount: RunMount) -> list[str]:
 
 
 class _Codes:
-    """Values of a mount that are expressions. Characters of a private plane stand for them while the options
-    are read."""
+    """Values of a mount that are expressions. Characters of a private plane stand for them while the options are
+    read."""
 
     def __init__(self, stage: Stage, mount: RunMount) -> None:
         self._stage = stage

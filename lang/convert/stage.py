@@ -1,5 +1,4 @@
-"""A stage during its conversion: the state after its instructions so far, and the statements of its
-target."""
+"""A stage during its conversion: the state after its instructions so far, and the statements of its target."""
 
 from __future__ import annotations
 
@@ -36,8 +35,7 @@ class Row:
 class Shared:
     """The state that all stages of a file share.
 
-    `globals` are arguments of global scope, `stages` the finished stages by name, `targets` all stages in
-    order.
+    `globals` are arguments of global scope, `stages` the finished stages by name, `targets` all stages in order.
     """
 
     dockerfile: Dockerfile
@@ -55,11 +53,11 @@ class Shared:
 class Stage:
     """A stage.
 
-    `variables` are expanded in words, `shell` runs scripts. `whole`: the environment of the base image is
-    known. `user` and `cwd` are those in force, None if the base image decides. `owners`: files may belong to
-    others than root. `directories` are paths known to be directories. `triggers` are those that the image
-    would have, `base_triggers` those of the base. `helpers` are the rows of targets that this one takes files
-    from. `comments` and `remarks` are for the next statement.
+    `variables` are expanded in words, `shell` runs scripts. `whole`: the environment of the base image is known.
+    `user` and `cwd` are those in force, None if the base image decides. `owners`: files may belong to others than
+    root. `directories` are paths known to be directories. `triggers` are those that the image would have,
+    `base_triggers` those of the base. `helpers` are the rows of targets that this one takes files from. `comments`
+    and `remarks` are for the next statement.
     """
 
     shared: Shared
@@ -85,8 +83,8 @@ class Stage:
     ) -> Value:
         """Expand a word or the `body` of a heredoc. Raises SourceError.
 
-        `native`: the language expands `$NAME` itself. `lenient`: a name that the base image may set doesn't
-        matter much.
+        `native`: the language expands `$NAME` itself. `lenient`: a name that the base image may set doesn't matter
+        much.
         """
         unknown = Unknown(self.whole, native, lambda text: self.differs(text, span), lenient)
         return self.shared.words.expand(text, self.variables, unknown, span, body=body)
@@ -132,8 +130,7 @@ class Stage:
         return remarked
 
     def _arguments(self) -> tuple[str, ...]:
-        """Return options that pass the arguments in force to commands. An argument without a value isn't
-        set."""
+        """Return options that pass the arguments in force to commands. An argument without a value isn't set."""
         set_, maybe = [], []
         for name, variable in self.variables.items():
             if variable.image:

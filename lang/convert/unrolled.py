@@ -1,9 +1,9 @@
 """Converts a Python build module to a file of the language: unrolled, with the values for the params passed.
 
-1. The recording has the module's bodies: of each instance and call, for each platform that was built. 2.
-Equal bodies are written once; where bodies differ, the differences are in branches by the values of the axes
-and the platform. 3. Each call of a state function with its own arguments becomes a function of its own
-without parameters.
+1. The recording has the module's bodies: of each instance and call, for each platform that was built.
+2. Equal bodies are written once; where bodies differ, the differences are in branches by the values of the axes and
+   the platform.
+3. Each call of a state function with its own arguments becomes a function of its own without parameters.
 """
 
 from __future__ import annotations

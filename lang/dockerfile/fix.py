@@ -9,8 +9,8 @@ The effect of each fix on a build of the file:
     MultipleInstructionsDisallowed                      the history loses the ineffective entry
     MaintainerDeprecated                                the author becomes a label, in the history too
 
-The other checks need someone who knows what is meant. That includes JSONArgsRecommended: a command that no
-shell starts gets other signals and, as an entry point, other arguments.
+The other checks need someone who knows what is meant. That includes JSONArgsRecommended: a command that no shell
+starts gets other signals and, as an entry point, other arguments.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Replacement:
 def fix_all(source: Source, lint: Lint) -> tuple[Source, list[Finding]]:
     """Return the fixed file and the findings that were fixed; `source` itself if nothing can be fixed.
 
-    Each finding has the place it had when it was fixed. Fixing the result again changes nothing. Raises what
-    `lint` raises.
+    Each finding has the place it had when it was fixed. Fixing the result again changes nothing. Raises what `lint`
+    raises.
     """
     fixed: list[Finding] = []
     while True:

@@ -60,8 +60,7 @@ def read_flags(
     repeated: tuple[str, ...] = (),
     extensions: tuple[str, ...] = (),
 ) -> Flags:
-    """Return the node's flags. `names` and `repeated` flags need a value; `switches` take none, `true` or
-    `false`.
+    """Return the node's flags. `names` and `repeated` flags need a value; `switches` take none, `true` or `false`.
 
     Flags in `extensions` need a file that enables the extensions. Raises SourceError.
     """

@@ -1,8 +1,8 @@
 """Reads the options of one `--mount` of RUN: expands variables and checks values.
 
-The rules are those of BuildKit's `frontend/dockerfile/instructions/commands_runmount.go`. Options are read in
-the order written, and a later one replaces an earlier one. Whether an option is allowed depends on the type
-set before it, and the type is `bind` until then.
+The rules are those of BuildKit's `frontend/dockerfile/instructions/commands_runmount.go`. Options are read in the
+order written, and a later one replaces an earlier one. Whether an option is allowed depends on the type set before
+it, and the type is `bind` until then.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ _SIZE_LIMIT = 2**63
 
 @frozen
 class MountOptions:
-    """The options of a mount. `size` is in bytes, 0 for no limit. None stands for an option that isn't
-    set."""
+    """The options of a mount. `size` is in bytes, 0 for no limit. None stands for an option that isn't set."""
 
     type: str = "bind"
     from_name: str = ""
@@ -70,8 +69,8 @@ class _Bad(Exception):
 class _Option:
     """How an option is read, and the field its value goes to.
 
-    `types` are the mount types that allow it, None for all. `alone` is the value of the bare name, None if
-    the option needs a value.
+    `types` are the mount types that allow it, None for all. `alone` is the value of the bare name, None if the option
+    needs a value.
     """
 
     field: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 
 def read_number(text: str, most: int, base: int = 10) -> int | None:
-    """Return the number that `text` spells, None if it has other characters than digits of `base` or exceeds
-    `most`.
+    """Return the number that `text` spells, None if it has other characters than digits of `base` or exceeds `most`.
 
     Leading zeros are ignored. Python's own `int` refuses thousands of digits with an error of its own.
     """

@@ -1,5 +1,5 @@
-"""Turns nodes into typed instructions: one function per instruction, in a table. COPY and ADD are in
-`parse_copy`, RUN in `parse_run`.
+"""Turns nodes into typed instructions: one function per instruction, in a table. COPY and ADD are in `parse_copy`,
+RUN in `parse_run`.
 
 The reference is BuildKit's `frontend/dockerfile/instructions/parse.go`.
 """
@@ -182,8 +182,7 @@ def _unset(node: Node, warn: Warn) -> UnsetInstruction:
 
 
 def _include(node: Node, warn: Warn) -> NoReturn:
-    """Refuse an INCLUDE in a file of the standard syntax; extended files have theirs replaced before
-    parsing."""
+    """Refuse an INCLUDE in a file of the standard syntax; extended files have theirs replaced before parsing."""
     raise opt_in(node, "INCLUDE")
 
 

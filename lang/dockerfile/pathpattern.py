@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 MANY = "/**"
 """Matches any directories, even none; as the last item, any text."""
 _FEW = 2
-"""Up to this many items of any length a backtracking regular expression is used: its time is at most
-quadratic."""
+"""Up to this many items of any length a backtracking regular expression is used: its time is at most quadratic."""
 
 
 def path_matcher(items: Sequence[str]) -> Callable[[str], object]:
@@ -35,8 +34,8 @@ def _expression(items: Sequence[str]) -> str:
 
 
 class _Automaton:
-    """Follows all ways to match at once. State `n` is before item `n`, state `~n` inside the `MANY` that is
-    item `n`."""
+    """Follows all ways to match at once. State `n` is before item `n`, state `~n` inside the `MANY` that is item
+    `n`."""
 
     def __init__(self, items: Sequence[str]) -> None:
         self._items = items

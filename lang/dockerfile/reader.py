@@ -1,9 +1,9 @@
 """Splits a Dockerfile into nodes, one for each instruction.
 
-1. Directives and comments are read line by line; comments are kept for the instruction below them. 2.
-Continuation lines are joined. Comment lines between them are dropped, as are empty ones (with a warning). 3.
-The joined line is split into words (`nodes`). 4. For RUN, COPY and ADD the bodies of heredocs are taken from
-the lines that follow.
+1. Directives and comments are read line by line; comments are kept for the instruction below them.
+2. Continuation lines are joined. Comment lines between them are dropped, as are empty ones (with a warning).
+3. The joined line is split into words (`nodes`).
+4. For RUN, COPY and ADD the bodies of heredocs are taken from the lines that follow.
 
 The reference is BuildKit's `frontend/dockerfile/parser/parser.go`.
 """
@@ -40,8 +40,8 @@ HEREDOC_INSTRUCTIONS = frozenset({"add", "copy", "run"})
 class Tree:
     """The nodes of a file in order, and its escape character.
 
-    `empty` has, for each instruction with an empty line among its continuations, its last line and the first
-    of the empty ones.
+    `empty` has, for each instruction with an empty line among its continuations, its last line and the first of the
+    empty ones.
     """
 
     __slots__ = ("empty", "escape", "nodes")
@@ -172,8 +172,7 @@ class _Reader:
     def terminated(self, heredoc: Heredoc) -> bool:
         """True if a line below ends the heredoc.
 
-        With blanks before its name it may not be a heredoc at all: `$((1 << 2))`, which BuildKit refuses as
-        one.
+        With blanks before its name it may not be a heredoc at all: `$((1 << 2))`, which BuildKit refuses as one.
         """
         lines = (line.rstrip("\r\n") for line in self.lines[self.number :])
         return any((line.lstrip("\t") if heredoc.chomp else line) == heredoc.name for line in lines)

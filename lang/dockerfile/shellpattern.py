@@ -1,9 +1,8 @@
 r"""Patterns of `${NAME#pattern}` and its relatives, as BuildKit's Dockerfile frontend reads them.
 
-`*` matches any text and `?` any character, neither of them a line feed. There are no bracket expressions.
-`\*`, `\?` and `\\` are the characters themselves; in `\}` and `\/` the backslash is dropped (the characters
-had to be escaped inside the braces); a backslash before anything else is an error, whatever the escape
-character of the file is.
+`*` matches any text and `?` any character, neither of them a line feed. There are no bracket expressions. `\*`, `\?`
+and `\\` are the characters themselves; in `\}` and `\/` the backslash is dropped (the characters had to be escaped
+inside the braces); a backslash before anything else is an error, whatever the escape character of the file is.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ def trim_suffix(pattern: str, value: str, *, longest: bool) -> str:
 def replace(pattern: str, replacement: str, value: str, *, every: bool) -> str:
     """Replace the first longest match in `value`, or every one from left to right. Raises ValueError.
 
-    With `every`, `$0` in the replacement is the matched text, `$` with another name is empty, and `$$` is a
-    dollar: there the frontend uses Go's regular expressions. An empty match is replaced too, unless it
-    touches the end of the match before it.
+    With `every`, `$0` in the replacement is the matched text, `$` with another name is empty, and `$$` is a dollar:
+    there the frontend uses Go's regular expressions. An empty match is replaced too, unless it touches the end of the
+    match before it.
     """
     expression = _compile(_tokens(pattern), longest=True)
     if not every:
@@ -86,9 +85,9 @@ def _tokens(pattern: str) -> list[str]:
 def _compile(tokens: Iterable[str], longest: bool) -> re.Pattern[str]:
     """Make a regular expression whose match at a place is the shortest or the longest one there.
 
-    The text between two stars can be matched at its first occurrence without going back (an atomic group):
-    whatever matches after a later one matches after the first, so nothing is tried twice. Only the last star
-    decides the length.
+    The text between two stars can be matched at its first occurrence without going back (an atomic group): whatever
+    matches after a later one matches after the first, so nothing is tried twice. Only the last star decides the
+    length.
     """
     import re
 

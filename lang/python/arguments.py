@@ -1,5 +1,4 @@
-"""Reports arguments that a function of the API, a step or a state function doesn't take, in the language's
-messages.
+"""Reports arguments that a function of the API, a step or a state function doesn't take, in the language's messages.
 
 Python's own message tells neither the place in the call nor what was meant.
 """
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 def misfit(function: Callable[..., object], name: str, site: Site, skipped: int = 0) -> Diagnostic | None:
     """Return what is wrong with the arguments written at `site` (E0401 to E0404).
 
-    The result is None if nothing is, or if that can't be told, as with unpacked arguments. The caller passes
-    the first `skipped` arguments itself.
+    The result is None if nothing is, or if that can't be told, as with unpacked arguments. The caller passes the
+    first `skipped` arguments itself.
     """
     call = site.call
     if call is None or _unpacks(call):

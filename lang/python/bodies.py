@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 class Axes:
     """The axes of a target: `values` by name in order.
 
-    The expressions that stand for them in the language yield exactly the combinations for which `where` is
-    true.
+    The expressions that stand for them in the language yield exactly the combinations for which `where` is true.
     """
 
     def __init__(
@@ -65,8 +64,8 @@ class Axes:
     def expressions(self) -> tuple[tree.Axis, ...]:
         """Return `for a in […] for b in […]`.
 
-        If `where` excludes combinations, the values of an axis are looked up in maps by the values of the
-        axes before it.
+        If `where` excludes combinations, the values of an axis are looked up in maps by the values of the axes before
+        it.
         """
         out: list[tree.Axis] = []
         for place, name in enumerate(self.values):
@@ -76,8 +75,7 @@ class Axes:
         return tuple(out)
 
     def _after(self, place: int) -> tree.Expr:
-        """Return the values of an axis: a list for the first, for a later one maps of lists by the axes
-        before it."""
+        """Return the values of an axis: a list for the first, for a later one maps of lists by the axes before it."""
         if place == 0:
             return literal(_distinct(combination[0] for combination in self._kept), self._span)
         table: dict[str, dict[str, object]] = {}
@@ -135,8 +133,7 @@ def place_of(function: Callable[..., object]) -> Span:
 
 
 def frozen_list(values: Sequence[object], name: str, span: Span) -> FrozenList:
-    """Return the values of an axis as a list that can't be changed. Raises SourceError if they are no
-    list."""
+    """Return the values of an axis as a list that can't be changed. Raises SourceError if they are no list."""
     if isinstance(values, str) or not isinstance(values, list | tuple | range):
         raise wrong(problems.not_a_list(span, name, type(values).__name__))
     return FrozenList(values)
@@ -219,8 +216,8 @@ def _same(before: object, after: object) -> bool:
 def captured(recording: Recording, function: Callable[..., object], target: str) -> Captured | None:
     """Capture the variables that a function reads, and note it under its code.
 
-    A second function with the same code means that the `def` stands in a loop: its body, which runs after the
-    loop, would read the loop variable's last value.
+    A second function with the same code means that the `def` stands in a loop: its body, which runs after the loop,
+    would read the loop variable's last value.
     """
     variables = Captured(function, place_of(function), target)
     declared = recording.captured.setdefault(function.__code__, [])
@@ -257,8 +254,7 @@ def statements(
     kwargs: Mapping[str, object],
     platform: str,
 ) -> tuple[tree.Stmt, ...]:
-    """Return the statements that a function adds. Raises SourceError, also for the function's own
-    exceptions."""
+    """Return the statements that a function adds. Raises SourceError, also for the function's own exceptions."""
     builder = StateBuilder(recording, name, platform)
     with failures.explained(recording, name):
         result = function(builder, *args, **kwargs)

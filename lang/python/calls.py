@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def call(name: str, positional: Iterable[object], named: Mapping[str, object], word: str = "") -> tree.Call:
-    """Make a call of something built in; `word` is `option` for a run option. Named arguments that are None
-    are left out."""
+    """Make a call of something built in; `word` is `option` for a run option. Named arguments that are None are left
+    out."""
     site = here()
     table = builtins.OPTIONS if word == "option" else builtins.FUNCTIONS
     types = {one.name: one.type for one in table[name].parameters}

@@ -1,8 +1,7 @@
 """Finds the spans of calls, of their arguments and of functions in the user's files.
 
-The interpreter knows the place of every call that it executes (`code.co_positions`, PEP 657); the file's
-syntax tree has the places of its arguments. Where these can't be told, the span is that of the whole call, or
-of its line.
+The interpreter knows the place of every call that it executes (`code.co_positions`, PEP 657); the file's syntax tree
+has the places of its arguments. Where these can't be told, the span is that of the whole call, or of its line.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ _Range = tuple[int, int, int, int]
 
 
 class Site:
-    """A call in a file. `span` covers the last name of the function and its arguments: `run("x")` of
-    `t.run("x")`."""
+    """A call in a file. `span` covers the last name of the function and its arguments: `run("x")` of `t.run("x")`."""
 
     __slots__ = ("_call", "_file", "assigned", "span")
 
@@ -44,8 +42,8 @@ class Site:
         return self._file.span(arguments[at])
 
     def entry(self, at: int, key: str) -> Span:
-        """Return the place of a dict's value for a key, if the positional argument `at` is a dict display;
-        else the argument's."""
+        """Return the place of a dict's value for a key, if the positional argument `at` is a dict display; else the
+        argument's."""
         arguments = self._call.args if self._call is not None else []
         argument = arguments[at] if at < len(arguments) else None
         if isinstance(argument, ast.Dict):
@@ -241,8 +239,8 @@ class Files:
 
 
 def occurrences(span: Span, texts: Sequence[str]) -> list[Span]:
-    """Return the places of texts that occur one after another within a span; the whole span for one that
-    isn't found."""
+    """Return the places of texts that occur one after another within a span; the whole span for one that isn't
+    found."""
     spans: list[Span] = []
     line, column = span.line, span.column - 1
     for text in texts:
@@ -277,8 +275,7 @@ def caller() -> FrameType:
 
 
 def is_own(frame: FrameType) -> bool:
-    """True if a frame belongs to pybuild, or to `contextlib`, which pybuild's context managers run
-    through."""
+    """True if a frame belongs to pybuild, or to `contextlib`, which pybuild's context managers run through."""
     name = frame.f_globals.get("__name__", "")
     return isinstance(name, str) and (
         name == "pybuild" or name.startswith("pybuild.") or name == "contextlib"

@@ -1,5 +1,4 @@
-"""Declarations of a build module: params, targets, tests, functions, groups, modules (language spec, section
-8)."""
+"""Declarations of a build module: params, targets, tests, functions, groups, modules (language spec, section 8)."""
 
 from __future__ import annotations
 
@@ -61,11 +60,10 @@ def target(
 ) -> Target | Callable[[Callable[..., None]], Target]:
     """Declare a target: the function's statements make an image.
 
-    The function is called with `t`, a `StateBuilder`, once for each instance and platform that is built.
-    `axes` are the values of each axis, by the name of the argument that gets them; instances are all
-    combinations for which `where`, called with the axes by name, is true. `on` are the target's platforms:
-    several make one image index. With `default` it is what `pybuild build` builds. The target's doc is the
-    function's docstring.
+    The function is called with `t`, a `StateBuilder`, once for each instance and platform that is built. `axes` are
+    the values of each axis, by the name of the argument that gets them; instances are all combinations for which
+    `where`, called with the axes by name, is true. `on` are the target's platforms: several make one image index.
+    With `default` it is what `pybuild build` builds. The target's doc is the function's docstring.
     """
     return _declared("target", function, name=name, default=default, axes=axes, where=where, on=on)
 
@@ -191,11 +189,11 @@ def param(
     choices: Sequence[Any] | None = None,
     doc: str = "",
 ) -> Any:
-    """Declare a param and return its value: that of `-p NAME=VALUE`, else the default. Without a default it
-    must be set.
+    """Declare a param and return its value: that of `-p NAME=VALUE`, else the default. Without a default it must be
+    set.
 
-    `type` is `str`, `int`, `bool`, `pb.Path`, `pb.Ref`, `pb.Platform`, `pb.Version`, `pb.Size`,
-    `pb.Duration`, or a `list[…]` or `dict[str, …]` of them. `choices` are the texts that are allowed.
+    `type` is `str`, `int`, `bool`, `pb.Path`, `pb.Ref`, `pb.Platform`, `pb.Version`, `pb.Size`, `pb.Duration`, or a
+    `list[…]` or `dict[str, …]` of them. `choices` are the texts that are allowed.
     """
     return declare_param(recording("param"), Param(name, type, default, choices, doc), here())
 
@@ -234,8 +232,8 @@ def ignore(*patterns: str) -> None:
 
 
 def use(module: str, *, as_: str | None = None, **params: object) -> Module:
-    """Load a textual module: one of the standard library by its name (`pb.use("apt")`), else a file or an
-    address as in `use "…"`.
+    """Load a textual module: one of the standard library by its name (`pb.use("apt")`), else a file or an address as
+    in `use "…"`.
 
     `params` are values of its params. Messages call it `as_` (default: the variable that it is assigned to).
     """

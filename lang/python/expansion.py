@@ -62,8 +62,8 @@ class Expansion:
         return [] if self._bodies is None else self._bodies.warnings()
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
-        """Return the program with all modules that it uses, and what is wrong with its declarations, sorted
-        for display."""
+        """Return the program with all modules that it uses, and what is wrong with its declarations, sorted for
+        display."""
         recording = self.recording
         source = recording.found.source
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def literal(value: object, span: Span, wanted: Type | None = None, *, plain: bool = False) -> tree.Expr:
     """Return the expression of a value that stands at `span`. Raises SourceError (E0108, E0301).
 
-    A text such as `30s` becomes a duration or a size if the type `wanted` is one; with `plain`, `$X` in a
-    text is no variable.
+    A text such as `30s` becomes a duration or a size if the type `wanted` is one; with `plain`, `$X` in a text is no
+    variable.
     """
     if isinstance(value, Expression):
         return value.at(span)

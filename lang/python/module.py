@@ -1,8 +1,8 @@
 """Runs a build module: its file as a Python module, once for each compile, in this process.
 
-It runs like any script: `__file__` is set, and its directory is on the import path. What it prints goes to
-standard error, no byte code is written next to it, and modules of the project that it imports are its own:
-another run imports them anew.
+It runs like any script: `__file__` is set, and its directory is on the import path. What it prints goes to standard
+error, no byte code is written next to it, and modules of the project that it imports are its own: another run imports
+them anew.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def run(
 class Surroundings:
     """The environment of a build module while its code runs.
 
-    Its directory is on the import path, the modules of the project that it has imported (`modules`, itself
-    included) are in `sys.modules`, and what it prints goes to standard error.
+    Its directory is on the import path, the modules of the project that it has imported (`modules`, itself included)
+    are in `sys.modules`, and what it prints goes to standard error.
     """
 
     def __init__(self, directory: str, project: str) -> None:
@@ -91,8 +91,7 @@ class Surroundings:
 
 @contextlib.contextmanager
 def _output_to_errors() -> Iterator[None]:
-    """Send the output of programs that the module starts to standard error: standard output is for results
-    alone."""
+    """Send the output of programs that the module starts to standard error: standard output is for results alone."""
     try:
         # The process may have no standard output.
         stdout = os.dup(1)

@@ -52,8 +52,7 @@ class Param:
 
 
 def declare_param(recording: Recording, param: Param, site: Site) -> Any:
-    """Declare the param and return its value. Raises SourceError (E0601, E0603, and errors of the
-    default)."""
+    """Declare the param and return its value. Raises SourceError (E0601, E0603, and errors of the default)."""
     type = _type(param, site)
     wanted = declared(type)
     default = None if param.default is ... else literal(param.default, site.named("default"), wanted)

@@ -1,5 +1,4 @@
-"""Functions that a build module calls while it runs: they read files and the repository, and make values from
-texts.
+"""Functions that a build module calls while it runs: they read files and the repository, and make values from texts.
 
 Contents of files and facts about the repository are inputs of the build, and are recorded as such.
 """
@@ -55,8 +54,7 @@ def glob(pattern: str) -> list[str]:
 
 
 class Vcs:
-    """The repository of the build module. Without one, texts are `unknown`, `dirty` is False and `epoch` is
-    0."""
+    """The repository of the build module. Without one, texts are `unknown`, `dirty` is False and `epoch` is 0."""
 
     __slots__ = ()
 

@@ -1,5 +1,4 @@
-"""Scripts and texts with values in them: `"echo ${{name}}", name=value`, or a template string of Python
-3.14."""
+"""Scripts and texts with values in them: `"echo ${{name}}", name=value`, or a template string of Python 3.14."""
 
 from __future__ import annotations
 
@@ -23,13 +22,11 @@ if TYPE_CHECKING:
 _HOLE: Final = re.compile(r"(?P<literal>\$\$\{\{)|\$\{\{(?:\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*\}\})?")
 
 _IMPOSSIBLE: Final = re.compile("[\0\ud800-\udfff]")
-"""Characters that no script can have: arguments of programs are UTF-8 texts that end with a null
-character."""
+"""Characters that no script can have: arguments of programs are UTF-8 texts that end with a null character."""
 
 
 def script(text: object, values: Mapping[str, object], site: Site) -> tree.Script:
-    """Return the script of a `run`. A text of several lines is a block, whose common indentation is
-    removed."""
+    """Return the script of a `run`. A text of several lines is a block, whose common indentation is removed."""
     span = site.positional(0)
     if isinstance(text, str):
         pieces = list(_pieces(_shaped(text), values, site, span))

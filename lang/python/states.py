@@ -111,8 +111,7 @@ class Called(State):
 
 
 def _free(name: str, recording: Recording) -> str:
-    """Return a name for a function, with a number if another file's function has it. Only messages show the
-    name."""
+    """Return a name for a function, with a number if another file's function has it. Only messages show the name."""
     free, count = name, 1
     while isinstance(recording.declared.get(free), tree.Def):
         count += 1

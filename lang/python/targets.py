@@ -152,8 +152,7 @@ class Member(State):
         return tree.Attribute(span, tree.Name(span, self._alias), tree.Ident(span, self._name))
 
     def __call__(self, *args: object, **named: object) -> State:
-        """Call a function, with `t` as the first argument if it is a step; of a target, select instances by
-        axes."""
+        """Call a function, with `t` as the first argument if it is a step; of a target, select instances by axes."""
         site = here()
         shown = f"{self._alias}.{self._name}"
         if isinstance(self._decl, tree.Target):

@@ -1,7 +1,7 @@
 """Sends a recording as bytes to another process of the same program and user, which builds it.
 
-The process that records runs the module's code, the other one only builds. The bytes are the syntax tree of
-the declarations, and the statements of all bodies that the build needs.
+The process that records runs the module's code, the other one only builds. The bytes are the syntax tree of the
+declarations, and the statements of all bodies that the build needs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Converts the header of a target: its axes, the combinations that are instances, and its platforms.
 
-In Python an axis is a list, independent of the other axes. An axis whose values depend on earlier ones lists
-all values that it ever has, and `where` selects those that go with the others' values.
+In Python an axis is a list, independent of the other axes. An axis whose values depend on earlier ones lists all
+values that it ever has, and `where` selects those that go with the others' values.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ class Rows:
         )
 
     def _comments(self, comments: Iterable[Own], *, tight: bool = False, all_tight: bool = False) -> bool:
-        """Add comments in a body; with `tight` there is no blank row above the first. Return whether there
-        are any."""
+        """Add comments in a body; with `tight` there is no blank row above the first. Return whether there are
+        any."""
         any_comment = False
         for own in comments:
             if own.blank and not tight:

@@ -33,8 +33,7 @@ def _is_plain(decl: tree.Decl) -> bool:
 
 
 def declaration(decl: tree.Decl, expressions: Expressions, *, default: bool) -> list[str]:
-    """Return the rows of a declaration without a body, or of the head of one with a body, decorators
-    included."""
+    """Return the rows of a declaration without a body, or of the head of one with a body, decorators included."""
     body = Body(expressions, builder=False)
     if isinstance(decl, tree.Target):
         return _target(decl, body, default=default)

@@ -1,8 +1,8 @@
-"""Makes the whole module: its first lines, its declarations with their comments, and the blank rows between
-them.
+"""Makes the whole module: its first lines, its declarations with their comments, and the blank rows between them.
 
-1. Each declaration becomes rows: the comments above it, its head, its body. 2. Code that runs at import comes
-after what it needs. 3. Blank rows are the author's, with two around each function.
+1. Each declaration becomes rows: the comments above it, its head, its body.
+2. Code that runs at import comes after what it needs.
+3. Blank rows are the author's, with two around each function.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def _remarks(line: LogicalLine, decl: tree.Decl) -> tuple[list[Own], bool]:
 
 
 def _detached(units: Sequence[_Unit]) -> list[_Piece]:
-    """Remove and return the comments at the top of the file that touch no declaration: they are about the
-    whole file."""
+    """Remove and return the comments at the top of the file that touch no declaration: they are about the whole
+    file."""
     if not units:
         return []
     first = units[0]

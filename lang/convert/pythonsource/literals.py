@@ -78,8 +78,8 @@ def rows(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 
 def block(text: str) -> tuple[str, list[str]] | None:
-    """Return the opening quotes and the rows of a triple-quoted literal, whose closing quotes are on a row of
-    their own.
+    """Return the opening quotes and the rows of a triple-quoted literal, whose closing quotes are on a row of their
+    own.
 
     None for a text that would be changed when its indentation is removed.
     """

@@ -1,9 +1,7 @@
-"""Orders declarations. The language has no order; in Python code that runs at import comes after what it
-mentions.
+"""Orders declarations. The language has no order; in Python code that runs at import comes after what it mentions.
 
-Such code is values, headers, defaults of parameters, and the bodies of functions that it calls. Bodies of
-targets, steps and state functions run after the module has ended. The author's order is kept as far as
-possible.
+Such code is values, headers, defaults of parameters, and the bodies of functions that it calls. Bodies of targets,
+steps and state functions run after the module has ended. The author's order is kept as far as possible.
 """
 
 from __future__ import annotations

@@ -26,8 +26,7 @@ _DATA: Final = frozenset(("entrypoint", "cmd", "shell", "label", "annotation"))
 
 
 class Body:
-    """Converts the statements of one body. Without `builder` it has no `t`: it is a function that returns a
-    value."""
+    """Converts the statements of one body. Without `builder` it has no `t`: it is a function that returns a value."""
 
     __slots__ = ("builder", "data", "expressions", "place")
 

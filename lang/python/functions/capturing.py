@@ -28,8 +28,8 @@ _NOT_AWAITED = "only ordinary functions run as steps: call it from one"
 class Captured:
     """A function that can run in a container.
 
-    `name` is its name; `project` the directory whose files are sent with it; `texts` are the texts of files
-    that are not on disk; `modules` are the modules that the build module has imported.
+    `name` is its name; `project` the directory whose files are sent with it; `texts` are the texts of files that are
+    not on disk; `modules` are the modules that the build module has imported.
     """
 
     function: Any
@@ -73,10 +73,10 @@ def capture(
 ) -> Captured:
     """Capture a function with all that it needs: code of the files under the directory `project`, and data.
 
-    `texts` are the texts of files that are not on disk, by the file names in their code; `modules` are the
-    modules that the build module has imported, by name, if `sys.modules` doesn't have them any more
-    (including the build module itself if others import it); `span` is where the function is passed. Raises
-    SourceError for anything that can't be sent.
+    `texts` are the texts of files that are not on disk, by the file names in their code; `modules` are the modules
+    that the build module has imported, by name, if `sys.modules` doesn't have them any more (including the build
+    module itself if others import it); `span` is where the function is passed. Raises SourceError for anything that
+    can't be sent.
     """
     original_of(function, span)
     name = str(getattr(function, "__qualname__", "")).rpartition(".")[2]

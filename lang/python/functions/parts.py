@@ -1,5 +1,4 @@
-"""Parts of a project that a function needs: modules with statements of their top level, and nested
-functions."""
+"""Parts of a project that a function needs: modules with statements of their top level, and nested functions."""
 
 from __future__ import annotations
 
@@ -39,8 +38,8 @@ class Use:
 class Module:
     """A module of the project and the parts of it that are needed.
 
-    `name` is its name in the container. A module that isn't imported by a name is named after its path, with
-    dots replaced: `pickle` would take the part before a dot for a package.
+    `name` is its name in the container. A module that isn't imported by a name is named after its path, with dots
+    replaced: `pickle` would take the part before a dot for a package.
     """
 
     def __init__(self, file: PythonFile, namespace: dict[str, Any]) -> None:

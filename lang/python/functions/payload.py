@@ -1,5 +1,5 @@
-"""Makes the files that are sent to the container: the runner, parts of files, and `call.json`, which says
-what to call.
+"""Makes the files that are sent to the container: the runner, parts of files, and `call.json`, which says what to
+call.
 
     {"name": "greet", "function": reference, "args": [reference…], "kwargs": [[name, reference]…],
      "needs": [3, 8], "written": [3, 11], "lines": variable,
@@ -7,10 +7,10 @@ what to call.
                   "constants": [[unit, name, data]…]}],
      "closures": [{"in": module, "unit", "name", "qualname", "free", "defaults", "kwdefaults"}]}
 
-`path` is the file's name for users, and `file` is where its units are, below `files/`. A unit is a statement
-of a file; the first `top` units are executed in order, a constant of unit N before that unit. `needs` is the
-oldest Python that has the syntax, `written` the version that the build runs with. The places of units in the
-user's files are not part of it, so that moving a function doesn't change it: the variable `lines` has them.
+`path` is the file's name for users, and `file` is where its units are, below `files/`. A unit is a statement of a
+file; the first `top` units are executed in order, a constant of unit N before that unit. `needs` is the oldest Python
+that has the syntax, `written` the version that the build runs with. The places of units in the user's files are not
+part of it, so that moving a function doesn't change it: the variable `lines` has them.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ exec(code, {"__name__": __name__, "__file__": runner})
 class Returned:
     """A value that a call will return: data that only a container sees.
 
-    `state` holds it, as the file `VALUE`, and is None before the call has become a step; `classes` are the
-    classes that may occur in the value.
+    `state` holds it, as the file `VALUE`, and is None before the call has become a step; `classes` are the classes
+    that may occur in the value.
     """
 
     state: State | None
@@ -108,9 +108,9 @@ class Returned:
 class Payload:
     """A call, ready to become a step.
 
-    `files` are by their paths below `CALL`; `argv` starts the runner; `inputs` are values of other calls, by
-    number; `lines` is the value of the variable that gives the runner the places of units; `title` describes
-    the call; `classes` are classes that the container knows and that may occur in the returned value.
+    `files` are by their paths below `CALL`; `argv` starts the runner; `inputs` are values of other calls, by number;
+    `lines` is the value of the variable that gives the runner the places of units; `title` describes the call;
+    `classes` are classes that the container knows and that may occur in the returned value.
     """
 
     title: str
@@ -132,8 +132,8 @@ def payload(
 ) -> Payload:
     """Make the call of a captured function with these arguments: data, or values returned by other calls.
 
-    `python` is the image's interpreter; `spans` finds the place of an argument by its number or name. The
-    same call gives the same bytes. Raises SourceError.
+    `python` is the image's interpreter; `spans` finds the place of an argument by its number or name. The same call
+    gives the same bytes. Raises SourceError.
     """
     arguments: dict[int | str, object] = dict(enumerate(args))
     arguments.update(kwargs or {})
@@ -165,8 +165,7 @@ def payload(
 
 
 def _check_arguments(captured: Captured, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-    """Check that the arguments fit the function's parameters, so that the error comes before the step
-    runs."""
+    """Check that the arguments fit the function's parameters, so that the error comes before the step runs."""
     import inspect
 
     try:
@@ -306,8 +305,8 @@ class _Written:
         }
 
     def needs(self) -> int:
-        """Return the minor version of the oldest Python 3 that has the syntax of all units, as far as the
-        parser can tell."""
+        """Return the minor version of the oldest Python 3 that has the syntax of all units, as far as the parser can
+        tell."""
         version = _OLDEST
         for at, text in enumerate(self.texts):
             # The text of a nested function is indented, so parse it inside a function.

@@ -1,5 +1,4 @@
-"""Finds what compiled code refers to by name: globals with the attributes read from them, and imported
-modules.
+"""Finds what compiled code refers to by name: globals with the attributes read from them, and imported modules.
 
 It reads the interpreter's instructions, since the compiler has decided there which names are local.
 """

@@ -1,10 +1,10 @@
-"""Slices a project down to what a function needs: the top-level statements it refers to, directly or
-indirectly.
+"""Slices a project down to what a function needs: the top-level statements it refers to, directly or indirectly.
 
-1. A name that code refers to is looked up in its module. A value that is data is taken as it is, however it
-was made; for a class or a function the statement that defines it is kept, for an import only the one name. 2.
-References of a kept statement come next: names of its own module, or names of a module of the project that it
-imports. 3. Nested functions are kept by themselves, with the values of the variables that they use.
+1. A name that code refers to is looked up in its module. A value that is data is taken as it is, however it was made;
+   for a class or a function the statement that defines it is kept, for an import only the one name.
+2. References of a kept statement come next: names of its own module, or names of a module of the project that it
+   imports.
+3. Nested functions are kept by themselves, with the values of the variables that they use.
 
 What is neither code of the project nor data is refused at the place that uses it.
 """
@@ -36,11 +36,8 @@ _SPECIAL = frozenset(
 
 
 class Slice:
-    """The needed parts so far.
-
-    References are plain JSON values: `{"global": [module, name]}`, `{"module": name}`, `{"closure": number}`,
-    `{"data": encoded}`.
-    """
+    """The needed parts so far. References to them are plain JSON values: `{"global": [module, name]}`, `{"module":
+    name}`, `{"closure": number}`, `{"data": encoded}`."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -54,10 +51,8 @@ class Slice:
     # Requests
 
     def function(self, function: Any, original: types.FunctionType, span: Span | None) -> Any:
-        """Add a function and all that it needs; return a reference to it. Raises SourceError.
-
-        `original` is the function beneath its decorators.
-        """
+        """Add a function (`original` is the one beneath its decorators) and its needs; return a reference. Raises
+        SourceError."""
         reference = self._function(function, original, span)
         self.finish()
         return reference
@@ -69,8 +64,8 @@ class Slice:
             self._refer(module, compiled(statement, module.file.path), title(statement))
 
     def class_name(self, cls: type) -> str:
-        """Return a class's name in the container, and keep the class if it is the project's. Raises
-        SourceError, NotData."""
+        """Return a class's name in the container, and keep the class if it is the project's. Raises SourceError,
+        NotData."""
         namespace = None if is_own(cls.__module__) else self._home(cls)
         if namespace is None:
             raise NotData(cls, "", "its class isn't at the top level of a module that the container has")
@@ -246,8 +241,8 @@ class Slice:
         self._encoded(value, name, use, origin)
 
     def _check_made(self, module: Module, name: str, value: object, statement: ast.stmt, use: Use) -> None:
-        """Check that a statement is the whole definition of a value: that a function without decorators comes
-        from this text, and that a `singledispatch` function has no implementations elsewhere."""
+        """Check that a statement is the whole definition of a value: that a function without decorators comes from
+        this text, and that a `singledispatch` function has no implementations elsewhere."""
         bare = isinstance(statement, Definition) and not statement.decorator_list
         if (
             bare
@@ -304,9 +299,7 @@ class Slice:
     def _keep_imports(self, module: Module, name: str, value: types.ModuleType, use: Use) -> None:
         """Keep the imports that bind a name to a module."""
         statements = module.file.binding(name)
-        if not statements or not all(
-            isinstance(statement, Import | ast.If | ast.Try) for statement in statements
-        ):
+        if not statements or not all(isinstance(one, Import | ast.If | ast.Try) for one in statements):
             what, help = "a module that no `import` has bound", "import it by its name"
             origin = module.file.heading(statements[-1]) if statements else None
             raise problems.refused(use.span, name, what, use.function, origin, help)
@@ -339,8 +332,7 @@ class Slice:
             self._want(target, alias.name, use)
 
     def _import(self, module: Module, imported: Imported, use: Use) -> None:
-        """Add an import inside a function. A module of the project is imported here, to find out what it
-        contains."""
+        """Add an import inside a function. A module of the project is imported here, to find out what it contains."""
         name = module.absolute(imported.module, imported.level)
         if is_own(name):
             raise problems.own_module(use.span, name, use.function)
@@ -349,22 +341,21 @@ class Slice:
             return
         if not imported.names:
             self._whole(target, use)
-        for imported_name in imported.names:
-            member = target.namespace.get(imported_name)
-            if imported_name in target.namespace and not isinstance(member, types.ModuleType):
-                self._want(target, imported_name, use)
+        for item in imported.names:
+            member = target.namespace.get(item)
+            if item in target.namespace and not isinstance(member, types.ModuleType):
+                self._want(target, item, use)
                 continue
-            if target.file.binding(imported_name) and isinstance(member, types.ModuleType):
-                self._keep_imports(target, imported_name, member, use)
+            if target.file.binding(item) and isinstance(member, types.ModuleType):
+                self._keep_imports(target, item, member, use)
             inner = self._imported(
-                member.__name__ if isinstance(member, types.ModuleType) else f"{name}.{imported_name}", use
+                member.__name__ if isinstance(member, types.ModuleType) else f"{name}.{item}", use
             )
             if inner is not None:
                 self._whole(inner, use)
 
     def _imported(self, name: str, use: Use) -> Module | None:
-        """Return the module of the project with this name, importing it if necessary; None for any other
-        module."""
+        """Return the module of the project with this name, importing it if necessary; None for any other module."""
         if name not in sys.modules:
             try:
                 spec = importlib.util.find_spec(name)
