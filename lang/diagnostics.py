@@ -51,11 +51,11 @@ class Edit:
 class Diagnostic:
     """A message: a title that states the fact, labelled places, notes and help.
 
-    `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines. `url` is a
-    page about messages of this kind, or empty. `edits` taken together are one fix; there are none if no
-    single fix is likely. `buildkit` is the fact in BuildKit's words, which its clients compare; it is empty
-    if the title already has them. `lines` are the first and the last line of what the message is about, if
-    that is more than the labels cover.
+    `notes` are pairs of a word (`help`, `note`, `with`, `output`) and a text of one or more lines. `url` is a page
+    about messages of this kind, or empty. `edits` taken together are one fix; there are none if no single fix is
+    likely. `buildkit` is the fact in BuildKit's words, which its clients compare; it is empty if the title already
+    has them. `lines` are the first and the last line of what the message is about, if that is more than the labels
+    cover.
     """
 
     __slots__ = ("buildkit", "code", "edits", "labels", "level", "lines", "notes", "title", "url")
@@ -105,8 +105,8 @@ class Diagnostic:
         return self._with(buildkit=buildkit, lines=lines)
 
     def without(self, word: str) -> Diagnostic:
-        """Return the message without its notes of this word. A note's word may have a suffix, as in `output
-        (2 lines)`."""
+        """Return the message without its notes of this word. A note's word may have a suffix, as in `output (2
+        lines)`."""
         return self._with(notes=tuple(note for note in self.notes if note[0].partition(" ")[0] != word))
 
     def _with(
@@ -134,8 +134,8 @@ class Diagnostic:
 class UserError(Exception):
     """An error shown to a user.
 
-    `str(error)` is the title alone. In an uncaught error's traceback Python shows the whole message, since it
-    is one of the exception's notes.
+    `str(error)` is the title alone. In an uncaught error's traceback Python shows the whole message, since it is one
+    of the exception's notes.
     """
 
     exit_code = 1
@@ -179,11 +179,10 @@ class SourceError(UserError):
 
 
 class SourceErrors(SourceError):
-    """Errors in several places. `diagnostic` is the first error; `diagnostics` are all messages, warnings
-    included.
+    """Errors in several places. `diagnostic` is the first error; `diagnostics` are all messages, warnings included.
 
-    The exit code is 1 instead of 2 if every error is about something that a file names but that can't be
-    fetched (codes R…): then no file is wrong, and the build has failed.
+    The exit code is 1 instead of 2 if every error is about something that a file names but that can't be fetched
+    (codes R…): then no file is wrong, and the build has failed.
     """
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
@@ -286,8 +285,8 @@ def _frame(labels: Sequence[Label], name: str, width: int) -> list[str]:
 
 
 def _clipped(line: str, column: int) -> tuple[str, int]:
-    """Return the part of a line to show, around `column` if the line is long, and how far that moves columns
-    to the left."""
+    """Return the part of a line to show, around `column` if the line is long, and how far that moves columns to the
+    left."""
     if len(line) <= LONGEST_LINE:
         return line, 0
     first = 0 if column <= LONGEST_LINE // 2 else column - LONGEST_LINE // 4
@@ -299,8 +298,8 @@ def _clipped(line: str, column: int) -> tuple[str, int]:
 def visible(text: str) -> str:
     """Return `text` with a visible sign for each character that shows nothing or that a terminal obeys.
 
-    The sign has the same width: `␛` for an escape character, U+FFFD for a byte that isn't UTF-8, a format or
-    a private character. Line ends, tabs and all spaces stay.
+    The sign has the same width: `␛` for an escape character, U+FFFD for a byte that isn't UTF-8, a format or a
+    private character. Line ends, tabs and all spaces stay.
     """
     if text.isprintable():
         return text
@@ -318,8 +317,7 @@ def _sign(char: str) -> str:
 
 
 def display_width(text: str) -> int:
-    """Return how many terminal cells `text` takes: two for a wide East Asian character, none for a combining
-    one."""
+    """Return how many terminal cells `text` takes: two for a wide East Asian character, none for a combining one."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -330,8 +328,8 @@ def display_width(text: str) -> int:
 def suggest(word: str, names: Iterable[str], limit: int = 0) -> str | None:
     """Return the nearest of `names`, None if none is near.
 
-    A near name is within a Damerau-Levenshtein distance of `limit` (default: a third of the word's length, at
-    least 1) and has something in common with the word. Case makes no difference.
+    A near name is within a Damerau-Levenshtein distance of `limit` (default: a third of the word's length, at least
+    1) and has something in common with the word. Case makes no difference.
     """
     limit = limit or max(1, len(word) // 3)
     scored = [(_distance(word.lower(), name.lower(), limit), name) for name in names]
@@ -350,8 +348,8 @@ def meant(word: str, names: Iterable[str]) -> str:
 
 
 def _distance(a: str, b: str, limit: int) -> int:
-    """Return the Damerau-Levenshtein distance (optimal string alignment), or `limit + 1` if the lengths alone
-    exceed it."""
+    """Return the Damerau-Levenshtein distance (optimal string alignment), or `limit + 1` if the lengths alone exceed
+    it."""
     if abs(len(a) - len(b)) > limit:
         return limit + 1
     before: list[int] = []

@@ -5,10 +5,9 @@
     split             reference -> name, tag    parts of the name of an installed package's frontend
     refused           the error for a frontend that can't be used
 
-The first of these that a file has selects its frontend: a `# syntax=` directive, a `// syntax=` directive,
-the `syntax` member of a file that is one JSON object. A byte-order mark and a `#!` line are skipped first.
-Directives stand before any other line and start in the first column. This is BuildKit's
-`parser.DetectSyntax`.
+The first of these that a file has selects its frontend: a `# syntax=` directive, a `// syntax=` directive, the
+`syntax` member of a file that is one JSON object. A byte-order mark and a `#!` line are skipped first. Directives
+stand before any other line and start in the first column. This is BuildKit's `parser.DetectSyntax`.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ _OWN_NAMES = ("pybuild", "python", EXTENDED_NAME)
 class Syntax:
     """The frontend that a file selects.
 
-    `reference` is its name; `command_line` is the whole value, of which the reference is the first word.
-    `line` and the columns (from 1, the end exclusive) are the place of the value.
+    `reference` is its name; `command_line` is the whole value, of which the reference is the first word. `line` and
+    the columns (from 1, the end exclusive) are the place of the value.
     """
 
     __slots__ = ("column", "command_line", "end_column", "line", "reference")
@@ -105,9 +104,9 @@ def detect_syntax(data: bytes) -> Syntax | None:
         text = text.partition("\n")[2]
         first = 2
     for comment in ("#", "//"):
-        found = _from_directives(text, comment, first)
-        if found is not None:
-            return found
+        syntax = _from_directives(text, comment, first)
+        if syntax is not None:
+            return syntax
     return _from_json(text, first)
 
 
@@ -140,9 +139,9 @@ def _from_json(text: str, first: int) -> Syntax | None:
     if not isinstance(value, str):
         return None
     lines = text.split("\n")
-    found = next((index for index, line in enumerate(lines) if '"syntax"' in line), 0)
-    column = max(lines[found].find(f'"{value}"'), 0)
-    return Syntax(value, first + found, column + 1, column + len(value) + 3)
+    index_of_syntax = next((index for index, line in enumerate(lines) if '"syntax"' in line), 0)
+    column = max(lines[index_of_syntax].find(f'"{value}"'), 0)
+    return Syntax(value, first + index_of_syntax, column + 1, column + len(value) + 3)
 
 
 def choose(reference: str | None) -> Frontend:
@@ -226,8 +225,8 @@ def refused(
 ) -> UserError:
     """Make the error for a frontend that this version of pybuild can't use, or can't use for this request.
 
-    It points at the `syntax` line if that is passed with its source; without them, the reference came from
-    the command line. `installed` are the names that packages have registered, None if nobody looked.
+    It points at the `syntax` line if that is passed with its source; without them, the reference came from the
+    command line. `installed` are the names that packages have registered, None if nobody looked.
     """
     reference = frontend.reference or ""
     shown = reference if reference.isprintable() and reference else ascii(reference)
@@ -249,10 +248,10 @@ def refused(
 def not_installed(reference: str, installed: Sequence[str] | None) -> tuple[str | None, str | None]:
     """Return a note about a reference that no installed package has registered, and a suggestion; each may be
     None."""
-    found = split(reference)
-    if installed is None or found is None:
+    parts = split(reference)
+    if installed is None or parts is None:
         return None, None
-    name, tag = found
+    name, tag = parts
     listed = ", ".join(installed) if installed else "none"
     near = suggest(name, installed)
     return (

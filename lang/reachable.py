@@ -50,7 +50,7 @@ def statement_inputs(statement: recipe.Statement) -> Iterable[recipe.State]:
     if isinstance(statement, recipe.Copy):
         return (statement.source,)
     if isinstance(statement, recipe.Run | recipe.Exec | recipe.Call):
-        return tuple(found for option in statement.options if (found := _mounted(option)) is not None)
+        return tuple(state for option in statement.options if (state := _mounted(option)) is not None)
     return ()
 
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 class Source:
     """The text of one build file under the name that a user knows it by.
 
-    `definition` is the LLB definition it was read from, as the bytes of a `pb.Definition`; empty for a local
-    file.
+    `definition` is the LLB definition it was read from, as the bytes of a `pb.Definition`; empty for a local file.
     """
 
     __slots__ = ("_lines", "definition", "name", "text")

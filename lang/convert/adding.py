@@ -79,8 +79,8 @@ def _unpacked(stage: Stage, instruction: AddInstruction, context: Context, path:
 
 
 def _unpack(instruction: AddInstruction) -> tuple[str, ...]:
-    """Return the options of a copy that unpacks. Files of an archive keep the owners it records, unless ADD
-    sets one."""
+    """Return the options of a copy that unpacks. Files of an archive keep the owners it records, unless ADD sets
+    one."""
     return ("unpack=true",) if instruction.chown else ("unpack=true", 'owner="keep"')
 
 
@@ -101,11 +101,11 @@ def _fetched(
         return None
     arguments = [written(path)]
     if checksum:
-        found = _SHA256.fullmatch(checksum)
-        if found is None:
+        match = _SHA256.fullmatch(checksum)
+        if match is None:
             help = "the language knows sha256 only"
             raise problems.not_expressible(f"the checksum {checksum}", instruction.span, help)
-        arguments.append(f"sha256={string(found[1])}")
+        arguments.append(f"sha256={string(match[1])}")
     name = _download_name(stage, path)
     arguments += [f"name={written(name)}", f"mode={_DOWNLOADED_MODE}"]
     if known(path) is not None:
@@ -129,24 +129,24 @@ def _download_name(stage: Stage, path: Value) -> Value:
 
 
 def _repository(
-    stage: Stage, instruction: AddInstruction, path: Value, found: Repository, checksum: str
+    stage: Stage, instruction: AddInstruction, path: Value, repository: Repository, checksum: str
 ) -> str:
     if known(path) is None:
         help = "write the address out, or give it a stage of its own"
         raise problems.not_expressible("a repository by an argument", instruction.span, help)
-    ref, commit = found.ref, checksum or found.checksum
+    ref, commit = repository.ref, checksum or repository.checksum
     if commit and _COMMIT.fullmatch(commit):
         ref = commit
     elif commit:
         stage.differs(f"the commit isn't compared with {commit}", instruction.span)
-    arguments = [string(found.url)]
+    arguments = [string(repository.url)]
     if ref:
         arguments.append(f"ref={string(ref)}")
-    if found.subdir:
-        arguments.append(f"subdir={string(found.subdir)}")
-    if not found.submodules:
+    if repository.subdir:
+        arguments.append(f"subdir={string(repository.subdir)}")
+    if not repository.submodules:
         arguments.append("submodules=false")
-    if instruction.keep_git_dir or found.keep_git:
+    if instruction.keep_git_dir or repository.keep_git:
         arguments.append("keep_git=true")
     return f"git({', '.join(arguments)})"
 

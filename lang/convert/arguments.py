@@ -1,9 +1,8 @@
 """Converts arguments of a Dockerfile to params.
 
-A param has one default. An argument that is declared with several defaults, with one that is only valid in
-bodies, or somewhere with none, becomes a param with the default "", and each use replaces "" by the default
-that applies there. Which of the two it is isn't known before all declarations have been seen: so a conversion
-goes over the file twice.
+A param has one default. An argument that is declared with several defaults, with one that is only valid in bodies, or
+somewhere with none, becomes a param with the default "", and each use replaces "" by the default that applies there.
+Which of the two it is isn't known before all declarations have been seen: so a conversion goes over the file twice.
 """
 
 from __future__ import annotations
@@ -39,8 +38,7 @@ PLATFORMS: Final[Mapping[str, Value]] = {
 
 @frozen
 class Declared:
-    """A param. `default` None: `""` means that it isn't set. `comments` are those of its first
-    declaration."""
+    """A param. `default` None: `""` means that it isn't set. `comments` are those of its first declaration."""
 
     name: str
     default: Value | None
@@ -49,8 +47,7 @@ class Declared:
 
 @frozen
 class Arguments:
-    """The arguments of one pass. `simple` are the names with a single default, as found by an earlier
-    pass."""
+    """The arguments of one pass. `simple` are the names with a single default, as found by an earlier pass."""
 
     simple: frozenset[str] = frozenset()
     declared: dict[str, Declared] = field(factory=dict)
@@ -97,11 +94,11 @@ class Arguments:
     def declarations(self) -> list[str]:
         """Return the rows of all params."""
         rows: list[str] = []
-        for one in self.declared.values():
-            rows += one.comments
-            if one.default is None and any(self.defaults[one.name]):
-                rows.append(f"# differs: an empty {one.name} is one that isn't given")
+        for param in self.declared.values():
+            rows += param.comments
+            if param.default is None and any(self.defaults[param.name]):
+                rows.append(f"# differs: an empty {param.name} is one that isn't given")
             rows.append(
-                f"param {one.name}: str = {string('') if one.default is None else written(one.default)}"
+                f"param {param.name}: str = {string('') if param.default is None else written(param.default)}"
             )
         return rows

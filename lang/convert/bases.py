@@ -28,12 +28,12 @@ def start(stage: Stage, parsed: Written) -> None:
     environment = {**_platforms(), **shared.globals}
     unknown = Unknown(True, False, lambda text: stage.differs(text, parsed.span))
     base = shared.words.expand(parsed.base, environment, unknown, parsed.span)
-    found = known(base)
-    if found is not None and found in shared.stages:
-        _from_stage(stage, shared.stages[found])
-        stage.add(f"from {shared.stages[found].name}")
+    name = known(base)
+    if name is not None and name in shared.stages:
+        _from_stage(stage, shared.stages[name])
+        stage.add(f"from {shared.stages[name].name}")
         return
-    if found == SCRATCH:
+    if name == SCRATCH:
         stage.add(f"from {SCRATCH}")
         return
     if not base:
@@ -90,25 +90,25 @@ def _alike(one: Stage, other: Stage) -> bool:
 
 def _from_image(stage: Stage, base: Value, platform: str | None, parsed: Written) -> None:
     """Inherit what is known of an image. If arguments name it, it is the image of their defaults."""
-    found = None
+    image = None
     reference = stage.shared.arguments.by_default(base)
     if reference is not None:
-        found = stage.shared.surroundings.base(reference, platform or "")
-    if found is not None and known(base) is None:
+        image = stage.shared.surroundings.base(reference, platform or "")
+    if image is not None and known(base) is None:
         stage.differs(f"what is known of the base image is what {reference} has", parsed.span)
     stage.owners = True
-    if found is None:
+    if image is None:
         stage.whole, stage.user, stage.cwd = False, None, None
         if reference is not None and "onbuild" in reference:
             stage.differs("triggers of the base image aren't carried out", parsed.span)
         return
-    for name, value in found.environment.items():
+    for name, value in image.environment.items():
         native = IDENTIFIER.fullmatch(name) is not None
         stage.variables[name] = Variable(literal(value), image=native)
-    stage.user, stage.cwd = found.user, literal(found.directory or "/")
-    stage.base_triggers = found.triggers
-    if found.shell:
-        stage.shell = found.shell
+    stage.user, stage.cwd = image.user, literal(image.directory or "/")
+    stage.base_triggers = image.triggers
+    if image.shell:
+        stage.shell = image.shell
 
 
 def _chosen(shared: Shared, base: Value) -> str:

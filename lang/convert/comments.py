@@ -1,5 +1,4 @@
-"""Finds comments of a Dockerfile, which its parser drops. Comments between two instructions belong to the
-second."""
+"""Finds comments of a Dockerfile, which its parser drops. Comments between two instructions belong to the second."""
 
 from __future__ import annotations
 
@@ -22,8 +21,8 @@ def directives_end(source: Source) -> int:
 
 
 def comments_between(source: Source, after: int, before: int) -> list[str]:
-    """Return the comments of the lines between two lines, both excluded; an empty row stands for one or more
-    blank lines."""
+    """Return the comments of the lines between two lines, both excluded; an empty row stands for one or more blank
+    lines."""
     out: list[str] = []
     for number in range(after + 1, before):
         row = source.line(number).strip()

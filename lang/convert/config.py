@@ -60,44 +60,46 @@ _HIDDEN: Final = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 def arg(stage: Stage, instruction: ArgInstruction) -> None:
     """Convert an ARG to a param, and to a variable of words and commands."""
     arguments = stage.shared.arguments
-    for one in instruction.args:
-        if one.key in _HIDDEN:
-            stage.differs(f"{one.key} is left out", instruction.span)
+    for argument in instruction.args:
+        if argument.key in _HIDDEN:
+            stage.differs(f"{argument.key} is left out", instruction.span)
             continue
-        if one.value is None and one.key in PLATFORMS and one.key not in arguments.declared:
-            if one.key == "TARGETSTAGE":
+        if argument.value is None and argument.key in PLATFORMS and argument.key not in arguments.declared:
+            if argument.key == "TARGETSTAGE":
                 stage.differs("TARGETSTAGE is always default", instruction.span)
-            stage.set_variable(one.key, Variable(PLATFORMS[one.key]))
+            stage.set_variable(argument.key, Variable(PLATFORMS[argument.key]))
             continue
-        _check_name(one.key, instruction)
-        default = None if one.value is None else stage.value(one.value, instruction.span, lenient=True)
-        if one.value is None and one.key in stage.shared.globals:
-            variable = stage.shared.globals[one.key]
+        _check_name(argument.key, instruction)
+        default = (
+            None if argument.value is None else stage.value(argument.value, instruction.span, lenient=True)
+        )
+        if argument.value is None and argument.key in stage.shared.globals:
+            variable = stage.shared.globals[argument.key]
         else:
-            new = one.key not in arguments.declared
+            new = argument.key not in arguments.declared
             comments = tuple(filter(None, stage.comments)) if new and len(instruction.args) == 1 else ()
-            variable = arguments.declare(one.key, default, comments)
+            variable = arguments.declare(argument.key, default, comments)
             stage.comments = [] if comments else stage.comments
-        earlier = stage.variables.get(one.key)
+        earlier = stage.variables.get(argument.key)
         if not variable.unset or earlier is None:
-            stage.set_variable(one.key, variable)
+            stage.set_variable(argument.key, variable)
         elif earlier.image:
             # An argument that isn't passed leaves the variable unchanged.
-            code = f'{one.key} if {one.key} != "" else {written(earlier.value)}'
-            stage.set_variable(one.key, Variable((Inserted(code, local=is_local(earlier.value)),)))
+            code = f'{argument.key} if {argument.key} != "" else {written(earlier.value)}'
+            stage.set_variable(argument.key, Variable((Inserted(code, local=is_local(earlier.value)),)))
 
 
 def global_arg(stage: Stage, instruction: ArgInstruction) -> None:
     """Convert an ARG of global scope; `stage` is a stand-in for the part before the first stage."""
     shared = stage.shared
-    for number, one in enumerate(instruction.args):
-        _check_name(one.key, instruction)
-        default = None if one.value is None else stage.value(one.value, instruction.span)
-        if one.key in PLATFORMS and default in (None, PLATFORMS[one.key]):
+    for number, argument in enumerate(instruction.args):
+        _check_name(argument.key, instruction)
+        default = None if argument.value is None else stage.value(argument.value, instruction.span)
+        if argument.key in PLATFORMS and default in (None, PLATFORMS[argument.key]):
             continue
         comments = tuple(filter(None, stage.comments)) if not number else ()
-        shared.globals[one.key] = shared.arguments.declare(one.key, default, comments)
-        stage.variables[one.key] = shared.globals[one.key]
+        shared.globals[argument.key] = shared.arguments.declare(argument.key, default, comments)
+        stage.variables[argument.key] = shared.globals[argument.key]
     stage.comments = []
 
 
@@ -107,8 +109,7 @@ def _check_name(name: str, instruction: ArgInstruction) -> None:
 
 
 def env(stage: Stage, instruction: EnvInstruction) -> None:
-    """Convert an ENV. Its values are expanded with the variables before the instruction, as in the
-    language."""
+    """Convert an ENV. Its values are expanded with the variables before the instruction, as in the language."""
     span = instruction.span
     pairs: list[tuple[str, Value, Value]] = []
     for pair in instruction.env:
@@ -136,11 +137,11 @@ def _plain(stage: Stage, text: str, span: Span) -> Value:
 
 def _last(pairs: list[tuple[str, Value, Value]]) -> list[tuple[str, Value, Value]]:
     """Return the last pair of each name, in their order."""
-    found: dict[str, tuple[str, Value, Value]] = {}
+    last: dict[str, tuple[str, Value, Value]] = {}
     for pair in pairs:
-        found.pop(pair[0], None)
-        found[pair[0]] = pair
-    return list(found.values())
+        last.pop(pair[0], None)
+        last[pair[0]] = pair
+    return list(last.values())
 
 
 def label(stage: Stage, instruction: LabelInstruction) -> None:
@@ -173,9 +174,9 @@ def workdir(stage: Stage, instruction: WorkdirInstruction) -> None:
         stage.differs(f"the config says {posixpath.normpath(text)} for {text}", instruction.span)
     stage.add(f"workdir {written(value)}")
     stage.cwd = stage.at(_plain(stage, instruction.path, instruction.span))
-    found = None if stage.cwd is None else known(stage.cwd)
-    if found is not None:
-        stage.enters(found)
+    directory = None if stage.cwd is None else known(stage.cwd)
+    if directory is not None:
+        stage.enters(directory)
 
 
 def user(stage: Stage, instruction: UserInstruction) -> None:
@@ -194,12 +195,12 @@ def expose(stage: Stage, instruction: ExposeInstruction) -> None:
     codes: list[str] = []
     for text in instruction.ports:
         for value in stage.values(text, instruction.span):
-            found = known(value)
-            if found is None:
+            port_text = known(value)
+            if port_text is None:
                 several = " " in (stage.shared.arguments.by_default(value) or "")
                 codes.append(f'{operand(written(value))}.split(" ")' if several else written(value))
                 continue
-            for port in ports([found], instruction.span):
+            for port in ports([port_text], instruction.span):
                 if port.endswith("/sctp") or port.startswith("0/"):
                     stage.differs(f"{port} isn't exposed: the language doesn't know it", instruction.span)
                 else:

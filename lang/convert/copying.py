@@ -83,14 +83,14 @@ def _state(stage: Stage, instruction: CopyInstruction) -> str:
 def add_copies(stage: Stage, taken: Sequence[Taken], state: str, dest: Value, shared: Sequence[str]) -> None:
     """Add the statements. Sources with equal options and the same directory as destination share one."""
     groups: list[Taken] = []
-    for one in taken:
+    for source in taken:
         last = groups[-1] if groups else None
-        to = dest if one.dest is None else one.dest
-        together = last is not None and (last.options, last.dest) == (one.options, to)
+        to = dest if source.dest is None else source.dest
+        together = last is not None and (last.options, last.dest) == (source.options, to)
         if last is not None and together and ends_in_slash(to):
-            groups[-1] = Taken((*last.codes, *one.codes), one.options, to)
+            groups[-1] = Taken((*last.codes, *source.codes), source.options, to)
         else:
-            groups.append(Taken(one.codes, one.options, to))
+            groups.append(Taken(source.codes, source.options, to))
     for group in groups:
         assert group.dest is not None
         origin = f" from {state}" if state else ""
@@ -108,13 +108,13 @@ def ends_in_slash(dest: Value) -> bool:
 def destination(stage: Stage, text: str, span: Span) -> Value:
     """Return the destination, with a `/` at its end if it is certainly a directory."""
     value = stage.value(text, span)
-    found = known(value)
-    if found in ("", "."):
+    path = known(value)
+    if path in ("", "."):
         return literal("./")
-    if found is not None and found.endswith("/."):
-        return literal(found[:-1])
-    if found is not None and found in stage.directories:
-        return literal(f"{found.rstrip('/')}/")
+    if path is not None and path.endswith("/."):
+        return literal(path[:-1])
+    if path is not None and path in stage.directories:
+        return literal(f"{path.rstrip('/')}/")
     return value
 
 
@@ -126,9 +126,9 @@ def shared_options(
     out = []
     if instruction.chown:
         owner = stage.value(instruction.chown, span)
-        found = known(owner)
-        if found is not None and not _OWNER.fullmatch(found):
-            owner = literal(":".join(part or "0" for part in found.split(":", 1)) or "0")
+        owner_text = known(owner)
+        if owner_text is not None and not _OWNER.fullmatch(owner_text):
+            owner = literal(":".join(part or "0" for part in owner_text.split(":", 1)) or "0")
         if known(owner) not in ("0:0", "root:root"):
             out.append(f"owner={written(owner)}")
     if instruction.chmod:
@@ -142,15 +142,15 @@ def shared_options(
 
 def mode(stage: Stage, text: str, span: Span) -> str:
     """Return an octal mode as a number, a symbolic one as a string. Raises SourceError."""
-    found = stage.text(text, span, "a mode")
-    return f"0o{int(found, 8):o}" if _OCTAL.fullmatch(found) else string(found)
+    mode_text = stage.text(text, span, "a mode")
+    return f"0o{int(mode_text, 8):o}" if _OCTAL.fullmatch(mode_text) else string(mode_text)
 
 
 class Context:
     """The sources of one instruction.
 
-    `foreign` sources are of another state than the context, of which nothing is known. `excludes` are the
-    patterns that the instruction leaves out.
+    `foreign` sources are of another state than the context, of which nothing is known. `excludes` are the patterns
+    that the instruction leaves out.
     """
 
     def __init__(self, stage: Stage, span: Span, *, foreign: bool, excludes: Sequence[str] = ()) -> None:
@@ -162,8 +162,8 @@ class Context:
 
     def owners(self, name: str) -> bool:
         """True if files of a stage may belong to others than root."""
-        found = self._stage.shared.stages.get(name.lower())
-        return found is None or found.owners
+        stage = self._stage.shared.stages.get(name.lower())
+        return stage is None or stage.owners
 
     def taken(self, path: Value, dest: Value, *, optional: bool = False) -> Taken:
         """Convert a source without `--parents`."""
@@ -171,22 +171,22 @@ class Context:
         if text is not None and ".." in text.split("/"):
             text = posixpath.normpath("/" + text).lstrip("/") + ("/" if text.endswith("/") else "")
             path = literal(text)
-        given = ("optional=true",) if optional else ()
+        options = ("optional=true",) if optional else ()
         if text is not None and has_wildcard(text):
             return self._pattern(text.replace("**", "*"), dest)
         kind = None if text is None or self._foreign else self._kind(text)
         if text is not None and posixpath.normpath("/" + text).strip("/") in ("", "."):
-            return Taken((string("." if not self._foreign else "/"),), given)
+            return Taken((string("." if not self._foreign else "/"),), options)
         if kind in (FILE, ARCHIVE):
-            return Taken((written(path),), given)
+            return Taken((written(path),), options)
         if kind is None and not self._foreign and ends_in_slash(dest) and not ends_in_slash(path):
-            return Taken((self._guessed(path),), given)
+            return Taken((self._guessed(path),), options)
         if ends_in_slash(dest) or kind == DIRECTORY:
             # A trailing slash takes a directory's contents and follows a link.
             ended = path if ends_in_slash(path) or not ends_in_slash(dest) else joined((*path, "/"))
-            return Taken((written(ended),), given)
+            return Taken((written(ended),), options)
         follow = () if ends_in_slash(path) else ("follow=true",)
-        return Taken((written(path),), (*follow, *given))
+        return Taken((written(path),), (*follow, *options))
 
     def _guessed(self, path: Value) -> str:
         """Convert a path that doesn't exist: a file if its name has an extension, else a directory."""
@@ -204,26 +204,26 @@ class Context:
         alone."""
         pattern = posixpath.normpath(pattern)
         simple = not has_wildcard(posixpath.dirname(pattern))
-        found = None if self._foreign else self._surroundings.matches(pattern.lstrip("/"))
-        if found is None:
+        paths = None if self._foreign else self._surroundings.matches(pattern.lstrip("/"))
+        if paths is None:
             return self._unseen(pattern, dest, simple=simple)
-        kinds = {self._kind(path) for path in found}
+        kinds = {self._kind(path) for path in paths}
         files = kinds <= {FILE, ARCHIVE}
         if not ends_in_slash(dest):
-            if len(found) == 1 and files:
+            if len(paths) == 1 and files:
                 return Taken((f"glob({string(pattern)})[0]",), dest=dest)
-            if len(found) > 1:
+            if len(paths) > 1:
                 help = "end the destination with a `/`"
                 raise problems.not_expressible("several files that become one", self._span, help)
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
         if files:
-            option = () if found else ("optional=true",)
+            option = () if paths else ("optional=true",)
             # Excludes don't apply to a file that is named itself, and `glob` names each file that matches.
             code = string(pattern) if simple and not self._excludes else f"glob({string(pattern)})"
             return Taken((code,), option, into)
         self._stage.differs(f"what {pattern} matches is written out", self._span)
         codes = [
-            string(_plain(path) + ("" if self._kind(path) in (FILE, ARCHIVE) else "/")) for path in found
+            string(_plain(path) + ("" if self._kind(path) in (FILE, ARCHIVE) else "/")) for path in paths
         ]
         return Taken(tuple(codes), dest=into)
 
@@ -242,24 +242,24 @@ class Context:
         """Convert a source that keeps its parent directories, from the root or from a `/./` in it."""
         text = known(path)
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
-        given = ("optional=true",) if optional or (text is not None and has_wildcard(text)) else ()
+        optional_option = ("optional=true",) if optional or (text is not None and has_wildcard(text)) else ()
         if text is None or PIVOT not in text:
             left_out = relative_excludes(self._excludes, "" if text is None else _split(text)[0])
             options = (f"exclude={strings(left_out)}",) if left_out else ()
-            return Taken((written(path),), ("parents=true", *options, *given), into)
+            return Taken((written(path),), ("parents=true", *options, *optional_option), into)
         if self._excludes:
             help = "copy the directory before `/./` into a stage of its own first"
             raise problems.not_expressible("--exclude with `/./`", self._span, help)
-        start, _, kept = text.partition(PIVOT)
-        plain, pattern = _split(kept)
+        start, _, tail = text.partition(PIVOT)
+        plain, pattern = _split(tail)
         start = posixpath.normpath(start)
         if has_wildcard(start):
             help = "write the directories before `/./` out"
             raise problems.not_expressible("a pattern before `/./`", self._span, help)
         base = "" if start in (".", "/") else start + "/"
-        below = posixpath.dirname(kept) if not pattern else plain
+        below = posixpath.dirname(tail) if not pattern else plain
         target = joined((*into, f"{below}/")) if below else into
-        return Taken((string(posixpath.normpath(base + kept)),), given, target)
+        return Taken((string(posixpath.normpath(base + tail)),), optional_option, target)
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -1,9 +1,9 @@
-"""Converts a parsed Dockerfile to a file of the language that builds the same files and the same image
-config.
+"""Converts a parsed Dockerfile to a file of the language that builds the same files and the same image config.
 
-1. The stages are converted in order, each to a target. `Stage` knows what words mean at each place, and
-collects the statements. 2. With all declarations of arguments known, the same is done again, since params
-depend on them. 3. The text is formatted.
+1. The stages are converted in order, each to a target. `Stage` knows what words mean at each place, and collects the
+   statements.
+2. With all declarations of arguments known, the same is done again, since params depend on them.
+3. The text is formatted.
 """
 
 from __future__ import annotations
@@ -66,8 +66,7 @@ class Converted:
 
 
 def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings) -> Converted:
-    """Convert a Dockerfile. Raises SourceError for what the language can't express, and what `surroundings`
-    raise."""
+    """Convert a Dockerfile. Raises SourceError for what the language can't express, and what `surroundings` raise."""
     first = _Pass(dockerfile, surroundings, Arguments())
     first.run()
     second = _Pass(dockerfile, surroundings, Arguments(first.shared.arguments.agreed()))
@@ -75,8 +74,8 @@ def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings
     from pybuild.lang.textual.fmt import format_source
 
     text = format_source(dockerfile.source.name, second.text().encode())
-    found = {(one.span, one.title): one for one in second.shared.differences}
-    return Converted(text, tuple(found.values()))
+    differences = {(one.span, one.title): one for one in second.shared.differences}
+    return Converted(text, tuple(differences.values()))
 
 
 class _Pass:
@@ -128,13 +127,12 @@ class _Pass:
     def _comments(self, instruction: parsed.Instruction | parsed.Stage) -> list[str]:
         """Return the comments between the last instruction and this one."""
         span = instruction.span
-        found = comments_between(self.dockerfile.source, self._line, span.line)
+        comments = comments_between(self.dockerfile.source, self._line, span.line)
         self._line = max(self._line, span.end_line)
-        return found
+        return comments
 
     def _header(self, comments: list[str]) -> list[str]:
-        """Move the file's own comments to the top: those that a blank line separates from the first
-        instruction."""
+        """Move the file's own comments to the top: those that a blank line separates from the first instruction."""
         while "" in comments[1:]:
             end = comments.index("", 1)
             self.top += [*filter(None, comments[:end]), ""]
@@ -161,7 +159,7 @@ class _Pass:
 
 def _declared(dockerfile: parsed.Dockerfile) -> list[str]:
     """Return the names of all arguments of a file."""
-    found = list(dockerfile.meta_args)
+    instructions = list(dockerfile.meta_args)
     for stage in dockerfile.stages:
-        found += [one for one in stage.commands if isinstance(one, parsed.ArgInstruction)]
-    return [arg.key for instruction in found for arg in instruction.args]
+        instructions += [one for one in stage.commands if isinstance(one, parsed.ArgInstruction)]
+    return [arg.key for instruction in instructions for arg in instruction.args]

@@ -2,10 +2,10 @@
 
 The word is read by `lang.dockerfile.words`, which knows nothing of expressions:
 
-1. A character of a private plane stands for each expression, and is replaced by it afterwards. 2. `${X#p}`,
-`${X%p}` and `${X/p/r}` of an expression become a call of a method, if `p` is plain text. 3. `${X:-w}` and the
-like depend on whether an expression is empty: the word is read once for each case, and results that differ
-are joined by `if … else`.
+1. A character of a private plane stands for each expression, and is replaced by it afterwards.
+2. `${X#p}`, `${X%p}` and `${X/p/r}` of an expression become a call of a method, if `p` is plain text.
+3. `${X:-w}` and the like depend on whether an expression is empty: the word is read once for each case, and results
+   that differ are joined by `if … else`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 _FIRST: Final = 0x100000
+"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses them."""
 _MOST_CASES: Final = 3
 _PART: Final = re.compile(r"\$\{(\w+)(##?|%%?|//?)((?:[^{}$\\\"'*?\[\]/]|(?<=/)/)*)(?:/([^{}$\\\"'/]*))?\}")
 _ANY_PART: Final = re.compile(r"\$\{(\w+)[#%/]")
@@ -53,8 +54,8 @@ _BRACED: Final = re.compile(r"\$\{(\w+)[^\w}]")
 class Variable:
     """The value of a name.
 
-    `image`: it is in the image environment with this value, so that `$NAME` of the language is the same.
-    `unset`: if it is empty, it counts as unset.
+    `image`: it is in the image environment with this value, so that `$NAME` of the language is the same. `unset`: if
+    it is empty, it counts as unset.
     """
 
     value: Value
@@ -66,9 +67,8 @@ class Variable:
 class Unknown:
     """How a stage treats names that nothing sets.
 
-    `whole`: they have no value, since the base image's whole environment is known. Otherwise they are left to
-    the language (`native`), taken for unset (`lenient`), or an error. `differs` is called with changes of
-    meaning.
+    `whole`: they have no value, since the base image's whole environment is known. Otherwise they are left to the
+    language (`native`), taken for unset (`lenient`), or an error. `differs` is called with changes of meaning.
     """
 
     whole: bool
@@ -125,17 +125,17 @@ class _Reading:
         cases = self._cases()
         if not cases:
             return self._read(frozenset())
-        found: list[tuple[frozenset[str], Value]] = []
+        results: list[tuple[frozenset[str], Value]] = []
         for answer in product((True, False), repeat=len(cases)):
             empty = frozenset(name for name, full in zip(cases, answer, strict=True) if not full)
             try:
-                found.append((empty, self._read(empty)))
+                results.append((empty, self._read(empty)))
             except WordError:
                 # `${X:?}` fails in this case, so the build ends there, whatever the conversion's value is.
                 continue
-        if not found:
+        if not results:
             raise problems.bad_word(self._text, "has no value in any case", self._span)
-        return self._chosen(cases, found)
+        return self._chosen(cases, results)
 
     def words(self) -> list[Value]:
         environment = _Environment(self, frozenset())
@@ -149,23 +149,23 @@ class _Reading:
     def _cases(self) -> list[str]:
         """Return the names whose emptiness the result depends on."""
         names = dict.fromkeys(_CASE.findall(self._text))
-        found = [
+        deciding = [
             name
             for name in names
             if (variable := self._variables.get(name)) is not None
             and variable.value
             and may_be_empty(variable.value)
         ]
-        if len(found) > _MOST_CASES:
+        if len(deciding) > _MOST_CASES:
             raise problems.too_many_cases(self._span)
-        return found
+        return deciding
 
-    def _chosen(self, cases: list[str], found: list[tuple[frozenset[str], Value]]) -> Value:
+    def _chosen(self, cases: list[str], results: list[tuple[frozenset[str], Value]]) -> Value:
         """Join the values of all cases by conditions, unless one expression is right for all."""
-        full = found[0][1]
-        for empty, value in found[1:]:
+        full = results[0][1]
+        for empty, value in results[1:]:
             if self._emptied(full, empty) != self._emptied(value, empty):
-                return self._branched(cases, found)
+                return self._branched(cases, results)
         return full
 
     def _emptied(self, value: Value, empty: frozenset[str]) -> Value:
@@ -173,13 +173,13 @@ class _Reading:
         gone = {piece for name in empty for piece in self._variables[name].value}
         return joined(piece for piece in value if piece not in gone)
 
-    def _branched(self, cases: list[str], found: list[tuple[frozenset[str], Value]]) -> Value:
-        *others, (_, last) = found
+    def _branched(self, cases: list[str], results: list[tuple[frozenset[str], Value]]) -> Value:
+        *others, (_, last) = results
         code = written(last)
         for empty, value in reversed(others):
             tests = [self._condition(name, full=name not in empty) for name in cases]
             code = f"{operand(written(value))} if {' and '.join(tests)} else {code}"
-        values = [value for _, value in found]
+        values = [value for _, value in results]
         return (Inserted(code, any(map(may_be_empty, values)), any(map(is_local, values))),)
 
     def _condition(self, name: str, *, full: bool) -> str:
@@ -234,9 +234,9 @@ class _Reading:
         return out
 
     def _decoded(self, text: str) -> Value:
-        for made, part in self._parts.items():
+        for name, part in self._parts.items():
             # The part was in single quotes, or its `$` was escaped, so it is no reference: restore its text.
-            text = text.replace(made, part)
+            text = text.replace(name, part)
         return joined(self._piece(char) for char in text)
 
     def _piece(self, char: str) -> Piece:
@@ -248,21 +248,21 @@ class _Reading:
     def _with_methods(self, text: str) -> str:
         """Replace operators on expressions by names of new variables, whose values are method calls."""
         text = _PART.sub(self._method, text)
-        for found in _ANY_PART.finditer(text):
-            operand = text[found.end() : text.find("}", found.end())]
-            for name in (found[1], *_NAME.findall(operand)):
+        for match in _ANY_PART.finditer(text):
+            operand = text[match.end() : text.find("}", match.end())]
+            for name in (match[1], *_NAME.findall(operand)):
                 variable = self._variables.get(name)
                 if variable is not None and known(variable.value) is None:
-                    raise problems.operator_of_argument(found[1], self._span)
+                    raise problems.operator_of_argument(match[1], self._span)
         return text
 
-    def _method(self, found: re.Match[str]) -> str:
-        name, operator, pattern, replacement = found.groups()
+    def _method(self, match: re.Match[str]) -> str:
+        name, operator, pattern, replacement = match.groups()
         variable = self._variables.get(name)
         if variable is None or known(variable.value) is not None:
-            return found[0]
+            return match[0]
         if (replacement is not None) != operator.startswith("/") or not pattern:
-            return found[0]
+            return match[0]
         code = written(variable.value)
         if len(variable.value) == 1 and not _SIMPLE.fullmatch(code):
             code = f"({code})"
@@ -274,10 +274,10 @@ class _Reading:
             code += f".replace({string(pattern)}, {string(replacement)})"
             if operator == "/":
                 self._unknown.differs(f"every {pattern} in {name} is replaced, not only the first one")
-        made = f"__part{len(self._parts)}__"
-        self._parts[made] = found[0].removeprefix("${").removesuffix("}")
-        self._variables[made] = Variable((Inserted(code, local=is_local(variable.value)),))
-        return f"${{{made}}}"
+        part = f"__part{len(self._parts)}__"
+        self._parts[part] = match[0].removeprefix("${").removesuffix("}")
+        self._variables[part] = Variable((Inserted(code, local=is_local(variable.value)),))
+        return f"${{{part}}}"
 
 
 class _Environment(dict[str, str]):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pybuild.lang.dockerfile.instructions import RunMount
 
 _FIRST: Final = 0x100000
+"""The first character of Unicode's private plane 16. They stand for expressions, as no Dockerfile uses them."""
 _SIZES: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _DEFAULT_MODE: Final = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
 
@@ -24,13 +25,13 @@ _DEFAULT_MODE: Final = {"cache": 0o755, "secret": 0o400, "ssh": 0o600}
 def mount_options(stage: Stage, mount: RunMount) -> list[str]:
     """Return the run options for a mount. Raises SourceError."""
     codes = _Codes(stage, mount)
-    found = read_options(mount, codes.stand_in)
-    return _KINDS[found.type](stage, mount, found, codes)
+    options = read_options(mount, codes.stand_in)
+    return _KINDS[options.type](stage, mount, options, codes)
 
 
 class _Codes:
-    """Values of a mount that are expressions. Characters of a private plane stand for them while the options
-    are read."""
+    """Values of a mount that are expressions. Characters of a private plane stand for them while the options are
+    read."""
 
     def __init__(self, stage: Stage, mount: RunMount) -> None:
         self._stage = stage
@@ -59,21 +60,21 @@ class _Codes:
 
     def target(self, text: str) -> str:
         """Return a mount point. Raises SourceError."""
-        found = self._stage.at(self.value(text or "."))
-        if found is None:
+        path = self._stage.at(self.value(text or "."))
+        if path is None:
             help = "write an absolute path, or set WORKDIR above"
             raise problems.not_expressible(
                 "a mount point in a directory of the base image", self._mount.span, help
             )
-        text = known(found) or ""
-        return string(posixpath.normpath(text)) if text else written(found)
+        text = known(path) or ""
+        return string(posixpath.normpath(text)) if text else written(path)
 
 
 def state_of(stage: Stage, name: str) -> str:
     """Return the target or the image that `from` names, as an expression. Raises SourceError."""
-    found = stage.shared.stages.get(name.lower())
-    if found is not None:
-        return found.name
+    target = stage.shared.stages.get(name.lower())
+    if target is not None:
+        return target.name
     return f"image({string(name)})"
 
 

@@ -26,17 +26,17 @@ class Names:
 
     def target(self, stage: str, number: int, *, last: bool) -> str:
         """Return the name of the target for a stage, which may have no name."""
-        wanted = stage or ("image" if last else f"stage_{number}")
-        wanted = re.sub(r"[^A-Za-z0-9_]", "_", wanted).lstrip("_") or f"stage_{number}"
-        if wanted[0].isdigit():
-            wanted = f"stage_{wanted}"
-        return self.new(wanted)
+        name = stage or ("image" if last else f"stage_{number}")
+        name = re.sub(r"[^A-Za-z0-9_]", "_", name).lstrip("_") or f"stage_{number}"
+        if name[0].isdigit():
+            name = f"stage_{name}"
+        return self.new(name)
 
-    def new(self, wanted: str) -> str:
+    def new(self, base: str) -> str:
         """Reserve and return the name, or one with a number."""
-        name, number = wanted, 2
+        name, number = base, 2
         while name in self._taken or name in _RESERVED:
-            name, number = f"{wanted}_{number}", number + 1
+            name, number = f"{base}_{number}", number + 1
         self._taken.add(name)
         return name
 

@@ -1,8 +1,7 @@
 r"""Converts scripts of RUN to `run` statements.
 
-A Dockerfile's shell is `/bin/sh -c`, the language's `/bin/sh -e -c`: a script for which this makes a
-difference gets `set +e` as its first line. Line ends that a Dockerfile removes are kept after a `\` where
-possible.
+A Dockerfile's shell is `/bin/sh -c`, the language's `/bin/sh -e -c`: a script for which this makes a difference gets
+`set +e` as its first line. Line ends that a Dockerfile removes are kept after a `\` where possible.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ _POSIX: Final = frozenset(("sh", "ash", "bash", "dash", "ksh", "zsh"))
 _SETS_E: Final = re.compile(
     r"\s*set (?:-[a-zA-Z]*e[a-zA-Z]*|-o errexit)[ \t]*(?:[;\n]|\Z|&&(?:[^&|]|&&|\|\|)*+\Z)"
 )
-"""Matches a script that sets `-e` first and in the shell itself: not in a pipeline or a background
-command."""
+"""Matches a script that sets `-e` first and in the shell itself: not in a pipeline or a background command."""
 _ARITHMETIC: Final = re.compile(r"\$\(\([^()]*\)\)")
 _ONE_COMMAND: Final = re.compile(r"\$\((?:[^()`;&\n]|&&)*\)")
 _QUOTED: Final = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\`$]|\$(?!\())*\"", re.DOTALL)
@@ -36,8 +34,8 @@ _SOURCES: Final = re.compile(r"(?:^|[|&]\s*)\.\s")
 def run(script: str, shell: Sequence[str], breaks: Sequence[int] = ()) -> list[str]:
     """Return the rows of a statement that passes a script to the shell.
 
-    `shell` is `DEFAULT_SHELL` if the Dockerfile sets none. `breaks` are offsets at which the Dockerfile's
-    line was continued.
+    `shell` is `DEFAULT_SHELL` if the Dockerfile sets none. `breaks` are offsets at which the Dockerfile's line was
+    continued.
     """
     ours = tuple(shell) == DEFAULT_SHELL
     text = _with_breaks(script, breaks) if shell and _is_posix(shell[0]) else script
@@ -77,8 +75,8 @@ def is_unaffected(script: str) -> bool:
 
 
 def line_breaks(script: str, rows: Sequence[str], escape: str) -> list[int]:
-    """Return the offset in a script of each row of its instruction but the first; none if the rows don't make
-    the script."""
+    """Return the offset in a script of each row of its instruction but the first; none if the rows don't make the
+    script."""
     joined, ends = "", []
     for row in rows:
         if joined and (not row.strip() or row.lstrip().startswith("#")):
@@ -136,8 +134,8 @@ def _droppable(script: str, breaks: set[int]) -> bool:
 
 
 def _rows(text: str, *, escaped: bool = False) -> list[str] | None:
-    """Return the rows of raw text; None if its indentation, line ends or characters would change. `escaped`
-    text is raw already."""
+    """Return the rows of raw text; None if its indentation, line ends or characters would change. `escaped` text is
+    raw already."""
     source = text if escaped else raw(literal(text))
     if source is None or not text or text.endswith("\\"):
         return None

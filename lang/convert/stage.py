@@ -1,5 +1,4 @@
-"""A stage during its conversion: the state after its instructions so far, and the statements of its
-target."""
+"""A stage during its conversion: the state after its instructions so far, and the statements of its target."""
 
 from __future__ import annotations
 
@@ -36,8 +35,7 @@ class Row:
 class Shared:
     """The state that all stages of a file share.
 
-    `globals` are arguments of global scope, `stages` the finished stages by name, `targets` all stages in
-    order.
+    `globals` are arguments of global scope, `stages` the finished stages by name, `targets` all stages in order.
     """
 
     dockerfile: Dockerfile
@@ -55,11 +53,11 @@ class Shared:
 class Stage:
     """A stage.
 
-    `variables` are expanded in words, `shell` runs scripts. `whole`: the environment of the base image is
-    known. `user` and `cwd` are those in force, None if the base image decides. `owners`: files may belong to
-    others than root. `directories` are paths known to be directories. `triggers` are those that the image
-    would have, `base_triggers` those of the base. `helpers` are the rows of targets that this one takes files
-    from. `comments` and `remarks` are for the next statement.
+    `variables` are expanded in words, `shell` runs scripts. `whole`: the environment of the base image is known.
+    `user` and `cwd` are those in force, None if the base image decides. `owners`: files may belong to others than
+    root. `directories` are paths known to be directories. `triggers` are those that the image would have,
+    `base_triggers` those of the base. `helpers` are the rows of targets that this one takes files from. `comments`
+    and `remarks` are for the next statement.
     """
 
     shared: Shared
@@ -85,8 +83,8 @@ class Stage:
     ) -> Value:
         """Expand a word or the `body` of a heredoc. Raises SourceError.
 
-        `native`: the language expands `$NAME` itself. `lenient`: a name that the base image may set doesn't
-        matter much.
+        `native`: the language expands `$NAME` itself. `lenient`: a name that the base image may set doesn't matter
+        much.
         """
         unknown = Unknown(self.whole, native, lambda text: self.differs(text, span), lenient)
         return self.shared.words.expand(text, self.variables, unknown, span, body=body)
@@ -102,10 +100,10 @@ class Stage:
 
     def text(self, text: str, span: Span, what: str) -> str:
         """Return the text of a word, which has to be known. Raises SourceError."""
-        found = known(self.value(text, span))
-        if found is None:
+        known_text = known(self.value(text, span))
+        if known_text is None:
             raise problems.not_expressible(f"{what} by an argument", span, "write it out")
-        return found
+        return known_text
 
     # Statements
 
@@ -132,8 +130,7 @@ class Stage:
         return remarked
 
     def _arguments(self) -> tuple[str, ...]:
-        """Return options that pass the arguments in force to commands. An argument without a value isn't
-        set."""
+        """Return options that pass the arguments in force to commands. An argument without a value isn't set."""
         set_, maybe = [], []
         for name, variable in self.variables.items():
             if variable.image:
@@ -170,10 +167,10 @@ class Stage:
         """Return the end of a run of rows whose commands have the same options as the first."""
         options, end = self.rows[start].options, start + 1
         for place in range(start + 1, len(self.rows)):
-            found = self.rows[place].options
-            if found == options:
+            row_options = self.rows[place].options
+            if row_options == options:
                 end = place + 1
-            elif found is not None:
+            elif row_options is not None:
                 break
         return end
 

@@ -1,5 +1,4 @@
-"""The interface by which a conversion asks about the world around a Dockerfile. An answer may be "not
-known"."""
+"""The interface by which a conversion asks about the world around a Dockerfile. An answer may be "not known"."""
 
 from __future__ import annotations
 
@@ -52,8 +51,7 @@ class Surroundings(Protocol):
         ...
 
     def repository(self, address: str) -> Repository | None:
-        """Return the git repository at an address; None for another address. Raises UserError for a bad
-        one."""
+        """Return the git repository at an address; None for another address. Raises UserError for a bad one."""
         ...
 
     def download_name(self, url: str) -> str:

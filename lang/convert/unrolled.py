@@ -1,9 +1,9 @@
 """Converts a Python build module to a file of the language: unrolled, with the values for the params passed.
 
-1. The recording has the module's bodies: of each instance and call, for each platform that was built. 2.
-Equal bodies are written once; where bodies differ, the differences are in branches by the values of the axes
-and the platform. 3. Each call of a state function with its own arguments becomes a function of its own
-without parameters.
+1. The recording has the module's bodies: of each instance and call, for each platform that was built.
+2. Equal bodies are written once; where bodies differ, the differences are in branches by the values of the axes and
+   the platform.
+3. Each call of a state function with its own arguments becomes a function of its own without parameters.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class _Unrolling:
         self._recording = expansion.recording
         self._bodies: dict[tree.Decl, list[Written]] = {}
         self._by_platforms: dict[str, tuple[str, ...]] = {}
-        for one in expansion.written:
-            self._bodies.setdefault(one.decl, []).append(one)
+        for body in expansion.written:
+            self._bodies.setdefault(body.decl, []).append(body)
 
     def text(self) -> str:
         blocks: list[list[str]] = []
@@ -74,11 +74,11 @@ class _Unrolling:
 
     def _target(self, decl: tree.Target) -> list[str]:
         by_axes: dict[str, list[Written]] = {}
-        for one in self._bodies.get(decl, ()):
+        for body in self._bodies.get(decl, ()):
             condition = " and ".join(
-                f"{writing.name(axis)} == {_literal(of)}" for axis, of in one.names.items()
+                f"{writing.name(axis)} == {_literal(of)}" for axis, of in body.names.items()
             )
-            by_axes.setdefault(condition, []).append(one)
+            by_axes.setdefault(condition, []).append(body)
         cases: list[Case] = []
         for condition, bodies in by_axes.items():
             for platform, rows in self._by_platform(bodies):
@@ -89,8 +89,8 @@ class _Unrolling:
         """Yield the functions for a state function, one for each call."""
         parameter = decl.parameters[0].name.name
         calls: dict[str, list[Written]] = {}
-        for one in self._bodies.get(decl, ()):
-            calls.setdefault(text_of(one.names[parameter]), []).append(one)
+        for body in self._bodies.get(decl, ()):
+            calls.setdefault(text_of(body.names[parameter]), []).append(body)
         for number, bodies in sorted(calls.items(), key=lambda call: int(call[0])):
             head = f"def {numbered(decl.name.name, number)}() -> state:"
             yield [*writing.doc(decl.doc), head, *_branches(self._by_platform(bodies))]
@@ -164,14 +164,14 @@ def _middle(conditions: Sequence[str], middles: Sequence[list[str]]) -> Iterator
     for condition, rows in zip(conditions, middles, strict=True):
         together.setdefault(tuple(rows), []).append(condition)
     whole = all(together)
-    branches = [(found, middle) for middle, found in together.items() if middle]
-    for at, (found, middle) in enumerate(branches):
+    branches = [(alternatives, middle) for middle, alternatives in together.items() if middle]
+    for at, (alternatives, middle) in enumerate(branches):
         last = whole and 0 < at == len(branches) - 1
         if len(together) > 1:
             yield (
                 f"{writing.STEP}else:"
                 if last
-                else f"{writing.STEP}{'elif' if at else 'if'} {_either(found)}:"
+                else f"{writing.STEP}{'elif' if at else 'if'} {_either(alternatives)}:"
             )
         yield from (f"{writing.STEP}{row}" if row else "" for row in _flat(middle))
 

@@ -1,7 +1,7 @@
 """Values of a Dockerfile that consist of known text and expressions of the language, and their written form.
 
-A value is a sequence of pieces: literal text, an expression that is inserted (`${{ }}`), or a variable of the
-image environment that the language expands itself (`$NAME`, in `env` and `workdir` only).
+A value is a sequence of pieces: literal text, an expression that is inserted (`${{ }}`), or a variable of the image
+environment that the language expands itself (`$NAME`, in `env` and `workdir` only).
 """
 
 from __future__ import annotations

@@ -82,19 +82,24 @@ def _select(node: tree.Select) -> str:
     return f"{expression(node.value)}[{arguments(node.arguments)}]"
 
 
-def arguments(given: Iterable[tree.Argument], *, modes: bool = False) -> str:
+def arguments(items: Iterable[tree.Argument], *, modes: bool = False) -> str:
     """Write arguments. With `modes`, numbers named `mode` are octal."""
     return ", ".join(
         expression(one.value) if one.name is None else f"{one.name.name}={_given(one, modes)}"
-        for one in given
+        for one in items
     )
 
 
-def _given(one: tree.Argument, modes: bool) -> str:
-    octal = modes or (one.name is not None and one.name.name == "mode")
-    if octal and one.name is not None and one.name.name == "mode" and isinstance(one.value, tree.Number):
-        return f"0o{one.value.value:o}"
-    return expression(one.value)
+def _given(argument: tree.Argument, modes: bool) -> str:
+    octal = modes or (argument.name is not None and argument.name.name == "mode")
+    if (
+        octal
+        and argument.name is not None
+        and argument.name.name == "mode"
+        and isinstance(argument.value, tree.Number)
+    ):
+        return f"0o{argument.value.value:o}"
+    return expression(argument.value)
 
 
 _EXPRESSIONS: Final[dict[type[tree.Expr], Callable[[Any], str]]] = {
@@ -218,8 +223,8 @@ _STATEMENTS: Final[dict[type[tree.Stmt], Callable[[Any], str]]] = {
 def use(node: tree.Use) -> str:
     what = node.module.name if node.module is not None else expression(node.path) if node.path else ""
     alias = f" as {name(node.alias.name)}" if node.alias is not None else ""
-    given = f" with {arguments(node.arguments)}" if node.arguments else ""
-    return f"use {what}{alias}{given}"
+    params = f" with {arguments(node.arguments)}" if node.arguments else ""
+    return f"use {what}{alias}{params}"
 
 
 def doc(text: str) -> list[str]:

@@ -1,8 +1,7 @@
 """Splits the text after an instruction's name into flags and words.
 
-Words keep their quotes and escapes, which are resolved when variables are expanded. Each word knows its
-offsets in the logical line. The rules are those of BuildKit's `parser/line_parsers.go` and
-`parser/split_command.go`.
+Words keep their quotes and escapes, which are resolved when variables are expanded. Each word knows its offsets in
+the logical line. The rules are those of BuildKit's `parser/line_parsers.go` and `parser/split_command.go`.
 """
 
 from __future__ import annotations

@@ -24,8 +24,7 @@ def is_comment(line: str) -> bool:
 
 
 def invalid_at(text: str) -> int:
-    """Return the index of the first lone surrogate, which stands for a byte that isn't UTF-8; -1 without
-    one."""
+    """Return the index of the first lone surrogate, which stands for a byte that isn't UTF-8; -1 without one."""
     if text.isascii():
         return -1
     return next((index for index, char in enumerate(text) if "\ud800" <= char <= "\udfff"), -1)

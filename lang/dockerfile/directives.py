@@ -1,8 +1,8 @@
 """Parser directives: `# name=value` lines before anything else in a file.
 
 The rules are BuildKit's (`frontend/dockerfile/parser/directives.go`): only `check`, `escape` and `syntax` are
-directives, names are case-insensitive, and the first line that isn't one ends them, be it empty, an ordinary
-comment or a directive of another name.
+directives, names are case-insensitive, and the first line that isn't one ends them, be it empty, an ordinary comment
+or a directive of another name.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def read_directive(line: str, comment: str = "#") -> Directive | None:
 def find_directive(source: Source, name: str) -> tuple[str, Span] | None:
     """Return the value of the directive called `name` and its place, None without one.
 
-    A `#!` line is skipped first; directives start in the first column, and a second one of a name ends them.
-    This is BuildKit's `parser.ParseDirective`, stricter than its parser, which takes blanks before the `#`.
+    A `#!` line is skipped first; directives start in the first column, and a second one of a name ends them. This is
+    BuildKit's `parser.ParseDirective`, stricter than its parser, which takes blanks before the `#`.
     """
     seen: set[str] = set()
     number = 2 if source.text.startswith("#!") else 1

@@ -21,8 +21,8 @@ _LARGEST = 2**63 - 1
 def parse_duration(text: str) -> int:
     """Return the duration `text` in nanoseconds, fractions of one dropped.
 
-    Raises ValueError if it is no duration, or more than 2**63-1 nanoseconds. The error's text continues a
-    sentence that begins with the value.
+    Raises ValueError if it is no duration, or more than 2**63-1 nanoseconds. The error's text continues a sentence
+    that begins with the value.
     """
     body = text[1:] if text[:1] in ("+", "-") else text
     if body == "0":
@@ -61,8 +61,8 @@ def _part(text: str) -> tuple[int, str]:
 
 
 def _fraction(digits: str, unit: int) -> int:
-    """Return `0.digits` of `unit`, computed in floating point and from as many digits as Go's
-    `time.ParseDuration` uses."""
+    """Return `0.digits` of `unit`, computed in floating point and from as many digits as Go's `time.ParseDuration`
+    uses."""
     value = 0
     scale = 1.0
     for digit in digits:

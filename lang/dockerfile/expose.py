@@ -13,8 +13,8 @@ _PROTOCOLS = ("tcp", "udp", "sctp")
 
 
 class Check(Protocol):
-    """Callback for every well-formed specification: its text, its protocol as written, and whether it is
-    `mapped` to an address or a port of the host."""
+    """Callback for every well-formed specification: its text, its protocol as written, and whether it is `mapped` to
+    an address or a port of the host."""
 
     def __call__(self, port: str, protocol: str, *, mapped: bool) -> None: ...
 

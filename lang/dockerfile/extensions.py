@@ -54,8 +54,7 @@ def parse_unset(node: Node) -> UnsetInstruction:
 
 
 def splice(nodes: Sequence[Node], read: ReadFile, nodes_of: NodesOf, chain: Chain = Chain()) -> list[Node]:
-    """Replace each INCLUDE with the nodes of the file it names. `nodes_of` parses a file, from its path and
-    bytes.
+    """Replace each INCLUDE with the nodes of the file it names. `nodes_of` parses a file, from its path and bytes.
 
     Raises SourceError for a file that is missing, is no text, or includes itself.
     """

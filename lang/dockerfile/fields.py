@@ -1,15 +1,14 @@
 """Comma-separated fields, as in the values of RUN's `--mount` and `--device`.
 
-The rules are those of Go's CSV reader, which BuildKit uses: a field may stand in double quotes, in which
-commas are text and `""` is a quote; a quote anywhere else is an error.
+The rules are those of Go's CSV reader, which BuildKit uses: a field may stand in double quotes, in which commas are
+text and `""` is a quote; a quote anywhere else is an error.
 """
 
 from __future__ import annotations
 
 
 class BadFields(ValueError):
-    """A text that can't be split into fields. `column` is the byte at fault, counted from 1; 0 for an empty
-    text."""
+    """A text that can't be split into fields. `column` is the byte at fault, counted from 1; 0 for an empty text."""
 
     def __init__(self, problem: str, column: int = 0) -> None:
         super().__init__(f"parse error on line 1, column {column}: {problem}" if column else problem)

@@ -9,8 +9,8 @@ The effect of each fix on a build of the file:
     MultipleInstructionsDisallowed                      the history loses the ineffective entry
     MaintainerDeprecated                                the author becomes a label, in the history too
 
-The other checks need someone who knows what is meant. That includes JSONArgsRecommended: a command that no
-shell starts gets other signals and, as an entry point, other arguments.
+The other checks need someone who knows what is meant. That includes JSONArgsRecommended: a command that no shell
+starts gets other signals and, as an entry point, other arguments.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Replacement:
 def fix_all(source: Source, lint: Lint) -> tuple[Source, list[Finding]]:
     """Return the fixed file and the findings that were fixed; `source` itself if nothing can be fixed.
 
-    Each finding has the place it had when it was fixed. Fixing the result again changes nothing. Raises what
-    `lint` raises.
+    Each finding has the place it had when it was fixed. Fixing the result again changes nothing. Raises what `lint`
+    raises.
     """
     fixed: list[Finding] = []
     while True:
@@ -100,10 +100,11 @@ def _fix(source: Source, findings: Sequence[Finding], make: Fix) -> tuple[Source
     replaced: dict[tuple[int, int], Replacement] = {}
     for finding in findings:
         node = file.at(finding.span.line)
-        made = list(make(node, file)) if node is not None else []
-        if made:
+        replacements = list(make(node, file)) if node is not None else []
+        if replacements:
             done.append(finding)
-        replaced.update(((one.span.line, one.span.column), one) for one in made)
+        # Several findings may lead to the same replacement, which is made once.
+        replaced.update(((one.span.line, one.span.column), one) for one in replacements)
     return (_replace(source, replaced.values()) if done else source), done
 
 
@@ -114,10 +115,16 @@ def _replace(source: Source, replacements: Iterable[Replacement]) -> Source:
         starts.append(starts[-1] + len(line))
     out: list[str] = []
     done = 0
-    for one in sorted(replacements, key=lambda one: (one.span.line, one.span.column)):
-        start = starts[one.span.line - 1] + one.span.column - 1
-        out += [source.text[done:start], one.text]
-        done = min(starts[min(one.span.end_line, len(lines) + 1) - 1] + one.span.end_column - 1, starts[-1])
+    for replacement in sorted(
+        replacements, key=lambda replacement: (replacement.span.line, replacement.span.column)
+    ):
+        start = starts[replacement.span.line - 1] + replacement.span.column - 1
+        out += [source.text[done:start], replacement.text]
+        # A span may end at the beginning of the line after the last one.
+        done = min(
+            starts[min(replacement.span.end_line, len(lines) + 1) - 1] + replacement.span.end_column - 1,
+            starts[-1],
+        )
     return Source(source.name, "".join([*out, source.text[done:]]))
 
 
@@ -157,6 +164,7 @@ def _key_value(node: Node, file: _File) -> Iterator[Replacement]:
     name, text = _raw(node, key), _raw(node, value)
     if span.line != span.end_line or any(char in name for char in special):
         return
+    # A value that is a single word to the parser can stay as it is; any other needs quotes.
     whole = [word.text for word in split_quoted(Word(text, *value[1:]), node.escape)] == [text]
     if whole and not text.endswith(node.escape):
         yield Replacement(span, f"{name}={text}")
@@ -199,8 +207,8 @@ def _protocol(node: Node, file: _File) -> Iterator[Replacement]:
 
     def lower(text: str) -> str:
         port, slash, protocol = text.rpartition("/")
-        known = not any(char in protocol for char in f"$\"'{node.escape}")
-        return f"{port}/{protocol.lower()}" if slash and known else text
+        is_literal = not any(char in protocol for char in f"$\"'{node.escape}")
+        return f"{port}/{protocol.lower()}" if slash and is_literal else text
 
     for word in node.words:
         yield from _written(node, word, lower)

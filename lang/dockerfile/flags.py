@@ -27,29 +27,29 @@ def opt_in(node: Node, what: str, word: Word | None = None) -> SourceError:
 class Flags:
     """The flags of one node, checked: each is known, and stands once unless it may be `repeated`."""
 
-    __slots__ = ("_given",)
+    __slots__ = ("_values",)
 
-    def __init__(self, given: dict[str, list[Word]]) -> None:
-        self._given = given
+    def __init__(self, values: dict[str, list[Word]]) -> None:
+        self._values = values
 
     def get(self, name: str) -> Word | None:
         """Return the value with its place, None if the flag isn't set."""
-        found = self._given.get(name)
-        return found[0] if found else None
+        values = self._values.get(name)
+        return values[0] if values else None
 
     def text(self, name: str) -> str:
         """Return the value, empty if the flag isn't set."""
-        found = self.get(name)
-        return found.text if found is not None else ""
+        value = self.get(name)
+        return value.text if value is not None else ""
 
     def all(self, name: str) -> list[Word]:
         """Return the values of a repeated flag."""
-        return self._given.get(name, [])
+        return self._values.get(name, [])
 
     def switch(self, name: str) -> bool | None:
         """Return the value of a switch, None if it isn't set."""
-        found = self.get(name)
-        return None if found is None else found.text == "true"
+        value = self.get(name)
+        return None if value is None else value.text == "true"
 
 
 def read_flags(
@@ -60,13 +60,12 @@ def read_flags(
     repeated: tuple[str, ...] = (),
     extensions: tuple[str, ...] = (),
 ) -> Flags:
-    """Return the node's flags. `names` and `repeated` flags need a value; `switches` take none, `true` or
-    `false`.
+    """Return the node's flags. `names` and `repeated` flags need a value; `switches` take none, `true` or `false`.
 
     Flags in `extensions` need a file that enables the extensions. Raises SourceError.
     """
     known = (*names, *switches, *repeated)
-    given: dict[str, list[Word]] = {}
+    values: dict[str, list[Word]] = {}
     first: dict[str, Word] = {}
     for flag in node.flags:
         name, equals, value = flag.text.removeprefix("--").partition("=")
@@ -90,8 +89,8 @@ def read_flags(
                 buildkit=f"missing a value on flag: --{name}",
             )
         start = min(flag.start + len(name) + 3, flag.end)
-        given.setdefault(name, []).append(Word(value, start, flag.end))
-    return Flags(given)
+        values.setdefault(name, []).append(Word(value, start, flag.end))
+    return Flags(values)
 
 
 def ignore_flags(node: Node, warn: Warn, what: str) -> None:
@@ -108,11 +107,11 @@ def ignore_flags(node: Node, warn: Warn, what: str) -> None:
 
 def _not_boolean(node: Node, flag: Word, name: str) -> SourceError:
     value = flag.text.partition("=")[2]
-    known = f"expecting boolean value for flag --{name}, not: {value}"
+    buildkit = f"expecting boolean value for flag --{name}, not: {value}"
     return node.error(
         f"the flag --{name} takes true or false, not {printable(value.lower())}",
         flag,
-        buildkit=known if value else f"missing a value on flag: --{name}",
+        buildkit=buildkit if value else f"missing a value on flag: --{name}",
     )
 
 

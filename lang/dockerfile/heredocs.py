@@ -1,9 +1,9 @@
 """Heredoc words: `<<NAME`, `<<-NAME`, `3<<"NAME"`, `<< NAME`, anywhere among the words of a line.
 
 A heredoc word is found by splitting the line into shell words. Its name is the rest of the word after shell
-processing; a quote in it means that the body isn't expanded. No variable is set at that time, so `$NAME`
-stays as written. The escape character is always the backslash here, whatever the `escape` directive says. The
-rules are those of BuildKit's `parser/parser.go`.
+processing; a quote in it means that the body isn't expanded. No variable is set at that time, so `$NAME` stays as
+written. The escape character is always the backslash here, whatever the `escape` directive says. The rules are those
+of BuildKit's `parser/parser.go`.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ def _read(word: str) -> Heredoc | None:
 
 
 def heredocs_of(line: str) -> list[tuple[Heredoc, bool]]:
-    """Return the heredocs that the words of `line` open, in order, and for each whether blanks precede its
-    name.
+    """Return the heredocs that the words of `line` open, in order, and for each whether blanks precede its name.
 
     Their contents are empty. A line that can't be split into shell words opens none. Raises WordError.
     """
@@ -65,8 +64,8 @@ def heredocs_of(line: str) -> list[tuple[Heredoc, bool]]:
         words = _shell_words(line, raw_quotes=True, raw_escapes=True)
     except WordError:
         return []
-    found = ((_read(word), word) for word in words)
-    return [(heredoc, bool(_SPACED.match(word))) for heredoc, word in found if heredoc is not None]
+    heredocs = ((_read(word), word) for word in words)
+    return [(heredoc, bool(_SPACED.match(word))) for heredoc, word in heredocs if heredoc is not None]
 
 
 def _quotes(word: str) -> int:

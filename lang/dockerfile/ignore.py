@@ -1,8 +1,7 @@
-"""Rules of `.dockerignore`, which leaves files of a context out, as moby/patternmatcher and BuildKit apply
-them.
+"""Rules of `.dockerignore`, which leaves files of a context out, as moby/patternmatcher and BuildKit apply them.
 
-These are not gitignore's rules. A pattern is matched against the whole path from the context's root; `*`,
-`?`, `[…]` and backslashes mean what they mean to Go's `filepath.Match` (see `wildcard`), and
+These are not gitignore's rules. A pattern is matched against the whole path from the context's root; `*`, `?`, `[…]`
+and backslashes mean what they mean to Go's `filepath.Match` (see `wildcard`), and
 
     **/x  a/**/x    any directories, or none, before `x`
     a/**            everything inside `a`, not `a` itself
@@ -10,15 +9,14 @@ These are not gitignore's rules. A pattern is matched against the whole path fro
     ax**            paths that begin with `ax`: the same as `ax*`
     !pattern        an exception: files that match are kept
 
-The last pattern that matches decides. A pattern that matches a directory matches everything below it too, but
-only if it changed the verdict on the directory: an exception for a directory that is kept anyway, or a
-pattern for one that is ignored already, says nothing about its contents (`*/tmp` and `!a` leave `a/tmp`
-ignored). A file below an ignored directory can be kept by a later exception; keeping the directories above it
-is up to whoever walks the context.
+The last pattern that matches decides. A pattern that matches a directory matches everything below it too, but only if
+it changed the verdict on the directory: an exception for a directory that is kept anyway, or a pattern for one that
+is ignored already, says nothing about its contents (`*/tmp` and `!a` leave `a/tmp` ignored). A file below an ignored
+directory can be kept by a later exception; keeping the directories above it is up to whoever walks the context.
 
-A matcher is an automaton over path components that is built while it is used: the state of a directory knows
-which patterns can still match inside it, so a file costs one look-up among those only, and a directory in
-which no exception can match need not be read.
+A matcher is an automaton over path components that is built while it is used: the state of a directory knows which
+patterns can still match inside it, so a file costs one look-up among those only, and a directory in which no
+exception can match need not be read.
 """
 
 from __future__ import annotations
@@ -50,8 +48,8 @@ class PatternError(SourceError, ValueError):
 class Pattern:
     """A pattern: `steps` over path components, or the items of a `path_matcher` over the whole path.
 
-    A step is `MANY`, `REST`, a literal component (`literal` is true at its index) or a regular expression.
-    Any step from index `final` on may be the last to match.
+    A step is `MANY`, `REST`, a literal component (`literal` is true at its index) or a regular expression. Any step
+    from index `final` on may be the last to match.
     """
 
     __slots__ = ("exception", "final", "literal", "path", "steps")
@@ -68,8 +66,8 @@ class Pattern:
 def read_patterns(text: str, name: str = ".dockerignore") -> list[str]:
     """Return the normalised patterns of an ignore file. Raises PatternError with the file's name and line.
 
-    A line that starts with `#` is a comment, a byte-order mark at the start is skipped. White space around a
-    pattern and after `!` is dropped, as are leading slashes; `.` and `..` are resolved.
+    A line that starts with `#` is a comment, a byte-order mark at the start is skipped. White space around a pattern
+    and after `!` is dropped, as are leading slashes; `.` and `..` are resolved.
     """
     source = Source(name, text)
     out = []
@@ -121,8 +119,7 @@ class Matcher:
         return state.ignores(name)
 
     def may_have_exceptions_below(self, path: str) -> bool:
-        """True if something inside the directory at `path` could be kept although the directory is
-        ignored."""
+        """True if something inside the directory at `path` could be kept although the directory is ignored."""
         state = self.root()
         for name in path.split("/") if path not in ("", ".") else ():
             state = state.enter(name)
@@ -202,8 +199,8 @@ class State:
         return last
 
     def _inherited(self, name: str) -> int:
-        """Return the index of the pattern that decides about the contents of the directory `name` unless
-        another matches there.
+        """Return the index of the pattern that decides about the contents of the directory `name` unless another
+        matches there.
 
         It is the last pattern that changed the verdict on the directory.
         """
@@ -217,11 +214,10 @@ class State:
 
 
 class _Level:
-    """The patterns that can match the entries of a directory, as positions (pattern, step), the last pattern
-    first.
+    """The patterns that can match the entries of a directory, as positions (pattern, step), the last pattern first.
 
-    `find(name)` returns the last pattern that ends at `name`, or -1; it is None if no pattern can end here.
-    `excepts` is true if an exception is among the patterns.
+    `find(name)` returns the last pattern that ends at `name`, or -1; it is None if no pattern can end here. `excepts`
+    is true if an exception is among the patterns.
     """
 
     __slots__ = ("_patterns", "excepts", "find", "positions")
@@ -233,8 +229,8 @@ class _Level:
         self.find = self._finder()
 
     def onward(self, name: str, last: int) -> list[tuple[int, int]]:
-        """Return the positions in the directory `name` of the patterns after index `last`; earlier ones can't
-        decide there."""
+        """Return the positions in the directory `name` of the patterns after index `last`; earlier ones can't decide
+        there."""
         out = []
         for index, step in self.positions:
             if index <= last:
@@ -283,8 +279,8 @@ class _Level:
         first = re.compile("|".join(f"({text})" for _, text in wild), re.DOTALL).fullmatch
 
         def find(name: str) -> int:
-            found = first(name)
-            best = numbers[found.lastindex - 1] if found and found.lastindex else floor
+            match = first(name)
+            best = numbers[match.lastindex - 1] if match and match.lastindex else floor
             exact = names.get(name, floor)
             return best if best > exact else exact
 
@@ -313,9 +309,8 @@ def _loose(patterns: list[Pattern]) -> list[tuple[int, Callable[[str], object]]]
 def _compile(pattern: Pattern, text: str) -> None:
     """Set the pattern's steps, or its items if steps can't express it.
 
-    Steps can't express a class that may match a slash, nor a `**` that follows something in its component
-    without ending the pattern: there it also matches nothing, and takes a slash after it along (`a**/b`
-    matches `ab`).
+    Steps can't express a class that may match a slash, nor a `**` that follows something in its component without
+    ending the pattern: there it also matches nothing, and takes a slash after it along (`a**/b` matches `ab`).
     """
     items = _items(wildcard.tokens(text))
     if any(map(wildcard.crosses, items)):
@@ -336,10 +331,12 @@ def _compile(pattern: Pattern, text: str) -> None:
         elif pattern.steps[-1:] != [MANY]:
             pattern.steps.append(MANY)
             pattern.literal.append(False)
+            # A leading `**x` matches all names that end with `x`.
             if number == 0 and text[2] != "/" and not any(ch in "*?[]\\" for ch in text[2:]):
                 component.append(wildcard.STAR)
     _add_component(pattern, component)
     pattern.final = len(pattern.steps) - 1
+    # A trailing `ax**` matches everything below a match as well.
     if items[-1] == MANY and component != [REST]:
         _add_component(pattern, [REST])
 

@@ -1,8 +1,8 @@
 """Typed instructions: a parsed Dockerfile before any variable is expanded.
 
-The types follow BuildKit's `frontend/dockerfile/instructions`. Words still hold `$NAME`; the lowering expands
-them. `text` is the instruction as BuildKit records it (`node.Original`: continuation lines joined, comments
-dropped, heredoc bodies left out), from which history entries and vertex names are made.
+The types follow BuildKit's `frontend/dockerfile/instructions`. Words still hold `$NAME`; the lowering expands them.
+`text` is the instruction as BuildKit records it (`node.Original`: continuation lines joined, comments dropped,
+heredoc bodies left out), from which history entries and vertex names are made.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pybuild.lang.source import Source, Span
 class Heredoc:
     """A `<<NAME` body. `expand` is false if the name was quoted; `chomp` is `<<-` (leading tabs dropped).
 
-    `content` is the text between the opening line and the terminator, with its line ends. In RUN it is as
-    written, tabs included, because the shell may read it again; in COPY and ADD the tabs of `<<-` are
-    removed. In COPY and ADD without `expand` it may hold bytes that aren't UTF-8, as surrogate escapes:
-    encode it with `errors="surrogateescape"`.
+    `content` is the text between the opening line and the terminator, with its line ends. In RUN it is as written,
+    tabs included, because the shell may read it again; in COPY and ADD the tabs of `<<-` are removed. In COPY and ADD
+    without `expand` it may hold bytes that aren't UTF-8, as surrogate escapes: encode it with
+    `errors="surrogateescape"`.
     """
 
     name: str
@@ -98,9 +98,9 @@ class LabelInstruction(Instruction):
 class RunMount:
     """A `--mount` of RUN.
 
-    `options` are its `name=value` pairs in order, as written; a name without a value has None. The lowering
-    expands variables in them before it reads them, because a value may decide which other options are
-    allowed. `from_name` is the value of `from`, in which variables are not allowed.
+    `options` are its `name=value` pairs in order, as written; a name without a value has None. The lowering expands
+    variables in them before it reads them, because a value may decide which other options are allowed. `from_name` is
+    the value of `from`, in which variables are not allowed.
     """
 
     span: Span = field(eq=False, repr=False)
@@ -263,6 +263,5 @@ class Dockerfile:
     included: tuple[Source, ...] = field(default=(), eq=False, repr=False)
 
     def wrote(self, instruction: Instruction) -> bool:
-        """True if the instruction stands in the file or in one it includes, false for triggers of a base
-        image."""
+        """True if the instruction stands in the file or in one it includes, false for triggers of a base image."""
         return any(instruction.span.source is one for one in (self.source, *self.included))

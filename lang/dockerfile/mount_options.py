@@ -1,8 +1,8 @@
 """Reads the options of one `--mount` of RUN: expands variables and checks values.
 
-The rules are those of BuildKit's `frontend/dockerfile/instructions/commands_runmount.go`. Options are read in
-the order written, and a later one replaces an earlier one. Whether an option is allowed depends on the type
-set before it, and the type is `bind` until then.
+The rules are those of BuildKit's `frontend/dockerfile/instructions/commands_runmount.go`. Options are read in the
+order written, and a later one replaces an earlier one. Whether an option is allowed depends on the type set before
+it, and the type is `bind` until then.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ _SIZE_LIMIT = 2**63
 
 @frozen
 class MountOptions:
-    """The options of a mount. `size` is in bytes, 0 for no limit. None stands for an option that isn't
-    set."""
+    """The options of a mount. `size` is in bytes, 0 for no limit. None stands for an option that isn't set."""
 
     type: str = "bind"
     from_name: str = ""
@@ -70,8 +69,8 @@ class _Bad(Exception):
 class _Option:
     """How an option is read, and the field its value goes to.
 
-    `types` are the mount types that allow it, None for all. `alone` is the value of the bare name, None if
-    the option needs a value.
+    `types` are the mount types that allow it, None for all. `alone` is the value of the bare name, None if the option
+    needs a value.
     """
 
     field: str
@@ -93,10 +92,10 @@ def read_options(mount: RunMount, expand: Callable[[str], str]) -> MountOptions:
 
 
 def _at(mount: RunMount, error: _Bad) -> SourceError:
-    found = source_error(str(error), mount.span, help=error.help)
+    located = source_error(str(error), mount.span, help=error.help)
     if error.help.startswith("did you mean"):
-        found.diagnostic = found.diagnostic.known_as(f"{error} ({error.help})")
-    return found
+        located.diagnostic = located.diagnostic.known_as(f"{error} ({error.help})")
+    return located
 
 
 def _with(options: MountOptions, name: str, value: str | None, written: str | None) -> MountOptions:

@@ -1,7 +1,7 @@
 """Splits the line of an instruction into a name, flags and words, which are not interpreted yet.
 
-How words are split depends on the instruction (`_SHAPES`); an unknown one gets no words. The reference is
-BuildKit's `frontend/dockerfile/parser/parser.go` and `line_parsers.go`.
+How words are split depends on the instruction (`_SHAPES`); an unknown one gets no words. The reference is BuildKit's
+`frontend/dockerfile/parser/parser.go` and `line_parsers.go`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from pybuild.lang.source import Span
 class Node:
     """An instruction before it is interpreted.
 
-    `name` is as written; `words` are its arguments; `json` is true if they came from a JSON array; `child` is
-    the instruction of an ONBUILD. `end_line` is the last line, heredoc bodies included. `escape` is the
-    escape character of the file; `extended` is true if the file may use pybuild's extensions of the syntax.
+    `name` is as written; `words` are its arguments; `json` is true if they came from a JSON array; `child` is the
+    instruction of an ONBUILD. `end_line` is the last line, heredoc bodies included. `escape` is the escape character
+    of the file; `extended` is true if the file may use pybuild's extensions of the syntax.
     """
 
     __slots__ = (
@@ -111,8 +111,8 @@ class Node:
 def new_node(line: LogicalLine, whole: Word, escape: str, end_line: int) -> Node:
     """Make the node of an instruction's text. Raises SourceError if its arguments can't be split into words.
 
-    `whole` is the part of `line` to read: all of it, or the trigger of an ONBUILD, in which a further ONBUILD
-    gets no words (it isn't allowed there).
+    `whole` is the part of `line` to read: all of it, or the trigger of an ONBUILD, in which a further ONBUILD gets no
+    words (it isn't allowed there).
     """
     nested = whole.start > 0
     name, tail = split_once(whole.strip())
@@ -174,8 +174,7 @@ def _json(node: Node, rest: Word) -> bool:
 
 
 def _key_values(node: Node) -> None:
-    """Split `key=value …` into triples of words: key, value, mark. The mark is empty in the form `key
-    value`."""
+    """Split `key=value …` into triples of words: key, value, mark. The mark is empty in the form `key value`."""
     words = split_quoted(node.rest, node.escape)
     if not words:
         return

@@ -4,9 +4,8 @@
     parse             Source -> Dockerfile
     parse_onbuild     a trigger stored in an image -> Instruction
 
-Nothing here expands variables, reads files of the context or looks at base images. Every error is a
-`SourceError` that points at the words that cause it. The grammar is that of BuildKit's Dockerfile frontend,
-stable channel 1.26.
+Nothing here expands variables, reads files of the context or looks at base images. Every error is a `SourceError`
+that points at the words that cause it. The grammar is that of BuildKit's Dockerfile frontend, stable channel 1.26.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ from pybuild.lang.source import Source, Span
 def decode(name: str, data: bytes) -> Source:
     """Return the text of a Dockerfile under the name that a user knows it by.
 
-    A UTF-8 byte-order mark is dropped and line ends stay as they are. Bytes that aren't UTF-8 become
-    surrogate escapes; `parse` decides what they mean where they stand. Raises SourceError for UTF-16.
+    A UTF-8 byte-order mark is dropped and line ends stay as they are. Bytes that aren't UTF-8 become surrogate
+    escapes; `parse` decides what they mean where they stand. Raises SourceError for UTF-16.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SourceError(
@@ -55,10 +54,9 @@ def parse(
 ) -> Dockerfile:
     """Parse `source`. Raises SourceError. The result has at least one stage.
 
-    `warn` is called with a diagnostic of level `warning` for each thing that works but is likely a mistake.
-    `linter` gets the findings of build checks; by default it follows the file's directive and reports to
-    `warn`. `read` is passed for a file that enables the extensions of the syntax: it reads the files that
-    INCLUDE names.
+    `warn` is called with a diagnostic of level `warning` for each thing that works but is likely a mistake. `linter`
+    gets the findings of build checks; by default it follows the file's directive and reports to `warn`. `read` is
+    passed for a file that enables the extensions of the syntax: it reads the files that INCLUDE names.
     """
     warn = warn or _ignore
     linter = linter or Linter.of(source, {}, warn)
@@ -70,8 +68,8 @@ def parse(
         error = source_error(
             f"{source.name} {what}", Span(source, 1, 1, 1, 2), help="begin it with FROM image"
         )
-        known = "file with no instructions" if source.text else "the Dockerfile cannot be empty"
-        error.diagnostic = error.diagnostic.known_as(known)
+        buildkit = "file with no instructions" if source.text else "the Dockerfile cannot be empty"
+        error.diagnostic = error.diagnostic.known_as(buildkit)
         raise error
     meta_args, stages = _read_stages(source, nodes, warn, linter)
     check_stage_names(stages, linter)
@@ -99,9 +97,9 @@ def _read_stages(
         try:
             parsed = parse_instruction(node, warn, above)
         except SourceError as error:
-            found = error.diagnostic
+            diagnostic = error.diagnostic
             line = f"dockerfile parse error on line {node.line.number}"
-            error.diagnostic = found.known_as(f"{line}: {found.buildkit or found.title}")
+            error.diagnostic = diagnostic.known_as(f"{line}: {diagnostic.buildkit or diagnostic.title}")
             raise
         check_description(node, parsed, linter)
         above = node
@@ -136,10 +134,10 @@ def _extended(nodes: Sequence[Node], read: ReadFile, linter: Linter) -> list[Nod
         check_continuations(tree.empty, linter)
         return tree.nodes
 
-    found = splice(nodes, read, nodes_of)
-    for node in found:
+    spliced = splice(nodes, read, nodes_of)
+    for node in spliced:
         node.extended = True
-    return found
+    return spliced
 
 
 def _finish(stages: list[Stage], commands: list[Instruction]) -> None:
@@ -152,8 +150,8 @@ def _finish(stages: list[Stage], commands: list[Instruction]) -> None:
 def parse_onbuild(expression: str, source_name: str, warn: Warn | None = None) -> Instruction:
     """Parse the trigger of an ONBUILD in a base image. Raises SourceError.
 
-    Spans point into a source of its own, called `source_name`. The escape character is the backslash unless
-    the expression has a directive of its own.
+    Spans point into a source of its own, called `source_name`. The escape character is the backslash unless the
+    expression has a directive of its own.
     """
     warn = warn or _ignore
     source = Source(source_name, expression)

@@ -1,5 +1,5 @@
-"""Turns nodes into typed instructions: one function per instruction, in a table. COPY and ADD are in
-`parse_copy`, RUN in `parse_run`.
+"""Turns nodes into typed instructions: one function per instruction, in a table. COPY and ADD are in `parse_copy`,
+RUN in `parse_run`.
 
 The reference is BuildKit's `frontend/dockerfile/instructions/parse.go`.
 """
@@ -137,8 +137,8 @@ def _comment(node: Node, name: str) -> str:
     """Return the doc comment of `name`: the first comment line above that starts with it."""
     if not name:
         return ""
-    found = (line for line in node.comments if line.startswith(name + " "))
-    return next(found, "").removeprefix(name + " ")
+    lines = (line for line in node.comments if line.startswith(name + " "))
+    return next(lines, "").removeprefix(name + " ")
 
 
 def _arg(node: Node, warn: Warn) -> ArgInstruction:
@@ -182,8 +182,7 @@ def _unset(node: Node, warn: Warn) -> UnsetInstruction:
 
 
 def _include(node: Node, warn: Warn) -> NoReturn:
-    """Refuse an INCLUDE in a file of the standard syntax; extended files have theirs replaced before
-    parsing."""
+    """Refuse an INCLUDE in a file of the standard syntax; extended files have theirs replaced before parsing."""
     raise opt_in(node, "INCLUDE")
 
 
@@ -219,6 +218,7 @@ def _stopsignal(node: Node, warn: Warn) -> StopSignalInstruction:
 def _expose(node: Node, warn: Warn) -> ExposeInstruction:
     words = _some(node)
     read_flags(node)
+    # BuildKit sorts the ports too, and the history shows them.
     return ExposeInstruction(node.span, node.text, tuple(sorted(word.text for word in words)))
 
 

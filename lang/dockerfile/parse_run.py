@@ -1,8 +1,8 @@
 """Parses RUN: its flags and its command.
 
-The reference is BuildKit's `frontend/dockerfile/instructions/commands_runmount.go` and its neighbours. A
-mount is only split into fields here, since variables may stand in them; a device is read completely. BuildKit
-has `--device` in its `labs` channel only; it is accepted here with that channel's meaning.
+The reference is BuildKit's `frontend/dockerfile/instructions/commands_runmount.go` and its neighbours. A mount is
+only split into fields here, since variables may stand in them; a device is read completely. BuildKit has `--device`
+in its `labs` channel only; it is accepted here with that channel's meaning.
 """
 
 from __future__ import annotations

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 MANY = "/**"
 """Matches any directories, even none; as the last item, any text."""
 _FEW = 2
-"""Up to this many items of any length a backtracking regular expression is used: its time is at most
-quadratic."""
+"""Up to this many items of any length a backtracking regular expression is used: its time is at most quadratic."""
 
 
 def path_matcher(items: Sequence[str]) -> Callable[[str], object]:
@@ -35,8 +34,8 @@ def _expression(items: Sequence[str]) -> str:
 
 
 class _Automaton:
-    """Follows all ways to match at once. State `n` is before item `n`, state `~n` inside the `MANY` that is
-    item `n`."""
+    """Follows all ways to match at once. State `n` is before item `n`, state `~n` inside the `MANY` that is item
+    `n`."""
 
     def __init__(self, items: Sequence[str]) -> None:
         self._items = items
@@ -78,9 +77,9 @@ class _Automaton:
                 yield state + 1
 
     def _fit(self, item: str, char: str) -> bool:
-        found = self._fits.get((item, char))
-        if found is None:
+        fits = self._fits.get((item, char))
+        if fits is None:
             import re
 
-            found = self._fits[item, char] = re.fullmatch(item, char, re.DOTALL) is not None
-        return found
+            fits = self._fits[item, char] = re.fullmatch(item, char, re.DOTALL) is not None
+        return fits

@@ -1,9 +1,9 @@
 """Splits a Dockerfile into nodes, one for each instruction.
 
-1. Directives and comments are read line by line; comments are kept for the instruction below them. 2.
-Continuation lines are joined. Comment lines between them are dropped, as are empty ones (with a warning). 3.
-The joined line is split into words (`nodes`). 4. For RUN, COPY and ADD the bodies of heredocs are taken from
-the lines that follow.
+1. Directives and comments are read line by line; comments are kept for the instruction below them.
+2. Continuation lines are joined. Comment lines between them are dropped, as are empty ones (with a warning).
+3. The joined line is split into words (`nodes`).
+4. For RUN, COPY and ADD the bodies of heredocs are taken from the lines that follow.
 
 The reference is BuildKit's `frontend/dockerfile/parser/parser.go`.
 """
@@ -40,8 +40,8 @@ HEREDOC_INSTRUCTIONS = frozenset({"add", "copy", "run"})
 class Tree:
     """The nodes of a file in order, and its escape character.
 
-    `empty` has, for each instruction with an empty line among its continuations, its last line and the first
-    of the empty ones.
+    `empty` has, for each instruction with an empty line among its continuations, its last line and the first of the
+    empty ones.
     """
 
     __slots__ = ("empty", "escape", "nodes")
@@ -126,8 +126,8 @@ class _Reader:
                     span,
                     help="it is \\ (the default) or `",
                 )
-                known = f"invalid escape token '{directive.value}' does not match ` or \\"
-                error.diagnostic = error.diagnostic.known_as(known)
+                buildkit = f"invalid escape token '{directive.value}' does not match ` or \\"
+                error.diagnostic = error.diagnostic.known_as(buildkit)
                 raise error
             self.tree.escape = directive.value
 
@@ -172,8 +172,7 @@ class _Reader:
     def terminated(self, heredoc: Heredoc) -> bool:
         """True if a line below ends the heredoc.
 
-        With blanks before its name it may not be a heredoc at all: `$((1 << 2))`, which BuildKit refuses as
-        one.
+        With blanks before its name it may not be a heredoc at all: `$((1 << 2))`, which BuildKit refuses as one.
         """
         lines = (line.rstrip("\r\n") for line in self.lines[self.number :])
         return any((line.lstrip("\t") if heredoc.chomp else line) == heredoc.name for line in lines)
@@ -186,8 +185,8 @@ class _Reader:
             if (line.lstrip("\t") if heredoc.chomp else line) == heredoc.name:
                 return evolve(heredoc, content=self.body(node, heredoc, "".join(content), len(content)))
             content.append(raw)
-        found = node.line.text.find(heredoc.name, node.line.text.find("<<"))
-        word = Word("", found, found + len(heredoc.name)) if found >= 0 else node.rest
+        start = node.line.text.find(heredoc.name, node.line.text.find("<<"))
+        word = Word("", start, start + len(heredoc.name)) if start >= 0 else node.rest
         node.end_line = self.number
         raise node.error(
             f"unterminated heredoc {printable(heredoc.name)}",
@@ -205,6 +204,7 @@ class _Reader:
             return content
         if keyword != "run":
             return replace_invalid(content)
+        # `self.number` is the line of the terminator, `length` lines after the first line of the body.
         before = content[:bad].split("\n")
         number, column = self.number - length - 1 + len(before), len(before[-1])
         raise not_utf8(Span(self.source, number, column + 1, number, column + 2))

@@ -1,9 +1,8 @@
 r"""Patterns of `${NAME#pattern}` and its relatives, as BuildKit's Dockerfile frontend reads them.
 
-`*` matches any text and `?` any character, neither of them a line feed. There are no bracket expressions.
-`\*`, `\?` and `\\` are the characters themselves; in `\}` and `\/` the backslash is dropped (the characters
-had to be escaped inside the braces); a backslash before anything else is an error, whatever the escape
-character of the file is.
+`*` matches any text and `?` any character, neither of them a line feed. There are no bracket expressions. `\*`, `\?`
+and `\\` are the characters themselves; in `\}` and `\/` the backslash is dropped (the characters had to be escaped
+inside the braces); a backslash before anything else is an error, whatever the escape character of the file is.
 """
 
 from __future__ import annotations
@@ -19,30 +18,30 @@ _ANY = "?"
 
 def trim_prefix(pattern: str, value: str, *, longest: bool) -> str:
     """Return `value` without its shortest or longest matching prefix. Raises ValueError."""
-    found = _compile(_tokens(pattern), longest).match(value)
-    return value[found.end() :] if found else value
+    match = _compile(_tokens(pattern), longest).match(value)
+    return value[match.end() :] if match else value
 
 
 def trim_suffix(pattern: str, value: str, *, longest: bool) -> str:
     """Return `value` without its shortest or longest matching suffix. Raises ValueError."""
-    found = _compile(reversed(_tokens(pattern)), longest).match(value[::-1])
-    return value[: len(value) - found.end()] if found else value
+    match = _compile(reversed(_tokens(pattern)), longest).match(value[::-1])
+    return value[: len(value) - match.end()] if match else value
 
 
 def replace(pattern: str, replacement: str, value: str, *, every: bool) -> str:
     """Replace the first longest match in `value`, or every one from left to right. Raises ValueError.
 
-    With `every`, `$0` in the replacement is the matched text, `$` with another name is empty, and `$$` is a
-    dollar: there the frontend uses Go's regular expressions. An empty match is replaced too, unless it
-    touches the end of the match before it.
+    With `every`, `$0` in the replacement is the matched text, `$` with another name is empty, and `$$` is a dollar:
+    there the frontend uses Go's regular expressions. An empty match is replaced too, unless it touches the end of the
+    match before it.
     """
-    found = _compile(_tokens(pattern), longest=True)
+    expression = _compile(_tokens(pattern), longest=True)
     if not every:
-        first = found.search(value)
+        first = expression.search(value)
         return value[: first.start()] + replacement + value[first.end() :] if first else value
     out: list[str] = []
     done = 0
-    for match in found.finditer(value):
+    for match in expression.finditer(value):
         out.append(value[done : match.start()])
         if match.end() > done or match.start() == 0:
             out.append(_filled_in(replacement, match.group()))
@@ -56,8 +55,8 @@ def _filled_in(template: str, matched: str) -> str:
         return template
     import re
 
-    def reference(found: re.Match[str]) -> str:
-        name = found[1] or found[2] or found[3]
+    def reference(match: re.Match[str]) -> str:
+        name = match[1] or match[2] or match[3]
         return "$" if name == "$" else matched if name == "0" else ""
 
     return re.sub(r"\$(?:(\$)|(\w+)|\{(\w+)\})", reference, template)
@@ -86,9 +85,9 @@ def _tokens(pattern: str) -> list[str]:
 def _compile(tokens: Iterable[str], longest: bool) -> re.Pattern[str]:
     """Make a regular expression whose match at a place is the shortest or the longest one there.
 
-    The text between two stars can be matched at its first occurrence without going back (an atomic group):
-    whatever matches after a later one matches after the first, so nothing is tried twice. Only the last star
-    decides the length.
+    The text between two stars can be matched at its first occurrence without going back (an atomic group): whatever
+    matches after a later one matches after the first, so nothing is tried twice. Only the last star decides the
+    length.
     """
     import re
 

@@ -1,8 +1,8 @@
 """Wildcards of COPY and ADD sources: the rules of Go's `filepath.Match`, on slash separated paths.
 
-`*` matches any text and `?` any character, neither of them a slash. `[a-z0-9]` matches one of the characters
-listed, `[^…]` any other character, and both may match a slash. A backslash makes the next character plain,
-also inside brackets. There is no `**` here. A pattern matches the whole name or nothing.
+`*` matches any text and `?` any character, neither of them a slash. `[a-z0-9]` matches one of the characters listed,
+`[^…]` any other character, and both may match a slash. A backslash makes the next character plain, also inside
+brackets. There is no `**` here. A pattern matches the whole name or nothing.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def crosses(token: str) -> bool:
 def expression(parts: Sequence[str], *, star: str = "[^/]*") -> str:
     """Join tokens to one regular expression for a full match with `re.DOTALL`; it has no numbered groups.
 
-    The text between two stars is matched at its first occurrence without going back (an atomic group), so
-    that the time is at most the product of the two lengths. Go does the same, even where a class consumes the
-    slash that ends a star's reach and a later occurrence would have matched.
+    The text between two stars is matched at its first occurrence without going back (an atomic group), so that the
+    time is at most the product of the two lengths. Go does the same, even where a class consumes the slash that ends
+    a star's reach and a later occurrence would have matched.
     """
     pieces: list[list[str]] = [[]]
     for part in parts:

@@ -8,11 +8,11 @@
     ${NAME%p}  ${NAME%%p}     the same for a suffix
     ${NAME/p/word}            the first, longest match of `p` replaced by `word`; `//` replaces every one
 
-`word` and `p` are words themselves: they may hold quotes and further references. A name is letters, digits
-and `_`; digits alone, and each of `@ * # ? - $ ! 0`, are names too (of shell parameters, so nothing sets
-them). A `$` before anything else is a plain character. Single quotes keep everything, double quotes keep
-everything but `$` and the escapes of `"`, `$` and the escape character; elsewhere the escape character keeps
-the character after it. Patterns: see `shellpattern`.
+`word` and `p` are words themselves: they may hold quotes and further references. A name is letters, digits and `_`;
+digits alone, and each of `@ * # ? - $ ! 0`, are names too (of shell parameters, so nothing sets them). A `$` before
+anything else is a plain character. Single quotes keep everything, double quotes keep everything but `$` and the
+escapes of `"`, `$` and the escape character; elsewhere the escape character keeps the character after it. Patterns:
+see `shellpattern`.
 """
 
 from __future__ import annotations
@@ -84,8 +84,7 @@ class Lex:
             raise
 
     def words(self, text: str, env: Mapping[str, str]) -> list[str]:
-        """Expand `text` and split it at unquoted white space, also in the values of variables. Raises
-        WordError.
+        """Expand `text` and split it at unquoted white space, also in the values of variables. Raises WordError.
 
         Empty words are dropped, quoted ones too.
         """
@@ -144,8 +143,7 @@ class _Reader:
         self.unmatched: set[str] = set()
 
     def until(self, stop: str, raw_escapes: bool, words: _Splitter | None = None) -> str:
-        """Expand the text up to an unquoted `stop`, which is consumed, or up to the end if `stop` is
-        empty."""
+        """Expand the text up to an unquoted `stop`, which is consumed, or up to the end if `stop` is empty."""
         outer, self._raw_escapes = self._raw_escapes, raw_escapes
         try:
             return self._until(stop, words or _Splitter())

@@ -1,5 +1,4 @@
-"""Reports arguments that a function of the API, a step or a state function doesn't take, in the language's
-messages.
+"""Reports arguments that a function of the API, a step or a state function doesn't take, in the language's messages.
 
 Python's own message tells neither the place in the call nor what was meant.
 """
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 def misfit(function: Callable[..., object], name: str, site: Site, skipped: int = 0) -> Diagnostic | None:
     """Return what is wrong with the arguments written at `site` (E0401 to E0404).
 
-    The result is None if nothing is, or if that can't be told, as with unpacked arguments. The caller passes
-    the first `skipped` arguments itself.
+    The result is None if nothing is, or if that can't be told, as with unpacked arguments. The caller passes the
+    first `skipped` arguments itself.
     """
     call = site.call
     if call is None or _unpacks(call):
@@ -56,9 +55,9 @@ def _misplaced(
 ) -> Diagnostic | None:
     """Report too many arguments, too few, or one that is passed twice."""
     places = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    given, most = len(call.args), len(places)
+    count, most = len(call.args), len(places)
     many = any(one.kind == one.VAR_POSITIONAL for one in parameters)
-    twice = next((at for at, one in enumerate(places[:given]) if one.name in named), None)
+    twice = next((at for at, one in enumerate(places[:count]) if one.name in named), None)
     if twice is not None:
         word = places[twice].name
         return problems.given_twice(word, site.keyword(word), site.positional(twice))
@@ -68,9 +67,9 @@ def _misplaced(
         if one.default is one.empty
         and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
         and one.name not in named
-        and not (one in places and at < given)
+        and not (one in places and at < count)
     ]
-    if given > most and not many:
+    if count > most and not many:
         return problems.too_many(site.positional(most), name, most, _usage(name, parameters))
     return problems.missing_arguments(site.span, name, missing, _usage(name, parameters)) if missing else None
 
@@ -78,20 +77,24 @@ def _misplaced(
 def _usage(name: str, parameters: list[inspect.Parameter]) -> str:
     """Return how a call is written, without optional arguments."""
     words = []
-    for one in parameters:
-        if one.kind == one.VAR_POSITIONAL:
+    for parameter in parameters:
+        if parameter.kind == parameter.VAR_POSITIONAL:
             words.append("…")
-        elif one.default is one.empty and one.kind != one.VAR_KEYWORD:
-            words.append(f"{one.name}=…" if one.kind == one.KEYWORD_ONLY else one.name.rstrip("_"))
+        elif parameter.default is parameter.empty and parameter.kind != parameter.VAR_KEYWORD:
+            words.append(
+                f"{parameter.name}=…"
+                if parameter.kind == parameter.KEYWORD_ONLY
+                else parameter.name.rstrip("_")
+            )
     return f"{name}({', '.join(words)})"
 
 
 def called(site: Site, frame: FrameType) -> Callable[..., object] | None:
     """Return the function of the API that a frame calls at `site`; None for any other. Runs no user code."""
-    found = _value(site.call.func, frame) if site.call is not None else None
-    own = getattr(found, "__module__", None)
-    if callable(found) and isinstance(own, str) and own.startswith("pybuild."):
-        return found if inspect.isfunction(found) else None
+    function = _value(site.call.func, frame) if site.call is not None else None
+    own = getattr(function, "__module__", None)
+    if callable(function) and isinstance(own, str) and own.startswith("pybuild."):
+        return function if inspect.isfunction(function) else None
     return None
 
 

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 class Axes:
     """The axes of a target: `values` by name in order.
 
-    The expressions that stand for them in the language yield exactly the combinations for which `where` is
-    true.
+    The expressions that stand for them in the language yield exactly the combinations for which `where` is true.
     """
 
     def __init__(
@@ -65,8 +64,8 @@ class Axes:
     def expressions(self) -> tuple[tree.Axis, ...]:
         """Return `for a in […] for b in […]`.
 
-        If `where` excludes combinations, the values of an axis are looked up in maps by the values of the
-        axes before it.
+        If `where` excludes combinations, the values of an axis are looked up in maps by the values of the axes before
+        it.
         """
         out: list[tree.Axis] = []
         for place, name in enumerate(self.values):
@@ -76,22 +75,21 @@ class Axes:
         return tuple(out)
 
     def _after(self, place: int) -> tree.Expr:
-        """Return the values of an axis: a list for the first, for a later one maps of lists by the axes
-        before it."""
+        """Return the values of an axis: a list for the first, for a later one maps of lists by the axes before it."""
         if place == 0:
-            return literal(_distinct(one[0] for one in self._kept), self._span)
+            return literal(_distinct(combination[0] for combination in self._kept), self._span)
         table: dict[str, dict[str, object]] = {}
-        for one in self._kept:
+        for combination in self._kept:
             inner: dict[str, object] = table  # type: ignore[assignment]
-            for value in one[: place - 1]:
+            for value in combination[: place - 1]:
                 inner = inner.setdefault(_text(value, self._span), {})  # type: ignore[assignment]
-            found = inner.setdefault(_text(one[place - 1], self._span), [])
-            if isinstance(found, list) and one[place] not in found:
-                found.append(one[place])
-        made = literal(table, self._span)
+            values = inner.setdefault(_text(combination[place - 1], self._span), [])
+            if isinstance(values, list) and combination[place] not in values:
+                values.append(combination[place])
+        expression = literal(table, self._span)
         for name in list(self.values)[:place]:
-            made = tree.Index(self._span, made, self._key(name))
-        return made
+            expression = tree.Index(self._span, expression, self._key(name))
+        return expression
 
     def _key(self, name: str) -> tree.Expr:
         used = tree.Name(self._span, name)
@@ -135,8 +133,7 @@ def place_of(function: Callable[..., object]) -> Span:
 
 
 def frozen_list(values: Sequence[object], name: str, span: Span) -> FrozenList:
-    """Return the values of an axis as a list that can't be changed. Raises SourceError if they are no
-    list."""
+    """Return the values of an axis as a list that can't be changed. Raises SourceError if they are no list."""
     if isinstance(values, str) or not isinstance(values, list | tuple | range):
         raise wrong(problems.not_a_list(span, name, type(values).__name__))
     return FrozenList(values)
@@ -219,13 +216,13 @@ def _same(before: object, after: object) -> bool:
 def captured(recording: Recording, function: Callable[..., object], target: str) -> Captured | None:
     """Capture the variables that a function reads, and note it under its code.
 
-    A second function with the same code means that the `def` stands in a loop: its body, which runs after the
-    loop, would read the loop variable's last value.
+    A second function with the same code means that the `def` stands in a loop: its body, which runs after the loop,
+    would read the loop variable's last value.
     """
-    made = Captured(function, place_of(function), target)
-    known = recording.captured.setdefault(function.__code__, [])
-    known.append(made)
-    return made
+    variables = Captured(function, place_of(function), target)
+    declared = recording.captured.setdefault(function.__code__, [])
+    declared.append(variables)
+    return variables
 
 
 def body_of(
@@ -240,11 +237,11 @@ def body_of(
     def make(names: Mapping[str, Value], platform: str) -> tuple[tree.Stmt, ...]:
         if captured is not None and len(recording.captured[function.__code__]) > 1:
             captured.check()
-        given = {name: axes.value(name, value) for name, value in names.items()}
-        found = statements(recording, decl.name.name, function, (), given, platform)
-        if found and isinstance(found[-1], tree.Return):
+        values = {name: axes.value(name, value) for name, value in names.items()}
+        body = statements(recording, decl.name.name, function, (), values, platform)
+        if body and isinstance(body[-1], tree.Return):
             raise wrong(problems.returns(place_of(function), decl.name.name))
-        return found
+        return body
 
     return make
 
@@ -257,17 +254,16 @@ def statements(
     kwargs: Mapping[str, object],
     platform: str,
 ) -> tuple[tree.Stmt, ...]:
-    """Return the statements that a function adds. Raises SourceError, also for the function's own
-    exceptions."""
+    """Return the statements that a function adds. Raises SourceError, also for the function's own exceptions."""
     builder = StateBuilder(recording, name, platform)
     with failures.explained(recording, name):
         result = function(builder, *args, **kwargs)
-    found = builder._end()
+    body = builder._end()
     if result is None:
-        return found
+        return body
     span = place_of(function)
     value = literal(result, span) if isinstance(result, Expression | str) else None
     if value is None:
         help = "a body returns nothing; that of a state function may return a state"
         raise wrong(problems.no_value(span, type(result).__name__, help))
-    return (*found, tree.Return(span, value))
+    return (*body, tree.Return(span, value))

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 
 class StateBuilder:
-    """Collects the statements of one body for one platform. It can't be used after its function has
-    returned."""
+    """Collects the statements of one body for one platform. It can't be used after its function has returned."""
 
     def __init__(self, recording: Recording, name: str, platform: str) -> None:
         self._recording = recording
@@ -93,8 +92,7 @@ class StateBuilder:
     # File system
 
     def from_(self, state: State | str, *, on: str | None = None) -> None:
-        """Start from a state, a target, or the image of a reference. With `on` its steps run as that
-        platform."""
+        """Start from a state, a target, or the image of a reference. With `on` its steps run as that platform."""
         site = self._here()
         platform = None if on is None else literal(on, site.named("on"), PLATFORM)
         self._add(tree.From(site.span, literal(state, site.positional(0)), platform, ()))
@@ -102,9 +100,9 @@ class StateBuilder:
     def run(self, script_: str | object, /, **values: object) -> None:
         """Run a script in the shell: `t.run("echo ${{word}}", word=word)`.
 
-        Values of `${{name}}` are quoted for their place, lists become words. A text of several lines is one
-        script that stops at the first failure; if it begins with `#!`, that program runs it. Template strings
-        of Python 3.14 (`t"echo {word}"`) work as well.
+        Values of `${{name}}` are quoted for their place, lists become words. A text of several lines is one script
+        that stops at the first failure; if it begins with `#!`, that program runs it. Template strings of Python 3.14
+        (`t"echo {word}"`) work as well.
         """
         site = self._here()
         self._add(tree.Run(site.span, script(script_, values, site)))
@@ -179,14 +177,13 @@ class StateBuilder:
         self._add(tree.Symlink(site.span, leads, literal(to, site.named("to")), options))
 
     def call(self, function: Callable[..., object], /, *args: object, **kwargs: object) -> Returned:
-        """Run a Python function in the container, whose image has `python3`: `t.call(render, "page",
-        size=2)`.
+        """Run a Python function in the container, whose image has `python3`: `t.call(render, "page", size=2)`.
 
-        The functions, classes and constants of the project that it uses are sent along. Arguments and the
-        returned value are data: JSON types, tuples, sets, bytes, dates, paths, enums, dataclasses and attrs
-        objects. The returned value can be an argument of later calls of this body. What the function prints
-        is the step's output, an exception fails the step and shows the places in your files, and the files it
-        writes are the step's result. The step runs again when the code it uses or an argument changes.
+        The functions, classes and constants of the project that it uses are sent along. Arguments and the returned
+        value are data: JSON types, tuples, sets, bytes, dates, paths, enums, dataclasses and attrs objects. The
+        returned value can be an argument of later calls of this body. What the function prints is the step's output,
+        an exception fails the step and shows the places in your files, and the files it writes are the step's result.
+        The step runs again when the code it uses or an argument changes.
         """
         from pybuild.lang.python.functions import CallStep, capture, payload
 
@@ -210,7 +207,7 @@ class StateBuilder:
         if values is not None:
             self._add(tree.EnvMap(site.span, literal(mapping(values, site), site.positional(0))))
         if named:
-            given = tuple(
+            assignments = tuple(
                 tree.Argument(
                     site.named(name),
                     variable(tree.Ident(site.keyword(name), name)),
@@ -218,11 +215,10 @@ class StateBuilder:
                 )
                 for name, one in named.items()
             )
-            self._add(tree.Env(site.span, given))
+            self._add(tree.Env(site.span, assignments))
 
     def workdir(self, path: str) -> None:
-        """Set and make the working directory of later runs and of the image. `$X` is the variable of the
-        image."""
+        """Set and make the working directory of later runs and of the image. `$X` is the variable of the image."""
         self._simple("workdir", (path,))
 
     def user(self, name: str) -> None:
@@ -296,8 +292,7 @@ class StateBuilder:
     def output(self, *sources: Paths, to: str, clean: bool = False, always: bool = False) -> None:
         """Export files into the project.
 
-        With `clean` the destination is emptied first; with `always` the files are exported even if a step
-        failed.
+        With `clean` the destination is emptied first; with `always` the files are exported even if a step failed.
         """
         site = self._here()
         options = statement_options("output", {"clean": clean or None, "always": always or None}, site)
@@ -312,6 +307,7 @@ class StateBuilder:
     def using(self, *options: Option | Sequence[Option]) -> AbstractContextManager[None]:
         """Apply run options to the runs in the block: `with t.using(pb.cache("/root/.cache")):`"""
         site = self._here()
+        # Removed again when the block is entered, so what is left was called without `with`.
         self._waiting.append(site.span)
         return self._block(site.span, self._items(options, site))
 
@@ -360,8 +356,7 @@ class StateBuilder:
         )
 
     def _end(self) -> tuple[tree.Stmt, ...]:
-        """Return the statements and close the body. Raises SourceError (E0406) for run options without a
-        block."""
+        """Return the statements and close the body. Raises SourceError (E0406) for run options without a block."""
         self._ended = True
         if self._waiting:
             raise wrong(problems.not_entered(self._waiting[0]))

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def call(name: str, positional: Iterable[object], named: Mapping[str, object], word: str = "") -> tree.Call:
-    """Make a call of something built in; `word` is `option` for a run option. Named arguments that are None
-    are left out."""
+    """Make a call of something built in; `word` is `option` for a run option. Named arguments that are None are left
+    out."""
     site = here()
     table = builtins.OPTIONS if word == "option" else builtins.FUNCTIONS
     types = {one.name: one.type for one in table[name].parameters}
     order = [one.name for one in table[name].parameters]
-    given = [
+    arguments = [
         tree.Argument(
             site.positional(at), None, literal(value, site.positional(at), types.get(_at(order, at)))
         )
         for at, value in enumerate(positional)
     ]
-    given += options(named, types, site)
-    return tree.Call(site.span, tree.Name(site.span, name), tuple(given))
+    arguments += options(named, types, site)
+    return tree.Call(site.span, tree.Name(site.span, name), tuple(arguments))
 
 
 def _at(names: list[str], place: int) -> str:
@@ -41,8 +41,8 @@ def options(named: Mapping[str, object], types: Mapping[str, Type], site: Site) 
     for name, value in named.items():
         if value is not None:
             span = site.named(name)
-            made = literal(value, span, types.get(name))
-            out.append(tree.Argument(span, tree.Ident(site.keyword(name), name), made))
+            expression = literal(value, span, types.get(name))
+            out.append(tree.Argument(span, tree.Ident(site.keyword(name), name), expression))
     return out
 
 

@@ -1,8 +1,7 @@
 """Finds the spans of calls, of their arguments and of functions in the user's files.
 
-The interpreter knows the place of every call that it executes (`code.co_positions`, PEP 657); the file's
-syntax tree has the places of its arguments. Where these can't be told, the span is that of the whole call, or
-of its line.
+The interpreter knows the place of every call that it executes (`code.co_positions`, PEP 657); the file's syntax tree
+has the places of its arguments. Where these can't be told, the span is that of the whole call, or of its line.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ _Range = tuple[int, int, int, int]
 
 
 class Site:
-    """A call in a file. `span` covers the last name of the function and its arguments: `run("x")` of
-    `t.run("x")`."""
+    """A call in a file. `span` covers the last name of the function and its arguments: `run("x")` of `t.run("x")`."""
 
     __slots__ = ("_call", "_file", "assigned", "span")
 
@@ -44,25 +42,25 @@ class Site:
         return self._file.span(arguments[at])
 
     def entry(self, at: int, key: str) -> Span:
-        """Return the place of a dict's value for a key, if the positional argument `at` is a dict display;
-        else the argument's."""
+        """Return the place of a dict's value for a key, if the positional argument `at` is a dict display; else the
+        argument's."""
         arguments = self._call.args if self._call is not None else []
-        given = arguments[at] if at < len(arguments) else None
-        if isinstance(given, ast.Dict):
-            for name, value in zip(given.keys, given.values, strict=True):
+        argument = arguments[at] if at < len(arguments) else None
+        if isinstance(argument, ast.Dict):
+            for name, value in zip(argument.keys, argument.values, strict=True):
                 if isinstance(name, ast.Constant) and name.value == key:
                     return self._file.span(value)
         return self.positional(at)
 
     def named(self, name: str) -> Span:
         """Return the place of the value of a named argument; of the call if that can't be told."""
-        found = self._keyword(name)
-        return self.span if found is None else self._file.span(found.value)
+        keyword = self._keyword(name)
+        return self.span if keyword is None else self._file.span(keyword.value)
 
     def keyword(self, name: str) -> Span:
         """Return the place of the name of a named argument; of the call if that can't be told."""
-        found = self._keyword(name)
-        return self.span if found is None else self._file.name_of(found, name)
+        keyword = self._keyword(name)
+        return self.span if keyword is None else self._file.name_of(keyword, name)
 
     def _keyword(self, name: str) -> ast.keyword | None:
         keywords = self._call.keywords if self._call is not None else []
@@ -117,14 +115,14 @@ class SourceFile:
 
     def call(self, place: _Range) -> Site:
         """Return the call at a place that the interpreter reports."""
-        found = self._index().get(place)
-        if found is None:
+        node = self._index().get(place)
+        if node is None:
             return Site(self, self.first_line(place))
-        name = found.func
+        name = node.func
         if isinstance(name, ast.Attribute) and name.end_lineno and name.end_col_offset:
             start = (name.end_lineno, name.end_col_offset - len(name.attr.encode()))
-            return Site(self, self._span((start[0], place[1], start[1], place[3])), found)
-        return Site(self, self._span(place), found)
+            return Site(self, self._span((start[0], place[1], start[1], place[3])), node)
+        return Site(self, self._span(place), node)
 
     def span(self, node: ast.expr) -> Span:
         return self._span(_range(node))
@@ -206,21 +204,22 @@ class Files:
 
     def of(self, filename: str) -> SourceFile:
         """Return a file, read from disk unless its text was set."""
-        found = self._files.get(filename)
-        if found is None:
+        file = self._files.get(filename)
+        if file is None:
             linecache.checkcache(filename)
             source = Source(shown_name(filename), "".join(linecache.getlines(filename)))
-            found = self._files[filename] = SourceFile(source)
-        return found
+            file = self._files[filename] = SourceFile(source)
+        return file
 
     def _place(self, code: CodeType, at: int) -> _Range | None:
         """Return the place of an instruction."""
-        known = self._positions.get(id(code))
-        if known is None:
+        positions = self._positions.get(id(code))
+        if positions is None:
             # Holding the code keeps its id from being used again. It is no key itself, as codes are compared
             # by value.
-            known = self._positions[id(code)] = (code, [*map(_whole, code.co_positions())])
-        return known[1][at // 2] if 0 <= at // 2 < len(known[1]) else None
+            positions = self._positions[id(code)] = (code, [*map(_whole, code.co_positions())])
+        # `at` is a byte offset, and instructions take two bytes, each with an entry of its own.
+        return positions[1][at // 2] if 0 <= at // 2 < len(positions[1]) else None
 
     def site(self, frame: FrameType) -> Site:
         """Return the call that a frame is executing."""
@@ -240,19 +239,19 @@ class Files:
 
 
 def occurrences(span: Span, texts: Sequence[str]) -> list[Span]:
-    """Return the places of texts that occur one after another within a span; the whole span for one that
-    isn't found."""
-    found: list[Span] = []
+    """Return the places of texts that occur one after another within a span; the whole span for one that isn't
+    found."""
+    spans: list[Span] = []
     line, column = span.line, span.column - 1
     for text in texts:
         place = _find(span, text, line, column)
         if place is None:
-            found.append(span)
+            spans.append(span)
             continue
         line, column = place
-        found.append(Span(span.source, line, column + 1, line, column + 1 + len(text)))
+        spans.append(Span(span.source, line, column + 1, line, column + 1 + len(text)))
         column += len(text)
-    return found
+    return spans
 
 
 def _find(span: Span, text: str, line: int, column: int) -> tuple[int, int] | None:
@@ -276,8 +275,7 @@ def caller() -> FrameType:
 
 
 def is_own(frame: FrameType) -> bool:
-    """True if a frame belongs to pybuild, or to `contextlib`, which pybuild's context managers run
-    through."""
+    """True if a frame belongs to pybuild, or to `contextlib`, which pybuild's context managers run through."""
     name = frame.f_globals.get("__name__", "")
     return isinstance(name, str) and (
         name == "pybuild" or name.startswith("pybuild.") or name == "contextlib"

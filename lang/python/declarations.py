@@ -1,5 +1,4 @@
-"""Declarations of a build module: params, targets, tests, functions, groups, modules (language spec, section
-8)."""
+"""Declarations of a build module: params, targets, tests, functions, groups, modules (language spec, section 8)."""
 
 from __future__ import annotations
 
@@ -61,11 +60,10 @@ def target(
 ) -> Target | Callable[[Callable[..., None]], Target]:
     """Declare a target: the function's statements make an image.
 
-    The function is called with `t`, a `StateBuilder`, once for each instance and platform that is built.
-    `axes` are the values of each axis, by the name of the argument that gets them; instances are all
-    combinations for which `where`, called with the axes by name, is true. `on` are the target's platforms:
-    several make one image index. With `default` it is what `pybuild build` builds. The target's doc is the
-    function's docstring.
+    The function is called with `t`, a `StateBuilder`, once for each instance and platform that is built. `axes` are
+    the values of each axis, by the name of the argument that gets them; instances are all combinations for which
+    `where`, called with the axes by name, is true. `on` are the target's platforms: several make one image index.
+    With `default` it is what `pybuild build` builds. The target's doc is the function's docstring.
     """
     return _declared("target", function, name=name, default=default, axes=axes, where=where, on=on)
 
@@ -95,13 +93,13 @@ def test(
 
 
 def _declared(
-    kind: str, function: Callable[..., None] | None, **given: Any
+    kind: str, function: Callable[..., None] | None, **options: Any
 ) -> Target | Callable[[Callable[..., None]], Target]:
     site = here()
     spans = {name: site.named(name) for name in ("axes", "on", "name", "where")} | {"call": site.span}
 
     def declare(function: Callable[..., None]) -> Target:
-        return _declare(kind, function, spans, **given)
+        return _declare(kind, function, spans, **options)
 
     return declare if function is None else declare(function)
 
@@ -169,8 +167,8 @@ def state(function: Callable[Concatenate[StateBuilder, P], State | None]) -> Cal
     Its body is like a target's, and may end with `return` of another state.
     """
     at_work = recording("state")
-    made: StateFunction[P] = StateFunction(at_work, function, name_of(function, here().span))
-    return made
+    state_function: StateFunction[P] = StateFunction(at_work, function, name_of(function, here().span))
+    return state_function
 
 
 @overload
@@ -191,11 +189,11 @@ def param(
     choices: Sequence[Any] | None = None,
     doc: str = "",
 ) -> Any:
-    """Declare a param and return its value: that of `-p NAME=VALUE`, else the default. Without a default it
-    must be set.
+    """Declare a param and return its value: that of `-p NAME=VALUE`, else the default. Without a default it must be
+    set.
 
-    `type` is `str`, `int`, `bool`, `pb.Path`, `pb.Ref`, `pb.Platform`, `pb.Version`, `pb.Size`,
-    `pb.Duration`, or a `list[…]` or `dict[str, …]` of them. `choices` are the texts that are allowed.
+    `type` is `str`, `int`, `bool`, `pb.Path`, `pb.Ref`, `pb.Platform`, `pb.Version`, `pb.Size`, `pb.Duration`, or a
+    `list[…]` or `dict[str, …]` of them. `choices` are the texts that are allowed.
     """
     return declare_param(recording("param"), Param(name, type, default, choices, doc), here())
 
@@ -229,13 +227,13 @@ def default(of: Target | Group) -> None:
 def ignore(*patterns: str) -> None:
     """Leave files out of `pb.context`, by patterns of `.dockerignore`."""
     at_work, site = recording("ignore"), here()
-    given = tuple(literal(one, site.positional(at), plain=True) for at, one in enumerate(patterns))
-    at_work.declare(tree.Ignore(site.span, given))
+    expressions = tuple(literal(one, site.positional(at), plain=True) for at, one in enumerate(patterns))
+    at_work.declare(tree.Ignore(site.span, expressions))
 
 
 def use(module: str, *, as_: str | None = None, **params: object) -> Module:
-    """Load a textual module: one of the standard library by its name (`pb.use("apt")`), else a file or an
-    address as in `use "…"`.
+    """Load a textual module: one of the standard library by its name (`pb.use("apt")`), else a file or an address as
+    in `use "…"`.
 
     `params` are values of its params. Messages call it `as_` (default: the variable that it is assigned to).
     """

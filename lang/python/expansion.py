@@ -62,8 +62,8 @@ class Expansion:
         return [] if self._bodies is None else self._bodies.warnings()
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
-        """Return the program with all modules that it uses, and what is wrong with its declarations, sorted
-        for display."""
+        """Return the program with all modules that it uses, and what is wrong with its declarations, sorted for
+        display."""
         recording = self.recording
         source = recording.found.source
 
@@ -71,12 +71,12 @@ class Expansion:
             return Parsed(self.file, ()) if one is source else recording.parse(one)
 
         loaded = load(evolve(recording.found, recorded=self), recording.library, parsed)
-        found = list(loaded.diagnostics)
+        diagnostics = list(loaded.diagnostics)
         if loaded.program is not None:
             result = checked(loaded.program)
-            found += result.diagnostics
+            diagnostics += result.diagnostics
             self._bodies = RecordedBodies(loaded.program.root, result.modules)
-        return loaded.program, arranged(map(in_python, found))
+        return loaded.program, arranged(map(in_python, diagnostics))
 
     def body(
         self, decl: tree.Target | tree.Def, names: Mapping[str, Value], platform: str
@@ -86,8 +86,8 @@ class Expansion:
             statements = self.recording.bodies[decl](names, platform)
         assert self._bodies is not None
         call = text_of(names[CALL]) if isinstance(decl, tree.Def) else ""
-        found = self._bodies.check(evolve(decl, body=statements), call)
-        if any(one.level == "error" for one in found):
-            raise SourceErrors([in_python(one) for one in found])
+        diagnostics = self._bodies.check(evolve(decl, body=statements), call)
+        if any(one.level == "error" for one in diagnostics):
+            raise SourceErrors([in_python(one) for one in diagnostics])
         self.written.append(Written(decl, dict(names), platform, statements))
         return statements

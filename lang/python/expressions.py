@@ -1,5 +1,5 @@
-"""Stand-ins for values of a build module that are known later: states, run options, targets, members of
-textual modules.
+"""Stand-ins for values of a build module that are known later: states, run options, targets, members of textual
+modules.
 
 Each holds its expression of the language.
 """
@@ -31,8 +31,8 @@ class Expression:
         return self._node
 
     def at(self, span: Span) -> tree.Expr:
-        """Return the expression for a use at `span`. Subclasses with a name refer to it there; others keep
-        their own place."""
+        """Return the expression for a use at `span`. Subclasses with a name refer to it there; others keep their own
+        place."""
         return self._node
 
     def _no_value(self) -> NoReturn:

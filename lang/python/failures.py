@@ -1,5 +1,4 @@
-"""Turns exceptions of a build module into messages: the error, at the user's line, and the calls that led
-there."""
+"""Turns exceptions of a build module into messages: the error, at the user's line, and the calls that led there."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ _IMPORTS: Final = "modules import each other: move what both need into a third o
 def explained(recording: Recording, name: str) -> Iterator[None]:
     """Turn exceptions of user code into SourceError: E1001, or the error of a wrong call of the API.
 
-    The exception becomes the error's cause, and is printed with PYBUILD_DEBUG=1. KeyboardInterrupt passes
-    unchanged.
+    The exception becomes the error's cause, and is printed with PYBUILD_DEBUG=1. KeyboardInterrupt passes unchanged.
     """
     try:
         yield
@@ -50,6 +48,7 @@ def explained(recording: Recording, name: str) -> Iterator[None]:
         raise
     except SyntaxError as error:
         raise SourceError(_syntax(recording, error)) from error
+    # A module may also call `sys.exit`.
     except BaseException as error:
         if os.environ.get("PYBUILD_DEBUG") == "1":
             traceback.print_exception(error)
@@ -68,8 +67,7 @@ def no_function(function: Callable[..., object]) -> str:
 
 
 def _misused(recording: Recording, error: BaseException) -> Diagnostic | None:
-    """Return the language's message for a misspelt name or a wrong argument of the API, None for other
-    exceptions."""
+    """Return the language's message for a misspelt name or a wrong argument of the API, None for other exceptions."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
@@ -102,11 +100,11 @@ def _raised(recording: Recording, name: str, error: BaseException) -> Diagnostic
 
 def _said(error: BaseException) -> str:
     try:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
     except Exception:
-        said = ""
+        message = ""
     kind = type(error).__name__
-    return f"{kind}: {said}" if said else kind
+    return f"{kind}: {message}" if message else kind
 
 
 def _causes(error: BaseException) -> Iterator[str]:

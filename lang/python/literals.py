@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def literal(value: object, span: Span, wanted: Type | None = None, *, plain: bool = False) -> tree.Expr:
     """Return the expression of a value that stands at `span`. Raises SourceError (E0108, E0301).
 
-    A text such as `30s` becomes a duration or a size if the type `wanted` is one; with `plain`, `$X` in a
-    text is no variable.
+    A text such as `30s` becomes a duration or a size if the type `wanted` is one; with `plain`, `$X` in a text is no
+    variable.
     """
     if isinstance(value, Expression):
         return value.at(span)
@@ -80,10 +80,10 @@ def _text(value: str, span: Span, wanted: Type | None, plain: bool) -> tree.Expr
         return tree.Number(span, "duration", _in_range(duration, span))
     if wanted == SIZE and (size := size_of(text)) is not None:
         return tree.Number(span, "size", _in_range(size, span))
-    made = string(text, span, plain=plain or isinstance(value, Plain | Raw | Version))
+    expression = string(text, span, plain=plain or isinstance(value, Plain | Raw | Version))
     if isinstance(value, Raw):
-        return tree.Call(span, tree.Name(span, "raw"), (tree.Argument(span, None, made),))
-    return made
+        return tree.Call(span, tree.Name(span, "raw"), (tree.Argument(span, None, expression),))
+    return expression
 
 
 def _list(items: Sequence[object], span: Span, wanted: Type | None, plain: bool) -> tree.List:
@@ -98,8 +98,8 @@ def _map(items: Mapping[object, object], span: Span, wanted: Type | None, plain:
         if not isinstance(key, str):
             help = "the keys of a map are strings"
             raise wrong(problems.no_value(span, f"dict with keys of {type(key).__name__}", help))
-        made = literal(value, span, inner, plain=plain)
-        entries.append(tree.Entry(span, string(key, span, plain=True), made))
+        expression = literal(value, span, inner, plain=plain)
+        entries.append(tree.Entry(span, string(key, span, plain=True), expression))
     return tree.Map(span, tuple(entries))
 
 

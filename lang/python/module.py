@@ -1,8 +1,8 @@
 """Runs a build module: its file as a Python module, once for each compile, in this process.
 
-It runs like any script: `__file__` is set, and its directory is on the import path. What it prints goes to
-standard error, no byte code is written next to it, and modules of the project that it imports are its own:
-another run imports them anew.
+It runs like any script: `__file__` is set, and its directory is on the import path. What it prints goes to standard
+error, no byte code is written next to it, and modules of the project that it imports are its own: another run imports
+them anew.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def run(
     surroundings = Surroundings(os.path.dirname(filename), options.project)
     recording.surroundings, recording.modules = surroundings, surroundings.modules
     with at_work(recording), surroundings(), failures.explained(recording, name):
+        # `dont_inherit`: the `__future__` imports of this file are not the module's.
         code = compile(found.source.text, filename, "exec", dont_inherit=True)
         module = ModuleType(name)
         module.__file__ = filename
@@ -61,8 +62,8 @@ def run(
 class Surroundings:
     """The environment of a build module while its code runs.
 
-    Its directory is on the import path, the modules of the project that it has imported (`modules`, itself
-    included) are in `sys.modules`, and what it prints goes to standard error.
+    Its directory is on the import path, the modules of the project that it has imported (`modules`, itself included)
+    are in `sys.modules`, and what it prints goes to standard error.
     """
 
     def __init__(self, directory: str, project: str) -> None:
@@ -90,11 +91,10 @@ class Surroundings:
 
 @contextlib.contextmanager
 def _output_to_errors() -> Iterator[None]:
-    """Send the output of programs that the module starts to standard error: standard output is for results
-    alone."""
+    """Send the output of programs that the module starts to standard error: standard output is for results alone."""
     try:
         # The process may have no standard output.
-        kept = os.dup(1)
+        stdout = os.dup(1)
     except OSError:
         yield
         return
@@ -102,8 +102,8 @@ def _output_to_errors() -> Iterator[None]:
         os.dup2(2, 1)
         yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def _restore(name: str, known: dict[str, ModuleType]) -> None:
@@ -120,7 +120,7 @@ def _inside(module: ModuleType, project: str) -> bool:
 
 def comments(source: Source) -> tuple[tree.Comment, ...]:
     """Return the comments of a module, since lints are silenced by comments."""
-    found: list[tree.Comment] = []
+    out: list[tree.Comment] = []
     if "pybuild:" not in source.text:
         return ()
     with contextlib.suppress(tokenize.TokenError, SyntaxError):
@@ -129,5 +129,5 @@ def comments(source: Source) -> tuple[tree.Comment, ...]:
                 (line, start), (_, end) = token.start, token.end
                 alone = not token.line[:start].strip()
                 span = Span(source, line, start + 1, line, end + 1)
-                found.append(tree.Comment(span, token.string, alone))
-    return tuple(found)
+                out.append(tree.Comment(span, token.string, alone))
+    return tuple(out)

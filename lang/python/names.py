@@ -1,5 +1,4 @@
-"""Checks names of a build module's declarations, which the language and the command line must be able to
-write."""
+"""Checks names of a build module's declarations, which the language and the command line must be able to write."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Run options (language spec, section 10): the arguments of `t.using(…)`, which apply to the runs in its
-block.
+"""Run options (language spec, section 10): the arguments of `t.using(…)`, which apply to the runs in its block.
 
 Each function is named as in the language and takes the same arguments.
 """
@@ -36,9 +35,9 @@ def cache(
 ) -> Option:
     """Mount a directory that is kept between builds at `path`.
 
-    `id` tells caches apart (default: the path); `scope` is `project` (default) or `user`; `sharing` decides
-    what happens if two steps use it at once: `shared` (default), `private` or `locked`. A new cache starts
-    with the files of `seed`. `uid`, `gid` and `mode` are of its directory.
+    `id` tells caches apart (default: the path); `scope` is `project` (default) or `user`; `sharing` decides what
+    happens if two steps use it at once: `shared` (default), `private` or `locked`. A new cache starts with the files
+    of `seed`. `uid`, `gid` and `mode` are of its directory.
     """
     return _option("cache", path, id=id, scope=scope, sharing=sharing, seed=seed, uid=uid, gid=gid, mode=mode)
 
@@ -71,8 +70,8 @@ def secret(
 
 def ssh(id: str | None = None, *, at: str | None = None, optional: bool = False) -> Option:
     """Provide the user's SSH agent, as `--ssh` names it (default: `default`)."""
-    given = () if id is None else (id,)
-    return _option("ssh", *given, at=at, optional=optional or None)
+    ids = () if id is None else (id,)
+    return _option("ssh", *ids, at=at, optional=optional or None)
 
 
 def tmpfs(path: str, *, size: Size | str | None = None) -> Option:

@@ -52,17 +52,16 @@ class Param:
 
 
 def declare_param(recording: Recording, param: Param, site: Site) -> Any:
-    """Declare the param and return its value. Raises SourceError (E0601, E0603, and errors of the
-    default)."""
+    """Declare the param and return its value. Raises SourceError (E0601, E0603, and errors of the default)."""
     type = _type(param, site)
     wanted = declared(type)
     default = None if param.default is ... else literal(param.default, site.named("default"), wanted)
     ident = valid(tree.Ident(site.positional(0), param.name))
     decl = tree.Param(site.span, ident, type, default, param.doc)
     recording.declare(decl, param.name)
-    given = recording.options.params.get(param.name)
-    if given is not None:
-        value = from_text(decl, given)
+    text = recording.options.params.get(param.name)
+    if text is not None:
+        value = from_text(decl, text)
     elif default is not None:
         value = recording.value(default, wanted)
     else:

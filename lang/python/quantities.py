@@ -1,5 +1,4 @@
-"""Values of the language that Python has no types for: sizes, durations, versions, and texts of a special
-form.
+"""Values of the language that Python has no types for: sizes, durations, versions, and texts of a special form.
 
 Each prints as the language writes it, and counts as data wherever a build module uses it.
 """
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
 
 class Measured(int):
-    """An amount that is printed in the largest unit that divides it. Sums and multiples are of its own
-    type."""
+    """An amount that is printed in the largest unit that divides it. Sums and multiples are of its own type."""
 
     __slots__ = ()
 
@@ -160,15 +158,15 @@ def size_of(text: str) -> Size | None:
 
 
 def _measured(text: str, units: dict[str, int] | dict[str, Size]) -> int | None:
-    found = _MEASURED.fullmatch(text)
-    if found is None or found[2] not in units or len(found[1]) > 20:
+    match = _MEASURED.fullmatch(text)
+    # More than 20 digits are out of range anyway, and `int` refuses thousands of them.
+    if match is None or match[2] not in units or len(match[1]) > 20:
         return None
-    return int(found[1].replace("_", "")) * int(units[found[2]])
+    return int(match[1].replace("_", "")) * int(units[match[2]])
 
 
 class FrozenList(list[object]):
-    """A list that belongs to the build: other targets share it, so it can't be changed. A copy is a plain
-    list."""
+    """A list that belongs to the build: other targets share it, so it can't be changed. A copy is a plain list."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         from pybuild.lang.python.recording import refuse_change
@@ -208,8 +206,8 @@ class FrozenDict(dict[str, object]):
 
 
 def from_value(value: values.Value) -> object:
-    """Return the Python form of a value of the language. Raises TypeError for one without a plain form (a
-    state, a target)."""
+    """Return the Python form of a value of the language. Raises TypeError for one without a plain form (a state, a
+    target)."""
     if isinstance(value, tuple):
         return FrozenList(map(from_value, value))
     if isinstance(value, dict):

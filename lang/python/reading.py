@@ -1,5 +1,4 @@
-"""Functions that a build module calls while it runs: they read files and the repository, and make values from
-texts.
+"""Functions that a build module calls while it runs: they read files and the repository, and make values from texts.
 
 Contents of files and facts about the repository are inputs of the build, and are recorded as such.
 """
@@ -55,8 +54,7 @@ def glob(pattern: str) -> list[str]:
 
 
 class Vcs:
-    """The repository of the build module. Without one, texts are `unknown`, `dirty` is False and `epoch` is
-    0."""
+    """The repository of the build module. Without one, texts are `unknown`, `dirty` is False and `epoch` is 0."""
 
     __slots__ = ()
 
@@ -128,18 +126,18 @@ def platform(text: str) -> Platform:
 
 def duration(text: str) -> Duration:
     """Make a duration from a text such as `30s` or `100ms`."""
-    found = quantities.duration_of(text)
-    if found is None:
+    amount = quantities.duration_of(text)
+    if amount is None:
         raise wrong(problems.not_measured(here().positional(0), "duration", text, "30s"))
-    return found
+    return amount
 
 
 def size(text: str) -> Size:
     """Make a size from a text such as `64MiB`."""
-    found = quantities.size_of(text)
-    if found is None:
+    amount = quantities.size_of(text)
+    if amount is None:
         raise wrong(problems.not_measured(here().positional(0), "size", text, "64MiB"))
-    return found
+    return amount
 
 
 def raw(text: str) -> Raw:

@@ -1,5 +1,4 @@
-"""Records a build module while it runs: its declarations, and later its bodies, as syntax trees of the
-language.
+"""Records a build module while it runs: its declarations, and later its bodies, as syntax trees of the language.
 
     recording = run(module, …)        module.py: the module's top level
     recording.decls                   what a `.pybuild` file would declare, bodies left out
@@ -49,8 +48,7 @@ _homes: Callable[[FrameType], Recording] | None = None
 class Work:
     """A recording while code of its module runs in a thread.
 
-    `names` are its declarations by name, as they are expanded; `failures` are errors that were reported to
-    it.
+    `names` are its declarations by name, as they are expanded; `failures` are errors that were reported to it.
     """
 
     __slots__ = ("failures", "names", "recording")
@@ -64,11 +62,11 @@ class Work:
 class Recording:
     """The record of one run of a build module.
 
-    `found` is the module's file. `asked` are the facts about the repository and `reads` the files of the
-    module's directory that it used while it ran, `modules` the modules of the project that it has imported,
-    itself included; its code runs in `surroundings`. With `replaces`, a declaration replaces an earlier one
-    of its name, as when a notebook's cell runs again. `ended` is set once the module has run, and `depth` is
-    the number of nested calls of state functions that led to the running body.
+    `found` is the module's file. `asked` are the facts about the repository and `reads` the files of the module's
+    directory that it used while it ran, `modules` the modules of the project that it has imported, itself included;
+    its code runs in `surroundings`. With `replaces`, a declaration replaces an earlier one of its name, as when a
+    notebook's cell runs again. `ended` is set once the module has run, and `depth` is the number of nested calls of
+    state functions that led to the running body.
     """
 
     def __init__(
@@ -131,10 +129,10 @@ class Recording:
         UserError for what the library can't do.
         """
         try:
-            found = self.library.find(use, self.module)
+            module = self.library.find(use, self.module)
         except modules.NotFound:
             return AnyMember()
-        file = self.parse(found.source).file
+        file = self.parse(module.source).file
         return {name_of(decl): decl for decl in file.decls if isinstance(decl, Named)}
 
     def declare(self, decl: tree.Decl, name: str = "") -> None:
@@ -155,10 +153,10 @@ class Recording:
 
     def value(self, expr: tree.Expr, wanted: Type | None = None) -> Value:
         """Evaluate an expression outside of bodies. Raises SourceErrors."""
-        found: list[Diagnostic] = []
-        infer(expr, Scope(), Checking(self.module, found.append), wanted)
-        if found:
-            raise failed(SourceErrors(found))
+        diagnostics: list[Diagnostic] = []
+        infer(expr, Scope(), Checking(self.module, diagnostics.append), wanted)
+        if diagnostics:
+            raise failed(SourceErrors(diagnostics))
         frame = Frame(self._compilation.root, self.options.build_platform)
         with self._guard:
             try:
@@ -184,8 +182,8 @@ def _whole(source: Source) -> Span:
 
 @contextmanager
 def at_work(recording: Recording, names: Mapping[str, tree.Decl] | None = None) -> Iterator[None]:
-    """Make a recording the active one of this thread. Raises the first error reported to it, even if user
-    code caught it.
+    """Make a recording the active one of this thread. Raises the first error reported to it, even if user code caught
+    it.
 
     `names` are the declarations that are expanded, by default all of the recording.
     """
@@ -217,11 +215,9 @@ def wrong(diagnostic: Diagnostic) -> SourceError:
 
 
 def known_here(name: str, home: Recording, decl: tree.Decl, span: Span) -> None:
-    """Check that `name`, used at `span`, still means the declaration `decl` of `home`. Raises SourceError
-    (E1004).
+    """Check that `name`, used at `span`, still means the declaration `decl` of `home`. Raises SourceError (E1004).
 
-    In a program each module is a recording of its own, and a later declaration takes over the name of an
-    earlier one.
+    In a program each module is a recording of its own, and a later declaration takes over the name of an earlier one.
     """
     work = _active.get()
     if work is not None and work.recording is not home:

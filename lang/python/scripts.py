@@ -1,5 +1,4 @@
-"""Scripts and texts with values in them: `"echo ${{name}}", name=value`, or a template string of Python
-3.14."""
+"""Scripts and texts with values in them: `"echo ${{name}}", name=value`, or a template string of Python 3.14."""
 
 from __future__ import annotations
 
@@ -23,13 +22,11 @@ if TYPE_CHECKING:
 _HOLE: Final = re.compile(r"(?P<literal>\$\$\{\{)|\$\{\{(?:\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*\}\})?")
 
 _IMPOSSIBLE: Final = re.compile("[\0\ud800-\udfff]")
-"""Characters that no script can have: arguments of programs are UTF-8 texts that end with a null
-character."""
+"""Characters that no script can have: arguments of programs are UTF-8 texts that end with a null character."""
 
 
 def script(text: object, values: Mapping[str, object], site: Site) -> tree.Script:
-    """Return the script of a `run`. A text of several lines is a block, whose common indentation is
-    removed."""
+    """Return the script of a `run`. A text of several lines is a block, whose common indentation is removed."""
     span = site.positional(0)
     if isinstance(text, str):
         pieces = list(_pieces(_shaped(text), values, site, span))
@@ -69,18 +66,18 @@ def _pieces(text: str, values: Mapping[str, object], site: Site, span: Span) -> 
     used: set[str] = set()
     at = 0
     plain = ""
-    for found in _HOLE.finditer(text):
-        plain += text[at : found.start()]
-        at = found.end()
-        name = found["name"]
-        if found["literal"]:
+    for hole in _HOLE.finditer(text):
+        plain += text[at : hole.start()]
+        at = hole.end()
+        name = hole["name"]
+        if hole["literal"]:
             plain += "${{"
             continue
         if name is None:
             shown = text[at : at + 20].partition("}}")[0].partition("\n")[0]
             raise wrong(problems.not_a_name(_written(span, f"${{{{{shown}"), shown))
         if name not in values:
-            raise wrong(problems.missing_value(_written(span, found.group()), name))
+            raise wrong(problems.missing_value(_written(span, hole.group()), name))
         used.add(name)
         yield plain
         plain = ""
@@ -110,14 +107,14 @@ def _of_template(
     for name in values:
         raise wrong(problems.unused_value(site.named(name), name))
     strings: tuple[str, ...] = text.strings  # type: ignore[attr-defined]
-    given = [_converted(one) for one in text.interpolations]  # type: ignore[attr-defined]
+    inserted = [_converted(one) for one in text.interpolations]  # type: ignore[attr-defined]
     # Indentation is that of the whole text, so join it first: null stands for each value, as no script has
     # it.
     whole = _shaped("\0".join(one.replace("\0", "") for one in strings)).split("\0")
     for at, piece in enumerate(whole):
         yield piece
-        if at < len(given):
-            yield literal(given[at], span, plain=True)
+        if at < len(inserted):
+            yield literal(inserted[at], span, plain=True)
 
 
 def _converted(interpolation: object) -> object:

@@ -61,9 +61,8 @@ def http(
 ) -> State:
     """Return a file at an address, under the last component of its path or `name`.
 
-    With `unpack` it is the contents of the archive, without the first `strip` components of each name.
-    `sha256` is the file's digest (64 hexadecimal digits); `auth` takes `pb.secret(id)`, the Authorization
-    header.
+    With `unpack` it is the contents of the archive, without the first `strip` components of each name. `sha256` is
+    the file's digest (64 hexadecimal digits); `auth` takes `pb.secret(id)`, the Authorization header.
     """
     return _source(
         "http", url, sha256=sha256, name=name, unpack=unpack or None, strip=strip, mode=mode, auth=auth
@@ -112,8 +111,8 @@ def host(name: str, ip: str) -> Option: ...
 def host(name: Sequence[str], ip: str | None = None) -> State | Option:
     """Return commands of this machine as a state, or add a line to `/etc/hosts`.
 
-    With a list of commands: a small root file system made of these commands and the libraries they need. With
-    a name and an address: a run option, which adds a line to the runs' `/etc/hosts`.
+    With a list of commands: a small root file system made of these commands and the libraries they need. With a name
+    and an address: a run option, which adds a line to the runs' `/etc/hosts`.
     """
     if ip is None:
         return _source("host", name)

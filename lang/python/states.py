@@ -63,6 +63,7 @@ class StateFunction(Generic[P]):
         site = here()
         known_here(self._name, self._recording, self.decl, site.span)
         try:
+            # None stands for `t`.
             bound = inspect.signature(self._function).bind(None, *args, **kwargs)
         except TypeError as error:
             flaw = misfit(self._function, self.__name__, site, 1)
@@ -78,8 +79,8 @@ class StateFunction(Generic[P]):
             self._calls.append(bound)
             self._depths.append(self._recording.depth + 1)
         argument = tree.Argument(site.span, None, string(str(number), site.span, plain=True))
-        made = tree.Call(site.span, tree.Name(site.span, self._name), (argument,))
-        return Called(made, self._name, self._recording, self.decl)
+        node = tree.Call(site.span, tree.Name(site.span, self._name), (argument,))
+        return Called(node, self._name, self._recording, self.decl)
 
     def _body(self, names: Mapping[str, Value], platform: str) -> tuple[tree.Stmt, ...]:
         number = int(text_of(names[CALL]))
@@ -110,13 +111,12 @@ class Called(State):
 
 
 def _free(name: str, recording: Recording) -> str:
-    """Return a name for a function, with a number if another file's function has it. Only messages show the
-    name."""
-    found, count = name, 1
-    while isinstance(recording.declared.get(found), tree.Def):
+    """Return a name for a function, with a number if another file's function has it. Only messages show the name."""
+    free, count = name, 1
+    while isinstance(recording.declared.get(free), tree.Def):
         count += 1
-        found = f"{name}_{count}"
-    return found
+        free = f"{name}_{count}"
+    return free
 
 
 def _equal(one: inspect.BoundArguments, other: inspect.BoundArguments) -> bool:

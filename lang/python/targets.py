@@ -152,8 +152,7 @@ class Member(State):
         return tree.Attribute(span, tree.Name(span, self._alias), tree.Ident(span, self._name))
 
     def __call__(self, *args: object, **named: object) -> State:
-        """Call a function, with `t` as the first argument if it is a step; of a target, select instances by
-        axes."""
+        """Call a function, with `t` as the first argument if it is a step; of a target, select instances by axes."""
         site = here()
         shown = f"{self._alias}.{self._name}"
         if isinstance(self._decl, tree.Target):
@@ -166,17 +165,17 @@ class Member(State):
             raise wrong(problems.not_a_step(site.positional(0), shown, _kind(self._decl)))
         skip = int(first is not None)
         types = _types(self._decl)
-        given = [
+        arguments = [
             tree.Argument(
                 site.positional(at + skip), None, literal(one, site.positional(at + skip), types.get(str(at)))
             )
             for at, one in enumerate(args[skip:])
         ]
-        given += [_argument(name, value, site, types) for name, value in named.items()]
-        made = tree.Call(site.span, self.at(site.span), tuple(given))
+        arguments += [_argument(name, value, site, types) for name, value in named.items()]
+        node = tree.Call(site.span, self.at(site.span), tuple(arguments))
         if first is not None:
-            call_step(first, made)
-        return State(made) if self._makes_state else Value(made)
+            call_step(first, node)
+        return State(node) if self._makes_state else Value(node)
 
     @property
     def _makes_state(self) -> bool:
@@ -202,10 +201,10 @@ class Value(Member):
 
 def _types(decl: tree.Decl) -> dict[str, Type]:
     """Return the types of a function's parameters by name, and by position."""
-    found: dict[str, Type] = {}
-    for at, one in enumerate(decl.parameters if isinstance(decl, tree.Def) else ()):
-        found[one.name.name] = found[str(at)] = declared(one.type)
-    return found
+    types: dict[str, Type] = {}
+    for at, parameter in enumerate(decl.parameters if isinstance(decl, tree.Def) else ()):
+        types[parameter.name.name] = types[str(at)] = declared(parameter.type)
+    return types
 
 
 def _argument(name: str, value: object, site: Site, types: Mapping[str, Type] | None = None) -> tree.Argument:

@@ -1,7 +1,7 @@
 """Sends a recording as bytes to another process of the same program and user, which builds it.
 
-The process that records runs the module's code, the other one only builds. The bytes are the syntax tree of
-the declarations, and the statements of all bodies that the build needs.
+The process that records runs the module's code, the other one only builds. The bytes are the syntax tree of the
+declarations, and the statements of all bodies that the build needs.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ def to_bytes(expansion: Expansion, filename: str, wanted: tuple[str, ...]) -> by
 
 def from_bytes(data: bytes) -> Replay:
     """Read a replay. The bytes must come from the user's own program: unpickling may run code."""
-    found = pickle.loads(data)
-    if not isinstance(found, Replay):
-        _wrong(found)
-    return found
+    replay = pickle.loads(data)
+    if not isinstance(replay, Replay):
+        _wrong(replay)
+    return replay
 
 
-def _wrong(found: object) -> NoReturn:
-    raise TypeError(f"a recording was expected, not {type(found).__name__}")
+def _wrong(value: object) -> NoReturn:
+    raise TypeError(f"a recording was expected, not {type(value).__name__}")
 
 
 def _key(names: Mapping[str, Value]) -> Hashable:

@@ -2,10 +2,9 @@
 
     python_source(file)     a file's syntax tree -> the text of a module
 
-Nothing is expanded: a `let` becomes a variable, `if`, `for` and comprehensions Python's own, a `def` a
-function. Docs become docstrings, comments keep their places. Where a build may differ from that of the file a
-comment says so (`# differs: …`). The text is laid out as by `ruff format` in 100 columns, and is the same for
-the same file.
+Nothing is expanded: a `let` becomes a variable, `if`, `for` and comprehensions Python's own, a `def` a function. Docs
+become docstrings, comments keep their places. Where a build may differ from that of the file a comment says so (`#
+differs: …`). The text is laid out as by `ruff format` in 100 columns, and is the same for the same file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Converts the header of a target: its axes, the combinations that are instances, and its platforms.
 
-In Python an axis is a list, independent of the other axes. An axis whose values depend on earlier ones lists
-all values that it ever has, and `where` selects those that go with the others' values.
+In Python an axis is a list, independent of the other axes. An axis whose values depend on earlier ones lists all
+values that it ever has, and `where` selects those that go with the others' values.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ def _all(item: str, before: Sequence[tree.AxisFor], clauses: Sequence[Doc], body
 
 def _conditions(axes: Sequence[tree.Axis], body: Body) -> list[str]:
     out = []
-    several = sum(isinstance(one, tree.AxisIf) or _depends(one, axes) for one in axes) > 1
-    for one in axes:
-        if isinstance(one, tree.AxisIf):
-            made = body.expressions.made(bare(one.condition), body.place)
+    several = sum(isinstance(axis, tree.AxisIf) or _depends(axis, axes) for axis in axes) > 1
+    for axis in axes:
+        if isinstance(axis, tree.AxisIf):
+            made = body.expressions.made(bare(axis.condition), body.place)
             out.append(flat(bound(made, AND) if several else made.doc))
-        elif _depends(one, axes):
-            values = body.expressions.made(one.values, body.place)
-            out.append(f"{body.expressions.names.value(one.name.name)} in {flat(bound(values, SUM))}")
+        elif _depends(axis, axes):
+            values = body.expressions.made(axis.values, body.place)
+            out.append(f"{body.expressions.names.value(axis.name.name)} in {flat(bound(values, SUM))}")
     return out
 
 

@@ -67,16 +67,16 @@ class Rows:
         )
 
     def _comments(self, comments: Iterable[Own], *, tight: bool = False, all_tight: bool = False) -> bool:
-        """Add comments in a body; with `tight` there is no blank row above the first. Return whether there
-        are any."""
-        found = False
+        """Add comments in a body; with `tight` there is no blank row above the first. Return whether there are
+        any."""
+        any_comment = False
         for own in comments:
             if own.blank and not tight:
                 self.rows.append("")
             tight = all_tight
-            found = True
+            any_comment = True
             self.rows.append(" " * own.depth * STEP + comment(own.text))
-        return found
+        return any_comment
 
 
 def _ends_at_once(rows: Sequence[str]) -> bool:

@@ -33,8 +33,7 @@ def _is_plain(decl: tree.Decl) -> bool:
 
 
 def declaration(decl: tree.Decl, expressions: Expressions, *, default: bool) -> list[str]:
-    """Return the rows of a declaration without a body, or of the head of one with a body, decorators
-    included."""
+    """Return the rows of a declaration without a body, or of the head of one with a body, decorators included."""
     body = Body(expressions, builder=False)
     if isinstance(decl, tree.Target):
         return _target(decl, body, default=default)
@@ -91,20 +90,22 @@ def _use(node: tree.Use, body: Body) -> Doc:
         what = body.expressions.doc(node.path, Place(builder=False, dollars=DATA))
     else:
         what = f'"{node.module.name if node.module is not None else ""}"'
-    given = [shapes.named(member(one.name.name), body.doc(one.value)) for one in node.arguments if one.name]
-    return _assigned(name, shapes.call(api("use"), [what, *given]), body)
+    arguments = [
+        shapes.named(member(one.name.name), body.doc(one.value)) for one in node.arguments if one.name
+    ]
+    return _assigned(name, shapes.call(api("use"), [what, *arguments]), body)
 
 
 def _param(node: tree.Param, body: Body) -> Doc:
     if types.leaves_choices_out(node.type):
         body.expressions.differences.append(CHOICES)
     options: list[Doc] = [*types.choices(node.type)]
-    given: list[Doc] = [literals.string(node.name.name), types.of_param(node.type)]
+    arguments: list[Doc] = [literals.string(node.name.name), types.of_param(node.type)]
     if node.default is not None:
-        given.append(shapes.named("default", body.doc(node.default)))
+        arguments.append(shapes.named("default", body.doc(node.default)))
     if options:
-        given.append(shapes.named("choices", shapes.bracketed("[", options, "]")))
-    return _assigned(node.name, shapes.call(api("param"), [*given, *_doc(node.doc)]), body)
+        arguments.append(shapes.named("choices", shapes.bracketed("[", options, "]")))
+    return _assigned(node.name, shapes.call(api("param"), [*arguments, *_doc(node.doc)]), body)
 
 
 def _ignore(node: tree.Ignore, body: Body) -> Doc:
@@ -112,8 +113,8 @@ def _ignore(node: tree.Ignore, body: Body) -> Doc:
 
 
 def _group(node: tree.Group, body: Body) -> Doc:
-    given = [literals.string(node.name.name), body.doc(node.value), *_doc(node.doc)]
-    return _assigned(node.name, shapes.call(api("group"), given), body)
+    arguments = [literals.string(node.name.name), body.doc(node.value), *_doc(node.doc)]
+    return _assigned(node.name, shapes.call(api("group"), arguments), body)
 
 
 def _default(node: tree.Default, body: Body) -> Doc:
@@ -136,12 +137,12 @@ _BUILD: Final[dict[type, Callable[[Any, Body], Doc]]] = {
 def _target(node: tree.Target, body: Body, *, default: bool) -> list[str]:
     names = body.expressions.names
     name = names.value(node.name.name)
-    given: list[Doc] = []
+    options: list[Doc] = []
     if name != node.name.name:
-        given.append(f'name="{node.name.name}"')
-    given += ["default=True"] if default else []
-    given += axes.header(node, body)
-    decorator = Concat(["@", shapes.call(api(node.kind), given) if given else api(node.kind)])
+        options.append(f'name="{node.name.name}"')
+    options += ["default=True"] if default else []
+    options += axes.header(node, body)
+    decorator = Concat(["@", shapes.call(api(node.kind), options) if options else api(node.kind)])
     arguments = [BUILDER, *(names.value(one.name.name) for one in node.axes if isinstance(one, tree.AxisFor))]
     return [*render(decorator, 0), *_head(name, arguments, "")]
 
@@ -165,16 +166,16 @@ def _parameters(node: tree.Def, body: Body) -> list[Doc]:
     unknown = late(node)
     out: list[Doc] = []
     optional = by_name = False
-    for one in node.parameters:
-        text = f"{body.expressions.names.value(one.name.name)}: {types.annotation(one.type)}"
-        if one.default is None and optional and not by_name:
+    for parameter in node.parameters:
+        text = f"{body.expressions.names.value(parameter.name.name)}: {types.annotation(parameter.type)}"
+        if parameter.default is None and optional and not by_name:
             out.append("*")
             by_name = True
-        optional = optional or one.default is not None
-        if one in unknown:
+        optional = optional or parameter.default is not None
+        if parameter in unknown:
             out.append(f"{text} | None = None")
-        elif one.default is not None:
-            out.append(Concat([f"{text} = ", body.doc(one.default)]))
+        elif parameter.default is not None:
+            out.append(Concat([f"{text} = ", body.doc(parameter.default)]))
         else:
             out.append(text)
     return out

@@ -1,7 +1,7 @@
 """Finds defaults of parameters that Python can't evaluate at a function's definition.
 
-They mention earlier parameters, or names that only a body has. Such a parameter is `None` by default, and the
-body begins by filling it in.
+They mention earlier parameters, or names that only a body has. Such a parameter is `None` by default, and the body
+begins by filling it in.
 """
 
 from __future__ import annotations

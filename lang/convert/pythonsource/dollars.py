@@ -1,8 +1,8 @@
 """Decides which texts are marked `pb.plain`, for the sake of `$X` in them.
 
-The language tells variables and data apart where a text is written. In Python every `$X` of a text that is
-used where variables are expanded is one, unless the whole text is `pb.plain`. A text is judged by the leaves
-of its `+` and interpolations; the name of a `let` counts as its value.
+The language tells variables and data apart where a text is written. In Python every `$X` of a text that is used where
+variables are expanded is one, unless the whole text is `pb.plain`. A text is judged by the leaves of its `+` and
+interpolations; the name of a `let` counts as its value.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _DATA_KINDS: Final = frozenset(("param", "axis", "loop"))
 def is_plain(expr: tree.Expr, dollars: int, facts: Facts) -> bool:
     """True if a text is to be `pb.plain`.
 
-    It has no variables, and either it may have a `$` and is used where variables are expanded, or it
-    certainly has one.
+    It has no variables, and either it may have a `$` and is used where variables are expanded, or it certainly has
+    one.
     """
     if isinstance(expr, tree.Parens) or not is_text(facts.type(expr)):
         return False
@@ -56,19 +56,19 @@ def _leaves(expr: tree.Expr, facts: Facts) -> list[tree.Expr]:
     lets: set[tree.Node] = set()
     waiting = [expr]
     while waiting:
-        one = waiting.pop()
-        binding = facts.binding(one) if isinstance(one, tree.Name) else None
-        if isinstance(one, tree.Parens):
-            waiting.append(one.value)
-        elif isinstance(one, tree.Ternary):
-            waiting += [one.then, one.otherwise]
-        elif isinstance(one, tree.Binary) and one.op == "+":
-            waiting += [one.left, one.right]
+        node = waiting.pop()
+        binding = facts.binding(node) if isinstance(node, tree.Name) else None
+        if isinstance(node, tree.Parens):
+            waiting.append(node.value)
+        elif isinstance(node, tree.Ternary):
+            waiting += [node.then, node.otherwise]
+        elif isinstance(node, tree.Binary) and node.op == "+":
+            waiting += [node.left, node.right]
         elif binding is not None and isinstance(binding.node, tree.Let):
             waiting += [binding.node.value] if binding.node not in lets else []
             lets.add(binding.node)
         else:
-            out.append(one)
+            out.append(node)
     return out
 
 

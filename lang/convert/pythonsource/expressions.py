@@ -1,7 +1,6 @@
 """Converts expressions to Python: a function for each class of nodes, which combines the converted parts.
 
-Parentheses of the file stay. They are added where Python's form of something binds less tightly than the
-language's.
+Parentheses of the file stay. They are added where Python's form of something binds less tightly than the language's.
 """
 
 from __future__ import annotations
@@ -218,8 +217,7 @@ def _binary(node: tree.Binary, at: At) -> Made:
 
 
 def _ends_in_brackets(node: tree.Binary, at: At) -> bool:
-    """Return `in_brackets` of a `Made`. Neither operand may be a chain: its lines would end beside an
-    operator."""
+    """Return `in_brackets` of a `Made`. Neither operand may be a chain: its lines would end beside an operator."""
     if any(at.done[one].parts for one in (node.left, node.right)):
         return False
     return isinstance(node.right, _BRACKETED) or isinstance(node.left, tree.Parens)
@@ -275,8 +273,7 @@ def _call(node: tree.Call, at: At) -> Made:
 
 
 def defined(node: tree.Call, at: At, first: tuple[Doc, ...] = ()) -> Doc:
-    """Convert a call of a function of this file or of a module. `first` are arguments before those of the
-    file."""
+    """Convert a call of a function of this file or of a module. `first` are arguments before those of the file."""
     if isinstance(node.function, tree.Name):
         function: Doc = at.names.function(node.function.name)
         name: Callable[[str], str] = at.names.value

@@ -38,8 +38,8 @@ class Facts:
     def callee(self, call: tree.Call) -> Signature | None:
         """Return the signature of the called function; None for a module's."""
         name = call.function.name if isinstance(call.function, tree.Name) else ""
-        found = self.checking.callees.get(call)
-        return builtins.FUNCTIONS.get(name) if found is None else found
+        signature = self.checking.callees.get(call)
+        return builtins.FUNCTIONS.get(name) if signature is None else signature
 
     def gives_data(self, call: tree.Call) -> bool:
         """True if the result of a call never contains variables, whatever its arguments are."""

@@ -1,8 +1,8 @@
-"""Makes the whole module: its first lines, its declarations with their comments, and the blank rows between
-them.
+"""Makes the whole module: its first lines, its declarations with their comments, and the blank rows between them.
 
-1. Each declaration becomes rows: the comments above it, its head, its body. 2. Code that runs at import comes
-after what it needs. 3. Blank rows are the author's, with two around each function.
+1. Each declaration becomes rows: the comments above it, its head, its body.
+2. Code that runs at import comes after what it needs.
+3. Blank rows are the author's, with two around each function.
 """
 
 from __future__ import annotations
@@ -117,23 +117,23 @@ def _said_by_decorators(lines: Sequence[LogicalLine]) -> dict[tree.Decl, str]:
 
 def _remarks(line: LogicalLine, decl: tree.Decl) -> tuple[list[Own], bool]:
     """Return the comments above a declaration, except its doc, and whether a blank row stays below them."""
-    out, kept, blank = list(line.above), [], line.blank
+    out, silencing, blank = list(line.above), [], line.blank
     if not isinstance(decl, tree.Param | tree.Group | tree.Target | tree.Def) or not decl.doc:
         return out, blank
     below = line.start[0]
     while out and out[-1].line == below - 1 and not out[-1].indented:
-        one = out.pop()
-        below, blank = one.line, one.blank
-        if silenced(one.text) is not None:
-            kept.append(one)
-    if kept:
-        kept[-1].blank, blank = blank, False
-    return [*out, *reversed(kept)], blank
+        remark = out.pop()
+        below, blank = remark.line, remark.blank
+        if silenced(remark.text) is not None:
+            silencing.append(remark)
+    if silencing:
+        silencing[-1].blank, blank = blank, False
+    return [*out, *reversed(silencing)], blank
 
 
 def _detached(units: Sequence[_Unit]) -> list[_Piece]:
-    """Remove and return the comments at the top of the file that touch no declaration: they are about the
-    whole file."""
+    """Remove and return the comments at the top of the file that touch no declaration: they are about the whole
+    file."""
     if not units:
         return []
     first = units[0]

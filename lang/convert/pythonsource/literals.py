@@ -40,9 +40,9 @@ def row(pieces: Sequence[Piece], quote: str) -> str:
         text = "".join(map(str, pieces))
         quote = quote_for(text)
         return quote + _escaped(text, quote) + quote
-    made = formatted(pieces, quote)
-    assert made is not None
-    return made
+    fstring = formatted(pieces, quote)
+    assert fstring is not None
+    return fstring
 
 
 def formatted(pieces: Sequence[Piece], quote: str) -> str | None:
@@ -78,8 +78,8 @@ def rows(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 
 def block(text: str) -> tuple[str, list[str]] | None:
-    """Return the opening quotes and the rows of a triple-quoted literal, whose closing quotes are on a row of
-    their own.
+    """Return the opening quotes and the rows of a triple-quoted literal, whose closing quotes are on a row of their
+    own.
 
     None for a text that would be changed when its indentation is removed.
     """

@@ -26,8 +26,7 @@ DATA, SOMEWHERE, EXPANDED = range(3)
 
 @frozen
 class Place:
-    """The place of an expression. With `builder` there is a `t`. `dollars` is one of `DATA`, `SOMEWHERE`,
-    `EXPANDED`.
+    """The place of an expression. With `builder` there is a `t`. `dollars` is one of `DATA`, `SOMEWHERE`, `EXPANDED`.
 
     `quote` is the quote that strings have to use, as inside an f-string; "" if they may choose.
     """
@@ -41,8 +40,8 @@ class Place:
 class Made:
     """A converted expression.
 
-    `parts` are the operands of a chain of operators, each with the operator before it. `in_brackets`: if it
-    is a whole statement, its lines end in the brackets of an operand.
+    `parts` are the operands of a chain of operators, each with the operator before it. `in_brackets`: if it is a
+    whole statement, its lines end in the brackets of an operand.
     """
 
     doc: Doc

@@ -1,8 +1,7 @@
 """Chooses names in the Python module: those of the file, except names that Python or the module itself needs.
 
-A name that can't be kept gets an underscore at its end, everywhere. The language has one namespace for
-functions and one for the rest; Python has one for all, so a local value named like a function of the file
-gets an underscore too.
+A name that can't be kept gets an underscore at its end, everywhere. The language has one namespace for functions and
+one for the rest; Python has one for all, so a local value named like a function of the file gets an underscore too.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""Orders declarations. The language has no order; in Python code that runs at import comes after what it
-mentions.
+"""Orders declarations. The language has no order; in Python code that runs at import comes after what it mentions.
 
-Such code is values, headers, defaults of parameters, and the bodies of functions that it calls. Bodies of
-targets, steps and state functions run after the module has ended. The author's order is kept as far as
-possible.
+Such code is values, headers, defaults of parameters, and the bodies of functions that it calls. Bodies of targets,
+steps and state functions run after the module has ended. The author's order is kept as far as possible.
 """
 
 from __future__ import annotations
@@ -45,20 +43,24 @@ class _Needs:
 
     def of(self, decl: tree.Decl) -> list[tree.Decl]:
         if isinstance(decl, tree.Default):
-            found = self._values.get(decl.name.name)
-            return [found] if found is not None else []
+            needed = self._values.get(decl.name.name)
+            return [needed] if needed is not None else []
         out: dict[tree.Decl, None] = {}
         inner = bound(decl)
         waiting: list[tuple[Sequence[tree.Node | None], set[str]]] = [(_at_once(decl), inner)]
         while waiting:
             roots, hidden = waiting.pop()
-            for one in mentions(roots):
-                function = self._functions.get(one.name) if one.called else None
-                value = self._values.get(one.name) if not one.called and one.name not in hidden else None
-                found = function or value
-                if found is None or found in out:
+            for mention in mentions(roots):
+                function = self._functions.get(mention.name) if mention.called else None
+                value = (
+                    self._values.get(mention.name)
+                    if not mention.called and mention.name not in hidden
+                    else None
+                )
+                needed = function or value
+                if needed is None or needed in out:
                     continue
-                out[found] = None
+                out[needed] = None
                 if function is not None and _runs_when_called(function):
                     waiting.append((function.body, bound(function)))
         return list(out)

@@ -18,29 +18,29 @@ CUT = "nothing follows the last backslash here"
 
 def run(node: tree.Run, expressions: Expressions) -> Doc:
     text, values = _with_names(node.script, expressions)
-    given = [shapes.named(name, value) for name, value in values.items()]
+    keywords = [shapes.named(name, value) for name, value in values.items()]
     if "\n" in text and text.rstrip(" \t\n").endswith("\\"):
         expressions.differences.append(CUT)
     row = text.removesuffix("\n")
     if "\n" not in row and row == row.strip():
-        return shapes.call(f"{BUILDER}.run", [literals.string(row), *given])
+        return shapes.call(f"{BUILDER}.run", [literals.string(row), *keywords])
     block = literals.block(text)
     if block is not None:
-        return _block(*block, given)
+        return _block(*block, keywords)
     if any(row and not row.strip() for row in text.split("\n")):
         expressions.differences.append(BLANKS)
     rows = [literals.row(row, "") for row in literals.rows([text])]
-    return shapes.call(f"{BUILDER}.run", [shapes.pieces(literals.row([text], ""), rows), *given])
+    return shapes.call(f"{BUILDER}.run", [shapes.pieces(literals.row([text], ""), rows), *keywords])
 
 
-def _block(opening: str, rows: list[str], given: list[Doc]) -> Doc:
+def _block(opening: str, rows: list[str], keywords: list[Doc]) -> Doc:
     """Lay out a script of several rows."""
     rows = [*rows, literals.TRIPLE]
-    if not given:
+    if not keywords:
         return Concat([f"{BUILDER}.run(", Rows(opening, rows, moves=True, closing=True), ")"])
     # The rows are indented like the quotes: one step more than the call.
     script = Rows(opening, rows, moves=True, closing=False)
-    lines = [piece for one in given for piece in (HARD, one, ",")]
+    lines = [piece for one in keywords for piece in (HARD, one, ",")]
     return Concat([f"{BUILDER}.run(", Nest([HARD]), script, ",", Nest(lines), HARD, ")"])
 
 
@@ -48,16 +48,16 @@ def _with_names(script: tree.Script, expressions: Expressions) -> tuple[str, dic
     """Return the text, and the values of its names. A value that occurs twice has one name."""
     text: list[str] = []
     values: dict[str, Doc] = {}
-    known: dict[str, str] = {}
+    names: dict[str, str] = {}
     for part in script.parts:
         if not isinstance(part, tree.Interpolation):
             text.append(part.value.replace("${{", "$${{"))
             continue
         doc = expressions.doc(part.value, Place(builder=True, dollars=DATA))
         written = flat(doc)
-        name = known.get(written)
+        name = names.get(written)
         if name is None:
-            name = known[written] = _free(_hint(part.value, expressions), values)
+            name = names[written] = _free(_hint(part.value, expressions), values)
             values[name] = doc
         text.append(f"${{{{{name}}}}}")
     return "".join(text), values

@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 
 
 def separated(items: Sequence[Doc], *, comma: bool) -> list[Doc]:
-    """Put a comma and a possible line end between items; with `comma` also a comma after the last if they
-    break."""
+    """Put a comma and a possible line end between items; with `comma` also a comma after the last if they break."""
     out: list[Doc] = []
     for at, item in enumerate(items):
         out += [",", SPACE, item] if at else [item]
@@ -45,8 +44,7 @@ def comprehension(opening: str, clauses: Sequence[Doc], closing: str) -> Doc:
 
 
 def chain(parts: Sequence[tuple[str, Doc]]) -> Doc:
-    """Lay out operands, each with the operator before it; inside brackets a line can end before each
-    operator."""
+    """Lay out operands, each with the operator before it; inside brackets a line can end before each operator."""
     out: list[Doc] = [parts[0][1]]
     for word, operand in parts[1:]:
         out += [SPACE, f"{word} ", operand]
@@ -72,8 +70,8 @@ def in_parentheses_if_long(value: Doc) -> Doc:
 def pieces(whole: str, rows: Sequence[str]) -> Doc:
     """Lay out a string literal; if it is too long, as one literal for each row of its text."""
     out: list[Doc] = []
-    for at, one in enumerate(rows):
-        out += [HARD, one] if at else [one]
+    for at, text in enumerate(rows):
+        out += [HARD, text] if at else [text]
     return Choice(Concat([whole]), Concat(out))
 
 

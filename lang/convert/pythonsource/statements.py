@@ -26,8 +26,7 @@ _DATA: Final = frozenset(("entrypoint", "cmd", "shell", "label", "annotation"))
 
 
 class Body:
-    """Converts the statements of one body. Without `builder` it has no `t`: it is a function that returns a
-    value."""
+    """Converts the statements of one body. Without `builder` it has no `t`: it is a function that returns a value."""
 
     __slots__ = ("builder", "data", "expressions", "place")
 
@@ -78,10 +77,10 @@ def let(node: tree.Let, body: Body) -> Doc:
 
 def check(node: tree.Check, body: Body) -> Doc:
     if node.message is not None:
-        said = body.doc(node.message, data=True)
+        message = body.doc(node.message, data=True)
     else:
-        said = literals.string(f"`{excerpt(node.condition.span)}` does not hold")
-    return shapes.call(api("check"), [body.doc(bare(node.condition)), said])
+        message = literals.string(f"`{excerpt(node.condition.span)}` does not hold")
+    return shapes.call(api("check"), [body.doc(bare(node.condition)), message])
 
 
 def _from(node: tree.From, body: Body) -> Doc:
@@ -123,10 +122,10 @@ def _symlink(node: tree.Symlink, body: Body) -> Doc:
 
 
 def _env(node: tree.Env, body: Body) -> Doc:
-    given = [(one.name.name, body.expanded(one.value)) for one in node.assignments if one.name is not None]
-    if all(member(name) == name for name, _ in given):
-        return statement("env", [shapes.named(name, value) for name, value in given])
-    entries = [Concat([f'"{name}": ', value]) for name, value in given]
+    pairs = [(one.name.name, body.expanded(one.value)) for one in node.assignments if one.name is not None]
+    if all(member(name) == name for name, _ in pairs):
+        return statement("env", [shapes.named(name, value) for name, value in pairs])
+    entries = [Concat([f'"{name}": ', value]) for name, value in pairs]
     return statement("env", [shapes.bracketed("{", entries, "}")])
 
 

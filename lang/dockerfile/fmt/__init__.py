@@ -2,8 +2,8 @@
 
     format_text       Source -> str
 
-A build of the formatted file is the same to the byte: the text that a shell gets, heredocs, quoted words and
-comments stay as they are.
+A build of the formatted file is the same to the byte: the text that a shell gets, heredocs, quoted words and comments
+stay as they are.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Formats a whole file.
 
-1. Parse the file; one that doesn't parse isn't formatted. 2. Lay out each instruction. An instruction whose
-shape makes that risky stays as it is. 3. Between instructions, strip trailing white space and collapse empty
-lines to one. Comments stay where they are, and so does an empty line before the first comment: it keeps that
-comment from becoming a directive. 4. Parse the result and compare it with what the file meant.
+1. Parse the file; one that doesn't parse isn't formatted.
+2. Lay out each instruction. An instruction whose shape makes that risky stays as it is.
+3. Between instructions, strip trailing white space and collapse empty lines to one. Comments stay where they are, and
+   so does an empty line before the first comment: it keeps that comment from becoming a directive.
+4. Parse the result and compare it with what the file meant.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class ChangedMeaning(Exception):
 def format_text(source: Source, *, extended: bool = False) -> str:
     """Return the text of `source` in the formatter's form; formatting it again gives the same text.
 
-    `extended` files may use pybuild's extensions of the syntax; included files are not read. Raises
-    SourceError for a file that doesn't parse, ChangedMeaning instead of returning a wrong result.
+    `extended` files may use pybuild's extensions of the syntax; included files are not read. Raises SourceError for a
+    file that doesn't parse, ChangedMeaning instead of returning a wrong result.
     """
     read = _stand_in if extended else None
     before = parse(source, read=read)
@@ -49,8 +50,7 @@ def format_text(source: Source, *, extended: bool = False) -> str:
 
 
 def _stand_in(path: str) -> bytes:
-    """Stand in for an included file: a stage whose name encodes the path, so that comparisons tell paths
-    apart."""
+    """Stand in for an included file: a stage whose name encodes the path, so that comparisons tell paths apart."""
     return f"FROM scratch AS included-{path.encode('utf-8', 'surrogateescape').hex()}".encode()
 
 
@@ -63,8 +63,8 @@ def meaning(dockerfile: Dockerfile) -> Dockerfile:
     return evolve(dockerfile, meta_args=tuple(_bare(arg) for arg in dockerfile.meta_args), stages=stages)
 
 
-def _bare(one: _Parsed) -> _Parsed:
-    return evolve(one, text="")
+def _bare(instruction: _Parsed) -> _Parsed:
+    return evolve(instruction, text="")
 
 
 def _formatted(source: Source, lines: list[str]) -> Iterator[str]:
@@ -87,8 +87,7 @@ def _formatted(source: Source, lines: list[str]) -> Iterator[str]:
 
 
 def _comment(line: str) -> str:
-    """Strip trailing white space from a comment; a directive stays as it is, since its value may be a
-    blank."""
+    """Strip trailing white space from a comment; a directive stays as it is, since its value may be a blank."""
     if read_directive(line.strip("\r\n").lstrip(SPACES)) is not None:
         return line
     bare = line.rstrip("\r\n")

@@ -88,8 +88,8 @@ class Layout:
         return "".join([*out, indent])
 
     def _between(self, first: int, last: int) -> Iterator[tuple[str, str]]:
-        """Yield the comment and empty lines before the pieces `first` to `last`, with their ends, runs of
-        empty lines as one."""
+        """Yield the comment and empty lines before the pieces `first` to `last`, with their ends, runs of empty lines
+        as one."""
         empty = False
         for index in range(first, last + 1):
             for number in range(self.pieces[index - 1][1] + 1, self.pieces[index][1]):

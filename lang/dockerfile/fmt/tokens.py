@@ -1,7 +1,7 @@
 """Splits an instruction's logical line into tokens, between which white space has no meaning.
 
-A token is kept as it is, line breaks included. Text for a shell is one token; so is the trigger of an
-ONBUILD, which an image stores as written.
+A token is kept as it is, line breaks included. Text for a shell is one token; so is the trigger of an ONBUILD, which
+an image stores as written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Options of a `check` directive or of BUILDKIT_DOCKERFILE_CHECK: `skip=A,B;error=true;experimental=all`.
 
-The reference is BuildKit's `linter.ParseLintOptions`: options are split at the first two `;`, a later one of
-a name replaces an earlier one, and unknown rule names are ignored.
+The reference is BuildKit's `linter.ParseLintOptions`: options are split at the first two `;`, a later one of a name
+replaces an earlier one, and unknown rule names are ignored.
 """
 
 from __future__ import annotations

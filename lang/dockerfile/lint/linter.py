@@ -4,8 +4,8 @@
     Linter.report       add a finding, unless its rule is off
     Linter.violation    the error that fails the build, None without one
 
-The parser and the lowering report to one linter. BuildKit's `frontend/dockerfile/linter/linter.go` is the
-reference for which findings count.
+The parser and the lowering report to one linter. BuildKit's `frontend/dockerfile/linter/linter.go` is the reference
+for which findings count.
 """
 
 from __future__ import annotations
@@ -77,8 +77,7 @@ class LintViolation(UserError):
 
 
 class Linter:
-    """Collects findings in `findings`, in the order in which BuildKit reports them. `warn` gets each as a
-    warning."""
+    """Collects findings in `findings`, in the order in which BuildKit reports them. `warn` gets each as a warning."""
 
     def __init__(self, config: CheckConfig, warn: Warn | None = None, directive: Span | None = None) -> None:
         self.config = config
@@ -88,20 +87,19 @@ class Linter:
 
     @classmethod
     def of(cls, source: Source, build_args: Mapping[str, str], warn: Warn | None = None) -> Linter:
-        """Make the linter of a file. Raises SourceError for a bad directive, UsageError for a bad build
-        argument."""
-        given = build_args.get(CHECK_ARG)
-        if given is not None:
+        """Make the linter of a file. Raises SourceError for a bad directive, UsageError for a bad build argument."""
+        argument = build_args.get(CHECK_ARG)
+        if argument is not None:
             try:
-                return cls(parse_check(given), warn)
+                return cls(parse_check(argument), warn)
             except BadCheck as error:
                 raise UsageError(
                     f"failed to parse build-arg:{CHECK_ARG}: {error}", help=f"write {_FORM}"
                 ) from None
-        found = find_directive(source, "check")
-        if found is None:
+        directive = find_directive(source, "check")
+        if directive is None:
             return cls(CheckConfig(), warn)
-        text, span = found
+        text, span = directive
         try:
             return cls(parse_check(text), warn, span)
         except BadCheck as error:

@@ -9,14 +9,14 @@ _LIMIT = 3
 
 def nearest(word: str, names: Iterable[str]) -> str:
     """Return the nearest name, empty if no name is near or if `word` is itself one of them."""
-    found, least = "", _LIMIT
+    near, least = "", _LIMIT
     for name in names:
         if name == word:
             return ""
         distance = _distance(word, name) if abs(len(word) - len(name)) < least else least
         if distance < least:
-            found, least = name, distance
-    return found
+            near, least = name, distance
+    return near
 
 
 def _distance(a: str, b: str) -> int:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def statement(payload: Payload, options: Iterable[Option] = (), span: Span | None = None) -> Call:
     """Make the statement that runs the payload under run options.
 
-    `PYTHONHASHSEED` makes the order of sets the same in all runs, unless the options set it otherwise. The
-    call's own mounts come last, so that no option replaces them.
+    `PYTHONHASHSEED` makes the order of sets the same in all runs, unless the options set it otherwise. The call's own
+    mounts come last, so that no option replaces them.
     """
     files = tuple((path, data, 0o644) for path, data in payload.files.items())
     # The step may run as any user, who must be able to write the file: so it exists beforehand, writable for
@@ -76,20 +76,20 @@ def returned(step: Step, payload: Payload) -> Returned:
 def decode(data: bytes, classes: Mapping[str, type] | None = None) -> object:
     """Decode the value that a call has written into its file `VALUE`. Raises BadData.
 
-    `classes` are classes of the build module that may occur in it (`Returned.classes`); others are looked up
-    in modules that are already imported. Nothing is imported or run.
+    `classes` are classes of the build module that may occur in it (`Returned.classes`); others are looked up in
+    modules that are already imported. Nothing is imported or run.
     """
 
     def class_of(name: str) -> type:
         module, _, path = name.partition(":")
-        known = (classes or {}).get(name)
-        if known is not None:
-            return known
-        found: object = sys.modules.get(module)
+        cls = (classes or {}).get(name)
+        if cls is not None:
+            return cls
+        value: object = sys.modules.get(module)
         for part in path.split("."):
-            found = getattr(found, part, None)
-        if not isinstance(found, type):
+            value = getattr(value, part, None)
+        if not isinstance(value, type):
             raise BadData(f"no class {name}")
-        return found
+        return value
 
     return loads(data, class_of)

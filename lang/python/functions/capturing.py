@@ -28,8 +28,8 @@ _NOT_AWAITED = "only ordinary functions run as steps: call it from one"
 class Captured:
     """A function that can run in a container.
 
-    `name` is its name; `project` the directory whose files are sent with it; `texts` are the texts of files
-    that are not on disk; `modules` are the modules that the build module has imported.
+    `name` is its name; `project` the directory whose files are sent with it; `texts` are the texts of files that are
+    not on disk; `modules` are the modules that the build module has imported.
     """
 
     function: Any
@@ -51,16 +51,16 @@ class Captured:
 
         Call it inside `at_work`.
         """
-        made = Slice(Project(self.project, self.texts))
+        code = Slice(Project(self.project, self.texts))
         original = original_of(self.function, self.span)
         if isinstance(original, types.FunctionType):
-            found = made.function(self.function, original, self.span)
+            reference = code.function(self.function, original, self.span)
         else:
-            found = {"global": [self.function.__module__, self.function.__qualname__]}
-        for one in classes:
-            made.class_name(one)
-        made.finish()
-        return made, found
+            reference = {"global": [self.function.__module__, self.function.__qualname__]}
+        for cls in classes:
+            code.class_name(cls)
+        code.finish()
+        return code, reference
 
 
 def capture(
@@ -73,18 +73,18 @@ def capture(
 ) -> Captured:
     """Capture a function with all that it needs: code of the files under the directory `project`, and data.
 
-    `texts` are the texts of files that are not on disk, by the file names in their code; `modules` are the
-    modules that the build module has imported, by name, if `sys.modules` doesn't have them any more
-    (including the build module itself if others import it); `span` is where the function is passed. Raises
-    SourceError for anything that can't be sent.
+    `texts` are the texts of files that are not on disk, by the file names in their code; `modules` are the modules
+    that the build module has imported, by name, if `sys.modules` doesn't have them any more (including the build
+    module itself if others import it); `span` is where the function is passed. Raises SourceError for anything that
+    can't be sent.
     """
     original_of(function, span)
     name = str(getattr(function, "__qualname__", "")).rpartition(".")[2]
-    made = Captured(function, name, project, texts or {}, dict(modules or {}), span)
-    with made.at_work():
+    captured = Captured(function, name, project, texts or {}, dict(modules or {}), span)
+    with captured.at_work():
         # Slice once to report errors early; the slice itself is made again for each call.
-        made.slice()
-    return made
+        captured.slice()
+    return captured
 
 
 def original_of(function: object, span: Span | None) -> types.FunctionType | types.BuiltinFunctionType:
@@ -125,7 +125,7 @@ def _of_c(function: types.BuiltinFunctionType, span: Span | None) -> types.Built
     import sys
 
     module = sys.modules.get(function.__module__ or "")
-    found: object = getattr(module, function.__qualname__, None)
-    if found is not function:
+    member: object = getattr(module, function.__qualname__, None)
+    if member is not function:
         raise problems.not_a_function(span, "a method of an object", "write a function that calls it")
     return function

@@ -16,8 +16,8 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 
 class Project:
-    """The directory with the user's files. `texts` are the texts of files that are not on disk, by the file
-    name in their code."""
+    """The directory with the user's files. `texts` are the texts of files that are not on disk, by the file name in
+    their code."""
 
     __slots__ = ("_directory", "_files", "_texts")
 
@@ -109,8 +109,7 @@ class PythonFile:
         return None
 
     def text(self, node: ast.stmt) -> str:
-        """Return the statement's text, ending with a newline; includes its indentation if it is first on its
-        line."""
+        """Return the statement's text, ending with a newline; includes its indentation if it is first on its line."""
         assert node.end_lineno is not None
         lines = list(self._lines[first_line(node) - 1 : node.end_lineno])
         lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
@@ -156,8 +155,8 @@ def bound(node: ast.stmt) -> Iterator[str]:
     if isinstance(node, Definition):
         yield node.name
     elif isinstance(node, Import):
-        for one in node.names:
-            yield bound_by(node, one)
+        for alias in node.names:
+            yield bound_by(node, alias)
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:

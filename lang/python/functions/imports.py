@@ -1,5 +1,4 @@
-"""Gives access to the modules that a build module imported: they are removed from `sys.modules` after its
-run."""
+"""Gives access to the modules that a build module imported: they are removed from `sys.modules` after its run."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
     from types import FunctionType, ModuleType
 
+# `sys.modules` and `sys.path` belong to the whole process, so one thread at a time may change them.
 _lock = threading.RLock()
 
 
@@ -20,8 +20,8 @@ _lock = threading.RLock()
 def known(modules: MutableMapping[str, ModuleType], directory: str, project: str) -> Iterator[None]:
     """Put the modules into `sys.modules`, and the directory on the import path, within the block.
 
-    Modules of the project that are imported meanwhile are added to `modules`, and removed from `sys.modules`
-    at the end.
+    Modules of the project that are imported meanwhile are added to `modules`, and removed from `sys.modules` at the
+    end.
     """
     with _lock:
         before, path, written = dict(sys.modules), sys.path[:], sys.dont_write_bytecode

@@ -80,8 +80,8 @@ _WORDS: Mapping[type, str] = {
 def is_definition(value: object, expression: ast.expr | None) -> bool:
     """True if a global that is no data can be made again from its statement.
 
-    That is so if the result doesn't depend on when the statement runs. The items of a container must all be
-    written out, since it may have been filled later.
+    That is so if the result doesn't depend on when the statement runs. The items of a container must all be written
+    out, since it may have been filled later.
     """
     if is_own_value(value):
         return False

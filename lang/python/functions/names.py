@@ -30,19 +30,19 @@ def contents(cell: types.CellType) -> object:
 def undecorated_of(function: types.FunctionType) -> types.FunctionType | None:
     """Return the top-level function whose decorator returned `function`, None if there is none."""
     for cell in function.__closure__ or ():
-        held = contents(cell)
-        if isinstance(held, types.FunctionType) and held.__globals__.get(held.__name__) is function:
-            return held
+        value = contents(cell)
+        if isinstance(value, types.FunctionType) and value.__globals__.get(value.__name__) is function:
+            return value
     return None
 
 
 def at_path(namespace: dict[str, Any], path: str) -> object:
     """Return the value at a dotted path, None if there is none."""
     first, *rest = path.split(".")
-    found = namespace.get(first)
+    value = namespace.get(first)
     for name in rest:
-        found = getattr(found, name, None)
-    return found
+        value = getattr(value, name, None)
+    return value
 
 
 def title(statement: ast.stmt) -> str:

@@ -1,5 +1,4 @@
-"""Parts of a project that a function needs: modules with statements of their top level, and nested
-functions."""
+"""Parts of a project that a function needs: modules with statements of their top level, and nested functions."""
 
 from __future__ import annotations
 
@@ -39,16 +38,16 @@ class Use:
 class Module:
     """A module of the project and the parts of it that are needed.
 
-    `name` is its name in the container. A module that isn't imported by a name is named after its path, with
-    dots replaced: `pickle` would take the part before a dot for a package.
+    `name` is its name in the container. A module that isn't imported by a name is named after its path, with dots
+    replaced: `pickle` would take the part before a dot for a package.
     """
 
     def __init__(self, file: PythonFile, namespace: dict[str, Any]) -> None:
         self.file = file
         self.namespace = namespace
         name = str(namespace.get("__name__", ""))
-        found = sys.modules.get(name)
-        self.importable = name != "__main__" and found is not None and found.__dict__ is namespace
+        imported = sys.modules.get(name)
+        self.importable = name != "__main__" and imported is not None and imported.__dict__ is namespace
         self.name = name if self.importable else _unimported(file.path)
         self.package = self.importable and "__path__" in namespace
         self.kept: dict[ast.stmt, None] = {}
@@ -59,22 +58,22 @@ class Module:
 
     def statement(self, name: str, value: object) -> ast.stmt | None:
         """Return the statement that bound the name: of several `def`s the function's own, else the last."""
-        found = self.file.binding(name)
+        statements = self.file.binding(name)
         code = getattr(value, "__code__", None)
-        for one in found:
+        for statement in statements:
             if (
-                isinstance(one, Definition)
+                isinstance(statement, Definition)
                 and isinstance(code, types.CodeType)
-                and one.lineno == code.co_firstlineno
+                and statement.lineno == code.co_firstlineno
             ):
-                return one
-        if found:
-            return found[-1]
+                return statement
+        if statements:
+            return statements[-1]
         # `from … import *` may have bound it.
-        for one in self.file.binding("*"):
-            origin = self.origin(one) if isinstance(one, ast.ImportFrom) else None
+        for statement in self.file.binding("*"):
+            origin = self.origin(statement) if isinstance(statement, ast.ImportFrom) else None
             if origin is not None and origin.__dict__.get(name) is value:
-                return one
+                return statement
         return None
 
     def origin(self, statement: ast.ImportFrom) -> types.ModuleType | None:
@@ -94,8 +93,8 @@ class Module:
 
     def definition(self, name: str) -> Use:
         """Return the definition of a top-level name, as a use: for when no code uses the name."""
-        found = self.file.binding(name)
-        span = self.file.heading(found[-1]) if found else Span(self.file.source, 1, 1, 1, 1)
+        statements = self.file.binding(name)
+        span = self.file.heading(statements[-1]) if statements else Span(self.file.source, 1, 1, 1, 1)
         return Use(self.file, Place(span.line, span.column - 1, span.line, span.end_column - 1), name)
 
 

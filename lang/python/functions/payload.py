@@ -1,5 +1,5 @@
-"""Makes the files that are sent to the container: the runner, parts of files, and `call.json`, which says
-what to call.
+"""Makes the files that are sent to the container: the runner, parts of files, and `call.json`, which says what to
+call.
 
     {"name": "greet", "function": reference, "args": [reference…], "kwargs": [[name, reference]…],
      "needs": [3, 8], "written": [3, 11], "lines": variable,
@@ -7,10 +7,10 @@ what to call.
                   "constants": [[unit, name, data]…]}],
      "closures": [{"in": module, "unit", "name", "qualname", "free", "defaults", "kwdefaults"}]}
 
-`path` is the file's name for users, and `file` is where its units are, below `files/`. A unit is a statement
-of a file; the first `top` units are executed in order, a constant of unit N before that unit. `needs` is the
-oldest Python that has the syntax, `written` the version that the build runs with. The places of units in the
-user's files are not part of it, so that moving a function doesn't change it: the variable `lines` has them.
+`path` is the file's name for users, and `file` is where its units are, below `files/`. A unit is a statement of a
+file; the first `top` units are executed in order, a constant of unit N before that unit. `needs` is the oldest Python
+that has the syntax, `written` the version that the build runs with. The places of units in the user's files are not
+part of it, so that moving a function doesn't change it: the variable `lines` has them.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ exec(code, {"__name__": __name__, "__file__": runner})
 class Returned:
     """A value that a call will return: data that only a container sees.
 
-    `state` holds it, as the file `VALUE`, and is None before the call has become a step; `classes` are the
-    classes that may occur in the value.
+    `state` holds it, as the file `VALUE`, and is None before the call has become a step; `classes` are the classes
+    that may occur in the value.
     """
 
     state: State | None
@@ -108,9 +108,9 @@ class Returned:
 class Payload:
     """A call, ready to become a step.
 
-    `files` are by their paths below `CALL`; `argv` starts the runner; `inputs` are values of other calls, by
-    number; `lines` is the value of the variable that gives the runner the places of units; `title` describes
-    the call; `classes` are classes that the container knows and that may occur in the returned value.
+    `files` are by their paths below `CALL`; `argv` starts the runner; `inputs` are values of other calls, by number;
+    `lines` is the value of the variable that gives the runner the places of units; `title` describes the call;
+    `classes` are classes that the container knows and that may occur in the returned value.
     """
 
     title: str
@@ -132,40 +132,40 @@ def payload(
 ) -> Payload:
     """Make the call of a captured function with these arguments: data, or values returned by other calls.
 
-    `python` is the image's interpreter; `spans` finds the place of an argument by its number or name. The
-    same call gives the same bytes. Raises SourceError.
+    `python` is the image's interpreter; `spans` finds the place of an argument by its number or name. The same call
+    gives the same bytes. Raises SourceError.
     """
-    given: dict[int | str, object] = dict(enumerate(args))
-    given.update(kwargs or {})
+    arguments: dict[int | str, object] = dict(enumerate(args))
+    arguments.update(kwargs or {})
     spans = spans or (lambda key: captured.span)
     _check_arguments(captured, args, kwargs or {})
     inputs = _Inputs()
     with captured.at_work():
-        made, function = captured.slice()
-        encoder = Encoder(made.class_name, inputs.prepare)
-        encoded = {key: _encoded(encoder, value, key, spans) for key, value in given.items()}
+        code, function = captured.slice()
+        encoder = Encoder(code.class_name, inputs.prepare)
+        encoded = {key: _encoded(encoder, value, key, spans) for key, value in arguments.items()}
         # The container has to know the classes of inputs as well, to decode them.
         for returned in inputs.found:
             for cls in returned.classes.values():
-                made.class_name(cls)
-        made.finish()
-    call = _Call(made)
+                code.class_name(cls)
+        code.finish()
+    call = _Call(code)
     call.content |= {
         "name": captured.name,
         "function": function,
         "args": [{"data": one} for key, one in encoded.items() if isinstance(key, int)],
         "kwargs": [[key, {"data": one}] for key, one in encoded.items() if isinstance(key, str)],
     }
+    # UTF-8 whatever the locale of the image is, and no byte code, which would be a part of the step's result.
     argv = (python, "-X", "utf8", "-B", f"{CALL}/main.py")
     title = _title(captured.name, encoded)
     return Payload(
-        title, call.written(), argv, call.lines(), tuple(inputs.found), dict(made.classes), captured.name
+        title, call.written(), argv, call.lines(), tuple(inputs.found), dict(code.classes), captured.name
     )
 
 
 def _check_arguments(captured: Captured, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
-    """Check that the arguments fit the function's parameters, so that the error comes before the step
-    runs."""
+    """Check that the arguments fit the function's parameters, so that the error comes before the step runs."""
     import inspect
 
     try:
@@ -204,9 +204,9 @@ def _encoded(encoder: Encoder, value: object, key: int | str, spans: Spans) -> A
 
 def _title(name: str, encoded: Mapping[int | str, Any]) -> str:
     shown = []
-    for key, one in encoded.items():
-        text = text_of(one).decode().rstrip("\n")
-        if isinstance(one, dict) and "$returned" in one:
+    for key, value in encoded.items():
+        text = text_of(value).decode().rstrip("\n")
+        if isinstance(value, dict) and "$returned" in value:
             text = "…"
         text = text if len(text) <= _LONGEST_ARGUMENT else text[:_LONGEST_ARGUMENT] + "…"
         shown.append(text if isinstance(key, int) else f"{key}={text}")
@@ -216,8 +216,9 @@ def _title(name: str, encoded: Mapping[int | str, Any]) -> str:
 class _Call:
     """The files of a slice."""
 
-    def __init__(self, made: Slice) -> None:
-        modules = sorted(made.modules.values(), key=lambda one: (one.file.path, one.name))
+    def __init__(self, code: Slice) -> None:
+        # Sorted, because the same call has to give the same bytes.
+        modules = sorted(code.modules.values(), key=lambda one: (one.file.path, one.name))
         paths = [one.file.path for one in modules]
         # A file may be two modules: the build module, and the same file imported by its name.
         self._modules = [_Written(one, paths[:at].count(one.file.path)) for at, one in enumerate(modules)]
@@ -230,23 +231,23 @@ class _Call:
             "written": [3, version],
             "lines": LINES,
             "modules": [
-                *(_empty_package(name) for name in sorted(made.packages)),
+                *(_empty_package(name) for name in sorted(code.packages)),
                 *(one.entry() for one in self._modules),
             ],
-            "closures": [_closure(one, places[one.module.name]) for one in made.closures],
+            "closures": [_closure(one, places[one.module.name]) for one in code.closures],
         }
 
     def lines(self) -> str:
         """Return the lines of all units by their files, as JSON."""
-        found = {one.stored: one.lines for one in self._modules if one.lines}
-        return json.dumps(found, separators=(",", ":"), sort_keys=True)
+        lines = {one.stored: one.lines for one in self._modules if one.lines}
+        return json.dumps(lines, separators=(",", ":"), sort_keys=True)
 
     def written(self) -> dict[str, bytes]:
         """Return all files, those of the runner included."""
         out = {"call.json": json.dumps(self.content, indent=1).encode() + b"\n"}
-        for one in self._modules:
-            if one.texts:
-                out[f"files/{one.stored}"] = "".join(one.texts).encode()
+        for module in self._modules:
+            if module.texts:
+                out[f"files/{module.stored}"] = "".join(module.texts).encode()
         out["main.py"] = _MAIN.encode()
         for name in ("encoding.py", "runner.py"):
             with open(os.path.join(os.path.dirname(__file__), name), "rb") as file:
@@ -304,15 +305,15 @@ class _Written:
         }
 
     def needs(self) -> int:
-        """Return the minor version of the oldest Python 3 that has the syntax of all units, as far as the
-        parser can tell."""
-        found = _OLDEST
+        """Return the minor version of the oldest Python 3 that has the syntax of all units, as far as the parser can
+        tell."""
+        version = _OLDEST
         for at, text in enumerate(self.texts):
             # The text of a nested function is indented, so parse it inside a function.
             whole = text if at < self.top else "def enclosing():\n" + text
-            while found < sys.version_info[1] and not _parses(whole, found):
-                found += 1
-        return found
+            while version < sys.version_info[1] and not _parses(whole, version):
+                version += 1
+        return version
 
 
 def _parses(text: str, version: int) -> bool:
@@ -333,13 +334,13 @@ def _import(statement: ast.Import | ast.ImportFrom, names: Sequence[tuple[str, s
     return ast.unparse(ast.ImportFrom(statement.module, aliases, statement.level)) + "\n"
 
 
-def _closure(one: Closure, written: _Written) -> dict[str, Any]:
+def _closure(closure: Closure, written: _Written) -> dict[str, Any]:
     return {
-        "in": one.module.name,
-        "unit": written.inner[one.node],
-        "name": one.node.name,
-        "qualname": one.qualname,
-        "free": one.free,
-        "defaults": one.defaults,
-        "kwdefaults": one.kwdefaults,
+        "in": closure.module.name,
+        "unit": written.inner[closure.node],
+        "name": closure.node.name,
+        "qualname": closure.qualname,
+        "free": closure.free,
+        "defaults": closure.defaults,
+        "kwdefaults": closure.kwdefaults,
     }

@@ -70,9 +70,9 @@ def decorated_inside(span: Span, name: str) -> SourceError:
     )
 
 
-def refused(span: Span, name: str, what: str, function: str, made: Span | None, help: str) -> SourceError:
+def refused(span: Span, name: str, what: str, function: str, origin: Span | None, help: str) -> SourceError:
     """A function uses the name `name`, which stands for `what`."""
-    others = [] if made is None else [(made, "it is made here")]
+    others = [] if origin is None else [(origin, "it is made here")]
     return _error(
         "E1005",
         f"`{function}` can't run in a container: it uses `{name}`, {what}",
@@ -84,10 +84,10 @@ def refused(span: Span, name: str, what: str, function: str, made: Span | None, 
 
 
 def holds(
-    span: Span, name: str, what: str, where: str, function: str, made: Span | None, reason: str = ""
+    span: Span, name: str, what: str, where: str, function: str, origin: Span | None, reason: str = ""
 ) -> SourceError:
     """A value that a function uses contains something that is no data."""
-    others = [] if made is None else [(made, "it is made here")]
+    others = [] if origin is None else [(origin, "it is made here")]
     notes = [("note", reason)] if reason else []
     return _error(
         "E1005",

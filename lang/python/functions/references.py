@@ -1,5 +1,4 @@
-"""Finds what compiled code refers to by name: globals with the attributes read from them, and imported
-modules.
+"""Finds what compiled code refers to by name: globals with the attributes read from them, and imported modules.
 
 It reads the interpreter's instructions, since the compiler has decided there which names are local.
 """
@@ -65,60 +64,69 @@ def references(code: types.CodeType) -> Iterator[Name | Imported]:
     """Yield the references of the code and of the functions and classes in it, in order."""
     import dis
 
-    instructions = [one for one in dis.get_instructions(code) if one.opname not in _SILENT]
+    instructions = [
+        instruction for instruction in dis.get_instructions(code) if instruction.opname not in _SILENT
+    ]
     stored: set[str] = set()
-    for at, one in enumerate(instructions):
+    for at, instruction in enumerate(instructions):
         # A name stored before in the same code, as in a class body, is no global.
-        if one.opname in _STORES:
-            stored.add(one.argval)
-        elif one.opname in _LOADS and not (one.opname == "LOAD_NAME" and one.argval in stored):
-            yield Name(one.argval, tuple(_attributes(instructions, at + 1)), _place(one, code))
-        elif one.opname == "IMPORT_NAME":
+        if instruction.opname in _STORES:
+            stored.add(instruction.argval)
+        elif instruction.opname in _LOADS and not (
+            instruction.opname == "LOAD_NAME" and instruction.argval in stored
+        ):
+            yield Name(
+                instruction.argval, tuple(_attributes(instructions, at + 1)), _place(instruction, code)
+            )
+        elif instruction.opname == "IMPORT_NAME":
+            # The instruction before loads the names of a `from … import`, or None.
             names = tuple(instructions[at - 1].argval or ())
-            yield Imported(one.argval, _level(instructions, at), names, _place(one, code))
-        elif isinstance(one.argval, types.CodeType):
-            yield from references(one.argval)
+            yield Imported(instruction.argval, _level(instructions, at), names, _place(instruction, code))
+        elif isinstance(instruction.argval, types.CodeType):
+            yield from references(instruction.argval)
 
 
 def variables(code: types.CodeType) -> Iterator[Name]:
     """Yield the uses of variables of enclosing functions."""
     import dis
 
-    for one in dis.get_instructions(code):
+    for instruction in dis.get_instructions(code):
         if (
-            one.opname.startswith(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
-            and one.positions
+            instruction.opname.startswith(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
+            and instruction.positions
         ):
-            found = one.positions
-            if found.lineno is not None:
-                end = found.end_lineno or found.lineno
+            place = instruction.positions
+            if place.lineno is not None:
+                end = place.end_lineno or place.lineno
                 yield Name(
-                    one.argval, (), Place(found.lineno, found.col_offset or 0, end, found.end_col_offset or 0)
+                    instruction.argval,
+                    (),
+                    Place(place.lineno, place.col_offset or 0, end, place.end_col_offset or 0),
                 )
-        elif isinstance(one.argval, types.CodeType):
-            yield from variables(one.argval)
+        elif isinstance(instruction.argval, types.CodeType):
+            yield from variables(instruction.argval)
 
 
 def _attributes(instructions: list[dis.Instruction], at: int) -> Iterator[str]:
     """Yield the attributes that the instructions at `at` read from the value before."""
-    for one in instructions[at:]:
-        if one.opname not in _ATTRIBUTES:
+    for instruction in instructions[at:]:
+        if instruction.opname not in _ATTRIBUTES:
             return
-        yield one.argval
+        yield instruction.argval
 
 
 def _level(instructions: list[dis.Instruction], at: int) -> int:
     """Return the level of an import: the first of the two constants before the instruction."""
-    found = instructions[at - 2].argval if at > 1 else 0
-    return found if isinstance(found, int) else 0
+    level = instructions[at - 2].argval if at > 1 else 0
+    return level if isinstance(level, int) else 0
 
 
-def _place(one: dis.Instruction, code: types.CodeType) -> Place:
-    found = one.positions
-    if found is None or found.lineno is None:
+def _place(instruction: dis.Instruction, code: types.CodeType) -> Place:
+    place = instruction.positions
+    if place is None or place.lineno is None:
         return Place(code.co_firstlineno, 0, code.co_firstlineno, 0)
     return Place(
-        found.lineno, found.col_offset or 0, found.end_lineno or found.lineno, found.end_col_offset or 0
+        place.lineno, place.col_offset or 0, place.end_lineno or place.lineno, place.end_col_offset or 0
     )
 
 

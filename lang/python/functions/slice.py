@@ -1,10 +1,10 @@
-"""Slices a project down to what a function needs: the top-level statements it refers to, directly or
-indirectly.
+"""Slices a project down to what a function needs: the top-level statements it refers to, directly or indirectly.
 
-1. A name that code refers to is looked up in its module. A value that is data is taken as it is, however it
-was made; for a class or a function the statement that defines it is kept, for an import only the one name. 2.
-References of a kept statement come next: names of its own module, or names of a module of the project that it
-imports. 3. Nested functions are kept by themselves, with the values of the variables that they use.
+1. A name that code refers to is looked up in its module. A value that is data is taken as it is, however it was made;
+   for a class or a function the statement that defines it is kept, for an import only the one name.
+2. References of a kept statement come next: names of its own module, or names of a module of the project that it
+   imports.
+3. Nested functions are kept by themselves, with the values of the variables that they use.
 
 What is neither code of the project nor data is refused at the place that uses it.
 """
@@ -36,11 +36,8 @@ _SPECIAL = frozenset(
 
 
 class Slice:
-    """The needed parts so far.
-
-    References are plain JSON values: `{"global": [module, name]}`, `{"module": name}`, `{"closure": number}`,
-    `{"data": encoded}`.
-    """
+    """The needed parts so far. References to them are plain JSON values: `{"global": [module, name]}`, `{"module":
+    name}`, `{"closure": number}`, `{"data": encoded}`."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -54,13 +51,11 @@ class Slice:
     # Requests
 
     def function(self, function: Any, original: types.FunctionType, span: Span | None) -> Any:
-        """Add a function and all that it needs; return a reference to it. Raises SourceError.
-
-        `original` is the function beneath its decorators.
-        """
-        found = self._function(function, original, span)
+        """Add a function (`original` is the one beneath its decorators) and its needs; return a reference. Raises
+        SourceError."""
+        reference = self._function(function, original, span)
         self.finish()
-        return found
+        return reference
 
     def finish(self) -> None:
         """Add what the kept statements need."""
@@ -69,8 +64,8 @@ class Slice:
             self._refer(module, compiled(statement, module.file.path), title(statement))
 
     def class_name(self, cls: type) -> str:
-        """Return a class's name in the container, and keep the class if it is the project's. Raises
-        SourceError, NotData."""
+        """Return a class's name in the container, and keep the class if it is the project's. Raises SourceError,
+        NotData."""
         namespace = None if is_own(cls.__module__) else self._home(cls)
         if namespace is None:
             raise NotData(cls, "", "its class isn't at the top level of a module that the container has")
@@ -84,8 +79,8 @@ class Slice:
 
     def _home(self, cls: type) -> dict[str, Any] | None:
         """Return the namespace of the module that has the class under its name, None if there is none."""
-        found = sys.modules.get(cls.__module__)
-        places = [found.__dict__] if found is not None else []
+        defining = sys.modules.get(cls.__module__)
+        places = [defining.__dict__] if defining is not None else []
         places += [module.namespace for module in self.modules.values()]
         places += [one.__globals__ for one in vars(cls).values() if isinstance(one, types.FunctionType)]
         return next((one for one in places if at_path(one, cls.__qualname__) is cls), None)
@@ -115,8 +110,13 @@ class Slice:
         module = self._module(namespace, filename)
         if module is None:
             name = str(namespace.get("__name__"))
-            known = sys.modules.get(name)
-            if path is not None or name == "__main__" or known is None or known.__dict__ is not namespace:
+            imported = sys.modules.get(name)
+            if (
+                path is not None
+                or name == "__main__"
+                or imported is None
+                or imported.__dict__ is not namespace
+            ):
                 raise problems.no_source(span, qualname, filename)
             return {"global": [name, qualname]}
         root = qualname.partition(".")[0]
@@ -125,9 +125,9 @@ class Slice:
 
     def _inner(self, function: types.FunctionType, span: Span | None) -> Any:
         """Add a nested function."""
-        known = self._numbers.get(id(function))
-        if known is not None:
-            return {"closure": known}
+        number = self._numbers.get(id(function))
+        if number is not None:
+            return {"closure": number}
         code = function.__code__
         module = self._module(function.__globals__, code.co_filename)
         node = None if module is None else module.file.inner(function.__name__, code.co_firstlineno)
@@ -136,27 +136,27 @@ class Slice:
         if node.decorator_list:
             raise problems.decorated_inside(module.file.heading(node), function.__name__)
         number = self._numbers[id(function)] = len(self.closures)
-        made = Closure(module, node, function.__qualname__)
-        self.closures.append(made)
+        closure = Closure(module, node, function.__qualname__)
+        self.closures.append(closure)
         module.inner[node] = None
         # Its number is known by here, so functions may refer to themselves and to each other.
-        self._fill(made, function)
+        self._fill(closure, function)
         self._refer(module, code, function.__name__)
         return {"closure": number}
 
-    def _fill(self, made: Closure, function: types.FunctionType) -> None:
+    def _fill(self, closure: Closure, function: types.FunctionType) -> None:
         """Add the values of a nested function's variables and defaults."""
-        file, name = made.module.file, function.__name__
+        file, name = closure.module.file, function.__name__
         used = {one.name: one.place for one in variables(function.__code__)}
-        heading = file.heading(made.node)
-        start = Place(heading.line, made.node.col_offset, heading.line, made.node.col_offset)
+        heading = file.heading(closure.node)
+        start = Place(heading.line, closure.node.col_offset, heading.line, closure.node.col_offset)
         for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             use = Use(file, used.get(variable, start), name)
-            made.free.append((variable, self._variable(contents(cell), variable, use)))
+            closure.free.append((variable, self._variable(contents(cell), variable, use)))
         for at, value in enumerate(function.__defaults__ or ()):
-            made.defaults.append(self._variable(value, f"default {at + 1}", Use(file, start, name)))
+            closure.defaults.append(self._variable(value, f"default {at + 1}", Use(file, start, name)))
         for variable, value in (function.__kwdefaults__ or {}).items():
-            made.kwdefaults.append((variable, self._variable(value, variable, Use(file, start, name))))
+            closure.kwdefaults.append((variable, self._variable(value, variable, Use(file, start, name))))
 
     def _variable(self, value: Any, name: str, use: Use) -> Any:
         """Return a reference to the value of a variable of an enclosing function."""
@@ -186,16 +186,16 @@ class Slice:
 
     def _refer(self, module: Module, code: types.CodeType, function: str) -> None:
         """Add what code refers to."""
-        for one in references(code):
-            use = Use(module.file, one.place, function)
-            if isinstance(one, Imported):
-                self._import(module, one, use)
-            elif one.name in module.namespace and one.name not in _SPECIAL:
-                value = module.namespace[one.name]
+        for reference in references(code):
+            use = Use(module.file, reference.place, function)
+            if isinstance(reference, Imported):
+                self._import(module, reference, use)
+            elif reference.name in module.namespace and reference.name not in _SPECIAL:
+                value = module.namespace[reference.name]
                 if isinstance(value, types.ModuleType):
-                    self._want_module(module, one.name, value, one.attributes, use)
+                    self._want_module(module, reference.name, value, reference.attributes, use)
                 else:
-                    self._want(module, one.name, use)
+                    self._want(module, reference.name, use)
 
     def _want(self, module: Module, name: str, use: Use) -> None:
         """Keep what a module's name stands for."""
@@ -216,20 +216,20 @@ class Slice:
     def _take_data(self, module: Module, name: str, value: object, statement: ast.stmt | None) -> bool:
         """Take the value for the name, if it is data. Return whether it is."""
         try:
-            found = Encoder(self.class_name, plain).encode(value)
+            data = Encoder(self.class_name, plain).encode(value)
         except NotData:
             return False
-        module.constants[name] = (0 if statement is None else statement.lineno, found)
+        module.constants[name] = (0 if statement is None else statement.lineno, data)
         return True
 
     def _keep_made(
         self, module: Module, name: str, value: object, statement: ast.stmt | None, use: Use
     ) -> None:
         """Keep the statement that made a value that is no data, if it may run again."""
-        made = None if statement is None else module.file.heading(statement)
+        origin = None if statement is None else module.file.heading(statement)
         if is_own_value(value):
             help = "pass what it needs as an argument"
-            raise problems.refused(use.span, name, described(value), use.function, made, help)
+            raise problems.refused(use.span, name, described(value), use.function, origin, help)
         if isinstance(statement, Definition | ast.If | ast.Try):
             self._check_made(module, name, value, statement, use)
             self._keep(module, statement)
@@ -238,11 +238,11 @@ class Slice:
         if statement is not None and len(module.file.binding(name)) == 1 and is_definition(value, expression):
             self._keep(module, statement)
             return
-        self._encoded(value, name, use, made)
+        self._encoded(value, name, use, origin)
 
     def _check_made(self, module: Module, name: str, value: object, statement: ast.stmt, use: Use) -> None:
-        """Check that a statement is the whole definition of a value: that a function without decorators comes
-        from this text, and that a `singledispatch` function has no implementations elsewhere."""
+        """Check that a statement is the whole definition of a value: that a function without decorators comes from
+        this text, and that a `singledispatch` function has no implementations elsewhere."""
         bare = isinstance(statement, Definition) and not statement.decorator_list
         if (
             bare
@@ -259,7 +259,7 @@ class Slice:
             module.kept[statement] = None
             self._pending.append((module, statement))
 
-    def _encoded(self, value: object, name: str, use: Use, made: Span | None) -> Any:
+    def _encoded(self, value: object, name: str, use: Use, origin: Span | None) -> Any:
         """Return the data of a value. Raises SourceError if it is no data."""
         try:
             return Encoder(self.class_name, plain).encode(value)
@@ -267,9 +267,9 @@ class Slice:
             what = described(error.value)
             if not error.where and not error.reason:
                 help = "make it inside of the function, or pass what it needs as an argument"
-                raise problems.refused(use.span, name, what, use.function, made, help) from None
+                raise problems.refused(use.span, name, what, use.function, origin, help) from None
             raise problems.holds(
-                use.span, name, what, error.where, use.function, made, error.reason
+                use.span, name, what, error.where, use.function, origin, error.reason
             ) from None
 
     # Imports
@@ -285,13 +285,13 @@ class Slice:
         for attribute in attributes:
             if target is None:
                 return
-            held = target.namespace.get(attribute)
-            if not isinstance(held, types.ModuleType):
+            member = target.namespace.get(attribute)
+            if not isinstance(member, types.ModuleType):
                 self._want(target, attribute, use)
                 return
-            inner = self._module(held.__dict__)
+            inner = self._module(member.__dict__)
             if target.file.binding(attribute):
-                self._keep_imports(target, attribute, held, use)
+                self._keep_imports(target, attribute, member, use)
             target = inner
         if target is not None:
             self._whole(target, use)
@@ -301,16 +301,16 @@ class Slice:
         statements = module.file.binding(name)
         if not statements or not all(isinstance(one, Import | ast.If | ast.Try) for one in statements):
             what, help = "a module that no `import` has bound", "import it by its name"
-            made = module.file.heading(statements[-1]) if statements else None
-            raise problems.refused(use.span, name, what, use.function, made, help)
-        for one in statements:
-            if not isinstance(one, Import):
-                self._keep(module, one)
+            origin = module.file.heading(statements[-1]) if statements else None
+            raise problems.refused(use.span, name, what, use.function, origin, help)
+        for statement in statements:
+            if not isinstance(statement, Import):
+                self._keep(module, statement)
                 continue
-            for alias in one.names:
-                if bound_by(one, alias) == name:
-                    module.imports.setdefault(one, {})[alias.name, alias.asname] = None
-                    if isinstance(one, ast.Import) and alias.name in sys.modules:
+            for alias in statement.names:
+                if bound_by(statement, alias) == name:
+                    module.imports.setdefault(statement, {})[alias.name, alias.asname] = None
+                    if isinstance(statement, ast.Import) and alias.name in sys.modules:
                         self._module(sys.modules[alias.name].__dict__)
 
     def _want_imported(
@@ -331,33 +331,31 @@ class Slice:
         if target is not None:
             self._want(target, alias.name, use)
 
-    def _import(self, module: Module, found: Imported, use: Use) -> None:
-        """Add an import inside a function. A module of the project is imported here, to find out what it
-        contains."""
-        name = module.absolute(found.module, found.level)
+    def _import(self, module: Module, imported: Imported, use: Use) -> None:
+        """Add an import inside a function. A module of the project is imported here, to find out what it contains."""
+        name = module.absolute(imported.module, imported.level)
         if is_own(name):
             raise problems.own_module(use.span, name, use.function)
         target = self._imported(name, use)
         if target is None:
             return
-        if not found.names:
+        if not imported.names:
             self._whole(target, use)
-        for one in found.names:
-            held = target.namespace.get(one)
-            if one in target.namespace and not isinstance(held, types.ModuleType):
-                self._want(target, one, use)
+        for item in imported.names:
+            member = target.namespace.get(item)
+            if item in target.namespace and not isinstance(member, types.ModuleType):
+                self._want(target, item, use)
                 continue
-            if target.file.binding(one) and isinstance(held, types.ModuleType):
-                self._keep_imports(target, one, held, use)
+            if target.file.binding(item) and isinstance(member, types.ModuleType):
+                self._keep_imports(target, item, member, use)
             inner = self._imported(
-                held.__name__ if isinstance(held, types.ModuleType) else f"{name}.{one}", use
+                member.__name__ if isinstance(member, types.ModuleType) else f"{name}.{item}", use
             )
             if inner is not None:
                 self._whole(inner, use)
 
     def _imported(self, name: str, use: Use) -> Module | None:
-        """Return the module of the project with this name, importing it if necessary; None for any other
-        module."""
+        """Return the module of the project with this name, importing it if necessary; None for any other module."""
         if name not in sys.modules:
             try:
                 spec = importlib.util.find_spec(name)
@@ -386,10 +384,10 @@ class Slice:
         file = self._project.file(filename or str(namespace.get("__file__") or ""))
         if file is None:
             return None
-        made = self.modules[id(namespace)] = Module(file, namespace)
-        if made.importable:
-            self._add_packages(made.name)
-        return made
+        module = self.modules[id(namespace)] = Module(file, namespace)
+        if module.importable:
+            self._add_packages(module.name)
+        return module
 
     def _add_packages(self, name: str) -> None:
         """Add the packages above a module, which must exist in the container, if only as empty ones."""

@@ -19,8 +19,7 @@ def raised(
 ) -> Diagnostic:
     """E1001: the module ended with an exception at `span`.
 
-    `ways` are the user's calls that led there, the outermost first; `causes` are further facts about the
-    exception.
+    `ways` are the user's calls that led there, the outermost first; `causes` are further facts about the exception.
     """
     labels = [] if span is None else [Label(span)]
     labels += [Label(one, "called from here", primary=False) for one in ways]
@@ -29,8 +28,7 @@ def raised(
 
 
 def unknown_name(name: str, owner: object, span: Span) -> Diagnostic | None:
-    """E0112, E0205: a statement or a name that the API doesn't have; None for an object outside of the
-    API."""
+    """E0112, E0205: a statement or a name that the API doesn't have; None for an object outside of the API."""
     from pybuild.lang.python.builder import StateBuilder
 
     if isinstance(owner, StateBuilder):

@@ -15,8 +15,7 @@ _STATEMENTS: Final = "to `from_`, `copy`, `bind` and other statements"
 
 
 def no_text(span: Span, what: str, *, secret: bool = False, to: str = _STATEMENTS) -> Diagnostic:
-    """E0901, E0301: a value that is known later, where Python needs it now; `to` names what accepts it as it
-    is."""
+    """E0901, E0301: a value that is known later, where Python needs it now; `to` names what accepts it as it is."""
     if secret:
         return Diagnostic(
             "a secret has no value in a build module",
@@ -62,8 +61,7 @@ def empty_script(span: Span) -> Diagnostic:
 
 
 def no_unicode(span: Span) -> Diagnostic:
-    """E0100: a text with a character that can't be written: a lone surrogate, or a null character in a
-    script."""
+    """E0100: a text with a character that can't be written: a lone surrogate, or a null character in a script."""
     return Diagnostic(
         "the text has a character that cannot be written",
         code="E0100",
