@@ -43,7 +43,7 @@ OTHERS = {
     "only-include": "a key of hatchling in pyproject.toml",
     "dockerfile": "the kind of a fenced block",
 }
-"""Words in backticks that are no names of this tree, each with what it is instead."""
+"""Words in backticks that are no names of this tree, each with its meaning."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TICKS = re.compile(r"`([^`\n]+)`")
@@ -73,7 +73,7 @@ def tree() -> tuple[frozenset[str], frozenset[str]]:
 
 @cache
 def is_defined(name: str) -> bool:
-    """Whether the code defines a module, package, class, function, parameter or variable of that name."""
+    """Return whether the code defines a module, package, class, function, parameter or variable of that name."""
     files, folders = tree()
     modules = [path for path in files if path.endswith(".py") and path.startswith(PACKAGES)]
     if name in WORDS or any(PurePosixPath(path).stem == name for path in (*modules, *folders)):
@@ -167,7 +167,7 @@ def fences() -> Iterator[tuple[str, str]]:
 
 
 def found_at(path: str) -> list[str]:
-    """The files and folders of the tree whose path ends so."""
+    """The files and folders of the tree whose path is `path` or ends in it."""
     files, folders = tree()
     wanted = path.rstrip("/")
     among = folders if path.endswith("/") else files | folders
@@ -175,7 +175,7 @@ def found_at(path: str) -> list[str]:
 
 
 def is_path_known(path: str, before: tuple[str, ...]) -> bool:
-    """Whether a path is whole, or leads to one place only, or to one below a folder that is named before it."""
+    """Return whether a path is complete, unambiguous, or below a folder that is named before it."""
     found = found_at(path)
     if len(found) == 1 or path.rstrip("/") in found or ("*" in path and path.startswith(FOLDERS)):
         return bool(found)
@@ -183,7 +183,7 @@ def is_path_known(path: str, before: tuple[str, ...]) -> bool:
 
 
 def _named(before: tuple[str, ...]) -> Iterator[str]:
-    """The folders that are named before, and those of the files."""
+    """The folders among the earlier texts, and the folders of the files among them."""
     for text in before:
         if not _PATH.fullmatch(text):
             continue
@@ -197,7 +197,7 @@ def _below(path: str, folder: str) -> bool:
 
 
 def wrong(mention: Mention) -> str:
-    """What a mention names that doesn't exist; "" if all of it does."""
+    """The part of a mention that names nothing; "" if all of it exists."""
     text = mention.text
     if text in OTHERS or text.startswith("-"):
         return ""
@@ -213,7 +213,7 @@ def wrong(mention: Mention) -> str:
 
 
 def _is_dotted_known(text: str) -> bool:
-    """Whether a dotted name is a module, or a member of a module or class: both parts are defined then."""
+    """Return whether a dotted name is a module, or consists of names that the code defines."""
     if text in importable():
         return True
     first, *others = text.split(".")
@@ -247,7 +247,7 @@ def test_functions_and_files_of_text_blocks_exist() -> None:
 
 
 def test_every_room_is_in_the_table() -> None:
-    """Each folder right below the four and the front door."""
+    """The table has each folder right below a top folder."""
     rows = [
         line for line in (ROOT / "ARCHITECTURE.md").read_text("utf-8").splitlines() if line.startswith("| `")
     ]
