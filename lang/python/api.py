@@ -1,4 +1,4 @@
-"""The public names of `import pybuild as pb`: the Python form of the language (language spec, section 20)."""
+"""The public names of `import pybuild as pb`: the language's twin in Python (language spec, section 20)."""
 
 from pybuild.lang.python.builder import StateBuilder
 from pybuild.lang.python.declarations import (

@@ -1,6 +1,5 @@
-"""`t`, the argument of the functions of targets, tests, states and steps.
-
-Its methods are the statements of the language (language spec, section 9) with the same names and options.
+"""`t`: what the function of a target, a test, a state or a step is called with. Its methods are the statements of the
+language (language spec, section 9) with the same names and options.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run options (language spec, section 10): the arguments of `t.using(…)`, which apply to the runs in its block.
+"""Run options (language spec, section 10): what `t.using(…)` gives to the runs in its block.
 
 Each function is named as in the language and takes the same arguments.
 """

@@ -1,4 +1,4 @@
-"""Sources, and functions of states (language spec, section 10), named as in the language."""
+"""Sources and functions of states (language spec, section 10), named as in the language."""
 
 from __future__ import annotations
 

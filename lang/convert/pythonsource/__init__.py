@@ -1,10 +1,10 @@
-"""Converts files of the language to modules of its Python API (language spec, section 20).
+"""Files of the language as modules of its Python API (language spec, section 20).
 
     python_source(file)     a file's syntax tree -> the text of a module
 
 Nothing is expanded: a `let` becomes a variable, `if`, `for` and comprehensions Python's own, a `def` a function. Docs
-become docstrings, comments keep their places. Where a build may differ from that of the file a comment says so (`#
-differs: …`). The text is laid out as by `ruff format` in 100 columns, and is the same for the same file.
+become docstrings, comments stay where they stand. Where a build may differ from that of the file a comment says so
+(`# differs: …`). The text is laid out as `ruff format` does in 100 columns, and is the same for the same file.
 """
 
 from __future__ import annotations
