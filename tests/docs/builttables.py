@@ -60,7 +60,7 @@ def tables() -> Iterator[Table]:
 
 
 def rewritten(page: Path) -> str:
-    """The page with its tables as they should be."""
+    """The text of the page with fresh tables."""
     return _TABLE.sub(
         lambda found: f"<!-- table: {found['name']} -->\n{TABLES[found['name']]()}<!-- end -->",
         page.read_text("utf-8"),

@@ -8,7 +8,7 @@ from tests.support.warm import program
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """One store for all programs. `pybuild` is the one that is tested."""
+    """The environment of commands: a store that all programs share, and `pybuild` as the program under test."""
     place = tmp_path_factory.mktemp("home")
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYBUILD_", "BUILDKIT_"))

@@ -1,16 +1,16 @@
-"""The examples of `docs/dockerfile`: each `dockerfile` block with the blocks that show what becomes of it.
+"""The examples of `docs/dockerfile`: each `dockerfile` block with the blocks that show its results.
 
-A comment before a block, which the rendered page doesn't show, says how it is meant. Before a Dockerfile:
+A comment before a block, which the rendered page doesn't show, is its note. Before a Dockerfile:
 
     <!-- example; files: app.sh:755 src/a.txt=text; setup: COMMAND; flags: --build-arg A=1 -->
 
-Its context has these `files` (with a mode; the content is the path, or what follows the `=`) and what the shell
-command `setup` makes; `flags` are given to `pybuild build`. `finds` names the build checks that it does not pass.
+Its context has these `files` (with a mode; the content is the path, or the text after `=`) and those that the shell
+command `setup` makes; `flags` are those of `pybuild build`. `finds` names the build checks that report something.
 With `lowered: NAME …` it is not built but parsed, checked and lowered, the images NAME being empty.
 
 Files of the context may also stand right before it, as `text` blocks: `<!-- file: app.env -->`.
 
-Behind it stand, in any number:
+Any number of these follow it:
 
     <!-- prints -->  text: what its steps print, in order
     <!-- holds -->   text: the files of the result
@@ -18,7 +18,7 @@ Behind it stand, in any number:
     <!-- fails -->   text: the error that ends the build
     <!-- warns -->   text: the findings as the build prints them
 
-A `text` block without a note is a form of words and is not looked at.
+A `text` block without a note is not checked.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BASE = re.compile(r'^base = "(host:[^"]+)"$', re.MULTILINE)
 
 
 class Block:
-    """A fenced block; `note` has the parts of the comment before it, `start` and `end` are those of its text."""
+    """A fenced block. `note` has the parts of the comment before it; `start` and `end` are offsets of its text."""
 
     def __init__(self, found: re.Match[str]) -> None:
         self.kind = found["kind"]
@@ -58,8 +58,8 @@ class Block:
 
 
 class Example:
-    """The Dockerfile at a `place` among the blocks of a page, with the files that stand before it and what is shown
-    behind it. It is the page's `number`th, from 0."""
+    """The Dockerfile at a `place` among the blocks of a page, with the files before it and the results after it.
+    `number` counts the page's Dockerfiles from 0."""
 
     def __init__(self, page: Path, number: int, found: Sequence[Block], place: int) -> None:
         self.page = page
@@ -95,14 +95,14 @@ def shows(block: Block) -> bool:
 
 
 def base_context() -> str:
-    """What the pages say that `base` is."""
+    """The named context `base` as the index page defines it."""
     found = BASE.search((PAGES / "index.md").read_text(encoding="utf-8"))
     assert found is not None
     return found[1]
 
 
 class Built:
-    """A build of what is in `place`, whose outputs are beside it: `files` and the `layout` of an image."""
+    """A build of the directory `place`. Its outputs are beside it: `files` and the `layout` of an image."""
 
     def __init__(self, place: Path, flags: Sequence[str], environment: dict[str, str]) -> None:
         self.place = place
@@ -117,12 +117,12 @@ class Built:
         self.warnings = [text(one["short"]) for record in records for one in record.get("warnings", ())]
 
     def members(self, wanted: str) -> str:
-        """The members of the image's `config` that are among those wanted."""
+        """The members of the image's `config` that are also in `wanted`, as JSON."""
         names = json.loads(wanted or "{}")
         return json.dumps({name: self.config.get(name) for name in names}, indent=2) + "\n"
 
     def listing(self) -> str:
-        """The files and links of the result, and its empty directories."""
+        """The files, links and empty directories of the result, one on a line."""
         top = self.place.parent / "files"
         found = []
         for path in sorted(top.rglob("*")):
@@ -146,7 +146,7 @@ class Built:
 
 
 class Outcome(Built):
-    """What became of an example: in the words of the pages."""
+    """The results of an example in the form that pages show."""
 
     def __init__(self, example: Example, place: Path, environment: dict[str, str]) -> None:
         note = example.block.note
@@ -176,7 +176,7 @@ class Outcome(Built):
         return sorted(warning.partition(":")[0] for warning in self.warnings)
 
     def shown(self, block: Block) -> str:
-        """What the block should show."""
+        """The text that the block should have."""
         if "prints" in block.note:
             return self.printed
         if "fails" in block.note:
@@ -203,7 +203,7 @@ def write_files(place: Path, listed: str) -> None:
 
 
 def printed(records: list[dict[str, Any]]) -> str:
-    """What steps printed: step by step, in the order they began."""
+    """The output of the steps, step by step in the order in which they began."""
     out: dict[str, str] = {}
     for record in records:
         for vertex in record.get("vertexes", ()):

@@ -1,25 +1,25 @@
-"""The examples of `docs/language`: each `pybuild` block with the blocks that show what becomes of it.
+"""The examples of `docs/language`: each `pybuild` block with the blocks that show its results.
 
-A comment before a block, which the rendered page doesn't show, says how it is meant:
+A comment before a block, which the rendered page doesn't show, is its note:
 
     <!-- fails: E0503; asks: web test[py=3.12]; params: a=1; platforms: linux/arm64; files: src/a.txt=text -->
 
 A program is parsed, checked, expanded for all its targets (or what it `asks`) and lowered without a base image's
-config. `fails` and `warns` name the codes that are said of it. `body` marks statements, which stand in a target of
-their own; without a `from` they start from an image. `built` has the program built by the command line, with `flags`.
-`unformatted` ones are not in the formatter's form. `values` marks expressions, each with what it comes to:
+config. `fails` and `warns` name the codes that are reported. `body` marks statements, which are put into a target of
+their own; without a `from` they start from an image. `built` has the command line build the program, with `flags`.
+`unformatted` programs are not in canonical form. `values` marks expressions, each with its value:
 
     "a" + "b"       # "ab"
     7 // 0          # error E0304
 
-lets above them are theirs.
+The `let`s above them belong to them.
 
-Blocks with `<!-- file: NAME -->` right before a program are files beside it. Behind it stand, in any number:
+Blocks with `<!-- file: NAME -->` right before a program are files beside it. Any number of these follow it:
 
     <!-- says -->       text: the messages as they are printed
     <!-- scripts -->    text: the scripts of its runs, as the shell gets them
-    <!-- instances -->  text: what it has built, each with its platforms
-    <!-- prints -->     text: what its steps print
+    <!-- instances -->  text: the requested instances, each with its platforms
+    <!-- prints -->     text: the output of its steps
     <!-- holds -->      text: the files of the result
     <!-- config -->     json: members of the image's config
 """
@@ -56,15 +56,15 @@ ELSEWHERE = ("diagnostics", "stdlib")
 BUILT = ("prints", "holds", "config")
 SHOWN = ("says", "scripts", "instances", *BUILT)
 QUIET = ("W0201", "W0611", "W0802")
-"""Lints that are expected where a page says nothing of them: of names in a snippet, of the offline base, of files
-that are shown without their first line."""
+"""Warnings that pages need not mention: about unused names in a snippet, the offline base, and files that are shown
+without their first line."""
 
 _DECLARATION = re.compile(r"(?:let|param|def|use) |\s")
 _RESULT = re.compile(r"(?P<expr>.*\S)\s{2,}# (?:error (?P<code>E\d{4})|(?P<value>.*))")
 
 
 class Program:
-    """The `number`th program of a page, from 0, with the files before it and what is shown behind it."""
+    """A program of a page, with the files before it and the results after it. `number` counts from 0."""
 
     def __init__(self, page: Path, number: int, found: Sequence[Block], place: int) -> None:
         self.page = page
@@ -81,7 +81,7 @@ class Program:
 
     @property
     def laid_out(self) -> bool:
-        """Whether it has the formatter's form."""
+        """True if the program is in canonical form."""
         return "unformatted" not in self.note and not self.expected("fails")
 
     def expected(self, word: str) -> list[str]:
@@ -89,7 +89,7 @@ class Program:
 
     @property
     def text(self) -> str:
-        """The whole file. Nothing is put before the block where messages about it are shown."""
+        """The whole file. No line is put before the block, so that messages show the right line numbers."""
         text = self.block.text
         if "body" not in self.note:
             return text
@@ -120,7 +120,7 @@ def pages() -> list[Path]:
 
 
 def is_told(page: Path) -> bool:
-    """Whether the page is a story."""
+    """Return whether the page is a story."""
     return any("told" in block.note for block in blocks(page))
 
 
@@ -139,7 +139,7 @@ def programs() -> Iterator[Program]:
 
 
 class Compiled:
-    """What is said of a program, and its recipe if it has one."""
+    """The messages about a program, and its recipe if it has no errors."""
 
     def __init__(
         self, sources: dict[str, str], *, asks: str = "", params: str = "", platforms: str = ""
@@ -208,7 +208,7 @@ def _scripts(edges: list[object]) -> str:
 
 
 class Values:
-    """Expressions with what they come to, and the lets and files they are about."""
+    """Expressions with their values, and the `let`s and files they use."""
 
     def __init__(self, page: Path, found: Sequence[Block], place: int) -> None:
         block = found[place]

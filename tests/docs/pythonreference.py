@@ -1,13 +1,13 @@
 """`docs/python/reference.md`: an entry for each public name, with its signature and examples.
 
-    ### `t.env`                     the names that it is about
-    <!-- signature -->  text        how they are called, as the code says it
+    ### `t.env`                     the names the entry is about
+    <!-- signature -->  text        their signatures, as in the code
     python                          an example, a build module without its first lines
-    <!-- twin -->       pybuild     what the example before is in the language: both make the same recipe
+    <!-- twin -->       pybuild     the example before it in the language: both make the same recipe
 
 The notes of an example are `body` (its statements stand in a target), `fails: CODE`, `files` (that lie beside the
-module), `params` and `platforms`, all as in `programs.py`, and `alone` for what has no twin. `values` marks
-expressions, each with the value it has:
+module), `params` and `platforms`, all as in `programs.py`, and `alone` for examples without a twin. `values` marks
+expressions, each with its value:
 
     pb.version("3.9") < pb.version("3.10")  # True
 """
@@ -42,7 +42,7 @@ _HEADERS = {"python": "@pb.target\ndef example(t):\n", "pybuild": "target exampl
 
 @frozen
 class Entry:
-    """A section; `start` is where its text begins in the page."""
+    """A section of the page. `start` is the offset of its text."""
 
     names: tuple[str, ...]
     text: str
@@ -53,7 +53,7 @@ class Entry:
         return [Block(found) for found in FENCE.finditer(self.text)]
 
     def only(self, note: str) -> Block | None:
-        """Its one block with a note."""
+        """The only block with this note, or None."""
         found = [block for block in self.blocks if note in block.note]
         assert len(found) <= 1, self.names
         return found[0] if found else None
@@ -68,7 +68,7 @@ def entries() -> list[Entry]:
 
 
 def public() -> set[str]:
-    """All that a build module may use, as it calls it."""
+    """All public names, as a build module writes them."""
     methods = {f"t.{name}" for name in vars(StateBuilder) if not name.startswith("_")}
     return {*methods, *(f"pb.{name}" for name in api.__all__)}
 
@@ -77,7 +77,7 @@ def public() -> set[str]:
 
 
 def signature(name: str) -> str:
-    """How something public is used: a line for each overload, member or value."""
+    """The signature of a public name: a line for each overload, member or value."""
     where, _, last = name.partition(".")
     if last == "build_platform" and where == "pb":
         return f"{name}: Platform"  # known while a module runs
@@ -119,7 +119,7 @@ def _given(found: property) -> str:
 
 
 def _called(name: str, function: Callable[..., object]) -> str:
-    """A call on a line, or with a line for each parameter where it doesn't fit."""
+    """A call on one line, or with a line for each parameter if it doesn't fit."""
     found = inspect.signature(function)
     parameters = _parameters([one for one in found.parameters.values() if one.name != "self"])
     given = found.return_annotation
@@ -149,7 +149,7 @@ def _parameters(found: list[inspect.Parameter]) -> list[str]:
 
 
 def _written(annotation: str) -> str:
-    """An annotation with aliases of the package written out."""
+    """The annotation with the aliases of the package expanded."""
     for alias, meaning in _ALIASES.items():
         annotation = re.sub(rf"\b{alias}\b", meaning, annotation)
     return annotation.replace("'", '"')
@@ -197,7 +197,7 @@ class Example:
 
     @property
     def rows(self) -> list[tuple[str, str]]:
-        """Of a block of values: expressions, and what each is."""
+        """The expressions of a `values` block, each with its value."""
         lines = [line for line in self.block.text.splitlines() if line]
         return [(left.strip(), right.strip()) for left, _, right in (line.rpartition("# ") for line in lines)]
 

@@ -1,4 +1,4 @@
-"""Pages that are told from beginning to end: their blocks are carried out in order, in one directory.
+"""Stories: pages whose blocks are executed in order, in one directory.
 
 The page's first block has the note `told`. Then:
 
@@ -25,15 +25,15 @@ _CHANGING = re.compile(r"\b\d+\.\d+s\b|\b[0-9a-f]{12,}…?")
 
 
 def stable(text: str) -> str:
-    """The text without what differs from run to run."""
+    """The text without times, digests and sizes, which differ between runs."""
     return _CHANGING.sub("…", text).strip("\n")
 
 
 class Story:
-    """A directory in which blocks are carried out."""
+    """A directory in which the blocks of a page are executed."""
 
     def __init__(self, place: Path, environment: dict[str, str]) -> None:
-        """The store is the story's own: what is cached when is a part of what it tells."""
+        """Give the story a store of its own: pages tell what is cached when."""
         self.place = place / "story"
         self.place.mkdir()
         self.environment = {**environment, "PYBUILD_ROOT": str(place / "store")}
@@ -53,7 +53,7 @@ class Story:
             self._run(block)
 
     def shown(self, block: Block) -> str | None:
-        """What the block should show; None for one that shows nothing, or nothing that can be had here."""
+        """The text that the block should have; None if it shows nothing, or needs a registry that is not there."""
         if self.left_out:
             return None
         if "prints" in block.note:
@@ -87,7 +87,7 @@ def messages(text: str) -> str:
 
 
 def follow(page: Path, story: Story, *, write: bool) -> None:
-    """Carries out the page's blocks and compares what they show with the page; with `write` the page is put right."""
+    """Execute the page's blocks and compare their results with the page; with `write`, update the page instead."""
     text, out, end = page.read_text(encoding="utf-8"), [], 0
     for block in blocks(page):
         story.carry_out(block)

@@ -1,6 +1,6 @@
-"""`docs/dockerfile` is true: every Dockerfile is built, or at least lowered, and gives what the page shows.
+"""`docs/dockerfile` is true: every Dockerfile is built, or at least lowered, with the results that the page shows.
 
-`PYBUILD_WRITE_CASES=1` writes what is shown anew.
+`PYBUILD_WRITE_CASES=1` writes the results into the pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EXAMPLES = list(examples())
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """One store for all examples: the base is made once. Nothing is cached: they are built with --no-cache."""
+    """The environment of builds. All examples share a store, so the base is made once; builds use --no-cache."""
     place = tmp_path_factory.mktemp("home")
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYBUILD_", "BUILDKIT_"))
@@ -47,7 +47,7 @@ def test_example(example: Example, tmp_path: Path, environment: dict[str, str]) 
 
 
 def write(example: Example, outcome: Outcome) -> None:
-    """Puts what was found into the page, whose other examples may have become longer meanwhile."""
+    """Write the results into the page. Offsets are read again: other examples may have become longer."""
     page = example.page.read_text(encoding="utf-8")
     same = [one for one in examples() if one.page == example.page]
     for block in reversed(same[example.number].shown):

@@ -1,4 +1,4 @@
-"""The manual is true: its commands are run, its files are read by what reads them, its links lead somewhere."""
+"""The manual is true: its commands run, its configuration files are valid, its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REGISTRY = "localhost:5000"
 
 
 class Block:
-    """A fenced block. `shown` is the text of the block behind it, where a comment says that it `prints` that."""
+    """A fenced block. `shown` is the text of the next block if that has the note `prints`, else None."""
 
     def __init__(
         self, page: Path, text: str, found: re.Match[str], following: re.Match[str] | None = None
@@ -76,8 +76,8 @@ def parameters(*kinds: str) -> list[object]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A checkout in which the commands of a page run: examples and wrapper are copies, the rest links. Its
-    environment only leads to the programs of this one, so that nothing can be installed into it."""
+    """A checkout in which the commands of a page run: examples and wrapper are copies, the rest is linked. Its
+    `.venv` forwards to the programs of the real one, so that nothing is installed there."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for name in ("pybuildw", "pyproject.toml"):
         shutil.copy2(ROOT / name, tmp_path / name)

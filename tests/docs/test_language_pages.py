@@ -1,7 +1,7 @@
-"""`docs/language` is true: programs compile or say what the page says, what is built gives what is shown, stories can
-be followed, tables are those of the tool.
+"""`docs/language` is true: programs compile or give the messages of the page, builds give the results of the page,
+stories can be followed, and tables agree with the tool.
 
-`PYBUILD_WRITE_CASES=1` writes what is shown behind programs, and tables, anew.
+`PYBUILD_WRITE_CASES=1` writes results and tables into the pages.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def test_a_program_compiles_or_says_what_is_wrong(program: Program) -> None:
 
 @pytest.mark.parametrize("program", parameters([one for one in PROGRAMS if one.laid_out]))
 def test_a_program_has_the_formatters_form(program: Program) -> None:
-    """But for the first line, which snippets do without."""
+    """All of it but the first line, which snippets leave out."""
     text = format_source("build.pybuild", program.text.encode())
     assert text == program.text
 
@@ -87,7 +87,7 @@ def test_a_program_builds(program: Program, tmp_path: Path, environment: dict[st
 
 
 def write(program: Program, *found: tuple[str, str]) -> None:
-    """Puts what was found into the page, whose other programs may have become longer meanwhile."""
+    """Write the results into the page. Offsets are read again: other programs may have become longer."""
     page = program.page.read_text(encoding="utf-8")
     same = [one for one in programs() if one.page == program.page]
     for block in reversed(same[program.number].shown):

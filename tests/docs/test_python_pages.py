@@ -1,7 +1,7 @@
 """`docs/python` is true: the tutorial can be followed; the reference has every public name with its signature, and
 examples that make the recipe of their twins.
 
-`PYBUILD_WRITE_CASES=1` writes what is shown, and signatures, anew.
+`PYBUILD_WRITE_CASES=1` writes results and signatures into the pages.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def test_the_index_names_every_page() -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """Those that a page's headings get where it is shown."""
+    """The anchors of a page's headings, as the rendered page has them."""
     found: Counter[str] = Counter()
     out = set()
     for heading in re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE):

@@ -62,17 +62,17 @@ def column(text: str, head: str) -> list[str]:
 
 
 def quoted(cells: list[str]) -> list[str]:
-    """What stands in backticks in cells."""
+    """The texts in backticks in the cells."""
     return [one for cell in cells for one in re.findall(r"`([^`]+)`", cell)]
 
 
 def called(cells: list[str]) -> list[str]:
-    """The names of the functions that cells show a call of."""
+    """The names of the functions whose calls the cells show."""
     return [re.sub(r"^[sm]\.|\(.*", "", call) for call in quoted(cells)]
 
 
 def starts(number: int) -> set[str]:
-    """The first words of what is bold in a section."""
+    """The first words of the statements or declarations that a section sets in bold."""
     bold = re.findall(r"\*\*`([a-z_]+)", section(number))
     return set(bold)
 
@@ -142,7 +142,7 @@ def test_links_lead_to_headings() -> None:
 
 
 def twins() -> Iterator[tuple[Block, Block]]:
-    """Programs with the Python module that says the same."""
+    """Programs of the language, each with its twin in Python."""
     found = blocks(SPEC)
     for at, block in enumerate(found):
         if block.kind == "python":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from guards.imports import imported, modules
+from tests.guards.imports import imported, modules
 
 MODULES = {name: path for name, path in modules().items() if name.startswith("pybuild.runtime.verify")}
 ALLOWED = ("pybuild.runtime.verify", "pybuild.lang.diagnostics")
