@@ -25,7 +25,7 @@ _API = frozenset(
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from pybuild.version import VERSION
+        from pybuild.release import VERSION
 
         return VERSION
     if name == "Builder":

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from tests.builder.place import Place
 
-from pybuild.build.pipeline import prune
 from pybuild.builder import Builder, Entry, Result, StateGone
 from pybuild.builder.process import Worker
+from pybuild.cli.prune import prune
 from pybuild.lang.diagnostics import UserError
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pybuild.build import errors
-from pybuild.build.execute import Made
-from pybuild.build.pipeline import BuildResult
+from pybuild.build.execute import BuildResult
+from pybuild.build.export import ExportedGoal
 from pybuild.cli.commands import main
 from pybuild.request.request import BuildRequest
 
@@ -23,7 +23,9 @@ class Recorder:
 
     def __init__(self) -> None:
         self.requests: list[BuildRequest] = []
-        made = Made(digest=DIGEST, iid=DIGEST, metadata={"b": 1, "a": "é"}, summary=("image " + DIGEST,))
+        made = ExportedGoal(
+            digest=DIGEST, iid=DIGEST, metadata={"b": 1, "a": "é"}, summary=("image " + DIGEST,)
+        )
         self.result = BuildResult((made,))
         self.act: Callable[[], None] = lambda: None
 

@@ -20,7 +20,7 @@ from attrs import frozen
 from tests.docs.examples import ROOT
 
 from pybuild.lang.textual import builtins
-from pybuild.runtime.content.store import ENTRIES
+from pybuild.runtime.content.root import ENTRIES
 
 PAGES = ("ARCHITECTURE.md", "CONTRIBUTING.md")
 FOLDERS = ("lang", "compiler", "runtime", "stdlib", "src", "tests", "docs", "examples")

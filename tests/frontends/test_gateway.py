@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pybuild.compiler.gateway import Request, Result
-from pybuild.frontends import gateway_image
-from pybuild.frontends.registry import IMAGE, MOST_AT_ONCE, BuiltinFrontends
+from pybuild.frontends import gateway_v0
+from pybuild.frontends.gateway import IMAGE, MOST_AT_ONCE, BuiltinFrontends
 from pybuild.lang.diagnostics import UserError
 
 
@@ -21,7 +21,7 @@ def test_one_that_calls_itself_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) 
         calls.append(request)
         return frontends.solve(request)
 
-    monkeypatch.setattr(gateway_image.ExternalFrontends, "solve", again)
+    monkeypatch.setattr(gateway_v0.ExternalFrontends, "solve", again)
     for _ in range(2):
         calls.clear()
         with pytest.raises(UserError, match=f"more than {MOST_AT_ONCE} frontends at once"):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pybuild.language.checking import check_file
-
+from pybuild.cli.check_language import check_file
 from pybuild.lang.diagnostics import SourceErrors, UserError, render
 from pybuild.language.compiled import Compiled
 from pybuild.request.request import BuildRequest

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pybuild.language.checking import check_file
 from tests.language.checked_programs import said, said_of_line
 
+from pybuild.cli.check_language import check_file
 from pybuild.lang.diagnostics import suggest
 from pybuild.language.compiled import Compiled
 from pybuild.request.request import BuildRequest

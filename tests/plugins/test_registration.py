@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from pybuild.build.inputs import frontend_of, read_inputs
 from tests.plugins.site import Site
 
+from pybuild.frontends.found_inputs import find_inputs, frontend_of
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import SourceError, UsageError, UserError, render
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.plugins import installed as registry
-from pybuild.request.request import BuildRequest
+from pybuild.replay.dependencies import Dependencies
 
 
 def test_a_name_leads_to_its_entry_point(installed: Site) -> None:
@@ -139,8 +139,8 @@ def test_what_is_an_images_is_not_looked_for(installed: Site) -> None:
 
 def chosen(directory: Path, name: str, text: str, **arguments: str) -> str:
     (directory / name).write_text(text)
-    inputs = read_inputs(str(directory), str(directory / name))
-    return frontend_of(inputs, BuildRequest(build_args=tuple(arguments.items()))).kind
+    inputs = find_inputs(str(directory), str(directory / name), Dependencies())
+    return frontend_of(inputs, arguments).kind
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "images.json", "build.pybuild", "build.py"])
@@ -158,10 +158,11 @@ def test_files_of_the_language_that_name_an_image_stay_that(installed: Site, tmp
 def test_packages_are_not_looked_for_where_the_frontend_is_built_in(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("# syntax=docker/dockerfile:1\nFROM scratch\n")
     program = (
-        "import sys; from pybuild.build.inputs import frontend_of, read_inputs\n"
-        "from pybuild.request.request import BuildRequest\n"
-        "frontend_of(read_inputs('.', None), BuildRequest()); print('importlib.metadata' in sys.modules)\n"
-        "frontend_of(read_inputs('.', None), BuildRequest(build_args=(('BUILDKIT_SYNTAX', 'a/b'),)))\n"
+        "import sys; from pybuild.frontends.found_inputs import find_inputs, frontend_of\n"
+        "from pybuild.replay.dependencies import Dependencies\n"
+        "inputs = find_inputs('.', None, Dependencies())\n"
+        "frontend_of(inputs, {}); print('importlib.metadata' in sys.modules)\n"
+        "frontend_of(inputs, {'BUILDKIT_SYNTAX': 'a/b'})\n"
         "print('importlib.metadata' in sys.modules)"
     )
     done = subprocess.run(

@@ -13,8 +13,8 @@ from pybuild.cli.completion import COMMANDS, FORMATS, SHELLS, STAGES_COMMAND, co
 from pybuild.cli.completion import script as completion_script
 from pybuild.cli.completion import stages as completion_stages
 from pybuild.lang.diagnostics import UsageError, suggest
+from pybuild.release import VERSION
 from pybuild.request.flags import MANY, OPTIONAL, REFUSED, SWITCH, Flag
-from pybuild.version import VERSION
 
 LATER = ("lsp", "debug")
 """Commands of the language that later versions have."""

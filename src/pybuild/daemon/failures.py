@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.lang.diagnostics import DEBUG, Cancelled, UserError
 
 CANCELLED, UNKNOWN = 1, 2
 
@@ -34,7 +34,7 @@ def _told(error: BaseException) -> UserError:
     from pybuild.build import errors
 
     diagnostic, _ = errors.explain(error)
-    if diagnostic is None or diagnostic.level.startswith("internal") or os.environ.get(errors.DEBUG) == "1":
+    if diagnostic is None or diagnostic.level.startswith("internal") or os.environ.get(DEBUG) == "1":
         import traceback
 
         traceback.print_exception(error)

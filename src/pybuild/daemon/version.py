@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybuild.version import VERSION as PYBUILD_VERSION
+from pybuild.release import VERSION as PYBUILD_VERSION
 
 PACKAGE = "github.com/moby/buildkit"
 VERSION = "v0.32.0"

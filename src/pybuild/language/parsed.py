@@ -11,8 +11,8 @@ from hashlib import blake2b
 from zlib import crc32
 
 from pybuild.lang.textual.plain import from_plain, to_plain
+from pybuild.release import VERSION
 from pybuild.runtime.content.place import default_root
-from pybuild.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

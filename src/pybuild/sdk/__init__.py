@@ -12,11 +12,6 @@ The function is that of a frontend of an installed package too (`pybuild.compile
 images are the same, and one frontend can be both.
 """
 
-import sys
-from types import ModuleType
-from typing import Any
-
-import pybuild
 from pybuild.compiler.frontend import Base, Built, BuiltImage, Context, FrontendInputs
 from pybuild.compiler.gateway import Request, Result
 from pybuild.compiler.image import Image
@@ -38,14 +33,3 @@ __all__ = [
     "State",
     "run",
 ]
-
-
-class _Module(ModuleType):
-    """Build modules know `pybuild.sdk(…)` as a source, which it still is where this has been imported."""
-
-    def __call__(self, *args: Any, **options: Any) -> object:
-        source: Any = pybuild.__getattr__("frontend")
-        return source(*args, **options)
-
-
-sys.modules[__name__].__class__ = _Module

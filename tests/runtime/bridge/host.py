@@ -15,7 +15,7 @@ import threading
 
 from pybuild.compiler.gateway import Result
 from pybuild.compiler.protos.worker_pb2 import WorkerRecord
-from pybuild.frontends.registry import open_gateway
+from pybuild.frontends.gateway import make_gateway
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.clients.localclient import LocalClient
 from pybuild.runtime.engine import Engine, EngineOptions
@@ -51,7 +51,7 @@ def main(socket: str, store: str, directories: str, entitlements: str = "") -> N
     try:
         from pybuild.runtime.bridge import service
 
-        gateway = open_gateway(engine, observer)
+        gateway = make_gateway(engine, observer)
         served = service.serve(gateway, socket, worker=WorkerRecord(ID="here", Labels={"a": "b"}))
         print("ready", flush=True)
         sys.stdin.readline()

@@ -17,13 +17,15 @@ from tests.runtime.sources.remote.webserver import Handler, Web
 
 import pybuild
 from pybuild.build import errors
-from pybuild.build.pipeline import BuildResult
+from pybuild.build.execute import BuildResult
+from pybuild.build.pipeline import find_context, warner
 from pybuild.cli.commands import main
-from pybuild.frontends.language import LanguageBuild
+from pybuild.frontends.registry import choose
 from pybuild.lang.source import Source
 from pybuild.lang.textual import modules
 from pybuild.language.library import LocalLibrary
-from pybuild.language.place import LocalPlace, Seen
+from pybuild.language.place import LocalPlace
+from pybuild.replay.dependencies import Dependencies
 from pybuild.request.request import BuildRequest
 from pybuild.runtime.progress.observer import Observer
 
@@ -46,7 +48,7 @@ class Elsewhere:
         self.directory = directory
 
     def find(self, written: str) -> modules.Found:
-        place = LocalPlace(str(self.directory), "elsewhere", Seen())
+        place = LocalPlace(str(self.directory), "elsewhere", Dependencies())
         source = Source(written, self.files[written])
         return modules.Found(written, modules.FOREIGN, source, place, written.endswith("@main"))
 
@@ -81,9 +83,7 @@ class Here:
 
 
 def _compile(request: BuildRequest, observer: Observer, _: object) -> BuildResult:
-    from pybuild.build.pipeline import load_inputs
-
-    LanguageBuild(request, load_inputs(request, observer), observer)
+    choose(find_context(request, observer), warner(observer))
     return BuildResult(())
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from pybuild.language.checking import check_file
 from tests.lang.textual.codes.commands import Here
 from tests.lang.textual.codes.pages import write
 from tests.lang.textual.codes.programs import programs, put
 
+from pybuild.cli.check_language import check_file
 from pybuild.cli.explain import INDEX
 from pybuild.cli.lsp_diagnostics import published
 from pybuild.cli.request_from_flags import graph_request

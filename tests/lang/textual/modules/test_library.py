@@ -10,12 +10,13 @@ from pybuild.lang.textual import tree
 from pybuild.lang.textual.modules import PROJECT, STANDARD, Found, Module
 from pybuild.lang.textual.parse import parse
 from pybuild.language.library import LocalLibrary, standard_directory
-from pybuild.language.place import LocalPlace, Seen
+from pybuild.language.place import LocalPlace
+from pybuild.replay.dependencies import Dependencies
 
 
 def found(directory: Path, text: str) -> Found:
     """The module that the first `use` of a root file in a directory names; `directory` is the project."""
-    library = LocalLibrary(str(directory), str(directory), Seen())
+    library = LocalLibrary(str(directory), str(directory), Dependencies())
     root = library.root("build.pybuild", text.encode())
     file = parse(Source("build.pybuild", text)).file
     (use,) = [decl for decl in file.decls if isinstance(decl, tree.Use)]

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from pybuild.build.inputs import Inputs, NamedContexts, frontend_of, read_inputs
 from tests.runtime.registry.images import tar
 
-from pybuild.build import inputs
+from pybuild.frontends import found_inputs
+from pybuild.frontends.build_context import NamedContexts
+from pybuild.frontends.found_inputs import FoundInputs, find_inputs, frontend_of
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
+from pybuild.replay.dependencies import Dependencies
 from pybuild.request.request import BuildRequest
 
 MODULE = "# syntax=python:1\n"
@@ -41,8 +43,8 @@ def written(directory: Path, *names: str, **files: str) -> str:
 )
 def test_the_build_file_of_a_directory(tmp_path: Path, names: list[str], chosen: str) -> None:
     """`build.py` is a build file only where it says so."""
-    inputs = read_inputs(written(tmp_path, *names), None)
-    assert inputs.dockerfile == chosen.encode()
+    inputs = find_inputs(written(tmp_path, *names), None, Dependencies())
+    assert inputs.data == chosen.encode()
     assert inputs.name == str(tmp_path / chosen)
 
 
@@ -57,7 +59,7 @@ def test_the_build_file_of_a_directory(tmp_path: Path, names: list[str], chosen:
 )
 def test_more_than_one_kind_asks_for_a_choice(tmp_path: Path, files: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="more than one build file") as raised:
-        read_inputs(written(tmp_path, **files), None)
+        find_inputs(written(tmp_path, **files), None, Dependencies())
     for name in files:
         assert name in str(raised.value)
     assert "-f" in dict(raised.value.diagnostic.notes)["help"]
@@ -65,7 +67,7 @@ def test_more_than_one_kind_asks_for_a_choice(tmp_path: Path, files: dict[str, s
 
 def test_a_choice_settles_it(tmp_path: Path) -> None:
     context = written(tmp_path, "Dockerfile", "build.pybuild", "other")
-    assert read_inputs(context, str(tmp_path / "other")).dockerfile == b"other"
+    assert find_inputs(context, str(tmp_path / "other"), Dependencies()).data == b"other"
 
 
 @pytest.mark.parametrize(
@@ -84,31 +86,31 @@ def test_the_frontend_is_that_of_the_syntax_line_or_the_name(
 ) -> None:
     context = written(tmp_path, **files)
     (name,) = files
-    inputs = read_inputs(context, str(tmp_path / name))
-    assert frontend_of(inputs, BuildRequest()).kind == kind
+    inputs = find_inputs(context, str(tmp_path / name), Dependencies())
+    assert frontend_of(inputs, {}).kind == kind
 
 
 def test_no_build_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has no build\.pybuild and no Dockerfile"):
-        read_inputs(str(tmp_path), None)
+        find_inputs(str(tmp_path), None, Dependencies())
     with pytest.raises(UsageError, match=r"missing does not exist"):
-        read_inputs(str(tmp_path), str(tmp_path / "missing"))
+        find_inputs(str(tmp_path), str(tmp_path / "missing"), Dependencies())
     with pytest.raises(UsageError, match=r"is a directory"):
-        read_inputs(str(tmp_path), str(tmp_path))
+        find_inputs(str(tmp_path), str(tmp_path), Dependencies())
     os.mkfifo(tmp_path / "Dockerfile")
     with (
         open(os.open(tmp_path / "Dockerfile", os.O_RDWR), "rb"),
         pytest.raises(UsageError, match="not a regular"),
     ):
-        read_inputs(str(tmp_path), None)
+        find_inputs(str(tmp_path), None, Dependencies())
 
 
 def test_bad_contexts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
-        read_inputs(str(tmp_path / "missing"), None)
+        find_inputs(str(tmp_path / "missing"), None, Dependencies())
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is not a directory"):
-        read_inputs(str(tmp_path / "file"), None)
+        find_inputs(str(tmp_path / "file"), None, Dependencies())
 
 
 @pytest.mark.parametrize(
@@ -123,20 +125,22 @@ def test_bad_contexts(tmp_path: Path) -> None:
 )
 def test_the_ignore_file(tmp_path: Path, ignores: Iterable[str], read: str) -> None:
     context = written(tmp_path, "dev", "Dockerfile", *ignores)
-    assert read_inputs(context, str(tmp_path / "dev")).ignore == read.encode()
+    assert find_inputs(context, str(tmp_path / "dev"), Dependencies()).ignore == read.encode()
 
 
 def test_the_ignore_file_lies_beside_the_build_file(tmp_path: Path) -> None:
     context = written(tmp_path / "context", ".dockerignore")
     beside = written(tmp_path / "beside", "dev", ".dockerignore", "dev.dockerignore")
-    assert read_inputs(context, f"{beside}/dev").ignore == b"dev.dockerignore"
+    assert find_inputs(context, f"{beside}/dev", Dependencies()).ignore == b"dev.dockerignore"
     (tmp_path / "beside" / "dev.dockerignore").unlink()
-    assert read_inputs(context, f"{beside}/dev").ignore == b".dockerignore"
+    assert find_inputs(context, f"{beside}/dev", Dependencies()).ignore == b".dockerignore"
 
 
 def test_what_was_looked_for_is_noted_as_it_was_before(tmp_path: Path) -> None:
     context = written(tmp_path, "Dockerfile")
-    found = read_inputs(context, None).consulted
+    dependencies = Dependencies()
+    find_inputs(context, None, dependencies)
+    found = dependencies.consulted
     looked_for = ("Dockerfile", "Containerfile", "dockerfile", "build.pybuild", "build.py", ".dockerignore",
                   "Dockerfile.dockerignore")  # fmt: skip
     assert found.keys() == {str(tmp_path / name) for name in looked_for}
@@ -146,9 +150,9 @@ def test_what_was_looked_for_is_noted_as_it_was_before(tmp_path: Path) -> None:
 # Standard input
 
 
-def from_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes, context: str, file: str | None) -> Inputs:
-    monkeypatch.setattr(inputs, "_stdin", lambda: data)
-    return read_inputs(context, file)
+def from_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes, context: str, file: str | None) -> FoundInputs:
+    monkeypatch.setattr(found_inputs, "_stdin", lambda: data)
+    return find_inputs(context, file, Dependencies())
 
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
@@ -156,13 +160,13 @@ def test_an_archive(monkeypatch: pytest.MonkeyPatch, packed: type[bytes]) -> Non
     """Its Dockerfile is read when it is unpacked."""
     data = packed(tar(Dockerfile=b"FROM scratch"))
     inputs = from_stdin(monkeypatch, data, "-", None)
-    assert (inputs.archive, inputs.dockerfile, inputs.directory, inputs.name) == (data, None, None, "")
+    assert (inputs.archive, inputs.data, inputs.directory, inputs.name) == (data, None, None, "")
     assert from_stdin(monkeypatch, data, "-", "sub/dev").name == "sub/dev"
 
 
 def test_a_bare_build_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     inputs = from_stdin(monkeypatch, b"FROM scratch\n", "-", None)
-    assert (inputs.archive, inputs.dockerfile, inputs.directory) == (None, b"FROM scratch\n", None)
+    assert (inputs.archive, inputs.data, inputs.directory) == (None, b"FROM scratch\n", None)
     with pytest.raises(UsageError, match="-f names another"):
         from_stdin(monkeypatch, b"FROM scratch\n", "-", "Dockerfile.dev")
     with pytest.raises(UsageError, match="both"):
@@ -170,7 +174,7 @@ def test_a_bare_build_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     inputs = from_stdin(
         monkeypatch, b"FROM x", written(tmp_path, "Dockerfile", "build.pybuild", ".dockerignore"), "-"
     )
-    assert (inputs.dockerfile, inputs.ignore) == (b"FROM x", b".dockerignore")
+    assert (inputs.data, inputs.ignore) == (b"FROM x", b".dockerignore")
 
 
 def test_an_archive_is_not_a_build_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,20 +185,20 @@ def test_an_archive_is_not_a_build_file(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_kinds_of_named_contexts(tmp_path: Path) -> None:
-    found = NamedContexts(
-        [
-            ("dir", str(tmp_path)),
-            ("image", "docker-image://alpine"),
-            ("layout", "oci-layout://here"),
-            ("archive", "docker-archive:there.tar"),
-            ("host", "host:sh, cat"),
-        ]
+    dependencies = Dependencies()
+    contexts = (
+        ("dir", str(tmp_path)),
+        ("image", "docker-image://alpine"),
+        ("layout", "oci-layout://here"),
+        ("archive", "docker-archive:there.tar"),
+        ("host", "host:sh, cat"),
     )
+    found = NamedContexts.of(BuildRequest(build_contexts=contexts), dependencies)
     assert found.directories == {"context:dir": os.fsencode(tmp_path)}
     assert found.images == {"layout": "oci-layout://here", "archive": "docker-archive:there.tar"}
     assert found.hosts == {"host": ("sh", "cat")}
     assert found.sources.keys() == {"dir", "image", "layout", "archive", "host"}
-    names = {os.path.relpath(path) for path in found.consulted}
+    names = {os.path.relpath(path) for path in dependencies.consulted}
     assert names >= {"here", "here/index.json", "there.tar"}
 
 
@@ -207,4 +211,4 @@ def test_kinds_of_named_contexts(tmp_path: Path) -> None:
 )
 def test_bad_named_contexts(value: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        NamedContexts([("x", value)])
+        NamedContexts.of(BuildRequest(build_contexts=(("x", value),)), Dependencies())
