@@ -114,6 +114,7 @@ class Scanner:
             self.bodies = self.bodies[:-1]
             self.at, self.end = frame.after, frame.outer_end
             return True
+        # The construct on top of the stack began in the body and goes on after it.
         if self.end < len(self.text):
             raise Unsure("a here-document that ends inside of something")
         return False
@@ -185,6 +186,7 @@ class Scanner:
         return True
 
     def no_line_end(self, start: int, end: int) -> None:
+        # The body starts at the next line end. Shells disagree on one inside quotes or substitutions.
         if self.waiting and self.text.find("\n", start, end) >= 0:
             raise Unsure("a line end between a here-document and its body")
 
@@ -261,6 +263,7 @@ class Scanner:
 
     def _parameter(self, quoted: bool) -> None:
         match = _PARAMETER_HEAD.match(self.text, self.at, self.end)
+        # `${ …; }` and `${|…}` are command substitutions in ksh and in bash 5.3.
         if match is None or self.peek(2) in tuple(" \t\n|\\"):
             raise Unsure("`${` without a name")
         if match[2] and match[2][0] not in "0123456789@*#?$!-":

@@ -253,6 +253,7 @@ class Lexer(Texts):
     def _end_row(self) -> bool:
         """End a row in code. Returns whether the logical line goes on, in code or in text."""
         if self.outer is not None:
+            # An interpolation must end on its row.
             outer = self.open[self.outer]
             while self.open[-1] is not outer:
                 self.pop()
@@ -302,6 +303,7 @@ class Lexer(Texts):
             last += 1
         rows = [row for row in self.rows[self.row + 1 : last + 1] if row.strip(" \t")]
         margins = [len(row) - len(row.lstrip(" ")) for row in rows]
+        # A continued line may be less indented than the statement: only what all rows have is removed.
         margin = min([self.line.indent, *margins]) if last > self.row else 0
         self.open_raw(start, last, margin, block=False)
         if self.open:
@@ -344,6 +346,7 @@ class Lexer(Texts):
             head = f"`{values[0].text}:`" if len(values) == 2 else f"`{values[0].text}`"
             self.wrong(syntax.no_block(values[-1].span, head))
             return
+        # The first row may be blank and shorter than the margin.
         self.open_raw(min(margin, len(self.rows[self.row])), last, margin, block=True)
         if self.open:
             self._tokens()

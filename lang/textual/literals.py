@@ -127,6 +127,7 @@ def dedent(
     }
     texts = {row: rows[row][a:b] for row, (a, b) in bounds.items()}
     margins = [text[: len(text) - len(text.lstrip(" \t"))] for text in texts.values() if text.strip(" \t")]
+    # What the least and the greatest have in common, all have.
     low, high = min(margins, default=""), max(margins, default="")
     margin = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     for run in runs:

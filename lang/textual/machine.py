@@ -69,6 +69,7 @@ class Machine:
         states, stack, depths = self._states, self._values, self._depths
         for index, kind in enumerate(kinds):
             while True:
+                # Reduce until the token can be shifted.
                 action = ACTIONS[states[-1]].get(kind)
                 if action is None:
                     return index

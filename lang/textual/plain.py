@@ -72,6 +72,7 @@ def to_plain(file: tree.File) -> Plain:
     groups: dict[tuple[int, int], list[tree.Node]] = {}
     for node, height in _heights(roots).items():
         groups.setdefault((height, _NUMBERS[type(node)]), []).append(node)
+    # Keys start with the height, so children precede their parents.
     order = sorted(groups)
     numbers = {node: number for number, node in enumerate(chain.from_iterable(groups[key] for key in order))}
     return (

@@ -118,6 +118,7 @@ class _Parser:
     # Lines
 
     def _line(self, line: Line) -> None:
+        # The message about the block covers its lines.
         if self._levels[-1].muted:
             self._broken(line)
             return
@@ -135,6 +136,7 @@ class _Parser:
                     self._block(line)
                 return
             problem = None
+            # The diagnosis needs the state of the failure, so the machine is restored after it.
             if not self._follows(line) and len(self.problems) < MOST:
                 problem = mistake(line, failed, self._machine, top=len(self._levels) == 1)
         self._machine.restore(saved)
@@ -217,6 +219,7 @@ class _Parser:
             self._skip()
         else:
             self._say(line, syntax.no_block(_span(line), f"`{line.values[0].text}`"))
+        # The grammar requires a statement in every block.
         broken = tree.Broken(self._end.span, "")
         for kind, value in (
             ("_INDENT", self._end),
@@ -279,6 +282,7 @@ class _Parser:
             if not text[:indent].strip(" "):  # a tab in it is a mistake of its own
                 span = Span(self._source, line.number, 1, line.number, indent + 1)
                 self._say(line, syntax.unfit_dedent(span, indent, indents, near.indent, near.first))
+            # Later lines with this indentation get no message of their own.
             near.low, near.high = min(near.low, indent), max(near.high, indent)
         while indent < self._levels[-1].low:
             self._leave()

@@ -79,6 +79,7 @@ class Texts(Reader):
             return True
         if top.kind == '"""' and not unclosed:
             self.endless = True
+            # Go back, so that only the rows up to the next one in the first column are lost.
             row = top.word.span.line - 1
             while row + 1 < len(self.rows) and not self._starts(row + 1):
                 row += 1
@@ -122,6 +123,7 @@ class Texts(Reader):
         if top.kind == '"""':
             start, end = (opening.line - 1, opening.end_column - 1), (self.row, self.column - 3)
             literals.dedent([run for _, run in top.runs], self.rows, start, end)
+            # Needed only if a later string has no end (`lexed`).
             if self.swallowing is None and any(map(_DECLARATION.match, self.rows[opening.line : self.row])):
                 self.swallowing = (opening.line, opening.column)
         for at, run in top.runs:

@@ -127,6 +127,7 @@ def components(edges: Sequence[Sequence[Edge]]) -> list[list[int]]:
     for root in range(len(edges)):
         if index[root] >= 0:
             continue
+        # The call stack of Tarjan's algorithm: each node with its remaining edges.
         work = [(root, iter(edges[root]))]
         while work:
             at, rest = work[-1]

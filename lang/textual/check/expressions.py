@@ -52,6 +52,7 @@ def infer(expr: tree.Expr, scope: Scope, checking: Checking, wanted: Wanted | Ty
     at = At(scope, checking, wanted)
     pending: list[tuple[tree.Expr, At, Visit]] = []
     while True:
+        # Leaves are most of all expressions, and need no generator.
         leaf = _LEAVES.get(type(expr))
         type_: Type | None = None
         if leaf is not None:

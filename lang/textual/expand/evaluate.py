@@ -117,6 +117,7 @@ def run(steps: Steps[T], compilation: Compilation) -> T:
     while True:
         generator, ask = waiting[-1]
         try:
+            # The first value sent to a generator is None.
             asked = generator.send(value)  # type: ignore[arg-type]
         except StopIteration as stop:
             waiting.pop()

@@ -153,6 +153,7 @@ class _Walk:
 
     def found(self) -> Iterator[str]:
         waiting = [("", 0)]
+        # Several `**` can reach the same directory more than once.
         seen = set(waiting)
         while waiting:
             directory, at = waiting.pop()

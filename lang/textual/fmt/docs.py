@@ -239,6 +239,7 @@ class _Layout:
                 rest -= 1
                 if rest < 0:
                     return True
+                # The document itself fits: go on with the text after it.
                 waiting.append(self._stack[rest][1:])
             mode, one = waiting.pop()
             if isinstance(one, str):

@@ -92,5 +92,6 @@ def _rows(node: tree.String, docs: Mapping[tree.Node, Doc]) -> Rows:
 def _margin(rows: list[str]) -> int:
     """Return the length of the common indentation of all rows."""
     margins = [row[: len(row) - len(row.lstrip(" \t"))] for row in rows]
+    # What the least and the greatest have in common, all have.
     low, high = min(margins, default=""), max(margins, default="")
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False)))
