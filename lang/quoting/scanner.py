@@ -103,8 +103,8 @@ class Scanner:
         except Unsure as unsure:
             self._abandon()
             # Slots after the last recorded one, as `at` can be beyond slots that a frame has skipped.
-            seen = self.places[-1].offset + 1 if self.places else 0
-            self.opaque(seen, len(self.text), Kind.UNKNOWN, str(unsure))
+            start = self.places[-1].offset + 1 if self.places else 0
+            self.opaque(start, len(self.text), Kind.UNKNOWN, str(unsure))
 
     def _leave_body(self) -> bool:
         """Leave the here-document whose end is reached. Returns False at the end of the script."""
@@ -133,15 +133,15 @@ class Scanner:
 
     def record(self, kind: Kind, place: Place | None = None) -> int:
         """Record the slot at `at`, step over it, and return the index of its place."""
-        given = place or Place(kind)
+        template = place or Place(kind)
         self.places.append(
             evolve(
-                given,
+                template,
                 kind=kind,
                 offset=self.at,
                 after_name=self.at == self.name_end,
                 waiting=self.waiting > 0,
-                heredocs=given.heredocs or self.bodies,
+                heredocs=template.heredocs or self.bodies,
             )
         )
         self.at += 1
@@ -209,9 +209,9 @@ class Scanner:
         stop = self.end if stop < 0 else stop
         self.no_line_end(self.at, stop)
         self.at += 1
-        found = self.verbatim(stop, kind, operand=operand)
+        slots = self.verbatim(stop, kind, operand=operand)
         self.at = min(stop + 1, self.end)
-        return found
+        return slots
 
     def backtick(self) -> None:
         """Read from a backtick to the next unescaped one. No shell heeds quotes in between."""

@@ -378,14 +378,14 @@ class Commands:
             self.redirect = operator
 
     def _heredoc(self, scanner: Scanner, operator: str) -> None:
-        found = read_delimiter(
+        delimiter = read_delimiter(
             scanner.text, scanner.at, scanner.end, strip=operator == "<<-", nested=self.nested
         )
-        if found is None:
+        if delimiter is None:
             scanner.at = scanner.text.index("\0", scanner.at)
             scanner.record(Kind.DELIMITER)
             raise Unsure("a here-document whose delimiter is a value")
-        heredoc, scanner.at = found
+        heredoc, scanner.at = delimiter
         if len(scanner.bodies) >= MOST_BODIES:
             raise Unsure("very deep nesting")
         self.pending.append(heredoc)

@@ -148,10 +148,10 @@ class Lexer(Texts):
 
     def _refuse_unusable(self, first: int) -> None:
         for row in range(first, self.row):
-            found = UNUSABLE.search(self.rows[row])
-            if found:
-                span = Span(self.source, row + 1, found.start() + 1, row + 1, found.end() + 1)
-                self.cut(0, syntax.bad_character(span, found.group()))
+            char = UNUSABLE.search(self.rows[row])
+            if char:
+                span = Span(self.source, row + 1, char.start() + 1, row + 1, char.end() + 1)
+                self.cut(0, syntax.bad_character(span, char.group()))
                 return
 
     # Code
@@ -161,13 +161,13 @@ class Lexer(Texts):
         (False)."""
         kinds, values, source = self.line.kinds, self.line.values, self.source
         while True:
-            found = _TOKEN.match(self.text, self.column)
-            assert found is not None
-            group = found.lastgroup or ""
-            start, end = found.span(group)
+            token = _TOKEN.match(self.text, self.column)
+            assert token is not None
+            group = token.lastgroup or ""
+            start, end = token.span(group)
             self.column = end
             if group == "name" or group == "sign":
-                text = found[group]
+                text = token[group]
                 kinds.append(_KINDS.get(text) or ("NAME" if group == "name" else text))
                 values.append(Word(text, Span(source, self.row + 1, start + 1, self.row + 1, end + 1)))
             elif group == "plain":
@@ -178,7 +178,7 @@ class Lexer(Texts):
                 if not self._end_row():
                     return False
             else:
-                self._READ[group](self, found[group], start)
+                self._READ[group](self, token[group], start)
             if self.open and self.open[-1].text:
                 return True
 

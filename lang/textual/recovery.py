@@ -59,10 +59,10 @@ def declarations(
     return _documented(decls, docs(lexer.comments)), tuple(lexer.comments), parser.problems
 
 
-def _documented(decls: tuple[tree.Decl, ...], found: dict[int, str]) -> tuple[tree.Decl, ...]:
+def _documented(decls: tuple[tree.Decl, ...], docs_by_line: dict[int, str]) -> tuple[tree.Decl, ...]:
     out = []
     for decl in decls:
-        doc = found.get(decl.span.line)
+        doc = docs_by_line.get(decl.span.line)
         if doc and isinstance(decl, tree.Param | tree.Let | tree.Group | tree.Def | tree.Target):
             decl = evolve(decl, doc=doc)
         out.append(decl)
@@ -93,7 +93,7 @@ class _Parser:
         self._at = 0
         self._machine = Machine(EXPRESSIONS | STATEMENTS, GROWING, frozenset(STATEMENTS), DEEPEST)
         self._levels = [_Level(0, Span(source, 1, 1, 1, 1), muted=False)]
-        self._said = 0
+        self._reported_line = 0
         """The last line that has a message."""
         self._braces = False
         self._end = Word("", Span(source, 1, 1, 1, 1))
@@ -175,8 +175,8 @@ class _Parser:
 
     def _say(self, line: Line, problem: Diagnostic) -> None:
         """Report a problem, at most one per line."""
-        if line.number != self._said and not self._levels[-1].muted and len(self.problems) < MOST:
-            self._said = line.number
+        if line.number != self._reported_line and not self._levels[-1].muted and len(self.problems) < MOST:
+            self._reported_line = line.number
             self.problems.append(problem)
 
     def _end_at(self, span: Span) -> None:

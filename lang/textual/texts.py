@@ -44,8 +44,8 @@ class Texts(Reader):
         pattern = _RUNS[top.kind]
         while True:
             start = self.column
-            found = pattern.match(self.text, start)
-            end = self.column = found.end() if found else start
+            match = pattern.match(self.text, start)
+            end = self.column = match.end() if match else start
             if self.text.startswith("${{", end):
                 top.fragments.append((self.row, start, self.text[start:end]))
                 self._open_interpolation(top)
@@ -108,11 +108,11 @@ class Texts(Reader):
         self.emit("TEXT", Word("", top.word.span))
         top.fragments = []
 
-    def _fill(self, at: int, made: object) -> None:
+    def _fill(self, at: int, value: object) -> None:
         """Set the value of a text's token, unless the token has been cut."""
-        if made is not None and at < len(self.line.kinds):
-            self.line.values[at] = made
-            if not isinstance(made, tree.Node):
+        if value is not None and at < len(self.line.kinds):
+            self.line.values[at] = value
+            if not isinstance(value, tree.Node):
                 self.line.kinds[at] = WRONG
 
     def _close_string(self, top: Open) -> None:

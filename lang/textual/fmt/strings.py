@@ -49,16 +49,16 @@ def _undecided(node: tree.String) -> bool:
 def _quoted(pieces: list[str], quote: str, *, kept: bool) -> str:
     """Return text in the quotes that need fewer escapes. The pieces at odd indexes are interpolations."""
     if not kept:
-        found = [one[1] or one[2] for text in pieces[::2] for one in _QUOTE.finditer(text)]
-        quote = "'" if found.count('"') > found.count("'") else '"'
+        quotes = [one[1] or one[2] for text in pieces[::2] for one in _QUOTE.finditer(text)]
+        quote = "'" if quotes.count('"') > quotes.count("'") else '"'
         pieces[::2] = [_QUOTE.sub(lambda one: _escaped(one, quote), text) for text in pieces[::2]]
     return quote + "".join(pieces) + quote
 
 
-def _escaped(found: re.Match[str], quote: str) -> str:
-    char = found[1] or found[2]
+def _escaped(match: re.Match[str], quote: str) -> str:
+    char = match[1] or match[2]
     if char not in "\"'":
-        return found[0]
+        return match[0]
     return f"\\{char}" if char == quote else char
 
 
