@@ -104,7 +104,7 @@ class Recording:
 
     @property
     def asked(self) -> Mapping[str, str]:
-        return self._compilation.asked
+        return self._compilation.vcs_reads
 
     @property
     def reads(self) -> Mapping[str, str]:

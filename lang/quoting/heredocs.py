@@ -42,7 +42,7 @@ def read_delimiter(text: str, at: int, end: int, *, strip: bool, nested: bool) -
             return None
         raise Unsure("the delimiter of a here-document")
     word = match[1]
-    delimiter = _QUOTING.sub(lambda found: found[1] or found[2] or found[3] or "", word)
+    delimiter = _QUOTING.sub(lambda quoting: quoting[1] or quoting[2] or quoting[3] or "", word)
     return Heredoc(delimiter, delimiter != word or word[:1] in "'\"", strip, nested), match.end()
 
 
@@ -87,7 +87,9 @@ def ends_early(heredoc: Heredoc, body: str) -> bool:
 def _lines(heredoc: Heredoc, body: str) -> Iterator[str]:
     yield from body.split("\n")
     if not heredoc.raw and "\\\n" in body:
-        yield from _CONTINUED.sub(lambda found: "" if found[1] == "\n" else found[0], body).split("\n")
+        yield from _CONTINUED.sub(
+            lambda continuation: "" if continuation[1] == "\n" else continuation[0], body
+        ).split("\n")
 
 
 def _ends(heredoc: Heredoc, line: str) -> bool:

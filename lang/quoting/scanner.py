@@ -103,8 +103,8 @@ class Scanner:
         except Unsure as unsure:
             self._abandon()
             # Slots after the last recorded one, as `at` can be beyond slots that a frame has skipped.
-            seen = self.places[-1].offset + 1 if self.places else 0
-            self.opaque(seen, len(self.text), Kind.UNKNOWN, str(unsure))
+            start = self.places[-1].offset + 1 if self.places else 0
+            self.opaque(start, len(self.text), Kind.UNKNOWN, str(unsure))
 
     def _leave_body(self) -> bool:
         """Leave the here-document whose end is reached. Returns False at the end of the script."""
@@ -114,6 +114,7 @@ class Scanner:
             self.bodies = self.bodies[:-1]
             self.at, self.end = frame.after, frame.outer_end
             return True
+        # The construct on top of the stack began in the body and goes on after it.
         if self.end < len(self.text):
             raise Unsure("a here-document that ends inside of something")
         return False
@@ -132,15 +133,15 @@ class Scanner:
 
     def record(self, kind: Kind, place: Place | None = None) -> int:
         """Record the slot at `at`, step over it, and return the index of its place."""
-        given = place or Place(kind)
+        template = place or Place(kind)
         self.places.append(
             evolve(
-                given,
+                template,
                 kind=kind,
                 offset=self.at,
                 after_name=self.at == self.name_end,
                 waiting=self.waiting > 0,
-                heredocs=given.heredocs or self.bodies,
+                heredocs=template.heredocs or self.bodies,
             )
         )
         self.at += 1
@@ -185,6 +186,7 @@ class Scanner:
         return True
 
     def no_line_end(self, start: int, end: int) -> None:
+        # The body starts at the next line end. Shells disagree on one inside quotes or substitutions.
         if self.waiting and self.text.find("\n", start, end) >= 0:
             raise Unsure("a line end between a here-document and its body")
 
@@ -207,9 +209,9 @@ class Scanner:
         stop = self.end if stop < 0 else stop
         self.no_line_end(self.at, stop)
         self.at += 1
-        found = self.verbatim(stop, kind, operand=operand)
+        slots = self.verbatim(stop, kind, operand=operand)
         self.at = min(stop + 1, self.end)
-        return found
+        return slots
 
     def backtick(self) -> None:
         """Read from a backtick to the next unescaped one. No shell heeds quotes in between."""
@@ -261,6 +263,7 @@ class Scanner:
 
     def _parameter(self, quoted: bool) -> None:
         match = _PARAMETER_HEAD.match(self.text, self.at, self.end)
+        # `${ …; }` and `${|…}` are command substitutions in ksh and in bash 5.3.
         if match is None or self.peek(2) in tuple(" \t\n|\\"):
             raise Unsure("`${` without a name")
         if match[2] and match[2][0] not in "0123456789@*#?$!-":

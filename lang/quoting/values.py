@@ -79,8 +79,8 @@ def written(value: str, place: Place) -> str:
         case Kind.BARE:
             return _bare(value, place)
         case Kind.DOUBLE:
-            apart = '""' if place.after_name and _NAMED.match(value) else ""
-            return apart + _IN_DOUBLE.sub(r"\\\g<0>", value)
+            separator = '""' if place.after_name and _NAMED.match(value) else ""
+            return separator + _IN_DOUBLE.sub(r"\\\g<0>", value)
         case Kind.SINGLE:
             return value.replace("'", "'\\''")
         case Kind.HEREDOC:
@@ -118,14 +118,14 @@ def _bare(value: str, place: Place) -> str:
 
 
 def _verbatim(value: str, place: Place) -> str:
-    wanted = PLAIN
+    pattern = PLAIN
     if place.kind is Kind.ARITHMETIC:
-        wanted = _NUMBER
+        pattern = _NUMBER
     elif place.kind is Kind.PARAMETER and not place.operand:
-        wanted = _PART
-    if not wanted.fullmatch(value):
-        what = "a number" if wanted is _NUMBER else "a plain word"
-        raise Refused(f"only {what} can stand in {place.kind.value}")
+        pattern = _PART
+    if not pattern.fullmatch(value):
+        allowed = "a number" if pattern is _NUMBER else "a plain word"
+        raise Refused(f"only {allowed} can stand in {place.kind.value}")
     if place.offset == 0 and value.startswith(("-", "+")):
         raise Refused("the shell would take the script for an option")
     if place.kind in _SHELL_TEXT and (value in RESERVED or place.redirected):

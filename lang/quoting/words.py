@@ -215,6 +215,7 @@ class Commands:
         self.end_word(scanner)
         if self.redirect or self.state in (State.FOR_NAME, State.CASE_WORD, State.FUNCTION):
             raise Unsure("a line that ends early")
+        # Shells disagree on the start of a body whose here-document is in an outer list.
         if scanner.waiting > len(self.pending) or (self.pending and self.state is State.TEST):
             raise Unsure("a line end between a here-document and its body")
         if self.state in LISTS:
@@ -286,6 +287,7 @@ class Commands:
             self.fresh = False
         elif self.redirect or self.state not in (*LISTS, State.TEST):
             raise Unsure(f"`{char}` inside of a command")
+        # `&>` is a redirection in bash; in other shells its `&` ends the command.
         elif char == "&" and scanner.peek() == ">":
             self.state = State.PREFIX if self.state is State.COMMAND else self.state
         elif self.state is not State.TEST:
@@ -376,14 +378,14 @@ class Commands:
             self.redirect = operator
 
     def _heredoc(self, scanner: Scanner, operator: str) -> None:
-        found = read_delimiter(
+        delimiter = read_delimiter(
             scanner.text, scanner.at, scanner.end, strip=operator == "<<-", nested=self.nested
         )
-        if found is None:
+        if delimiter is None:
             scanner.at = scanner.text.index("\0", scanner.at)
             scanner.record(Kind.DELIMITER)
             raise Unsure("a here-document whose delimiter is a value")
-        heredoc, scanner.at = found
+        heredoc, scanner.at = delimiter
         if len(scanner.bodies) >= MOST_BODIES:
             raise Unsure("very deep nesting")
         self.pending.append(heredoc)

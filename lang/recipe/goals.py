@@ -97,11 +97,10 @@ class Given:
 class Recipe:
     """All goals of a build, and the inputs that the expansion read.
 
-    `requested` are the goals that were asked for, in order; `needed` are further goals that they gate on
-    (`needs`). `params` are the root file's params that were read. `reads` holds the digests of files read by the
-    expansion, by name; `modules` those of module texts; `vcs` the answers about the repository. `skipped` pairs
-    the titles of targets left out with the unset params that they need; only a build of all targets leaves any
-    out."""
+    `requested` are the goals that were asked for, in order; `needed` are the further goals of their `needs`.
+    `params` are the root file's params that were read. `reads` holds the digests of files read by the expansion,
+    by name; `modules` those of module texts; `vcs` the answers about the repository. `skipped` pairs the titles of
+    targets left out with the unset params that they need; only a build of all targets leaves any out."""
 
     requested: tuple[Goal, ...]
     needed: tuple[Goal, ...]

@@ -19,20 +19,20 @@ def arranged(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     note with the number of the dropped ones."""
     files: dict[str, int] = {}
     once: dict[tuple[int, int, int, str, str], Diagnostic] = {}
-    for one in diagnostics:
-        span = one.span
+    for diagnostic in diagnostics:
+        span = diagnostic.span
         place = (-1, 0, 0) if span is None else (_number(files, span.source.name), span.line, span.column)
-        once.setdefault((*place, one.code or "", one.title), one)
+        once.setdefault((*place, diagnostic.code or "", diagnostic.title), diagnostic)
     ordered = [once[key] for key in sorted(once)]
-    errors = [at for at, one in enumerate(ordered) if one.level == "error"]
-    more = len(errors) - MOST_ERRORS
-    if more <= 0:
+    errors = [at for at, diagnostic in enumerate(ordered) if diagnostic.level == "error"]
+    excess = len(errors) - MOST_ERRORS
+    if excess <= 0:
         return ordered
     dropped = set(errors[MOST_ERRORS:])
     last = errors[MOST_ERRORS - 1]
-    said = "1 more error is not shown" if more == 1 else f"{more} more errors are not shown"
-    ordered[last] = ordered[last].with_note("note", said)
-    return [one for at, one in enumerate(ordered) if at not in dropped]
+    note = "1 more error is not shown" if excess == 1 else f"{excess} more errors are not shown"
+    ordered[last] = ordered[last].with_note("note", note)
+    return [diagnostic for at, diagnostic in enumerate(ordered) if at not in dropped]
 
 
 def _number(files: dict[str, int], name: str) -> int:

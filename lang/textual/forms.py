@@ -84,8 +84,8 @@ def platform(text: str) -> Flaw | None:
         if parts[at] not in known:
             near = _OTHER_NAMES.get(parts[at].lower()) or _near(parts[at], known)
             instead = "/".join((*parts[:at], near, *parts[at + 1 :])) if near else ""
-            fine = instead and platform(instead) is None
-            return Flaw(f"no {what} `{parts[at]}`", _PLATFORMS, instead if fine else "")
+            valid = instead and platform(instead) is None
+            return Flaw(f"no {what} `{parts[at]}`", _PLATFORMS, instead if valid else "")
     if len(parts) == 3 and _VARIANT.fullmatch(parts[2]) is None:
         return Flaw(f"no variant `{parts[2]}`", "variants are such as `v7` of `linux/arm/v7`")
     return None
@@ -159,17 +159,18 @@ def _split(name: str) -> tuple[str, str]:
 def _name(text: str, host: str, name: str) -> Flaw | None:
     if name != name.lower():
         lowered = text.replace(name, name.lower(), 1)
-        fine = reference(lowered) is None
+        valid = reference(lowered) is None
         return Flaw(
-            "the repository has capital letters", "write it in small letters", lowered if fine else ""
+            "the repository has capital letters", "write it in small letters", lowered if valid else ""
         )
     for part in name.split("/"):
         if _COMPONENT.fullmatch(part) is None:
-            help = (
+            advice = (
                 "a repository is small letters and digits, with single `.`, `_`, `__` or dashes between them"
             )
             return Flaw(
-                f"`{part}` is no part of a repository's name" if part else "a part of the name is empty", help
+                f"`{part}` is no part of a repository's name" if part else "a part of the name is empty",
+                advice,
             )
     whole = name if host or "/" in name else f"library/{name}"
     if len(whole) > _LONGEST_NAME:
@@ -180,8 +181,8 @@ def _name(text: str, host: str, name: str) -> Flaw | None:
 def _tag(tag: str) -> Flaw | None:
     if _TAG.fullmatch(tag):
         return None
-    help = "a tag is up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two"
-    return Flaw(f"`{tag}` is no tag" if tag else "the tag is empty", help)
+    advice = "a tag is up to 128 letters, digits, `_`, `.` and `-`, and starts with none of the last two"
+    return Flaw(f"`{tag}` is no tag" if tag else "the tag is empty", advice)
 
 
 def _digest(digest: str) -> Flaw | None:

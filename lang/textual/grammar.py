@@ -87,14 +87,14 @@ def tables() -> Tables:
 
 def _in_order(states: Any, start: Any) -> list[Any]:
     """Return the states in the order of a breadth-first walk by sorted symbols: lark's own order is not stable."""
-    found = {start: None}
+    ordered = {start: None}
     waiting = [start]
     for state in waiting:
         for _, (action, then) in sorted(states[state].items()):
-            if action is Shift and then not in found:
-                found[then] = None
+            if action is Shift and then not in ordered:
+                ordered[then] = None
                 waiting.append(then)
-    return list(found)
+    return list(ordered)
 
 
 def _rule(rule: Any) -> tuple[str, int, str]:
@@ -117,13 +117,13 @@ def _situation(state: Any, words: dict[str, str]) -> tuple[tuple[str, str], ...]
 
 def sources() -> dict[str, str]:
     """Return the text of the generated modules by file name."""
-    made = tables()
+    generated = tables()
     head = f'"""{_NOTE}"""\n\n# ruff: noqa\n# fmt: off\n\nfrom __future__ import annotations\n\n'
-    rules = fill(" ".join(f"{rule!r},".replace(" ", "") for rule in made.rules), 110)
-    situations = "".join(f"    {one!r},\n" for one in made.situations)
+    rules = fill(" ".join(f"{rule!r},".replace(" ", "") for rule in generated.rules), 110)
+    situations = "".join(f"    {entry!r},\n" for entry in generated.situations)
     return {
-        "tables.py": f"{head}{_rows('ACTIONS', made.actions)}\n{_rows('GOTOS', made.gotos)}\n"
-        f"RULES = (\n{rules}\n)\nEND = {made.end}\n",
+        "tables.py": f"{head}{_rows('ACTIONS', generated.actions)}\n{_rows('GOTOS', generated.gotos)}\n"
+        f"RULES = (\n{rules}\n)\nEND = {generated.end}\n",
         "situations.py": f"{head}SITUATIONS = (\n{situations})\n",
     }
 

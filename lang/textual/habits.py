@@ -59,9 +59,9 @@ MEANT: Final[Mapping[str, str]] = {
 def in_body(word: str, row: str) -> str:
     """Return advice for a line of a body that starts with no statement. `row` is the line; "" if there is no
     advice."""
-    help = MEANT.get(word.lower(), "")
-    if help or word.lower() in BODY or len(row) > LONGEST or _NO_COMMAND.search(row):
-        return help
+    advice = MEANT.get(word.lower(), "")
+    if advice or word.lower() in BODY or len(row) > LONGEST or _NO_COMMAND.search(row):
+        return advice
     return f"a command of the shell stands behind `run`: `run {row}`"
 
 

@@ -148,10 +148,10 @@ class Lexer(Texts):
 
     def _refuse_unusable(self, first: int) -> None:
         for row in range(first, self.row):
-            found = UNUSABLE.search(self.rows[row])
-            if found:
-                span = Span(self.source, row + 1, found.start() + 1, row + 1, found.end() + 1)
-                self.cut(0, syntax.bad_character(span, found.group()))
+            char = UNUSABLE.search(self.rows[row])
+            if char:
+                span = Span(self.source, row + 1, char.start() + 1, row + 1, char.end() + 1)
+                self.cut(0, syntax.bad_character(span, char.group()))
                 return
 
     # Code
@@ -161,13 +161,13 @@ class Lexer(Texts):
         (False)."""
         kinds, values, source = self.line.kinds, self.line.values, self.source
         while True:
-            found = _TOKEN.match(self.text, self.column)
-            assert found is not None
-            group = found.lastgroup or ""
-            start, end = found.span(group)
+            token = _TOKEN.match(self.text, self.column)
+            assert token is not None
+            group = token.lastgroup or ""
+            start, end = token.span(group)
             self.column = end
             if group == "name" or group == "sign":
-                text = found[group]
+                text = token[group]
                 kinds.append(_KINDS.get(text) or ("NAME" if group == "name" else text))
                 values.append(Word(text, Span(source, self.row + 1, start + 1, self.row + 1, end + 1)))
             elif group == "plain":
@@ -178,7 +178,7 @@ class Lexer(Texts):
                 if not self._end_row():
                     return False
             else:
-                self._READ[group](self, found[group], start)
+                self._READ[group](self, token[group], start)
             if self.open and self.open[-1].text:
                 return True
 
@@ -253,6 +253,7 @@ class Lexer(Texts):
     def _end_row(self) -> bool:
         """End a row in code. Returns whether the logical line goes on, in code or in text."""
         if self.outer is not None:
+            # An interpolation must end on its row.
             outer = self.open[self.outer]
             while self.open[-1] is not outer:
                 self.pop()
@@ -302,6 +303,7 @@ class Lexer(Texts):
             last += 1
         rows = [row for row in self.rows[self.row + 1 : last + 1] if row.strip(" \t")]
         margins = [len(row) - len(row.lstrip(" ")) for row in rows]
+        # A continued line may be less indented than the statement: only what all rows have is removed.
         margin = min([self.line.indent, *margins]) if last > self.row else 0
         self.open_raw(start, last, margin, block=False)
         if self.open:
@@ -344,6 +346,7 @@ class Lexer(Texts):
             head = f"`{values[0].text}:`" if len(values) == 2 else f"`{values[0].text}`"
             self.wrong(syntax.no_block(values[-1].span, head))
             return
+        # The first row may be blank and shorter than the margin.
         self.open_raw(min(margin, len(self.rows[self.row])), last, margin, block=True)
         if self.open:
             self._tokens()

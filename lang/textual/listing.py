@@ -117,7 +117,7 @@ def _target(decl: tree.Target) -> ListedTarget:
         for axis in decl.axes
         if isinstance(axis, tree.AxisFor)
     )
-    platforms = tuple(written(one.span) for one in decl.on)
+    platforms = tuple(written(platform.span) for platform in decl.on)
     return ListedTarget(decl.name.name, decl.kind, summary(decl.doc), decl.doc, axes, platforms)
 
 
@@ -125,7 +125,7 @@ def _group(decl: tree.Group) -> ListedGroup:
     value = decl.value
     members = value.items if isinstance(value, tree.List) else (value,)
     return ListedGroup(
-        decl.name.name, tuple(written(one.span) for one in members), summary(decl.doc), decl.doc
+        decl.name.name, tuple(written(member.span) for member in members), summary(decl.doc), decl.doc
     )
 
 
@@ -135,18 +135,18 @@ def _param(decl: tree.Param) -> ListedParam:
 
 
 def _secrets(program: modules.Program) -> tuple[ListedSecret, ...]:
-    found: dict[str, ListedSecret] = {}
+    secrets: dict[str, ListedSecret] = {}
     for call in _calls(program, "secret"):
         id = _argument(call, "id", 0)
         if id is None:
             continue
         text = _text(id)
-        known = found.get(text, ListedSecret(text, True))
+        secret = secrets.get(text, ListedSecret(text, True))
         optional = _argument(call, "optional", None)
-        may_lack = isinstance(optional, tree.Bool) and optional.value
-        places = dict.fromkeys((*known.places, _place(call, text)))
-        found[text] = ListedSecret(text, known.optional and may_lack, tuple(places))
-    return tuple(found.values())
+        optional_here = isinstance(optional, tree.Bool) and optional.value
+        places = dict.fromkeys((*secret.places, _place(call, text)))
+        secrets[text] = ListedSecret(text, secret.optional and optional_here, tuple(places))
+    return tuple(secrets.values())
 
 
 def _place(call: tree.Call, id: str) -> str:

@@ -42,13 +42,13 @@ UNITS: Final = (*_DURATIONS, *_SIZES)
 
 
 def number(text: str, span: Span) -> tree.Number | Diagnostic:
-    found = _NUMBER.match(text)
-    if found is None:
+    match = _NUMBER.match(text)
+    if match is None:
         return syntax.bad_number(span, text, UNITS)
-    digits, base = found["decimal"], 10
+    digits, base = match["decimal"], 10
     if digits is None:
-        digits, base = (found["hex"], 16) if found["hex"] is not None else (found["octal"], 8)
-    unit = found["unit"] or ""
+        digits, base = (match["hex"], 16) if match["hex"] is not None else (match["octal"], 8)
+    unit = match["unit"] or ""
     scale = _DURATIONS.get(unit) or _SIZES.get(unit) or 1
     if unit and scale == 1:
         return syntax.bad_number(span, text, UNITS)
@@ -71,16 +71,16 @@ def text(source: Source, fragments: Sequence[Fragment]) -> tree.Text | Diagnosti
             value.append("\n")
             length += 1
         at = 0
-        for found in _SPECIAL.finditer(raw) if "\\" in raw or "$" in raw else ():
-            value.append(raw[at : found.start()])
-            length += found.start() - at
-            at = found.end()
-            span = Span(source, row + 1, column + found.start() + 1, row + 1, column + at + 1)
-            piece = _special(found)
+        for match in _SPECIAL.finditer(raw) if "\\" in raw or "$" in raw else ():
+            value.append(raw[at : match.start()])
+            length += match.start() - at
+            at = match.end()
+            span = Span(source, row + 1, column + match.start() + 1, row + 1, column + at + 1)
+            piece = _special(match)
             if piece is None:
-                return syntax.bad_escape(span, found.group())
-            if found["variable"]:
-                variables.append(tree.Variable(span, found["bare"] or found["braced"] or "", piece, length))
+                return syntax.bad_escape(span, match.group())
+            if match["variable"]:
+                variables.append(tree.Variable(span, match["bare"] or match["braced"] or "", piece, length))
             value.append(piece)
             length += len(piece)
         value.append(raw[at:])
@@ -95,22 +95,22 @@ def text(source: Source, fragments: Sequence[Fragment]) -> tree.Text | Diagnosti
 def with_variables(value: str, span: Span) -> tree.Text:
     """Return a text without escapes in which every `$X` is a variable. All variables have the place `span`."""
     variables = tuple(
-        tree.Variable(span, found["bare"] or found["braced"] or "", found.group(), found.start())
-        for found in (_VARIABLE.finditer(value) if "$" in value else ())
+        tree.Variable(span, match["bare"] or match["braced"] or "", match.group(), match.start())
+        for match in (_VARIABLE.finditer(value) if "$" in value else ())
     )
     return tree.Text(span, value, variables)
 
 
-def _special(found: re.Match[str]) -> str | None:
-    if found["literal"]:
+def _special(match: re.Match[str]) -> str | None:
+    if match["literal"]:
         return "${{"
-    if found["variable"]:
-        return found.group()
-    if found["point"]:
-        point = int(found["point"], 16)
+    if match["variable"]:
+        return match.group()
+    if match["point"]:
+        point = int(match["point"], 16)
         usable = 0 < point <= 0x10FFFF and not 0xD800 <= point <= 0xDFFF
         return chr(point) if usable else None
-    return _ESCAPES.get(found["escape"])
+    return _ESCAPES.get(match["escape"])
 
 
 def dedent(
@@ -127,6 +127,7 @@ def dedent(
     }
     texts = {row: rows[row][a:b] for row, (a, b) in bounds.items()}
     margins = [text[: len(text) - len(text.lstrip(" \t"))] for text in texts.values() if text.strip(" \t")]
+    # What the least and the greatest have in common, all have.
     low, high = min(margins, default=""), max(margins, default="")
     margin = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     for run in runs:

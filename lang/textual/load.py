@@ -73,7 +73,7 @@ class _Loading:
     def load(self, root: modules.Found) -> Loaded:
         parsed = self.parse(root.source)
         self.diagnostics.extend(parsed.diagnostics)
-        if any(one.code in _UNREADABLE for one in parsed.diagnostics):
+        if any(diagnostic.code in _UNREADABLE for diagnostic in parsed.diagnostics):
             return Loaded(None, tuple(self.diagnostics))
         self.edition = _edition(parsed.file)
         self._push(root, parsed.file)
@@ -115,28 +115,32 @@ class _Loading:
         except modules.NotFound as missing:
             self.diagnostics.append(problems.not_found(missing, _written(use), quoted=use.path is not None))
         except UserError as error:
-            said = error.diagnostic
-            self.diagnostics.append(said if said.labels else said.at(_written(use)))
+            diagnostic = error.diagnostic
+            self.diagnostics.append(diagnostic if diagnostic.labels else diagnostic.at(_written(use)))
         return None
 
     def _read(self, found: modules.Found, use: tree.Use) -> bool:
         """Parse a module and push it on the stack. Returns False if it is of another edition."""
         parsed = self.parse(found.source)
         header = parsed.file.header
-        foreign = any(one.code in _UNREADABLE for one in parsed.diagnostics)
+        foreign = any(diagnostic.code in _UNREADABLE for diagnostic in parsed.diagnostics)
         if foreign or _edition(parsed.file) != self.edition:
             reference = header.reference if header else ""
             place = header.span if header else None
             self.diagnostics.append(problems.edition(found.source.name, reference, _written(use), place))
             return False
         ours = found.origin in (modules.ROOT, modules.PROJECT)
-        self.diagnostics.extend(one for one in parsed.diagnostics if ours or one.level == "error")
+        self.diagnostics.extend(
+            diagnostic for diagnostic in parsed.diagnostics if ours or diagnostic.level == "error"
+        )
         self._push(found, parsed.file)
         return True
 
     def _cycle(self, key: str) -> None:
         ring = list(islice(self.stack, self.open[key], None))
-        steps = [(one.module.file.source.name, _written(one.use)) for one in ring if one.use is not None]
+        steps = [
+            (entry.module.file.source.name, _written(entry.use)) for entry in ring if entry.use is not None
+        ]
         self.diagnostics.append(problems.cycle(steps))
 
 

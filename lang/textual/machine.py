@@ -69,6 +69,7 @@ class Machine:
         states, stack, depths = self._states, self._values, self._depths
         for index, kind in enumerate(kinds):
             while True:
+                # Reduce until the token can be shifted.
                 action = ACTIONS[states[-1]].get(kind)
                 if action is None:
                     return index
@@ -104,13 +105,13 @@ class Machine:
         value on."""
         # Chains such as expr, or_expr, and_expr, … are most of all reductions, so their ends are kept.
         key = (state, origin, kind)
-        found = self._jumps.get(key)
-        if found is None:
-            found = GOTOS[state][origin]
-            while (action := ACTIONS[found].get(kind, 0)) < 0 and self._builds[~action][2] is None:
-                found = GOTOS[state][self._builds[~action][0]]
-            self._jumps[key] = found
-        return found
+        target = self._jumps.get(key)
+        if target is None:
+            target = GOTOS[state][origin]
+            while (action := ACTIONS[target].get(kind, 0)) < 0 and self._builds[~action][2] is None:
+                target = GOTOS[state][self._builds[~action][0]]
+            self._jumps[key] = target
+        return target
 
     def finish(self) -> Any:
         """Reduce to the value of the whole text after its last token. The machine must be between declarations."""

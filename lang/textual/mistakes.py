@@ -86,7 +86,7 @@ def _first_word(line: Line, *, top: bool) -> Diagnostic:
     if top and line.kinds[0] == "NAME":
         help = habits.at_top(word, _row(line))
         return syntax.unknown_statement(first.span, word, "a declaration", TOP, help)
-    return syntax.unexpected(first.span, "a declaration" if top else "a statement", _found(line, 0))
+    return syntax.unexpected(first.span, "a declaration" if top else "a statement", _token_label(line, 0))
 
 
 def _unknown_statement(line: Line, first: Word, machine: Machine) -> Diagnostic:
@@ -100,7 +100,11 @@ def _unknown_statement(line: Line, first: Word, machine: Machine) -> Diagnostic:
         return syntax.unknown_assignment(first.span, word, whole)
     # The nearest state on the stack that can start a statement of a body.
     row = next(ACTIONS[state] for state in reversed(machine.states) if ACTIONS[state].get("mkdir", -1) >= 0)
-    fitting = [one for one in BODY if one == "run" or line.kinds[1] in ACTIONS[row.get(BODY_KINDS[one], 0)]]
+    fitting = [
+        keyword
+        for keyword in BODY
+        if keyword == "run" or line.kinds[1] in ACTIONS[row.get(BODY_KINDS[keyword], 0)]
+    ]
     return syntax.unknown_statement(
         first.span, word, "a statement", fitting, habits.in_body(word, _row(line))
     )
@@ -126,21 +130,21 @@ def _source_text(line: Line) -> str:
 def _unexpected(line: Line, failed: int, where: Situation) -> Diagnostic:
     kind, value = line.kinds[failed], line.values[failed]
     span = place_of([value])
-    typed = {"param: param NAME", "parameter: NAME"} & set(where.seen)
-    if typed and kind in ("_NL", "NAME", "STRING"):
+    untyped = {"param: param NAME", "parameter: NAME"} & set(where.seen)
+    if untyped and kind in ("_NL", "NAME", "STRING"):
         before = line.values[failed - 1].span
         place = Span(before.source, before.end_line, before.end_column, before.end_line, before.end_column)
         return syntax.missing_type(
             place, line.values[failed - 1].text, place.line == span.line and kind != "_NL"
         )
-    if kind == "_NL" and ":" in where.symbols and not typed and "entry: expr" not in where.seen:
+    if kind == "_NL" and ":" in where.symbols and not untyped and "entry: expr" not in where.seen:
         return syntax.missing_colon(span, f"to start the body of {_head(line)}")
     if {"suite", "block"} & set(where.symbols):
         return syntax.body_on_line(span, _head(line))
     help, edit = _habit(line, kind, span, where)
     if not help:
         help, edit = _other_words(line, failed, span, where)
-    return syntax.unexpected(span, where.phrase, _found(line, failed), help=help, edit=edit)
+    return syntax.unexpected(span, where.phrase, _token_label(line, failed), help=help, edit=edit)
 
 
 def _habit(line: Line, kind: str, span: Span, where: Situation) -> tuple[str, Edit | None]:
@@ -196,15 +200,15 @@ def quoted(line: Line) -> tuple[Span, str, str] | None:
     word = line.values[0].text
     words = rest.split()
     if word in _TEXTS and len(words) == 1:
-        meant = f'"{rest}"'
+        correction = f'"{rest}"'
     elif word in _LISTS:
-        meant = f"[{_strings(words)}]"
+        correction = f"[{_strings(words)}]"
     elif word == "copy" and len(words) > 1 and "to" not in words and "from" not in words:
-        meant = f"{_strings(words[:-1])} to {_strings(words[-1:])}"
+        correction = f"{_strings(words[:-1])} to {_strings(words[-1:])}"
     else:
         return None
     start = row.index(rest, first.end_column - 1) + 1
-    return Span(first.source, first.line, start, first.line, start + len(rest)), word, meant
+    return Span(first.source, first.line, start, first.line, start + len(rest)), word, correction
 
 
 def _strings(words: list[str]) -> str:
@@ -218,7 +222,7 @@ def _head(line: Line) -> str:
     return f"`{word} {line.values[1].text}`" if named else f"`{word}`"
 
 
-def _found(line: Line, index: int) -> str:
+def _token_label(line: Line, index: int) -> str:
     """Return the label for the token that doesn't fit."""
     kind, value = line.kinds[index], line.values[index]
     if kind == "_NL":

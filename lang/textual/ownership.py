@@ -24,7 +24,7 @@ _MOST_PORT: Final = 65535
 
 def port(text: str) -> str | None:
     """Return `PORT/tcp` or `PORT/udp`, None if the text is no port."""
-    found = _PORT.fullmatch(text)
-    if found is None or not 1 <= int(found[1]) <= _MOST_PORT:
+    match = _PORT.fullmatch(text)
+    if match is None or not 1 <= int(match[1]) <= _MOST_PORT:
         return None
-    return f"{int(found[1])}{found[2] or '/tcp'}"
+    return f"{int(match[1])}{match[2] or '/tcp'}"

@@ -39,9 +39,9 @@ def decode(name: str, data: bytes) -> Source:
     if text.startswith("\ufeff"):
         raise SourceError(syntax.byte_order_mark(Span(source, 1, 1, 1, 2)))
     if not text.isascii():
-        wrong = next((at for at, char in enumerate(text) if "\ud800" <= char <= "\udfff"), None)
-        if wrong is not None:
-            line, column = text.count("\n", 0, wrong) + 1, wrong - text.rfind("\n", 0, wrong)
+        surrogate = next((at for at, char in enumerate(text) if "\ud800" <= char <= "\udfff"), None)
+        if surrogate is not None:
+            line, column = text.count("\n", 0, surrogate) + 1, surrogate - text.rfind("\n", 0, surrogate)
             raise SourceError(syntax.not_text(Span(source, line, column, line, column + 1)))
     return source
 
@@ -50,8 +50,10 @@ def parse(source: Source) -> Parsed:
     """Parse a source. Never raises for its contents: a declaration with a mistake becomes `Broken` in the tree."""
     decls, comments, problems = declarations(source)
     head, comments, more = header(source, comments)
-    found = sorted((*more, *problems), key=_place)
-    return Parsed(tree.File(Span(source, 1, 1, *_end(source)), source, head, decls, comments), tuple(found))
+    diagnostics = sorted((*more, *problems), key=_place)
+    return Parsed(
+        tree.File(Span(source, 1, 1, *_end(source)), source, head, decls, comments), tuple(diagnostics)
+    )
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:

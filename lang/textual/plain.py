@@ -55,8 +55,8 @@ class _Field:
 
 def _classes(name: str) -> Iterable[type]:
     """Return the classes that a name in an annotation of the tree stands for, subclasses included."""
-    found: Any = _SCALARS.get(name) or getattr(tree, name, Span)
-    members: tuple[type, ...] = getattr(found, "__args__", (found,))
+    resolved: Any = _SCALARS.get(name) or getattr(tree, name, Span)
+    members: tuple[type, ...] = getattr(resolved, "__args__", (resolved,))
     return (one for member in members for one in (member, *_CLASSES) if issubclass(one, member))
 
 
@@ -72,6 +72,7 @@ def to_plain(file: tree.File) -> Plain:
     groups: dict[tuple[int, int], list[tree.Node]] = {}
     for node, height in _heights(roots).items():
         groups.setdefault((height, _NUMBERS[type(node)]), []).append(node)
+    # Keys start with the height, so children precede their parents.
     order = sorted(groups)
     numbers = {node: number for number, node in enumerate(chain.from_iterable(groups[key] for key in order))}
     return (
@@ -110,14 +111,17 @@ def _parts(node: tree.Node) -> list[tree.Node]:
 
 
 def _group(node: type[tree.Node], members: list[tree.Node], numbers: dict[tree.Node, int]) -> Plain:
-    spans = [one.span for one in members]
+    spans = [member.span for member in members]
     return (
         _NUMBERS[node],
         tuple(span.line for span in spans),
         tuple(span.column for span in spans),
         tuple(span.end_line for span in spans),
         tuple(span.end_column for span in spans),
-        *(_column(field, [getattr(one, field.name) for one in members], numbers) for field in _FIELDS[node]),
+        *(
+            _column(field, [getattr(member, field.name) for member in members], numbers)
+            for field in _FIELDS[node]
+        ),
     )
 
 
@@ -144,7 +148,7 @@ def _file(value: Any, source: Source) -> tree.File:
     # The value may be damaged or of another version, so everything is checked before use.
     _demand(type(value) is tuple and len(value) == 5 and value[0] == FORMAT)
     _, header, comments, decls, groups = value
-    made: list[Any] = []
+    nodes: list[Any] = []
     for number, *columns in groups:
         _demand(type(number) is int and 0 <= number < len(_CLASSES))
         node = _CLASSES[number]
@@ -153,19 +157,19 @@ def _file(value: Any, source: Source) -> tree.File:
         _demand(all(type(column) is tuple and len(column) == count for column in columns))
         spans = _spans(source, columns[:4])
         parts = [
-            _values(field, column, made, source)
+            _values(field, column, nodes, source)
             for field, column in zip(_FIELDS[node], columns[4:], strict=True)
         ]
-        made += map(node, spans, *parts)
+        nodes += map(node, spans, *parts)
     members = _Field("decls", "tuple[Decl, ...]"), _Field("comments", "tuple[Comment, ...]")
-    (found_decls,), (found_comments,) = (
-        _values(field, (column,), made, source)
+    (decl_nodes,), (comment_nodes,) = (
+        _values(field, (column,), nodes, source)
         for field, column in zip(members, (decls, comments), strict=True)
     )
-    (found_header,) = _values(_Field("header", "Header | None"), (header,), made, source)
+    (header_node,) = _values(_Field("header", "Header | None"), (header,), nodes, source)
     text = source.text
     span = Span(source, 1, 1, text.count("\n") + 1, len(text) - text.rfind("\n"))
-    return tree.File(span, source, found_header, found_decls, found_comments)
+    return tree.File(span, source, header_node, decl_nodes, comment_nodes)
 
 
 def _demand(holds: bool) -> None:
@@ -179,7 +183,7 @@ def _spans(source: Source, columns: list[Column]) -> Iterable[Span]:
     return map(Span, repeat(source), *columns)
 
 
-def _values(field: _Field, column: Column, made: list[Any], source: Source) -> Iterable[Any]:
+def _values(field: _Field, column: Column, nodes: list[Any], source: Source) -> Iterable[Any]:
     """Return the values of a field from its column. Raises ValueError for values of other classes than the
     field's."""
     if field.kind == "scalar":
@@ -188,15 +192,15 @@ def _values(field: _Field, column: Column, made: list[Any], source: Source) -> I
     if field.kind == "span":
         return _spans(source, list(zip(*column, strict=True)) or [()] * 4)
     if field.kind == "part":
-        _found(field, [index for index in column if index is not None], made)
+        _demand_nodes(field, [index for index in column if index is not None], nodes)
         _demand(field.optional or None not in column)
-        return [None if index is None else made[index] for index in column]
+        return [None if index is None else nodes[index] for index in column]
     _demand(set(map(type, column)) <= {tuple, type(None)} and (field.optional or None not in column))
-    _found(field, list(chain.from_iterable(filter(None, column))), made)
-    return [None if indexes is None else tuple([made[index] for index in indexes]) for indexes in column]
+    _demand_nodes(field, list(chain.from_iterable(filter(None, column))), nodes)
+    return [None if indexes is None else tuple([nodes[index] for index in indexes]) for indexes in column]
 
 
-def _found(field: _Field, indexes: list[int], made: list[Any]) -> None:
+def _demand_nodes(field: _Field, indexes: list[int], nodes: list[Any]) -> None:
     """Raise ValueError unless all indexes are of nodes read so far, of the field's classes."""
     _demand(set(map(type, indexes)) <= {int} and min(indexes, default=0) >= 0)
-    _demand({type(made[index]) for index in indexes} <= field.classes)
+    _demand({type(nodes[index]) for index in indexes} <= field.classes)

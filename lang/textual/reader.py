@@ -68,9 +68,9 @@ class Reader:
         """Emit a word or sign of the row."""
         self.emit(kind, Word(text, self.span(start, start + len(text))))
 
-    def node(self, kind: str, made: tree.Node | Diagnostic) -> None:
+    def node(self, kind: str, literal: tree.Node | Diagnostic) -> None:
         """Emit a literal, or the message about it as a `WRONG` token."""
-        self.emit(kind if isinstance(made, tree.Node) else WRONG, made)
+        self.emit(kind if isinstance(literal, tree.Node) else WRONG, literal)
 
     def wrong(self, problem: Diagnostic) -> None:
         self.emit(WRONG, problem)

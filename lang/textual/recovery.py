@@ -59,10 +59,10 @@ def declarations(
     return _documented(decls, docs(lexer.comments)), tuple(lexer.comments), parser.problems
 
 
-def _documented(decls: tuple[tree.Decl, ...], found: dict[int, str]) -> tuple[tree.Decl, ...]:
+def _documented(decls: tuple[tree.Decl, ...], docs_by_line: dict[int, str]) -> tuple[tree.Decl, ...]:
     out = []
     for decl in decls:
-        doc = found.get(decl.span.line)
+        doc = docs_by_line.get(decl.span.line)
         if doc and isinstance(decl, tree.Param | tree.Let | tree.Group | tree.Def | tree.Target):
             decl = evolve(decl, doc=doc)
         out.append(decl)
@@ -93,7 +93,7 @@ class _Parser:
         self._at = 0
         self._machine = Machine(EXPRESSIONS | STATEMENTS, GROWING, frozenset(STATEMENTS), DEEPEST)
         self._levels = [_Level(0, Span(source, 1, 1, 1, 1), muted=False)]
-        self._said = 0
+        self._reported_line = 0
         """The last line that has a message."""
         self._braces = False
         self._end = Word("", Span(source, 1, 1, 1, 1))
@@ -118,6 +118,7 @@ class _Parser:
     # Lines
 
     def _line(self, line: Line) -> None:
+        # The message about the block covers its lines.
         if self._levels[-1].muted:
             self._broken(line)
             return
@@ -135,6 +136,7 @@ class _Parser:
                     self._block(line)
                 return
             problem = None
+            # The diagnosis needs the state of the failure, so the machine is restored after it.
             if not self._follows(line) and len(self.problems) < MOST:
                 problem = mistake(line, failed, self._machine, top=len(self._levels) == 1)
         self._machine.restore(saved)
@@ -173,8 +175,8 @@ class _Parser:
 
     def _say(self, line: Line, problem: Diagnostic) -> None:
         """Report a problem, at most one per line."""
-        if line.number != self._said and not self._levels[-1].muted and len(self.problems) < MOST:
-            self._said = line.number
+        if line.number != self._reported_line and not self._levels[-1].muted and len(self.problems) < MOST:
+            self._reported_line = line.number
             self.problems.append(problem)
 
     def _end_at(self, span: Span) -> None:
@@ -217,6 +219,7 @@ class _Parser:
             self._skip()
         else:
             self._say(line, syntax.no_block(_span(line), f"`{line.values[0].text}`"))
+        # The grammar requires a statement in every block.
         broken = tree.Broken(self._end.span, "")
         for kind, value in (
             ("_INDENT", self._end),
@@ -279,6 +282,7 @@ class _Parser:
             if not text[:indent].strip(" "):  # a tab in it is a mistake of its own
                 span = Span(self._source, line.number, 1, line.number, indent + 1)
                 self._say(line, syntax.unfit_dedent(span, indent, indents, near.indent, near.first))
+            # Later lines with this indentation get no message of their own.
             near.low, near.high = min(near.low, indent), max(near.high, indent)
         while indent < self._levels[-1].low:
             self._leave()

@@ -44,8 +44,8 @@ class Texts(Reader):
         pattern = _RUNS[top.kind]
         while True:
             start = self.column
-            found = pattern.match(self.text, start)
-            end = self.column = found.end() if found else start
+            match = pattern.match(self.text, start)
+            end = self.column = match.end() if match else start
             if self.text.startswith("${{", end):
                 top.fragments.append((self.row, start, self.text[start:end]))
                 self._open_interpolation(top)
@@ -79,6 +79,7 @@ class Texts(Reader):
             return True
         if top.kind == '"""' and not unclosed:
             self.endless = True
+            # Go back, so that only the rows up to the next one in the first column are lost.
             row = top.word.span.line - 1
             while row + 1 < len(self.rows) and not self._starts(row + 1):
                 row += 1
@@ -107,11 +108,11 @@ class Texts(Reader):
         self.emit("TEXT", Word("", top.word.span))
         top.fragments = []
 
-    def _fill(self, at: int, made: object) -> None:
+    def _fill(self, at: int, value: object) -> None:
         """Set the value of a text's token, unless the token has been cut."""
-        if made is not None and at < len(self.line.kinds):
-            self.line.values[at] = made
-            if not isinstance(made, tree.Node):
+        if value is not None and at < len(self.line.kinds):
+            self.line.values[at] = value
+            if not isinstance(value, tree.Node):
                 self.line.kinds[at] = WRONG
 
     def _close_string(self, top: Open) -> None:
@@ -122,6 +123,7 @@ class Texts(Reader):
         if top.kind == '"""':
             start, end = (opening.line - 1, opening.end_column - 1), (self.row, self.column - 3)
             literals.dedent([run for _, run in top.runs], self.rows, start, end)
+            # Needed only if a later string has no end (`lexed`).
             if self.swallowing is None and any(map(_DECLARATION.match, self.rows[opening.line : self.row])):
                 self.swallowing = (opening.line, opening.column)
         for at, run in top.runs:

@@ -32,20 +32,20 @@ def header(
 ) -> tuple[tree.Header | None, tuple[tree.Comment, ...], list[Diagnostic]]:
     """Return the `# syntax=` line, the comments without it, and the mistakes in it."""
     first = source.line(1)
-    found = _HEADER.match(first)
-    if found is None:
+    match = _HEADER.match(first)
+    if match is None:
         allowed = "W0802" in _CODE.findall(first) and _ALLOW.match(first)
         missing = [] if allowed else [syntax.no_header(Span(source, 1, 1, 1, 1))]
         return None, tuple(comments), missing
-    span = Span(source, 1, found.start(1) + 1, 1, found.end(1) + 1)
-    reference = found[1]
-    asked = _REFERENCE.match(reference)
+    span = Span(source, 1, match.start(1) + 1, 1, match.end(1) + 1)
+    reference = match[1]
+    version = _REFERENCE.match(reference)
     problems = []
-    if asked is None or int(asked[1]) == 0:
+    if version is None or int(version[1]) == 0:
         problems.append(syntax.unknown_frontend(span, reference))
-    elif (int(asked[1]), int(asked[2] or 0)) > (EDITION, LEVEL):
+    elif (int(version[1]), int(version[2] or 0)) > (EDITION, LEVEL):
         problems.append(syntax.newer_edition(span, reference, f"pybuild:{EDITION}.{LEVEL}"))
-    edition = int(asked[1]) if asked else EDITION
+    edition = int(version[1]) if version else EDITION
     return tree.Header(span, reference, edition), tuple(comments[1:]), problems
 
 
@@ -56,8 +56,8 @@ def is_header(text: str) -> bool:
 
 def silenced(text: str) -> frozenset[str] | None:
     """Return the lints that an `allow` comment silences, None for any other comment."""
-    found = _ALLOW.match(text)
-    return frozenset(_CODE.findall(found[1])) if found else None
+    match = _ALLOW.match(text)
+    return frozenset(_CODE.findall(match[1])) if match else None
 
 
 def docs(comments: Sequence[tree.Comment]) -> dict[int, str]:
@@ -86,9 +86,9 @@ def allowed(file: tree.File) -> Mapping[int, frozenset[str]]:
     """Return the lints that a `# pybuild: allow CODE` comment silences, by the line below the comment."""
     out = {}
     for comment in file.comments:
-        found = _ALLOW.match(comment.text)
-        if found:
-            out[comment.span.line + 1] = frozenset(_CODE.findall(found[1]))
+        match = _ALLOW.match(comment.text)
+        if match:
+            out[comment.span.line + 1] = frozenset(_CODE.findall(match[1]))
     return out
 
 
@@ -97,5 +97,5 @@ def is_allowed(warning: Diagnostic, program: Program) -> bool:
     span = warning.span
     if span is None:
         return False
-    files = [one.file for one in program.modules.values() if one.file.source is span.source]
+    files = [module.file for module in program.modules.values() if module.file.source is span.source]
     return any(warning.code in allowed(file).get(span.line, ()) for file in files)

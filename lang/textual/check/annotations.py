@@ -48,12 +48,12 @@ def resolve(written: tree.Type, checking: Checking) -> Type:
 
 
 def _named(written: tree.TypeName, checking: Checking) -> Type:
-    found = NAMED.get(written.name)
-    if found is None and written.name in _OF:
+    type = NAMED.get(written.name)
+    if type is None and written.name in _OF:
         checking.report(type_problems.bare_collection(written.span, written.name))
-    elif found is None:
+    elif type is None:
         checking.report(_unknown(written.name, written, [*NAMED, *_OF], [*NAMED, "list[T]", "map[T]"]))
-    return found or ERROR
+    return type or ERROR
 
 
 def _unknown(name: str, place: tree.Node, candidates: list[str], known: list[str]) -> Diagnostic:

@@ -92,30 +92,30 @@ def arguments(
     """Check the arguments of a call of `signature`, named `name` in messages. `receiver` is the type of a method's
     value."""
     placing = _Placing(call, signature, name, at)
-    given: Given = {}
+    types: Given = {}
     for argument in call.arguments:
         parameter = placing.place(argument)
         wanted = None if parameter is None else _wanted(parameter, signature, name, receiver)
         type = yield argument.value, at.wanting(wanted)
         if parameter is not None:
-            given.setdefault(parameter.name, (argument.value, type))
+            types.setdefault(parameter.name, (argument.value, type))
             if parameter.name == "url" and signature.kind == "source":
                 variables.refuse_variables(argument.value, at.scope, at.checking)
     placing.finish()
-    return given
+    return types
 
 
 def _wanted(parameter: Parameter, signature: Signature, name: str, receiver: Type) -> Wanted | None:
-    what = f"`{parameter.name}` of `{name}`"
+    place = f"`{parameter.name}` of `{name}`"
     type = VERSION if signature is builtins.FUNCTIONS["version"] else parameter.type
     if type == builtins.ANY:
         if parameter.name == "default" and isinstance(receiver, MapOf) and receiver.item != ERROR:
-            return Wanted(receiver.item, what=what)
+            return Wanted(receiver.item, what=place)
         return None
     if type == builtins.MODE:
-        return Wanted(INT, also=(STR,), what=what)
+        return Wanted(INT, also=(STR,), what=place)
     if type == builtins.OWNER:
-        return Wanted(STR, what=what)
+        return Wanted(STR, what=place)
     if signature.open is not None:
-        return Wanted(type, also=(INT,), what=what)
-    return Wanted(type, what=what)
+        return Wanted(type, also=(INT,), what=place)
+    return Wanted(type, what=place)

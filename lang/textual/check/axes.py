@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 def bind_axes(axes: Sequence[tree.Axis], scope: Scope, checking: Checking) -> tuple[AxisType, ...]:
     """Bind each axis in the scope of the header, for later parts of the header and for the body. Returns the axes."""
-    found = []
+    bound = []
     for axis in axes:
         if isinstance(axis, tree.AxisIf):
             infer(axis.condition, scope, checking, CONDITION)
             continue
-        given = infer(axis.values, scope, checking)
-        type = item_type(axis.values, given, At(scope, checking))
+        values_type = infer(axis.values, scope, checking)
+        type = item_type(axis.values, values_type, At(scope, checking))
         if type != ERROR and type not in SCALARS and not isinstance(type, Literals):
             checking.report(problems.axis_type(axis.values.span, axis.name.name, type))
             type = ERROR
@@ -34,6 +34,6 @@ def bind_axes(axes: Sequence[tree.Axis], scope: Scope, checking: Checking) -> tu
         known = (
             tuple(one for one in values if isinstance(one, str | int)) if isinstance(values, tuple) else None
         )
-        found.append(AxisType(axis.name.name, type, axis.values.span, known))
+        bound.append(AxisType(axis.name.name, type, axis.values.span, known))
         scope.bind(Binding(axis.name.name, "axis", type, axis.name.span, axis), checking.report)
-    return tuple(found)
+    return tuple(bound)

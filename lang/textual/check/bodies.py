@@ -85,24 +85,24 @@ def check_body(decl: tree.Target | tree.Def, checking: Checking) -> list[Diagnos
 
 
 class _Body:
-    __slots__ = ("checking", "decl", "found", "kind", "said")
+    __slots__ = ("checking", "decl", "kind", "problems", "reported")
 
     def __init__(self, decl: tree.Target | tree.Def, checking: Checking) -> None:
         self.decl = decl
         self.kind = words.kind(decl)
         self.checking = checking
-        self.found: list[Diagnostic] = []
-        self.said: set[str] = set()
+        self.problems: list[Diagnostic] = []
+        self.reported: set[str] = set()
 
     def check(self) -> list[Diagnostic]:
         path = self.suite(self.decl.body, Path(), ())
         broken = any(isinstance(one, tree.Broken) for one in preorder(self.decl))
         if self.kind == words.VALUE:
-            if not path.returned and not broken and "value" not in self.said:
-                self.found.append(problems.no_return(self.decl, path.skips))
+            if not path.returned and not broken and "value" not in self.reported:
+                self.problems.append(problems.no_return(self.decl, path.skips))
         elif self.kind != words.STEP and path.started != YES:
             self.no_from(self.decl.name.span, path)
-        return self.found
+        return self.problems
 
     @property
     def starts(self) -> bool:
@@ -111,9 +111,9 @@ class _Body:
 
     def suite(self, body: tuple[tree.Stmt, ...], path: Path, around: tuple[tree.Stmt, ...]) -> Path:
         for at, statement in enumerate(body):
-            if path.returned and "returned" not in self.said:
-                self.said.add("returned")
-                self.found.append(problems.after_return(words.word_span(statement)))
+            if path.returned and "returned" not in self.reported:
+                self.reported.add("returned")
+                self.problems.append(problems.after_return(words.word_span(statement)))
             last = at == len(body) - 1 and not around
             path = self.statement(statement, path, around, last)
         return path
@@ -134,7 +134,7 @@ class _Body:
         if isinstance(statement, tree.Return):
             return evolve(path, returned=True)
         if isinstance(statement, tree.Run) and path.empty is not None and not _brings_files(around):
-            self.found.append(problems.no_shell(words.word_span(statement), path.empty))
+            self.problems.append(problems.no_shell(words.word_span(statement), path.empty))
             return evolve(path, empty=None)
         if isinstance(statement, tree.Copy | tree.Write | tree.CallStmt | tree.Exec):
             return evolve(path, empty=None)
@@ -153,24 +153,28 @@ class _Body:
     def allowed(self, statement: tree.Stmt, around: tuple[tree.Stmt, ...], last: bool) -> bool:
         if isinstance(statement, tree.Broken):
             return False
-        why = _refusal(statement, self.kind)
-        if not why and isinstance(statement, tree.From) and any(isinstance(one, tree.For) for one in around):
-            why = "a loop runs any number of times, `from` once"
-        if not why and isinstance(statement, tree.Return) and self.kind == words.STATE and not last:
-            why = "the last line of a function that returns a state"
-        if why and "value" not in self.said:
-            self.found.append(
-                problems.not_allowed(words.word(statement), words.word_span(statement), self.decl, why)
+        refusal = _refusal(statement, self.kind)
+        if (
+            not refusal
+            and isinstance(statement, tree.From)
+            and any(isinstance(one, tree.For) for one in around)
+        ):
+            refusal = "a loop runs any number of times, `from` once"
+        if not refusal and isinstance(statement, tree.Return) and self.kind == words.STATE and not last:
+            refusal = "the last line of a function that returns a state"
+        if refusal and "value" not in self.reported:
+            self.problems.append(
+                problems.not_allowed(words.word(statement), words.word_span(statement), self.decl, refusal)
             )
-        if why and self.kind == words.VALUE:
-            self.said.add("value")
-        return not why
+        if refusal and self.kind == words.VALUE:
+            self.reported.add("value")
+        return not refusal
 
     def from_(self, statement: tree.From, path: Path) -> Path:
-        if path.started != NO and "from" in self.said and path.first is None:
+        if path.started != NO and "from" in self.reported and path.first is None:
             return evolve(path, first=words.word_span(statement))
         if path.started != NO:
-            self.found.append(problems.second_from(words.word_span(statement), path.first, path.skips))
+            self.problems.append(problems.second_from(words.word_span(statement), path.first, path.skips))
             return evolve(path, started=YES, empty=None)
         scratch = self.is_scratch(statement.state)
         return Path(YES, words.word_span(statement), empty=statement.span if scratch else None)
@@ -189,9 +193,9 @@ class _Body:
         return evolve(path, started=YES)
 
     def no_from(self, span: Span, path: Path, before: str = "") -> None:
-        if "from" not in self.said:
-            self.said.add("from")
-            self.found.append(problems.no_from(self.decl, span, before, path.skips, path.first))
+        if "from" not in self.reported:
+            self.reported.add("from")
+            self.problems.append(problems.no_from(self.decl, span, before, path.skips, path.first))
 
     def branches(self, statement: tree.If, path: Path, around: tuple[tree.Stmt, ...]) -> Path:
         ends = [self.suite(body, path, (*around, statement)) for body in suites(statement)]
@@ -216,15 +220,15 @@ class _Body:
         for _ in range(_FARTHEST):
             if not stack:
                 return True
-            one = stack.pop()
-            binding = self.checking.bindings.get(one)
-            if isinstance(one, tree.Ternary):
-                stack += [one.then, one.otherwise]
-            elif isinstance(one, tree.Parens):
-                stack.append(one.value)
+            expr = stack.pop()
+            binding = self.checking.bindings.get(expr)
+            if isinstance(expr, tree.Ternary):
+                stack += [expr.then, expr.otherwise]
+            elif isinstance(expr, tree.Parens):
+                stack.append(expr.value)
             elif binding is not None and isinstance(binding.node, tree.Let):
                 stack.append(binding.node.value)
-            elif not (isinstance(one, tree.Name) and one.name == "scratch"):
+            elif not (isinstance(expr, tree.Name) and expr.name == "scratch"):
                 return False
         return False
 
@@ -253,8 +257,8 @@ def _brings_files(around: tuple[tree.Stmt, ...]) -> bool:
     """Tell whether the blocks around a run may mount a file system with a shell."""
     for block in around:
         for option in block.options if isinstance(block, tree.With) else ():
-            for one in option.items if isinstance(option, tree.List) else (option,):
-                call = one if isinstance(one, tree.Call) else None
+            for item in option.items if isinstance(option, tree.List) else (option,):
+                call = item if isinstance(item, tree.Call) else None
                 name = call.function if call is not None else None
                 if not isinstance(name, tree.Name) or name.name not in _SHELL_FREE:
                     return True

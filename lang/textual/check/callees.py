@@ -46,11 +46,11 @@ def call(expr: tree.Call, at: At) -> Visit:
         return ERROR
     signature = callee.signature
     at.checking.callees[expr] = signature
-    given = yield from arguments(expr, signature, callee.name, callee.receiver, at)
+    passed = yield from arguments(expr, signature, callee.name, callee.receiver, at)
     if signature.returns == STEP and not _is_statement(at) and callee.declared is not None:
         at.report(call_problems.step_as_value(expr.span, callee.name, callee.declared))
         return ERROR
-    return result(signature, callee.receiver, given, at)
+    return result(signature, callee.receiver, passed, at)
 
 
 def _is_statement(at: At) -> bool:
@@ -67,18 +67,18 @@ def _callee(function: tree.Expr, at: At) -> Generator[tuple[tree.Expr, At], Type
         if not (isinstance(function.value, tree.Name) and function.value.name == "vcs"):
             value = yield function.value, at.wanting(None)
             return _method(function, value, at)
-    given = yield function, at.wanting(None)
-    if given != ERROR:
-        at.report(type_problems.not_callable(function.span, given))
+    type = yield function, at.wanting(None)
+    if type != ERROR:
+        at.report(type_problems.not_callable(function.span, type))
     return None
 
 
 def _named(function: tree.Name, at: At) -> _Callee | None:
     name = function.name
-    found = at.scope.lookup_callable(name)
-    if found is not None:
-        at.checking.bindings[function] = found
-        return None if found.signature is None else _Callee(found.signature, name, found.span)
+    binding = at.scope.lookup_callable(name)
+    if binding is not None:
+        at.checking.bindings[function] = binding
+        return None if binding.signature is None else _Callee(binding.signature, name, binding.span)
     signature = built_in(name, at)
     if signature is not None:
         return _Callee(signature, name)

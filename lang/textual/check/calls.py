@@ -44,10 +44,10 @@ def call_statement(statement: tree.CallStmt, scope: Scope, checking: Checking) -
             problems.unknown_statement(word.name, word.span, near, MEANT.get(word.name.lower(), ""))
         )
         return
-    given = infer(expr, scope, checking, _STATEMENT)
-    if given in (STEP, ERROR):
+    type = infer(expr, scope, checking, _STATEMENT)
+    if type in (STEP, ERROR):
         return
     name = ""
     if isinstance(expr, tree.Call):
         name = excerpt(expr.function.span)
-    checking.report(problems.value_as_statement(expr.span, name, shown(given)))
+    checking.report(problems.value_as_statement(expr.span, name, shown(type)))

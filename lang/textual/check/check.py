@@ -44,35 +44,35 @@ def checked(program: modules.Program) -> Checked:
     """Check a program. Returns the messages with the facts about expressions."""
     types: dict[str, ModuleTypes] = {}
     checkings: dict[str, Checking] = {}
-    found: dict[str, list[Diagnostic]] = {}
+    messages: dict[str, list[Diagnostic]] = {}
     done: dict[str, Declarations] = {}
     for key, module in program.modules.items():
-        said: list[Diagnostic] = []
-        declarations = Declarations(module, types, said.append)
+        reported: list[Diagnostic] = []
+        declarations = Declarations(module, types, reported.append)
         types[key] = declarations.check()
         checkings[key] = declarations.checking
-        _rules(module, declarations, said)
+        _rules(module, declarations, reported)
         done[key] = declarations
-        found[key] = put_together(said, module.file, declarations.checking)
+        messages[key] = put_together(reported, module.file, declarations.checking)
     variables = environment(program, checkings)
     for key, module in program.modules.items():
         if module.recorded is not None:
-            found[key] = _without_allowed(found[key], module.file)
+            messages[key] = _without_allowed(messages[key], module.file)
         elif module.origin in (modules.ROOT, modules.PROJECT):
-            found[key].extend(_warnings(module, done[key], found[key], variables))
-            found[key] = _without_allowed(found[key], module.file)
+            messages[key].extend(_warnings(module, done[key], messages[key], variables))
+            messages[key] = _without_allowed(messages[key], module.file)
         else:
-            found[key] = [one for one in found[key] if one.level == "error"]
-    return Checked(types, checkings, tuple(one for key in reversed(found) for one in found[key]))
+            messages[key] = [one for one in messages[key] if one.level == "error"]
+    return Checked(types, checkings, tuple(one for key in reversed(messages) for one in messages[key]))
 
 
-def _rules(module: modules.Module, declarations: Declarations, said: list[Diagnostic]) -> None:
+def _rules(module: modules.Module, declarations: Declarations, reported: list[Diagnostic]) -> None:
     """Check the rules that need all types."""
     checking = declarations.checking
-    said.extend(cycles(module.file))
+    reported.extend(cycles(module.file))
     for decl in module.file.decls:
         if isinstance(decl, tree.Def | tree.Target) and not (decl in declarations.refused or module.recorded):
-            said.extend(check_body(decl, checking))
+            reported.extend(check_body(decl, checking))
     check_nodes(module.file.decls, module, checking)
 
 
@@ -88,24 +88,28 @@ def check_nodes(decls: Iterable[tree.Decl], module: modules.Module, checking: Ch
 
 
 def _warnings(
-    module: modules.Module, declarations: Declarations, said: list[Diagnostic], variables: frozenset[str]
+    module: modules.Module, declarations: Declarations, reported: list[Diagnostic], variables: frozenset[str]
 ) -> list[Diagnostic]:
     silent = allowed(module.file)
-    found = [
-        one
-        for one, line in lints(module.file, declarations, variables)
-        if one.code not in silent.get(line, ())
+    warnings = [
+        warning
+        for warning, line in lints(module.file, declarations, variables)
+        if warning.code not in silent.get(line, ())
     ]
     broken = any(isinstance(node, tree.Broken) for node in preorder(*module.file.decls))
     # The mistake may be the missing use of a name.
-    if not broken and not any(one.level == "error" for one in said):
-        found.extend(unused(module.origin, declarations))
-    return found
+    if not broken and not any(one.level == "error" for one in reported):
+        warnings.extend(unused(module.origin, declarations))
+    return warnings
 
 
-def _without_allowed(said: list[Diagnostic], file: tree.File) -> list[Diagnostic]:
+def _without_allowed(diagnostics: list[Diagnostic], file: tree.File) -> list[Diagnostic]:
     silent = allowed(file)
-    return [one for one in said if one.level == "error" or one.code not in silent.get(_line(one), ())]
+    return [
+        diagnostic
+        for diagnostic in diagnostics
+        if diagnostic.level == "error" or diagnostic.code not in silent.get(_line(diagnostic), ())
+    ]
 
 
 def _line(diagnostic: Diagnostic) -> int:

@@ -30,7 +30,7 @@ class Checking:
 
     __slots__ = (
         "_report",
-        "_said",
+        "_reported",
         "bindings",
         "body",
         "callees",
@@ -45,7 +45,7 @@ class Checking:
     def __init__(self, module: modules.Module | None, report: Callable[[Diagnostic], None]) -> None:
         self.module = module
         self._report = report
-        self._said: set[tuple[str | None, str, Span | None]] = set()
+        self._reported: set[tuple[str | None, str, Span | None]] = set()
         self.body = "top"
         self.statement = ""
         self.types: dict[tree.Expr, Type] = {}
@@ -59,10 +59,10 @@ class Checking:
     @property
     def patient(self) -> bool:
         """False once there are many messages: the search for a similar name is slow, and nobody reads that many."""
-        return len(self._said) < MOST_SUGGESTIONS
+        return len(self._reported) < MOST_SUGGESTIONS
 
     def report(self, diagnostic: Diagnostic) -> None:
-        said = (diagnostic.code, diagnostic.title, diagnostic.span)
-        if said not in self._said:
-            self._said.add(said)
+        key = (diagnostic.code, diagnostic.title, diagnostic.span)
+        if key not in self._reported:
+            self._reported.add(key)
             self._report(diagnostic)

@@ -117,13 +117,13 @@ def _one_of(expr: tree.Binary, left: Type, item: Type, at: At) -> None:
     """Check `in` with a list that has no item in common with the left side's values."""
     constants, negated = at.checking.constants, expr.op == "not in"
     if isinstance(left, Literals):
-        known = constants.get(expr.right)
+        items = constants.get(expr.right)
         if (
-            isinstance(known, tuple)
-            and known
-            and not set(left.options) & {one for one in known if isinstance(one, str)}
+            isinstance(items, tuple)
+            and items
+            and not set(left.options) & {one for one in items if isinstance(one, str)}
         ):
-            shown = f'"{known[0]}"' if len(known) == 1 else "one of these"
+            shown = f'"{items[0]}"' if len(items) == 1 else "one of these"
             place = _declared(expr.left, at)
             span = expr.right.span
             if isinstance(expr.right, tree.List) and len(expr.right.items) == 1:

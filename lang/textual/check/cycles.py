@@ -43,13 +43,13 @@ class Edge:
 def cycles(file: tree.File) -> list[Diagnostic]:
     nodes = [decl for decl in file.decls if isinstance(decl, Named)]
     edges = _edges(nodes)
-    found = []
+    reported = []
     for component in components(edges):
         start = min(component, key=lambda at: (not isinstance(nodes[at], tree.Target), at))
         path = _shortest(edges, start, set(component))
         if path:
-            found.append(_problem(nodes, path))
-    return found
+            reported.append(_problem(nodes, path))
+    return reported
 
 
 def name_of(decl: Named) -> str:
@@ -69,15 +69,15 @@ def _edges(nodes: Sequence[Named]) -> list[list[Edge]]:
 
 def _edges_of(decl: Named, values: dict[str, int], functions: dict[str, int]) -> list[Edge]:
     inner = bound(decl)
-    found: dict[int, Edge] = {}
+    edges: dict[int, Edge] = {}
     for relation, roots in _parts(decl):
         for mention in mentions(roots):
             to = (functions if mention.called else values).get(mention.name)
             if to is None or (not mention.called and mention.name in inner):
                 continue
             word = "calls" if mention.called and relation == "uses" else relation
-            found.setdefault(to, Edge(to, mention.span, word))
-    return list(found.values())
+            edges.setdefault(to, Edge(to, mention.span, word))
+    return list(edges.values())
 
 
 def _parts(decl: Named) -> Iterator[tuple[str, Sequence[tree.Node | None]]]:
@@ -122,11 +122,12 @@ def components(edges: Sequence[Sequence[Edge]]) -> list[list[int]]:
     low = [0] * len(edges)
     on_stack = bytearray(len(edges))
     stack: list[int] = []
-    found: list[list[int]] = []
+    result: list[list[int]] = []
     count = 0
     for root in range(len(edges)):
         if index[root] >= 0:
             continue
+        # The call stack of Tarjan's algorithm: each node with its remaining edges.
         work = [(root, iter(edges[root]))]
         while work:
             at, rest = work[-1]
@@ -146,22 +147,22 @@ def components(edges: Sequence[Sequence[Edge]]) -> list[list[int]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[at])
                 if low[at] == index[at]:
-                    _take(stack, on_stack, at, edges, found)
-    return sorted(found)
+                    _take(stack, on_stack, at, edges, result)
+    return sorted(result)
 
 
 def _take(
-    stack: list[int], on_stack: bytearray, at: int, edges: Sequence[Sequence[Edge]], found: list[list[int]]
+    stack: list[int], on_stack: bytearray, at: int, edges: Sequence[Sequence[Edge]], result: list[list[int]]
 ) -> None:
     component = []
     while True:
-        one = stack.pop()
-        on_stack[one] = 0
-        component.append(one)
-        if one == at:
+        node = stack.pop()
+        on_stack[node] = 0
+        component.append(node)
+        if node == at:
             break
     if len(component) > 1 or any(edge.to == at for edge in edges[at]):
-        found.append(sorted(component))
+        result.append(sorted(component))
 
 
 def _shortest(edges: Sequence[Sequence[Edge]], start: int, inside: set[int]) -> list[tuple[int, Edge]]:

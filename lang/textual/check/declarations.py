@@ -130,11 +130,11 @@ class Declarations:
     def _signature(self, decl: tree.Def) -> Signature:
         parameters = tuple(
             Parameter(
-                one.name.name,
-                resolve(one.type, self.checking),
-                None if one.default is None else excerpt(one.default.span) or "…",
+                parameter.name.name,
+                resolve(parameter.type, self.checking),
+                None if parameter.default is None else excerpt(parameter.default.span) or "…",
             )
-            for one in decl.parameters
+            for parameter in decl.parameters
         )
         returns = STEP if decl.returns is None else resolve(decl.returns, self.checking)
         return Signature(decl.name.name, "function", parameters, returns, decl.doc)
@@ -226,24 +226,27 @@ class Declarations:
     def _group(self, value: tree.Expr) -> None:
         stack = [value]
         while stack:
-            one = stack.pop()
-            if isinstance(one, tree.List):
-                stack.extend(reversed(one.items))
+            member = stack.pop()
+            if isinstance(member, tree.List):
+                stack.extend(reversed(member.items))
             else:
                 infer(
-                    one, self.scope, self.checking, Wanted(TARGET, several=True, what="a member of a group")
+                    member,
+                    self.scope,
+                    self.checking,
+                    Wanted(TARGET, several=True, what="a member of a group"),
                 )
 
     def _default(self, decl: tree.Default, first: tree.Default | None) -> None:
         if first is not None:
             self.report(graph.second_default(first.span, decl.span))
         name = decl.name.name
-        found = self.scope.values.get(name)
-        if found is not None and found.kind in ("target", "test", "group", "broken"):
-            found.used = True
+        binding = self.scope.values.get(name)
+        if binding is not None and binding.kind in ("target", "test", "group", "broken"):
+            binding.used = True
             return
         near = [one.name for one in self.scope.names("target", "test", "group")]
-        other = found or self.scope.callables.get(name)
+        other = binding or self.scope.callables.get(name)
         self.report(graph.no_such_target(decl.name, near, problems.kind_of(other) if other else ""))
 
     def _def(self, decl: tree.Def) -> None:

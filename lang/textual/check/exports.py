@@ -41,11 +41,15 @@ class ModuleTypes:
 
     def member(self, name: str) -> Binding | None:
         """Return a member, private or not. A module's name is either a value or a callable."""
-        found = self.scope.values.get(name) or self.scope.callables.get(name)
-        return found if found is not None and found.kind in MEMBER_KINDS else None
+        binding = self.scope.values.get(name) or self.scope.callables.get(name)
+        return binding if binding is not None and binding.kind in MEMBER_KINDS else None
 
     def members(self) -> list[Binding]:
         """Return the public members in the order of their declarations."""
         spaces = (*self.scope.values.values(), *self.scope.callables.values())
-        shown = [one for one in spaces if one.kind in MEMBER_KINDS - {"broken"} and one.name[:1] != "_"]
-        return sorted(shown, key=lambda one: (one.span.line, one.span.column))
+        shown = [
+            binding
+            for binding in spaces
+            if binding.kind in MEMBER_KINDS - {"broken"} and binding.name[:1] != "_"
+        ]
+        return sorted(shown, key=lambda binding: (binding.span.line, binding.span.column))

@@ -52,6 +52,7 @@ def infer(expr: tree.Expr, scope: Scope, checking: Checking, wanted: Wanted | Ty
     at = At(scope, checking, wanted)
     pending: list[tuple[tree.Expr, At, Visit]] = []
     while True:
+        # Leaves are most of all expressions, and need no generator.
         leaf = _LEAVES.get(type(expr))
         type_: Type | None = None
         if leaf is not None:
@@ -59,12 +60,12 @@ def infer(expr: tree.Expr, scope: Scope, checking: Checking, wanted: Wanted | Ty
         else:
             pending.append((expr, at, _VISITORS[type(expr)](expr, at)))
         while pending:
-            asking, asked_at, visit = pending[-1]
+            asker, asker_at, visit = pending[-1]
             try:
                 expr, at = next(visit) if type_ is None else visit.send(type_)
                 break
             except StopIteration as stop:
                 pending.pop()
-                type_ = checking.types[asking] = conform(asking, stop.value, asked_at)
+                type_ = checking.types[asker] = conform(asker, stop.value, asker_at)
         else:
             return type_ or ERROR

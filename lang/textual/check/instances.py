@@ -51,17 +51,17 @@ def _arms(expr: tree.Expr) -> Iterator[tree.Expr]:
     """Yield the possible results of an expression: arms, items of lists, values of maps."""
     stack = [expr]
     while stack:
-        one = stack.pop()
-        if isinstance(one, tree.Parens):
-            stack.append(one.value)
-        elif isinstance(one, tree.Ternary):
-            stack += (one.otherwise, one.then)
-        elif isinstance(one, tree.List):
-            stack.extend(reversed(one.items))
-        elif isinstance(one, tree.Map):
-            stack.extend(entry.value for entry in reversed(one.entries))
+        current = stack.pop()
+        if isinstance(current, tree.Parens):
+            stack.append(current.value)
+        elif isinstance(current, tree.Ternary):
+            stack += (current.otherwise, current.then)
+        elif isinstance(current, tree.List):
+            stack.extend(reversed(current.items))
+        elif isinstance(current, tree.Map):
+            stack.extend(entry.value for entry in reversed(current.entries))
         else:
-            yield one
+            yield current
 
 
 def _check(expr: tree.Expr, checking: Checking) -> None:

@@ -62,34 +62,34 @@ def lints(
         names = ChainMap(declarations.inner.get(decl, {}), top)
         for statement in statements(decl.body):
             if isinstance(statement, tree.Run):
-                for one in run_lints(statement.script, names, environment, checking):
-                    yield one, statement.span.line
+                for warning in run_lints(statement.script, names, environment, checking):
+                    yield warning, statement.span.line
             elif isinstance(statement, tree.From | tree.Copy) and statement.state is not None:
-                for one in _target_names(statement.state, targets):
-                    yield one, statement.span.line
+                for warning in _target_names(statement.state, targets):
+                    yield warning, statement.span.line
 
 
 def _target_names(state: tree.Expr, targets: Mapping[str, Binding]) -> Iterator[Diagnostic]:
     """Yield the warnings about strings that name a target (W0604)."""
     stack = [state]
     while stack:
-        one = stack.pop()
-        if isinstance(one, tree.Parens):
-            stack.append(one.value)
-        elif isinstance(one, tree.Ternary):
-            stack += (one.otherwise, one.then)
-        elif isinstance(one, tree.String):
-            value = "".join(part.value if isinstance(part, tree.Text) else "\0" for part in one.parts)
+        expr = stack.pop()
+        if isinstance(expr, tree.Parens):
+            stack.append(expr.value)
+        elif isinstance(expr, tree.Ternary):
+            stack += (expr.otherwise, expr.then)
+        elif isinstance(expr, tree.String):
+            value = "".join(part.value if isinstance(part, tree.Text) else "\0" for part in expr.parts)
             if value in targets:
-                yield problems.names_target(one.span, value, targets[value].span)
+                yield problems.names_target(expr.span, value, targets[value].span)
 
 
 def environment(program: modules.Program, checkings: Mapping[str, Checking]) -> frozenset[str]:
     """Return the names of environment variables that statements and run options of a program set."""
-    found: set[str] = set()
+    names: set[str] = set()
     for key, module in program.modules.items():
-        found.update(variables(module.file.decls, checkings[key]))
-    return frozenset(found)
+        names.update(variables(module.file.decls, checkings[key]))
+    return frozenset(names)
 
 
 def variables(decls: Iterable[tree.Decl], checking: Checking) -> Iterator[str]:
@@ -105,5 +105,5 @@ def variables(decls: Iterable[tree.Decl], checking: Checking) -> Iterator[str]:
             if node.function.name == "env":
                 yield from (one.name.name for one in node.arguments if one.name is not None)
             elif node.function.name == "secret":
-                given = [one.value for one in node.arguments if one.name and one.name.name == "env"]
-                yield from (name for one in given if isinstance(name := constants.get(one), str))
+                env_names = [one.value for one in node.arguments if one.name and one.name.name == "env"]
+                yield from (name for one in env_names if isinstance(name := constants.get(one), str))

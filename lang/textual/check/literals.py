@@ -47,8 +47,8 @@ def string(expr: tree.String, at: At) -> Visit:
         if isinstance(part, tree.Text):
             texts.append(part.value)
             continue
-        given = yield part.value, at.wanting(None)
-        check_inserted(part.value, given, at)
+        part_type = yield part.value, at.wanting(None)
+        check_inserted(part.value, part_type, at)
         value = at.checking.constants.get(part.value)
         if isinstance(value, str):
             texts.append(value)
@@ -95,21 +95,21 @@ def boolean(expr: tree.Bool, at: At) -> Type:
 
 
 def parens(expr: tree.Parens, at: At) -> Visit:
-    given = yield expr.value, at
+    value_type = yield expr.value, at
     value = at.checking.constants.get(expr.value)
     if value is not None:
         at.checking.constants[expr] = value
-    return given
+    return value_type
 
 
 def list_(expr: tree.List, at: At) -> Visit:
     wanted = at.wanted.item() if at.wanted is not None else None
     inner = at.wanting(wanted)
-    given = yield from _each(expr.items, inner)
+    member_type = yield from _each(expr.items, inner)
     constants = at.checking.constants
     if len(expr.items) <= _MOST and all(item in constants for item in expr.items):
         constants[expr] = tuple(constants[item] for item in expr.items)
-    return ListOf(given)
+    return ListOf(member_type)
 
 
 def _each(items: Sequence[tree.Expr], inner: At) -> Generator[tuple[tree.Expr, At], Type, Type]:
@@ -117,10 +117,10 @@ def _each(items: Sequence[tree.Expr], inner: At) -> Generator[tuple[tree.Expr, A
     common: Type = ERROR
     first: tree.Expr | None = None
     for item in items:
-        given = yield item, inner
-        if given == ERROR:
+        type_ = yield item, inner
+        if type_ == ERROR:
             continue
-        joined = join(common, given)
+        joined = join(common, type_)
         if first is None:
             first = item
         if joined is not None:
@@ -128,8 +128,8 @@ def _each(items: Sequence[tree.Expr], inner: At) -> Generator[tuple[tree.Expr, A
         elif inner.wanted is not None:
             common = inner.wanted.type
         else:
-            write = as_text(item) if common == STR and given in SCALARS else ""
-            inner.report(problems.differing_items(first.span, common, item.span, given, write))
+            write = as_text(item) if common == STR and type_ in SCALARS else ""
+            inner.report(problems.differing_items(first.span, common, item.span, type_, write))
     return common
 
 
@@ -137,9 +137,9 @@ def map_(expr: tree.Map, at: At) -> Visit:
     wanted = at.wanted.value() if at.wanted is not None else None
     for entry in expr.entries:
         yield entry.key, at.wanting(Wanted(STR, what="a key"))
-    given = yield from _each([entry.value for entry in expr.entries], at.wanting(wanted))
+    value_type = yield from _each([entry.value for entry in expr.entries], at.wanting(wanted))
     _keep_map(expr, at)
-    return MapOf(given)
+    return MapOf(value_type)
 
 
 def _keep_map(expr: tree.Map, at: At) -> None:
@@ -157,16 +157,16 @@ def _keep_map(expr: tree.Map, at: At) -> None:
 def list_comp(expr: tree.ListComp, at: At) -> Visit:
     wanted = at.wanted.item() if at.wanted is not None else None
     scope = yield from axes(expr.axes, at)
-    given = yield expr.item, At(scope, at.checking, wanted)
-    return ListOf(given)
+    member_type = yield expr.item, At(scope, at.checking, wanted)
+    return ListOf(member_type)
 
 
 def map_comp(expr: tree.MapComp, at: At) -> Visit:
     wanted = at.wanted.value() if at.wanted is not None else None
     scope = yield from axes(expr.axes, at)
     yield expr.entry.key, At(scope, at.checking, Wanted(STR, what="a key"))
-    given = yield expr.entry.value, At(scope, at.checking, wanted)
-    return MapOf(given)
+    value_type = yield expr.entry.value, At(scope, at.checking, wanted)
+    return MapOf(value_type)
 
 
 def axes(axes: Sequence[tree.Axis], at: At) -> Generator[tuple[tree.Expr, At], Type, Scope]:
@@ -176,8 +176,8 @@ def axes(axes: Sequence[tree.Axis], at: At) -> Generator[tuple[tree.Expr, At], T
         if isinstance(axis, tree.AxisIf):
             yield axis.condition, At(scope, at.checking, CONDITION)
             continue
-        given = yield axis.values, At(scope, at.checking, None)
-        item = item_type(axis.values, given, at)
+        values_type = yield axis.values, At(scope, at.checking, None)
+        item = item_type(axis.values, values_type, at)
         scope.bind(Binding(axis.name.name, "loop", item, axis.name.span, axis), at.report)
     return scope
 

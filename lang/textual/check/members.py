@@ -29,12 +29,12 @@ def module_binding(expr: tree.Expr, at: At) -> Binding | None:
     """Return the module that `expr` names, None if it names none."""
     if not isinstance(expr, tree.Name):
         return None
-    found = at.scope.find(expr.name)
-    if found is None or found.kind not in ("module", "broken"):
+    binding = at.scope.find(expr.name)
+    if binding is None or binding.kind not in ("module", "broken"):
         return None
-    found.used = True
-    at.checking.bindings[expr] = found
-    return found
+    binding.used = True
+    at.checking.bindings[expr] = binding
+    return binding
 
 
 def module_member(expr: tree.Attribute, owner: Binding, at: At) -> Binding | None:

@@ -37,14 +37,14 @@ def unary(expr: tree.Unary, at: At) -> Visit:
     if expr.op == "not":
         yield expr.operand, at.wanting(Wanted(BOOL, what="what `not` turns round"))
         return BOOL
-    given = yield expr.operand, at.wanting(None)
-    if given == INT:
+    operand = yield expr.operand, at.wanting(None)
+    if operand == INT:
         value = at.checking.constants.get(expr.operand)
         if isinstance(value, int):
             at.checking.constants[expr] = -value if expr.op == "-" else value
         return INT
-    if given != ERROR:
-        at.report(problems.undefined_operator(expr.span, expr.op, given, None))
+    if operand != ERROR:
+        at.report(problems.undefined_operator(expr.span, expr.op, operand, None))
     return ERROR
 
 

@@ -24,21 +24,23 @@ _PATHS: Final = {"cache": "path", "bind": "at", "secret": "at", "ssh": "at", "tm
 
 def built_in(call: tree.Call, checking: Checking) -> Signature | None:
     """Return the signature of a called built-in function, source or option, None for any other callee."""
-    found = checking.callees.get(call)
-    if found is None or found is not (builtins.OPTIONS if found.kind == "option" else builtins.FUNCTIONS).get(
-        found.name
-    ):
+    callee = checking.callees.get(call)
+    if callee is None or callee is not (
+        builtins.OPTIONS if callee.kind == "option" else builtins.FUNCTIONS
+    ).get(callee.name):
         return None
-    return found
+    return callee
 
 
 def argument(call: tree.Call, signature: Signature, name: str) -> tree.Expr | None:
     """Return the argument that a call passes for a parameter."""
     names = [parameter.name for parameter in signature.parameters]
-    for at, one in enumerate(call.arguments):
-        given = one.name.name if one.name is not None else names[at] if at < len(names) else None
-        if given == name:
-            return one.value
+    for at, passed in enumerate(call.arguments):
+        parameter_name = (
+            passed.name.name if passed.name is not None else names[at] if at < len(names) else None
+        )
+        if parameter_name == name:
+            return passed.value
     return None
 
 
@@ -81,13 +83,13 @@ def check_with(options: Sequence[tree.Expr], checking: Checking) -> None:
 def _calls(options: Sequence[tree.Expr]) -> Iterator[tree.Call]:
     stack = list(reversed(options))
     while stack:
-        one = stack.pop()
-        if isinstance(one, tree.Call):
-            yield one
-        elif isinstance(one, tree.List):
-            stack.extend(reversed(one.items))
-        elif isinstance(one, tree.Parens):
-            stack.append(one.value)
+        expr = stack.pop()
+        if isinstance(expr, tree.Call):
+            yield expr
+        elif isinstance(expr, tree.List):
+            stack.extend(reversed(expr.items))
+        elif isinstance(expr, tree.Parens):
+            stack.append(expr.value)
 
 
 def _mounted_at(call: tree.Call, signature: Signature, checking: Checking) -> str | None:

@@ -30,8 +30,8 @@ class RecordedBodies:
     uses, by key."""
 
     def __init__(self, module: modules.Module, types: Mapping[str, ModuleTypes]) -> None:
-        self._said: list[Diagnostic] = []
-        self._declarations = Declarations(module, types, self._said.append)
+        self._reported: list[Diagnostic] = []
+        self._declarations = Declarations(module, types, self._reported.append)
         self._declarations.check()
         self._allowed = allowed(module.file)
         self._uses = _Uses(module.file)
@@ -45,14 +45,14 @@ class RecordedBodies:
             decl = evolve(
                 decl, axes=(), on=()
             )  # looked at with the file; no statement has the name of an axis
-        self._said.clear()
+        self._reported.clear()
         declarations.body(decl, declarations.scope.child(), STATE)
         if decl not in declarations.refused:
-            self._said += check_body(decl, checking)
+            self._reported += check_body(decl, checking)
         check_nodes((decl,), declarations.module, checking)
-        self._said += self._uses.cycles(decl, call)
+        self._reported += self._uses.cycles(decl, call)
         self._bodies.append(decl)
-        return arranged(self._said)
+        return arranged(self._reported)
 
     def warnings(self) -> list[Diagnostic]:
         """Return the warnings about the bodies so far, in the order of display."""
@@ -79,15 +79,15 @@ class _Uses:
                 self._uses[name] = self._mentioned(decl)
 
     def _mentioned(self, *nodes: tree.Node) -> set[str]:
-        found: set[str] = set()
+        names: set[str] = set()
         for node in preorder(*nodes):
             if isinstance(node, tree.Name) and isinstance(
                 self._decls.get(node.name), tree.Target | tree.Group
             ):
-                found.add(node.name)
+                names.add(node.name)
             elif isinstance(node, tree.Call) and isinstance(node.function, tree.Name) and node.arguments:
-                found.add(_called(node.function.name, node.arguments[0].value))
-        return found
+                names.add(_called(node.function.name, node.arguments[0].value))
+        return names
 
     def cycles(self, decl: tree.Target | tree.Def, call: str) -> list[Diagnostic]:
         """Return the cycles that a body closes. `call` distinguishes the calls of a function."""
@@ -108,10 +108,10 @@ class _Uses:
     def _leads(self, start: Iterable[str], to: str) -> bool:
         waiting, seen = list(start), set(start)
         while waiting:
-            one = waiting.pop()
-            if one == to:
+            current = waiting.pop()
+            if current == to:
                 return True
-            more = self._uses.get(one, set()) - seen
+            more = self._uses.get(current, set()) - seen
             seen |= more
             waiting += more
         return False

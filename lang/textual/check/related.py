@@ -33,20 +33,24 @@ _NAMES: Final = frozenset({"E0201", "E0204", "E0205"})
 Place = tuple[int, int, int, int]
 
 
-def put_together(said: Sequence[Diagnostic], file: tree.File, checking: Checking) -> list[Diagnostic]:
+def put_together(reported: Sequence[Diagnostic], file: tree.File, checking: Checking) -> list[Diagnostic]:
     """Return the merged messages about a file. `checking` has the bindings of its names."""
     # More errors than that are never shown.
-    types = [one for one in said if one.code in _TYPES][:MOST_ERRORS]
+    types = [diagnostic for diagnostic in reported if diagnostic.code in _TYPES][:MOST_ERRORS]
     declared = _declared(file, checking, types) if types else {}
     merged: dict[tuple[object, ...], list[Diagnostic]] = {}
-    for at, one in enumerate(said):
+    for at, diagnostic in enumerate(reported):
         key: tuple[object, ...] = (at,)
-        if one.span is not None and one.code in _TYPES and (where := declared.get(_place(one.span))):
-            one = _with_labels(one, where)
-            key = (one.code, one.title, one.labels[0].text, where[0].span)
-        elif one.span is not None and one.code in _NAMES:
-            key = (one.code, one.title, one.labels[0].text, excerpt(one.span))
-        merged.setdefault(key, []).append(one)
+        if (
+            diagnostic.span is not None
+            and diagnostic.code in _TYPES
+            and (labels := declared.get(_place(diagnostic.span)))
+        ):
+            diagnostic = _with_labels(diagnostic, labels)
+            key = (diagnostic.code, diagnostic.title, diagnostic.labels[0].text, labels[0].span)
+        elif diagnostic.span is not None and diagnostic.code in _NAMES:
+            key = (diagnostic.code, diagnostic.title, diagnostic.labels[0].text, excerpt(diagnostic.span))
+        merged.setdefault(key, []).append(diagnostic)
     return [_merged(same) for same in merged.values()]
 
 
@@ -57,57 +61,57 @@ def _place(span: Span) -> Place:
 def _declared(file: tree.File, checking: Checking, types: Iterable[Diagnostic]) -> dict[Place, list[Label]]:
     """Return, for the places of some messages, labels of the declarations: of a misused name, a parameter, a
     result."""
-    found: dict[Place, list[Label]] = {}
-    for one in types:
-        if one.span is not None and one.span.source is file.source:
-            found[_place(one.span)] = []
+    labels: dict[Place, list[Label]] = {}
+    for diagnostic in types:
+        if diagnostic.span is not None and diagnostic.span.source is file.source:
+            labels[_place(diagnostic.span)] = []
     for node in preorder(*file.decls):
         if isinstance(node, tree.Call):
-            _parameters(node, checking, found)
+            _parameters(node, checking, labels)
         elif isinstance(node, tree.Def) and node.returns is not None:
             for statement in statements(node.body):
                 if isinstance(statement, tree.Return):
                     _add(
-                        found,
+                        labels,
                         statement.value,
                         Label(node.returns.span, "the type of its result", primary=False),
                     )
-        elif isinstance(node, tree.Expr) and _place(node.span) in found:
+        elif isinstance(node, tree.Expr) and _place(node.span) in labels:
             binding = checking.bindings.get(node)
             if binding is not None and binding.kind in KINDS:
-                found[_place(node.span)].append(Label(binding.span, KINDS[binding.kind], primary=False))
-    return found
+                labels[_place(node.span)].append(Label(binding.span, KINDS[binding.kind], primary=False))
+    return labels
 
 
-def _parameters(call: tree.Call, checking: Checking, found: dict[Place, list[Label]]) -> None:
+def _parameters(call: tree.Call, checking: Checking, labels: dict[Place, list[Label]]) -> None:
     """Add the parameters of a def to the labels of arguments with a message."""
     binding = checking.bindings.get(call.function)
     declared = binding.node if binding is not None else None
     if not isinstance(declared, tree.Def):
         return
-    names = [one.name for one in declared.parameters]
+    names = [parameter.name for parameter in declared.parameters]
     for at, argument in enumerate(call.arguments):
         if argument.name is None:
-            meant = names[at : at + 1]
+            matching = names[at : at + 1]
         else:
-            meant = [one for one in names if one.name == argument.name.name]
-        for name in meant:
-            _add(found, argument.value, Label(name.span, "the parameter", primary=False))
+            matching = [parameter for parameter in names if parameter.name == argument.name.name]
+        for name in matching:
+            _add(labels, argument.value, Label(name.span, "the parameter", primary=False))
 
 
-def _add(found: dict[Place, list[Label]], value: tree.Expr, label: Label) -> None:
+def _add(labels_by_place: dict[Place, list[Label]], value: tree.Expr, label: Label) -> None:
     """Add a label to a value and to its possible results: its arms or items."""
     stack = [value]
     while stack:
-        one = stack.pop()
-        if (labels := found.get(_place(one.span))) is not None:
+        expr = stack.pop()
+        if (labels := labels_by_place.get(_place(expr.span))) is not None:
             labels.append(label)
-        if isinstance(one, tree.Parens):
-            stack.append(one.value)
-        elif isinstance(one, tree.Ternary):
-            stack += (one.then, one.otherwise)
-        elif isinstance(one, tree.List):
-            stack += one.items
+        if isinstance(expr, tree.Parens):
+            stack.append(expr.value)
+        elif isinstance(expr, tree.Ternary):
+            stack += (expr.then, expr.otherwise)
+        elif isinstance(expr, tree.List):
+            stack += expr.items
 
 
 def _with_labels(one: Diagnostic, more: Sequence[Label]) -> Diagnostic:
@@ -118,13 +122,15 @@ def _with_labels(one: Diagnostic, more: Sequence[Label]) -> Diagnostic:
 
 def _merged(same: Sequence[Diagnostic]) -> Diagnostic:
     """Merge messages that differ in their places only."""
-    ordered = sorted(same, key=lambda one: _place(one.span) if one.span is not None else (0, 0, 0, 0))
-    first, others = ordered[0], [one.span for one in ordered[1:] if one.span is not None]
+    ordered = sorted(
+        same, key=lambda diagnostic: _place(diagnostic.span) if diagnostic.span is not None else (0, 0, 0, 0)
+    )
+    first, others = ordered[0], [diagnostic.span for diagnostic in ordered[1:] if diagnostic.span is not None]
     if not others:
         return first
     free = MOST + 1 - len(first.labels)
     labels = [Label(span, "here too", primary=False) for span in others[:free]]
-    edits = [edit for one in ordered for edit in one.edits]
+    edits = [edit for diagnostic in ordered for edit in diagnostic.edits]
     merged = first.with_labels((*first.labels, *labels), edits)
     more = len(others) - len(labels)
     if more > 0:

@@ -49,11 +49,11 @@ def run_lints(
 def _variables(
     script: tree.Script, scan: Scan, names: Mapping[str, Binding], environment: frozenset[str]
 ) -> Iterator[Diagnostic]:
-    said: set[str] = set()
+    reported: set[str] = set()
     for use in scan.uses:
         binding = names.get(use.name)
         if (
-            use.name in said
+            use.name in reported
             or binding is None
             or use.name in environment
             or use.name in _KNOWN
@@ -62,7 +62,7 @@ def _variables(
             continue
         span = position(script, use.offset, use.length)
         if span is not None:
-            said.add(use.name)
+            reported.add(use.name)
             noun = _NOUNS.get(binding.kind, binding.kind)
             yield problems.variable(span, use.name, binding.span, noun)
 

@@ -86,17 +86,17 @@ class Scope:
 
     def lookup(self, name: str) -> Binding | None:
         """Return the value, target or module of a name and mark it as used. Built-ins are not found here."""
-        found = self.find(name, callable=False)
-        if found is not None:
-            found.used = True
-        return found
+        binding = self.find(name, callable=False)
+        if binding is not None:
+            binding.used = True
+        return binding
 
     def lookup_callable(self, name: str) -> Binding | None:
         """Return the def of a name and mark it as used."""
-        found = self.find(name, callable=True)
-        if found is not None:
-            found.used = True
-        return found
+        binding = self.find(name, callable=True)
+        if binding is not None:
+            binding.used = True
+        return binding
 
     def bind(self, binding: Binding, report: Callable[[Diagnostic], None]) -> bool:
         """Add a name, or report that it is reserved (E0203) or taken (E0202). Returns whether the binding is fine.
@@ -104,9 +104,9 @@ class Scope:
         To keep it one mistake, uses of a name that is reserved or bound twice in this scope are `broken`. A name
         that is taken in an outer scope has its new meaning inside this one."""
         name = binding.name
-        what = "" if binding.kind == "broken" else _reserved(binding)
-        if what:
-            report(problems.reserved(binding, what))
+        owner = "" if binding.kind == "broken" else _reserved(binding)
+        if owner:
+            report(problems.reserved(binding, owner))
             self._spoil(binding)
             return False
         own = self._own(binding)
@@ -158,9 +158,9 @@ class Scope:
         """Return the binding of a name like `lookup` and `lookup_callable`, without marking it."""
         scope: Scope | None = self
         while scope is not None:
-            found = (scope.callables if callable else scope.values).get(name)
-            if found is not None:
-                return found
+            binding = (scope.callables if callable else scope.values).get(name)
+            if binding is not None:
+                return binding
             scope = scope.parent
         return None
 

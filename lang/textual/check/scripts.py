@@ -30,8 +30,8 @@ def check_script(script: tree.Script, scope: Scope, checking: Checking, *, run: 
     at = At(scope, checking)
     for part in script.parts:
         if isinstance(part, tree.Interpolation):
-            given = infer(part.value, scope, checking)
-            check_inserted(part.value, given, at, lists=run)
+            part_type = infer(part.value, scope, checking)
+            check_inserted(part.value, part_type, at, lists=run)
     if run:
         for part, place in spliced(script, scanned(script)):
             # Unquoted text can open or close quotes, so later places are unknown.
@@ -67,8 +67,8 @@ def _check_place(part: tree.Interpolation, place: Place, checking: Checking) -> 
         try:
             written(value, place)
         except Refused as refused:
-            found = problems.unquotable(part.span, place.kind.value, part.value.span, value)
-            checking.report(found if place.kind in NOWHERE else found.with_note("note", str(refused)))
+            problem = problems.unquotable(part.span, place.kind.value, part.value.span, value)
+            checking.report(problem if place.kind in NOWHERE else problem.with_note("note", str(refused)))
     elif place.kind in NOWHERE:
         checking.report(problems.unquotable(part.span, place.kind.value, part.value.span))
 

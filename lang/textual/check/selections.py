@@ -46,23 +46,23 @@ def _select_help(expr: tree.Index, value: Type, at: At) -> str:
 def _item(expr: tree.Index, item: Type, at: At) -> Type:
     """Return the type of an item, ERROR if the list or map is known not to have it."""
     constants = at.checking.constants
-    known, key = constants.get(expr.value), constants.get(expr.index)
-    if isinstance(known, tuple) and type(key) is int:
-        if not -len(known) <= key < len(known):
-            at.report(problems.no_index(expr.index.span, key, len(known), _made(expr.value, at)))
+    items, key = constants.get(expr.value), constants.get(expr.index)
+    if isinstance(items, tuple) and type(key) is int:
+        if not -len(items) <= key < len(items):
+            at.report(problems.no_index(expr.index.span, key, len(items), _definition_place(expr.value, at)))
             return ERROR
-        constants[expr] = known[key]
-    elif isinstance(known, dict) and isinstance(key, str):
-        if key not in known:
-            at.report(problems.no_key(expr.index.span, key, list(known), _made(expr.value, at)))
+        constants[expr] = items[key]
+    elif isinstance(items, dict) and isinstance(key, str):
+        if key not in items:
+            at.report(problems.no_key(expr.index.span, key, list(items), _definition_place(expr.value, at)))
             return ERROR
-        value = known[key]
+        value = items[key]
         if value is not None:
             constants[expr] = value
     return item
 
 
-def _made(expr: tree.Expr, at: At) -> Span:
+def _definition_place(expr: tree.Expr, at: At) -> Span:
     """Return the place where a list or map is written."""
     binding = at.checking.bindings.get(expr)
     return (
@@ -90,7 +90,7 @@ def select(expr: tree.Select, at: At) -> Visit:
         wanted = (
             Wanted(PLATFORM) if name.name == _PLATFORM else Wanted(axis.type) if axis is not None else None
         )
-        given = yield argument.value, at.wanting(wanted)
+        value_type = yield argument.value, at.wanting(wanted)
         if axis is None and name.name != _PLATFORM and not unknown:
             at.report(
                 names.unknown_axis(
@@ -101,7 +101,7 @@ def select(expr: tree.Select, at: At) -> Visit:
                     target.span if target is not None else None,
                 )
             )
-        elif axis is not None and given != ERROR:
+        elif axis is not None and value_type != ERROR:
             _check_value(expr, argument.value, axis, at)
     return TARGET if value == TARGET else ERROR
 

@@ -69,17 +69,17 @@ def port(expr: tree.Expr, checking: Checking) -> None:
 def sources(sources: Sequence[tree.Expr], dest: tree.Expr, checking: Checking) -> None:
     """Check the sources and the destination of a `copy` or `output`: several sources, or a pattern, need a
     directory."""
-    known = [one for source in sources for one in _texts(source, checking)]
-    for text, place in known:
+    paths = [one for source in sources for one in _texts(source, checking)]
+    for text, place in paths:
         if text is not None and leaves(text):
             checking.report(problems.leaves_root(place.span, text))
     if not _is_file(dest, checking):
         return
     edit = _with_slash(dest)
-    if len(known) > 1:
-        checking.report(problems.needs_slash(dest.span, known[1][1].span, "a second source", edit))
+    if len(paths) > 1:
+        checking.report(problems.needs_slash(dest.span, paths[1][1].span, "a second source", edit))
         return
-    for text, place in known:
+    for text, place in paths:
         if _GLOB.search(text) if text is not None else _has_pattern(place):
             checking.report(problems.needs_slash(dest.span, place.span, "a pattern", edit))
 
@@ -137,16 +137,16 @@ def _known(expr: tree.Expr, checking: Checking) -> Iterator[tuple[object, tree.E
     """Yield the known scalars that an expression can evaluate to, each with its place."""
     stack = [expr]
     while stack:
-        one = stack.pop()
-        value = checking.constants.get(one)
-        if isinstance(one, tree.List):
-            stack.extend(reversed(one.items))
-        elif isinstance(one, tree.Parens):
-            stack.append(one.value)
+        current = stack.pop()
+        value = checking.constants.get(current)
+        if isinstance(current, tree.List):
+            stack.extend(reversed(current.items))
+        elif isinstance(current, tree.Parens):
+            stack.append(current.value)
         elif isinstance(value, tuple):
             for item in value:
-                yield item, one
+                yield item, current
         elif value is not None and not isinstance(value, dict):
-            yield value, one
-        elif isinstance(one, tree.Ternary):
-            stack += (one.otherwise, one.then)
+            yield value, current
+        elif isinstance(current, tree.Ternary):
+            stack += (current.otherwise, current.then)

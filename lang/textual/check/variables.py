@@ -19,33 +19,33 @@ def refuse_variables(expr: tree.Expr, scope: Scope, checking: Checking) -> bool:
 
     Returns whether there was none. A string is reported once, even if it is checked again."""
     at = At(scope, checking)
-    pending, fine = [expr], True
+    pending, valid = [expr], True
     while pending:
-        one = pending.pop()
-        if isinstance(one, tree.String):
-            fine = allowed(one, at) and fine
-        elif isinstance(one, tree.Parens):
-            pending.append(one.value)
-        elif isinstance(one, tree.Ternary):
-            pending += (one.otherwise, one.then)
-        elif isinstance(one, tree.List):
-            pending += reversed(one.items)
-        elif isinstance(one, tree.Binary) and one.op == "+":
-            pending += (one.right, one.left)
-    return fine
+        current = pending.pop()
+        if isinstance(current, tree.String):
+            valid = allowed(current, at) and valid
+        elif isinstance(current, tree.Parens):
+            pending.append(current.value)
+        elif isinstance(current, tree.Ternary):
+            pending += (current.otherwise, current.then)
+        elif isinstance(current, tree.List):
+            pending += reversed(current.items)
+        elif isinstance(current, tree.Binary) and current.op == "+":
+            pending += (current.right, current.left)
+    return valid
 
 
 def allowed(expr: tree.Expr, at: At) -> bool:
     """Tell whether `expr` is not a string with variables. Reports the variables."""
     if not isinstance(expr, tree.String):
         return True
-    found = [one for part in expr.parts if isinstance(part, tree.Text) for one in part.variables]
-    for variable in found:
+    variables = [one for part in expr.parts if isinstance(part, tree.Text) for one in part.variables]
+    for variable in variables:
         if variable not in at.checking.refused:
             at.checking.refused.add(variable)
             name, kind = _meant(variable.name, at.scope)
             at.report(unexpanded(variable.span, variable.text, name, kind))
-    return not found
+    return not variables
 
 
 def _meant(name: str, scope: Scope) -> tuple[str, str]:

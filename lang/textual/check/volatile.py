@@ -27,19 +27,19 @@ def volatile_names(file: tree.File) -> frozenset[str]:
             for mention in mentions([value]):
                 if not mention.called:
                     readers[mention.name].append(decl.name.name)
-    found: set[str] = set()
+    names: set[str] = set()
     while pending:
         name = pending.pop()
-        if name not in found:
-            found.add(name)
+        if name not in names:
+            names.add(name)
             pending.extend(readers.get(name, ()))
-    return frozenset(found)
+    return frozenset(names)
 
 
 def volatile_runs(decl: tree.Def | tree.Target, names: frozenset[str]) -> Iterator[tuple[Diagnostic, int]]:
     """Yield the warnings (W0607) about one body: statements that mention such a value before a run that doesn't."""
-    known = set(names)
-    yield from _suite(decl.body, None, known)
+    tainted = set(names)
+    yield from _suite(decl.body, None, tainted)
 
 
 def _suite(
@@ -50,27 +50,27 @@ def _suite(
         if isinstance(statement, tree.Let) and _mention(statement.value, names):
             names.add(statement.name.name)
     after = later
-    found: list[tuple[Diagnostic, int]] = []
+    warnings: list[tuple[Diagnostic, int]] = []
     for statement in reversed(body):
         first = _first_run(statement)
         if isinstance(statement, tree.Run | tree.Exec | tree.Env):
             mention = _mention(statement, names)
             if mention is not None and after is not None:
-                one = problems.volatile(mention.span, _said(mention), after)
-                found.append((one, statement.span.line))
+                warning = problems.volatile(mention.span, _name_of(mention), after)
+                warnings.append((warning, statement.span.line))
         for suite in suites(statement):
-            found.extend(_suite(suite, after, names))
+            warnings.extend(_suite(suite, after, names))
         after = first or after
-    yield from reversed(found)
+    yield from reversed(warnings)
 
 
 def _first_run(statement: tree.Stmt) -> Span | None:
     stack = [statement]
     while stack:
-        one = stack.pop()
-        if isinstance(one, tree.Run | tree.Exec):
-            return word_span(one)
-        for suite in reversed(suites(one)):
+        current = stack.pop()
+        if isinstance(current, tree.Run | tree.Exec):
+            return word_span(current)
+        for suite in reversed(suites(current)):
             stack.extend(reversed(suite))
     return None
 
@@ -79,5 +79,5 @@ def _mention(node: tree.Node, names: set[str]) -> Mention | None:
     return next((one for one in mentions([node]) if one.name in names and not one.called), None)
 
 
-def _said(mention: Mention) -> str:
+def _name_of(mention: Mention) -> str:
     return f"{mention.name}.{mention.member}" if mention.member else mention.name

@@ -25,19 +25,19 @@ def children(node: tree.Node) -> list[tree.Node]:
     if names is None:
         names = tuple(one.name for one in fields(kind) if one.name not in _LEAVES)
         _FIELDS[kind] = names
-    found: list[tree.Node] = []
+    nodes: list[tree.Node] = []
     for name in names:
         value = getattr(node, name)
         if isinstance(value, tree.Node):
-            found.append(value)
+            nodes.append(value)
         elif isinstance(value, tuple):
-            found.extend(one for one in value if isinstance(one, tree.Node))
-    return found
+            nodes.extend(one for one in value if isinstance(one, tree.Node))
+    return nodes
 
 
 def preorder(*roots: tree.Node | None) -> Iterator[tree.Node]:
     """Yield the roots and all nodes below them, each before its children."""
-    stack = [one for one in reversed(roots) if one is not None]
+    stack = [root for root in reversed(roots) if root is not None]
     while stack:
         node = stack.pop()
         yield node
@@ -57,7 +57,7 @@ class Mention:
 
 def mentions(roots: Iterable[tree.Node | None]) -> Iterator[Mention]:
     """Yield the names that are read below the roots, in order."""
-    stack = [one for one in reversed(list(roots)) if one is not None]
+    stack = [root for root in reversed(list(roots)) if root is not None]
     while stack:
         node = stack.pop()
         below = children(node)
@@ -77,15 +77,15 @@ def mentions(roots: Iterable[tree.Node | None]) -> Iterator[Mention]:
 
 def bound(root: tree.Node) -> set[str]:
     """Return the names bound below a declaration: parameters, axes, lets, loop variables."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in preorder(root):
         if node is root:
             continue
         if isinstance(node, tree.Let | tree.For | tree.AxisFor | tree.Parameter | tree.Broken):
             name = node.name
             if name is not None:
-                found.add(name.name)
-    return found
+                names.add(name.name)
+    return names
 
 
 def statements(body: tuple[tree.Stmt, ...]) -> Iterator[tree.Stmt]:

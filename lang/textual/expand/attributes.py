@@ -28,26 +28,26 @@ _OCTAL: Final = re.compile(r"(?:0o?)?([0-7]{3,4})")
 class Attributes:
     """The named options of a statement. The caller knows the defaults."""
 
-    given: dict[str, Located]
+    located: dict[str, Located]
 
     def flag(self, name: str) -> bool:
-        return name in self.given and self.given[name].value is True
+        return name in self.located and self.located[name].value is True
 
     def owner(self) -> str:
-        return owner(self.given["owner"]) if "owner" in self.given else "0:0"
+        return owner(self.located["owner"]) if "owner" in self.located else "0:0"
 
     def mode(self) -> int | str | None:
-        return mode(self.given["mode"]) if "mode" in self.given else None
+        return mode(self.located["mode"]) if "mode" in self.located else None
 
     def texts(self, name: str) -> tuple[str, ...]:
-        return strings(self.given[name].value) if name in self.given else ()
+        return strings(self.located[name].value) if name in self.located else ()
 
     def nanoseconds(self, name: str) -> int | None:
-        value = self.given[name].value if name in self.given else None
+        value = self.located[name].value if name in self.located else None
         return value.ns if isinstance(value, Duration) else None
 
     def number(self, name: str) -> int | None:
-        value = self.given[name].value if name in self.given else None
+        value = self.located[name].value if name in self.located else None
         return value if isinstance(value, int) else None
 
 
@@ -56,14 +56,14 @@ def attributes(
 ) -> Attributes:
     """Evaluate the named arguments of a statement."""
     parameters = {one.name: one for one in builtins.STATEMENTS[keyword]}
-    given: dict[str, Located] = {}
+    located: dict[str, Located] = {}
     for argument in arguments:
         if argument.name is not None:
             type = parameters[argument.name.name].type
             wanted = None if type in (builtins.OWNER, builtins.MODE) else type
             value = evaluate(argument.value, frame, compilation, wanted)
-            given[argument.name.name] = Located(value, argument.value.span)
-    return Attributes(given)
+            located[argument.name.name] = Located(value, argument.value.span)
+    return Attributes(located)
 
 
 def strings(value: Value) -> tuple[str, ...]:
@@ -71,20 +71,20 @@ def strings(value: Value) -> tuple[str, ...]:
     return tuple(map(text_of, value)) if isinstance(value, tuple) else (text_of(value),)
 
 
-def owner(given: Located) -> str:
-    text = text_of(given.value)
+def owner(located: Located) -> str:
+    text = text_of(located.value)
     if ownership.OWNER.fullmatch(text) is None:
-        raise SourceError(problems.bad_owner(given.span, text))
+        raise SourceError(problems.bad_owner(located.span, text))
     return text
 
 
-def mode(given: Located) -> int | str:
-    value = given.value
+def mode(located: Located) -> int | str:
+    value = located.value
     if isinstance(value, str):
-        return _symbolic(str(value), given.span)
+        return _symbolic(str(value), located.span)
     if not isinstance(value, int) or not 0 <= value <= ownership.MOST_MODE:
         text = oct(value) if isinstance(value, int) else text_of(value)
-        raise SourceError(problems.bad_mode(given.span, text, "", literal=False))
+        raise SourceError(problems.bad_mode(located.span, text, "", literal=False))
     return value
 
 
@@ -97,10 +97,10 @@ def _symbolic(text: str, span: Span) -> str:
     return text
 
 
-def port(given: Located) -> str:
+def port(located: Located) -> str:
     """Return `PORT/tcp` or `PORT/udp`. Raises E0515."""
-    text = text_of(given.value)
-    found = ownership.port(text)
-    if found is None:
-        raise SourceError(problems.bad_port(given.span, text))
-    return found
+    text = text_of(located.value)
+    normal = ownership.port(text)
+    if normal is None:
+        raise SourceError(problems.bad_port(located.span, text))
+    return normal

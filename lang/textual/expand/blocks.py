@@ -47,12 +47,12 @@ def return_(statement: tree.Return, frame: Frame, recorder: Recorder) -> None:
 
 def call(statement: tree.CallStmt, frame: Frame, recorder: Recorder) -> None:
     compilation = recorder.compilation
-    called = statement.call
-    while isinstance(called, tree.Parens):
-        called = called.value
-    if not isinstance(called, tree.Call):
+    callee = statement.call
+    while isinstance(callee, tree.Parens):
+        callee = callee.value
+    if not isinstance(callee, tree.Call):
         raise TypeError(f"{statement.span.place}: a statement calls a step")
-    definition, arguments = step_call(called, frame, compilation)
+    definition, arguments = step_call(callee, frame, compilation)
     scope = compilation.scope_of(definition.module)
     # The recorder leaves the call when the step's block ends.
     compilation.budget.enter(f"{scope.named(definition.definition.name.name)}(…)", statement.span)
@@ -78,22 +78,22 @@ def _rounds(statement: tree.For, values: tuple[Value, ...], frame: Frame) -> Ite
 
 
 def with_(statement: tree.With, frame: Frame, recorder: Recorder) -> None:
-    given = evaluate_all(statement.options, frame, recorder.compilation, OPTION)
-    _distinct(given)
-    options = tuple(one.value for one in given if isinstance(one.value, recipe.Option))
+    located = evaluate_all(statement.options, frame, recorder.compilation, OPTION)
+    _distinct(located)
+    options = tuple(one.value for one in located if isinstance(one.value, recipe.Option))
     recorder.open(placed(statement.body, frame.inner()), options)
 
 
-def _distinct(given: list[Located]) -> None:
+def _distinct(located: list[Located]) -> None:
     """Raise E0514 if two mounts share a path."""
     mounted: dict[str, Located] = {}
-    for one in given:
-        path = _mounted_at(one.value)
+    for option in located:
+        path = _mounted_at(option.value)
         if path:
             path = posixpath.normpath(path)
             if path in mounted:
-                raise SourceError(problems.two_mounts(one.span, mounted[path].span, path))
-            mounted[path] = one
+                raise SourceError(problems.two_mounts(option.span, mounted[path].span, path))
+            mounted[path] = option
 
 
 def _mounted_at(value: Value) -> str:

@@ -54,16 +54,18 @@ class Bodies:
         self._work: deque[Callable[[], None]] = deque()
         self.by_body: dict[recipe.Body, Record] = {}
 
-    def of_instance(self, scope: ModuleScope, matrix: Matrix, one: Combination, platform: str) -> Record:
+    def of_instance(
+        self, scope: ModuleScope, matrix: Matrix, combination: Combination, platform: str
+    ) -> Record:
         """Return the record of a target instance for a platform."""
         target = matrix.target
-        key = (scope, target, one.texts, platform)
+        key = (scope, target, combination.texts, platform)
         record = self._records.get(key)
         if record is None:
             self._compilation.budget.instance(target.header)
-            title = titled(scope.named(target.name.name), matrix.axes, one)
+            title = titled(scope.named(target.name.name), matrix.axes, combination)
             record = self._add(key, title, platform)
-            names = dict(zip(matrix.axes, one.values, strict=True))
+            names = dict(zip(matrix.axes, combination.values, strict=True))
             self._later(record, scope, target, names, target.header)
         return record
 
@@ -71,8 +73,8 @@ class Bodies:
         """Return the record of a state function's call, by its arguments, for a platform."""
         scope = self._compilation.scope_of(definition.module)
         decl = definition.definition
-        given = tuple((name, identity(value)) for name, value in arguments.items())
-        key = (scope, decl, given, platform)
+        argument_keys = tuple((name, identity(value)) for name, value in arguments.items())
+        key = (scope, decl, argument_keys, platform)
         record = self._records.get(key)
         if record is None:
             title = f"{scope.named(decl.name.name)}({'…' if decl.parameters else ''})"

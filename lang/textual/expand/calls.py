@@ -38,8 +38,8 @@ def call(expr: tree.Call, frame: Frame, compilation: Compilation, wanted: Type |
         arguments = yield from bound(definition, expr, frame)
         return compilation.call(definition, arguments, frame, expr.span)
     signature = members.method(value, function.name.name)
-    given = yield from _arguments(signature, expr, frame)
-    return members.METHODS[signature.name](value, given, compilation)
+    passed = yield from _arguments(signature, expr, frame)
+    return members.METHODS[signature.name](value, passed, compilation)
 
 
 def step_call(
@@ -54,10 +54,10 @@ def step_call(
         definition = _member(value, function, compilation)
     else:
         name = function.name if isinstance(function, tree.Name) else ""
-        found = compilation.definition(frame.module, name)
-        if found is None:
+        local = compilation.definition(frame.module, name)
+        if local is None:
             raise LookupError(f"{expr.span.place}: no step {name}")
-        definition = found
+        definition = local
     return definition, (yield from bound(definition, expr, frame))
 
 
@@ -71,16 +71,16 @@ def _member(value: ModuleValue, function: tree.Attribute, compilation: Compilati
 def bound(definition: Definition, expr: tree.Call, frame: Frame) -> Steps[dict[str, Value]]:
     """Return a value for each parameter. Defaults are evaluated in the function's module and may use earlier
     parameters."""
-    given: dict[str, tree.Expr] = {}
+    exprs: dict[str, tree.Expr] = {}
     parameters = definition.definition.parameters
     for at, argument in enumerate(expr.arguments):
         name = argument.name.name if argument.name is not None else parameters[at].name.name
-        given[name] = argument.value
+        exprs[name] = argument.value
     inside = Frame(definition.module, frame.taken_for)
     values: dict[str, Value] = {}
     for parameter in parameters:
         name = parameter.name.name
-        value, scope = given.get(name), frame
+        value, scope = exprs.get(name), frame
         if value is None:
             value, scope = parameter.default, inside
         if value is None:
@@ -94,15 +94,15 @@ def _built_in(
     name: str, expr: tree.Call, frame: Frame, compilation: Compilation, wanted: Type | None
 ) -> Steps[Value]:
     if name in builtins.OPTIONS and (wanted == OPTION or name not in builtins.FUNCTIONS):
-        given = yield from _arguments(builtins.OPTIONS[name], expr, frame)
-        return functions.OPTIONS[name](given, frame, compilation)
-    given = yield from _arguments(builtins.FUNCTIONS[name], expr, frame)
-    return functions.FUNCTIONS[name](given, frame, compilation)
+        arguments = yield from _arguments(builtins.OPTIONS[name], expr, frame)
+        return functions.OPTIONS[name](arguments, frame, compilation)
+    arguments = yield from _arguments(builtins.FUNCTIONS[name], expr, frame)
+    return functions.FUNCTIONS[name](arguments, frame, compilation)
 
 
 def _arguments(signature: builtins.Signature, expr: tree.Call, frame: Frame) -> Steps[Arguments]:
     parameters = {parameter.name: parameter for parameter in signature.parameters}
-    given: dict[str, Given] = {}
+    by_name: dict[str, Given] = {}
     rest: list[Located] = []
     for at, argument in enumerate(expr.arguments):
         name = argument.name.name if argument.name is not None else ""
@@ -112,8 +112,8 @@ def _arguments(signature: builtins.Signature, expr: tree.Call, frame: Frame) -> 
         if parameter is not None and parameter.many:
             rest.append(Located(value, argument.value.span))
         else:
-            given[parameter.name if parameter is not None else name] = Given(value, argument.value)
-    return Arguments(given, tuple(flatten(rest)), expr.span)
+            by_name[parameter.name if parameter is not None else name] = Given(value, argument.value)
+    return Arguments(by_name, tuple(flatten(rest)), expr.span)
 
 
 def _positional(parameters: Sequence[builtins.Parameter], at: int, name: str) -> builtins.Parameter | None:

@@ -62,22 +62,22 @@ def run(check: tree.Check, frame: Frame, compilation: Compilation, params: list[
     message = ""
     if check.message is not None:
         message = text_of(evaluate(check.message, frame, compilation))
-    found = shown(params, frame, compilation.scope_of(frame.module))
-    compilation.report(SourceError(problems.check_failed(check.condition.span, message, found)))
+    values = shown(params, frame, compilation.scope_of(frame.module))
+    compilation.report(SourceError(problems.check_failed(check.condition.span, message, values)))
 
 
 def shown(names: Iterable[str], frame: Frame, scope: ModuleScope) -> list[problems.Shown]:
     """Return the values of names, and of params that have been read, for a message."""
-    found = []
+    values = []
     for name in names:
         value = frame.find(name)
         if value is not None:
-            found.append(problems.Shown(name, problems.shortened(written(value))))
+            values.append(problems.Shown(name, problems.shortened(written(value))))
         elif name in scope.params:
             param = scope.params[name]
             text = problems.shortened(written(param.value))
-            found.append(problems.Shown(name, text, source_of(param.origin)))
-    return found
+            values.append(problems.Shown(name, text, source_of(param.origin)))
+    return values
 
 
 def source_of(origin: str) -> str:
@@ -88,19 +88,19 @@ def source_of(origin: str) -> str:
 def params_of(expr: tree.Node, scope: ModuleScope) -> Iterator[str]:
     """Yield the params of a module that an expression mentions, each once: first those in the expression, then
     those in its `let`s and functions, breadth first."""
-    found: set[str] = set()
+    visited: set[str] = set()
     queue: deque[tree.Node] = deque([expr])
     while queue:
         for mention in mentions([queue.popleft()]):
-            if mention.name in found:
+            if mention.name in visited:
                 continue
             decl = scope.decls.get(mention.name)
             if isinstance(decl, tree.Param):
-                found.add(mention.name)
+                visited.add(mention.name)
                 yield mention.name
             elif isinstance(decl, tree.Let):
-                found.add(mention.name)
+                visited.add(mention.name)
                 queue.append(decl.value)
             elif isinstance(decl, tree.Def) and mention.called:
-                found.add(mention.name)
+                visited.add(mention.name)
                 queue.extend((*decl.parameters, *decl.body))

@@ -35,7 +35,7 @@ class Compilation:
         self.options = options
         self.world = world
         self.reads: dict[str, str] = {}
-        self.asked: dict[str, str] = {}
+        self.vcs_reads: dict[str, str] = {}
         self.errors: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
         self.due: deque[Callable[[], None]] = deque()
@@ -53,12 +53,12 @@ class Compilation:
         """Return the scope of the module that a `use` names, with its params. Uses without params share one scope."""
         if not use.arguments and key in self._shared:
             return self._shared[key]
-        made = ModuleScope(self, self.program.modules[key], title=title, use=use, importer=importer)
+        scope = ModuleScope(self, self.program.modules[key], title=title, use=use, importer=importer)
         if not use.arguments:
-            self._shared[key] = made
+            self._shared[key] = scope
         self.budget.step(use.span)
-        made.checks.read("", Frame(made, self.options.build_platform))
-        return made
+        scope.checks.read("", Frame(scope, self.options.build_platform))
+        return scope
 
     def scope_of(self, module: ModuleInstance) -> ModuleScope:
         assert isinstance(module, ModuleScope)
@@ -78,7 +78,7 @@ class Compilation:
 
     def vcs(self, name: str) -> str | bool | int:
         value = self.world.vcs(name)
-        self.asked[name] = as_text(value)
+        self.vcs_reads[name] = as_text(value)
         return value
 
     # Budget

@@ -33,11 +33,11 @@ def convert(value: Value, wanted: Type, expr: tree.Expr, frame: Frame, compilati
     is the type of one item."""
     if isinstance(value, tuple):
         item = wanted.item if isinstance(wanted, ListOf) else wanted
-        return tuple(convert(one, item, expr, frame, compilation) for one in value)
+        return tuple(convert(member, item, expr, frame, compilation) for member in value)
     if isinstance(value, Mapping):
         if not isinstance(wanted, MapOf):
             return value
-        return {key: convert(one, wanted.item, expr, frame, compilation) for key, one in value.items()}
+        return {key: convert(member, wanted.item, expr, frame, compilation) for key, member in value.items()}
     if wanted == STATE:
         return _state(value, expr, frame, compilation)
     if not isinstance(value, str | Version):

@@ -33,38 +33,38 @@ def copy(statement: tree.Copy, frame: Frame, recorder: Recorder) -> None:
             raise TypeError(f"{statement.span.place}: no state to copy from")
         state = value
     dest = text_of(evaluate(statement.dest, frame, compilation, PATH))
-    given = attributes("copy", statement.options, frame, compilation)
-    one = recipe.Copy(
+    options = attributes("copy", statement.options, frame, compilation)
+    step = recipe.Copy(
         sources=tuple(recipe.Source(text_of(source.value), source.span) for source in sources),
         source=state,
         dest=dest,
-        owner=given.owner(),
-        mode=given.mode(),
-        exclude=given.texts("exclude"),
-        parents=given.flag("parents"),
-        follow=given.flag("follow"),
-        optional=given.flag("optional"),
-        unpack=given.flag("unpack"),
-        link=given.flag("link"),
+        owner=options.owner(),
+        mode=options.mode(),
+        exclude=options.texts("exclude"),
+        parents=options.flag("parents"),
+        follow=options.flag("follow"),
+        optional=options.flag("optional"),
+        unpack=options.flag("unpack"),
+        link=options.flag("link"),
     )
     if sources:
-        recorder.step(one, statement.span, op=True)
-    found = _misplaced(sources, statement.dest, dest) if not one.unpack else []
-    found += _looked_up(sources, state, statement, dest, given, frame, recorder)
-    if found:
-        raise SourceErrors(found)
+        recorder.step(step, statement.span, op=True)
+    diagnostics = _misplaced(sources, statement.dest, dest) if not step.unpack else []
+    diagnostics += _looked_up(sources, state, statement, dest, options, frame, recorder)
+    if diagnostics:
+        raise SourceErrors(diagnostics)
 
 
 def _misplaced(sources: list[Located], dest: tree.Expr, path: str) -> list[Diagnostic]:
     """Return E0512 if several sources, or a pattern, have a destination that isn't a directory."""
     if path.endswith("/"):
         return []
-    wrong = [(one, "a pattern") for one in sources if globs.is_pattern(text_of(one.value))]
+    candidates = [(one, "a pattern") for one in sources if globs.is_pattern(text_of(one.value))]
     if len(sources) > 1:
-        wrong = [(sources[1], "a second source")]
-    if not wrong:
+        candidates = [(sources[1], "a second source")]
+    if not candidates:
         return []
-    source, why = wrong[0]
+    source, why = candidates[0]
     return [problems.needs_slash(dest.span, source.span, why, _replaced(dest, f"{path}/"))]
 
 
@@ -82,33 +82,33 @@ def _looked_up(
     state: recipe.State,
     statement: tree.Copy,
     dest: str,
-    given: Attributes,
+    options: Attributes,
     frame: Frame,
     recorder: Recorder,
 ) -> list[Diagnostic]:
     """Return the messages about the sources: E0513, and E0510 and E0511 if their files are known before the build."""
     lookups = recorder.compilation.lookups
-    seen = lookups.seen(state)
-    found = []
+    directory = lookups.directory(state)
+    diagnostics = []
     for source in sources:
         text = text_of(source.value)
         path = globs.normal(text)
         if path is None:
-            found.append(problems.leaves_root(source.span, text))
+            diagnostics.append(problems.leaves_root(source.span, text))
             continue
         globs.check_pattern(path, text, source.span)
-        if seen is None:
+        if directory is None:
             continue
-        answer = lookups.find(seen, path, source.span)
+        answer = lookups.find(directory, path, source.span)
         if isinstance(answer, Missing):
-            if not given.flag("optional"):
-                found.append(lookups.problem(source, seen, answer))
+            if not options.flag("optional"):
+                diagnostics.append(lookups.problem(source, directory, answer))
         elif answer == "file" and text.endswith("/"):
             label = "is a file, not a directory"
-            found.append(problems.matches_nothing(source.span, seen.where, label, path))
-        elif answer == "dir" and not text.endswith("/") and not given.flag("parents"):
+            diagnostics.append(problems.matches_nothing(source.span, directory.where, label, path))
+        elif answer == "dir" and not text.endswith("/") and not options.flag("parents"):
             _own_directory(source, path, statement.dest, dest, len(sources) == 1, frame, recorder)
-    return found
+    return diagnostics
 
 
 def _own_directory(
@@ -129,25 +129,25 @@ def output(statement: tree.Output, frame: Frame, recorder: Recorder) -> None:
     compilation = recorder.compilation
     sources = evaluate_all(statement.sources, frame, compilation, PATH)
     written = text_of(evaluate(statement.dest, frame, compilation, PATH))
-    given = attributes("output", statement.options, frame, compilation)
+    options = attributes("output", statement.options, frame, compilation)
     dest = output_path(written, statement.dest.span, compilation.options)
-    found = _misplaced(sources, statement.dest, written)
+    diagnostics = _misplaced(sources, statement.dest, written)
     for source in sources:
         path = globs.normal(text_of(source.value))
         if path is None:
-            found.append(problems.leaves_root(source.span, text_of(source.value)))
+            diagnostics.append(problems.leaves_root(source.span, text_of(source.value)))
         else:
             globs.check_pattern(path, text_of(source.value), source.span)
-    if given.flag("clean") and holds_build_file(dest, compilation.options):
-        found.append(security.empties_sources(statement.dest.span, written))
-    if found:
-        raise SourceErrors(found)
+    if options.flag("clean") and holds_build_file(dest, compilation.options):
+        diagnostics.append(security.empties_sources(statement.dest.span, written))
+    if diagnostics:
+        raise SourceErrors(diagnostics)
     recorder.notes.outputs.append(
         recipe.Output(
             tuple(recipe.Source(text_of(source.value), source.span) for source in sources),
             dest,
-            given.flag("clean"),
-            given.flag("always"),
+            options.flag("clean"),
+            options.flag("always"),
             statement.span,
         )
     )

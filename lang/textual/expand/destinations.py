@@ -58,31 +58,31 @@ def _outputs(instances: Iterable[recipe.Instance], options: ExpandOptions) -> It
         for output in instance.outputs:
             if output.span is None:
                 continue
-            one = _Written(_title(instance), output.span, instance.goal, instance)
+            writer = _Written(_title(instance), output.span, instance.goal, instance)
             if output.clean:
-                cleaned.setdefault(output.dest.rstrip("/"), one)
+                cleaned.setdefault(output.dest.rstrip("/"), writer)
             for path in _paths(output):
-                earlier = written.setdefault(path, one)
+                earlier = written.setdefault(path, writer)
                 if earlier.instance is not instance:
                     shown = posixpath.relpath(path, options.directory)
-                    spans = (earlier.span, one.span)
+                    spans = (earlier.span, writer.span)
                     yield problems.outputs_collide(
-                        shown, earlier.title, one.title, spans, _apart(earlier, one)
+                        shown, earlier.title, writer.title, spans, _advice(earlier, writer)
                     )
-    for path, one in written.items() if cleaned else ():
-        yield from _emptied(path, one, cleaned, options)
+    for path, writer in written.items() if cleaned else ():
+        yield from _emptied(path, writer, cleaned, options)
 
 
 def _emptied(
-    path: str, one: _Written, cleaned: dict[str, _Written], options: ExpandOptions
+    path: str, writer: _Written, cleaned: dict[str, _Written], options: ExpandOptions
 ) -> Iterator[Diagnostic]:
     """Yield a message if another instance empties a directory above a written path."""
     above = posixpath.dirname(path)
     while above not in ("/", ""):
         other = cleaned.get(above)
-        if other is not None and other.instance is not one.instance:
+        if other is not None and other.instance is not writer.instance:
             shown = [posixpath.relpath(each, options.directory) for each in (path, above)]
-            titles, spans = (one.title, other.title), (one.span, other.span)
+            titles, spans = (writer.title, other.title), (writer.span, other.span)
             yield problems.cleaned_away(shown[0], shown[1], titles, spans)
             return
         above = posixpath.dirname(above)
@@ -104,7 +104,7 @@ def _title(instance: recipe.Instance) -> str:
     return f"{instance.goal.title} {instance.platform}" if several else instance.goal.title
 
 
-def _apart(first: _Written, second: _Written) -> str:
+def _advice(first: _Written, second: _Written) -> str:
     """Return advice on how to make two outputs differ."""
     if first.goal is second.goal:
         return 'put the platform into the path, as `"${{platform.arch}}/"`'
@@ -126,18 +126,18 @@ def _tags(goals: Sequence[recipe.Goal]) -> Iterator[Diagnostic]:
             for tag in instance.tags:
                 if tag.span is None:
                     continue
-                one = _Written(goal.title, tag.span, goal, instance)
-                earlier = tagged.setdefault(_whole(tag.name), one)
+                writer = _Written(goal.title, tag.span, goal, instance)
+                earlier = tagged.setdefault(_whole(tag.name), writer)
                 if earlier.goal is not goal:
-                    spans = (earlier.span, one.span)
+                    spans = (earlier.span, writer.span)
                     yield problems.tags_collide(
-                        tag.name, earlier.title, one.title, spans, _tag_apart(earlier, one)
+                        tag.name, earlier.title, writer.title, spans, _tag_advice(earlier, writer)
                     )
 
 
-def _tag_apart(first: _Written, second: _Written) -> str:
+def _tag_advice(first: _Written, second: _Written) -> str:
     if first.goal.name == second.goal.name:
-        return _apart(first, second).replace("into the path", "into the tag")
+        return _advice(first, second).replace("into the path", "into the tag")
     return "give them different tags, or build one of them at a time"
 
 

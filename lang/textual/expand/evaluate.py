@@ -117,7 +117,8 @@ def run(steps: Steps[T], compilation: Compilation) -> T:
     while True:
         generator, ask = waiting[-1]
         try:
-            asked = generator.send(value)  # type: ignore[arg-type]
+            # The first value sent to a generator is None.
+            request = generator.send(value)  # type: ignore[arg-type]
         except StopIteration as stop:
             waiting.pop()
             if ask is None:
@@ -125,13 +126,13 @@ def run(steps: Steps[T], compilation: Compilation) -> T:
                 return result
             value = _converted(stop.value, ask, compilation)
             continue
-        compilation.count(asked.expr.span)
-        made = HANDLERS[type(asked.expr)](asked.expr, asked.frame, compilation, asked.wanted)
-        if isinstance(made, Generator):
-            waiting.append((made, asked))
+        compilation.count(request.expr.span)
+        outcome = HANDLERS[type(request.expr)](request.expr, request.frame, compilation, request.wanted)
+        if isinstance(outcome, Generator):
+            waiting.append((outcome, request))
             value = None
         else:
-            value = _converted(made, asked, compilation)
+            value = _converted(outcome, request, compilation)
 
 
 def _one(expr: tree.Expr, frame: Frame, wanted: Type | None) -> Steps[Value]:

@@ -48,7 +48,7 @@ def expand(program: modules.Program, options: ExpandOptions, world: World) -> re
         raise SourceErrors(arranged((*compilation.errors, *compilation.warnings)))
     if recorded is not None:
         compilation.warnings += recorded.warnings
-        compilation.asked.update(recorded.asked)
+        compilation.vcs_reads.update(recorded.asked)
         compilation.reads.update(recorded.reads)
     return recipe.Recipe(
         requested=tuple(goals),
@@ -56,7 +56,7 @@ def expand(program: modules.Program, options: ExpandOptions, world: World) -> re
         params=_params(compilation),
         reads=dict(sorted(compilation.reads.items())),
         modules={key: _digest(module) for key, module in program.modules.items()},
-        vcs=dict(sorted(compilation.asked.items())),
+        vcs=dict(sorted(compilation.vcs_reads.items())),
         warnings=tuple(arranged(compilation.warnings)),
         skipped=tuple(skipped),
     )
@@ -71,10 +71,10 @@ def _expanded(compilation: Compilation) -> tuple[list[recipe.Goal], list[recipe.
     if root.module.recorded is not None:
         _read_params(root, compilation)
     root.checks.read("", Frame(root, compilation.options.build_platform))
-    asked = requested(compilation)
-    needed = _gates(asked.goals, compilation)
-    goals = asked.goals
-    skipped: list[Skipped] = [(name, (param,)) for name, param in asked.skipped]
+    request = requested(compilation)
+    needed = _gates(request.goals, compilation)
+    goals = request.goals
+    skipped: list[Skipped] = [(name, (param,)) for name, param in request.skipped]
     if compilation.options.wanted == EVERYTHING:
         goals, needed, incomplete = _complete(goals, needed, compilation)
         order = {compilation.root.named(name): at for at, name in enumerate(compilation.root.decls)}
@@ -100,10 +100,10 @@ def _unknown_params(compilation: Compilation) -> None:
     """Report the unknown params of the command line (E0604)."""
     root = compilation.root
     params = [name for name, decl in root.decls.items() if isinstance(decl, tree.Param)]
-    for name, given in compilation.options.params.items():
+    for name, value in compilation.options.params.items():
         if name not in params:
             elsewhere = _module_with(name, compilation)
-            compilation.report(SourceError(problems.no_such_param(name, given.origin, params, elsewhere)))
+            compilation.report(SourceError(problems.no_such_param(name, value.origin, params, elsewhere)))
 
 
 def _module_with(param: str, compilation: Compilation) -> str | None:
@@ -157,14 +157,16 @@ def _complete(
     of `goals` with the params that they lack."""
     lacking = unset_params((*goals, *needed), compilation.bodies.by_body)
     skipped = [(goal.title, lacking[goal]) for goal in goals if lacking[goal]]
-    kept = [[goal for goal in some if not lacking[goal]] for some in (goals, needed)]
-    return kept[0], kept[1], skipped
+    complete = [[goal for goal in some if not lacking[goal]] for some in (goals, needed)]
+    return complete[0], complete[1], skipped
 
 
 def _params(compilation: Compilation) -> dict[str, recipe.Given]:
     root = compilation.root
     read = [(name, root.params[name]) for name in root.decls if name in root.params]
-    return {name: recipe.Given(as_text(one.value), one.origin.partition(", line ")[0]) for name, one in read}
+    return {
+        name: recipe.Given(as_text(param.value), param.origin.partition(", line ")[0]) for name, param in read
+    }
 
 
 def _digest(module: modules.Module) -> str:

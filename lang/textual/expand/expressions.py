@@ -226,10 +226,10 @@ def _attribute(
 ) -> Steps[Value]:
     value = yield Ask(expr.value, frame)
     if isinstance(value, ModuleValue):
-        found = compilation.module_value(value.module, expr.name.name, frame, expr.span)
-        if found is None:
+        member_value = compilation.module_value(value.module, expr.name.name, frame, expr.span)
+        if member_value is None:
             raise LookupError(f"{expr.span.place}: the module has no {expr.name.name}")
-        return (yield from _later(found)) if isinstance(found, Later) else found
+        return (yield from _later(member_value)) if isinstance(member_value, Later) else member_value
     return member(value, expr.name.name, expr.span, compilation)
 
 

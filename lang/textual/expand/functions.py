@@ -25,42 +25,42 @@ Function = Callable[[Arguments, Frame, Compilation], Value]
 _INTEGER: Final = re.compile("[+-]?[0-9]{1,19}")
 
 
-def _len(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    value = given.value("x")
-    return len(value) if isinstance(value, tuple | Mapping) else len(text_of(given["x"].value))
+def _len(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    value = arguments.value("x")
+    return len(value) if isinstance(value, tuple | Mapping) else len(text_of(arguments["x"].value))
 
 
-def _str(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    value = given["x"].value
+def _str(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    value = arguments["x"].value
     return value if isinstance(value, str) and not isinstance(value, Raw) else text_of(value)
 
 
-def _int(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    text = given.text("s")
+def _int(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = arguments.text("s")
     if not _INTEGER.fullmatch(text):
-        raise SourceError(problems.no_integer(given["s"].span, text))
-    return limits.integer(int(text), given["s"].span, compilation)
+        raise SourceError(problems.no_integer(arguments["s"].span, text))
+    return limits.integer(int(text), arguments["s"].span, compilation)
 
 
-def _sorted(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    value = given.value("list")
-    items = limits.items(value if isinstance(value, tuple) else (), given.span, compilation)
+def _sorted(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    value = arguments.value("list")
+    items = limits.items(value if isinstance(value, tuple) else (), arguments.span, compilation)
     return operators.in_order(items)
 
 
-def _version(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    text = plain(given.text("s"), frame)
+def _version(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = plain(arguments.text("s"), frame)
     flaw = forms.version(text)
     if flaw is not None:
-        argument = given["s"]
+        argument = arguments["s"]
         raise SourceError(
             type_problems.bad_form(argument.span, VERSION, text, flaw, literal=argument.literal)
         )
     return Version(text)
 
 
-def _raw(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return Raw(given.text("s"))
+def _raw(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return Raw(arguments.text("s"))
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {

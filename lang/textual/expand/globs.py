@@ -105,14 +105,14 @@ class Pattern:
     span: Span | None
 
 
-def _own(one: Located) -> Pattern:
+def _own(located: Located) -> Pattern:
     """Return a pattern of an `ignore`. Raises E0309."""
-    pattern = Pattern(rooted(str(one.value)), one.span)
+    pattern = Pattern(rooted(str(located.value)), located.span)
     try:
         Matcher([pattern.text])
     except PatternError as error:
         reason = next((text for word, text in error.diagnostic.notes if word == "note"), "malformed")
-        raise SourceError(problems.bad_pattern(one.span, str(one.value), reason)) from None
+        raise SourceError(problems.bad_pattern(located.span, str(located.value), reason)) from None
     return pattern
 
 
@@ -129,7 +129,7 @@ def match(
     """Return the paths that match a normal pattern and aren't ignored, in bytewise order.
 
     `visit` is called with the number of names that are examined. Raises `ValueError` for a malformed pattern."""
-    return sorted(set(_Walk(place, pattern.split("/"), ignored, visit).found()), key=bytewise)
+    return sorted(set(_Walk(place, pattern.split("/"), ignored, visit).paths()), key=bytewise)
 
 
 def bytewise(path: str) -> bytes:
@@ -151,8 +151,9 @@ class _Walk:
         self._visit = visit
         self._fits = [_component(part) for part in parts]
 
-    def found(self) -> Iterator[str]:
+    def paths(self) -> Iterator[str]:
         waiting = [("", 0)]
+        # Several `**` can reach the same directory more than once.
         seen = set(waiting)
         while waiting:
             directory, at = waiting.pop()

@@ -69,8 +69,8 @@ class Goals:
     def _no_value(self, matrix: Matrix, choice: Choice, origin: str) -> Diagnostic:
         shown = written if choice.span is not None else text_of
         values = list(map(shown, matrix.values(choice.axis).values()))
-        wrong = shown(choice.value)
-        return problems.no_such_value(matrix.target, choice.axis, wrong, values, choice.span, origin)
+        value_text = shown(choice.value)
+        return problems.no_such_value(matrix.target, choice.axis, value_text, values, choice.span, origin)
 
     def _platform(self, text: str, choice: Choice, target: tree.Target, origin: str) -> None:
         flaw = forms.platform(text)
@@ -122,29 +122,29 @@ class Goals:
         scope, matrix = self._compilation.scope_of(value.module), self.matrix(value, span)
         chosen = chosen_platform(value)
         goals = []
-        for one in self.remaining(value, span):
-            wanted = (chosen,) if chosen else platforms or self._listed(scope, matrix, one)
-            goals.append(self._goal(scope, matrix, one, wanted))
+        for combination in self.remaining(value, span):
+            wanted = (chosen,) if chosen else platforms or self._listed(scope, matrix, combination)
+            goals.append(self._goal(scope, matrix, combination, wanted))
         return goals
 
-    def _listed(self, scope: ModuleScope, matrix: Matrix, one: Combination) -> tuple[str, ...]:
+    def _listed(self, scope: ModuleScope, matrix: Matrix, combination: Combination) -> tuple[str, ...]:
         builder = self._compilation.options.build_platform
-        frame = Frame(scope, builder, names=dict(zip(matrix.axes, one.values, strict=True)))
-        found = evaluate_all(matrix.target.on, frame, self._compilation, PLATFORM)
-        return tuple(dict.fromkeys(text_of(each.value) for each in found)) or (builder,)
+        frame = Frame(scope, builder, names=dict(zip(matrix.axes, combination.values, strict=True)))
+        platforms = evaluate_all(matrix.target.on, frame, self._compilation, PLATFORM)
+        return tuple(dict.fromkeys(text_of(each.value) for each in platforms)) or (builder,)
 
     def _goal(
-        self, scope: ModuleScope, matrix: Matrix, one: Combination, platforms: tuple[str, ...]
+        self, scope: ModuleScope, matrix: Matrix, combination: Combination, platforms: tuple[str, ...]
     ) -> recipe.Goal:
         target = matrix.target
-        key = (scope, target, one.texts, platforms)
+        key = (scope, target, combination.texts, platforms)
         goal = self._goals.get(key)
         if goal is None:
-            axes = tuple(zip(matrix.axes, one.texts, strict=True))
+            axes = tuple(zip(matrix.axes, combination.texts, strict=True))
             name = scope.named(target.name.name)
             goal = self._goals[key] = recipe.Goal(name, target.kind, axes, target.doc, target.header)
             for platform in platforms:
-                record = self._compilation.bodies.of_instance(scope, matrix, one, platform)
+                record = self._compilation.bodies.of_instance(scope, matrix, combination, platform)
                 instance = recipe.Instance(goal, platform, record.body)
                 instance.tags, instance.outputs = record.tags, record.outputs
                 goal.instances.append(instance)

@@ -22,7 +22,7 @@ _ITEMS_A_STEP: Final = 100
 
 
 def string(text: Text, span: Span, compilation: Compilation) -> Text:
-    """Return a string unless it is too long. Its creation counts steps by length."""
+    """Return a string, and count steps by its length. Raises E0703 if it is too long."""
     # Most strings are short, cannot exceed the limit, and cost no step.
     if len(text) > _CHARACTERS_A_STEP:
         compilation.count(span, len(text) // _CHARACTERS_A_STEP)
@@ -37,7 +37,7 @@ def length(size: int, span: Span, compilation: Compilation) -> None:
 
 
 def items(value: Items, span: Span, compilation: Compilation) -> Items:
-    """Return a list or map unless it has too many items."""
+    """Return a list or map, and count steps by its length. Raises E0703 if it has too many items."""
     visit(len(value), span, compilation)
     count(len(value), span, compilation)
     return value

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @frozen(eq=False)
-class Seen:
+class SourceDirectory:
     """A directory of existing files: the part of `place` at `below`, `.` for all of it. `where` and `label` are
     its names in messages; `span` is the place of its patterns, unless they have places of their own."""
 
@@ -59,13 +59,13 @@ Answer = Missing | str
 class Lookups:
     """The contexts of modules, and the lookups in each directory."""
 
-    __slots__ = ("_answers", "_compilation", "_contexts", "_seen")
+    __slots__ = ("_answers", "_compilation", "_contexts", "_directories")
 
     def __init__(self, compilation: Compilation) -> None:
         self._compilation = compilation
         self._contexts: dict[ModuleScope, recipe.State] = {}
-        self._seen: dict[recipe.State, Seen | None] = {}
-        self._answers: dict[tuple[Seen, str], Answer] = {}
+        self._directories: dict[recipe.State, SourceDirectory | None] = {}
+        self._answers: dict[tuple[SourceDirectory, str], Answer] = {}
 
     def context(self, scope: ModuleScope) -> recipe.State:
         state = self._contexts.get(scope)
@@ -80,16 +80,16 @@ class Lookups:
                 raise SourceError(error.diagnostic) from None
             label = f"no such file beside {posixpath.basename(scope.module.file.source.name)}"
             self._contexts[scope] = state
-            self._seen[state] = Seen(place, ".", ignored, "the context", label)
+            self._directories[state] = SourceDirectory(place, ".", ignored, "the context", label)
         return state
 
-    def seen(self, state: recipe.State) -> Seen | None:
+    def directory(self, state: recipe.State) -> SourceDirectory | None:
         """Return the directory of a state, None if its files aren't known before the build."""
-        if state not in self._seen and isinstance(state, recipe.Directory):
-            self._seen[state] = self._local(state)
-        return self._seen.get(state)
+        if state not in self._directories and isinstance(state, recipe.Directory):
+            self._directories[state] = self._local(state)
+        return self._directories.get(state)
 
-    def _local(self, state: recipe.Directory) -> Seen | None:
+    def _local(self, state: recipe.Directory) -> SourceDirectory | None:
         place = self._compilation.root.module.place
         base = place.absolute(".")
         if base is None or state.include:
@@ -99,57 +99,63 @@ class Lookups:
             return None
         ignored = globs.Ignored(state.exclude, ())
         where = f"`{below}`" if below != "." else "the directory"
-        return Seen(place, below, ignored, where, "no such file in it", state.span)
+        return SourceDirectory(place, below, ignored, where, "no such file in it", state.span)
 
-    def find(self, seen: Seen, path: str, span: Span) -> Answer:
+    def find(self, directory: SourceDirectory, path: str, span: Span) -> Answer:
         """Look up a normal path or pattern."""
-        key = (seen, path)
+        key = (directory, path)
         if key not in self._answers:
             self._answers[key] = (
-                self._pattern(seen, path, span) if globs.is_pattern(path) else _literal(seen, path)
+                self._pattern(directory, path, span) if globs.is_pattern(path) else _literal(directory, path)
             )
         return self._answers[key]
 
-    def _pattern(self, seen: Seen, pattern: str, span: Span) -> Answer:
+    def _pattern(self, directory: SourceDirectory, pattern: str, span: Span) -> Answer:
         def visit(names: int) -> None:
             self._compilation.count(span, names // 100)
 
-        full = pattern if seen.below == "." else f"{seen.below}/{pattern}"
-        if seen.below == "." and globs.match(seen.place, full, seen.ignored, visit):
+        full = pattern if directory.below == "." else f"{directory.below}/{pattern}"
+        if directory.below == "." and globs.match(directory.place, full, directory.ignored, visit):
             return "match"
-        found = globs.match(seen.place, full, None, visit)
-        paths = [posixpath.relpath(path, seen.below) for path in found] if seen.below != "." else found
-        if any(not seen.ignored.hides(path, seen.kind(path)) for path in paths):
-            return "match" if seen.below != "." else Missing(paths[0], seen.ignored.reason(paths[0]))
-        return Missing(paths[0], seen.ignored.reason(paths[0])) if paths else Missing(pattern)
+        matches = globs.match(directory.place, full, None, visit)
+        paths = (
+            [posixpath.relpath(path, directory.below) for path in matches]
+            if directory.below != "."
+            else matches
+        )
+        if any(not directory.ignored.hides(path, directory.kind(path)) for path in paths):
+            return (
+                "match" if directory.below != "." else Missing(paths[0], directory.ignored.reason(paths[0]))
+            )
+        return Missing(paths[0], directory.ignored.reason(paths[0])) if paths else Missing(pattern)
 
-    def problem(self, source: Located, seen: Seen, missing: Missing) -> Diagnostic:
+    def problem(self, source: Located, directory: SourceDirectory, missing: Missing) -> Diagnostic:
         """Return E0510 or E0511."""
         if missing.pattern is not None:
-            place = missing.pattern.span or seen.span
+            place = missing.pattern.span or directory.span
             return problems.hidden(source.span, missing.path, missing.pattern.text, place)
-        return problems.matches_nothing(source.span, seen.where, seen.label, missing.near)
+        return problems.matches_nothing(source.span, directory.where, directory.label, missing.near)
 
 
-def _literal(seen: Seen, path: str) -> Answer:
+def _literal(directory: SourceDirectory, path: str) -> Answer:
     name = globs.literal(path)
-    kind = seen.kind(name)
+    kind = directory.kind(name)
     if kind is None:
-        return Missing(name, near=_near(seen, name))
-    if name != "." and seen.ignored.hides(name, kind):
-        return Missing(name, seen.ignored.reason(name))
+        return Missing(name, near=_near(directory, name))
+    if name != "." and directory.ignored.hides(name, kind):
+        return Missing(name, directory.ignored.reason(name))
     return kind
 
 
-def _near(seen: Seen, path: str) -> str | None:
+def _near(directory: SourceDirectory, path: str) -> str | None:
     """Return an existing path that differs in the first missing component only."""
     before = ""
     parts = path.split("/")
     for at, part in enumerate(parts):
         name = f"{before}{part}"
-        if seen.kind(name) is None:
-            near = suggest(part, seen.names(before or "."))
+        if directory.kind(name) is None:
+            near = suggest(part, directory.names(before or "."))
             instead = "/".join([before + near, *parts[at + 1 :]]) if near is not None else None
-            return instead if instead is not None and seen.kind(instead) is not None else None
+            return instead if instead is not None and directory.kind(instead) is not None else None
         before = f"{name}/"
     return None

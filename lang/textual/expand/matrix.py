@@ -35,13 +35,13 @@ class Combination:
 class Matrix:
     """The instances of a target in order, with an index by values of some axes."""
 
-    __slots__ = ("_found", "_values", "axes", "combinations", "target")
+    __slots__ = ("_index", "_values", "axes", "combinations", "target")
 
     def __init__(self, target: tree.Target, axes: tuple[str, ...], combinations: list[Combination]) -> None:
         self.target = target
         self.axes = axes
         self.combinations = combinations
-        self._found: dict[tuple[int, ...], dict[tuple[str, ...], list[Combination]]] = {}
+        self._index: dict[tuple[int, ...], dict[tuple[str, ...], list[Combination]]] = {}
         self._values: dict[str, dict[str, Value]] = {}
 
     def having(self, chosen: Mapping[str, str]) -> list[Combination]:
@@ -49,24 +49,26 @@ class Matrix:
         places = tuple(at for at, axis in enumerate(self.axes) if axis in chosen)
         if not places:
             return self.combinations
-        table = self._found.get(places)
+        table = self._index.get(places)
         if table is None:
-            table = self._found[places] = {}
-            for one in self.combinations:
-                table.setdefault(tuple(one.texts[at] for at in places), []).append(one)
+            table = self._index[places] = {}
+            for combination in self.combinations:
+                table.setdefault(tuple(combination.texts[at] for at in places), []).append(combination)
         return table.get(tuple(chosen[self.axes[at]] for at in places), [])
 
     def values(self, axis: str) -> dict[str, Value]:
         """Return the possible values of an axis by their text, in order."""
         if axis not in self._values:
             at = self.axes.index(axis)
-            self._values[axis] = {one.texts[at]: one.values[at] for one in self.combinations}
+            self._values[axis] = {
+                combination.texts[at]: combination.values[at] for combination in self.combinations
+            }
         return self._values[axis]
 
-    def written(self, name: str, one: Combination) -> str:
+    def written(self, name: str, combination: Combination) -> str:
         """Return a selection of one instance as an expression."""
         inside = ", ".join(
-            f"{axis}={written(value)}" for axis, value in zip(self.axes, one.values, strict=True)
+            f"{axis}={written(value)}" for axis, value in zip(self.axes, combination.values, strict=True)
         )
         return f"{name}[{inside}]" if inside else name
 
@@ -79,12 +81,12 @@ def matrix_of(scope: ModuleScope, target: tree.Target, span: Span | None, compil
     start = Frame(scope, compilation.options.build_platform)
     for frame in scopes(target.axes, start, compilation):
         values = tuple(_bound(frame, axis) for axis in axes)
-        one = Combination(values, tuple(map(text_of, values)))
-        if one.texts in seen:
-            title = titled(scope.named(target.name.name), axes, one)
+        combination = Combination(values, tuple(map(text_of, values)))
+        if combination.texts in seen:
+            title = titled(scope.named(target.name.name), axes, combination)
             raise SourceError(problems.duplicate_instance(title, target))
-        seen.add(one.texts)
-        combinations.append(one)
+        seen.add(combination.texts)
+        combinations.append(combination)
         compilation.budget.matrix(len(combinations), target.header)
     if not combinations:
         params = dict.fromkeys(name for axis in target.axes for name in params_of(axis, scope))
@@ -92,8 +94,8 @@ def matrix_of(scope: ModuleScope, target: tree.Target, span: Span | None, compil
     return Matrix(target, axes, combinations)
 
 
-def titled(name: str, axes: tuple[str, ...], one: Combination) -> str:
-    return instance_title(name, zip(axes, one.texts, strict=True))
+def titled(name: str, axes: tuple[str, ...], combination: Combination) -> str:
+    return instance_title(name, zip(axes, combination.texts, strict=True))
 
 
 def _bound(frame: Frame, axis: str) -> Value:

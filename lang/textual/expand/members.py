@@ -43,41 +43,41 @@ def _text(value: Value) -> str:
     return text_of(value)
 
 
-def _split(value: Value, given: Arguments, compilation: Compilation) -> Value:
-    separator = given.text("sep")
+def _split(value: Value, arguments: Arguments, compilation: Compilation) -> Value:
+    separator = arguments.text("sep")
     if not separator:
-        raise SourceError(problems.empty_separator(given.place("sep")))
-    text = limits.string(_text(value), given.span, compilation)
-    limits.count(text.count(separator) + 1, given.span, compilation)
+        raise SourceError(problems.empty_separator(arguments.place("sep")))
+    text = limits.string(_text(value), arguments.span, compilation)
+    limits.count(text.count(separator) + 1, arguments.span, compilation)
     return tuple(text.split(separator))
 
 
-def _join(value: Value, given: Arguments, compilation: Compilation) -> Value:
-    found = given.value("list")
-    items = found if isinstance(found, tuple) else ()
+def _join(value: Value, arguments: Arguments, compilation: Compilation) -> Value:
+    argument = arguments.value("list")
+    items = argument if isinstance(argument, tuple) else ()
     separator = value if isinstance(value, str) else text_of(value)
     strings = [item if isinstance(item, str) else text_of(item) for item in items]
     size = sum(map(len, strings)) + len(separator) * max(len(strings) - 1, 0)
-    limits.length(size, given.span, compilation)
-    limits.visit(len(strings), given.span, compilation)
+    limits.length(size, arguments.span, compilation)
+    limits.visit(len(strings), arguments.span, compilation)
     if any(isinstance(one, Dollar) for one in (separator, *strings)):
         separated = [piece for string in strings for piece in (separator, string)]
         return operators.join(*separated[1:])
-    return limits.string(text_of(separator).join(strings), given.span, compilation)
+    return limits.string(text_of(separator).join(strings), arguments.span, compilation)
 
 
-def _replace(value: Value, given: Arguments, compilation: Compilation) -> Value:
-    text, old, new = _text(value), given.text("a"), given.text("b")
+def _replace(value: Value, arguments: Arguments, compilation: Compilation) -> Value:
+    text, old, new = _text(value), arguments.text("a"), arguments.text("b")
     grown = len(text) + text.count(old) * (len(new) - len(old))
-    limits.length(grown, given.span, compilation)
-    return limits.string(text.replace(old, new), given.span, compilation)
+    limits.length(grown, arguments.span, compilation)
+    return limits.string(text.replace(old, new), arguments.span, compilation)
 
 
 def _simple(change: Callable[[str, str], Value]) -> Callable[[Value, Arguments, Compilation], Value]:
-    def method(value: Value, given: Arguments, compilation: Compilation) -> Value:
-        text = limits.string(_text(value), given.span, compilation)
-        changed = change(text, given.text("s"))
-        return limits.string(changed, given.span, compilation) if isinstance(changed, str) else changed
+    def method(value: Value, arguments: Arguments, compilation: Compilation) -> Value:
+        text = limits.string(_text(value), arguments.span, compilation)
+        changed = change(text, arguments.text("s"))
+        return limits.string(changed, arguments.span, compilation) if isinstance(changed, str) else changed
 
     return method
 
@@ -86,16 +86,16 @@ def _map(value: Value) -> Mapping[str, Value]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _keys(value: Value, given: Arguments, compilation: Compilation) -> Value:
-    return limits.items(tuple(_map(value)), given.span, compilation)
+def _keys(value: Value, arguments: Arguments, compilation: Compilation) -> Value:
+    return limits.items(tuple(_map(value)), arguments.span, compilation)
 
 
-def _values(value: Value, given: Arguments, compilation: Compilation) -> Value:
-    return limits.items(tuple(_map(value).values()), given.span, compilation)
+def _values(value: Value, arguments: Arguments, compilation: Compilation) -> Value:
+    return limits.items(tuple(_map(value).values()), arguments.span, compilation)
 
 
-def _get(value: Value, given: Arguments, compilation: Compilation) -> Value:
-    return _map(value).get(given.text("key"), given["default"].value)
+def _get(value: Value, arguments: Arguments, compilation: Compilation) -> Value:
+    return _map(value).get(arguments.text("key"), arguments["default"].value)
 
 
 METHODS: Final[Mapping[str, Callable[[Value, Arguments, Compilation], Value]]] = {

@@ -122,17 +122,17 @@ class ModuleScope:
             return self._values[key]
 
         def finish(value: Value) -> Value:
-            self._values[key] = made = make(value)
-            return made
+            self._values[key] = stored = make(value)
+            return stored
 
         return Later(expr, self.top(frame), None, finish)
 
     def _members(self, value: Value) -> Value:
         """Return the targets of a group, with those of nested groups: a flat list, as groups may be long chains."""
         span = self.module.file.span
-        found = [one.value for one in flatten([Located(value, span)])]
-        self._compilation.count(span, len(found) // 10)
-        return tuple(found)
+        members = [located.value for located in flatten([Located(value, span)])]
+        self._compilation.count(span, len(members) // 10)
+        return tuple(members)
 
     # Params
 

@@ -126,10 +126,10 @@ def _json(text: str) -> object:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a key occurs twice")
-    return found
+    return members
 
 
 def _from_json(value: object, type: types.Type) -> Value:
@@ -172,10 +172,10 @@ def _int(text: str) -> Value:
 
 
 def _measured(text: str, units: dict[str, int]) -> int:
-    found = re.fullmatch(r"([0-9][0-9_]*)([A-Za-z]+)", text)
-    if not found or found[2] not in units or len(found[1]) > 20:
+    match = re.fullmatch(r"([0-9][0-9_]*)([A-Za-z]+)", text)
+    if not match or match[2] not in units or len(match[1]) > 20:
         raise _Unfit
-    value = int(found[1].replace("_", "")) * units[found[2]]
+    value = int(match[1].replace("_", "")) * units[match[2]]
     if value >= _LARGEST:
         raise _Unfit
     return value

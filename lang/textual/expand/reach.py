@@ -22,27 +22,29 @@ def bodies_in(state: recipe.State | None) -> Iterator[recipe.Body]:
     seen: set[int] = set()
     stack: list[object] = [state]
     while stack:
-        one = stack.pop()
-        if isinstance(one, recipe.Built):
-            if id(one.body) not in seen:
-                seen.add(id(one.body))
-                yield one.body
-        elif isinstance(one, tuple):
-            stack.extend(reversed(one))
-        elif isinstance(one, Mapping):
-            stack.extend(one.values())
-        elif id(one) not in seen:
-            if isinstance(one, recipe.State):
-                seen.add(id(one))
-            stack.extend(_parts(one))
+        value = stack.pop()
+        if isinstance(value, recipe.Built):
+            if id(value.body) not in seen:
+                seen.add(id(value.body))
+                yield value.body
+        elif isinstance(value, tuple):
+            stack.extend(reversed(value))
+        elif isinstance(value, Mapping):
+            stack.extend(value.values())
+        elif id(value) not in seen:
+            if isinstance(value, recipe.State):
+                seen.add(id(value))
+            stack.extend(_parts(value))
 
 
 def _parts(one: object) -> Iterator[object]:
     kind = type(one)
     names = _FIELDS.get(kind)
     if names is None:
-        found = fields(kind) if has(kind) else ()
-        names = _FIELDS[kind] = tuple(field.name for field in found if field.name not in ("span", "body"))
+        attributes = fields(kind) if has(kind) else ()
+        names = _FIELDS[kind] = tuple(
+            field.name for field in attributes if field.name not in ("span", "body")
+        )
     for name in names:
         value = getattr(one, name)
         if not isinstance(value, str | int | bytes | None):
@@ -64,10 +66,10 @@ def unset_params(
         for param in record.unset:
             stack = [body]
             while stack:
-                one = stack.pop()
-                if param not in lacking[one]:
-                    lacking[one][param] = None
-                    stack.extend(users.get(one, ()))
+                current = stack.pop()
+                if param not in lacking[current]:
+                    lacking[current][param] = None
+                    stack.extend(users.get(current, ()))
     return {
         goal: tuple(dict.fromkeys(name for instance in goal.instances for name in lacking[instance.body]))
         for goal in goals

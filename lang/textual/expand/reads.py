@@ -34,38 +34,38 @@ _PARSED_A_STEP: Final = 100
 _KEY: Final = re.compile(r'\s*(?:"([^"]*)"|\'([^\']*)\'|([^."\'\s]+))\s*(?P<dot>\.|$)')
 
 
-def read(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return limits.string(_text(given["path"], "read", frame, compilation), given.span, compilation)
+def read(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return limits.string(_text(arguments["path"], "read", frame, compilation), arguments.span, compilation)
 
 
-def read_lines(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    text = _text(given["path"], "read_lines", frame, compilation)
-    limits.count(text.count("\n"), given.span, compilation)
+def read_lines(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = _text(arguments["path"], "read_lines", frame, compilation)
+    limits.count(text.count("\n"), arguments.span, compilation)
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
-    limits.length(max(map(len, lines), default=0), given.span, compilation)
-    return limits.items(tuple(line.removesuffix("\r") for line in lines), given.span, compilation)
+    limits.length(max(map(len, lines), default=0), arguments.span, compilation)
+    return limits.items(tuple(line.removesuffix("\r") for line in lines), arguments.span, compilation)
 
 
-def read_toml(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    text = _text(given["path"], "read_toml", frame, compilation)
-    compilation.count(given.span, len(text) // _PARSED_A_STEP + 1)
+def read_toml(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = _text(arguments["path"], "read_toml", frame, compilation)
+    compilation.count(arguments.span, len(text) // _PARSED_A_STEP + 1)
     try:
         document = tomllib.loads(text.replace("\r\n", "\n"), parse_float=_Number)
     except (ValueError, RecursionError) as error:
-        raise _malformed(given, "TOML", error) from None
-    return limits.string(_found(document, given, "TOML"), given.span, compilation)
+        raise _malformed(arguments, "TOML", error) from None
+    return limits.string(_text_at(document, arguments, "TOML"), arguments.span, compilation)
 
 
-def read_json(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    text = _text(given["path"], "read_json", frame, compilation)
-    compilation.count(given.span, len(text) // _PARSED_A_STEP + 1)
+def read_json(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = _text(arguments["path"], "read_json", frame, compilation)
+    compilation.count(arguments.span, len(text) // _PARSED_A_STEP + 1)
     try:
         document = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise _malformed(given, "JSON", error) from None
-    return limits.string(_found(document, given, "JSON"), given.span, compilation)
+        raise _malformed(arguments, "JSON", error) from None
+    return limits.string(_text_at(document, arguments, "JSON"), arguments.span, compilation)
 
 
 class _Number(str):
@@ -78,33 +78,35 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-def _malformed(given: Arguments, language: str, error: Exception) -> SourceError:
+def _malformed(arguments: Arguments, language: str, error: Exception) -> SourceError:
     reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-    return SourceError(problems.malformed(given["path"].span, given.text("path"), language, reason))
+    return SourceError(problems.malformed(arguments["path"].span, arguments.text("path"), language, reason))
 
 
-def _found(document: object, given: Arguments, language: str) -> str:
+def _text_at(document: object, arguments: Arguments, language: str) -> str:
     """Return the text of the scalar at a dotted key, in which a number is the index of an item."""
-    span, text = given["key"].span, given.text("key")
+    span, text = arguments["key"].span, arguments.text("key")
     value, before = document, ""
     for name, end in _parts(text, span):
         names = _names(value)
         if name not in names:
             near = suggest(name, names) or ""
-            raise SourceError(problems.no_such_key(span, name, before, given.text("path"), near, list(names)))
+            raise SourceError(
+                problems.no_such_key(span, name, before, arguments.text("path"), near, list(names))
+            )
         value, before = names[name], text[:end]
-    return _scalar(value, given, language)
+    return _scalar(value, arguments, language)
 
 
 def _parts(key: str, span: Span) -> Iterator[tuple[str, int]]:
     """Yield the names of a dotted key, each with the offset of its end."""
     at, more = 0, True
     while more:
-        found = _KEY.match(key, at)
-        if found is None:
+        match = _KEY.match(key, at)
+        if match is None:
             raise SourceError(problems.bad_key(span, key))
-        yield next(part for part in found.groups()[:3] if part is not None), found.start("dot")
-        at, more = found.end(), bool(found["dot"])
+        yield next(part for part in match.groups()[:3] if part is not None), match.start("dot")
+        at, more = match.end(), bool(match["dot"])
 
 
 def _names(value: object) -> Mapping[str, object]:
@@ -113,21 +115,21 @@ def _names(value: object) -> Mapping[str, object]:
     return {str(at): one for at, one in enumerate(value)} if isinstance(value, list) else {}
 
 
-def _scalar(value: object, given: Arguments, language: str) -> str:
+def _scalar(value: object, arguments: Arguments, language: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping | list) or value is None:
         kind = "null" if value is None else "a list" if isinstance(value, list) else "a table"
         if language == "JSON" and kind == "a table":
             kind = "an object"
-        raise SourceError(problems.no_scalar(given["key"].span, given.text("key"), kind))
+        raise SourceError(problems.no_scalar(arguments["key"].span, arguments.text("key"), kind))
     return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
-def glob(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+def glob(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
     """Return the files, directories and links of the module that match a pattern, in bytewise order."""
-    argument = given["pattern"]
-    text = plain(given.text("pattern"), frame)
+    argument = arguments["pattern"]
+    text = plain(arguments.text("pattern"), frame)
     pattern = _inside(text, argument, "glob", frame)
     try:
         paths = globs.match(
@@ -191,10 +193,10 @@ def optional_file(path: str, frame: Frame, compilation: Compilation) -> bytes | 
 
 def _inside(path: str, argument: Given, word: str, frame: Frame) -> str:
     """Return a normal path below the module's directory. Raises E0513."""
-    found = None if path.startswith("/") else globs.normal(path)
-    if found is None:
+    normal = None if path.startswith("/") else globs.normal(path)
+    if normal is None:
         raise SourceError(problems.leaves(argument.span, word, path))
-    return found
+    return normal
 
 
 def _near(path: str, frame: Frame) -> str:

@@ -107,6 +107,7 @@ class Recorder:
             return
         self.compilation.report(error)
         if isinstance(statement, tree.From):
+            # The statements that follow need some state.
             self.state = recipe.Scratch(statement.span)
         elif isinstance(statement, tree.Let | tree.Return):
             self._end()

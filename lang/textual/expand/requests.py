@@ -67,13 +67,13 @@ def _wanted(compilation: Compilation) -> Iterator[tuple[TargetValue, Span | None
     else:
         for text in (wanted,) if isinstance(wanted, str) else wanted:
             try:
-                found = _selected(selection.parse(text), compilation)
+                values = _selected(selection.parse(text), compilation)
             except BudgetError:
                 raise
             except SourceError as error:
                 compilation.report(error)
                 continue
-            yield from ((value, None) for value in found)
+            yield from ((value, None) for value in values)
 
 
 def _default(
@@ -107,8 +107,8 @@ def _named(scope: ModuleScope, name: str, compilation: Compilation) -> list[Targ
     value = scope.value(name, frame, decl.span)
     if isinstance(value, Later):
         value = value.finish(evaluate(value.expr, value.frame, compilation, value.wanted))
-    found = flatten([Located(value, decl.span)]) if value is not None else []
-    return [one.value for one in found if isinstance(one.value, TargetValue)]
+    located = flatten([Located(value, decl.span)]) if value is not None else []
+    return [entry.value for entry in located if isinstance(entry.value, TargetValue)]
 
 
 def _selected(wanted: selection.Selection, compilation: Compilation) -> list[TargetValue]:

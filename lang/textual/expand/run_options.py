@@ -28,151 +28,155 @@ _VARIABLE: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _HOST: Final = re.compile("[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
-def _cache(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    path = _mount_point(given, "path")
-    seed = given.state("seed")
+def _cache(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    path = _mount_point(arguments, "path")
+    seed = arguments.state("seed")
     return recipe.CacheMount(
         path=path,
-        id=_word(given, "id", "an id", frame) if "id" in given else path,
-        scope=given.text("scope", "project"),
-        sharing=given.text("sharing", "shared"),
+        id=_word(arguments, "id", "an id", frame) if "id" in arguments else path,
+        scope=arguments.text("scope", "project"),
+        sharing=arguments.text("sharing", "shared"),
         seed=None if isinstance(seed, recipe.Scratch) else seed,
-        uid=_number(given, "uid", "user id") if "uid" in given else None,
-        gid=_number(given, "gid", "group id") if "gid" in given else None,
-        mode=mode(given, 0o755),
-        span=given.span,
+        uid=_number(arguments, "uid", "user id") if "uid" in arguments else None,
+        gid=_number(arguments, "gid", "group id") if "gid" in arguments else None,
+        mode=mode(arguments, 0o755),
+        span=arguments.span,
     )
 
 
-def _bind(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    state = given.state("state")
+def _bind(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    state = arguments.state("state")
     if state is None:
-        raise TypeError(f"{given.span.place}: no state to bind")
-    path = globs.normal(given.text("path", "/"))
+        raise TypeError(f"{arguments.span.place}: no state to bind")
+    path = globs.normal(arguments.text("path", "/"))
     if path is None:
-        raise SourceError(states.leaves_root(given.place("path"), given.text("path")))
+        raise SourceError(states.leaves_root(arguments.place("path"), arguments.text("path")))
     path = "/" if path == "." else f"/{path}"
-    return recipe.BindMount(state, _mount_point(given, "at"), path, given.flag("rw"), given.span)
+    return recipe.BindMount(state, _mount_point(arguments, "at"), path, arguments.flag("rw"), arguments.span)
 
 
-def _secret(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    id = _word(given, "id", "the id of a secret", frame)
-    env, at = given.text("env"), given.text("at")
+def _secret(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    id = _word(arguments, "id", "the id of a secret", frame)
+    env, at = arguments.text("env"), arguments.text("at")
     if env and at:
-        raise SourceError(states.secret_twice(given.place("env"), given.place("at")))
+        raise SourceError(states.secret_twice(arguments.place("env"), arguments.place("at")))
     if env and not _VARIABLE.fullmatch(env):
-        raise SourceError(values.unfit(given.place("env"), "secret", "a variable's name", env, _NAME))
-    if not env and "at" not in given:
+        raise SourceError(values.unfit(arguments.place("env"), "secret", "a variable's name", env, _NAME))
+    if not env and "at" not in arguments:
         at = posixpath.normpath(f"/run/secrets/{id}")
         if not at.startswith("/run/secrets/"):
-            raise SourceError(states.bad_mount_path(given.place("id"), id, literal=False))
+            raise SourceError(states.bad_mount_path(arguments.place("id"), id, literal=False))
     return recipe.SecretMount(
         id=id,
-        at="" if env else _mount_point(given, "at") if "at" in given else at,
+        at="" if env else _mount_point(arguments, "at") if "at" in arguments else at,
         env=env,
-        optional=given.flag("optional"),
-        uid=_number(given, "uid", "user id"),
-        gid=_number(given, "gid", "group id"),
-        mode=mode(given, 0o400),
-        rev=given.text("rev"),
-        span=given.span,
+        optional=arguments.flag("optional"),
+        uid=_number(arguments, "uid", "user id"),
+        gid=_number(arguments, "gid", "group id"),
+        mode=mode(arguments, 0o400),
+        rev=arguments.text("rev"),
+        span=arguments.span,
     )
 
 
-def _ssh(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    id = _word(given, "id", "the id of an agent", frame) if "id" in given else "default"
-    at = _mount_point(given, "at") if "at" in given else ""
-    return recipe.AgentMount(id, at, given.flag("optional"), given.span)
+def _ssh(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    id = _word(arguments, "id", "the id of an agent", frame) if "id" in arguments else "default"
+    at = _mount_point(arguments, "at") if "at" in arguments else ""
+    return recipe.AgentMount(id, at, arguments.flag("optional"), arguments.span)
 
 
-def _tmpfs(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return recipe.TmpfsMount(_mount_point(given, "path"), given.size("size"), given.span)
+def _tmpfs(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return recipe.TmpfsMount(_mount_point(arguments, "path"), arguments.size("size"), arguments.span)
 
 
-def _env(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return recipe.RunEnv(tuple((name, template_of(one.value)) for name, one in given.items()))
+def _env(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return recipe.RunEnv(tuple((name, template_of(one.value)) for name, one in arguments.items()))
 
 
-def _user(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return recipe.RunUser(_word(given, "name", "a user", frame))
+def _user(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return recipe.RunUser(_word(arguments, "name", "a user", frame))
 
 
-def _workdir(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return recipe.RunWorkdir(given.text("path"))
+def _workdir(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return recipe.RunWorkdir(arguments.text("path"))
 
 
-def _network(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return recipe.Network(given.text("mode"), given.span)
+def _network(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return recipe.Network(arguments.text("mode"), arguments.span)
 
 
-def _device(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return recipe.Device(_word(given, "name", "a device", frame), given.flag("optional"), given.span)
+def _device(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return recipe.Device(
+        _word(arguments, "name", "a device", frame), arguments.flag("optional"), arguments.span
+    )
 
 
-def _insecure(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    return recipe.Insecure(given.span)
+def _insecure(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    return recipe.Insecure(arguments.span)
 
 
-def _host(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    name = plain(given.text("name"), frame)
-    ip = plain(given.text("ip"), frame)
+def _host(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    name = plain(arguments.text("name"), frame)
+    ip = plain(arguments.text("ip"), frame)
     if not _HOST.fullmatch(name):
-        raise SourceError(values.unfit(given.place("name"), "host", "a host name", name, _HOST_NAME))
+        raise SourceError(values.unfit(arguments.place("name"), "host", "a host name", name, _HOST_NAME))
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:
         reason = "an IPv4 or IPv6 address is needed"
-        raise SourceError(values.unfit(given.place("ip"), "host", "an IP address", ip, reason)) from None
+        raise SourceError(values.unfit(arguments.place("ip"), "host", "an IP address", ip, reason)) from None
     return recipe.ExtraHost(name, str(address))
 
 
-def _limits(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+def _limits(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
     for name in ("cpus", "pids"):
-        if name in given and given.integer(name) < 1:
-            span, number = given.place(name), given.integer(name)
+        if name in arguments and arguments.integer(name) < 1:
+            span, number = arguments.place(name), arguments.integer(name)
             raise SourceError(values.unfit(span, "limits", "a limit", str(number), f"`{name}` is 1 or more"))
-    if "memory" in given and not given.size("memory"):
-        text = text_of(given["memory"].value)
+    if "memory" in arguments and not arguments.size("memory"):
+        text = text_of(arguments["memory"].value)
         raise SourceError(
-            values.unfit(given.place("memory"), "limits", "a limit", text, "nothing runs without memory")
+            values.unfit(arguments.place("memory"), "limits", "a limit", text, "nothing runs without memory")
         )
-    return recipe.Limits(given.size("memory"), given.integer("cpus"), given.integer("pids"), given.span)
+    return recipe.Limits(
+        arguments.size("memory"), arguments.integer("cpus"), arguments.integer("pids"), arguments.span
+    )
 
 
-def _uncached(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+def _uncached(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
     return recipe.Uncached()
 
 
-def _mount_point(given: Arguments, name: str) -> str:
+def _mount_point(arguments: Arguments, name: str) -> str:
     """Return a mount point: an absolute path below the root, normalized. Raises E0514."""
-    path = given.text(name)
+    path = arguments.text(name)
     normal = globs.normal(path)
     if not path.startswith("/") or normal in (None, "."):
-        raise SourceError(states.bad_mount_path(given.place(name), path, literal=given[name].literal))
+        raise SourceError(states.bad_mount_path(arguments.place(name), path, literal=arguments[name].literal))
     return f"/{normal}"
 
 
-def _word(given: Arguments, name: str, what: str, frame: Frame) -> str:
+def _word(arguments: Arguments, name: str, what: str, frame: Frame) -> str:
     """Return a text that isn't empty and has no control characters."""
-    text = plain(given.text(name), frame)
+    text = plain(arguments.text(name), frame)
     if not text or any(char < " " or char == "\x7f" for char in text):
         reason = "empty" if not text else "control characters are not allowed"
-        raise SourceError(values.unfit(given.place(name), f"{name}=", what, text, reason))
+        raise SourceError(values.unfit(arguments.place(name), f"{name}=", what, text, reason))
     return text
 
 
-def _number(given: Arguments, name: str, what: str) -> int:
-    number = given.integer(name)
+def _number(arguments: Arguments, name: str, what: str) -> int:
+    number = arguments.integer(name)
     if not 0 <= number <= MOST_ID:
-        raise SourceError(states.bad_number(given.place(name), what, str(number), f"0 to {MOST_ID}"))
+        raise SourceError(states.bad_number(arguments.place(name), what, str(number), f"0 to {MOST_ID}"))
     return number
 
 
-def mode(given: Arguments, default: int) -> int:
+def mode(arguments: Arguments, default: int) -> int:
     """Return permission bits. Raises E0515."""
-    if "mode" not in given:
+    if "mode" not in arguments:
         return default
-    value, span = given["mode"].value, given["mode"].span
+    value, span = arguments["mode"].value, arguments["mode"].span
     if not isinstance(value, int):
         raise SourceError(values.mode_as_text(span, text_of(value)))
     if not 0 <= value <= MOST_MODE:

@@ -31,29 +31,29 @@ class Selection:
 
 def parse(text: str) -> Selection:
     """Parse a selection. Raises E0706 if it is malformed."""
-    found = _SELECTION.fullmatch(text)
-    if found is None:
+    match = _SELECTION.fullmatch(text)
+    if match is None:
         raise SourceError(problems.bad_selection(text, "a bracket stands alone"))
-    if not found["name"]:
+    if not match["name"]:
         raise SourceError(problems.bad_selection(text, "it has no name"))
-    inside = found["inside"]
+    inside = match["inside"]
     choices = _choices(text, inside) if inside is not None else ()
-    return Selection(text, found["name"].replace("-", "_"), choices)
+    return Selection(text, match["name"].replace("-", "_"), choices)
 
 
 def _choices(text: str, inside: str) -> tuple[tuple[str, str], ...]:
     out: dict[str, str] = {}
     position, comma = 0, False
     while position < len(inside) or comma:
-        found = _CHOICE.match(inside, position)
-        if found is None:
+        match = _CHOICE.match(inside, position)
+        if match is None:
             raise SourceError(problems.bad_selection(text, "`axis=value` expected"))
-        axis = found["axis"].replace("-", "_")
+        axis = match["axis"].replace("-", "_")
         if axis in out:
             raise SourceError(problems.bad_selection(text, f"`{axis}` is chosen twice"))
-        quoted = found["quoted"]
-        out[axis] = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else found["plain"]
-        position, comma = found.end(), found["end"] == ","
+        quoted = match["quoted"]
+        out[axis] = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted is not None else match["plain"]
+        position, comma = match.end(), match["end"] == ","
         if comma and position == len(inside):
             break
     return tuple(out.items())

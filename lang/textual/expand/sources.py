@@ -32,116 +32,118 @@ _LAYOUT: Final = re.compile(
 )
 
 
-def _image(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    platform = given.text("platform") or frame.taken_for
-    return recipe.Image(given.span, given.text("ref"), text_of(platform))
+def _image(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    platform = arguments.text("platform") or frame.taken_for
+    return recipe.Image(arguments.span, arguments.text("ref"), text_of(platform))
 
 
-def _git(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    url = plain(given.text("url"), frame)
+def _git(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    url = plain(arguments.text("url"), frame)
     if not _GIT.fullmatch(url) or "#" in url:
         example = "https://github.com/acme/tools.git"
-        raise SourceError(problems.bad_address(given.place("url"), url, "a git repository", example))
-    ref = plain(given.text("ref", "HEAD"), frame)
+        raise SourceError(problems.bad_address(arguments.place("url"), url, "a git repository", example))
+    ref = plain(arguments.text("ref", "HEAD"), frame)
     if not ref or re.search(r"[\s\x00-\x1f\x7f~^:?*\[\\#]|\.\.", ref) or ref.startswith("-"):
-        span = given.place("ref")
+        span = arguments.place("ref")
         reason = "a branch, a tag or a commit is needed"
         raise SourceError(problems.unfit(span, "git", "a git reference", ref, reason))
-    subdir = globs.normal(plain(given.text("subdir"), frame))
+    subdir = globs.normal(plain(arguments.text("subdir"), frame))
     if subdir is None:
-        raise SourceError(states_problems.leaves_root(given.place("subdir"), given.text("subdir")))
-    token, agent = _logins(given, "git")
+        raise SourceError(states_problems.leaves_root(arguments.place("subdir"), arguments.text("subdir")))
+    token, agent = _logins(arguments, "git")
     return recipe.Git(
-        given.span,
+        arguments.span,
         url=url,
         ref=ref,
         subdir="" if subdir == "." else subdir,
-        submodules=given.flag("submodules", True),
-        keep_git=given.flag("keep_git"),
+        submodules=arguments.flag("submodules", True),
+        keep_git=arguments.flag("keep_git"),
         token=token,
         ssh=agent,
     )
 
 
-def _http(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    url = plain(given.text("url"), frame)
+def _http(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    url = plain(arguments.text("url"), frame)
     if not _HTTP.fullmatch(url):
         raise SourceError(
-            problems.bad_address(given.place("url"), url, "a file", "https://example.com/a.tar.gz")
+            problems.bad_address(arguments.place("url"), url, "a file", "https://example.com/a.tar.gz")
         )
-    name = plain(given.text("name"), frame)
+    name = plain(arguments.text("name"), frame)
     if name in (".", "..") or "/" in name or "\0" in name:
         reason = "a name without `/` is needed"
-        raise SourceError(problems.unfit(given.place("name"), "http", "a file name", name, reason))
-    strip = given.integer("strip")
+        raise SourceError(problems.unfit(arguments.place("name"), "http", "a file name", name, reason))
+    strip = arguments.integer("strip")
     if strip < 0:
         reason = "it counts components: 0 or more"
-        raise SourceError(problems.unfit(given.place("strip"), "http", "a count", str(strip), reason))
-    token, _ = _logins(given, "http")
+        raise SourceError(problems.unfit(arguments.place("strip"), "http", "a count", str(strip), reason))
+    token, _ = _logins(arguments, "http")
     return recipe.Http(
-        given.span,
+        arguments.span,
         url=url,
-        sha256=_checksum(given, frame),
+        sha256=_checksum(arguments, frame),
         name=name,
-        unpack=given.flag("unpack"),
+        unpack=arguments.flag("unpack"),
         strip=strip,
-        mode=run_options.mode(given, 0o644),
+        mode=run_options.mode(arguments, 0o644),
         auth=token,
     )
 
 
-def _checksum(given: Arguments, frame: Frame) -> str:
-    text = plain(given.text("sha256"), frame)
+def _checksum(arguments: Arguments, frame: Frame) -> str:
+    text = plain(arguments.text("sha256"), frame)
     if not text or _SHA256.fullmatch(text):
         return text
-    argument = given["sha256"]
+    argument = arguments["sha256"]
     instead = text.strip().lower().removeprefix("sha256:")
     instead = instead if _SHA256.fullmatch(instead) else ""
     raise SourceError(problems.bad_checksum(argument.span, text, instead, literal=argument.literal))
 
 
-def _logins(given: Arguments, word: str) -> tuple[str, str]:
+def _logins(arguments: Arguments, word: str) -> tuple[str, str]:
     """Return the ids of the secret and of the agent in the options of `auth`, "" if absent."""
-    found = given.value("auth")
+    options = arguments.value("auth")
     tokens: list[str] = []
     agents: list[str] = []
-    for option in found if isinstance(found, tuple) else ():
+    for option in options if isinstance(options, tuple) else ():
         if isinstance(option, recipe.SecretMount):
             tokens.append(option.id)
         elif isinstance(option, recipe.AgentMount) and word == "git":
             agents.append(option.id)
         else:
             takes = "`secret(…)` and `ssh()`" if word == "git" else "`secret(…)`"
-            raise SourceError(problems.not_auth(given.place("auth"), word, takes))
-    for ids, what in ((tokens, "secret"), (agents, "agent")):
+            raise SourceError(problems.not_auth(arguments.place("auth"), word, takes))
+    for ids, kind in ((tokens, "secret"), (agents, "agent")):
         if len(ids) > 1:
-            raise SourceError(problems.second_auth(given.place("auth"), word, what))
+            raise SourceError(problems.second_auth(arguments.place("auth"), word, kind))
     return "".join(tokens), "".join(agents)
 
 
-def _local(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    path = _on_this_machine(given, "local", given.text("path"), frame, compilation)
-    include, exclude = given.texts("include"), given.texts("exclude")
+def _local(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    path = _on_this_machine(arguments, "local", arguments.text("path"), frame, compilation)
+    include, exclude = arguments.texts("include"), arguments.texts("exclude")
     place = posixpath.relpath(path, compilation.options.project)
     name = f"local:{path if place.startswith('../') else place}"
     if include or exclude:
         patterns = "\0".join((*include, "", *exclude))
         name += f":{sha256(patterns.encode(errors='surrogateescape')).hexdigest()[:12]}"
-    return recipe.Directory(given.span, path, name, exclude=exclude, include=include)
+    return recipe.Directory(arguments.span, path, name, exclude=exclude, include=include)
 
 
-def _oci(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    text = given.text("path")
-    found = _LAYOUT.fullmatch(text)
-    written, suffix = (found["path"], text[len(found["path"]) :]) if found else (text, "")
-    path = _on_this_machine(given, "oci", written, frame, compilation)
-    return recipe.Layout(given.span, path + suffix, frame.taken_for)
+def _oci(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = arguments.text("path")
+    match = _LAYOUT.fullmatch(text)
+    written, suffix = (match["path"], text[len(match["path"]) :]) if match else (text, "")
+    path = _on_this_machine(arguments, "oci", written, frame, compilation)
+    return recipe.Layout(arguments.span, path + suffix, frame.taken_for)
 
 
-def _on_this_machine(given: Arguments, word: str, path: str, frame: Frame, compilation: Compilation) -> str:
+def _on_this_machine(
+    arguments: Arguments, word: str, path: str, frame: Frame, compilation: Compilation
+) -> str:
     """Return the absolute path of a source on this machine. A path outside the project needs permission, and must
     not come from a foreign module."""
-    span = given.place("path")
+    span = arguments.place("path")
     module = frame.module.module
     directory = module.place.absolute(".")
     if directory is None:
@@ -153,10 +155,10 @@ def _on_this_machine(given: Arguments, word: str, path: str, frame: Frame, compi
         if kind not in ("dir", "link"):
             where = f"beside {module.file.source.name}"
             raise SourceError(problems.not_there(span, word, path, where))
-        leads = module.place.absolute(inside) if kind == "link" else absolute
-        if leads is None or leads == absolute:
+        destination = module.place.absolute(inside) if kind == "link" else absolute
+        if destination is None or destination == absolute:
             return absolute
-        absolute = leads
+        absolute = destination
     if module.origin not in (modules.ROOT, modules.PROJECT):
         raise SourceError(problems.not_on_this_machine(span, word, path))
     project = posixpath.normpath(compilation.options.project)
@@ -166,61 +168,65 @@ def _on_this_machine(given: Arguments, word: str, path: str, frame: Frame, compi
     return absolute
 
 
-def _dockerfile(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    text = reads.file(given["path"], "dockerfile", frame, compilation)
-    path = globs.normal(given.text("path")) or ""
+def _dockerfile(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    text = reads.file(arguments["path"], "dockerfile", frame, compilation)
+    path = globs.normal(arguments.text("path")) or ""
     contexts = {
-        name: state for name, state in given.mapping("contexts").items() if isinstance(state, recipe.State)
+        name: state
+        for name, state in arguments.mapping("contexts").items()
+        if isinstance(state, recipe.State)
     }
     return recipe.Dockerfile(
-        given.span,
+        arguments.span,
         text=text,
         name=reads.named(path, frame),
-        context=given.state("context") or compilation.context(frame.module),
-        target=plain(given.text("target"), frame),
+        context=arguments.state("context") or compilation.context(frame.module),
+        target=plain(arguments.text("target"), frame),
         platform=frame.taken_for,
-        args={name: text_of(value) for name, value in given.mapping("args").items()},
+        args={name: text_of(value) for name, value in arguments.mapping("args").items()},
         contexts=contexts,
         ignore=reads.optional_file(f"{path}.dockerignore", frame, compilation),
     )
 
 
-def _frontend(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
+def _frontend(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
     return recipe.Frontend(
-        given.span,
-        given.text("ref"),
+        arguments.span,
+        arguments.text("ref"),
         frame.taken_for,
         inputs={
-            name: state for name, state in given.mapping("inputs").items() if isinstance(state, recipe.State)
+            name: state
+            for name, state in arguments.mapping("inputs").items()
+            if isinstance(state, recipe.State)
         },
-        options={name: text_of(value) for name, value in given.mapping("opts").items()},
+        options={name: text_of(value) for name, value in arguments.mapping("opts").items()},
     )
 
 
-def _host(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    commands = tuple(plain(command, frame) for command in given.texts("commands"))
-    span = given.place("commands")
+def _host(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    commands = tuple(plain(command, frame) for command in arguments.texts("commands"))
+    span = arguments.place("commands")
     if not commands:
         raise SourceError(problems.unfit(span, "host", "the names of commands", "", "the list is empty"))
     for command in commands:
         if not command or "\0" in command or ("/" in command and not command.startswith("/")):
             reason = "a name or an absolute path is needed"
             raise SourceError(problems.unfit(span, "host", "a command", command, reason))
-    return recipe.Host(given.span, commands)
+    return recipe.Host(arguments.span, commands)
 
 
-def _merge(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    states = tuple(one.value for one in given.rest if isinstance(one.value, recipe.State))
+def _merge(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    states = tuple(one.value for one in arguments.rest if isinstance(one.value, recipe.State))
     if not states:
-        raise SourceError(problems.unfit(given.span, "merge", "states", "", "there are none"))
-    return recipe.Merge(given.span, states)
+        raise SourceError(problems.unfit(arguments.span, "merge", "states", "", "there are none"))
+    return recipe.Merge(arguments.span, states)
 
 
-def _diff(given: Arguments, frame: Frame, compilation: Compilation) -> Value:
-    lower, upper = given.state("lower"), given.state("upper")
+def _diff(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
+    lower, upper = arguments.state("lower"), arguments.state("upper")
     if lower is None or upper is None:
-        raise TypeError(f"{given.span.place}: a difference is one of two states")
-    return recipe.Diff(given.span, lower, upper)
+        raise TypeError(f"{arguments.span.place}: a difference is one of two states")
+    return recipe.Diff(arguments.span, lower, upper)
 
 
 SOURCES: Final[Mapping[str, Source]] = {

@@ -47,8 +47,8 @@ def _path(expr: tree.Expr, frame: Frame, recorder: Recorder) -> str:
 
 
 def _run(statement: tree.Run, frame: Frame, recorder: Recorder) -> None:
-    spliced = script(statement.script, frame, recorder.compilation)
-    run = recipe.Run(spliced, statement.script.block, recorder.options)
+    pieces = script(statement.script, frame, recorder.compilation)
+    run = recipe.Run(pieces, statement.script.block, recorder.options)
     recorder.step(run, statement.span, op=True)
 
 
@@ -70,32 +70,32 @@ def _write(statement: tree.Write, frame: Frame, recorder: Recorder) -> None:
     dest = _path(statement.dest, frame, recorder)
     if dest.endswith("/"):
         raise SourceError(states.file_in_directory(statement.dest.span, dest))
-    given = attributes("write", statement.options, frame, recorder.compilation)
-    mode = given.mode()
-    write = recipe.Write(data, dest, given.owner(), 0o644 if mode is None else mode)
+    options = attributes("write", statement.options, frame, recorder.compilation)
+    mode = options.mode()
+    write = recipe.Write(data, dest, options.owner(), 0o644 if mode is None else mode)
     recorder.step(write, statement.span, op=True)
 
 
 def _mkdir(statement: tree.Mkdir, frame: Frame, recorder: Recorder) -> None:
     paths = tuple(text_of(one.value) for one in _positional(statement.items, frame, recorder, PATH))
-    given = attributes("mkdir", statement.items, frame, recorder.compilation)
-    mode = given.mode()
-    mkdir = recipe.Mkdir(paths, given.owner(), 0o755 if mode is None else mode)
+    options = attributes("mkdir", statement.items, frame, recorder.compilation)
+    mode = options.mode()
+    mkdir = recipe.Mkdir(paths, options.owner(), 0o755 if mode is None else mode)
     if paths:
         recorder.step(mkdir, statement.span, op=True)
 
 
 def _remove(statement: tree.Remove, frame: Frame, recorder: Recorder) -> None:
     paths = tuple(text_of(one.value) for one in _positional(statement.items, frame, recorder, PATH))
-    given = attributes("remove", statement.items, frame, recorder.compilation)
+    options = attributes("remove", statement.items, frame, recorder.compilation)
     if paths:
-        recorder.step(recipe.Remove(paths, given.flag("optional")), statement.span, op=True)
+        recorder.step(recipe.Remove(paths, options.flag("optional")), statement.span, op=True)
 
 
 def _symlink(statement: tree.Symlink, frame: Frame, recorder: Recorder) -> None:
     to, link = _path(statement.to, frame, recorder), _path(statement.link, frame, recorder)
-    given = attributes("symlink", statement.options, frame, recorder.compilation)
-    recorder.step(recipe.Symlink(to, link, given.owner()), statement.span, op=True)
+    options = attributes("symlink", statement.options, frame, recorder.compilation)
+    recorder.step(recipe.Symlink(to, link, options.owner()), statement.span, op=True)
 
 
 # Config
@@ -111,11 +111,13 @@ def _env(statement: tree.Env, frame: Frame, recorder: Recorder) -> None:
 
 
 def _env_map(statement: tree.EnvMap, frame: Frame, recorder: Recorder) -> None:
-    given = evaluate(statement.value, frame, recorder.compilation)
-    for name in given if isinstance(given, Mapping) else ():
+    mapping = evaluate(statement.value, frame, recorder.compilation)
+    for name in mapping if isinstance(mapping, Mapping) else ():
         if not name or "=" in name or "\0" in name:
             raise SourceError(states.no_variable(statement.value.span, name))
-    values = ((name, template_of(one)) for name, one in given.items()) if isinstance(given, Mapping) else ()
+    values = (
+        ((name, template_of(one)) for name, one in mapping.items()) if isinstance(mapping, Mapping) else ()
+    )
     recorder.step(recipe.Env(tuple(values)), statement.span, op=False)
 
 
@@ -132,8 +134,8 @@ def _label(statement: tree.Label, frame: Frame, recorder: Recorder) -> None:
 
 
 def _label_map(statement: tree.LabelMap, frame: Frame, recorder: Recorder) -> None:
-    given = evaluate(statement.value, frame, recorder.compilation)
-    pairs = given.items() if isinstance(given, Mapping) else ()
+    mapping = evaluate(statement.value, frame, recorder.compilation)
+    pairs = mapping.items() if isinstance(mapping, Mapping) else ()
     values = ((_key(key, statement.value.span, statement.keyword), text_of(one)) for key, one in pairs)
     recorder.step(_LABELS[statement.keyword](tuple(values)), statement.span, op=False)
 
@@ -193,14 +195,14 @@ def _healthcheck(statement: tree.Healthcheck, frame: Frame, recorder: Recorder) 
     command = evaluate(statement.command, frame, recorder.compilation)
     if command == ():
         raise SourceError(states.no_words(statement.command.span, "healthcheck"))
-    given = attributes("healthcheck", statement.options, frame, recorder.compilation)
+    options = attributes("healthcheck", statement.options, frame, recorder.compilation)
     healthcheck = recipe.Healthcheck(
         strings(command) if isinstance(command, tuple) else None,
-        given.nanoseconds("interval"),
-        given.nanoseconds("timeout"),
-        given.nanoseconds("start_period"),
-        given.nanoseconds("start_interval"),
-        given.number("retries"),
+        options.nanoseconds("interval"),
+        options.nanoseconds("timeout"),
+        options.nanoseconds("start_period"),
+        options.nanoseconds("start_interval"),
+        options.number("retries"),
     )
     recorder.step(healthcheck, statement.span, op=False)
 
@@ -209,18 +211,18 @@ def _healthcheck(statement: tree.Healthcheck, frame: Frame, recorder: Recorder) 
 
 
 def _tag(statement: tree.Simple, frame: Frame, recorder: Recorder) -> None:
-    for one in _positional(statement.items, frame, recorder, REF):
-        name = text_of(one.value)
+    for tag in _positional(statement.items, frame, recorder, REF):
+        name = text_of(tag.value)
         if "@" in name:
             flaw = Flaw("a tag has no digest", "leave it out: what is built has a digest of its own")
-            raise SourceError(problems.bad_form(one.span, REF, name, flaw, literal=False))
-        recorder.notes.tags.append(recipe.Tag(name, one.span))
+            raise SourceError(problems.bad_form(tag.span, REF, name, flaw, literal=False))
+        recorder.notes.tags.append(recipe.Tag(name, tag.span))
 
 
 def _needs(statement: tree.Simple, frame: Frame, recorder: Recorder) -> None:
-    for one in _positional(statement.items, frame, recorder, TARGET):
-        if isinstance(one.value, TargetValue):
-            recorder.notes.needs.append((one.value, one.span))
+    for target in _positional(statement.items, frame, recorder, TARGET):
+        if isinstance(target.value, TargetValue):
+            recorder.notes.needs.append((target.value, target.span))
 
 
 _SIMPLE: Final[Mapping[str, Handler]] = {

@@ -243,9 +243,9 @@ class Located:
 def flatten(values: Iterable[Located]) -> list[Located]:
     """Return the values of a place that takes several, with lists item by item."""
     out: list[Located] = []
-    for one in values:
-        if isinstance(one.value, tuple):
-            out += flatten(Located(item, one.span) for item in one.value)
+    for located in values:
+        if isinstance(located.value, tuple):
+            out += flatten(Located(item, located.span) for item in located.value)
         else:
-            out.append(one)
+            out.append(located)
     return out

@@ -19,7 +19,7 @@ def format_source(name: str, data: bytes) -> str:
     """Return the formatted text of a file. Raises SourceError for bytes that aren't a file of the language, and
     SourceErrors for syntax errors."""
     parsed = parse(decode(name, data))
-    errors = [one for one in parsed.diagnostics if one.level == "error"]
+    errors = [diagnostic for diagnostic in parsed.diagnostics if diagnostic.level == "error"]
     if errors:
         raise SourceErrors(errors)
     return formatted(parsed.file)

@@ -151,15 +151,15 @@ def flat(doc: Doc) -> str:
     out: list[str] = []
     waiting: list[Any] = [doc]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            out.append(one)
-        elif isinstance(one, Concat):
-            waiting.extend(reversed(one.parts))
-        elif isinstance(one, Choice):
-            waiting.append(one.flat)
-        elif isinstance(one, Line):
-            out.append(one.flat)
+        current = waiting.pop()
+        if isinstance(current, str):
+            out.append(current)
+        elif isinstance(current, Concat):
+            waiting.extend(reversed(current.parts))
+        elif isinstance(current, Choice):
+            waiting.append(current.flat)
+        elif isinstance(current, Line):
+            out.append(current.flat)
     return "".join(out)
 
 
@@ -176,26 +176,26 @@ class _Layout:
         stack = self._stack
         stack.append((self._indent, _OUTSIDE, doc))
         while stack:
-            indent, mode, one = stack.pop()
-            if isinstance(one, str):
-                self._text(one)
-            elif isinstance(one, Concat):
-                self._parts(one, indent, mode)
-            elif isinstance(one, Line):
-                if mode == _FLAT and not one.broken:
-                    self._text(one.flat)
+            indent, mode, current = stack.pop()
+            if isinstance(current, str):
+                self._text(current)
+            elif isinstance(current, Concat):
+                self._parts(current, indent, mode)
+            elif isinstance(current, Line):
+                if mode == _FLAT and not current.broken:
+                    self._text(current.flat)
                 else:
                     self._end_line(" " * indent)
-            elif isinstance(one, Trailing):
-                self._text(one.text if mode != _FLAT else "")
-            elif isinstance(one, Remark):
-                self._line.append(f"  {one.text}")
-            elif isinstance(one, Rows):
-                self._rows(one, indent)
-            elif not one.flat.broken and self._fits(one.flat):
-                stack.append((indent, _FLAT, one.flat))
+            elif isinstance(current, Trailing):
+                self._text(current.text if mode != _FLAT else "")
+            elif isinstance(current, Remark):
+                self._line.append(f"  {current.text}")
+            elif isinstance(current, Rows):
+                self._rows(current, indent)
+            elif not current.flat.broken and self._fits(current.flat):
+                stack.append((indent, _FLAT, current.flat))
             else:
-                stack.append((indent, mode, one.other))
+                stack.append((indent, mode, current.other))
         self._end_line("")
         return self._done
 
@@ -208,26 +208,26 @@ class _Layout:
         self._line = [margin]
         self._column = len(margin)
 
-    def _rows(self, one: Rows, indent: int) -> None:
-        self._text(one.first)
-        for row in one.shifted(indent):
+    def _rows(self, text_rows: Rows, indent: int) -> None:
+        self._text(text_rows.first)
+        for row in text_rows.shifted(indent):
             self._end_line(row)
 
-    def _parts(self, one: Concat, indent: int, mode: int) -> None:
+    def _parts(self, document: Concat, indent: int, mode: int) -> None:
         """Push the parts of a document on the stack, each with its mode."""
-        if isinstance(one, Nest):
+        if isinstance(document, Nest):
             indent += STEP if mode != _FLAT else 0
-        elif isinstance(one, Group):
+        elif isinstance(document, Group):
             if mode != _FLAT:
-                mode = _INSIDE if one.broken or not self._fits(one) else _FLAT
-        elif isinstance(one, Chain) and mode != _FLAT:
+                mode = _INSIDE if document.broken or not self._fits(document) else _FLAT
+        elif isinstance(document, Chain) and mode != _FLAT:
             if mode == _OUTSIDE:
-                self._stack.extend((indent, mode, _spaced(part)) for part in reversed(one.parts))
+                self._stack.extend((indent, mode, _spaced(part)) for part in reversed(document.parts))
                 return
-            mode = _INSIDE if one.broken or not self._fits(one) else _FLAT
-            if one.nested:
+            mode = _INSIDE if document.broken or not self._fits(document) else _FLAT
+            if document.nested:
                 indent += STEP
-        self._stack.extend((indent, mode, part) for part in reversed(one.parts))
+        self._stack.extend((indent, mode, part) for part in reversed(document.parts))
 
     def _fits(self, doc: Doc) -> bool:
         """Tell whether a document fits on the line, with the text after it up to the next possible line break."""
@@ -239,26 +239,27 @@ class _Layout:
                 rest -= 1
                 if rest < 0:
                     return True
+                # The document itself fits: go on with the text after it.
                 waiting.append(self._stack[rest][1:])
-            mode, one = waiting.pop()
-            if isinstance(one, str):
-                room -= len(one)
-            elif isinstance(one, Chain) and mode == _OUTSIDE:
-                waiting.extend((mode, _spaced(part)) for part in reversed(one.parts))
-            elif isinstance(one, Concat):
-                inner = _INSIDE if mode != _FLAT and isinstance(one, Group) else mode
-                waiting.extend((inner, part) for part in reversed(one.parts))
-            elif isinstance(one, Line):
-                if mode != _FLAT or one.broken:
+            mode, current = waiting.pop()
+            if isinstance(current, str):
+                room -= len(current)
+            elif isinstance(current, Chain) and mode == _OUTSIDE:
+                waiting.extend((mode, _spaced(part)) for part in reversed(current.parts))
+            elif isinstance(current, Concat):
+                inner = _INSIDE if mode != _FLAT and isinstance(current, Group) else mode
+                waiting.extend((inner, part) for part in reversed(current.parts))
+            elif isinstance(current, Line):
+                if mode != _FLAT or current.broken:
                     return True
-                room -= len(one.flat)
-            elif isinstance(one, Rows):
-                return room >= len(one.first)
-            elif isinstance(one, Trailing):
-                room -= len(one.text) if mode != _FLAT else 0
-            elif isinstance(one, Choice):
-                waiting.append((mode, one.flat))
-            elif isinstance(one, Remark):
+                room -= len(current.flat)
+            elif isinstance(current, Rows):
+                return room >= len(current.first)
+            elif isinstance(current, Trailing):
+                room -= len(current.text) if mode != _FLAT else 0
+            elif isinstance(current, Choice):
+                waiting.append((mode, current.flat))
+            elif isinstance(current, Remark):
                 return True
         return False
 

@@ -131,10 +131,10 @@ def _first_row(file: tree.File, units: Sequence[_Unit]) -> list[_Piece]:
         return []
     if silenced(comment.text) != frozenset(("W0802",)):
         return []
-    found = units[0].remarks.pop(0)
+    piece = units[0].remarks.pop(0)
     if units[0].pieces:
         units[0].pieces[0].blank = True
-    return [found]
+    return [piece]
 
 
 def _ordered(units: Sequence[_Unit]) -> list[_Unit]:

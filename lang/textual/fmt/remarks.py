@@ -50,7 +50,7 @@ def placed(nodes: Iterable[tree.Node], comments: Sequence[tree.Comment]) -> Mapp
     they are at.
 
     The key is (node, 1) for the `else` of a ternary, else (node, 0). Returns None if a comment is anywhere else."""
-    found: dict[Key, Remarks] = {}
+    remarks: dict[Key, Remarks] = {}
     regions = sorted(_regions(nodes), key=lambda one: one.start)
     open: list[_Region] = []
     at = 0
@@ -66,9 +66,9 @@ def placed(nodes: Iterable[tree.Node], comments: Sequence[tree.Comment]) -> Mapp
         if not open or any(one.items is None for one in open):
             return None
         inner = open[-1]
-        if not _put(comment, inner.items or (), found.setdefault(inner.key, Remarks())):
+        if not _put(comment, inner.items or (), remarks.setdefault(inner.key, Remarks())):
             return None
-    return found
+    return remarks
 
 
 def _put(comment: tree.Comment, items: Sequence[tree.Node], remarks: Remarks) -> bool:

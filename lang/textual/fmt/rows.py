@@ -70,11 +70,11 @@ def _as_written(line: LogicalLine, indent: int) -> list[str]:
     source = line.node.span.source
     (first, column), (last, stop) = line.start, line.stop
     out = []
-    held = _strings(line.node)
+    string_rows = _strings(line.node)
     for number in range(first, last + 1):
         text = source.line(number)
         text = text[: stop - 1] if number == last else text
-        if number in held:
+        if number in string_rows:
             out.append(text)
         elif number == first:
             out.append(" " * indent + text[column - 1 :])
@@ -82,7 +82,7 @@ def _as_written(line: LogicalLine, indent: int) -> list[str]:
             margin = len(text) - len(text.lstrip(" \t"))
             moved = max(margin + indent - (column - 1), 0)
             out.append(" " * moved + text.lstrip(" \t"))
-    ends = {number - 1 for number in held}
+    ends = {number - 1 for number in string_rows}
     out = [row if first + at in ends else row.rstrip() for at, row in enumerate(out)]
     if line.opens or line.script is not None:
         out[-1] += ":"

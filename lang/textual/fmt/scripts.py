@@ -49,10 +49,10 @@ def _is_line(rows: Sequence[str]) -> bool:
 def _block(rows: Sequence[str]) -> Sequence[str] | None:
     """Return the rows of a block with the script of a continued line. None if the block would be a file with an
     interpreter, or would lose blanks at its end."""
-    kept = list(rows)
-    while kept and not kept[-1].strip(" \t"):
-        kept.pop()
-    text = "\n".join(kept)
+    trimmed = list(rows)
+    while trimmed and not trimmed[-1].strip(" \t"):
+        trimmed.pop()
+    text = "\n".join(trimmed)
     # A block's last newline is no part of its script, unless the last character is a backslash.
     same = "\n".join(rows) == (f"{text}\n" if text.endswith("\\") else text)
-    return kept if len(rows) > 1 and same and not rows[0].startswith("#!") else None
+    return trimmed if len(rows) > 1 and same and not rows[0].startswith("#!") else None

@@ -35,10 +35,10 @@ def _maybe(word: str, node: tree.Node | None, parts: Parts) -> list[Doc]:
 
 
 def _use(node: tree.Use, parts: Parts) -> Doc:
-    what = node.module.name if node.module is not None else parts[node.path]  # type: ignore[index]
+    module = node.module.name if node.module is not None else parts[node.path]  # type: ignore[index]
     alias = f" as {node.alias.name}" if node.alias is not None else ""
-    given = joined(named(one, parts) for one in node.arguments)
-    return Concat(["use ", what, alias, *([" with ", *given] if given else [])])
+    arguments = joined(named(one, parts) for one in node.arguments)
+    return Concat(["use ", module, alias, *([" with ", *arguments] if arguments else [])])
 
 
 def _param(node: tree.Param, parts: Parts) -> Doc:

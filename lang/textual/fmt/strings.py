@@ -49,16 +49,16 @@ def _undecided(node: tree.String) -> bool:
 def _quoted(pieces: list[str], quote: str, *, kept: bool) -> str:
     """Return text in the quotes that need fewer escapes. The pieces at odd indexes are interpolations."""
     if not kept:
-        found = [one[1] or one[2] for text in pieces[::2] for one in _QUOTE.finditer(text)]
-        quote = "'" if found.count('"') > found.count("'") else '"'
+        quotes = [one[1] or one[2] for text in pieces[::2] for one in _QUOTE.finditer(text)]
+        quote = "'" if quotes.count('"') > quotes.count("'") else '"'
         pieces[::2] = [_QUOTE.sub(lambda one: _escaped(one, quote), text) for text in pieces[::2]]
     return quote + "".join(pieces) + quote
 
 
-def _escaped(found: re.Match[str], quote: str) -> str:
-    char = found[1] or found[2]
+def _escaped(match: re.Match[str], quote: str) -> str:
+    char = match[1] or match[2]
     if char not in "\"'":
-        return found[0]
+        return match[0]
     return f"\\{char}" if char == quote else char
 
 
@@ -92,5 +92,6 @@ def _rows(node: tree.String, docs: Mapping[tree.Node, Doc]) -> Rows:
 def _margin(rows: list[str]) -> int:
     """Return the length of the common indentation of all rows."""
     margins = [row[: len(row) - len(row.lstrip(" \t"))] for row in rows]
+    # What the least and the greatest have in common, all have.
     low, high = min(margins, default=""), max(margins, default="")
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False)))

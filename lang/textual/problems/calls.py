@@ -31,11 +31,11 @@ def unknown_argument(name: str, span: Span, function: str, names: Sequence[str])
 
 def missing_arguments(span: Span, function: str, names: Sequence[str], usage: str) -> Diagnostic:
     """E0402: missing arguments. `span` is the call; `usage` shows its form."""
-    one = len(names) == 1
+    single = len(names) == 1
     return Diagnostic(
         f"`{function}` needs {listed([f'`{name}`' for name in names], 'and')}",
         code="E0402",
-        labels=[Label(span, "an argument is missing" if one else "arguments are missing")],
+        labels=[Label(span, "an argument is missing" if single else "arguments are missing")],
         notes=[("help", f"write `{usage}`")] if usage else [],
     )
 

@@ -52,6 +52,6 @@ def run_failed(
 
 def source_failed(error: UserError, span: Span | None, code: str = "R0002") -> Diagnostic:
     """R0002, R0003, R0004, R0005, E0903: an error of the runtime, at the place of the source."""
-    found = error.diagnostic
-    labels = found.labels or ([Label(span, "asked for here")] if span is not None else [])
-    return Diagnostic(found.title, code=code, labels=labels, notes=found.notes, url=found.url)
+    diagnostic = error.diagnostic
+    labels = diagnostic.labels or ([Label(span, "asked for here")] if span is not None else [])
+    return Diagnostic(diagnostic.title, code=code, labels=labels, notes=diagnostic.notes, url=diagnostic.url)
