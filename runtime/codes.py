@@ -1,4 +1,4 @@
-"""The codes of errors that come up while a graph is solved (language spec, section 16: group R, and E0903)."""
+"""Codes of errors in a solve: group R of the error codes, and E0903 (language spec, section 16)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_ALLOWED = "E0903"
 
 
 def solve_code(error: UserError) -> str:
-    """The code of an error of a solve, or of a question to the bridge; "" for one without."""
+    """Return the code of an error from a solve or from the bridge, "" if it has none."""
     from pybuild.runtime.content.blobs import DigestMismatch
     from pybuild.runtime.export.selecting import NoSuchPath
     from pybuild.runtime.ops.entitlements import NotAllowed
@@ -26,7 +26,7 @@ def solve_code(error: UserError) -> str:
     from pybuild.runtime.sources.errors import SourceFailed, SourceMismatch, SourceTimedOut
     from pybuild.runtime.sources.expansion import Unresolvable
 
-    # A mismatch and a silence are failed sources too, so they come first.
+    # The first match counts: mismatches and time-outs are subclasses of SourceFailed.
     kinds = {
         RUN_FAILED: (StepFailed,),
         DIGEST_MISMATCH: (DigestMismatch, SourceMismatch),

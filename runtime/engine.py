@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.ops import Op
     from pybuild.runtime.clients.client import Client
     from pybuild.runtime.image.layers import Layers
+    from pybuild.runtime.ops.exec_mounts import StepResources
     from pybuild.runtime.ops.handlers import Handler
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.registry.hosts import Hosts
@@ -118,23 +119,17 @@ class Engine:
         enter: bool = True,
     ) -> None:
         """Without `enter` the process stays in its namespaces, and nothing can be mounted or run."""
-        from pybuild.runtime.ops.caches import Caches
-        from pybuild.runtime.ops.exec_mounts import StepResources
         from pybuild.runtime.ops.failedstates import FailedStates
         from pybuild.runtime.ops.files.handler import FileHandler
-        from pybuild.runtime.sandbox import namespaces
-        from pybuild.runtime.sandbox.runner import Runner
         from pybuild.runtime.snapshots.choose import choose
 
         self.options = options
         self.observer = observer
         self.cancellation = cancellation
+        self.solved: dict[Edge, None] = {}
+        """Edges solved so far, in their order."""
         make_root(options.root)
-        runner: Runner | None = None
-        if enter:
-            namespaces.enter(options.root)
-            # Forked before any thread exists and before the store opens its database.
-            runner = Runner.start()
+        runner = _enter_namespaces(options.root) if enter else None
         self.store = Store.open(options.root, on_wait=lambda who: observer.waiting(f"waiting for {who}"))
         self.snapshotter = choose(self.store)
         self.client = options.client
@@ -143,12 +138,7 @@ class Engine:
         self._sweep()
         self.entitlements = Entitlements(options.allow, _devices(options.surroundings))
         self.images = Images(
-            self.store,
-            self.snapshotter,
-            observer,
-            client=self.client,
-            hosts=options.hosts,
-            pull=options.pull,
+            self.store, self.snapshotter, observer, client=self.client, hosts=options.hosts, pull=options.pull
         )
         self.fetchers = Fetchers(self.store, self.snapshotter, self.client, observer, cancellation)
         self.records = Records(self.store, self.snapshotter)
@@ -156,35 +146,37 @@ class Engine:
         self._failed = FailedStates(self._lease)
         self._files = FileHandler(self.snapshotter, self.records, self._failed)
         self._local = LocalHandler(self.client)
-        self.resources = StepResources(
-            self.snapshotter,
-            self._steps.sandbox,
-            self._files.materialize,
-            Caches(self.store, self.snapshotter, observer.waiting),
-            self.client.secrets,
-            self.client.agents,
-            self._lease,
-            options.project,
-        )
+        self.resources = self._step_resources()
+        sources, ops = self._source_handlers(), self._op_handlers()
         self.operations = Operations(
-            self.store,
-            self.records,
-            self._source_handlers(),
-            self._op_handlers(),
-            observer,
-            outlasting=options.outlasting,
+            self.store, self.records, sources, ops, observer, outlasting=options.outlasting
         )
         self._announcer = Announcer(observer)
-        parallelism = options.parallelism or max(16, 4 * len(os.sched_getaffinity(0)))
         self._solver: Solver[Vertex, Result] = Solver(
             self.operations,
             observer=self._announcer,
-            max_parallelism=parallelism,
+            # Steps mostly wait, for disk, network and each other, so more of them run than there are processors.
+            max_parallelism=options.parallelism or max(16, 4 * len(os.sched_getaffinity(0))),
             elsewhere=self.operations.elsewhere,
         )
         self._layers: Layers | None = None
-        self.solved: dict[Edge, None] = {}
-        """Edges solved so far, in their order."""
+
+    # Parts
+
+    def _step_resources(self) -> StepResources:
+        from pybuild.runtime.ops.caches import Caches
+        from pybuild.runtime.ops.exec_mounts import StepResources
+
+        return StepResources(
+            self.snapshotter,
+            self._steps.sandbox,
+            self._files.materialize,
+            Caches(self.store, self.snapshotter, self.observer.waiting),
+            self.client.secrets,
+            self.client.agents,
+            self._lease,
+            self.options.project,
+        )
 
     def _source_handlers(self) -> dict[str, Handler]:
         """Build the handlers of source ops, by the scheme of their identifiers."""
@@ -359,6 +351,15 @@ class Engine:
             from pybuild.runtime.snapshots.syncing import sync_detached
 
             sync_detached(self.options.root)
+
+
+def _enter_namespaces(root: str) -> Runner:
+    """Move the process into the build's namespaces and start the runner there."""
+    from pybuild.runtime.sandbox import namespaces
+    from pybuild.runtime.sandbox.runner import Runner
+
+    namespaces.enter(root)
+    return Runner.start()  # it forks, so no thread may exist yet, and no open database
 
 
 def _devices(surroundings: Surroundings) -> Devices | None:

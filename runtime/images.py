@@ -241,6 +241,7 @@ class Images:
 
     def close(self) -> None:
         """Close connections, layouts and archives. Idempotent."""
+        # No lock: the solver has ended, so nothing else uses them.
         for opened in (self._registry, self._open_layouts, self._archives):
             if opened is not None:
                 opened.close()
@@ -264,6 +265,7 @@ class _Arrival:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="fetch", daemon=True)
             self._thread.start()
+        # Polled: the fetch tells only when all blobs are there.
         while not self._store.blobs.has(blob.digest):
             if self._done.wait(0.01):
                 break

@@ -93,6 +93,7 @@ class ImportedRecords:
             return None
         transfer = Transfer(tracked, cancellation)
 
+        # One layer at a time, when `unpack` needs it: a parent that is in the store already needs no blob.
         def wait(layer: Descriptor) -> None:
             fetch_blobs(self._store, provider, [layer], transfer)
 

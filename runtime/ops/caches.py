@@ -97,6 +97,7 @@ class Held:
                 os.close(parent)
         except OSError:
             raise missing(key.selector) from None
+        # O_NOFOLLOW with O_PATH opens a symlink itself: one that another user put there since the resolution.
         if stat.S_ISLNK(os.fstat(part).st_mode):
             os.close(part)
             raise missing(key.selector)
@@ -133,6 +134,7 @@ class Caches:
         messages of those who wait; `description` is the directory's in disk usage. Raises Cancelled, UserError if the
         initial state lacks the key's path."""
         place = self._store.path(DIRECTORY, key.path)
+        # Polled: any of several directories may become free, and no call waits for one of several locks.
         noticed = False
         while True:
             with self._choosing(place, cancelled):
@@ -220,6 +222,7 @@ class Caches:
         _delete_gone(place)
         number = max(_numbers(place), default=-1) + 1
         path = os.path.join(place, str(number))
+        # In the work directory, which is swept if this process dies, and on the same file system for the rename.
         aside = os.path.join(self._store.work, f"cache-{os.urandom(6).hex()}")
         try:
             self._fill(key, os.fsencode(aside))
@@ -229,6 +232,7 @@ class Caches:
             raise
         if sharing == CacheSharing.SHARED:
             return _shared(path)
+        # Can't fail: the number is unused, and the caller holds the lock under which users choose.
         lock = try_lock(path + ".lock")
         assert lock is not None
         return Held(path, lock)
@@ -338,6 +342,6 @@ def _delete_gone(place: str) -> None:
             continue
         path = os.path.join(place, name)
         lock = try_lock(path + ".lock")
-        if lock is not None:
+        if lock is not None:  # no user left
             remove_tree(path)
             lock.remove()

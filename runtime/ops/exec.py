@@ -100,6 +100,7 @@ class ExecHandler:
                     step = self._step(vertex, op, mounts, mounted)
                     self._execute(vertex, step, cancellation)
             except StepFailed as error:
+                # The process has ended, and its mounts are undone: the active snapshots can be committed.
                 if vertex.digest in self._keep_failed:
                     error.mounts = {
                         index: (mounts.snapshot(mount), mounts.keep(mount))
@@ -121,6 +122,7 @@ class ExecHandler:
 
         root = _root(op)
         secret_env = [*mounts.secret_env(), *call_lines(vertex)]
+        # Before anything is mounted: this may wait long for other steps.
         mounts.take_caches(vertex.name or vertex.digest, mounted)
         rootfs = mounts.root(root, mounted)
         others = [
@@ -163,6 +165,7 @@ class ExecHandler:
         began = time.monotonic()
         code = self._resources.sandbox().run(step, on_output=output, cancellation=cancellation)
         seconds = time.monotonic() - began
+        # A cancelled step was killed, so its exit code means nothing.
         if cancellation():
             raise Cancelled
         if code.format_error or foreign(vertex, bytes(step_output.tail)):

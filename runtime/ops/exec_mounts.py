@@ -259,6 +259,7 @@ class StepMounts:
             return None
         sandbox = self._resources.sandbox()
         path = sandbox.private_path("secret")
+        # Before the write, so that a partly written file is removed too.
         mounted.callback(_remove, path)
         _write(path, value, option.uid, option.gid, option.mode & 0o777)
         flags = ["nosuid", "nodev", *([] if option.mode & 0o111 else ["noexec"])]
@@ -353,6 +354,7 @@ def _bound(sandbox: Sandbox, part: int, mounted: ExitStack) -> str:
         else:
             _write(path, b"", os.geteuid(), os.getegid(), 0o600)
             mounted.callback(_remove, path)
+        # Mounting the descriptor and not its path: other users of the cache may change the path meanwhile.
         libc.mount(f"/proc/self/fd/{part}", path, flags=libc.MS_BIND)
         mounted.callback(libc.umount, path, libc.MNT_DETACH)
         return path
@@ -365,6 +367,7 @@ def _write(path: str, value: bytes, uid: int, gid: int, mode: int) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(fd, "wb") as file:
         file.write(value)
+        # The mode last: chown clears set-id bits, and before that nobody else may read the file.
         try:
             os.fchown(fd, uid, gid)
         except OSError as error:

@@ -200,7 +200,7 @@ class Operations:
     @contextmanager
     def job(self, vertex: Vertex, key: str | None, cancellation: Cancellation) -> Iterator[None]:
         if self.ignore_cache(vertex):
-            yield
+            yield  # no lock: another process's result would not be used anyway
             return
 
         def waiting(holder: str) -> None:

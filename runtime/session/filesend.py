@@ -95,6 +95,7 @@ class FileSink:
         view = memoryview(data)
         for start in range(0, len(view), PIECE):
             if not self._outbox.put(BytesMessage(data=bytes(view[start : start + PIECE]))):
+                # The call has ended: its thread knows the reason, if the client gave one.
                 self._answer.join()
                 raise self._ended() or SessionLost(
                     "the client ended the stream before it had the whole result"
@@ -172,6 +173,7 @@ class _Sender:
                     raise
             finally:
                 forget()
+                # Ends `_packets` in the call's thread, which would wait for requests forever.
                 self._requests.put(None)
         if self._failure is not None:
             raise self._failure

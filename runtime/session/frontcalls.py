@@ -67,6 +67,7 @@ class FrontSessions(Sessions):
         with self._guard:
             known = self._known.get(id)
         if known is None:
+            # Without the lock, as this waits seconds for a session that does not exist.
             known = self._find(id)
             with self._guard:
                 known = self._known.setdefault(id, known)
@@ -154,7 +155,7 @@ class _FrontStream(Stream):
     def __init__(self, exchange: _Exchange, requests: Iterable[Message], response: type[Message]) -> None:
         self._exchange = exchange
         self._response = response
-        exchange.enter()
+        exchange.enter()  # for the thread, before it runs: the connection must not be closed earlier
         threading.Thread(target=self._send, args=(requests,), name="session", daemon=True).start()
 
     def _send(self, requests: Iterable[Message]) -> None:

@@ -59,6 +59,8 @@ class KeyAgent:
     def close(self) -> None:
         """End the agent. Idempotent."""
         pid, self._pid = self._pid, ""
+        # The command ends with the pipe, and the agent up to ten seconds later. So it is signalled, unless the runner
+        # kills it with the command.
         self._process.end(kill=True)
         if pid.strip().isdigit() and not self._process.contained:
             try:

@@ -40,6 +40,7 @@ class Listening:
             at(path, self._listener.bind)
             os.chown(path, uid, gid)
             os.chmod(path, mode & 0o777)
+            # Last: before it, connections are refused, also those with the socket's first owner and mode.
             self._listener.listen(_BACKLOG)
         except BaseException:
             self._listener.close()
@@ -68,6 +69,7 @@ class Listening:
             if self._open is None:
                 return
             connections, self._open = self._open, None
+        # shutdown, as close would not wake the thread that waits in accept.
         for connection in (self._listener, *connections):
             shut(connection)
         self._listener.close()

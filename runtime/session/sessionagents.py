@@ -83,6 +83,7 @@ class _Agent:
         outbox: Outbox[BytesMessage] = Outbox(AHEAD)
         try:
             with self._session.stream(FORWARD, outbox, BytesMessage, metadata=[(ID, self._id)]) as stream:
+                # Its read ends when `shut` is called below, or by the step.
                 threading.Thread(target=_send, args=(client, outbox), name="ssh agent", daemon=True).start()
                 _receive(stream, client)
         except UserError:

@@ -33,6 +33,7 @@ class SessionSecrets(Secrets):
         with self._guard:
             if id in self._values:
                 return self._values[id]
+        # Without the lock, as the client may take long. If two threads ask, the first answer counts for both.
         value = self._ask(id)
         with self._guard:
             return self._values.setdefault(id, value)

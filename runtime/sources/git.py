@@ -129,6 +129,7 @@ class GitSource:
         try:
             return work(git, repository, request, target)
         except GitFailed as error:
+            # A loss of power may damage what git does not sync, such as refs.
             if not is_damage(error):
                 raise
             repository.discard()

@@ -53,6 +53,7 @@ def checkout(
     else:
         objects = os.path.join(repository.path, "objects")
         write_file(os.path.join(directory, "objects", "info", "alternates"), objects + "\n")
+    # The commit's parents are not in the repository: without this file git would miss them.
     if _parents(git, repository, commit):
         write_file(os.path.join(directory, "shallow"), commit + "\n")
     place = ("--git-dir", directory, "--work-tree", tree)
@@ -72,6 +73,7 @@ def checkout(
 def _pack(git: Git, repository: GitRepository, found: GitCommit, commit: str, directory: str) -> None:
     """Write a pack with the objects of one commit into a repository, and its ref."""
     listed, _ = git.run("--git-dir", repository.path, "rev-list", "--objects", "--max-count=1", commit)
+    # Lines are `HASH[ PATH]`.
     names = b"".join(line.partition(b" ")[0] + b"\n" for line in listed.splitlines())
     if found.checksum != commit:
         names += found.checksum.encode("ascii") + b"\n"
@@ -134,6 +136,7 @@ def _tidy(git: Git, directory: str, commit: str) -> None:
             remove_tree(os.path.join(here, name))
         index = os.path.join(here, "index")
         if os.path.exists(index):
+            # Written again without the files at hand, so that it has no stat data.
             os.unlink(index)
             git.run("--git-dir", here, "read-tree", head, cwd=here)
         pending += [(module, "HEAD") for module in _modules(os.path.join(here, "modules"))]

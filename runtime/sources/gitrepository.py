@@ -157,6 +157,7 @@ class GitRepository:
             from pybuild.runtime.snapshots.removal import remove_tree
 
             remove_tree(self.path)
+            # Renamed when complete: a HEAD tells that the repository is usable.
             temporary = f"{self.path}.{os.urandom(6).hex()}"
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             make_repository(temporary, self.format, remote=self.remote)

@@ -177,6 +177,7 @@ def _place(directory: str, digest: str) -> str:
 def _make(tree: HostTree, names: Sequence[str], state: str, directory: str) -> str:
     """Write the layout and return the image's digest. Call with the lock held. Raises HostError if a file changed."""
     digest = _write(tree, names, directory)
+    # The state was taken before the files were read: a change since then may be in the layer.
     if _state(tree, names) != state:
         raise HostError(
             "files of this machine changed while they were read", help="build again when they are at rest"
@@ -205,7 +206,7 @@ def _write(tree: HostTree, names: Sequence[str], directory: str) -> str:
         _file(os.path.join(part, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}')
         try:
             os.rename(part, _place(directory, manifest.digest))
-        except OSError:
+        except OSError:  # the target exists: another state of files had led to the same image
             if not os.path.isdir(_place(directory, manifest.digest)):
                 raise
         return manifest.digest

@@ -146,6 +146,7 @@ class HttpSource:
 
     def _fetched(self, request: HttpRequest, cancellation: Cancellation, report: Report | None) -> HttpFile:
         identity = request.identity()
+        # Among processes: one that waited here finds the download of the other recorded.
         lock = self._store.lock(
             "http-" + identity.partition(":")[2], on_wait=self._waiting, cancelled=cancellation
         )

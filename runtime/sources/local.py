@@ -12,23 +12,13 @@ import errno
 import os
 import stat
 import threading
-import time
 from bisect import bisect_left
 from hashlib import sha256
 
-from pybuild.runtime.snapshots.contents import attributes
 from pybuild.runtime.snapshots.types import Node, Resolution
 from pybuild.runtime.sources.expansion import Unresolvable, expand, look_up
-from pybuild.runtime.sources.reading import (
-    CHUNK,
-    ContextError,
-    read,
-    read_small,
-    restless,
-    unreadable,
-    vanished,
-)
-from pybuild.runtime.sources.statcache import StatCache, known_of, settled
+from pybuild.runtime.sources.filestates import FileStates
+from pybuild.runtime.sources.reading import ContextError, restless, unreadable, vanished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +26,7 @@ if TYPE_CHECKING:
 
     from pybuild.runtime.snapshots.types import Tree
     from pybuild.runtime.sources.leftout import Directory, LeftOut
-    from pybuild.runtime.sources.statcache import Known
+    from pybuild.runtime.sources.statcache import StatCache
 
     Below = Callable[[Tree, bytes], Iterable[Node]]
 
@@ -63,14 +53,15 @@ class LocalTree:
     ) -> None:
         self.root = root
         self.owned = owned
-        self._cache = cache
+        self._files = FileStates(cache)
         self._ignored = ignored
         self._selected = tuple(selected)
+        # Reentrant: scanning a directory looks into ignored ones below for exceptions. Reads of the dictionaries need
+        # no lock, as their values don't change.
         self._lock = threading.RLock()
         self._lists: dict[bytes, Sequence[Node]] = {}
         self._states: dict[bytes, Directory] = {}
         self._records: dict[bytes, bytes] = {}
-        self._known: dict[bytes, Known] = {}  # the state in which this build saw each file first
         self._links: dict[bytes, bytes] = {}
         self._nodes: dict[bytes, Node | None] = {}
 
@@ -117,6 +108,7 @@ class LocalTree:
     def list(self, path: bytes) -> Sequence[Node]:
         nodes = self._lists.get(path)
         if nodes is None:
+            # Once more under the lock: all threads must get the same list.
             with self._lock:
                 nodes = self._lists.get(path)
                 if nodes is None:
@@ -129,8 +121,25 @@ class LocalTree:
             if stat.S_ISDIR(node.stat.st_mode):
                 yield from self.walk(node.path)
 
+    # Bytes of files, see `FileStates`
+
     def file_digest(self, node: Node) -> bytes:
-        return self._known_of(node)[5]
+        return self._files.of(node)[5]
+
+    def known_digest(self, node: Node) -> bytes | None:
+        return self._files.digest(node)
+
+    def attributes(self, node: Node) -> Sequence[tuple[str, bytes]]:
+        return self._files.attributes(node)
+
+    def small(self, node: Node) -> bytes | None:
+        return self._files.small(node)
+
+    def copy(self, node: Node, target: int) -> None:
+        self._files.copy(node, target)
+
+    def save(self) -> None:
+        self._files.save()
 
     # Beyond a tree
 
@@ -155,49 +164,6 @@ class LocalTree:
             except OSError:
                 raise restless(node.path) from None
         return target
-
-    def attributes(self, node: Node) -> Sequence[tuple[str, bytes]]:
-        """Return the extended attributes of an entry that count as content."""
-        known = self._known.get(node.path)
-        return () if known is not None and not known[6] else attributes(node.real)
-
-    def small(self, node: Node) -> bytes | None:
-        """Return all bytes of a file that is no larger than a chunk and unchanged; else None, and `copy` has to be
-        used. Raises ContextError if the file differs from what this build saw before."""
-        if node.stat.st_size > CHUNK:
-            return None
-        content = read_small(node)
-        if content is None:
-            return None
-        data, after = content
-        known = self._known.get(node.path)
-        if known is None or self._cache.get(node.path, after) is not known:
-            if not settled(after, time.time_ns()):
-                return None
-            known = known_of(after, sha256(data).digest(), bool(attributes(node.real)))
-            self._enter(node, known, after)
-        return data
-
-    def copy(self, node: Node, target: int) -> None:
-        """Write a file's bytes to the descriptor `target` of an empty file. Holes stay holes. Raises ContextError
-        like `small`."""
-        sparse = node.stat.st_size > node.stat.st_blocks * 512
-
-        def sink(data: bytes | None) -> None:
-            if data is None:
-                os.ftruncate(target, 0)
-                os.lseek(target, 0, os.SEEK_SET)
-            elif sparse and not data.strip(b"\0"):
-                os.lseek(target, len(data), os.SEEK_CUR)
-            else:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(target, view) :]
-
-        known, after = read(node, sink)
-        if sparse:
-            os.ftruncate(target, after.st_size)
-        self._enter(node, known, after)
 
     def entry_digest(self, path: bytes) -> bytes:
         """Return the digest of the entry at a resolved path and everything below it; computed once in a build."""
@@ -267,56 +233,17 @@ class LocalTree:
         """Report whether this build listed the directory at `path`."""
         return path in self._lists
 
-    def known_digest(self, node: Node) -> bytes | None:
-        """Return the SHA-256 of a file's bytes if it is known without reading them and the file has no extended
-        attributes, else None."""
-        known = self._known.get(node.path) or self._cache.get(node.path, node.stat)
-        return known[5] if known is not None and not known[6] else None
-
     def left_out(self, path: bytes) -> bool:
         """Report whether `path` exists on disk and patterns may have left it out. Call for paths that the tree
         lacks."""
         return self._ignored is not None and os.path.lexists(os.path.join(self.root, path))
-
-    def save(self) -> None:
-        """Save the digests for the next build. A failure costs that build only time, and is ignored."""
-        with self._lock:
-            try:
-                self._cache.save(self._known)
-            except OSError:
-                pass
-
-    # Bytes
-
-    def _known_of(self, node: Node) -> Known:
-        known = self._known.get(node.path)
-        if known is None:
-            known = self._cache.get(node.path, node.stat)
-            if known is None:
-                known, after = read(node, lambda _: None)
-                return self._enter(node, known, after)
-            known = self._known.setdefault(node.path, known)
-        return known
-
-    def _enter(self, node: Node, known: Known, after: os.stat_result) -> Known:
-        """Record the state in which a file was read. Raises ContextError if this build saw another one before."""
-        path = node.path
-        first = self._known.setdefault(path, known)
-        if first[5:] != known[5:] or after.st_mode != node.stat.st_mode:
-            raise restless(path)
-        node.stat = after
-        if settled(after, time.time_ns()):
-            with self._lock:
-                self._cache.put(path, known)
-                self._known[path] = known
-        return first
 
     # Records: an unambiguous encoding of everything that counts of an entry
 
     def _record(self, node: Node) -> bytes:
         mode = node.stat.st_mode
         if mode & _TYPE == _FILE:
-            known = self._known.get(node.path) or self._known_of(node)
+            known = self._files.of(node)
             record = b"%o " % mode + known[5] + self._owner(node.stat)
             return record + self._attributed(node) if known[6] else record
         saved = self._records.get(node.path)
@@ -354,7 +281,7 @@ class LocalTree:
     def _content(self, path: bytes) -> bytes:
         """Return the digest of a directory's entries."""
         start = len(path) + 1 if path else 0
-        known, cached, owned = self._known, self._cache.get, self.owned
+        known, cached, owned = self._files.known, self._files.cache.get, self.owned
         parts = []
         for node in self.list(path):
             below, status = node.path, node.stat

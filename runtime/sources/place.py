@@ -79,6 +79,7 @@ class Directory:
 
         path = os.path.join(self.path, name)
         try:
+            # O_NONBLOCK: opening a named pipe must not wait for a writer.
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None

@@ -97,6 +97,7 @@ class ImageResolver:
 
             ref = parse(ref)
         name = ref.canonical
+        # One lock for each name, so that only equal requests wait for each other.
         with self._guard:
             lock = self._locks.setdefault(name, Lock())
         with lock:
@@ -133,7 +134,7 @@ class ImageResolver:
 
     def _from_store(self, ref: Reference, root: Descriptor, platform: Platform) -> Resolved:
         def read(descriptor: Descriptor) -> bytes:
-            self._store.lease("blob", descriptor.digest)
+            self._store.lease("blob", descriptor.digest)  # first, so that it can't be pruned in between
             try:
                 return self._store.blobs.read(descriptor.digest)
             except FileNotFoundError:
@@ -207,6 +208,7 @@ class ImageResolver:
                 "INSERT OR IGNORE INTO blob_source (digest, source) VALUES (?, ?)",
                 [(piece.digest, source) for piece in pieces if not piece.is_foreign],
             )
+        # Records of cached builds depend on what tags resolve to.
         if ref.digest is None and not known:
             store.bump()
 

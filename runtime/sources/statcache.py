@@ -115,6 +115,7 @@ class StatCache:
         with open(temporary, "wb") as file:
             file.write(MAGIC + _SUM.pack(crc32(body)))
             file.write(body)
+        # Not synced: the checksum tells a file that a loss of power damaged, which counts as empty.
         os.rename(temporary, self._path)
         self._entries = entries
         self._put = {}

@@ -225,6 +225,18 @@ def test_engines_side_by_side(tmp_path: Path, files: Path) -> None:
     assert len(set(results[0])) == 3
 
 
+def test_an_engine_outside_of_namespaces_leaves_the_work_of_dead_processes(tmp_path: Path) -> None:
+    """Only the build's namespaces allow to remove their mounts, foreign files and control groups."""
+    root = tmp_path / "store"
+    with opened(root, Observer()) as engine:
+        dead = Path(engine.store.work).parent / "1-dead"
+    dead.mkdir()
+    dead.with_name("1-dead.lock").touch()
+    with opened(root, Observer()):
+        pass
+    assert dead.is_dir()
+
+
 def test_the_default_platform_has_images(tmp_path: Path) -> None:
     layout = tmp_path / "layout"
     machine = platforms.default()

@@ -165,6 +165,7 @@ class Copier:
             if not fresh:
                 writer.make_room(prefix + name, directories=replace)
             self._leaf(child, base + name, inherits)
+        # Nothing in it was selected.
         if self._pending and self._pending[-1][0] is node:
             self._pending.pop()
 
@@ -209,6 +210,7 @@ class Copier:
         """Copy an entry that is no directory to the real path `target`, which is free. `inherits` tells that the
         kernel gives new entries the group of their directory."""
         kind = node.stat.st_mode & _TYPE
+        # Links first: none of the following applies to a second name of an inode.
         if node.stat.st_nlink > 1:
             inode = (node.stat.st_dev, node.stat.st_ino)
             earlier = self._copies.setdefault(inode, target)
@@ -245,6 +247,7 @@ class Copier:
                 target, digest, status.st_size, mode, owner, self._time(node)
             ):
                 return
+        # Small files of a local directory are read once, for their digest and for the copy.
         data = None if self._local is None else self._local.small(node)
         fd = writer.create(target, mode)
         try:

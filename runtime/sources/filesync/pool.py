@@ -107,6 +107,8 @@ class Held:
         self._state.whole = True
         self._state.mark = os.urandom(8).hex()
         _save(self.path, self._state)
+        # flock gives up the exclusive lock before it takes the shared one: meanwhile another build may take the tree,
+        # and write its own state.
         return self._lock.share() and _state(self.path).mark == self._state.mark
 
     def release(self) -> None:
@@ -131,6 +133,7 @@ def hold(store: Store, wanted: Wanted, cancelled: Callable[[], bool]) -> Held:
             held = _own(store, wanted) if path is None else None
         finally:
             choosing.remove()
+        # After the choice, as waiting for a transfer must not keep others from choosing.
         if path is not None:
             held = _joined(store, path, wanted, cancelled)
         if held is not None:
@@ -161,6 +164,7 @@ def _joined(store: Store, path: str, wanted: Wanted, cancelled: Callable[[], boo
 
 def _forget(path: str, lock: Lock) -> None:
     """Reset the state of a tree whose transfer failed, so that no build waits for it again."""
+    # Only with an exclusive lock: meanwhile another build may have begun a transfer.
     lock.release()
     exclusive = try_lock(path + ".lock")
     if exclusive is not None:

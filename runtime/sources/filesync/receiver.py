@@ -76,6 +76,7 @@ class Receiver:
                 raise Cancelled from None
             raise
         finally:
+            # Lets the call's thread that sends requests end.
             self._requests.end()
             for writing in self._open.values():
                 writing.abandon()

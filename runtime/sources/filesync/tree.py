@@ -177,6 +177,7 @@ class ReceivedTree:
     def _link(self, entry: Entry) -> None:
         """Create a hard link to a file that came earlier in the walk."""
         target = _checked(entry.link)
+        # By components, which is the order of the walk.
         if target.split(b"/") >= entry.path.split(b"/"):
             raise errors.bad_link(entry.path, entry.link)
         real = self._inside(target)

@@ -143,7 +143,7 @@ def test_an_unchanged_directory_is_described_alone(
 def test_digests_come_with_the_bytes(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is read again for its digest."""
     tree = build.tree()
-    monkeypatch.setattr("pybuild.runtime.sources.local.read", None)
+    monkeypatch.setattr("pybuild.runtime.sources.filestates.read", None)
     tree.digest()
 
 
