@@ -1,4 +1,4 @@
-"""Attestations of an image in a registry: how its index, its manifest and what is said of it hang together.
+"""Attestations of an image in a registry: the chain from index to manifest to statements.
 
 BuildKit stores them beside an image's manifest: entries of its index that no platform takes, whose layers are
 in-toto statements.
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 REFERENCE = "vnd.docker.reference.digest"
 """Annotation of an index entry: the manifest that it is about."""
 PREDICATE = "in-toto.io/predicate-type"
-"""Annotation of a layer: what its statement says."""
+"""Annotation of a layer: its statement's predicate type."""
 
 
 @frozen
 class AttestationChain:
-    """Digests, "" for what there is not, and the bytes of those blobs with their descriptors. `statements` of the
-    predicate types that were asked for are among the blobs."""
+    """The digests of an image's index, manifest and attestation manifest ("" for a missing one), and their
+    blobs with descriptors. Statements of the requested predicate types are among the blobs."""
 
     root: str
     image_manifest: str
@@ -45,7 +45,7 @@ class AttestationChain:
 def attestation_chain(
     engine: Engine, found: Resolved, predicates: tuple[str, ...], cancellation: Cancellation
 ) -> AttestationChain:
-    """That of an image for a platform. Raises UserError, Cancelled."""
+    """Read the attestation chain of an image for one platform. Raises UserError, Cancelled."""
     ref = parse(found.ref)
     transfer = Transfer(None, cancellation)
     provider = RegistryProvider(
@@ -70,7 +70,7 @@ def attestation_chain(
 
 
 def _attestation(engine: Engine, found: Resolved, read: Read) -> Descriptor | None:
-    """The index entry of what is said about the image."""
+    """Return the index entry of the image's attestation manifest; None if there is none."""
     from pybuild.runtime.image.descriptor import Descriptor
 
     if found.digest == found.manifest.digest:

@@ -1,4 +1,4 @@
-"""What a frontend in a container is told: of the build's attributes, its client and its builder."""
+"""Facts that a frontend in a container gets: the build's attributes, its client and its builder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRODUCT = "buildkit"
 
 @frozen
 class Caller:
-    """What a frontend is told of its builder: the session of the client, and the worker that it is."""
+    """The facts about a builder that a frontend gets: the client's session, and the worker's identity."""
 
     session: str = ""
     worker: str = "pybuild"
@@ -30,7 +30,7 @@ class Caller:
 
 
 def variables(image: Image, options: Mapping[str, str], caller: Caller) -> list[str]:
-    """The environment of a frontend: the image's, and what it is asked for."""
+    """Return the environment of a frontend: the image's variables and the request's options."""
     given = [
         f"BUILDKIT_FRONTEND_OPT_{number}={key}={options[key]}" for number, key in enumerate(sorted(options))
     ]

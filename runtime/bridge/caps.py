@@ -59,21 +59,22 @@ LACKS: Mapping[str, str] = {
     "source.git.checkoutbundle": _NO_BUNDLE,
     "source.http.signatureverify": "signatures of downloaded files are not verified",
 }
-"""What this runtime lacks, and why."""
+"""Capabilities that this runtime lacks, with the reasons."""
 
 
 def frontend_caps() -> list[APICap]:
-    """Those of the bridge."""
+    """Return the capabilities of the bridge."""
     return _caps(FRONTEND, LACKS)
 
 
 def llb_caps() -> list[APICap]:
-    """Those of graphs."""
+    """Return the capabilities of graphs."""
     return _caps(LLB, LACKS)
 
 
 def require(edge: Edge) -> Edge:
-    """`edge`, if this runtime has all that its vertices say they need. Raises DefinitionError."""
+    """Return `edge` after checking that this runtime has every capability its vertices need. Raises
+    DefinitionError."""
     for name in {name for vertex in walk([edge]) for name, needed in vertex.metadata.caps.items() if needed}:
         if name not in LLB:
             raise DefinitionError(f"failed to load LLB: unknown API capability {name}")

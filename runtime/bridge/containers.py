@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Containers:
-    """Those of one frontend. Thread-safe. Every method may raise UserError."""
+    """The containers of one frontend. Thread-safe. Every method may raise UserError."""
 
     def __init__(self, gateway: Gateway, refs: Refs) -> None:
         self._gateway = gateway
@@ -52,7 +52,7 @@ class Containers:
         self._closed = False
 
     def new(self, request: pb.NewContainerRequest, cancellation: Cancellation) -> None:
-        """Solve what it mounts, and mount it."""
+        """Solve the states that a container mounts, and mount them."""
         op, results = self._op(request, cancellation)
         with linked(self._gateway.engine.cancellation, cancellation) as both:
             made = Container(self._gateway.engine, request.ContainerID, op, results, both)
@@ -67,12 +67,13 @@ class Containers:
     def exec(
         self, incoming: Iterator[pb.ExecMessage], cancellation: Cancellation, status_of: StatusOf
     ) -> Iterator[pb.ExecMessage]:
-        """One stream with processes of all containers: each message names its process. Ends when the frontend says no
-        more and the processes it began here have ended, or with `cancellation`, and they with it."""
+        """Carry one stream with processes of all containers; each message names its process. It ends when the
+        frontend sends no more and the processes it began here have ended, or with `cancellation`, which ends
+        them too."""
         return ExecStream(self._started, status_of).run(incoming, cancellation)
 
     def release(self, id: str) -> None:
-        """End all that runs in it. Raises what came of its processes, if one has failed or had to be ended."""
+        """End a container. Raises the error of a process that failed or had to be killed."""
         with self._guard:
             found = self._open.pop(id, None)
         if found is None:
@@ -98,7 +99,7 @@ class Containers:
         return stat_of(trees.stat(tree, request.Path), base_name(request.Path))
 
     def close(self) -> None:
-        """End all that runs, and refuse what comes later. Idempotent."""
+        """End all containers and refuse new ones. Idempotent."""
         with self._guard:
             self._closed = True
             left, self._open = list(self._open.values()), {}
@@ -127,7 +128,8 @@ class Containers:
     def _op(
         self, request: pb.NewContainerRequest, cancellation: Cancellation
     ) -> tuple[ExecOp, Sequence[Result]]:
-        """What its mounts and its network are, as an exec op without a command, and the states of its inputs."""
+        """Return a container's mounts and network as an exec op without a command, and the solved states of
+        its inputs."""
         results: list[Result] = []
         mounts = []
         for message in request.Mounts:

@@ -42,7 +42,7 @@ _URLS = {kind: _PREFIX + name for name, kind in _TYPES.items()}
 
 
 def packed(message: Message) -> Any:
-    """A detail that holds `message`, one of those kinds."""
+    """Pack a message of one of the known kinds into a detail."""
     if isinstance(message, errdefs_pb2.Solve):
         text = MessageToJson(message, indent=None)
     else:
@@ -51,7 +51,7 @@ def packed(message: Message) -> Any:
 
 
 def unpacked(detail: Any) -> Message | None:
-    """The message in a detail; None for one of another kind, or that can't be read."""
+    """Return the message in a detail; None for one of another kind, or a malformed one."""
     kind = _TYPES.get(detail.type_url.removeprefix(_PREFIX))
     if kind is None:
         return None
@@ -64,7 +64,7 @@ def unpacked(detail: Any) -> Message | None:
 
 
 def sources(spans: Iterable[Span]) -> Iterator[errdefs_pb2.Source]:
-    """The places of an error, as one message a run of spans of the same file."""
+    """Yield the places of an error, one message for each run of spans in the same file."""
     found: errdefs_pb2.Source | None = None
     file = None
     for span in spans:
@@ -80,7 +80,7 @@ def sources(spans: Iterable[Span]) -> Iterator[errdefs_pb2.Source]:
 
 
 def spans_of(source: errdefs_pb2.Source) -> tuple[Span, ...]:
-    """The places that such a message names; none where they are not in the file."""
+    """Return the places that a message names; none if they don't lie in its file."""
     try:
         file = decode_source_info(source.info.SerializeToString())
         found = decode_ranges((one.SerializeToString() for one in source.ranges), file)

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     StatusOf = Callable[[BaseException], Status]
 
 _ROOM = 64
-"""Messages that wait for the frontend to take them."""
+"""Messages that wait for the frontend to read them."""
 _UNKNOWN = 255
-"""The exit code of what never ran."""
+"""Exit code of a process that was never started."""
 
 
 class ExecStream:
-    """`container` finds a container by its id."""
+    """A call of `ExecProcess`. `container` returns a container by its id."""
 
     def __init__(self, container: Callable[[str], Container], status_of: StatusOf) -> None:
         self._container = container
@@ -45,11 +45,11 @@ class ExecStream:
         self._streamed: dict[str, _Streamed] = {}
         self._guard = threading.Lock()
         self._going = 1
-        """Processes that run, and one more while the frontend may say something."""
+        """Running processes, and one more while the frontend may send messages."""
 
     def run(self, incoming: Iterator[pb.ExecMessage], cancellation: Cancellation) -> Iterator[pb.ExecMessage]:
-        """Raises UserError for what can't be asked; all that was begun here ends then, as it does when the frontend
-        gives the call up."""
+        """Yield the messages for the frontend. Raises UserError for an invalid message. All processes begun
+        here end then, as they do when the frontend gives the call up."""
         forget = cancellation.on_cancel(self._end)
         threading.Thread(target=self._read, args=(incoming,), name="container calls", daemon=True).start()
         try:
@@ -114,7 +114,7 @@ class ExecStream:
 
 
 class _Streamed(Listener):
-    """A process of the call. `over` is called once its last message was sent."""
+    """A process of the call. `over` is called after its last message was sent."""
 
     def __init__(
         self,
@@ -222,7 +222,7 @@ def _asked(init: pb.InitMessage) -> Asked:
 
 
 def signal_number(name: str) -> int:
-    """The number of a signal by its name, with or without SIG. Raises CallRefused."""
+    """Return the number of a signal by its name, with or without SIG. Raises CallRefused."""
     word, sign, more = name.removeprefix("SIG").partition("+" if "+" in name else "-")
     found = getattr(signal.Signals, "SIG" + word, None)
     if found is None or (sign and not (word in ("RTMIN", "RTMAX") and more.isdecimal())):

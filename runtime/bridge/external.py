@@ -57,7 +57,7 @@ _LOGGED = 1 << 20
 _GRACE = 5.0
 """Seconds that a frontend has to end once it has returned a result."""
 _LAST_WORDS = 1.0
-"""Seconds that it has to end once its connection has, so that what it says of that is heard."""
+"""Seconds that a frontend has to end after closing its connection, so that its last error output is heard."""
 _WITH_INPUTS = frozenset(
     "sha256:" + digest
     for digest in (
@@ -67,7 +67,7 @@ _WITH_INPUTS = frozenset(
         "de85b2f3a3e8a2f7fe48e8e84a65f6fdd5cd5183afa6412fff9caa6871649c44",  # …:1.1.7-experimental
     )
 )
-"""Images that take inputs, and are older than the label that says so."""
+"""Images that take inputs but are older than the label that declares it."""
 
 
 class FrontendFailed(UserError):
@@ -92,8 +92,8 @@ class FrontendImage:
 
 
 def run_frontend(image: FrontendImage, request: Request, gateway: Gateway, caller: Caller) -> Result:
-    """What the frontend makes of the options and the inputs of a request. Nothing of it is left when this returns.
-    Raises UserError, Cancelled."""
+    """Run a frontend on a request's options and inputs and return its result. Its container, socket and
+    directory are gone when this returns. Raises UserError, Cancelled."""
     _check_capabilities(image, request)
     root = gateway.evaluate(gateway.judged(image.edge))
     with ExitStack() as stack:
@@ -105,7 +105,7 @@ def run_frontend(image: FrontendImage, request: Request, gateway: Gateway, calle
 
 
 class _Run:
-    """One run of a frontend. `stack` undoes what it takes."""
+    """A run of a frontend. `stack` undoes everything that it sets up."""
 
     def __init__(self, image: FrontendImage, request: Request, gateway: Gateway, stack: ExitStack) -> None:
         self._image = image
@@ -225,7 +225,7 @@ class _Run:
 
 
 class _Log:
-    """The standard error of a frontend, as a vertex that is there once something was said."""
+    """The standard error of a frontend as a vertex, which is shown once there is output."""
 
     def __init__(self, observer: Observer, name: str) -> None:
         self._observer = observer
@@ -251,7 +251,7 @@ class _Log:
 
 
 def _check_capabilities(image: FrontendImage, request: Request) -> None:
-    """Raises UnsupportedCapability for what the request relies on and the image's label doesn't say it can."""
+    """Raise UnsupportedCapability for a capability that the request needs and the image's label lacks."""
     able = _names(image.config.config.labels.get(LABEL + "caps", ""))
     if image.digest in _WITH_INPUTS:
         able.add(_INPUTS)

@@ -1,4 +1,4 @@
-"""The verdict of a client on a source, by the service `PolicyVerifier` of its session. Needs the extra
+"""Decisions of a client on sources, by the service `PolicyVerifier` of its session. Needs the extra
 `pybuild[buildkit]`."""
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 SERVICE = "moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier"
 METHOD = f"/{SERVICE}/CheckPolicy"
 MOST_QUESTIONS = 10
-"""Questions about one source, those about what it was replaced by among them."""
+"""Most questions about one source, including those about its replacements."""
 
 
 class Verifier:
-    """Asks one client about sources. `find` gets its session."""
+    """A client that decides on sources. `find` returns its session."""
 
     def __init__(self, find: Callable[[], Session]) -> None:
         self._find = find
@@ -42,8 +42,8 @@ class Verifier:
         judge: Callable[[SourceOp], SourceOp],
         facts: Facts,
     ) -> SourceOp:
-        """The source as the client wants it; what it replaces one by is judged, and asked about in turn. Raises
-        PolicyError, SourceDenied, CallFailed, SessionLost."""
+        """Return the source that the client wants. Its replacement of a source is judged by the policies and
+        asked about again. Raises PolicyError, SourceDenied, CallFailed, SessionLost."""
         session, left = self._find(), MOST_QUESTIONS
         if not session.offers(METHOD):
             raise PolicyError(f"unknown service {SERVICE}", help="the client's session must offer it")
@@ -65,7 +65,8 @@ class Verifier:
     def _decision(
         self, session: Session, op: SourceOp, platform: Platform | None, facts: Facts, left: int
     ) -> tuple[pb.DecisionResponse, int]:
-        """The client's decision, after it got the facts it asked for, and how many questions are left."""
+        """Return the client's decision, after sending the facts it asks for, and the number of questions
+        left."""
         known = gateway_pb2.ResolveSourceMetaResponse(Source=_message(op))
         while left > 0:
             left -= 1

@@ -1,4 +1,4 @@
-"""What sources resolve to, in the messages of `moby.buildkit.v1.frontend`, and what is asked about them."""
+"""Messages of `moby.buildkit.v1.frontend` about the metadata of sources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def source_of(source: ops_pb2.SourceOp) -> SourceOp:
 
 
 def image_of(message: pb.ResolveImageConfigRequest) -> SourceOp:
-    """The image that is asked about, by its whole name. Raises InvalidReference."""
+    """Return the image of a request, by its canonical name. Raises InvalidReference."""
     found = parse(message.Ref)
     name = found.canonical if found.tag or found.digest else found.name
     if message.ResolverType != _LAYOUT:
@@ -46,7 +46,7 @@ def wanted_config(message: pb.ResolveImageConfigRequest) -> Wanted:
 
 
 def wanted_of(message: pb.ResolveSourceMetaRequest) -> Wanted:
-    """Raises UserError."""
+    """Decode the question of a request. Raises UserError."""
     return Wanted(
         platform_of(message.Platform) if message.HasField("Platform") else None,
         message.ResolveMode,

@@ -1,4 +1,4 @@
-"""What selectors of source policies match: wildcards, and Go's regular expressions with its templates."""
+"""Patterns of policy selectors: wildcards, and Go's regular expressions with their templates."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _PROBLEMS = (
     ("unbalanced parenthesis", "unexpected )"),
     ("unterminated character set", "missing closing ]"),
 )
-"""What Python and Go say of the same mistake."""
+"""Beginnings of Python's messages about a pattern, and Go's words for the same mistake."""
 _SPACE = r"\t\n\f\r "
 _QUOTED = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
 _HEXADECIMAL = re.compile(r"\\x\{([0-9A-Fa-f]+)\}")
 
 
 def wildcard(pattern: str, text: str) -> list[str] | None:
-    """What the stars of `pattern` stand for in `text`, each as much as it can from left to right; None if it doesn't
-    match. No star stands for a line break. Raises PolicyError."""
+    """Return what each star of `pattern` matches in `text`, greedily from left to right; None if the pattern
+    doesn't match. No star matches a line break. Raises PolicyError."""
     if "**" in pattern:
         raise PolicyError(f'failed to translate wildcard {quote(pattern)} to regexp: invalid wildcard: "**"')
     first, *parts = pattern.split("*")
@@ -64,7 +64,7 @@ def wildcard(pattern: str, text: str) -> list[str] | None:
 
 
 def expression(pattern: str) -> re.Pattern[str]:
-    """Go's regular expression. Raises PolicyError for one that can't be read."""
+    """Compile a regular expression in Go's syntax. Raises PolicyError for one that can't be read."""
     try:
         return re.compile(_translated(pattern), re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
@@ -74,8 +74,8 @@ def expression(pattern: str) -> re.Pattern[str]:
 
 
 def _translated(pattern: str) -> str:
-    """In Python's spelling: `$` and `\\z` are the end of the text alone, classes have POSIX's names, `\\Q…\\E` is
-    literal. Raises re.error."""
+    """Translate a pattern from Go's syntax to Python's: `$` and `\\z` match at the end of the text only,
+    classes may have POSIX names, `\\Q…\\E` is literal. Raises re.error."""
     pattern = _QUOTED.sub(lambda found: re.escape(found[1]), pattern)
     pattern = _HEXADECIMAL.sub(lambda found: f"\\U{int(found[1], 16):08x}", pattern)
     pattern = pattern.replace("(?<", "(?P<") if "(?<=" not in pattern and "(?<!" not in pattern else pattern
@@ -127,7 +127,8 @@ def _escape(text: str, *, inside: bool) -> str:
 
 
 def replaced(pattern: re.Pattern[str], text: str, template: str) -> str:
-    """`text` with all that matches replaced as `template` says; as in Go nothing empty matches behind a match."""
+    """Return `text` with every match replaced by the expanded template. As in Go, an empty match right after
+    another match is skipped."""
     out: list[str] = []
     last = 0
     for found in pattern.finditer(text):
@@ -140,12 +141,12 @@ def replaced(pattern: re.Pattern[str], text: str, template: str) -> str:
 
 
 def expanded(template: str, value: Callable[[str], str]) -> str:
-    """`template` with the values of `$NAME` and `${NAME}`; `$$` is a dollar, another one stands for itself."""
+    """Expand `$NAME` and `${NAME}` in a template; `$$` is a dollar sign, any other dollar sign stays."""
     return _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else value(found[1] or found[2]), template)
 
 
 def numbered(values: list[str], whole: str) -> Callable[[str], str]:
-    """The values of a wildcard's stars by number; 0 is the whole text."""
+    """Return a function from a number to the text of that wildcard star; 0 is the whole text."""
     known = {str(number): value for number, value in enumerate([whole, *values])}
     return lambda name: known.get(name, "")
 
