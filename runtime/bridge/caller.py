@@ -30,7 +30,8 @@ class Caller:
 
 
 def variables(image: Image, options: Mapping[str, str], caller: Caller) -> list[str]:
-    """Return the environment of a frontend: the image's variables and the request's options."""
+    """Return the environment of a frontend: the image's variables, the request's options, and the facts about
+    the builder."""
     given = [
         f"BUILDKIT_FRONTEND_OPT_{number}={key}={options[key]}" for number, key in enumerate(sorted(options))
     ]

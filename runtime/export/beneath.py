@@ -1,4 +1,4 @@
-"""Directories below a root that nothing is written outside of.
+"""Directories below a root, with no way to write outside of it.
 
 A directory is known by its descriptor, and every step to another one follows no link: whatever others do to the
 directories meanwhile, a write stays below the root. A link on the way to a destination is read, and is followed if it
@@ -33,7 +33,9 @@ class OutsideProject(UserError):
 
 
 class Beneath:
-    """The directory `path` below the absolute `root`, made with those above it if they are missing; a context.
+    """The directory `path` below the absolute `root`, made with its parents if missing; a context. `fd` is
+    its descriptor, `made` whether it was missing. `undo` removes the directories that were made, if they are
+    empty.
 
     `fd` is its descriptor. `made`: it was not there. `undo` takes away the directories that were made, if they
     are empty.
@@ -79,7 +81,8 @@ class Beneath:
             pending = [*_inside(self._root, target, self.path, said), *pending[done:]]
 
     def _walk(self, parts: list[bytes]) -> tuple[int, bytes | None]:
-        """Step through `parts` from the root; the number of steps and the link that stopped it, if one did."""
+        """Step through `parts` from the root. Returns the number of steps, and the target of the link that
+        stopped it, if one did."""
         here = os.open(self._root, FLAGS)
         try:
             for count, name in enumerate(parts, 1):
@@ -95,7 +98,8 @@ class Beneath:
                 os.close(here)
 
     def _step(self, here: int, name: bytes, parts: list[bytes]) -> int | bytes:
-        """The descriptor of a directory's directory, made if it is missing, or what the link in its place says."""
+        """Return the descriptor of a subdirectory, made if missing, or the target of the link in its
+        place."""
         try:
             return os.open(name, FLAGS, dir_fd=here)
         except FileNotFoundError:
@@ -119,7 +123,7 @@ class Beneath:
                 ) from None
 
     def undo(self) -> None:
-        """Take away what was made and is empty."""
+        """Remove the directories that were made and are empty."""
         made, self._made = self._made, []
         for parts in reversed(made):
             try:
@@ -140,7 +144,8 @@ class Beneath:
 
 
 def descend(fd: int, names: Iterable[bytes]) -> int:
-    """The descriptor of the directory that `names` lead to, no link followed; closes `fd`. Raises OSError."""
+    """Return the descriptor of the directory that `names` lead to without following links; closes `fd`.
+    Raises OSError."""
     try:
         for name in names:
             below = os.open(name, FLAGS, dir_fd=fd)
@@ -153,12 +158,13 @@ def descend(fd: int, names: Iterable[bytes]) -> int:
 
 
 def opened(fd: int, path: bytes) -> int:
-    """The directory at the relative `path` below the one open at `fd`, no link followed. Raises OSError."""
+    """Open the directory at the relative `path` below the one open at `fd` without following links. Raises
+    OSError."""
     return descend(os.dup(fd), path.split(b"/") if path else ())
 
 
 def _inside(root: str, path: str, dest: str, why: str = "") -> list[bytes]:
-    """The components of a path below the root. Raises OutsideProject."""
+    """Return the components of a path below the root. Raises OutsideProject."""
     if path == root:
         return []
     prefix = root.rstrip("/") + "/"

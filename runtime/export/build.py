@@ -1,4 +1,4 @@
-"""What an export is given: the results of a build and the means to make an image of them, once for all
+"""The input of exports: the results of a build and the means to make an image of them, once for all
 outputs."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ else:
 
 
 class Build:
-    """The outcome of a build, ready to be exported.
+    """A finished build, ready to be exported.
 
     `results` has one entry a platform; `index` says that they are to be an index even if there is one; `tags` are
     the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH, a result's own counts where it is None; `annotations`
@@ -68,11 +68,11 @@ class Build:
         self._images: dict[tuple[object, ...], Image] = {}
 
     def epoch_of(self, result: Result) -> int | None:
-        """SOURCE_DATE_EPOCH of a result."""
+        """Return the SOURCE_DATE_EPOCH of a result."""
         return result.epoch if self.epoch is None else self.epoch
 
     def image(self, output: Output, tracked: Tracked) -> Image:
-        """The image that `output` asks for. Raises UsageError for what its attributes can't mean."""
+        """Assemble the image for `output`. Raises UsageError for attributes that don't fit."""
         from pybuild.runtime.image.assemble import assemble
 
         options = output.image_options(
@@ -94,7 +94,8 @@ class Build:
         return image
 
     def digests(self) -> list[str]:
-        """Every blob of the images assembled so far: indexes, manifests, configs and layers."""
+        """Return the digest of every blob of the images assembled so far: indexes, manifests, configs and
+        layers."""
         found: dict[str, None] = {}
         for image in self._images.values():
             layers = [layer for one in image.layers for layer in one]
@@ -103,8 +104,8 @@ class Build:
         return list(found)
 
     def names(self, output: Output) -> list[Reference]:
-        """The names of the image: the output's own, else the tags of the build. Raises InvalidReference, or
-        UsageError for a name with a digest."""
+        """Return the names of the image: the output's own, else the tags of the build. Raises
+        InvalidReference, or UsageError for a name with a digest."""
         from pybuild.compiler.reference import parse
 
         names = []
@@ -117,7 +118,7 @@ class Build:
 
 
 def texts(found: Mapping[str, object]) -> dict[str, str]:
-    """Metadata as BuildKit's clients get it: an object is JSON in base 64."""
+    """Return metadata for BuildKit's clients: an object becomes JSON in base 64."""
     from base64 import b64encode
 
     from pybuild.runtime.image.gojson import compact
@@ -129,7 +130,7 @@ def texts(found: Mapping[str, object]) -> dict[str, str]:
 
 
 def metadata(image: Image, names: Sequence[Reference], descriptor: Descriptor) -> dict[str, object]:
-    """What `--metadata-file` says of an exported image that is described so, under buildx's keys."""
+    """Return the metadata of an exported image for `--metadata-file`, under buildx's keys."""
     found: dict[str, object] = {
         "containerimage.config.digest": image.configs[0].digest,
         "containerimage.descriptor": descriptor.to_json(),

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
-    """Name and push the image; its metadata. Names are recorded before anything is sent.
+    """Name and push the image, and return its metadata. Names are recorded before anything is sent. Raises
+    UsageError when a push has no name, RegistryError.
 
     Raises UsageError when a push has no name, RegistryError.
     """
@@ -37,7 +38,7 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
 
 
 def record(store: Store, names: list[str], image: Image) -> None:
-    """Let every one of `names` (canonical references) mean `image` in the local store. One transaction."""
+    """Name `image` in the local store by every one of `names` (canonical references), in one transaction."""
     from time import time
 
     target = image.target

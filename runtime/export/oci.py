@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
-    """Write the layout; its metadata. Raises ExportError and what assembling the image raises."""
+    """Write the layout and return its metadata. Raises ExportError and what assembling the image raises."""
     image = build.image(output, tracked)
     names = build.names(output)
     found = metadata(image, names, described(image))
@@ -70,7 +70,7 @@ def write_directory(
 
 
 def _merged(dest: str, entries: Sequence[dict[str, object]]) -> bytes:
-    """The index of the layout at `dest` with `entries` in it."""
+    """Return the index of the layout at `dest` with `entries` merged into it."""
     from pybuild.runtime.image.manifest import decode
 
     path = os.path.join(dest, "index.json")

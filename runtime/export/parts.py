@@ -1,4 +1,4 @@
-"""What `type=local` and `type=tar` are made of: the files of each platform, and what is attested of them."""
+"""Contents of `type=local` and `type=tar`: the files of each platform, and their attestations."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def parts(output: Output, build: Build) -> list[Part]:
-    """The files of each result: below `linux_amd64` and so on for several platforms (`platform-split=false`: none;
-    `true`: also for one). Raises UserError for one path in two results."""
+    """Return the files of each result: below `linux_amd64` and so on for several platforms
+    (`platform-split=false` never, `true` also for one). Raises UserError for one path in two results."""
     split = output.flag("platform-split", build.index)
     found = []
     for result in build.results:
@@ -44,7 +44,7 @@ def parts(output: Output, build: Build) -> list[Part]:
 
 
 def _statements(result: Result, tree: Tree, prefix: str, suffix: str, build: Build) -> dict[bytes, bytes]:
-    """The statements that are exported beside the files, about each of these, by name."""
+    """Return the statements that are exported beside the files, about each of the files, by name."""
     predicates = [one for one in result.predicates if not one.inline_only]
     if not predicates:
         return {}
@@ -62,7 +62,7 @@ def _statements(result: Result, tree: Tree, prefix: str, suffix: str, build: Bui
 
 
 def _contents(tree: Tree, build: Build) -> list[About]:
-    """The regular files of a tree by their digests."""
+    """Return the regular files of a tree with their digests."""
     from pybuild.runtime.image.statements import About
 
     found = []
@@ -79,7 +79,7 @@ def _contents(tree: Tree, build: Build) -> list[About]:
 
 
 def _check_distinct(found: list[Part]) -> None:
-    """Raises UserError for a file that two platforms have: without directories of their own it would be lost."""
+    """Raise UserError for a file that two platforms have: without a directory for each, one would be lost."""
     seen: dict[bytes, str] = {}
     for part in found:
         paths = [node.path for node in part.tree.walk(b"") if not stat.S_ISDIR(node.stat.st_mode)]

@@ -1,4 +1,4 @@
-"""Files of a result made ready beside their destination, then put in place by renames.
+"""Files of a result, prepared beside their destination and then put in place by renames.
 
     Stage.write     everything into `.pybuild-…`, a directory in the destination: what can't be read or has no room
                     fails here, with the destination as it was
@@ -35,8 +35,8 @@ _WRITTEN = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)
 
 
 class Stage:
-    """Entries on their way into the directory `target`; a context. `written` are the paths that come to be there:
-    of files, links and empty directories."""
+    """Entries on their way into the directory `target`; a context. `written` are the paths of files, links
+    and empty directories that will be there."""
 
     __slots__ = (
         "_cancelled",
@@ -78,7 +78,7 @@ class Stage:
     # Writing
 
     def write(self, tree: Tree, one: Selected) -> None:
-        """Make an entry with all below it ready. Raises ExportError, Cancelled, OSError."""
+        """Prepare an entry with everything below it. Raises ExportError, Cancelled, OSError."""
         if not one.is_directory and stat.S_IFMT(one.node.stat.st_mode) not in _WRITTEN:
             raise ExportError(f"/{os.fsdecode(one.node.path)} is neither a file nor a directory nor a link")
         self._parents_of(one.place)
@@ -92,7 +92,7 @@ class Stage:
                 self._write(tree, node, prefix + node.path[start:])
 
     def _parents_of(self, place: bytes) -> None:
-        """Make the directories that a pattern's match lies in."""
+        """Make the parent directories of a pattern's match."""
         parts = place.split(b"/")[:-1]
         for count in range(1, len(parts) + 1):
             above = b"/".join(parts[:count])
@@ -137,7 +137,7 @@ class Stage:
         self._directories[place] = node
 
     def _free(self, place: bytes, *, directory: bool) -> None:
-        """Make room for an entry that is to lie where an earlier source has put one: the later file counts."""
+        """Remove the entry of an earlier source at a place: the later one wins."""
         try:
             found = os.lstat(self._place + place)
         except FileNotFoundError:
@@ -153,8 +153,8 @@ class Stage:
     # Putting in place
 
     def merge(self) -> None:
-        """Put everything in place. Raises ExportError, with nothing changed, for a file where a directory is that
-        has something in it; OSError."""
+        """Move everything into the destination. Raises OSError and, with nothing changed, ExportError for a
+        file that would replace a directory that is not empty."""
         moves = self._moves()
         for here, name in moves:
             source, target = opened(self._fd, here), opened(self._target.fd, here)
@@ -166,7 +166,8 @@ class Stage:
                 os.close(target)
 
     def _moves(self) -> list[tuple[bytes, bytes]]:
-        """The renames that put everything in place: directory and name, of directories only those that are new."""
+        """Return the renames that put everything in place, as directory and name; of directories only those
+        that are new."""
         found: list[tuple[bytes, bytes]] = []
         pending = [b""]
         while pending:
@@ -184,7 +185,7 @@ class Stage:
         return found
 
     def _merges(self, source: int, target: int, here: bytes, name: bytes) -> bool:
-        """Whether an entry is a directory on both sides."""
+        """Return whether an entry is a directory on both sides."""
         try:
             there = os.lstat(name, dir_fd=target)
         except FileNotFoundError:
@@ -206,8 +207,8 @@ class Stage:
         return False
 
     def replace(self, names: list[bytes] | None = None) -> None:
-        """Put everything in place of what is in the destination, or of the entries `names` of it. Raises ExportError,
-        OSError: what was there is there again."""
+        """Replace the contents of the destination, or its entries `names`. On ExportError or OSError the
+        earlier contents are restored."""
         target = self._target.fd
         whole = b"/proc/self/fd/%d" % target
         there = [name for name in map(os.fsencode, os.listdir(target)) if name != self._name]
@@ -231,8 +232,8 @@ class Stage:
         remove_tree(whole + b"/" + aside)
 
     def _exchange(self, names: list[bytes], old: int) -> None:
-        """Move the entries `names` into the directory open at `old`, and what is ready to where they were; all of it
-        back if a rename fails."""
+        """Move the entries `names` into the directory open at `old` and the prepared ones to their places;
+        undo all of it if a rename fails."""
         target = self._target.fd
         ready = sorted(map(os.fsencode, os.listdir(self._fd)))
         done: list[tuple[int, int, bytes]] = []
@@ -249,8 +250,8 @@ class Stage:
             raise
 
     def _finish(self) -> None:
-        """Give directories what the result's have, after the last change in them; those inside first, as it may
-        forbid to go there."""
+        """Set the attributes of directories after the last change in them, those inside first, as a mode may
+        forbid to enter the outer ones."""
         for place, node in sorted(self._directories.items(), reverse=True):
             if not place and not self._target.made:
                 continue
@@ -265,7 +266,7 @@ class Stage:
 
 
 def _make_way(source: int, target: int, name: bytes) -> None:
-    """Take away what a rename can't replace: a file for a directory, an empty directory for a file."""
+    """Remove what a rename can't replace: a file for a directory, an empty directory for a file."""
     try:
         there = os.lstat(name, dir_fd=target)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""`type=tar`: the files of the result as one tar archive."""
+"""`type=tar`: the files of the result in one tar archive."""
 
 from __future__ import annotations
 

@@ -42,14 +42,14 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import Tracked
 
     Part = tuple[Descriptor, Descriptor, list[Descriptor], bytes]
-    """Of one result: descriptors of its manifest, of its config and of its layers, and the config."""
+    """The descriptors of one result's manifest, config and layers, and the bytes of the config."""
 
 _OCI_LAYERS = {"none": OCI_LAYER, "gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD}
 _DOCKER_LAYERS = {"none": DOCKER_LAYER, "gzip": DOCKER_LAYER_GZIP, "zstd": DOCKER_LAYER_ZSTD}
 
 
 class Result:
-    """One platform's outcome: the config the frontend made (JSON bytes) and the final state.
+    """The result for one platform: the config that the frontend made (JSON bytes) and the final state.
 
     `base` is the config of the image built upon, whose history keeps its times. `made` tells of a snapshot
     when (RFC 3339) and by what it was made, for history entries without a time and layers without an entry.
@@ -86,10 +86,10 @@ class Result:
 
 
 class ImageOptions:
-    """How an image is written. `epoch` bounds the times in the config, with `rewrite` also those in the
-    layers the build made (not those of a pulled base). `oci` false gives Docker's media types. With `inline` what is
-    attested makes an index also if it is for images alone; `artifact` says how it is stored, and `names` (package
-    URLs without a platform) are what it is about."""
+    """Options of an image. `epoch` bounds the times in the config, with `rewrite` also those in the layers
+    that the build made (not in those of a pulled base). `oci` false selects Docker's media types. With
+    `inline` every attestation needs an index, also one that goes into images only; `artifact` selects the
+    storage of attestations, and `names` (package URLs without a platform) are their subjects."""
 
     __slots__ = (
         "annotations",
@@ -128,15 +128,15 @@ class ImageOptions:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Equal for options that give equal images of equal results."""
+        """A value that is equal for options that give equal images of equal results."""
         annotations = self.annotations.identity if self.annotations is not None else ()
         attested = self.inline, self.artifact, tuple(map(str, self.names))
         return self.compression, self.force, self.epoch, self.rewrite, self.oci, annotations, attested
 
 
 class Image:
-    """What was assembled: the `target` (a manifest, or an index of `manifests` and then `attested`). `configs`,
-    `layers` and `platforms` (JSON objects) belong to `manifests`, one each."""
+    """An assembled image: the `target` is a manifest, or an index of `manifests` and then `attested`.
+    `configs`, `layers` and `platforms` (JSON objects) belong to `manifests`, one each."""
 
     __slots__ = ("attested", "configs", "created", "layers", "manifests", "platforms", "target")
 
@@ -166,7 +166,7 @@ class Image:
 
     @property
     def blobs(self) -> list[Descriptor]:
-        """Every blob of the image once, those it is made of before those that name them."""
+        """Every blob of the image once, each after the blobs that it refers to."""
         found: dict[str, Descriptor] = {}
         for layers, config, manifest in zip(self.layers, self.configs, self.manifests, strict=True):
             for descriptor in (*layers, config, manifest):
@@ -234,7 +234,7 @@ def assemble(
 
 
 def _check(results: Sequence[Result], options: ImageOptions, index: bool) -> None:
-    """Raises UsageError for what an image of these results can't have."""
+    """Raise UsageError for options that don't fit the results."""
     if options.rewrite and any(_epoch(result, options) is None for result in results):
         raise UsageError(
             "rewrite-timestamp=true needs a time to rewrite to",
@@ -264,7 +264,8 @@ def _manifest(
     options: ImageOptions,
     listed: bool,
 ) -> Part:
-    """Write config and manifest; their descriptors, the layers as listed there, the config."""
+    """Write config and manifest. Returns their descriptors, the layers as the manifest lists them, and the
+    config."""
     config = _config(layers, result, made, options)
     platform = result.platform
     types = _OCI_LAYERS if options.oci else _DOCKER_LAYERS

@@ -1,4 +1,4 @@
-"""What is attested of the manifests of one image, written beside them."""
+"""Attestations of one image's manifests, written beside them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def makes_index(result: Result, options: ImageOptions) -> bool:
-    """Whether something is attested of the result that has it listed in an index."""
+    """Return whether a result has attestations that need an index."""
     return any(options.inline or not one.inline_only for one in result.predicates)
 
 
 def attached(
     put: Put, layers: Layers, results: Sequence[Result], parts: Sequence[Part], options: ImageOptions
 ) -> list[Attested]:
-    """The attestation manifests, of the results of which something is said."""
+    """Write the attestation manifests of the results that have attestations."""
     made = []
     for result, (manifest, _, listed, _) in zip(results, parts, strict=True):
         if result.predicates:
@@ -37,7 +37,7 @@ def attached(
 def _supplemented(
     predicate: Predicate, layers: Layers, result: Result, listed: Sequence[Descriptor]
 ) -> Predicate:
-    """A bill of materials of the result with the layers that its files lie in."""
+    """Add to a bill of materials of the result the layer that each file lies in."""
     if not (predicate.core and predicate.type == spdx.DOCUMENT):
         return predicate
     found: dict[bytes, str] = {}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 GZIP_BLOCK = 1 << 20
 ZSTD_BLOCK = 4 << 20
 WINDOW = 1 << 15
-"""Bytes a deflate block may refer back to."""
+"""Bytes that a deflate block may refer back to (RFC 1951)."""
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """No name, no time, system unknown."""
@@ -45,7 +45,7 @@ class Compression:
     __slots__ = ("level", "name")
 
     def __init__(self, name: str = "gzip", level: int | None = None) -> None:
-        """Raises UsageError for a name or a level that there is not."""
+        """Raises UsageError for an unknown name or level."""
         if name == "estargz":
             raise UsageError(
                 "compression=estargz is not supported", help="use compression=gzip, zstd or uncompressed"
@@ -66,12 +66,12 @@ class Compression:
 
     @property
     def variant(self) -> str:
-        """The part of a layer record's variant that compression decides: `gzip-1`."""
+        """The part of a layer record's variant that the compression decides: `gzip-1`."""
         return self.name if self.name == "uncompressed" else f"{self.name}-{self.level}"
 
     @property
     def compressor(self) -> str:
-        """Name and version of the library whose bytes these are."""
+        """The name and version of the library that makes the bytes."""
         if self.name == "zstd":
             return f"zstd {_zstd().zstd_version}"
         if self.name == "uncompressed":
@@ -139,7 +139,7 @@ class Compressor:
         self._waiting_size = len(rest)
 
     def close(self) -> None:
-        """Compress what waits and end the stream."""
+        """Compress the remaining bytes and end the stream."""
         if self._encode is None:
             return
         last = b"".join(self._waiting)
@@ -153,7 +153,7 @@ class Compressor:
         self.abort()
 
     def abort(self) -> None:
-        """Drop what is under way. Idempotent; does nothing after `close`."""
+        """Drop the work in progress. Idempotent; does nothing after `close`."""
         self._jobs.clear()
         if self._pool is not None:
             self._pool.stop()
@@ -193,7 +193,7 @@ class Compressor:
 
 
 class _Job:
-    """One block on its way through a worker."""
+    """A block on its way through a worker."""
 
     __slots__ = ("_block", "_previous", "_ready", "crc", "done", "error", "output", "size")
 
@@ -224,8 +224,8 @@ class _Job:
 
 
 class _Pool:
-    """Threads that run jobs until stopped; a thread left over by a killed writer does not hold up the
-    exit."""
+    """Threads that run jobs until they are stopped. They are daemons, so that one left over by a killed
+    writer does not hold up the exit."""
 
     def __init__(self, encode: Encode, threads: int) -> None:
         from queue import SimpleQueue

@@ -54,8 +54,9 @@ class ExtractError(UserError):
 
 
 class Extracted:
-    """What was unpacked: `entries` counts, `size` bytes of files, `skipped` what this process may not make
-    (device nodes in a user namespace, attributes that the file system has no place for) as (name, reason)."""
+    """The outcome of unpacking: the number of `entries`, the `size` in bytes of files, and `skipped` as
+    (name, reason): what this process may not make (device nodes in a user namespace, attributes that the file
+    system lacks)."""
 
     __slots__ = ("entries", "size", "skipped")
 
@@ -74,7 +75,10 @@ def extract(
     archive: str = "archive",
     layering: Layering | None = None,
 ) -> Extracted:
-    """Unpack the archive that `pull` gives into directory `root`, and read the stream to its end.
+    """Unpack the archive that `pull` returns into directory `root`, and read the stream to its end. Without
+    `owners` the process owns every entry; `owner` (user, group) replaces the archive's owners. Without
+    `layering` names that begin with `.wh.` are ordinary names. Raises ArchiveError for a damaged archive and
+    ExtractError naming the entry; what was unpacked before stays.
 
     `owners` false leaves owners as the process makes them; `owner` (user, group) is everything's instead of
     the archive's own. Without `layering` names that begin with `.wh.` are names like others. Raises
@@ -85,7 +89,8 @@ def extract(
 
 
 def extract_all(extractor: Extractor, pull: Pull, archive: str) -> Extracted:
-    """Give `extractor` the whole archive, read the stream to its end, and close it. Raises as `extract`."""
+    """Unpack a whole archive with `extractor`, read the stream to its end, and close it. Raises as
+    `extract`."""
     try:
         reader = TarReader(pull, archive)
         extractor.run(reader)
@@ -176,15 +181,15 @@ class Extractor:
         return clean(name)
 
     def _above(self, path: bytes, entry: Entry) -> bytes:
-        """Where `..` of the directory at a real path leads."""
+        """Return the real path that `..` in the directory at a real path leads to."""
         return path.rpartition(b"/")[0]
 
     def _path(self, parent: bytes, name: bytes, entry: Entry) -> bytes:
-        """Where the entry is made."""
+        """Return the path at which an entry is made."""
         return parent + b"/" + name if parent else name
 
     def _parent(self, parts: list[bytes], entry: Entry) -> bytes:
-        """The real path of the directory that `parts` lead to, made where missing."""
+        """Return the real path of the directory that `parts` lead to, which is made if missing."""
         key = b"/".join(parts)
         known = self._parents.get(key)
         if known is None:
@@ -228,14 +233,14 @@ class Extractor:
         return at
 
     def lstat(self, path: bytes) -> os.stat_result | None:
-        """What is at a real path; None when nothing is."""
+        """Return the state of what is at a real path; None when nothing is."""
         try:
             return os.stat(path or b".", dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def remove(self, path: bytes) -> None:
-        """Take away what is at `path`, with everything in it."""
+        """Remove what is at `path`, with everything in it."""
         found = self.lstat(path)
         if found is None:
             return
@@ -268,7 +273,7 @@ class Extractor:
                 os.rmdir(stack.pop(), dir_fd=self.fd)
 
     def names(self, path: bytes) -> list[bytes]:
-        """Names in the directory at a real path, in byte order."""
+        """Return the names in the directory at a real path, in byte order."""
         fd = os.open(path or b".", _LOOK, dir_fd=self.fd)
         try:
             return sorted(os.fsencode(name) for name in os.listdir(fd))
@@ -357,8 +362,8 @@ class Extractor:
         return True
 
     def _link(self, entry: Entry, path: bytes) -> bool:
-        """Make a hard link. As in Docker the file takes this entry's owner, mode and times, a symlink keeps its
-        own. Always true."""
+        """Make a hard link. As in Docker the file takes this entry's owner, mode and times; a symlink keeps
+        its own. Always returns True."""
         parts = self._parts(entry.link, entry)
         if not parts:
             raise self.refuse(entry, "a hard link without a target")
@@ -417,7 +422,7 @@ class Extractor:
 
 
 def clean(name: bytes) -> list[bytes]:
-    """The parts of a member's name: no empty ones, no `.`, and no `..` left."""
+    """Return the parts of a member's name, without empty ones, `.` and `..`."""
     if b"//" not in name and b"." not in name:
         return name.strip(b"/").split(b"/") if name.strip(b"/") else []
     parts: list[bytes] = []

@@ -1,4 +1,5 @@
-"""Layers of snapshots: one snapshot's diff as one blob, made once and recorded.
+"""Layers of snapshots: one snapshot's diff as one blob, made once and recorded. A diff that lies over several
+states has one layer for all of them, the layer of its origin (`Snapshotter.layers`).
 
 A diff that is laid over other states too has one layer for all of them, that of its origin
 (`Snapshotter.layers`). A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`,
@@ -34,8 +35,8 @@ MEDIA_TYPES = {"gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD, "uncompressed": O
 
 
 class Layers:
-    """The layers of a store's snapshots. Thread-safe: a layer wanted twice at once, by threads or processes,
-    is made once."""
+    """The layers of a store's snapshots. Thread-safe: a layer that is wanted twice at once, by threads or
+    processes, is made once."""
 
     def __init__(self, store: Store, snapshotter: Snapshotter, *, threads: int | None = None) -> None:
         """`threads` compress one layer (default: one a CPU); the bytes do not depend on it."""
@@ -58,8 +59,9 @@ class Layers:
         done: Callable[[Descriptor], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Descriptor]:
-        """The layers of a state from the base up, each with its `diff_id`; those missing are made in
-        parallel. One that the state has twice is made once.
+        """Return the layers of a state from the base up, each with its `diff_id`; missing ones are made in
+        parallel, one that the state has twice is made once. `done` is called for each, from any thread.
+        Raises what `layer` raises.
 
         `done` hears of each, from any thread. Raises what `layer` raises.
         """
@@ -105,7 +107,9 @@ class Layers:
         force: bool = False,
         cancelled: Callable[[], bool] | None = None,
     ) -> Descriptor:
-        """The layer of one snapshot in OCI media types, with its `diff_id`; its blob is in the store, leased.
+        """Return the layer of one snapshot in OCI media types, with its `diff_id`; its blob is in the store,
+        leased. A pulled layer is used as it is; with `force` it is converted unless it has the requested
+        compression. Raises LayerReadError, Cancelled, OSError (disk full).
 
         A pulled layer is used as it is, with `force` converted unless its compression is the one asked for.
         Raises LayerReadError, Cancelled, OSError (disk full).
@@ -120,22 +124,22 @@ class Layers:
         return found
 
     def chain(self, snapshot: int | None) -> list[int]:
-        """The snapshots whose layers `layers` gives, in the same order."""
+        """Return the snapshots of the layers that `layers` returns, in the same order."""
         return self._snapshotter.layers(snapshot)
 
     def files(self, snapshot: int) -> Iterator[bytes]:
-        """The paths of what the layer of one snapshot adds or changes."""
+        """Yield the paths that the layer of one snapshot adds or changes."""
         return (change.path for change in self._snapshotter.changes(snapshot) if change.kind == "add")
 
     def diff_ids(self, snapshot: int | None, *, clamp: int | None = None) -> list[str]:
-        """The diff IDs of a state from the base up, without making blobs."""
+        """Return the diff IDs of a state from the base up, without making blobs."""
         from pybuild.runtime.image.parallel import run_all
 
         chain = self._snapshotter.layers(snapshot)
         return run_all([partial(self.diff_id, number, clamp=clamp) for number in chain])
 
     def diff_id(self, snapshot: int, *, clamp: int | None = None) -> str:
-        """The digest of a snapshot's uncompressed layer: recorded, or computed and recorded."""
+        """Return the digest of a snapshot's uncompressed layer, from its record, or computed and recorded."""
         suffix = _suffix(clamp)
         for variant, row in self._rows(snapshot).items():
             if variant == SOURCE or variant.partition("@")[2] == suffix[1:]:
@@ -157,13 +161,14 @@ class Layers:
         return diff_id
 
     def is_empty(self, snapshot: int) -> bool:
-        """Whether the snapshot changed nothing. Such a layer is exported all the same, as BuildKit does."""
+        """Return whether the snapshot changed nothing. Such a layer is exported all the same, as in
+        BuildKit."""
         return next(iter(self._snapshotter.changes(snapshot)), None) is None
 
     def _recorded(
         self, snapshot: int, compression: Compression, clamp: int | None, force: bool
     ) -> Descriptor | None:
-        """The layer if its blob is in the store."""
+        """Return the recorded layer if its blob is in the store."""
         rows = self._rows(snapshot)
         source = rows.get(SOURCE)
         names = [_variant(compression, None if source is not None else clamp)]
@@ -182,7 +187,7 @@ class Layers:
         clamp: int | None,
         cancelled: Callable[[], bool] | None,
     ) -> Descriptor:
-        """Make the blob: from the pulled one if there is one, so that the diff ID stays, else from the
+        """Make the blob: from the pulled blob if there is one, so that the diff ID stays, else from the
         files."""
         source = self._rows(snapshot).get(SOURCE)
         pulled = source is not None and self._store.blobs.has(source.digest)
@@ -275,7 +280,7 @@ class Layers:
 
 
 class _Hash:
-    """sha256 of pieces, in a thread from the second piece on; at most a few pieces wait."""
+    """A sha256 of pieces, computed in a thread from the second piece on; at most a few pieces wait."""
 
     def __init__(self) -> None:
         self._hash = sha256()
@@ -292,7 +297,7 @@ class _Hash:
         self._pieces.put(data)
 
     def digest(self) -> str:
-        """Waits for what was put in."""
+        """Wait for the pieces and return the digest."""
         if self._thread is None:
             self._hash.update(self._first or b"")
             self._first = b""
@@ -352,8 +357,8 @@ def _cancellable(
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
-    """The OCI chain ID at each layer: its diff ID at the base, else the digest of the chain ID below and the
-    diff ID, a space between (image specification, config.md)."""
+    """Return the OCI chain ID at each layer: its diff ID at the base, else the digest of the chain ID below
+    and the diff ID, separated by a space (image specification, config.md)."""
     out: list[str] = []
     for diff_id in diff_ids:
         out.append("sha256:" + sha256(f"{out[-1]} {diff_id}".encode()).hexdigest() if out else diff_id)

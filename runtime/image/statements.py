@@ -32,7 +32,8 @@ _NOTHING = b"{}"
 
 
 class About:
-    """A subject of a statement: what the statement is attached to (no `digests`), or something by its digests."""
+    """A subject of a statement: the manifest that the statement is attached to (no `digests`), or something
+    by its digests."""
 
     __slots__ = ("digests", "name")
 
@@ -46,8 +47,8 @@ class About:
 
 
 class Predicate:
-    """What is said: JSON of a type, of `subjects` (none: of what it is attached to). `path` is the file that it is
-    exported as beside files; with `inline_only` it goes into images alone. `core`: it is the bill of materials of
+    """A predicate: JSON of a type, about `subjects` (none: what it is attached to). `path` is its file name
+    in exports of files; with `inline_only` it goes into images only. `core` marks the bill of materials of
     what it is attached to."""
 
     __slots__ = ("core", "data", "inline_only", "path", "subjects", "type")
@@ -75,8 +76,8 @@ class Predicate:
         )
 
     def statement(self, itself: Sequence[About]) -> dict[str, object]:
-        """The in-toto statement; `itself` is what the predicate is attached to, by the names that it has. Raises
-        ValueError for a predicate that is not JSON."""
+        """Return the in-toto statement; `itself` is what the predicate is attached to, by each of its names.
+        Raises ValueError for a predicate that is not JSON."""
         import json
 
         subjects = []
@@ -117,8 +118,9 @@ def attest(
     *,
     artifact: bool,
 ) -> Attested:
-    """Write what is said of the manifest `about`, whose names are package URLs. With `artifact` as an OCI artifact
-    with that subject, else as an image of no platform, which older registries take. Raises ValueError."""
+    """Write the attestation manifest of the manifest `about`, whose names are package URLs: with `artifact`
+    as an OCI artifact with that subject, else as an image of no platform, which older registries accept.
+    Raises ValueError."""
     from pybuild.runtime.image.gojson import compact, indented
 
     itself = [About(name, [about.digest]) for name in names]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Snapshotter
 
 TELL_SECONDS = 1.0
-"""How often the progress of a layer is told."""
+"""Seconds between two reports of a layer's progress."""
 
 
 def unpack(
@@ -36,7 +36,8 @@ def unpack(
     cancelled: Callable[[], bool] | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> int | None:
-    """The snapshot of `layers` (from the base up, each with its `diff_id`); None for no layers.
+    """Return the snapshot of `layers` (from the base up, each with its `diff_id`), unpacking the missing
+    ones; None for no layers.
 
     `wait_blob` is called before a layer is read and returns when its blob is in the store, so that the layers
     above are still on their way meanwhile. One process unpacks a chain at a time, the others wait for it.
@@ -78,7 +79,7 @@ def unpack(
 
 
 def known(store: Store, snapshotter: Snapshotter, chain_id: str) -> int | None:
-    """The trusted snapshot of a chain ID; leased."""
+    """Return the trusted snapshot of a chain ID, leased; None if there is none."""
     for (snapshot,) in store.query("SELECT snapshot FROM chain WHERE chain_id = ?", chain_id):
         number = int(str(snapshot))
         store.lease("snapshot", str(number))
@@ -156,7 +157,7 @@ def _source_row(snapshot: int, layer: Descriptor) -> tuple[object, ...]:
 
 
 def _record_source(store: Store, snapshot: int, layer: Descriptor) -> None:
-    """Note which blob the snapshot's layer was pulled as, so that an export of it gives that blob."""
+    """Record the blob that the snapshot's layer was pulled as, so that an export reuses that blob."""
     row = _source_row(snapshot, layer)
     found = store.query("SELECT * FROM layer WHERE snapshot = ? AND variant = ?", snapshot, SOURCE)
     if found != [row]:

@@ -34,7 +34,7 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Response:
-    """An answer whose body is still to be read. Close it, or read it to the end."""
+    """A response whose body has not been read. Close it, or read it to the end."""
 
     __slots__ = ("_raw", "_seconds", "headers", "host", "status", "url")
 
@@ -55,7 +55,7 @@ class Response:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it comes, not decoded. Raises Unreachable when it breaks off."""
+        """Yield the body as it comes, not decoded. Raises Unreachable when it breaks off."""
         try:
             with _translated(self.host, self._seconds):
                 while data := self._raw.read(CHUNK, decode_content=False):
@@ -64,7 +64,7 @@ class Response:
             self.close()
 
     def read(self, limit: int, what: str) -> bytes:
-        """The whole body. Raises BadContent beyond `limit` bytes, Unreachable when it breaks off."""
+        """Return the whole body. Raises BadContent beyond `limit` bytes, Unreachable when it breaks off."""
         out = bytearray()
         for data in self.chunks():
             out += data
@@ -90,7 +90,7 @@ class Response:
 
 
 class _translated:
-    """Turns urllib3's exceptions into ours."""
+    """A context that turns urllib3's exceptions into RegistryErrors."""
 
     __slots__ = ("host", "seconds")
 
@@ -147,7 +147,8 @@ class Transport:
         read_seconds: float = READ_SECONDS,
         cancelled: Callable[[], bool] | None = None,
     ) -> Response:
-        """The final answer: no redirect, and no status of `RETRIED` unless every attempt gave one.
+        """Return the final response: no redirect, and no status of `RETRIED` unless every attempt gave one.
+        `body` makes a new body for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled.
 
         `body` makes the body anew for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled.
         """
@@ -285,7 +286,7 @@ def check(cancelled: Callable[[], bool] | None) -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header (a number or a date) asks for."""
+    """Return the seconds of a Retry-After header (a number or a date)."""
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
@@ -350,7 +351,7 @@ def _transient(error: RegistryError, transient: bool = True) -> RegistryError:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause in a few words, without URLs and addresses of objects."""
+    """Return the innermost cause in a few words, without URLs and addresses of objects."""
     inner: BaseException = error
     while inner.args and isinstance(inner.args[-1], BaseException):
         inner = inner.args[-1]

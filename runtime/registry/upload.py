@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 16 << 20
 """Bytes of one chunk of a chunked upload, unless the registry asks for more."""
 COMMIT_SECONDS = 300.0
-"""How long a registry may take to digest what it got."""
+"""Seconds that a registry may take to process what it received."""
 FIRST_PAUSE = 0.3
 
 
@@ -43,8 +43,9 @@ def upload(
     mount_from: str = "",
     report: Callable[[int], None] | None = None,
 ) -> bool:
-    """Bring the blob in file `path` into `repository`. True when it was mounted from `mount_from` (a
-    repository of the same registry) and no byte was sent. Idempotent.
+    """Upload the blob in file `path` to `repository`. Returns True when it was mounted from `mount_from` (a
+    repository of the same registry) and no byte was sent. Idempotent. Raises RegistryError, Cancelled,
+    FileNotFoundError.
 
     Raises RegistryError, Cancelled, FileNotFoundError.
     """
@@ -53,7 +54,7 @@ def upload(
 
 
 def mount(repository: Repository, digest: str, mount_from: str) -> bool:
-    """Try to mount the blob alone; a session begun in its place is dropped."""
+    """Try to mount the blob without uploading it; a session begun in its place is dropped."""
     upload = _Upload(repository, digest, "", None)
     location = upload.begin(mount_from)
     if location:
@@ -110,7 +111,7 @@ class _Upload:
         return errors.upload_refused(self.repository.host, self.repository.name, self.digest, detail)
 
     def begin(self, mount_from: str) -> str:
-        """The location to send the blob to, or empty when it was mounted."""
+        """Return the location to send the blob to, "" when it was mounted."""
         query = ""
         if mount_from:
             from urllib.parse import quote
@@ -149,8 +150,8 @@ class _Upload:
             pass  # The registry drops idle sessions itself.
 
     def _location(self, response: Response) -> str:
-        """A Location header as an absolute URL. Registries behind a proxy may think they speak plain HTTP:
-        for the endpoint's own host its scheme is kept."""
+        """Return a Location header as an absolute URL. Registries behind a proxy may think they speak plain
+        HTTP: for the endpoint's own host its scheme is kept."""
         from urllib.parse import urljoin, urlsplit
 
         origin = self.repository.session.origin(self.repository.cancelled)
@@ -182,8 +183,8 @@ class _Upload:
         )
 
     def _send_chunks(self, location: str) -> Response:
-        """PATCH by PATCH, taken up where the registry says a broken one ended; the answer to the final PUT,
-        or the first refusal."""
+        """Send chunk by chunk, resuming where the registry says a broken one ended. Returns the response to
+        the final PUT, or the first refusal."""
         offset = failures = 0
         while offset < self.size:
             end = min(offset + self.chunk_size, self.size)
@@ -206,7 +207,7 @@ class _Upload:
         return self._send(location, self.size, self.size)
 
     def _status(self, location: str) -> tuple[str, int]:
-        """(location, bytes the registry has of a chunked upload)."""
+        """Return (location, bytes that the registry has) of a chunked upload."""
         response = self._request("GET", location)
         if response.status != 204:
             raise self.repository.session.failure(response, self.repository.name, "push")
