@@ -130,6 +130,7 @@ class _Run:
         self._stack.callback(served.stop)
         relay = self._stack.enter_context(Relay(socket_path, lambda why: self._end_soon(_LAST_WORDS, why)))
         self._stack.callback(served.on_return(lambda: self._end_soon(_GRACE)))
+        # Undone in reverse: the log is closed and the timer ended before the relay and the server go.
         self._stack.callback(self._at_end)
         self._stack.callback(self._log.close)
         step = self._step(snapshot, variables)
@@ -179,6 +180,7 @@ class _Run:
                 on_start=relay.give_away,
             )
         except Cancelled:
+            # Cancelled by the timer: the frontend had returned, or had closed its connection.
             if self._engine.cancellation.cancelled:
                 raise
             return None

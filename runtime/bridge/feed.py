@@ -18,6 +18,7 @@ class Feed:
     dropped."""
 
     def __init__(self, fd: int) -> None:
+        # A blocked write could not be given up when the process ends without reading.
         os.set_blocking(fd, False)
         self._fd = fd
         self._changed = threading.Condition()
@@ -78,6 +79,7 @@ class Feed:
         room.register(self._fd, select.POLLOUT)
         left = memoryview(data)
         while left and not self._dropped:
+            # A pipe that nobody reads stays full for ever, so this looks up now and then.
             if not room.poll(_LOOKS):
                 continue
             try:

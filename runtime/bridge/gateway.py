@@ -145,6 +145,7 @@ class Gateway:
             self.evaluate(one, cancellation)
 
     def _solve(self, edges: Sequence[Edge], cancellation: Cancellation | None) -> Sequence[Solved]:
+        # Of these ops a client may mount what a failed one left, as with BuildKit.
         kept = [one.digest for one in walk(edges) if isinstance(one.op, ExecOp | FileOp)]
         with linked(self.engine.cancellation, cancellation) as both:
             return self.engine.solve(edges, keep_failed=kept, cancellation=both)

@@ -44,6 +44,7 @@ class Verifier:
     ) -> SourceOp:
         """Return the source that the client wants. Its replacement of a source is judged by the policies and
         asked about again. Raises PolicyError, SourceDenied, CallFailed, SessionLost."""
+        # Counted over all replacements, so that two that replace each other end too.
         session, left = self._find(), MOST_QUESTIONS
         if not session.offers(METHOD):
             raise PolicyError(f"unknown service {SERVICE}", help="the client's session must offer it")

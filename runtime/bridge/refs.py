@@ -50,6 +50,7 @@ class Refs:
         if snapshot is None:
             return ""
         with self._guard:
+            # A client compares ids: the same snapshot must have the same.
             known = next((id for id, one in self._kept.items() if one == snapshot), None)
             if known is None:
                 known = _new()

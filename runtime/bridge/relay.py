@@ -48,6 +48,7 @@ class Relay:
                 target.sendall(data)
         except OSError:
             pass
+        # Passes the end on; the other direction may still have something to say.
         _shut(target, socket.SHUT_WR)
         with self._guard:
             first, self._done = not self._done, True
@@ -56,6 +57,7 @@ class Relay:
 
     def close(self) -> None:
         """Idempotent."""
+        # `closed` must not be called for an end that we cause.
         with self._guard:
             self._done = True
         self._theirs.close()

@@ -140,6 +140,7 @@ class Running:
             error = failure
             if not isinstance(failure, UserError):
                 traceback.print_exception(failure)
+        # Whatever a killed process ended with, the cause is that it was killed.
         if self._killed and isinstance(error, UserError):
             error = ExitFailed(error.exit if isinstance(error, ExitFailed) else _KILLED, cancelled=True)
         self._start_is_over()
@@ -148,6 +149,7 @@ class Running:
         if error is not None:
             self._container.failed(error)
         self._listener.ended(error)
+        # The others run inside the first process's container, which is closed below.
         if self._first is None:
             self._container.await_others()
         self._close()
@@ -168,6 +170,7 @@ class Running:
             process.await_start()
             self._start_is_over()
             process.attend(self._listener.written)
+            # Before the exit code is collected: its pid may belong to another process from then on.
             with self._guard:
                 self._process = None
             code = within.code(process)
@@ -188,6 +191,7 @@ class Running:
         with self._guard:
             self._process = process
             killed = self._killed
+        # `kill` came between the constructor and the start, when there was no process yet.
         if killed:
             process.kill()
 

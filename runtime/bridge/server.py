@@ -124,6 +124,7 @@ class Server:
                     yield from behaviour(_until_gone(requests, context), cancellation)
                 finally:
                     cancellation.cancel()
+        # The peer is gone: there is nobody to send an error to.
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -137,6 +138,7 @@ class Server:
         found = Cancellation()
         if self._finished.is_set():
             raise CallRefused(UNAVAILABLE, "the build has its result, and takes no more calls")
+        # False: the call has already ended.
         if not context.add_callback(found.cancel):
             found.cancel()
         forget = self._ending.on_cancel(found.cancel)
@@ -150,6 +152,7 @@ class Server:
         if not isinstance(error, UserError):
             traceback.print_exception(error)
         status = self._status_of(error)
+        # gRPC's own status has no details: Go's clients read them from this trailer.
         if status.details:
             context.set_trailing_metadata(((_DETAILS, status.SerializeToString()),))
         context.abort(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message)

@@ -35,11 +35,7 @@ class OutsideProject(UserError):
 class Beneath:
     """The directory `path` below the absolute `root`, made with its parents if missing; a context. `fd` is
     its descriptor, `made` whether it was missing. `undo` removes the directories that were made, if they are
-    empty.
-
-    `fd` is its descriptor. `made`: it was not there. `undo` takes away the directories that were made, if they
-    are empty.
-    """
+    empty."""
 
     __slots__ = ("_given", "_made", "_parts", "_root", "fd", "path")
 
@@ -71,6 +67,7 @@ class Beneath:
             done, link = self._walk(pending)
             if link is None:
                 return
+            # Directories made on the way to the link are not wanted: the path leads elsewhere.
             links += 1
             self.undo()
             where = os.path.join(self._root, *map(os.fsdecode, pending[:done]))
@@ -105,6 +102,7 @@ class Beneath:
         except FileNotFoundError:
             try:
                 os.mkdir(name, dir_fd=here)
+            # Between open and mkdir; the open below then decides what it is.
             except FileExistsError:
                 pass  # another export was faster
             else:
@@ -125,6 +123,7 @@ class Beneath:
     def undo(self) -> None:
         """Remove the directories that were made and are empty."""
         made, self._made = self._made, []
+        # Children first. A directory that another process uses meanwhile is not empty, and stays.
         for parts in reversed(made):
             try:
                 above = descend(os.open(self._root, FLAGS), parts[:-1])

@@ -121,6 +121,7 @@ class OutputFile:
         if self.dest == STDOUT:
             self.fd, self._direct = os.dup(1), True
             return
+        # A rename over a symlink would replace the link and leave its target alone.
         self._path = os.path.realpath(self.dest)
         try:
             found = os.stat(self._path)
@@ -134,8 +135,10 @@ class OutputFile:
             self._mode = stat.S_IMODE(found.st_mode)
         directory = os.path.dirname(self._path)
         try:
+            # A file without a name disappears by itself if the process is killed.
             self.fd = os.open(directory, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
         except OSError as error:
+            # What file systems and kernels without O_TMPFILE answer.
             if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
                 raise
             temporary = self._name()

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
     """Name and push the image, and return its metadata. Names are recorded before anything is sent. Raises
-    UsageError when a push has no name, RegistryError.
-
-    Raises UsageError when a push has no name, RegistryError.
-    """
+    UsageError when a push has no name, RegistryError."""
     names = build.names(output)
     push = output.flag("push")
     by_digest = output.flag("push-by-digest")

@@ -1,8 +1,5 @@
 """Receivers of outputs: they take an archive, the blobs of a layout, or files. A path on this machine is one
-(`place.Place`); a build over the wire sends to its client.
-
-A path on this machine is one (`place.Place`); a build over the wire sends to its client.
-"""
+(`place.Place`); a build over the wire sends to its client."""
 
 from __future__ import annotations
 

@@ -64,6 +64,7 @@ class Stage:
     def __enter__(self) -> Stage:
         os.mkdir(self._name, 0o700, dir_fd=self._target.fd)
         self._fd = os.open(self._name, FLAGS, dir_fd=self._target.fd)
+        # By descriptor: the directory may be renamed by others while files are written into it.
         self._place = b"/proc/self/fd/%d/" % self._fd
         return self
 
@@ -112,6 +113,7 @@ class Stage:
         self._free(place, directory=False)
         target = self._place + place
         inode = (node.stat.st_dev, node.stat.st_ino)
+        # Names of one inode in the result stay names of one inode.
         first = self._links.get(inode) if node.stat.st_nlink > 1 else None
         if first is not None:
             os.link(self._place + first, target, follow_symlinks=False)
@@ -213,6 +215,7 @@ class Stage:
         whole = b"/proc/self/fd/%d" % target
         there = [name for name in map(os.fsencode, os.listdir(target)) if name != self._name]
         names = there if names is None else [name for name in names if name in there]
+        # A rename can't move a mount point, and emptying one would reach into another file system.
         mounted = [point.removeprefix(whole + b"/").partition(b"/")[0] for point in mounts_below(whole)]
         if not set(mounted).isdisjoint(names):
             raise ExportError(
@@ -245,6 +248,7 @@ class Stage:
                 os.rename(name, name, src_dir_fd=source, dst_dir_fd=there)
                 done.append((source, there, name))
         except BaseException:
+            # Undone in reverse, so that no name is taken when something returns to it.
             for source, there, name in reversed(done):
                 os.rename(name, name, src_dir_fd=there, dst_dir_fd=source)
             raise
@@ -252,6 +256,7 @@ class Stage:
     def _finish(self) -> None:
         """Set the attributes of directories after the last change in them, those inside first, as a mode may
         forbid to enter the outer ones."""
+        # In reverse order of their paths, what is inside comes before its parents.
         for place, node in sorted(self._directories.items(), reverse=True):
             if not place and not self._target.made:
                 continue

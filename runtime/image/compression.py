@@ -143,11 +143,13 @@ class Compressor:
         if self._encode is None:
             return
         last = b"".join(self._waiting)
+        # An empty zstd stream still needs a frame; an empty gzip stream has its header and trailer.
         if last or (not self._gzip and not self.size):
             self._submit(last)
         while self._jobs:
             self._emit()
         if self._gzip:
+            # RFC 1952: the checksum and the size modulo 2**32 of the uncompressed bytes.
             trailer = self._crc.to_bytes(4, "little") + (self.size & 0xFFFFFFFF).to_bytes(4, "little")
             self._sink(LAST_DEFLATE_BLOCK + trailer)
         self.abort()
@@ -163,6 +165,7 @@ class Compressor:
         assert self._encode is not None
         job = _Job(block, self._previous)
         self.size += len(block)
+        # A stream of a single block is compressed here: starting threads would take longer.
         if self._pool is None and len(block) < self._block and not self._jobs:
             job.run(self._encode)
         else:
@@ -171,6 +174,7 @@ class Compressor:
             self._pool.queue.put(job)
         self._jobs.append(job)
         self._previous = block[-WINDOW:]
+        # Bounds the memory: a few blocks a thread wait, and finished ones leave at once.
         while len(self._jobs) > 2 * self._threads + 1 or (self._jobs and self._jobs[0].done):
             self._emit()
 
@@ -262,6 +266,7 @@ def _gzip_encoder(level: int) -> Encode:
     from isal import isal_zlib
 
     library: Any = isal_zlib
+    # ISA-L's levels above 2 give other bytes on other CPU generations.
     if level not in (1, 2):
         import zlib
 
@@ -269,6 +274,8 @@ def _gzip_encoder(level: int) -> Encode:
     deflated, flush = library.DEFLATED, library.Z_SYNC_FLUSH
 
     def encode(block: bytes, previous: bytes) -> tuple[bytes, int]:
+        # The end of the block before is the dictionary, so that blocks compressed alone still refer back. -15
+        # is a raw deflate stream; the sync flush ends it at a byte without marking it final.
         if previous:
             stream = library.compressobj(level, deflated, -15, zdict=previous)
         else:

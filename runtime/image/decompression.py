@@ -52,11 +52,7 @@ def detect_compression(start: bytes) -> str:
 def open_decompressed(source: int | Readable, *, kind: str | None = None, name: str = "archive") -> Stream:
     """Return the decompressed bytes of a file descriptor or binary file, neither of which it closes. `kind`
     is a result of `detect_compression`, which is called if it is None. Reading raises ArchiveError, with
-    `name` in its text, when the stream is damaged or ends early.
-
-    `kind` is what `detect_compression` gives, found out when None. Reading raises ArchiveError, with `name`
-    in its text, when the stream is damaged or ends early.
-    """
+    `name` in its text, when the stream is damaged or ends early."""
     return Stream(pull_decompressed(source, kind=kind, name=name))
 
 
@@ -108,10 +104,7 @@ class Stream:
 
 class Ahead:
     """A pull that reads ahead in a thread, where `observe` gets every piece. Leaving the context ends the
-    thread, also after an error. The pull raises errors of the source.
-
-    Leave the context, also after an error: the thread ends. An error of the source is raised by the pull.
-    """
+    thread, also after an error. The pull raises errors of the source."""
 
     def __init__(self, pull: Pull, observe: Callable[[bytes], object]) -> None:
         from queue import SimpleQueue

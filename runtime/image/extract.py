@@ -78,12 +78,7 @@ def extract(
     """Unpack the archive that `pull` returns into directory `root`, and read the stream to its end. Without
     `owners` the process owns every entry; `owner` (user, group) replaces the archive's owners. Without
     `layering` names that begin with `.wh.` are ordinary names. Raises ArchiveError for a damaged archive and
-    ExtractError naming the entry; what was unpacked before stays.
-
-    `owners` false leaves owners as the process makes them; `owner` (user, group) is everything's instead of
-    the archive's own. Without `layering` names that begin with `.wh.` are names like others. Raises
-    ArchiveError for a damaged archive and ExtractError naming the entry; what was unpacked before stays.
-    """
+    ExtractError naming the entry; what was unpacked before stays."""
     extractor = Extractor(root, owners=owners, owner=owner, archive=archive, layering=layering)
     return extract_all(extractor, pull, archive)
 
@@ -139,6 +134,8 @@ class Extractor:
                 self._place(entry, reader)
             except OSError as error:
                 raise self._failure(entry, error) from None
+        # Last, and those inside first: making an entry changes its directory's time, and a mode may forbid to
+        # enter.
         for path, entry in reversed(self._directories.items()):
             try:
                 self._finish_directory(path, entry)
@@ -208,6 +205,8 @@ class Extractor:
             path = at + b"/" + part if at else part
             found = self.lstat(path)
             if found is not None and not stat.S_ISDIR(found.st_mode):
+                # A file or link of the parent snapshot doesn't lead the layer's paths: a directory takes its
+                # place.
                 if self._layering is not None and self._layering.below(path, found):
                     self.remove(path)
                     found = None
@@ -216,6 +215,7 @@ class Extractor:
                     if links > MAX_LINKS:
                         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                     target = os.readlink(path, dir_fd=self.fd)
+                    # An absolute link starts at the root of what is unpacked, never at the process's root.
                     if target.startswith(b"/"):
                         at = b""
                     rest += [step for step in target.split(b"/") if step not in (b"", b".")][::-1]
@@ -224,6 +224,7 @@ class Extractor:
                     raise self.refuse(entry, f"{os.fsdecode(path)!r} is not a directory")
             if found is None:
                 os.mkdir(path, 0o755, dir_fd=self.fd)
+                # mkdir subtracts the umask.
                 os.chmod(path, 0o755, dir_fd=self.fd)
                 if self._layering is not None:
                     self._layering.implied(path)
@@ -251,6 +252,7 @@ class Extractor:
                 del self._directories[known]
         else:
             os.unlink(path, dir_fd=self.fd)
+        # Remembered parents may lead through what was removed.
         if stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode):
             self._parents = {b"": b""}
         if self._layering is not None:
@@ -283,6 +285,7 @@ class Extractor:
     # Making entries.
 
     def _directory(self, entry: Entry, path: bytes) -> None:
+        # Closed to others until its owner and mode are set at the end.
         try:
             os.mkdir(path, 0o700, dir_fd=self.fd)
         except FileExistsError:
@@ -321,6 +324,7 @@ class Extractor:
                 self.done.size += entry.size
                 if self._owners:
                     os.fchown(fd, entry.uid, entry.gid)
+                # After the owner: the kernel clears set-id bits and file capabilities in chown(2).
                 os.fchmod(fd, entry.mode & 0o7777)
                 if entry.attributes:
                     self._attributes(entry, fd)
@@ -342,6 +346,8 @@ class Extractor:
         if not symlink:
             os.chmod(path, entry.mode & 0o7777, dir_fd=self.fd)
         if entry.attributes:
+            # There is no setxattr relative to a descriptor; the path is real, so only its last part could be
+            # a link.
             self._attributes(entry, b"/proc/self/fd/%d/%b" % (self.fd, path))
         os.utime(path, ns=(entry.mtime, entry.mtime), dir_fd=self.fd, follow_symlinks=False)
 
@@ -351,6 +357,7 @@ class Extractor:
         major, minor = entry.device
         if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
             raise self.refuse(entry, f"device number {major}:{minor} is out of range")
+        # In an overlay's upper directory this device is a whiteout.
         if self._marks and kind == stat.S_IFCHR and (major, minor) == (0, 0):
             self.done.skipped.append((entry.name, "a device 0:0 means a deletion in a snapshot"))
             return False
@@ -380,6 +387,7 @@ class Extractor:
         if stat.S_ISDIR(found.st_mode):
             raise self.refuse(entry, f"its target {os.fsdecode(entry.link)!r} is a directory")
         if self.lstat(path) is not None:
+            # Removing what is at the path would remove the target inside it.
             if target.startswith(path + b"/"):
                 raise self.refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
             self.remove(path)

@@ -1,8 +1,7 @@
 """Layers of snapshots: one snapshot's diff as one blob, made once and recorded. A diff that lies over several
 states has one layer for all of them, the layer of its origin (`Snapshotter.layers`).
 
-A diff that is laid over other states too has one layer for all of them, that of its origin
-(`Snapshotter.layers`). A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`,
+A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`,
 `zstd-3@1700000000` (compression, `@` the time later modification times are cut to). Variant `source` is the
 blob an image was pulled as: it is what an export of an unchanged base uses, whatever compression is asked
 for, and no timestamp in it is rewritten. Variant `tar` records the uncompressed archive's digest and size,
@@ -61,10 +60,7 @@ class Layers:
     ) -> list[Descriptor]:
         """Return the layers of a state from the base up, each with its `diff_id`; missing ones are made in
         parallel, one that the state has twice is made once. `done` is called for each, from any thread.
-        Raises what `layer` raises.
-
-        `done` hears of each, from any thread. Raises what `layer` raises.
-        """
+        Raises what `layer` raises."""
         from pybuild.runtime.image.parallel import run_all
 
         def job(number: int) -> Callable[[], Descriptor]:
@@ -109,11 +105,7 @@ class Layers:
     ) -> Descriptor:
         """Return the layer of one snapshot in OCI media types, with its `diff_id`; its blob is in the store,
         leased. A pulled layer is used as it is; with `force` it is converted unless it has the requested
-        compression. Raises LayerReadError, Cancelled, OSError (disk full).
-
-        A pulled layer is used as it is, with `force` converted unless its compression is the one asked for.
-        Raises LayerReadError, Cancelled, OSError (disk full).
-        """
+        compression. Raises LayerReadError, Cancelled, OSError (disk full)."""
         found = self._recorded(snapshot, compression, clamp, force)
         if found is None:
             with self._alone(f"layer-{snapshot}-{_variant(compression, clamp)}", cancelled):
@@ -171,6 +163,7 @@ class Layers:
         """Return the recorded layer if its blob is in the store."""
         rows = self._rows(snapshot)
         source = rows.get(SOURCE)
+        # A pulled layer is a base layer, whose times are never rewritten.
         names = [_variant(compression, None if source is not None else clamp)]
         if source is not None and (not force or source.media_type == MEDIA_TYPES[compression.name]):
             names.insert(0, SOURCE)
@@ -205,6 +198,7 @@ class Layers:
                     self._write(snapshot, sink, None if source is not None else clamp, cancelled)
                 compressor.close()
                 diff_id = tar.digest()
+            # The pulled blob was verified when it was fetched; this finds damage on the disk since.
             if source is not None and pulled and diff_id != source.diff_id:
                 raise DigestMismatch(f"layer {source.digest}, uncompressed,", source.diff_id, diff_id)
             digest, size = writer.commit()
@@ -266,6 +260,7 @@ class Layers:
             from pybuild.lang.diagnostics import Cancelled
 
             with self._guard:
+                # The store's lock is between processes; threads of this one wait for each other here.
                 mine = self._busy.setdefault(name, Lock())
             with mine:
                 lock = self._store.lock(name, cancelled=cancelled)

@@ -48,11 +48,7 @@ _ENDS = bytes(5)
 class Entry:
     """A member of an archive. `kind` is a type flag of ustar, `name` and `link` are as in the archive,
     `mtime` is in nanoseconds. `size` counts the bytes in the archive; `sparse` is None, or the (offset,
-    length) segments of a file of `real_size` bytes that those bytes fill.
-
-    `size` counts the bytes in the archive; `sparse` is None, or the (offset, length) segments of a file of
-    `real_size` bytes that those bytes fill.
-    """
+    length) segments of a file of `real_size` bytes that those bytes fill."""
 
     __slots__ = (
         "attributes",
@@ -85,11 +81,7 @@ class Entry:
 class TarReader:
     """An iterator over the entries of an archive that comes from a pull. Between two entries the data of the
     first can be read with `piece`; the rest of it is skipped. `archive` names the archive in errors, all of
-    which are ArchiveError.
-
-    Between two entries the data of the first may be taken with `piece`; what is left of it is skipped.
-    `archive` names the archive in errors, all of which are ArchiveError.
-    """
+    which are ArchiveError."""
 
     __slots__ = ("_at", "_buffer", "_globals", "_left", "_padding", "_pull", "archive", "offset")
 

@@ -246,11 +246,7 @@ def header(
 ) -> bytes:
     """Return one entry's header: a ustar block, after a PAX extended header if a value does not fit into it.
     `kind` is the type flag; `mtime` is in seconds; `device` has the major and minor numbers; `attributes` are
-    extended attributes by full name.
-
-    `kind` is the type flag; `mtime` in seconds; `device` major and minor numbers; `attributes` extended
-    attributes by full name.
-    """
+    extended attributes by full name."""
     extended = b""
     if (
         attributes

@@ -23,10 +23,7 @@ MAX_TIME = (1 << 63) - 1
 
 def unarchive(pull: Pull, root: bytes, *, archive: str, owner: tuple[int, int] | None = None) -> Extracted:
     """Unpack the archive that `pull` returns into directory `root`, and read the stream to its end. Entries
-    keep their owners unless `owner` is given. Raises ArchiveError and ExtractError as `extract` does.
-
-    Entries keep their owners unless `owner` is given. Raises ArchiveError and ExtractError as `extract` does.
-    """
+    keep their owners unless `owner` is given. Raises ArchiveError and ExtractError as `extract` does."""
     extractor = ArchiveExtractor(root, owner=owner, archive=archive)
     return extract_all(extractor, pull, archive)
 

@@ -36,6 +36,7 @@ _MOST_CHANGES = 20
 def judged(policies: Sequence[Policy], op: SourceOp) -> SourceOp:
     """Return the source after all policies were applied. After each change evaluation starts again with the
     first policy. Raises PolicyError, SourceDenied."""
+    # Rules may convert sources into each other for ever.
     for _ in range(_MOST_CHANGES + 1):
         changed = _changed(policies, op)
         if changed is None:
@@ -55,11 +56,13 @@ def _changed(policies: Sequence[Policy], op: SourceOp) -> SourceOp | None:
                 denied = rule.action == DENY
             elif rule.action == CONVERT:
                 changed = _converted(rule, op)
+                # A conversion into the same source does not count as a change: evaluation would not end.
                 if changed != op:
                     return changed
             else:
                 name, about = ACTIONS.get(rule.action, rule.action), rule.selector.identifier
                 raise PolicyError(f"source policy: rule {name} {about}: unknown type {quote(op.identifier)}")
+        # Of one policy the last matching rule decides; a later policy can't allow what one denied.
         if denied:
             raise SourceDenied(f"source {quote(op.identifier)} denied by policy: source denied by policy")
     return None

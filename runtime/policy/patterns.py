@@ -50,6 +50,8 @@ def wildcard(pattern: str, text: str) -> list[str] | None:
     stop = len(text) - len(parts[-1])
     if stop < len(first) or not text.startswith(first) or not text.endswith(parts[-1]):
         return None
+    # From right to left each part is placed as far right as it can be, which makes the stars before it
+    # longest.
     stops = [stop]
     for part in reversed(parts[:-1]):
         stop = text.rfind(part, len(first), stop)
@@ -99,8 +101,10 @@ def _pieces(pattern: str) -> Iterator[str]:
             inside = index + 1 + pattern.startswith("^", index + 1)
         elif char == "]" and index > inside >= 0:
             inside = -1
+        # Python warns of a bracket within a class, for which it plans a meaning.
         elif char == "[" and inside >= 0:
             char = r"\["
+        # Python's `$` also matches before a line feed at the end.
         elif char == "$" and inside < 0 and not multiline:
             char = r"\Z"
         elif pattern.startswith(("(?=", "(?!", "(?<", "(?P=", "(?#"), index) and inside < 0:
@@ -132,6 +136,7 @@ def replaced(pattern: re.Pattern[str], text: str, template: str) -> str:
     out: list[str] = []
     last = 0
     for found in pattern.finditer(text):
+        # Python (3.7 and later) also replaces an empty match behind another match; Go doesn't.
         if out and found.start() == found.end() == last:
             continue
         out.append(text[last : found.start()])

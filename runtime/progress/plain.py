@@ -167,6 +167,7 @@ class Plain(Display):
         one.completed = event
         self._end_partial(one)
         canceled = event.error.endswith(CANCELED)
+        # Never shown, and never begun: nothing to tell.
         if canceled and one.started is None:
             return
         self._show(one)
@@ -194,6 +195,7 @@ class Plain(Display):
         if front is None:
             return 0.0
         others = sum(len(other.waiting) for other in self._open.values() if other is not front)
+        # A vertex that writes most of the output keeps the front longer, up to 20 times FRONT_SECONDS.
         share = front.front / (front.front + others) if others else 0.0
         return self._since + FRONT_SECONDS / (1.0 - min(share, 0.95))
 
@@ -230,6 +232,7 @@ class Plain(Display):
         from threading import Timer
 
         self._timer = Timer(max(self._due() - time(), 0.0) + 0.01, self._turn)
+        # A build that ends without `stop` must not wait for the timer.
         self._timer.daemon = True
         self._timer.start()
 

@@ -91,6 +91,7 @@ class Tty(Display):
             if self._stopped:
                 return
             self._stopped = True
+        # Without the lock, which the drawing thread needs to end.
         if self._thread is not None and self._halt is not None:
             self._halt.set()
             self._thread.join()
@@ -156,9 +157,11 @@ class Tty(Display):
         """Replace the drawn block by `above`, which stays, and `live`, which the next call replaces."""
         console = self._terminal()
         width = console.width
+        # The terminal may have become narrower since: it has wrapped the drawn lines.
         rows = sum(max(-(-length // width), 1) for length in self._drawn)
         out = [f"\r\x1b[{rows}A" if rows else "\r", "\x1b[J"]
         for line in live:
+            # A line of full width makes some terminals wrap, and the count of rows would be wrong.
             line.truncate(width - 1, overflow="ellipsis")
         self._drawn = [line.cell_len for line in live]
         self._write("".join((*out, _ansi(console, [*above, *live]))))

@@ -131,10 +131,13 @@ class Authorizer:
             return None
         with self._lock:
             if used is not None:
+                # The server may have revoked it before its time.
                 self._tokens = {k: v for k, v in self._tokens.items() if f"Bearer {v[0]}" != used}
             self._challenge = chosen
             asked = merge_scopes(chosen.parameters.get("scope", "").split())
             if asked:
+                # Some registries want more than the standard's scope for a request; it is asked for from the
+                # start next time.
                 self._extra[tuple(scopes)] = asked
             return self._authorize(repository, action, scopes, cancelled)
 

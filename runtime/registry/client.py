@@ -84,10 +84,7 @@ class Client:
 
 class Repository:
     """A repository at an endpoint. Every method may raise RegistryError and Cancelled. `name` is the
-    repository in references, `source` its name in `blob_source` records.
-
-    `name` is the repository as references name it, `source` what `blob_source` records call it.
-    """
+    repository in references, `source` its name in `blob_source` records."""
 
     __slots__ = ("cancelled", "name", "path", "session")
 

@@ -14,12 +14,7 @@ class RegistryConfig:
     """The user's configuration of a registry (`[registries."HOST"]` in config.toml, the keys of BuildKit's
     `[registry."HOST"]`). `mirrors` are `HOST[:PORT][/PATH]`, tried in order before the registry itself;
     `http`: plain HTTP only; `insecure`: certificates aren't checked; `ca`: PEM files trusted besides the
-    system's; `keypair`: client certificates as (key file, certificate file).
-
-    `mirrors` are `HOST[:PORT][/PATH]`, tried in order before the registry itself; `http`: plain HTTP only;
-    `insecure`: certificates aren't checked; `ca`: PEM files trusted besides the system's; `keypair`: client
-    certificates as (key file, certificate file).
-    """
+    system's; `keypair`: client certificates as (key file, certificate file)."""
 
     __slots__ = ("ca", "host", "http", "insecure", "keypair", "mirrors")
 
@@ -44,11 +39,7 @@ class RegistryConfig:
 class Endpoint:
     """An address that serves a registry's repositories. `domain` is the registry in references, `host`
     (`HOST[:PORT]`) the server that answers for it, `prefix` stands before the repository's path. `schemes`
-    are tried in order until one answers.
-
-    `domain` is the registry a reference names, `host` (`HOST[:PORT]`) who answers for it, `prefix` what
-    stands before the repository's path. `schemes` are tried in order until one answers.
-    """
+    are tried in order until one answers."""
 
     __slots__ = ("config", "domain", "host", "prefix", "schemes")
 
@@ -65,8 +56,8 @@ class Endpoint:
 
     @property
     def checks_certificates(self) -> bool:
-        """True unless the registry is on loopback, where Docker and containerd trust it too, and no CA is
-        configured for it."""
+        """False for an insecure registry, and for one on loopback, which Docker and containerd trust too,
+        unless a CA is configured for it."""
         if self.config.insecure:
             return False
         return bool(self.config.ca) or not is_loopback(self.host)

@@ -77,11 +77,7 @@ class Session:
         """Send a request with the rights of `action` on `repository` (and of pulling from `also_pulls`).
         `url` is absolute or a path of this endpoint. A login goes to the endpoint alone, and only its own
         challenges are answered, not those of hosts that it redirects to. Raises AccessDenied when no login
-        helps, TooManyRequests, and what `Transport.request` raises; other statuses are returned.
-
-        Raises AccessDenied when no login helps, TooManyRequests, and what `Transport.request` raises; other
-        statuses are the caller's.
-        """
+        helps, TooManyRequests, and what `Transport.request` raises; other statuses are returned."""
         origin = self.origin(cancelled)
         own = url.startswith(("/", origin + "/"))
         target = origin + url if url.startswith("/") else url

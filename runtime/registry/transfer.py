@@ -70,6 +70,7 @@ class Transfer:
             moment = monotonic()
             if progress is None:
                 return
+            # The last report always passes: it says that the blob is complete.
             if current >= total or moment - last >= REPORT_SECONDS:
                 last = moment
                 progress.progress(id, current, total, done=current >= total)

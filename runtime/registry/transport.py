@@ -148,10 +148,7 @@ class Transport:
         cancelled: Callable[[], bool] | None = None,
     ) -> Response:
         """Return the final response: no redirect, and no status of `RETRIED` unless every attempt gave one.
-        `body` makes a new body for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled.
-
-        `body` makes the body anew for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled.
-        """
+        `body` makes a new body for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled."""
         for attempt in range(1, attempts + 1):
             pause = self._first_pause * 2 ** (attempt - 1) * _jitter()
             try:

@@ -45,10 +45,7 @@ def upload(
 ) -> bool:
     """Upload the blob in file `path` to `repository`. Returns True when it was mounted from `mount_from` (a
     repository of the same registry) and no byte was sent. Idempotent. Raises RegistryError, Cancelled,
-    FileNotFoundError.
-
-    Raises RegistryError, Cancelled, FileNotFoundError.
-    """
+    FileNotFoundError."""
     with repository.session.slots:
         return _Upload(repository, digest, path, report).run(mount_from)
 
