@@ -43,10 +43,10 @@ class AttestationChain:
 
 
 def attestation_chain(
-    engine: Engine, found: Resolved, predicates: tuple[str, ...], cancellation: Cancellation
+    engine: Engine, image: Resolved, predicates: tuple[str, ...], cancellation: Cancellation
 ) -> AttestationChain:
     """Read the attestation chain of an image for one platform. Raises UserError, Cancelled."""
-    ref = parse(found.ref)
+    ref = parse(image.ref)
     transfer = Transfer(None, cancellation)
     provider = RegistryProvider(
         engine.images.client().repositories(ref.domain, ref.path, cancelled=cancellation)
@@ -59,14 +59,16 @@ def attestation_chain(
         blobs[descriptor.digest] = descriptor, data
         return data
 
-    said = _attestation(engine, found, read)
-    read(found.manifest)
-    if said is not None:
-        manifest = read_manifest(said, read, ref.familiar)
+    attestation = _attestation(engine, image, read)
+    read(image.manifest)
+    if attestation is not None:
+        manifest = read_manifest(attestation, read, ref.familiar)
         for layer in () if isinstance(manifest, Index) else manifest.layers:
             if layer.annotations.get(PREDICATE) in predicates:
                 read(layer)
-    return AttestationChain(found.digest, found.manifest.digest, "" if said is None else said.digest, blobs)
+    return AttestationChain(
+        image.digest, image.manifest.digest, "" if attestation is None else attestation.digest, blobs
+    )
 
 
 def _attestation(engine: Engine, found: Resolved, read: Read) -> Descriptor | None:

@@ -64,8 +64,8 @@ class LocalBridge:
         known = self._resolved.get((kind, ref, platform))
         if known is None:
             with Tracked(self._observer, log_name or f"[internal] load metadata for {ref}"):
-                found = find(ref, platform)
-            known = ResolvedImage(found.ref, found.digest, found.config)
+                image = find(ref, platform)
+            known = ResolvedImage(image.ref, image.digest, image.config)
             self._resolved[kind, ref, platform] = known
         return known
 

@@ -1,7 +1,8 @@
 """Capabilities: what a frontend may use of the bridge and put into a graph, by BuildKit's names.
 
-A frontend asks before it uses; a definition names what it needs. What this runtime lacks is listed as disabled, with
-the reason, so that a client says so in place of failing later. Needs the extra `pybuild[buildkit]`.
+Frontends check the capabilities before they use them; a definition lists the ones it needs. A capability that
+this runtime lacks is listed as disabled with a reason, so that clients report it early. Needs the extra
+`pybuild[buildkit]`.
 """
 
 from __future__ import annotations

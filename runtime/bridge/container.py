@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.compiler.ops import ExecOp, Mount
-    from pybuild.runtime.bridge.running import Asked, Listener
+    from pybuild.runtime.bridge.running import Listener, ProcessRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.sandbox.users import Identity
@@ -66,7 +66,7 @@ class Container:
 
     # Processes
 
-    def start(self, asked: Asked, listener: Listener) -> Running:
+    def start(self, asked: ProcessRequest, listener: Listener) -> Running:
         """Start a process and wait until it runs or could not be started; the listener gets the outcome.
         Raises UserError for a missing secret."""
         secret_env = self._mounts.secret_env(asked.secret_env)
@@ -80,7 +80,7 @@ class Container:
         running.await_start()
         return running
 
-    def step(self, asked: Asked, secret_env: Sequence[str], first: Running | None) -> Step:
+    def step(self, asked: ProcessRequest, secret_env: Sequence[str], first: Running | None) -> Step:
         """Return the step that runs a process. Raises UserError, also for an entitlement that the build was
         not granted."""
         if not asked.args:
@@ -137,8 +137,8 @@ class Container:
         mounts = self._op.mounts
         if not 0 <= index < len(mounts):
             raise UserError(f"mount index {index} is out of bounds ({len(mounts)} available)")
-        found = self._mounts.current(mounts[index])
-        return found if found is not None else self._place(mounts[index], index)
+        files = self._mounts.current(mounts[index])
+        return files if files is not None else self._place(mounts[index], index)
 
     def _place(self, mount: Mount, index: int) -> Tree:
         """Return the files of a mount that is no state. A tmpfs exists for its processes only."""

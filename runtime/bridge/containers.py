@@ -55,13 +55,14 @@ class Containers:
         """Solve the states that a container mounts, and mount them."""
         op, results = self._op(request, cancellation)
         with linked(self._gateway.engine.cancellation, cancellation) as both:
-            made = Container(self._gateway.engine, request.ContainerID, op, results, both)
+            container = Container(self._gateway.engine, request.ContainerID, op, results, both)
+        # Mounting takes long and is not done under the lock; `close` may have come meanwhile.
         with self._guard:
             closed, known = self._closed, request.ContainerID in self._open
             if not (closed or known):
-                self._open[request.ContainerID] = made
+                self._open[request.ContainerID] = container
                 return
-        made.release()
+        container.release()
         raise Cancelled if closed else CallRefused(EXISTS, f"Container {request.ContainerID} already exists")
 
     def exec(
@@ -75,11 +76,11 @@ class Containers:
     def release(self, id: str) -> None:
         """End a container. Raises the error of a process that failed or had to be killed."""
         with self._guard:
-            found = self._open.pop(id, None)
-        if found is None:
+            container = self._open.pop(id, None)
+        if container is None:
             raise UserError(f"container details for {id} not found")
-        found.release()
-        found.check()
+        container.release()
+        container.check()
 
     def read_file(self, request: pb.ReadFileRequest) -> bytes:
         within = request.HasField("Range")
@@ -103,6 +104,7 @@ class Containers:
         with self._guard:
             self._closed = True
             left, self._open = list(self._open.values()), {}
+        # All are killed before one is waited for, so that they end side by side.
         for one in left:
             one.kill()
         for one in left:
@@ -110,17 +112,17 @@ class Containers:
 
     def _started(self, id: str) -> Container:
         with self._guard:
-            found = self._open.get(id)
-        if found is None:
+            container = self._open.get(id)
+        if container is None:
             raise CallRefused(NOT_FOUND, f'container "{id}" previously released or not created')
-        return found
+        return container
 
     def _tree(self, id: str, index: int, path: str) -> Tree:
         with self._guard:
-            found = self._open.get(id)
-        if found is None:
+            container = self._open.get(id)
+        if container is None:
             raise UserError(f"container details for {id}@{index} not found")
-        tree = found.tree(index)
+        tree = container.tree(index)
         if not os.path.normpath(path).startswith("/"):
             raise UserError(f"can't make {path} relative to /")
         return tree
@@ -147,9 +149,9 @@ class Containers:
         return ExecOp(meta, tuple(mounts), NetMode(request.Network)), results
 
     def _result(self, message: ops_pb2.Mount, cancellation: Cancellation) -> Result:
-        kept = self._refs.kept(message.resultID)
-        if kept is not None:
-            return Snapshot(kept)
+        snapshot = self._refs.kept(message.resultID)
+        if snapshot is not None:
+            return Snapshot(snapshot)
         try:
             edge = self._refs.returned(message.resultID)
         except UserError as error:

@@ -55,36 +55,36 @@ def unpacked(detail: Any) -> Message | None:
     kind = _TYPES.get(detail.type_url.removeprefix(_PREFIX))
     if kind is None:
         return None
-    found = kind()
+    message = kind()
     try:
-        Parse(detail.value, found, ignore_unknown_fields=True)
+        Parse(detail.value, message, ignore_unknown_fields=True)
     except (ParseError, UnicodeDecodeError, RecursionError):
         return None
-    return found
+    return message
 
 
 def sources(spans: Iterable[Span]) -> Iterator[errdefs_pb2.Source]:
     """Yield the places of an error, one message for each run of spans in the same file."""
-    found: errdefs_pb2.Source | None = None
+    message: errdefs_pb2.Source | None = None
     file = None
     for span in spans:
-        if found is None or span.source is not file:
-            if found is not None:
-                yield found
+        if message is None or span.source is not file:
+            if message is not None:
+                yield message
             file = span.source
             info = ops_pb2.SourceInfo.FromString(encode_source_info(file))
-            found = errdefs_pb2.Source(info=info)
-        found.ranges.extend(ops_pb2.Range.FromString(one) for one in encode_ranges(span))
-    if found is not None:
-        yield found
+            message = errdefs_pb2.Source(info=info)
+        message.ranges.extend(ops_pb2.Range.FromString(one) for one in encode_ranges(span))
+    if message is not None:
+        yield message
 
 
 def spans_of(source: errdefs_pb2.Source) -> tuple[Span, ...]:
     """Return the places that a message names; none if they don't lie in its file."""
     try:
         file = decode_source_info(source.info.SerializeToString())
-        found = decode_ranges((one.SerializeToString() for one in source.ranges), file)
+        spans = decode_ranges((one.SerializeToString() for one in source.ranges), file)
     except DefinitionError:
         return ()
     lines = file.text.count("\n") + 1
-    return tuple(span for span in found if 1 <= span.line <= span.end_line <= lines)
+    return tuple(span for span in spans if 1 <= span.line <= span.end_line <= lines)

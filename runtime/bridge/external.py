@@ -2,7 +2,7 @@
 
     serve      the gateway on a socket in a directory of this user alone
     relay      bytes between that socket and the container's
-    run        the image's entrypoint; what it says on standard error goes into the build's log
+    run        the image's entrypoint; its standard error goes into the build's log
     result     what it returned, or why there is none
 
 How a frontend is called (its program, environment, labels, network) is BuildKit's `frontend/gateway`. Needs the extra
@@ -159,7 +159,7 @@ class _Run:
         )
 
     def _metadata(self) -> str:
-        """A directory that tells the frontend what it is made of."""
+        """Return a directory with the definition of the frontend's own image, which is mounted for it."""
         path = self._engine.sandbox().private_path("frontend")
         os.mkdir(path, 0o755)
         self._stack.callback(shutil.rmtree, path)
@@ -168,7 +168,7 @@ class _Run:
         return path
 
     def _execute(self, step: Step, relay: Relay) -> ExitCode | None:
-        """The exit code; None for a frontend that had to be ended."""
+        """Run the frontend and return its exit code; None for one that had to be ended."""
         fd = relay.fileno()
         try:
             return self._engine.sandbox().run(
@@ -186,7 +186,7 @@ class _Run:
             return None
 
     def _end_soon(self, seconds: float, reason: str = "") -> None:
-        """End the frontend if it doesn't end by itself, as the first that says so has it."""
+        """End the frontend unless it ends by itself within `seconds`. Only the first call counts."""
         with self._guard:
             if self._ending is None and not self._over:
                 self._reason = reason
@@ -202,7 +202,8 @@ class _Run:
             self._ending.join()
 
     def _result(self, code: ExitCode | None, served: Served) -> Result:
-        """An error that was returned comes first, then a failed process, then a result. Raises UserError."""
+        """Return the frontend's result. A returned error takes precedence over a failed process, and that
+        over a result. Raises UserError."""
         returned = served.returned()
         if isinstance(returned, UserError):
             raise returned

@@ -1,7 +1,7 @@
 """The gateway of a build, answered by an engine: `moby.buildkit.v1.frontend.LLBBridge` without its encoding.
 `service` serves it as gRPC; built-in frontends call it, or its `bridge`, directly.
 
-A state is solved when something of it is asked for, once: what failed is not tried again for who asks later.
+A state is solved once, when it is first read or mounted; later requests get the same result or error.
 """
 
 from __future__ import annotations

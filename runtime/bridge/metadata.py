@@ -108,17 +108,17 @@ def _image(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellat
     if mode not in _PULL:
         raise UserError(f"invalid resolvemode: {mode}", help="it is default, pull or local")
     pull = _PULL[mode]
-    found = engine.images.resolve_image(ref, _platform(wanted), cancellation, pull=pull)
+    image = engine.images.resolve_image(ref, _platform(wanted), cancellation, pull=pull)
     expected = op.attrs.get("image.checksum", "")
-    if expected not in ("", found.digest):
-        raise UserError(f"image digest {found.digest} for {ref} does not match expected {expected}")
+    if expected not in ("", image.digest):
+        raise UserError(f"image digest {image.digest} for {ref} does not match expected {expected}")
     chain = None
     if wanted.attestations or wanted.predicates:
         from pybuild.runtime.bridge.attestations import attestation_chain
 
-        chain = attestation_chain(engine, found, wanted.predicates, cancellation)
-    config = found.config if wanted.config else b""
-    return SourceMetadata(op, image=ImageMetadata(found.digest, config, chain))
+        chain = attestation_chain(engine, image, wanted.predicates, cancellation)
+    config = image.config if wanted.config else b""
+    return SourceMetadata(op, image=ImageMetadata(image.digest, config, chain))
 
 
 def _layout(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
@@ -130,10 +130,10 @@ def _layout(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancella
 
 def _git(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
     git = engine.git()
-    found = git.resolve(op, cancellation)
-    commit = found.commit if found.commit != found.checksum else ""
+    ref = git.resolve(op, cancellation)
+    commit = ref.commit if ref.commit != ref.checksum else ""
     objects = git.objects(op, cancellation) if wanted.objects else (b"", b"")
-    return SourceMetadata(op, git=GitMetadata(found.ref, found.checksum, commit, *objects))
+    return SourceMetadata(op, git=GitMetadata(ref.ref, ref.checksum, commit, *objects))
 
 
 def _http(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
@@ -149,9 +149,9 @@ def _http(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellati
 
 def _hash(path: str, algorithm: str, suffix: bytes) -> str:
     with open(path, "rb") as file:
-        found = hashlib.file_digest(file, algorithm)
-    found.update(suffix)
-    return f"{algorithm}:{found.hexdigest()}"
+        digest = hashlib.file_digest(file, algorithm)
+    digest.update(suffix)
+    return f"{algorithm}:{digest.hexdigest()}"
 
 
 def _platform(wanted: Wanted) -> Platform:

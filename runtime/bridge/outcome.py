@@ -35,6 +35,7 @@ class Outcome:
             self._value = value
             callbacks, self._callbacks = self._callbacks, []
             self._changed.notify_all()
+        # Outside of the lock: a callback may look at the value.
         for callback in callbacks:
             callback()
         return True

@@ -42,8 +42,8 @@ class Verifier:
         judge: Callable[[SourceOp], SourceOp],
         facts: Facts,
     ) -> SourceOp:
-        """Return the source that the client wants. Its replacement of a source is judged by the policies and
-        asked about again. Raises PolicyError, SourceDenied, CallFailed, SessionLost."""
+        """Return the source that the client wants. A replacement by the client is judged by the policies and
+        sent to the client again. Raises PolicyError, SourceDenied, CallFailed, SessionLost."""
         # Counted over all replacements, so that two that replace each other end too.
         session, left = self._find(), MOST_QUESTIONS
         if not session.offers(METHOD):
@@ -71,8 +71,8 @@ class Verifier:
         known = gateway_pb2.ResolveSourceMetaResponse(Source=_message(op))
         while left > 0:
             left -= 1
-            wanted = None if platform is None else platform_message(platform)
-            request = pb.CheckPolicyRequest(Platform=wanted, Source=known)
+            message = None if platform is None else platform_message(platform)
+            request = pb.CheckPolicyRequest(Platform=message, Source=known)
             answer = session.call(METHOD, request, pb.CheckPolicyResponse)
             if not answer.HasField("request"):
                 if not answer.HasField("decision"):
@@ -85,17 +85,17 @@ class Verifier:
 def _facts(
     request: gateway_pb2.ResolveSourceMetaRequest, op: SourceOp, facts: Facts
 ) -> gateway_pb2.ResolveSourceMetaResponse:
-    asked = source_of(request.Source)
-    if asked.identifier != op.identifier:
+    source = source_of(request.Source)
+    if source.identifier != op.identifier:
         raise PolicyError(
             "policy requested different source identifier: "
-            f"{quote(asked.identifier)} != {quote(op.identifier)}"
+            f"{quote(source.identifier)} != {quote(op.identifier)}"
         )
-    if asked.attrs != op.attrs:
+    if source.attrs != op.attrs:
         raise PolicyError("policy requested different source attrs")
     wanted = wanted_of(request)
     try:
-        return response_of(facts(asked, wanted), wanted)
+        return response_of(facts(source, wanted), wanted)
     except Cancelled:
         raise
     except UserError as error:

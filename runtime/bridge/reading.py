@@ -51,13 +51,13 @@ def directory_at(tree: Tree, path: str) -> Node:
 def entries(tree: Tree, path: str, include: str = "") -> Sequence[Node]:
     """Return the entries of a directory, sorted by name. With a pattern (of moby/patternmatcher, relative to
     the directory) only those that match, and directories that contain a match. Raises PatternError."""
-    found = tree.list(directory_at(tree, path).path)
+    nodes = tree.list(directory_at(tree, path).path)
     if not include:
-        return found
+        return nodes
     from pybuild.lang.dockerfile.ignore import Matcher
 
     root = Matcher([include]).root()
-    return [node for node in found if _matches(tree, node, root)]
+    return [node for node in nodes if _matches(tree, node, root)]
 
 
 def _matches(tree: Tree, node: Node, within: State) -> bool:

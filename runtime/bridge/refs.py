@@ -60,20 +60,20 @@ class Refs:
     def read(self, id: str) -> Edge:
         """Return a state to read. Raises NoSuchRef, also for the empty file system."""
         with self._guard:
-            found = self._refs.get(id)
-            if found is None:
+            ref = self._refs.get(id)
+            if ref is None:
                 raise NoSuchRef(f"no such ref: {id}, all [{' '.join(self._refs)}]")
-        return found.edge
+        return ref.edge
 
     def returned(self, id: str) -> Edge | None:
         """Return a state of a result. Raises NoSuchRef."""
         if not id:
             return None
         with self._guard:
-            found = self._refs.get(id)
-        if found is None:
+            ref = self._refs.get(id)
+        if ref is None:
             raise NoSuchRef(f"return reference {id} not found")
-        return found.edge
+        return ref.edge
 
     def kept(self, id: str) -> int | None:
         """Return the snapshot of a failed step; None for any other id."""

@@ -54,17 +54,17 @@ def message_of(result: Result, request: pb.SolveRequest, refs: Refs) -> pb.Resul
 
     message = pb.Result(metadata=dict(result.metadata))
     if result.edges is None:
-        one = ref(result.edge)
+        message_ref = ref(result.edge)
         if request.allowResultArrayRef:
-            message.ref.CopyFrom(one)
+            message.ref.CopyFrom(message_ref)
         else:
-            message.refDeprecated = one.id
+            message.refDeprecated = message_ref.id
     else:
-        found = {key: ref(edge) for key, edge in result.edges.items()}
+        messages = {key: ref(edge) for key, edge in result.edges.items()}
         if request.allowResultArrayRef:
-            message.refs.CopyFrom(pb.RefMap(refs=found))
+            message.refs.CopyFrom(pb.RefMap(refs=messages))
         else:
-            ids = {key: one.id for key, one in found.items()}
+            ids = {key: message_ref.id for key, message_ref in messages.items()}
             message.refsDeprecated.CopyFrom(pb.RefMapDeprecated(refs=ids))
     for key, several in result.attestations.items():
         message.attestations[key].attestation.extend(

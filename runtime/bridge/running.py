@@ -30,7 +30,7 @@ _KILLED = 137
 
 
 @frozen
-class Asked:
+class ProcessRequest:
     """A frontend's request for a process. `reads` is whether it has a standard input."""
 
     args: tuple[str, ...]
@@ -69,7 +69,7 @@ class Running:
     def __init__(
         self,
         container: Container,
-        asked: Asked,
+        asked: ProcessRequest,
         secret_env: Sequence[str],
         listener: Listener,
         first: Running | None,

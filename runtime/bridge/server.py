@@ -135,15 +135,15 @@ class Server:
     def _call(self, context: Context) -> Iterator[Cancellation]:
         """Yield a call's cancellation, which comes from its peer or the server's end. Raises CallRefused
         after `finish`."""
-        found = Cancellation()
+        cancellation = Cancellation()
         if self._finished.is_set():
             raise CallRefused(UNAVAILABLE, "the build has its result, and takes no more calls")
         # False: the call has already ended.
-        if not context.add_callback(found.cancel):
-            found.cancel()
-        forget = self._ending.on_cancel(found.cancel)
+        if not context.add_callback(cancellation.cancel):
+            cancellation.cancel()
+        forget = self._ending.on_cancel(cancellation.cancel)
         try:
-            yield found
+            yield cancellation
         finally:
             forget()
 

@@ -121,14 +121,14 @@ class Service:
         )
 
     def Inputs(self, request: pb.InputsRequest, cancellation: Cancellation) -> pb.InputsResponse:
-        found = {name: definition_message(edge) for name, edge in self._gateway.inputs.items()}
-        return pb.InputsResponse(Definitions=found)
+        definitions = {name: definition_message(edge) for name, edge in self._gateway.inputs.items()}
+        return pb.InputsResponse(Definitions=definitions)
 
     def Solve(self, request: pb.SolveRequest, cancellation: Cancellation) -> pb.SolveResponse:
         self._gateway.import_caches([(one.Type, one.Attrs) for one in request.CacheImports])
-        asked = results.request_of(request)
+        decoded = results.request_of(request)
         try:
-            result = self._gateway.solve(asked, cancellation)
+            result = self._gateway.solve(decoded, cancellation)
         except Cancelled:
             raise
         except UserError as error:
@@ -171,12 +171,12 @@ class Service:
 
     def ReadDir(self, request: pb.ReadDirRequest, cancellation: Cancellation) -> pb.ReadDirResponse:
         edge = self.refs.read(request.Ref)
-        found = self._gateway.read_dir(edge, request.DirPath, request.IncludePattern, cancellation)
-        return pb.ReadDirResponse(entries=map(stat_of, found))
+        nodes = self._gateway.read_dir(edge, request.DirPath, request.IncludePattern, cancellation)
+        return pb.ReadDirResponse(entries=map(stat_of, nodes))
 
     def StatFile(self, request: pb.StatFileRequest, cancellation: Cancellation) -> pb.StatFileResponse:
-        found = self._gateway.stat(self.refs.read(request.Ref), request.Path, cancellation)
-        return pb.StatFileResponse(stat=stat_of(found))
+        node = self._gateway.stat(self.refs.read(request.Ref), request.Path, cancellation)
+        return pb.StatFileResponse(stat=stat_of(node))
 
     # Sources
 
@@ -186,12 +186,12 @@ class Service:
         op = image_of(request)
         name = op.identifier.partition("://")[2]
         with _about(op.identifier, f"failed to resolve source metadata for {name}: "):
-            found = self._gateway.resolve_source_metadata(
+            metadata = self._gateway.resolve_source_metadata(
                 op, wanted_config(request), cancellation, _encoded(request.SourcePolicies)
             )
-        if found.image is None:
-            raise UserError(f"ref mutated by policy to non-image: {name} -> {found.op.identifier}")
-        return config_of(found, found.image.digest, found.image.config)
+        if metadata.image is None:
+            raise UserError(f"ref mutated by policy to non-image: {name} -> {metadata.op.identifier}")
+        return config_of(metadata, metadata.image.digest, metadata.image.config)
 
     def ResolveSourceMeta(
         self, request: pb.ResolveSourceMetaRequest, cancellation: Cancellation
@@ -200,10 +200,10 @@ class Service:
             raise CallRefused(INVALID, "source is required")
         op, wanted = source_of(request.Source), wanted_of(request)
         with _about(op.identifier):
-            found = self._gateway.resolve_source_metadata(
+            metadata = self._gateway.resolve_source_metadata(
                 op, wanted, cancellation, _encoded(request.SourcePolicies)
             )
-        return response_of(found, wanted)
+        return response_of(metadata, wanted)
 
     def Warn(self, request: pb.WarnRequest, cancellation: Cancellation) -> pb.WarnResponse:
         from pybuild.compiler.protos.errdefs_pb2 import Source

@@ -1,7 +1,7 @@
 """Errors of a build as `google.rpc.Status`, in BuildKit's words and with its typed details, and back.
 
-What a user reads here and what a client is told differ: a client compares messages with BuildKit's, and shows the
-place of an error itself, from its details. Needs the extra `pybuild[buildkit]`.
+Users of the command line and clients get different texts: clients compare messages with BuildKit's, and show
+the place of an error themselves, from its details. Needs the extra `pybuild[buildkit]`.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def error_of(status: Status) -> UserError:
     """Return a status as an error, whose labels are the places that it names. `status_of` is the inverse."""
     if status.code == CANCELLED:
         return Cancelled(status.message or "context canceled")
-    found = [unpacked(one) for one in status.details]
-    spans = [span for one in found if isinstance(one, errdefs_pb2.Source) for span in spans_of(one)]
+    details = [unpacked(one) for one in status.details]
+    spans = [span for one in details if isinstance(one, errdefs_pb2.Source) for span in spans_of(one)]
     labels = [Label(span, primary=number == 0) for number, span in enumerate(spans)]
     title = status.message or f"the frontend failed with code {status.code}"
     return ReceivedError(
@@ -128,22 +128,22 @@ def message_of(error: BaseException, identifier: str = "") -> str:
     origin = error.origin if isinstance(error.origin, Origin) else None
     if origin is not None and isinstance(origin.vertex.op, SourceOp):
         identifier = identifier or origin.vertex.op.identifier
-    said = _said(error, identifier)
+    text = _said(error, identifier)
     if origin is None:
-        return said
+        return text
     if _of_content(error, origin):
-        return f"failed to compute cache key: failed to calculate checksum of ref {_ref(origin)}: {said}"
+        return f"failed to compute cache key: failed to calculate checksum of ref {_ref(origin)}: {text}"
     if origin.phase == KEY:
-        return f"failed to load cache key: {said}"
+        return f"failed to load cache key: {text}"
     if isinstance(error, SandboxError) and isinstance(origin.vertex.op, ExecOp):
         command = " ".join(origin.vertex.op.meta.args)
-        return f"process {quote(command)} did not complete successfully: {said}"
-    return said
+        return f"process {quote(command)} did not complete successfully: {text}"
+    return text
 
 
-def _text(said: str) -> str:
+def _text(text: str) -> str:
     """Replace what UTF-8 can't encode: a file name in a message may be no text."""
-    return said.encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()
 
 
 def _said(error: UserError, identifier: str) -> str:
@@ -224,24 +224,24 @@ def _solve(error: UserError, vertex: Vertex, register: Register) -> errdefs_pb2.
     """Describe the failed op with ids of states: of a step's mounts, in order, the inputs and what was left
     in them; of a file op its inputs and, at the number of the failed action, what that has made; of content
     that could not be read the input."""
-    found = errdefs_pb2.Solve(
+    detail = errdefs_pb2.Solve(
         op=ops_pb2.Op.FromString(vertex.payload), description=dict(vertex.metadata.description)
     )
     origin = error.origin if isinstance(error.origin, Origin) else None
     if isinstance(error, StepFailed) and isinstance(vertex.op, ExecOp) and error.mounts:
         for index, mount in enumerate(vertex.op.mounts):
             given, left = error.mounts.get(index, (None, None))
-            found.inputIDs.append(register(given))
-            found.mountIDs.append(register(left) if mount.mount_type == MountType.BIND else "")
+            detail.inputIDs.append(register(given))
+            detail.mountIDs.append(register(left) if mount.mount_type == MountType.BIND else "")
     elif origin is not None and _of_content(error, origin):
-        found.cache.index = _input(origin)
-        found.inputIDs.append(register(origin.input(found.cache.index)))
+        detail.cache.index = _input(origin)
+        detail.inputIDs.append(register(origin.input(detail.cache.index)))
     elif origin is not None and isinstance(vertex.op, FileOp):
-        found.file.index = origin.index
-        found.inputIDs.extend(register(origin.input(index)) for index in range(len(vertex.inputs)))
+        detail.file.index = origin.index
+        detail.inputIDs.extend(register(origin.input(index)) for index in range(len(vertex.inputs)))
         made = {origin.index: register(origin.left)}
-        found.mountIDs.extend(made.get(number, "") for number in range(len(vertex.op.actions)))
-    return found
+        detail.mountIDs.extend(made.get(number, "") for number in range(len(vertex.op.actions)))
+    return detail
 
 
 def _of_content(error: UserError, origin: Origin) -> bool:

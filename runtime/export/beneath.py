@@ -74,8 +74,8 @@ class Beneath:
             if links > LINK_LIMIT:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), where)
             target = os.path.realpath(os.path.join(os.path.dirname(where), os.fsdecode(link)))
-            said = f"{where} is a link to {os.fsdecode(link)}"
-            pending = [*_inside(self._root, target, self.path, said), *pending[done:]]
+            reason = f"{where} is a link to {os.fsdecode(link)}"
+            pending = [*_inside(self._root, target, self.path, reason), *pending[done:]]
 
     def _walk(self, parts: list[bytes]) -> tuple[int, bytes | None]:
         """Step through `parts` from the root. Returns the number of steps, and the target of the link that

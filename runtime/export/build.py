@@ -33,9 +33,9 @@ else:
 class Build:
     """A finished build, ready to be exported.
 
-    `results` has one entry a platform; `index` says that they are to be an index even if there is one; `tags` are
-    the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH, a result's own counts where it is None; `annotations`
-    those of `--annotation`; `push` brings an image to a registry. Images are assembled once for each set of options,
+    `results` has an entry for each platform; `index` requests an index also for a single one; `tags` are the
+    names of `--tag`; `epoch` is SOURCE_DATE_EPOCH (None: each result's own); `annotations` are those of
+    `--annotation`; `push` pushes an image to a registry. Images are assembled once for each set of options,
     so several outputs share layers, config and manifest.
     """
 
@@ -96,12 +96,12 @@ class Build:
     def digests(self) -> list[str]:
         """Return the digest of every blob of the images assembled so far: indexes, manifests, configs and
         layers."""
-        found: dict[str, None] = {}
+        digests: dict[str, None] = {}
         for image in self._images.values():
-            layers = [layer for one in image.layers for layer in one]
+            layers = [layer for image_layers in image.layers for layer in image_layers]
             for blob in (image.target, *image.manifests, *image.configs, *layers):
-                found[blob.digest] = None
-        return list(found)
+                digests[blob.digest] = None
+        return list(digests)
 
     def names(self, output: Output) -> list[Reference]:
         """Return the names of the image: the output's own, else the tags of the build. Raises
@@ -131,13 +131,13 @@ def texts(found: Mapping[str, object]) -> dict[str, str]:
 
 def metadata(image: Image, names: Sequence[Reference], descriptor: Descriptor) -> dict[str, object]:
     """Return the metadata of an exported image for `--metadata-file`, under buildx's keys."""
-    found: dict[str, object] = {
+    values: dict[str, object] = {
         "containerimage.config.digest": image.configs[0].digest,
         "containerimage.descriptor": descriptor.to_json(),
         "containerimage.digest": image.target.digest,
     }
     if not image.target.is_manifest:
-        del found["containerimage.config.digest"]
+        del values["containerimage.config.digest"]
     if names:
-        found["image.name"] = ",".join(name.canonical for name in names)
-    return found
+        values["image.name"] = ",".join(name.canonical for name in names)
+    return values

@@ -144,10 +144,10 @@ def _message(status: int, text: bytes) -> str:
             continue
         if isinstance(value, dict):
             detail = value.get("errorDetail")
-            found = value.get("error") or (detail.get("message") if isinstance(detail, dict) else None)
-            found = found or (value.get("message") if status != 200 else None)
-            if found:
-                return str(found)
+            error = value.get("error") or (detail.get("message") if isinstance(detail, dict) else None)
+            error = error or (value.get("message") if status != 200 else None)
+            if error:
+                return str(error)
     if status == 200:
         return ""
     return text.decode(errors="replace").strip()[:300] or f"status {status}"

@@ -124,15 +124,15 @@ class OutputFile:
         # A rename over a symlink would replace the link and leave its target alone.
         self._path = os.path.realpath(self.dest)
         try:
-            found = os.stat(self._path)
+            state = os.stat(self._path)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
         else:
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(state.st_mode):
                 self.fd = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
                 self._direct = True
                 return
-            self._mode = stat.S_IMODE(found.st_mode)
+            self._mode = stat.S_IMODE(state.st_mode)
         directory = os.path.dirname(self._path)
         try:
             # A file without a name disappears by itself if the process is killed.

@@ -38,8 +38,8 @@ def copy_attributes(node: Node, target: bytes, *, capabilities: bool) -> None:
             return
         raise
     for name in names:
-        kept = name.startswith("user.") or (capabilities and name == "security.capability")
-        if not kept or name.startswith("user.overlay."):
+        wanted = name.startswith("user.") or (capabilities and name == "security.capability")
+        if not wanted or name.startswith("user.overlay."):
             continue
         try:
             os.setxattr(target, name, os.getxattr(node.real, name, follow_symlinks=False))

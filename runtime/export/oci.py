@@ -88,8 +88,8 @@ def _merged(dest: str, entries: Sequence[dict[str, object]]) -> bytes:
             help="choose an empty directory, or remove the file",
         ) from None
     replaced = {_name(entry) for entry in entries}
-    kept = [entry for entry in manifests if _name(entry) not in replaced]
-    value.update(schemaVersion=2, manifests=[*kept, *entries])
+    others = [entry for entry in manifests if _name(entry) not in replaced]
+    value.update(schemaVersion=2, manifests=[*others, *entries])
     return compact(value)
 
 

@@ -22,12 +22,12 @@ def parts(output: Output, build: Build) -> list[Part]:
     """Return the files of each result: below `linux_amd64` and so on for several platforms
     (`platform-split=false` never, `true` also for one). Raises UserError for one path in two results."""
     split = output.flag("platform-split", build.index)
-    found = []
+    platform_parts = []
     for result in build.results:
         directory = result.key.replace("/", "_")
         tree = build.snapshotter.tree(result.snapshot)
         suffix = f".{directory}" if build.index and not split else ""
-        found.append(
+        platform_parts.append(
             Part(
                 tree,
                 prefix=directory.encode() if split else b"",
@@ -38,9 +38,9 @@ def parts(output: Output, build: Build) -> list[Part]:
                 key=result.key,
             )
         )
-    if not split and len(found) > 1:
-        _check_distinct(found)
-    return found
+    if not split and len(platform_parts) > 1:
+        _check_distinct(platform_parts)
+    return platform_parts
 
 
 def _statements(result: Result, tree: Tree, prefix: str, suffix: str, build: Build) -> dict[bytes, bytes]:
@@ -65,7 +65,7 @@ def _contents(tree: Tree, build: Build) -> list[About]:
     """Return the regular files of a tree with their digests."""
     from pybuild.runtime.image.statements import About
 
-    found = []
+    contents = []
     for node in tree.walk(b""):
         if build.cancelled is not None and build.cancelled():
             raise Cancelled
@@ -74,8 +74,8 @@ def _contents(tree: Tree, build: Build) -> list[About]:
                 hashed = sha256()
                 while data := file.read(1 << 20):
                     hashed.update(data)
-            found.append(About(os.fsdecode(node.path), ["sha256:" + hashed.hexdigest()]))
-    return found
+            contents.append(About(os.fsdecode(node.path), ["sha256:" + hashed.hexdigest()]))
+    return contents
 
 
 def _check_distinct(found: list[Part]) -> None:

@@ -158,17 +158,17 @@ def _followed(tree: Tree, node: Node) -> Node | None:
 
 def _below(tree: Tree, directories: Iterable[tuple[bytes, Node]]) -> dict[bytes, Node]:
     """Return directories with all directories below them."""
-    found: dict[bytes, Node] = {}
+    directories_below: dict[bytes, Node] = {}
     for place, directory in directories:
         if not stat.S_ISDIR(directory.stat.st_mode):
             continue
-        found[place] = directory
+        directories_below[place] = directory
         start = len(directory.path) + 1 if directory.path else 0
         for node in tree.walk(directory.path):
             if stat.S_ISDIR(node.stat.st_mode):
                 below = node.path[start:]
-                found[place + b"/" + below if place else below] = node
-    return found
+                directories_below[place + b"/" + below if place else below] = node
+    return directories_below
 
 
 def _meant(tree: Tree, path: bytes) -> str | None:

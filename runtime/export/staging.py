@@ -5,8 +5,8 @@
     Stage.merge     directories into those that are there, every other entry in place of what has its name
     Stage.replace   the same after all that was there has been moved aside; moved back if a rename fails
 
-Owners are whoever builds; modes, times, `user.*` attributes and links are the result's, but for the bits that let a
-program run as its owner: that is another one here. Devices, pipes and sockets are left out.
+The builder's user owns the files; modes, times, `user.*` attributes and links are the result's, except the
+set-id bits, as the owner is another one here. Devices, pipes and sockets are left out.
 """
 
 from __future__ import annotations
@@ -141,10 +141,10 @@ class Stage:
     def _free(self, place: bytes, *, directory: bool) -> None:
         """Remove the entry of an earlier source at a place: the later one wins."""
         try:
-            found = os.lstat(self._place + place)
+            state = os.lstat(self._place + place)
         except FileNotFoundError:
             return
-        if directory or stat.S_ISDIR(found.st_mode):
+        if directory or stat.S_ISDIR(state.st_mode):
             raise ExportError(
                 f"two sources have {os.fsdecode(place)}, one as a file and one as a directory",
                 help="give them destinations of their own",
@@ -170,7 +170,7 @@ class Stage:
     def _moves(self) -> list[tuple[bytes, bytes]]:
         """Return the renames that put everything in place, as directory and name; of directories only those
         that are new."""
-        found: list[tuple[bytes, bytes]] = []
+        moves: list[tuple[bytes, bytes]] = []
         pending = [b""]
         while pending:
             here = pending.pop()
@@ -180,11 +180,11 @@ class Stage:
                     if self._merges(source, target, here, name):
                         pending.append(here + b"/" + name if here else name)
                     else:
-                        found.append((here, name))
+                        moves.append((here, name))
             finally:
                 os.close(source)
                 os.close(target)
-        return found
+        return moves
 
     def _merges(self, source: int, target: int, here: bytes, name: bytes) -> bool:
         """Return whether an entry is a directory on both sides."""

@@ -145,6 +145,7 @@ class Ahead:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # The thread may wait for room, which nobody would make any more.
         self._stopped = True
         self._room.release()
         self._thread.join()

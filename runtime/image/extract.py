@@ -203,14 +203,14 @@ class Extractor:
                 at = self._above(at, entry)
                 continue
             path = at + b"/" + part if at else part
-            found = self.lstat(path)
-            if found is not None and not stat.S_ISDIR(found.st_mode):
+            state = self.lstat(path)
+            if state is not None and not stat.S_ISDIR(state.st_mode):
                 # A file or link of the parent snapshot doesn't lead the layer's paths: a directory takes its
                 # place.
-                if self._layering is not None and self._layering.below(path, found):
+                if self._layering is not None and self._layering.below(path, state):
                     self.remove(path)
-                    found = None
-                elif stat.S_ISLNK(found.st_mode):
+                    state = None
+                elif stat.S_ISLNK(state.st_mode):
                     links += 1
                     if links > MAX_LINKS:
                         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -222,14 +222,14 @@ class Extractor:
                     continue
                 else:
                     raise self.refuse(entry, f"{os.fsdecode(path)!r} is not a directory")
-            if found is None:
+            if state is None:
                 os.mkdir(path, 0o755, dir_fd=self.fd)
                 # mkdir subtracts the umask.
                 os.chmod(path, 0o755, dir_fd=self.fd)
                 if self._layering is not None:
                     self._layering.implied(path)
             elif self._layering is not None:
-                self._layering.entered(path, found)
+                self._layering.entered(path, state)
             at = path
         return at
 
@@ -242,18 +242,18 @@ class Extractor:
 
     def remove(self, path: bytes) -> None:
         """Remove what is at `path`, with everything in it."""
-        found = self.lstat(path)
-        if found is None:
+        state = self.lstat(path)
+        if state is None:
             return
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(state.st_mode):
             self._remove_tree(path)
             inside = path + b"/"
-            for known in [p for p in self._directories if p == path or p.startswith(inside)]:
-                del self._directories[known]
+            for inner in [p for p in self._directories if p == path or p.startswith(inside)]:
+                del self._directories[inner]
         else:
             os.unlink(path, dir_fd=self.fd)
         # Remembered parents may lead through what was removed.
-        if stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode):
+        if stat.S_ISDIR(state.st_mode) or stat.S_ISLNK(state.st_mode):
             self._parents = {b"": b""}
         if self._layering is not None:
             self._layering.removed(path)
@@ -265,8 +265,8 @@ class Extractor:
             below = []
             for entry in self.names(directory):
                 inner = directory + b"/" + entry
-                found = os.stat(inner, dir_fd=self.fd, follow_symlinks=False)
-                if stat.S_ISDIR(found.st_mode):
+                state = os.stat(inner, dir_fd=self.fd, follow_symlinks=False)
+                if stat.S_ISDIR(state.st_mode):
                     below.append(inner)
                 else:
                     os.unlink(inner, dir_fd=self.fd)
@@ -289,8 +289,8 @@ class Extractor:
         try:
             os.mkdir(path, 0o700, dir_fd=self.fd)
         except FileExistsError:
-            found = self.lstat(path)
-            if found is None or not stat.S_ISDIR(found.st_mode):
+            state = self.lstat(path)
+            if state is None or not stat.S_ISDIR(state.st_mode):
                 self.remove(path)
                 os.mkdir(path, 0o700, dir_fd=self.fd)
         if self._owners:
@@ -381,10 +381,10 @@ class Extractor:
             if self.lstat(path) is None:
                 raise self.refuse(entry, "a hard link to itself")
             return True
-        found = self.lstat(target)
-        if found is None or (self._layering is not None and self._layering.below(target, found)):
+        state = self.lstat(target)
+        if state is None or (self._layering is not None and self._layering.below(target, state)):
             raise self.refuse(entry, f"its target {os.fsdecode(entry.link)!r} is not in the archive")
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(state.st_mode):
             raise self.refuse(entry, f"its target {os.fsdecode(entry.link)!r} is a directory")
         if self.lstat(path) is not None:
             # Removing what is at the path would remove the target inside it.
@@ -392,7 +392,7 @@ class Extractor:
                 raise self.refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
             self.remove(path)
         os.link(target, path, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
-        if not stat.S_ISLNK(found.st_mode):
+        if not stat.S_ISLNK(state.st_mode):
             self._metadata(entry, path, symlink=False)
         return True
 

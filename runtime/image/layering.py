@@ -1,9 +1,10 @@
 """The meaning of an archive as a layer over a parent, for either form in which snapshotters store layers.
 
-Whiteouts and opaque marks speak of the parent only, wherever they stand in the archive (OCI image
-specification, layer.md); what the layer itself brings stays. Only the layer's own directories and symlinks
-lead its paths: a name whose parent is no directory of the layer gets one, with the attributes the parent's
-directory of that path has, as BuildKit's differ-to-upper unpacking does.
+Whiteouts and opaque marks hide entries of the parent only, wherever they stand in the archive (OCI image
+specification, layer.md); entries of the layer itself stay. Paths are resolved through the layer's own
+directories and symlinks only: if an entry's parent is no directory of the layer, one is made with the
+attributes of the parent snapshot's directory at that path, as in BuildKit's unpacking into an upper
+directory.
 """
 
 from __future__ import annotations
@@ -91,11 +92,12 @@ class OverlayLayering:
         path = hidden_by(parent, name)
         if not path:
             return path is not None
-        found = self._extractor.lstat(path)
-        if found is None:
+        state = self._extractor.lstat(path)
+        # The layer itself brings nothing there: only the parent's file is hidden.
+        if state is None:
             self._snapshotter.whiteout(self._active, path)
             self._whiteouts.add(path)
-        elif stat.S_ISDIR(found.st_mode):
+        elif stat.S_ISDIR(state.st_mode):
             self._hide_below(path)
         return True
 
@@ -132,6 +134,7 @@ class OverlayLayering:
         self._opaque = {p for p in self._opaque if p != path and not p.startswith(inside)}
 
     def end(self, explicit: Container[bytes]) -> None:
+        # At the end, when it is known which names the layer has itself.
         if b"" in self._opaque:
             self._hide_root()
         for path, mtime in reversed(self._times.items()):
@@ -147,10 +150,10 @@ class OverlayLayering:
     def _hide_root(self) -> None:
         """Hide each of the parent's entries in the root: the root of an overlay can't be opaque."""
         for node in self._below.list(b""):
-            found = self._extractor.lstat(node.path)
-            if found is None:
+            state = self._extractor.lstat(node.path)
+            if state is None:
                 self._snapshotter.whiteout(self._active, node.path)
-            elif stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(node.stat.st_mode):
+            elif stat.S_ISDIR(state.st_mode) and stat.S_ISDIR(node.stat.st_mode):
                 self._hide_below(node.path)
 
     def _visible(self, path: bytes) -> Node | None:
@@ -220,14 +223,14 @@ class PlainLayering:
                 os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
 
     def _remember(self, path: bytes) -> None:
-        found = self._extractor.lstat(path)
-        if path and found is not None:
-            self._times.setdefault(path, found.st_mtime_ns)
+        state = self._extractor.lstat(path)
+        if path and state is not None:
+            self._times.setdefault(path, state.st_mtime_ns)
 
     def _prune(self, path: bytes) -> None:
         """Remove everything in the directory at `path` that the layer did not make."""
-        found = self._extractor.lstat(path)
-        if found is None or not stat.S_ISDIR(found.st_mode):
+        state = self._extractor.lstat(path)
+        if state is None or not stat.S_ISDIR(state.st_mode):
             return
         for name in self._extractor.names(path):
             inner = path + b"/" + name if path else name

@@ -1,11 +1,10 @@
 """Layers of snapshots: one snapshot's diff as one blob, made once and recorded. A diff that lies over several
 states has one layer for all of them, the layer of its origin (`Snapshotter.layers`).
 
-A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`,
-`zstd-3@1700000000` (compression, `@` the time later modification times are cut to). Variant `source` is the
-blob an image was pulled as: it is what an export of an unchanged base uses, whatever compression is asked
-for, and no timestamp in it is rewritten. Variant `tar` records the uncompressed archive's digest and size,
-whose blob need not exist.
+A row of table `layer` names the blob of a snapshot's diff in one *variant*: `gzip-1`, `zstd-3@1700000000`
+(compression, `@` the latest modification time). Variant `source` is the blob that was pulled: exports of an
+unchanged base use it with any requested compression, and no timestamp in it is rewritten. Variant `tar`
+records the uncompressed archive's digest and size, whose blob need not exist.
 """
 
 from __future__ import annotations
@@ -73,10 +72,10 @@ class Layers:
             return make
 
         chain = self._snapshotter.layers(snapshot)
-        found = {number: self._recorded(number, compression, clamp, force) for number in chain}
-        missing = [number for number in found if found[number] is None]
+        blobs = {number: self._recorded(number, compression, clamp, force) for number in chain}
+        missing = [number for number in blobs if blobs[number] is None]
         made = dict(zip(missing, run_all([job(number) for number in missing]), strict=True))
-        layers = [found[number] or made[number] for number in chain]
+        layers = [blobs[number] or made[number] for number in chain]
         self.keep([descriptor.digest for descriptor in layers])
         return layers
 
@@ -106,14 +105,14 @@ class Layers:
         """Return the layer of one snapshot in OCI media types, with its `diff_id`; its blob is in the store,
         leased. A pulled layer is used as it is; with `force` it is converted unless it has the requested
         compression. Raises LayerReadError, Cancelled, OSError (disk full)."""
-        found = self._recorded(snapshot, compression, clamp, force)
-        if found is None:
+        recorded = self._recorded(snapshot, compression, clamp, force)
+        if recorded is None:
             with self._alone(f"layer-{snapshot}-{_variant(compression, clamp)}", cancelled):
-                found = self._recorded(snapshot, compression, clamp, force)
-                if found is None:
-                    found = self._make(snapshot, compression, clamp, cancelled)
-        self.keep([found.digest])
-        return found
+                recorded = self._recorded(snapshot, compression, clamp, force)
+                if recorded is None:
+                    recorded = self._make(snapshot, compression, clamp, cancelled)
+        self.keep([recorded.digest])
+        return recorded
 
     def chain(self, snapshot: int | None) -> list[int]:
         """Return the snapshots of the layers that `layers` returns, in the same order."""
@@ -202,11 +201,11 @@ class Layers:
             if source is not None and pulled and diff_id != source.diff_id:
                 raise DigestMismatch(f"layer {source.digest}, uncompressed,", source.diff_id, diff_id)
             digest, size = writer.commit()
-        made = Descriptor(MEDIA_TYPES[compression.name], digest, size, diff_id=diff_id)
+        layer = Descriptor(MEDIA_TYPES[compression.name], digest, size, diff_id=diff_id)
         self.keep([digest])
         variant = _variant(compression, None if source is not None else clamp)
-        self._record(snapshot, variant, made, compression.compressor)
-        return made
+        self._record(snapshot, variant, layer, compression.compressor)
+        return layer
 
     def _write(
         self,

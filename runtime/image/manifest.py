@@ -107,12 +107,12 @@ def _descriptors(value: dict[str, object], name: str) -> list[Descriptor]:
 def diff_ids(config: bytes) -> list[str]:
     """Return the `rootfs.diff_ids` of an image config. Raises ValueError when it is no image config."""
     rootfs = decode(config).get("rootfs")
-    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-    if found is None and isinstance(rootfs, dict):
+    ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if ids is None and isinstance(rootfs, dict):
         return []
-    if not isinstance(found, list) or not all(is_digest(entry) for entry in found):
+    if not isinstance(ids, list) or not all(is_digest(entry) for entry in ids):
         raise ValueError("its config lists no diff IDs")
-    return [str(entry) for entry in found]
+    return [str(entry) for entry in ids]
 
 
 def config_platform(config: bytes) -> dict[str, object]:

@@ -125,9 +125,9 @@ def attest(
 
     itself = [About(name, [about.digest]) for name in names]
     layers = []
-    for one in predicates:
-        stored = put(STATEMENT, compact(one.statement(itself)))
-        layers.append(Descriptor(STATEMENT, stored.digest, stored.size, {PREDICATE_TYPE: one.type}))
+    for predicate in predicates:
+        stored = put(STATEMENT, compact(predicate.statement(itself)))
+        layers.append(Descriptor(STATEMENT, stored.digest, stored.size, {PREDICATE_TYPE: predicate.type}))
     config = put(OCI_EMPTY, _NOTHING) if artifact else put(OCI_CONFIG, compact(_config(layers)))
     value: dict[str, object] = {"schemaVersion": 2, "mediaType": OCI_MANIFEST}
     if artifact:
@@ -136,9 +136,11 @@ def attest(
     value["layers"] = [layer.to_json() for layer in layers]
     if artifact:
         value["subject"] = Descriptor(about.media_type, about.digest, about.size).to_json()
-    made = put(OCI_MANIFEST, indented(value))
+    manifest = put(OCI_MANIFEST, indented(value))
     annotations = {REFERENCE_TYPE: "attestation-manifest", REFERENCE_DIGEST: about.digest}
-    return Attested(Descriptor(OCI_MANIFEST, made.digest, made.size, annotations, UNKNOWN), [*layers, config])
+    return Attested(
+        Descriptor(OCI_MANIFEST, manifest.digest, manifest.size, annotations, UNKNOWN), [*layers, config]
+    )
 
 
 def _subject(name: str, digests: Sequence[str]) -> dict[str, object]:

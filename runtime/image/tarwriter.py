@@ -156,10 +156,12 @@ class LayerWriter:
         if found.st_nlink > 1 and kind != b"5":
             inode = (found.st_dev, found.st_ino)
             first = self._inodes.get(inode)
+            # The first name of an inode holds the content, later ones are hard links to it.
             if first is None:
                 self._inodes[inode] = path
             else:
                 kind, link, size, device = b"1", first, 0, None
+        # Whole seconds, as Go's writer cuts them in ustar; rounding up would give another diff ID.
         mtime = found.st_mtime_ns // 1_000_000_000
         if self._clamp is not None and (mtime > self._clamp or self._fixed):
             mtime = self._clamp
@@ -313,6 +315,8 @@ def _records(
 
 def _record(key: bytes, value: bytes) -> bytes:
     """Return the record `LENGTH KEY=VALUE\\n`, LENGTH counting the record with its own digits."""
+    # The space, the equals sign and the line feed. LENGTH counts its own digits, which may add one more: 98, 100,
+    # 101.
     rest = len(key) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))
@@ -355,22 +359,24 @@ def _names(real: bytes, *, follow: bool) -> list[str]:
 def _attributes(real: bytes, names: list[str]) -> dict[bytes, bytes]:
     """Return the extended attributes that a layer keeps: file capabilities and `user.*`, except overlay's own
     marks."""
-    found = {}
+    attributes = {}
     for name in names:
         if name == "security.capability" or (
             name.startswith("user.") and not name.startswith("user.overlay.")
         ):
-            found[os.fsencode(name)] = os.getxattr(real, name, follow_symlinks=False)
-    return found
+            attributes[os.fsencode(name)] = os.getxattr(real, name, follow_symlinks=False)
+    return attributes
 
 
 def _hole(fd: int, position: int, left: int) -> int:
     """Return the length of the hole at `position`, 0 where there is data. Leaves the offset at `position`."""
+    # Looking for a hole costs more than reading a piece.
     if left <= BATCH:
         return 0
     try:
         data = os.lseek(fd, position, os.SEEK_DATA)
     except OSError as error:
+        # ENXIO: no data up to the end. A file that has become shorter meanwhile is no hole.
         whole = error.errno == errno.ENXIO and os.fstat(fd).st_size >= position + left
         os.lseek(fd, position, os.SEEK_SET)
         return left if whole else 0

@@ -122,7 +122,7 @@ def _destination(selector: Selector, identifier: str, template: str) -> str:
         return selector.identifier
     if selector.kind == REGEX:
         return patterns.replaced(patterns.expression(selector.identifier), identifier, template)
-    found = patterns.wildcard(selector.identifier, identifier)
-    if found is None:
+    stars = patterns.wildcard(selector.identifier, identifier)
+    if stars is None:
         return identifier
-    return patterns.expanded(template, patterns.numbered(found, identifier))
+    return patterns.expanded(template, patterns.numbered(stars, identifier))

@@ -58,11 +58,11 @@ def wildcard(pattern: str, text: str) -> list[str] | None:
         if stop < 0:
             return None
         stops.append(stop)
-    start, found = len(first), []
+    start, stars = len(first), []
     for part, stop in zip(parts, reversed(stops), strict=True):
-        found.append(text[start:stop])
+        stars.append(text[start:stop])
         start = stop + len(part)
-    return None if any("\n" in one for one in found) else found
+    return None if any("\n" in one for one in stars) else stars
 
 
 def expression(pattern: str) -> re.Pattern[str]:
@@ -70,9 +70,9 @@ def expression(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(_translated(pattern), re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        said = error.msg if isinstance(error, re.error) else str(error)
-        known = next((theirs for ours, theirs in _PROBLEMS if said.startswith(ours)), said)
-        raise PolicyError(f"error parsing regexp: {known}: `{pattern}`") from None
+        reason = error.msg if isinstance(error, re.error) else str(error)
+        words = next((theirs for ours, theirs in _PROBLEMS if reason.startswith(ours)), reason)
+        raise PolicyError(f"error parsing regexp: {words}: `{pattern}`") from None
 
 
 def _translated(pattern: str) -> str:
@@ -135,13 +135,13 @@ def replaced(pattern: re.Pattern[str], text: str, template: str) -> str:
     another match is skipped."""
     out: list[str] = []
     last = 0
-    for found in pattern.finditer(text):
+    for match in pattern.finditer(text):
         # Python (3.7 and later) also replaces an empty match behind another match; Go doesn't.
-        if out and found.start() == found.end() == last:
+        if out and match.start() == match.end() == last:
             continue
-        out.append(text[last : found.start()])
-        out.append(expanded(template, partial(_group, found)))
-        last = found.end()
+        out.append(text[last : match.start()])
+        out.append(expanded(template, partial(_group, match)))
+        last = match.end()
     return "".join(out) + text[last:]
 
 
@@ -156,8 +156,8 @@ def numbered(values: list[str], whole: str) -> Callable[[str], str]:
     return lambda name: known.get(name, "")
 
 
-def _group(found: re.Match[str], name: str) -> str:
+def _group(match: re.Match[str], name: str) -> str:
     if name.isascii() and name.isdigit():
-        exists = str(int(name)) == name and int(name) <= found.re.groups
-        return found[int(name)] or "" if exists else ""
-    return found[name] or "" if name in found.re.groupindex else ""
+        exists = str(int(name)) == name and int(name) <= match.re.groups
+        return match[int(name)] or "" if exists else ""
+    return match[name] or "" if name in match.re.groupindex else ""

@@ -54,17 +54,17 @@ class SourcePolicies:
         policies = [*self._own, *_decoded(more)]
         if not policies and self._verifier is None:
             return edge
-        made: dict[str, Vertex] = {}
+        vertices: dict[str, Vertex] = {}
         for vertex in walk([edge]):
-            inputs = tuple(Edge(made[one.vertex.digest], one.index) for one in vertex.inputs)
+            inputs = tuple(Edge(vertices[one.vertex.digest], one.index) for one in vertex.inputs)
             op = vertex.op
             if isinstance(op, SourceOp):
                 op = self._source(op, vertex.platform, policies, facts, _GRAPH)
             same = op == vertex.op and all(
                 ours.vertex is theirs.vertex for ours, theirs in zip(inputs, vertex.inputs, strict=True)
             )
-            made[vertex.digest] = vertex if same else evolve(vertex, op=op, inputs=inputs)
-        return Edge(made[edge.vertex.digest], edge.index)
+            vertices[vertex.digest] = vertex if same else evolve(vertex, op=op, inputs=inputs)
+        return Edge(vertices[edge.vertex.digest], edge.index)
 
     def source(
         self, op: SourceOp, platform: Platform | None, more: Sequence[bytes], facts: Facts

@@ -6,8 +6,8 @@
     #5 ...                        it goes to the back, still running
     #5 DONE 0.3s                  or CACHED, CANCELED, ERROR: …
 
-One vertex is at the front; lines of the others wait until it completes or has been there for long. What ended
-is told at once. Nothing is ever dropped: waiting lines come out with their own times.
+One vertex is at the front; lines of the others wait until it completes or has been there for long. The end of
+a vertex is shown at once. Nothing is dropped: waiting lines are shown later with their own times.
 """
 
 from __future__ import annotations
@@ -247,14 +247,14 @@ class Plain(Display):
             self._arm()
 
 
-def _worth_telling(told: StatusEvent | None, event: StatusEvent) -> bool:
-    if told is None:
+def _worth_telling(shown: StatusEvent | None, event: StatusEvent) -> bool:
+    if shown is None:
         return True
     if event.completed is not None:
-        return told.completed is None or told.current != event.current
-    if event.total and (event.current - told.current) / event.total >= STATUS_STEP:
+        return shown.completed is None or shown.current != event.current
+    if event.total and (event.current - shown.current) / event.total >= STATUS_STEP:
         return True
-    return event.timestamp - told.timestamp >= STATUS_SECONDS
+    return event.timestamp - shown.timestamp >= STATUS_SECONDS
 
 
 def _status_text(event: StatusEvent) -> str:

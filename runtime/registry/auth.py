@@ -134,11 +134,11 @@ class Authorizer:
                 # The server may have revoked it before its time.
                 self._tokens = {k: v for k, v in self._tokens.items() if f"Bearer {v[0]}" != used}
             self._challenge = chosen
-            asked = merge_scopes(chosen.parameters.get("scope", "").split())
-            if asked:
+            extra = merge_scopes(chosen.parameters.get("scope", "").split())
+            if extra:
                 # Some registries want more than the standard's scope for a request; it is asked for from the
                 # start next time.
-                self._extra[tuple(scopes)] = asked
+                self._extra[tuple(scopes)] = extra
             return self._authorize(repository, action, scopes, cancelled)
 
     def _authorize(
@@ -166,16 +166,16 @@ class Authorizer:
     ) -> tuple[str, float]:
         """Fetch a token. Returns it with its life in seconds."""
         assert self._challenge is not None
-        asked = self._challenge.parameters
-        given = self._credentials.token(
-            self._domain, asked.get("realm", ""), asked.get("service", ""), scopes
+        parameters = self._challenge.parameters
+        token = self._credentials.token(
+            self._domain, parameters.get("realm", ""), parameters.get("service", ""), scopes
         )
-        if given is not None:
-            return given
-        found = self.lookup(repository)
-        if found.credential is not None and found.credential.bearer:
-            return found.credential.bearer, SHORTEST_LIFE
-        request = _TokenRequest(self._endpoint, self._transport, self._challenge, found, cancelled)
+        if token is not None:
+            return token
+        lookup = self.lookup(repository)
+        if lookup.credential is not None and lookup.credential.bearer:
+            return lookup.credential.bearer, SHORTEST_LIFE
+        request = _TokenRequest(self._endpoint, self._transport, self._challenge, lookup, cancelled)
         return request.fetch(scopes, repository, action)
 
     def _cached(self, wanted: tuple[str, ...]) -> str | None:

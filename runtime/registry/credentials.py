@@ -88,16 +88,16 @@ class Credentials:
             helpers = config.get("credHelpers")
             for name, helper in _lookup(helpers, names):
                 if isinstance(helper, str) and helper:
-                    found = _ask(helper, [name], self._environ)
-                    if found.credential is not None:
-                        return found
-                    problem = problem or found.problem
+                    lookup = _ask(helper, [name], self._environ)
+                    if lookup.credential is not None:
+                        return lookup
+                    problem = problem or lookup.problem
             store = config.get("credsStore")
             if isinstance(store, str) and store:
-                found = _ask(store, _server_names(domain), self._environ)
-                if found.credential is not None:
-                    return found
-                problem = problem or found.problem
+                lookup = _ask(store, _server_names(domain), self._environ)
+                if lookup.credential is not None:
+                    return lookup
+                problem = problem or lookup.problem
             for _, entry in _lookup(config.get("auths"), names):
                 credential = _decode(entry)
                 if credential is not None:
@@ -248,14 +248,14 @@ def _run(program: str, server: str, environ: Mapping[str, str]) -> Lookup:
         return Lookup(None, f"the credential helper {program} did not answer within {HELPER_SECONDS} s")
     except OSError as error:
         return Lookup(None, f"the credential helper {program} could not be run: {error.strerror}")
-    said = done.stdout.decode("utf-8", "replace")
+    output = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
-        missing = "credentials not found" in said.lower()
+        missing = "credentials not found" in output.lower()
         return Lookup(
             None, "" if missing else f"the credential helper {program} failed (exit {done.returncode})"
         )
     try:
-        answer = json.loads(said)
+        answer = json.loads(output)
         user, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError):
         return Lookup(None, f"the credential helper {program} gave no usable answer")

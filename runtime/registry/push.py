@@ -89,14 +89,14 @@ class _Push:
                 f"the manifest {descriptor.digest} is not in the store", help="build the image again"
             ) from None
         try:
-            found = parse(data, descriptor.media_type)
+            manifest = parse(data, descriptor.media_type)
         except ValueError as error:
             raise errors.bad_manifest(descriptor.digest, str(error)) from None
-        if isinstance(found, Index) and depth < 8:
-            for child in found.manifests:
+        if isinstance(manifest, Index) and depth < 8:
+            for child in manifest.manifests:
                 self._collect(child, blobs, manifests, depth + 1)
-        elif isinstance(found, Manifest):
-            for blob in (found.config, *found.layers):
+        elif isinstance(manifest, Manifest):
+            for blob in (manifest.config, *manifest.layers):
                 if not blob.is_foreign:
                     blobs[blob.digest] = blob
         else:

@@ -1,7 +1,7 @@
 """Transfers of blobs into the store from a provider; only missing blobs are moved, each once.
 
 A blob is fetched by one thread of one process at a time: the others wait for it (the writer's lock) and find
-it in the store. What an interrupted fetch left is taken up by the next.
+it in the store. The next fetch resumes an interrupted one.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def fetch_blob(store: Store, provider: Provider, descriptor: Descriptor, transfe
     report = transfer.reporter(digest, descriptor.size)
     try:
         with blobs.writer(resume=digest, on_wait=transfer.on_wait, cancelled=transfer.cancelled) as writer:
+            # The writer's lock was another process's, which has fetched the blob.
             if blobs.has(digest):
                 return
             resumed = writer.offset > 0
@@ -114,6 +115,7 @@ def fetch_blobs(
     """Fetch all missing blobs into the store, several at once, and lease them for this process. The first
     failure stops the others and is raised; what was fetched stays for the next attempt."""
     wanted = {descriptor.digest: descriptor for descriptor in descriptors}
+    # Before looking: what is there can't be pruned between the look and its use.
     store.lease("blob", *wanted)
     missing = [descriptor for digest, descriptor in wanted.items() if not store.blobs.has(digest)]
 

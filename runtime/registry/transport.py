@@ -180,12 +180,15 @@ class Transport:
         for _ in range(REDIRECTS):
             response = self._exchange(method, url, headers, body, read_seconds)
             location = response.headers.get("Location")
+            # 301 to 303 may turn other methods into GET (RFC 9110, section 15.4): those are not followed.
             follows = (301, 302, 303, 307, 308) if method in ("GET", "HEAD") else (307, 308)
             if response.status not in follows or not location:
                 return response
             response.close()
             target = urljoin(url, location)
             old, new = urlsplit(url), urlsplit(target)
+            # Registries redirect to storage with signed URLs: the login is not for that server, and some
+            # refuse it.
             if (old.scheme, old.netloc) != (new.scheme, new.netloc):
                 headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
                 self._check_downgrade(old.netloc, old.scheme, target)
@@ -218,6 +221,7 @@ class Transport:
             raw = pool.request(
                 method,
                 url,
+                # identity: digests and sizes are of the bytes as they are stored.
                 headers={"User-Agent": "pybuild", "Accept-Encoding": "identity", **headers},
                 body=body() if body is not None else None,
                 preload_content=False,

@@ -1,8 +1,8 @@
 """Uploads of blobs: mounted from another repository if the registry allows, else sent whole, else in chunks.
 
-A failed upload begins anew (registries differ in what a half one is worth), except that a chunked one asks
-the registry how far it came and continues there. Chunks are for what whole uploads founder on: proxies with
-a size limit (413) and lines that break.
+A failed upload starts again (registries differ in how they treat a partial one), except that a chunked one
+asks the registry for its offset and continues there. Chunks are used where whole uploads fail: proxies with a
+size limit (413) and connections that break.
 """
 
 from __future__ import annotations
@@ -83,19 +83,21 @@ class _Upload:
             except Unreachable as error:
                 if not error.transient:
                     raise
+                # A connection that broke twice may not last for a whole blob.
                 failure, self.chunked = error, attempt > 1
             else:
-                status, asked = response.status, retry_after(response.headers)
+                status, requested = response.status, retry_after(response.headers)
                 if status in (200, 201, 204):
                     response.close()
                     return False
                 failure = self.repository.session.failure(response, self.repository.name, "push")
+                # A proxy limits the size of a request; no reason to wait.
                 if status == 413 and not self.chunked:
                     self.chunked = True
                     continue
                 if status not in RETRIED and status != 416:
                     raise self._refused(failure)
-                pause = min(asked, LONGEST_WAIT) if asked is not None else pause
+                pause = min(requested, LONGEST_WAIT) if requested is not None else pause
             if attempt < ATTEMPTS:
                 wait(pause, self.repository.cancelled)
         assert failure is not None
@@ -123,6 +125,7 @@ class _Upload:
                 # The login may push here but not read there: no mount, but an upload.
                 return self.begin("")
             raise
+        # Registries that know no mounts answer in many ways: upload instead.
         if mount_from and response.status not in (201, 202):
             response.close()
             return self.begin("")
@@ -135,6 +138,7 @@ class _Upload:
         if response.status != 202 or not response.headers.get("Location"):
             raise self.repository.session.failure(response, self.repository.name, "push")
         with response:
+            # Smaller chunks than that are refused (distribution specification, pushing a blob in chunks).
             least = response.headers.get("OCI-Chunk-Min-Length", "")
             if least.isdecimal():
                 self.chunk_size = max(CHUNK_SIZE, int(least))
