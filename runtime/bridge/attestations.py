@@ -1,4 +1,4 @@
-"""Attestations of an image in a registry: how its index, its manifest and what is said of it hang together.
+"""Attestations of an image in a registry: the chain from index to manifest to statements.
 
 BuildKit stores them beside an image's manifest: entries of its index that no platform takes, whose layers are
 in-toto statements.
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 REFERENCE = "vnd.docker.reference.digest"
 """Annotation of an index entry: the manifest that it is about."""
 PREDICATE = "in-toto.io/predicate-type"
-"""Annotation of a layer: what its statement says."""
+"""Annotation of a layer: its statement's predicate type."""
 
 
 @frozen
 class AttestationChain:
-    """Digests, "" for what there is not, and the bytes of those blobs with their descriptors. `statements` of the
-    predicate types that were asked for are among the blobs."""
+    """The digests of an image's index, manifest and attestation manifest ("" for a missing one), and their
+    blobs with descriptors. Statements of the requested predicate types are among the blobs."""
 
     root: str
     image_manifest: str
@@ -43,10 +43,10 @@ class AttestationChain:
 
 
 def attestation_chain(
-    engine: Engine, found: Resolved, predicates: tuple[str, ...], cancellation: Cancellation
+    engine: Engine, image: Resolved, predicates: tuple[str, ...], cancellation: Cancellation
 ) -> AttestationChain:
-    """That of an image for a platform. Raises UserError, Cancelled."""
-    ref = parse(found.ref)
+    """Read the attestation chain of an image for one platform. Raises UserError, Cancelled."""
+    ref = parse(image.ref)
     transfer = Transfer(None, cancellation)
     provider = RegistryProvider(
         engine.images.client().repositories(ref.domain, ref.path, cancelled=cancellation)
@@ -59,18 +59,20 @@ def attestation_chain(
         blobs[descriptor.digest] = descriptor, data
         return data
 
-    said = _attestation(engine, found, read)
-    read(found.manifest)
-    if said is not None:
-        manifest = read_manifest(said, read, ref.familiar)
+    attestation = _attestation(engine, image, read)
+    read(image.manifest)
+    if attestation is not None:
+        manifest = read_manifest(attestation, read, ref.familiar)
         for layer in () if isinstance(manifest, Index) else manifest.layers:
             if layer.annotations.get(PREDICATE) in predicates:
                 read(layer)
-    return AttestationChain(found.digest, found.manifest.digest, "" if said is None else said.digest, blobs)
+    return AttestationChain(
+        image.digest, image.manifest.digest, "" if attestation is None else attestation.digest, blobs
+    )
 
 
 def _attestation(engine: Engine, found: Resolved, read: Read) -> Descriptor | None:
-    """The index entry of what is said about the image."""
+    """Return the index entry of the image's attestation manifest; None if there is none."""
     from pybuild.runtime.image.descriptor import Descriptor
 
     if found.digest == found.manifest.digest:

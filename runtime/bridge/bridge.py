@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class LocalBridge:
-    """See `compiler.bridge.Bridge`. `image` and `layout` resolve names, `solve` brings about a state, `tree`
-    reads it, `time` asks a source for its time. A name is resolved once: all who ask get the same image, and one
-    vertex shows it."""
+    """The implementation of `compiler.bridge.Bridge`. `image` and `layout` resolve names, `solve` solves a
+    state, `tree` reads it, `time` returns a source's time. Each name is resolved once, so that all callers
+    get the same image and one vertex shows it."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class LocalBridge:
         known = self._resolved.get((kind, ref, platform))
         if known is None:
             with Tracked(self._observer, log_name or f"[internal] load metadata for {ref}"):
-                found = find(ref, platform)
-            known = ResolvedImage(found.ref, found.digest, found.config)
+                image = find(ref, platform)
+            known = ResolvedImage(image.ref, image.digest, image.config)
             self._resolved[kind, ref, platform] = known
         return known
 
@@ -97,7 +97,8 @@ class LocalBridge:
 
 @contextmanager
 def _absent(path: str) -> Iterator[None]:
-    """To a frontend what is no file is no file, whatever it is instead."""
+    """Raise FileNotFoundError for everything that is not a regular file or directory as expected: frontends
+    don't tell the cases apart."""
     try:
         yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -114,8 +115,8 @@ def _described(node: Node) -> FileStat:
 
 
 def local_bridge(engine: Engine, observer: Observer, *, pull: bool | None = None) -> LocalBridge:
-    """What answers a frontend's questions in a build on this machine. `pull` says whether tags are asked for that are
-    known; None leaves it to the engine's options."""
+    """Return the bridge for a build on this machine. `pull` says whether known tags are resolved again; None
+    leaves it to the engine's options."""
     return LocalBridge(
         lambda ref, platform: engine.images.resolve_image(ref, platform, engine.cancellation, pull=pull),
         lambda name, platform: engine.images.resolve_named(name, platform, engine.cancellation),

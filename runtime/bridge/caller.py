@@ -1,4 +1,4 @@
-"""What a frontend in a container is told: of the build's attributes, its client and its builder."""
+"""Facts that a frontend in a container gets: the build's attributes, its client and its builder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRODUCT = "buildkit"
 
 @frozen
 class Caller:
-    """What a frontend is told of its builder: the session of the client, and the worker that it is."""
+    """The facts about a builder that a frontend gets: the client's session, and the worker's identity."""
 
     session: str = ""
     worker: str = "pybuild"
@@ -30,19 +30,20 @@ class Caller:
 
 
 def variables(image: Image, options: Mapping[str, str], caller: Caller) -> list[str]:
-    """The environment of a frontend: the image's, and what it is asked for."""
-    given = [
+    """Return the environment of a frontend: the image's variables, the request's options, and the facts about
+    the builder."""
+    encoded = [
         f"BUILDKIT_FRONTEND_OPT_{number}={key}={options[key]}" for number, key in enumerate(sorted(options))
     ]
     worker = {
         "id": caller.worker,
         "labels": dict(caller.labels),
-        "platforms": [_platform(one) for one in caller.platforms or (platforms.default(),)],
+        "platforms": [_platform(platform) for platform in caller.platforms or (platforms.default(),)],
         "gcPolicy": None,
     }
     return [
         *image.config.env,
-        *given,
+        *encoded,
         f"BUILDKIT_SESSION_ID={caller.session}",
         f"BUILDKIT_WORKERS={json.dumps([worker])}",
         f"BUILDKIT_EXPORTEDPRODUCT={_PRODUCT}",
@@ -58,6 +59,6 @@ def worker_record(caller: Caller) -> WorkerRecord:
     return record
 
 
-def _platform(one: Platform) -> dict[str, str]:
-    found = {"architecture": one.architecture, "os": one.os, "variant": one.variant}
-    return {name: value for name, value in found.items() if value}
+def _platform(platform: Platform) -> dict[str, str]:
+    fields = {"architecture": platform.architecture, "os": platform.os, "variant": platform.variant}
+    return {name: value for name, value in fields.items() if value}

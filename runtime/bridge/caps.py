@@ -1,7 +1,8 @@
 """Capabilities: what a frontend may use of the bridge and put into a graph, by BuildKit's names.
 
-A frontend asks before it uses; a definition names what it needs. What this runtime lacks is listed as disabled, with
-the reason, so that a client says so in place of failing later. Needs the extra `pybuild[buildkit]`.
+Frontends check the capabilities before they use them; a definition lists the ones it needs. A capability that
+this runtime lacks is listed as disabled with a reason, so that clients report it early. Needs the extra
+`pybuild[buildkit]`.
 """
 
 from __future__ import annotations
@@ -59,21 +60,22 @@ LACKS: Mapping[str, str] = {
     "source.git.checkoutbundle": _NO_BUNDLE,
     "source.http.signatureverify": "signatures of downloaded files are not verified",
 }
-"""What this runtime lacks, and why."""
+"""Capabilities that this runtime lacks, with the reasons."""
 
 
 def frontend_caps() -> list[APICap]:
-    """Those of the bridge."""
+    """Return the capabilities of the bridge."""
     return _caps(FRONTEND, LACKS)
 
 
 def llb_caps() -> list[APICap]:
-    """Those of graphs."""
+    """Return the capabilities of graphs."""
     return _caps(LLB, LACKS)
 
 
 def require(edge: Edge) -> Edge:
-    """`edge`, if this runtime has all that its vertices say they need. Raises DefinitionError."""
+    """Return `edge` after checking that this runtime has every capability its vertices need. Raises
+    DefinitionError."""
     for name in {name for vertex in walk([edge]) for name, needed in vertex.metadata.caps.items() if needed}:
         if name not in LLB:
             raise DefinitionError(f"failed to load LLB: unknown API capability {name}")

@@ -1,4 +1,4 @@
-"""One container of a frontend: what is mounted in it from the beginning to the end, and its processes."""
+"""A container of a frontend: its mounts, which stay from beginning to end, and its processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.compiler.ops import ExecOp, Mount
-    from pybuild.runtime.bridge.running import Asked, Listener
+    from pybuild.runtime.bridge.running import Listener, ProcessRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.sandbox.users import Identity
@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 
 
 class Container:
-    """Mounted when it is made; `release` it. The first process is the container's: others need it to run, and end
-    with it. Thread-safe. All is ended when the engine is cancelled."""
+    """A container. Its mounts are made by the constructor; the owner must call `release`. The first process
+    is the container's: others need it to run, and end with it. Thread-safe. Everything ends when the engine
+    is cancelled."""
 
     def __init__(
         self, engine: Engine, name: str, op: ExecOp, results: Sequence[Result], cancellation: Cancellation
     ) -> None:
-        """`op` tells the mounts and the network. Raises UserError, Cancelled."""
+        """Mount what `op` lists; it also names the network. Raises UserError, Cancelled."""
         self.name = name
         self._engine = engine
         self._op = op
@@ -65,9 +66,9 @@ class Container:
 
     # Processes
 
-    def start(self, asked: Asked, listener: Listener) -> Running:
-        """A process; this waits until it runs, or could not be started, which the listener hears of. Raises
-        UserError: it asks for a secret that there is not."""
+    def start(self, asked: ProcessRequest, listener: Listener) -> Running:
+        """Start a process and wait until it runs or could not be started; the listener gets the outcome.
+        Raises UserError for a missing secret."""
         secret_env = self._mounts.secret_env(asked.secret_env)
         with self._guard:
             if self._ending:
@@ -79,8 +80,9 @@ class Container:
         running.await_start()
         return running
 
-    def step(self, asked: Asked, secret_env: Sequence[str], first: Running | None) -> Step:
-        """What to run. Raises UserError, also for what the build was not granted."""
+    def step(self, asked: ProcessRequest, secret_env: Sequence[str], first: Running | None) -> Step:
+        """Return the step that runs a process. Raises UserError, also for an entitlement that the build was
+        not granted."""
         if not asked.args:
             raise UserError("args must not be empty")
         self._engine.entitlements.check([Vertex(evolve(self._op, security=asked.security))])
@@ -114,11 +116,11 @@ class Container:
         return resolve_user(tree, user)
 
     def sandboxed(self, step: Step) -> sandbox.Container:
-        """For the first process."""
+        """Return the sandbox's container for the first process."""
         return sandbox.Container(self._engine.resources.sandbox(), step)
 
     def await_others(self) -> None:
-        """Until those beside the first process have ended, as they do when that has."""
+        """Wait until the other processes have ended, as they do once the first one has."""
         with self._guard:
             others = self._running[1:]
         for one in others:
@@ -131,15 +133,15 @@ class Container:
     # Files
 
     def tree(self, index: int) -> Tree:
-        """What is in the mount of that number at the moment. Raises UserError."""
+        """Return the present files of the mount with a number. Raises UserError."""
         mounts = self._op.mounts
         if not 0 <= index < len(mounts):
             raise UserError(f"mount index {index} is out of bounds ({len(mounts)} available)")
-        found = self._mounts.current(mounts[index])
-        return found if found is not None else self._place(mounts[index], index)
+        files = self._mounts.current(mounts[index])
+        return files if files is not None else self._place(mounts[index], index)
 
     def _place(self, mount: Mount, index: int) -> Tree:
-        """A mount that is no state's. A tmpfs is the processes' alone."""
+        """Return the files of a mount that is no state. A tmpfs exists for its processes only."""
         source = next((made.source for one, made in self._others if one is mount), None)
         if mount.mount_type == MountType.TMPFS or source is None or not os.path.isdir(source):
             raise UserError(f"mountable {index} not found")
@@ -148,7 +150,7 @@ class Container:
     # The end
 
     def kill(self) -> None:
-        """Begin to end all that runs. Idempotent."""
+        """Begin to end all processes. Idempotent."""
         with self._guard:
             self._ending = True
             running = list(self._running)
@@ -156,7 +158,7 @@ class Container:
             one.kill()
 
     def release(self) -> None:
-        """End all that runs, and take the mounts away. Idempotent."""
+        """End all processes and remove the mounts. Idempotent."""
         self._forget()
         self.kill()
         for one in self._running:
@@ -164,6 +166,6 @@ class Container:
         self._stack.close()
 
     def check(self) -> None:
-        """Raises what came of the process that failed first, if any did."""
+        """Raise the error of the process that failed first, if any failed."""
         if self._failure is not None:
             raise self._failure

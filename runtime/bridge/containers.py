@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Containers:
-    """Those of one frontend. Thread-safe. Every method may raise UserError."""
+    """The containers of one frontend. Thread-safe. Every method may raise UserError."""
 
     def __init__(self, gateway: Gateway, refs: Refs) -> None:
         self._gateway = gateway
@@ -52,33 +52,35 @@ class Containers:
         self._closed = False
 
     def new(self, request: pb.NewContainerRequest, cancellation: Cancellation) -> None:
-        """Solve what it mounts, and mount it."""
+        """Solve the states that a container mounts, and mount them."""
         op, results = self._op(request, cancellation)
         with linked(self._gateway.engine.cancellation, cancellation) as both:
-            made = Container(self._gateway.engine, request.ContainerID, op, results, both)
+            container = Container(self._gateway.engine, request.ContainerID, op, results, both)
+        # Mounting takes long and is not done under the lock; `close` may have come meanwhile.
         with self._guard:
             closed, known = self._closed, request.ContainerID in self._open
             if not (closed or known):
-                self._open[request.ContainerID] = made
+                self._open[request.ContainerID] = container
                 return
-        made.release()
+        container.release()
         raise Cancelled if closed else CallRefused(EXISTS, f"Container {request.ContainerID} already exists")
 
     def exec(
         self, incoming: Iterator[pb.ExecMessage], cancellation: Cancellation, status_of: StatusOf
     ) -> Iterator[pb.ExecMessage]:
-        """One stream with processes of all containers: each message names its process. Ends when the frontend says no
-        more and the processes it began here have ended, or with `cancellation`, and they with it."""
+        """Carry one stream with processes of all containers; each message names its process. It ends when the
+        frontend sends no more and the processes it began here have ended, or with `cancellation`, which ends
+        them too."""
         return ExecStream(self._started, status_of).run(incoming, cancellation)
 
     def release(self, id: str) -> None:
-        """End all that runs in it. Raises what came of its processes, if one has failed or had to be ended."""
+        """End a container. Raises the error of a process that failed or had to be killed."""
         with self._guard:
-            found = self._open.pop(id, None)
-        if found is None:
+            container = self._open.pop(id, None)
+        if container is None:
             raise UserError(f"container details for {id} not found")
-        found.release()
-        found.check()
+        container.release()
+        container.check()
 
     def read_file(self, request: pb.ReadFileRequest) -> bytes:
         within = request.HasField("Range")
@@ -98,10 +100,11 @@ class Containers:
         return stat_of(trees.stat(tree, request.Path), base_name(request.Path))
 
     def close(self) -> None:
-        """End all that runs, and refuse what comes later. Idempotent."""
+        """End all containers and refuse new ones. Idempotent."""
         with self._guard:
             self._closed = True
             left, self._open = list(self._open.values()), {}
+        # All are killed before one is waited for, so that they end side by side.
         for one in left:
             one.kill()
         for one in left:
@@ -109,17 +112,17 @@ class Containers:
 
     def _started(self, id: str) -> Container:
         with self._guard:
-            found = self._open.get(id)
-        if found is None:
+            container = self._open.get(id)
+        if container is None:
             raise CallRefused(NOT_FOUND, f'container "{id}" previously released or not created')
-        return found
+        return container
 
     def _tree(self, id: str, index: int, path: str) -> Tree:
         with self._guard:
-            found = self._open.get(id)
-        if found is None:
+            container = self._open.get(id)
+        if container is None:
             raise UserError(f"container details for {id}@{index} not found")
-        tree = found.tree(index)
+        tree = container.tree(index)
         if not os.path.normpath(path).startswith("/"):
             raise UserError(f"can't make {path} relative to /")
         return tree
@@ -127,7 +130,8 @@ class Containers:
     def _op(
         self, request: pb.NewContainerRequest, cancellation: Cancellation
     ) -> tuple[ExecOp, Sequence[Result]]:
-        """What its mounts and its network are, as an exec op without a command, and the states of its inputs."""
+        """Return a container's mounts and network as an exec op without a command, and the solved states of
+        its inputs."""
         results: list[Result] = []
         mounts = []
         for message in request.Mounts:
@@ -145,9 +149,9 @@ class Containers:
         return ExecOp(meta, tuple(mounts), NetMode(request.Network)), results
 
     def _result(self, message: ops_pb2.Mount, cancellation: Cancellation) -> Result:
-        kept = self._refs.kept(message.resultID)
-        if kept is not None:
-            return Snapshot(kept)
+        snapshot = self._refs.kept(message.resultID)
+        if snapshot is not None:
+            return Snapshot(snapshot)
         try:
             edge = self._refs.returned(message.resultID)
         except UserError as error:

@@ -42,7 +42,7 @@ _URLS = {kind: _PREFIX + name for name, kind in _TYPES.items()}
 
 
 def packed(message: Message) -> Any:
-    """A detail that holds `message`, one of those kinds."""
+    """Pack a message of one of the known kinds into a detail."""
     if isinstance(message, errdefs_pb2.Solve):
         text = MessageToJson(message, indent=None)
     else:
@@ -51,40 +51,40 @@ def packed(message: Message) -> Any:
 
 
 def unpacked(detail: Any) -> Message | None:
-    """The message in a detail; None for one of another kind, or that can't be read."""
+    """Return the message in a detail; None for one of another kind, or a malformed one."""
     kind = _TYPES.get(detail.type_url.removeprefix(_PREFIX))
     if kind is None:
         return None
-    found = kind()
+    message = kind()
     try:
-        Parse(detail.value, found, ignore_unknown_fields=True)
+        Parse(detail.value, message, ignore_unknown_fields=True)
     except (ParseError, UnicodeDecodeError, RecursionError):
         return None
-    return found
+    return message
 
 
 def sources(spans: Iterable[Span]) -> Iterator[errdefs_pb2.Source]:
-    """The places of an error, as one message a run of spans of the same file."""
-    found: errdefs_pb2.Source | None = None
+    """Yield the places of an error, one message for each run of spans in the same file."""
+    message: errdefs_pb2.Source | None = None
     file = None
     for span in spans:
-        if found is None or span.source is not file:
-            if found is not None:
-                yield found
+        if message is None or span.source is not file:
+            if message is not None:
+                yield message
             file = span.source
             info = ops_pb2.SourceInfo.FromString(encode_source_info(file))
-            found = errdefs_pb2.Source(info=info)
-        found.ranges.extend(ops_pb2.Range.FromString(one) for one in encode_ranges(span))
-    if found is not None:
-        yield found
+            message = errdefs_pb2.Source(info=info)
+        message.ranges.extend(ops_pb2.Range.FromString(one) for one in encode_ranges(span))
+    if message is not None:
+        yield message
 
 
 def spans_of(source: errdefs_pb2.Source) -> tuple[Span, ...]:
-    """The places that such a message names; none where they are not in the file."""
+    """Return the places that a message names; none if they don't lie in its file."""
     try:
         file = decode_source_info(source.info.SerializeToString())
-        found = decode_ranges((one.SerializeToString() for one in source.ranges), file)
+        spans = decode_ranges((one.SerializeToString() for one in source.ranges), file)
     except DefinitionError:
         return ()
     lines = file.text.count("\n") + 1
-    return tuple(span for span in found if 1 <= span.line <= span.end_line <= lines)
+    return tuple(span for span in spans if 1 <= span.line <= span.end_line <= lines)

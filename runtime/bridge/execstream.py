@@ -1,8 +1,8 @@
 """Processes in containers on the wire: one call of `ExecProcess`, with any number of them.
 
 The messages of a process come in this order: Started, File as it writes, Exit, File with EOF of each descriptor,
-Done. A frontend writes to descriptor 0 alone, and reads those that it asked for; of more than the first three, the
-process itself gets none, as with BuildKit.
+Done. A frontend writes to descriptor 0 alone, and reads the descriptors that it requested. The process itself
+has only the first three, as in BuildKit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 
 from pybuild.compiler.ops import SecretEnv, SecurityMode
 from pybuild.compiler.protos import gateway_pb2 as pb
-from pybuild.runtime.bridge.running import Asked, Listener
+from pybuild.runtime.bridge.running import Listener, ProcessRequest
 from pybuild.runtime.bridge.statuses import EXISTS, INVALID, NOT_FOUND, OUT_OF_RANGE, CallRefused, ExitFailed
 from pybuild.runtime.session.outbox import Outbox
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     StatusOf = Callable[[BaseException], Status]
 
 _ROOM = 64
-"""Messages that wait for the frontend to take them."""
+"""Messages that wait for the frontend to read them."""
 _UNKNOWN = 255
-"""The exit code of what never ran."""
+"""Exit code of a process that was never started."""
 
 
 class ExecStream:
-    """`container` finds a container by its id."""
+    """A call of `ExecProcess`. `container` returns a container by its id."""
 
     def __init__(self, container: Callable[[str], Container], status_of: StatusOf) -> None:
         self._container = container
@@ -45,11 +45,11 @@ class ExecStream:
         self._streamed: dict[str, _Streamed] = {}
         self._guard = threading.Lock()
         self._going = 1
-        """Processes that run, and one more while the frontend may say something."""
+        """Running processes, and one more while the frontend may send messages."""
 
     def run(self, incoming: Iterator[pb.ExecMessage], cancellation: Cancellation) -> Iterator[pb.ExecMessage]:
-        """Raises UserError for what can't be asked; all that was begun here ends then, as it does when the frontend
-        gives the call up."""
+        """Yield the messages for the frontend. Raises UserError for an invalid message. All processes begun
+        here end then, as they do when the frontend gives the call up."""
         forget = cancellation.on_cancel(self._end)
         threading.Thread(target=self._read, args=(incoming,), name="container calls", daemon=True).start()
         try:
@@ -93,10 +93,10 @@ class ExecStream:
             self._known(message.ProcessID).take(message)
 
     def _known(self, id: str) -> _Streamed:
-        found = self._streamed.get(id)
-        if found is None:
+        streamed = self._streamed.get(id)
+        if streamed is None:
             raise CallRefused(NOT_FOUND, f'IO for process "{id}" not found')
-        return found
+        return streamed
 
     def _start(self, id: str, init: pb.InitMessage) -> None:
         if id in self._streamed:
@@ -114,7 +114,7 @@ class ExecStream:
 
 
 class _Streamed(Listener):
-    """A process of the call. `over` is called once its last message was sent."""
+    """A process of the call. `over` is called after its last message was sent."""
 
     def __init__(
         self,
@@ -207,8 +207,8 @@ class _Streamed(Listener):
         self._outbox.put(pb.ExecMessage(ProcessID=self._id, **what), lambda: self._hurried)
 
 
-def _asked(init: pb.InitMessage) -> Asked:
-    return Asked(
+def _asked(init: pb.InitMessage) -> ProcessRequest:
+    return ProcessRequest(
         tuple(init.Meta.args),
         tuple(init.Meta.env),
         init.Meta.cwd,
@@ -222,9 +222,9 @@ def _asked(init: pb.InitMessage) -> Asked:
 
 
 def signal_number(name: str) -> int:
-    """The number of a signal by its name, with or without SIG. Raises CallRefused."""
+    """Return the number of a signal by its name, with or without SIG. Raises CallRefused."""
     word, sign, more = name.removeprefix("SIG").partition("+" if "+" in name else "-")
-    found = getattr(signal.Signals, "SIG" + word, None)
-    if found is None or (sign and not (word in ("RTMIN", "RTMAX") and more.isdecimal())):
+    known = getattr(signal.Signals, "SIG" + word, None)
+    if known is None or (sign and not (word in ("RTMIN", "RTMAX") and more.isdecimal())):
         raise CallRefused(INVALID, f"Unknown signal {name}")
-    return int(found) + int(f"{sign}{more}" or 0)
+    return int(known) + int(f"{sign}{more}" or 0)

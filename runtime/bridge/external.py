@@ -2,7 +2,7 @@
 
     serve      the gateway on a socket in a directory of this user alone
     relay      bytes between that socket and the container's
-    run        the image's entrypoint; what it says on standard error goes into the build's log
+    run        the image's entrypoint; its standard error goes into the build's log
     result     what it returned, or why there is none
 
 How a frontend is called (its program, environment, labels, network) is BuildKit's `frontend/gateway`. Needs the extra
@@ -57,7 +57,7 @@ _LOGGED = 1 << 20
 _GRACE = 5.0
 """Seconds that a frontend has to end once it has returned a result."""
 _LAST_WORDS = 1.0
-"""Seconds that it has to end once its connection has, so that what it says of that is heard."""
+"""Seconds that a frontend has to end after closing its connection, so that its last error output is heard."""
 _WITH_INPUTS = frozenset(
     "sha256:" + digest
     for digest in (
@@ -67,7 +67,7 @@ _WITH_INPUTS = frozenset(
         "de85b2f3a3e8a2f7fe48e8e84a65f6fdd5cd5183afa6412fff9caa6871649c44",  # …:1.1.7-experimental
     )
 )
-"""Images that take inputs, and are older than the label that says so."""
+"""Images that take inputs but are older than the label that declares it."""
 
 
 class FrontendFailed(UserError):
@@ -92,8 +92,8 @@ class FrontendImage:
 
 
 def run_frontend(image: FrontendImage, request: Request, gateway: Gateway, caller: Caller) -> Result:
-    """What the frontend makes of the options and the inputs of a request. Nothing of it is left when this returns.
-    Raises UserError, Cancelled."""
+    """Run a frontend on a request's options and inputs and return its result. Its container, socket and
+    directory are gone when this returns. Raises UserError, Cancelled."""
     _check_capabilities(image, request)
     root = gateway.evaluate(gateway.judged(image.edge))
     with ExitStack() as stack:
@@ -105,7 +105,7 @@ def run_frontend(image: FrontendImage, request: Request, gateway: Gateway, calle
 
 
 class _Run:
-    """One run of a frontend. `stack` undoes what it takes."""
+    """A run of a frontend. `stack` undoes everything that it sets up."""
 
     def __init__(self, image: FrontendImage, request: Request, gateway: Gateway, stack: ExitStack) -> None:
         self._image = image
@@ -130,6 +130,7 @@ class _Run:
         self._stack.callback(served.stop)
         relay = self._stack.enter_context(Relay(socket_path, lambda why: self._end_soon(_LAST_WORDS, why)))
         self._stack.callback(served.on_return(lambda: self._end_soon(_GRACE)))
+        # Undone in reverse: the log is closed and the timer ended before the relay and the server go.
         self._stack.callback(self._at_end)
         self._stack.callback(self._log.close)
         step = self._step(snapshot, variables)
@@ -158,7 +159,7 @@ class _Run:
         )
 
     def _metadata(self) -> str:
-        """A directory that tells the frontend what it is made of."""
+        """Return a directory with the definition of the frontend's own image, which is mounted for it."""
         path = self._engine.resources.sandbox().private_path("frontend")
         os.mkdir(path, 0o755)
         self._stack.callback(shutil.rmtree, path)
@@ -167,7 +168,7 @@ class _Run:
         return path
 
     def _execute(self, step: Step, relay: Relay) -> ExitCode | None:
-        """The exit code; None for a frontend that had to be ended."""
+        """Run the frontend and return its exit code; None for one that had to be ended."""
         fd = relay.fileno()
         try:
             return self._engine.resources.sandbox().run(
@@ -179,12 +180,13 @@ class _Run:
                 on_start=relay.give_away,
             )
         except Cancelled:
+            # Cancelled by the timer: the frontend had returned, or had closed its connection.
             if self._engine.cancellation.cancelled:
                 raise
             return None
 
     def _end_soon(self, seconds: float, reason: str = "") -> None:
-        """End the frontend if it doesn't end by itself, as the first that says so has it."""
+        """End the frontend unless it ends by itself within `seconds`. Only the first call counts."""
         with self._guard:
             if self._ending is None and not self._over:
                 self._reason = reason
@@ -200,7 +202,8 @@ class _Run:
             self._ending.join()
 
     def _result(self, code: ExitCode | None, served: Served) -> Result:
-        """An error that was returned comes first, then a failed process, then a result. Raises UserError."""
+        """Return the frontend's result. A returned error takes precedence over a failed process, and that
+        over a result. Raises UserError."""
         returned = served.returned()
         if isinstance(returned, UserError):
             raise returned
@@ -225,7 +228,7 @@ class _Run:
 
 
 class _Log:
-    """The standard error of a frontend, as a vertex that is there once something was said."""
+    """The standard error of a frontend as a vertex, which is shown once there is output."""
 
     def __init__(self, observer: Observer, name: str) -> None:
         self._observer = observer
@@ -251,7 +254,7 @@ class _Log:
 
 
 def _check_capabilities(image: FrontendImage, request: Request) -> None:
-    """Raises UnsupportedCapability for what the request relies on and the image's label doesn't say it can."""
+    """Raise UnsupportedCapability for a capability that the request needs and the image's label lacks."""
     able = _names(image.config.config.labels.get(LABEL + "caps", ""))
     if image.digest in _WITH_INPUTS:
         able.add(_INPUTS)

@@ -1,4 +1,4 @@
-"""What a process in a container reads, as it comes from the frontend."""
+"""The standard input of a process in a container, as the frontend sends it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import threading
 from collections import deque
 
 _ROOM = 64
-"""Pieces that wait for the process to read; who brings another one waits for it too."""
+"""Pieces that wait for the process to read; the writer of another one waits too."""
 _LOOKS = 100
-"""Milliseconds between two looks at whether somebody still wants it to be read."""
+"""Milliseconds between checks of whether the process still reads."""
 
 
 class Feed:
-    """Writes to a descriptor, and closes it: it is the feed's. Thread-safe. A process that has ended reads nothing
-    more: what is left goes nowhere."""
+    """A writer to a descriptor that it owns and closes. Thread-safe. Once the process has ended, the rest is
+    dropped."""
 
     def __init__(self, fd: int) -> None:
+        # A blocked write could not be given up when the process ends without reading.
         os.set_blocking(fd, False)
         self._fd = fd
         self._changed = threading.Condition()
@@ -29,7 +30,7 @@ class Feed:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more may be written."""
+        """True once no more may be written."""
         return self._ended
 
     def write(self, data: bytes) -> None:
@@ -40,13 +41,13 @@ class Feed:
                 self._changed.notify_all()
 
     def end(self) -> None:
-        """Nothing comes after what was written. Idempotent."""
+        """Close the descriptor after everything was written. Idempotent."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def drop(self) -> None:
-        """The process has ended. Returns when the descriptor is closed. Idempotent."""
+        """Drop what is left, as the process has ended. Returns when the descriptor is closed. Idempotent."""
         with self._changed:
             self._ended = self._dropped = True
             self._pieces.clear()
@@ -73,11 +74,12 @@ class Feed:
             return self._pieces.popleft()
 
     def _write(self, data: bytes) -> None:
-        """Raises OSError: nobody reads it any more."""
+        """Write a piece as the process reads. Raises OSError when the read end is closed."""
         room = select.poll()
         room.register(self._fd, select.POLLOUT)
         left = memoryview(data)
         while left and not self._dropped:
+            # A pipe that nobody reads stays full for ever, so this looks up now and then.
             if not room.poll(_LOOKS):
                 continue
             try:

@@ -1,7 +1,7 @@
-"""What a frontend asks of a build, answered over an engine: `moby.buildkit.v1.frontend.LLBBridge` without its
-encoding. `service` serves it as gRPC; frontends that are built in call it, or its `bridge`, directly.
+"""The gateway of a build, answered by an engine: `moby.buildkit.v1.frontend.LLBBridge` without its encoding.
+`service` serves it as gRPC; built-in frontends call it, or its `bridge`, directly.
 
-A state is solved when something of it is asked for, once: what failed is not tried again for who asks later.
+A state is solved once, when it is first read or mounted; later requests get the same result or error.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Node, Tree
 
     Imports = Callable[[Iterable[tuple[str, Mapping[str, str]]]], None]
-    """Has results taken from caches, by their types and attributes. Thread-safe."""
+    """Imports caches by their types and attributes. Thread-safe."""
 
 
 class UnreadablePath(UserError):
@@ -48,9 +48,9 @@ class UnreadablePath(UserError):
 
 
 class Gateway:
-    """One build's. Thread-safe. Every method may raise UserError and Cancelled; `cancellation` ends one call, all end
-    with the engine's. `inputs` are the states that the frontend was given by name. `requests` are those that
-    frontends were called for, with what came of each, in the order in which they ended."""
+    """The gateway of one build. Thread-safe. Every method may raise UserError and Cancelled; `cancellation`
+    ends one call, the engine's ends all. `inputs` are the states that the frontend got by name. `requests`
+    are the calls of frontends with their results, in the order in which they ended."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Gateway:
         self._guard = threading.Lock()
 
     def with_inputs(self, inputs: Mapping[str, Edge | None]) -> Gateway:
-        """The same build's gateway for a frontend that is given other states."""
+        """Return the same build's gateway for a frontend with other inputs."""
         return Gateway(
             self.engine,
             self._observer,
@@ -89,7 +89,8 @@ class Gateway:
     # Solving
 
     def solve(self, request: Request, cancellation: Cancellation | None = None) -> Result:
-        """What a request makes. Nothing is solved yet, unless `evaluate` asks for it or a frontend had to."""
+        """Return the result of a request. Nothing is solved yet, unless `evaluate` is set or a frontend had
+        to."""
         if request.frontend and request.edge is not None:
             raise UserError("cannot solve with both Definition and Frontend specified")
         if request.frontend:
@@ -104,8 +105,8 @@ class Gateway:
         return result
 
     def import_caches(self, wanted: Sequence[tuple[str, Mapping[str, str]]]) -> None:
-        """Take results from caches elsewhere too, by their types and attributes. One that can't be read is told of,
-        and costs time alone."""
+        """Import caches by their types and attributes. An unreadable cache is reported and otherwise
+        ignored."""
         if self._imports is not None:
             self._imports(wanted)
             return
@@ -115,8 +116,8 @@ class Gateway:
             )
 
     def evaluate(self, edge: Edge | None, cancellation: Cancellation | None = None) -> Solved:
-        """The solved state. A step that fails tells the states of its mounts (`StepFailed.mounts`), a file op what
-        its action has made (`Origin.left`)."""
+        """Solve a state. The error of a failed step holds the states of its mounts (`StepFailed.mounts`),
+        that of a file op what its action has made (`Origin.left`)."""
         if edge is None:
             return Snapshot(None)
         key = edge.vertex.digest, edge.index
@@ -136,7 +137,7 @@ class Gateway:
         return known
 
     def _evaluate_all(self, edges: Iterable[Edge | None], cancellation: Cancellation | None) -> None:
-        """Side by side. Raises the first error."""
+        """Solve states in parallel. Raises the first error."""
         there = [one for one in edges if one is not None]
         if len(there) > 1:
             self._solve(there, cancellation)
@@ -144,6 +145,7 @@ class Gateway:
             self.evaluate(one, cancellation)
 
     def _solve(self, edges: Sequence[Edge], cancellation: Cancellation | None) -> Sequence[Solved]:
+        # Of these ops a client may mount what a failed one left, as with BuildKit.
         kept = [one.digest for one in walk(edges) if isinstance(one.op, ExecOp | FileOp)]
         with linked(self.engine.cancellation, cancellation) as both:
             return self.engine.solve(edges, keep_failed=kept, cancellation=both)
@@ -162,13 +164,14 @@ class Gateway:
         length: int | None = None,
         cancellation: Cancellation | None = None,
     ) -> bytes:
-        """The bytes of a regular file, `length` of them from `offset` on. Raises UnreadablePath."""
+        """Return `length` bytes of a regular file from `offset` on. Raises UnreadablePath."""
         return read_file(self.tree(edge, cancellation), path, offset=offset, length=length)
 
     def read_dir(
         self, edge: Edge | None, path: str, include: str = "", cancellation: Cancellation | None = None
     ) -> Sequence[Node]:
-        """The entries of a directory that match a pattern, all without one. Raises UnreadablePath."""
+        """Return the entries of a directory that match a pattern; all of them without one. Raises
+        UnreadablePath."""
         return read_dir(self.tree(edge, cancellation), path, include)
 
     def stat(self, edge: Edge | None, path: str, cancellation: Cancellation | None = None) -> Node:
@@ -184,8 +187,8 @@ class Gateway:
         cancellation: Cancellation | None = None,
         policies: Sequence[bytes] = (),
     ) -> SourceMetadata:
-        """What a source resolves to, without its files. Sources of which nothing is known but their op have that. The
-        build's policies count, and those of the request."""
+        """Resolve a source without its files. A source without metadata of its own is returned with its op
+        alone. The build's policies and those of the request are applied."""
         op = self.judged_source(op, wanted.platform, policies)
         with linked(self.engine.cancellation, cancellation) as both:
             return source_metadata(self.engine, self._observer, op, wanted, both)
@@ -193,17 +196,17 @@ class Gateway:
     # Policies
 
     def judged(self, edge: Edge | None, policies: Sequence[bytes] = ()) -> Edge | None:
-        """A state with its sources as the build's policies have them, and those of a request."""
+        """Return a state with the policies of the build and the request applied to its sources."""
         return None if edge is None else self._policy.edge(edge, policies, self._facts)
 
     def judged_source(
         self, op: SourceOp, platform: Platform | None, policies: Sequence[bytes] = ()
     ) -> SourceOp:
-        """The source that is asked about in place of `op`."""
+        """Return the source to resolve in place of `op`."""
         return self._policy.source(op, platform, policies, self._facts)
 
     def _facts(self, op: SourceOp, wanted: Wanted) -> SourceMetadata:
-        """What a client is told of a source before it decides on it."""
+        """Resolve a source for the client that decides on it, by the build's own policies."""
         stated = self._policy.stated(op)
         return source_metadata(self.engine, self._observer, stated, wanted, self.engine.cancellation)
 
@@ -218,7 +221,7 @@ class Gateway:
 
 @contextmanager
 def linked(first: Cancellation, second: Cancellation | None) -> Iterator[Cancellation]:
-    """A cancellation that comes with either of two."""
+    """Yield a cancellation that is cancelled with either of two."""
     if second is None:
         yield first
         return
@@ -235,7 +238,7 @@ def linked(first: Cancellation, second: Cancellation | None) -> Iterator[Cancell
 
 
 def read_file(tree: Tree, path: str, *, offset: int = 0, length: int | None = None) -> bytes:
-    """See `Gateway.read_file`."""
+    """Return bytes of a regular file, as `Gateway.read_file`."""
     try:
         return reading.read_file(tree, path, offset=offset, limit=length)
     except FileNotFoundError as error:
@@ -245,7 +248,7 @@ def read_file(tree: Tree, path: str, *, offset: int = 0, length: int | None = No
 
 
 def read_dir(tree: Tree, path: str, include: str = "") -> Sequence[Node]:
-    """See `Gateway.read_dir`."""
+    """Return entries of a directory, as `Gateway.read_dir`."""
     try:
         return reading.entries(tree, path, include)
     except OSError as error:
@@ -253,7 +256,7 @@ def read_dir(tree: Tree, path: str, include: str = "") -> Sequence[Node]:
 
 
 def stat(tree: Tree, path: str) -> Node:
-    """See `Gateway.stat`."""
+    """Return the entry at a path, as `Gateway.stat`."""
     try:
         return reading.node_at(tree, path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What sources resolve to, without their files: an image's digest and config, a ref's commit, a file's checksum.
+"""Metadata of sources, without their files: an image's digest and config, a ref's commit, a file's checksum.
 
 A source that has no such facts (a local directory) is answered with its op alone, as BuildKit does.
 """
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from pybuild.runtime.solver.types import Cancellation
 
 _PULL = {"": None, "default": None, "pull": True, "local": False}
-"""Whether a known tag is asked for anew, by `image.resolvemode`."""
+"""Values of `image.resolvemode`: True resolves a known tag again, False never does, None leaves it to the
+build."""
 
 
 @frozen
 class Wanted:
-    """What of a source is asked for. `mode` is how an image's tag is resolved (`pull`, `local`, `default`); `config`,
-    `attestations` and `predicates` (types of attestations whose statements are brought) are of images, `objects` of
-    git, `algorithm` (sha256, sha384, sha512; "" for none) and `suffix` of a checksum of an HTTP file's bytes and
-    what is to be hashed behind them."""
+    """A question about a source. `mode` is how an image's tag is resolved (`pull`, `local`, `default`). For
+    images: `config`, `attestations`, and `predicates`, the types of attestations whose statements are read.
+    For git: `objects`. For HTTP: `algorithm` (sha256, sha384, sha512; "" for none) of a checksum over the
+    file's bytes and then `suffix`."""
 
     platform: Platform | None = None
     mode: str = ""
@@ -47,7 +48,7 @@ class Wanted:
 
 @frozen
 class ImageMetadata:
-    """`digest` is that of the manifest or index that the name leads to."""
+    """An image; `digest` is of the manifest or index that its name resolves to."""
 
     digest: str
     config: bytes = field(default=b"", repr=False)
@@ -56,8 +57,8 @@ class ImageMetadata:
 
 @frozen
 class GitMetadata:
-    """`checksum` is the hash that the remote lists for `ref`, `commit` that of the commit if that is another one: the
-    ref is an annotated tag. `commit_object` and `tag_object` are their bytes, where they were asked for."""
+    """A git ref. `checksum` is the hash that the remote lists for `ref`; `commit` is the commit's hash if the
+    ref is an annotated tag. `commit_object` and `tag_object` are their bytes, if requested."""
 
     ref: str
     checksum: str
@@ -68,7 +69,8 @@ class GitMetadata:
 
 @frozen
 class HttpMetadata:
-    """`modified` are seconds since 1970, None where the server doesn't say. `digest` is the checksum asked for."""
+    """A file on a web server. `modified` is seconds since 1970, None if the server doesn't say. `digest` is
+    the requested checksum."""
 
     checksum: str
     filename: str
@@ -78,7 +80,7 @@ class HttpMetadata:
 
 @frozen
 class SourceMetadata:
-    """`op` is the source as it is to be put into a graph, with the facts of its kind."""
+    """A source as it goes into a graph (`op`), with the metadata of its kind."""
 
     op: SourceOp
     image: ImageMetadata | None = None
@@ -89,7 +91,7 @@ class SourceMetadata:
 def source_metadata(
     engine: Engine, observer: Observer, op: SourceOp, wanted: Wanted, cancellation: Cancellation
 ) -> SourceMetadata:
-    """Raises UserError, Cancelled."""
+    """Resolve a source. Raises UserError, Cancelled."""
     scheme, separator, _ = op.identifier.partition("://")
     if not separator:
         raise UserError(f"failed to parse {op.identifier}: it has no scheme")
@@ -106,17 +108,17 @@ def _image(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellat
     if mode not in _PULL:
         raise UserError(f"invalid resolvemode: {mode}", help="it is default, pull or local")
     pull = _PULL[mode]
-    found = engine.images.resolve_image(ref, _platform(wanted), cancellation, pull=pull)
+    image = engine.images.resolve_image(ref, _platform(wanted), cancellation, pull=pull)
     expected = op.attrs.get("image.checksum", "")
-    if expected not in ("", found.digest):
-        raise UserError(f"image digest {found.digest} for {ref} does not match expected {expected}")
+    if expected not in ("", image.digest):
+        raise UserError(f"image digest {image.digest} for {ref} does not match expected {expected}")
     chain = None
     if wanted.attestations or wanted.predicates:
         from pybuild.runtime.bridge.attestations import attestation_chain
 
-        chain = attestation_chain(engine, found, wanted.predicates, cancellation)
-    config = found.config if wanted.config else b""
-    return SourceMetadata(op, image=ImageMetadata(found.digest, config, chain))
+        chain = attestation_chain(engine, image, wanted.predicates, cancellation)
+    config = image.config if wanted.config else b""
+    return SourceMetadata(op, image=ImageMetadata(image.digest, config, chain))
 
 
 def _layout(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
@@ -128,10 +130,10 @@ def _layout(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancella
 
 def _git(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
     git = engine.fetchers.git()
-    found = git.resolve(op, cancellation)
-    commit = found.commit if found.commit != found.checksum else ""
+    ref = git.resolve(op, cancellation)
+    commit = ref.commit if ref.commit != ref.checksum else ""
     objects = git.objects(op, cancellation) if wanted.objects else (b"", b"")
-    return SourceMetadata(op, git=GitMetadata(found.ref, found.checksum, commit, *objects))
+    return SourceMetadata(op, git=GitMetadata(ref.ref, ref.checksum, commit, *objects))
 
 
 def _http(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellation) -> SourceMetadata:
@@ -147,9 +149,9 @@ def _http(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellati
 
 def _hash(path: str, algorithm: str, suffix: bytes) -> str:
     with open(path, "rb") as file:
-        found = hashlib.file_digest(file, algorithm)
-    found.update(suffix)
-    return f"{algorithm}:{found.hexdigest()}"
+        digest = hashlib.file_digest(file, algorithm)
+    digest.update(suffix)
+    return f"{algorithm}:{digest.hexdigest()}"
 
 
 def _platform(wanted: Wanted) -> Platform:

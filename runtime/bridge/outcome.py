@@ -1,4 +1,4 @@
-"""What a frontend has returned, for those who wait for it."""
+"""The outcome of a frontend, for the threads that wait for it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ class Outcome:
 
     @property
     def value(self) -> Result | UserError | None:
-        """None while nothing was returned."""
+        """The result or error; None until there is one."""
         return self._value
 
     def set(self, value: Result | UserError) -> bool:
-        """False if there was one. Runs the callbacks in this thread."""
+        """Set the value. Returns False if there was one already. Runs the callbacks in this thread."""
         with self._changed:
             if self._value is not None:
                 return False
             self._value = value
             callbacks, self._callbacks = self._callbacks, []
             self._changed.notify_all()
+        # Outside of the lock: a callback may look at the value.
         for callback in callbacks:
             callback()
         return True
 
     def on_set(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` once there is a value, at once if there is; returns a function that takes it back."""
+        """Call `callback` once there is a value, at once if there is one. Returns a function that removes
+        it."""
         with self._changed:
             if self._value is None:
                 self._callbacks.append(callback)
@@ -54,7 +56,7 @@ class Outcome:
                 self._callbacks.remove(callback)
 
     def wait(self, cancellation: Cancellation) -> Result:
-        """Raises the error that was returned, Cancelled."""
+        """Wait for the result. Raises the error in its place, Cancelled."""
         forget = cancellation.on_cancel(self._wake)
         try:
             with self._changed:

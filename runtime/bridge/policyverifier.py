@@ -1,4 +1,4 @@
-"""The verdict of a client on a source, by the service `PolicyVerifier` of its session. Needs the extra
+"""Decisions of a client on sources, by the service `PolicyVerifier` of its session. Needs the extra
 `pybuild[buildkit]`."""
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 SERVICE = "moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier"
 METHOD = f"/{SERVICE}/CheckPolicy"
 MOST_QUESTIONS = 10
-"""Questions about one source, those about what it was replaced by among them."""
+"""Most questions about one source, including those about its replacements."""
 
 
 class Verifier:
-    """Asks one client about sources. `find` gets its session."""
+    """A client that decides on sources. `find` returns its session."""
 
     def __init__(self, find: Callable[[], Session]) -> None:
         self._find = find
@@ -42,8 +42,9 @@ class Verifier:
         judge: Callable[[SourceOp], SourceOp],
         facts: Facts,
     ) -> SourceOp:
-        """The source as the client wants it; what it replaces one by is judged, and asked about in turn. Raises
-        PolicyError, SourceDenied, CallFailed, SessionLost."""
+        """Return the source that the client wants. A replacement by the client is judged by the policies and
+        sent to the client again. Raises PolicyError, SourceDenied, CallFailed, SessionLost."""
+        # Counted over all replacements, so that two that replace each other end too.
         session, left = self._find(), MOST_QUESTIONS
         if not session.offers(METHOD):
             raise PolicyError(f"unknown service {SERVICE}", help="the client's session must offer it")
@@ -65,12 +66,13 @@ class Verifier:
     def _decision(
         self, session: Session, op: SourceOp, platform: Platform | None, facts: Facts, left: int
     ) -> tuple[pb.DecisionResponse, int]:
-        """The client's decision, after it got the facts it asked for, and how many questions are left."""
+        """Return the client's decision, after sending the facts it asks for, and the number of questions
+        left."""
         known = gateway_pb2.ResolveSourceMetaResponse(Source=_message(op))
         while left > 0:
             left -= 1
-            wanted = None if platform is None else platform_message(platform)
-            request = pb.CheckPolicyRequest(Platform=wanted, Source=known)
+            message = None if platform is None else platform_message(platform)
+            request = pb.CheckPolicyRequest(Platform=message, Source=known)
             answer = session.call(METHOD, request, pb.CheckPolicyResponse)
             if not answer.HasField("request"):
                 if not answer.HasField("decision"):
@@ -83,17 +85,17 @@ class Verifier:
 def _facts(
     request: gateway_pb2.ResolveSourceMetaRequest, op: SourceOp, facts: Facts
 ) -> gateway_pb2.ResolveSourceMetaResponse:
-    asked = source_of(request.Source)
-    if asked.identifier != op.identifier:
+    source = source_of(request.Source)
+    if source.identifier != op.identifier:
         raise PolicyError(
             "policy requested different source identifier: "
-            f"{quote(asked.identifier)} != {quote(op.identifier)}"
+            f"{quote(source.identifier)} != {quote(op.identifier)}"
         )
-    if asked.attrs != op.attrs:
+    if source.attrs != op.attrs:
         raise PolicyError("policy requested different source attrs")
     wanted = wanted_of(request)
     try:
-        return response_of(facts(asked, wanted), wanted)
+        return response_of(facts(source, wanted), wanted)
     except Cancelled:
         raise
     except UserError as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def node_at(tree: Tree, path: str) -> Node:
-    """What is at `path`, links followed."""
+    """Return the entry at `path`, following links."""
     node = look_up(tree, os.fsencode(path)).node
     if node is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
@@ -30,7 +30,7 @@ def node_at(tree: Tree, path: str) -> Node:
 
 
 def read_file(tree: Tree, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
-    """The bytes of a regular file from `offset` on, `limit` of them at the most. Raises IsADirectoryError and, for a
+    """Return at most `limit` bytes of a regular file from `offset` on. Raises IsADirectoryError and, for a
     device or a socket, OSError(EINVAL)."""
     node = node_at(tree, path)
     if not stat.S_ISREG(node.stat.st_mode):
@@ -49,19 +49,20 @@ def directory_at(tree: Tree, path: str) -> Node:
 
 
 def entries(tree: Tree, path: str, include: str = "") -> Sequence[Node]:
-    """The entries of a directory, ordered by name. With a pattern (moby/patternmatcher's, relative to the directory)
-    those that match, and directories with something in them that does. Raises PatternError."""
-    found = tree.list(directory_at(tree, path).path)
+    """Return the entries of a directory, sorted by name. With a pattern (of moby/patternmatcher, relative to
+    the directory) only those that match, and directories that contain a match. Raises PatternError."""
+    nodes = tree.list(directory_at(tree, path).path)
     if not include:
-        return found
+        return nodes
     from pybuild.lang.dockerfile.ignore import Matcher
 
     root = Matcher([include]).root()
-    return [node for node in found if _matches(tree, node, root)]
+    return [node for node in nodes if _matches(tree, node, root)]
 
 
 def _matches(tree: Tree, node: Node, within: State) -> bool:
-    """Whether a node matches in a directory of the state `within`, or anything below it does."""
+    """Return whether an entry of a directory in the pattern state `within` matches, or anything below it
+    does."""
     pending = [(node, within)]
     while pending:
         one, state = pending.pop()
@@ -74,5 +75,5 @@ def _matches(tree: Tree, node: Node, within: State) -> bool:
 
 
 def link_target(node: Node) -> str:
-    """Where a symlink leads, "" for what is none."""
+    """Return the target of a symlink, "" for other entries."""
     return os.fsdecode(os.readlink(node.real)) if stat.S_ISLNK(node.stat.st_mode) else ""

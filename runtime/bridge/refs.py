@@ -1,4 +1,4 @@
-"""The states of one frontend, by the ids under which it names them."""
+"""The states of one frontend, by the ids that it knows them by."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 class NoSuchRef(UserError):
-    """A frontend names a state by an id that it was not given."""
+    """A frontend uses an id that it was not given."""
 
 
 @frozen
 class Ref:
-    """`definition` is what the state was asked for with, None for one that a frontend made."""
+    """A state and the definition it was requested with, None for one that a frontend made."""
 
     edge: Edge
     definition: Definition | None = None
 
 
 class Refs:
-    """Thread-safe. The id of the empty file system is "". *Kept* are snapshots of failed steps, which can be mounted
-    and are the state of nothing."""
+    """The states of one frontend by id. Thread-safe. The empty file system has the id "". *Kept* are
+    snapshots of failed steps, which can be mounted but are no state."""
 
     def __init__(self) -> None:
         self._refs: dict[str, Ref] = {}
@@ -37,7 +37,7 @@ class Refs:
         self._guard = threading.Lock()
 
     def add(self, edge: Edge | None, definition: Definition | None = None) -> str:
-        """A new id."""
+        """Add a state and return its new id."""
         if edge is None:
             return ""
         id = _new()
@@ -46,10 +46,11 @@ class Refs:
         return id
 
     def keep(self, snapshot: int | None) -> str:
-        """The id of a snapshot, each time the same."""
+        """Return the id of a snapshot, the same for each call."""
         if snapshot is None:
             return ""
         with self._guard:
+            # A client compares ids: the same snapshot must have the same.
             known = next((id for id, one in self._kept.items() if one == snapshot), None)
             if known is None:
                 known = _new()
@@ -57,25 +58,25 @@ class Refs:
             return known
 
     def read(self, id: str) -> Edge:
-        """The state of an id, to be read. Raises NoSuchRef: also for the empty file system's."""
+        """Return a state to read. Raises NoSuchRef, also for the empty file system."""
         with self._guard:
-            found = self._refs.get(id)
-            if found is None:
+            ref = self._refs.get(id)
+            if ref is None:
                 raise NoSuchRef(f"no such ref: {id}, all [{' '.join(self._refs)}]")
-        return found.edge
+        return ref.edge
 
     def returned(self, id: str) -> Edge | None:
-        """The state of an id in a result. Raises NoSuchRef."""
+        """Return a state of a result. Raises NoSuchRef."""
         if not id:
             return None
         with self._guard:
-            found = self._refs.get(id)
-        if found is None:
+            ref = self._refs.get(id)
+        if ref is None:
             raise NoSuchRef(f"return reference {id} not found")
-        return found.edge
+        return ref.edge
 
     def kept(self, id: str) -> int | None:
-        """The snapshot of a failed step; None for another id."""
+        """Return the snapshot of a failed step; None for any other id."""
         with self._guard:
             return self._kept.get(id)
 

@@ -1,5 +1,5 @@
-"""A connection that two threads carry between a unix socket and the standard streams of a container, so that its end
-is noticed: a frontend may close it and go on, or send what no server understands."""
+"""A relay between a unix socket and the standard streams of a container. Passing the socket itself would not
+show when the connection ends: a frontend may close it and go on, or send what no server understands."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _CHUNK = 1 << 16
 
 
 class Relay:
-    """`fileno` is the descriptor for the container. `closed` is called once, with what to say of it, when either side
-    has ended the connection."""
+    """A relay of two threads. `fileno` is the descriptor for the container. `closed` is called once with a
+    reason, when either side has ended the connection."""
 
     def __init__(self, path: str, closed: Callable[[str], None]) -> None:
         """Raises OSError."""
@@ -39,7 +39,7 @@ class Relay:
         return self._theirs.fileno()
 
     def give_away(self) -> None:
-        """The container has the descriptor: close ours, so that its end shows."""
+        """Close our copy of the container's descriptor once the container has it, so that its end shows."""
         self._theirs.close()
 
     def _carry(self, source: socket.socket, target: socket.socket, reason: str) -> None:
@@ -48,6 +48,7 @@ class Relay:
                 target.sendall(data)
         except OSError:
             pass
+        # Passes the end on; the other direction may still have something to say.
         _shut(target, socket.SHUT_WR)
         with self._guard:
             first, self._done = not self._done, True
@@ -56,6 +57,7 @@ class Relay:
 
     def close(self) -> None:
         """Idempotent."""
+        # `closed` must not be called for an end that we cause.
         with self._guard:
             self._done = True
         self._theirs.close()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def edge_of(definition: ops_pb2.Definition) -> Edge | None:
-    """The state that a definition asks for, None for the empty one. Raises DefinitionError."""
+    """Return the state of a definition, None for the empty one. Raises DefinitionError."""
     try:
         return require(validated(decode_definition(definition.SerializeToString())))
     except EmptyDefinition:
@@ -28,7 +28,7 @@ def edge_of(definition: ops_pb2.Definition) -> Edge | None:
 
 
 def request_of(message: pb.SolveRequest) -> Request:
-    """Raises DefinitionError."""
+    """Decode a request. Raises DefinitionError."""
     options: Any = dict(message.FrontendOpt)
     inputs: Any = {name: edge_of(one) for name, one in message.FrontendInputs.items()}
     return Request(
@@ -42,8 +42,8 @@ def request_of(message: pb.SolveRequest) -> Request:
 
 
 def message_of(result: Result, request: pb.SolveRequest, refs: Refs) -> pb.Result:
-    """The answer to a request, each state of it under a new id. A client that knows no definitions of refs gets the
-    ids alone."""
+    """Encode the answer to a request, each state under a new id. A client that does not know definitions in
+    refs gets the ids alone."""
     own = request.Definition if not request.Frontend and not request.SourcePolicies else None
 
     def ref(edge: Edge | None) -> pb.Ref:
@@ -54,17 +54,17 @@ def message_of(result: Result, request: pb.SolveRequest, refs: Refs) -> pb.Resul
 
     message = pb.Result(metadata=dict(result.metadata))
     if result.edges is None:
-        one = ref(result.edge)
+        message_ref = ref(result.edge)
         if request.allowResultArrayRef:
-            message.ref.CopyFrom(one)
+            message.ref.CopyFrom(message_ref)
         else:
-            message.refDeprecated = one.id
+            message.refDeprecated = message_ref.id
     else:
-        found = {key: ref(edge) for key, edge in result.edges.items()}
+        messages = {key: ref(edge) for key, edge in result.edges.items()}
         if request.allowResultArrayRef:
-            message.refs.CopyFrom(pb.RefMap(refs=found))
+            message.refs.CopyFrom(pb.RefMap(refs=messages))
         else:
-            ids = {key: one.id for key, one in found.items()}
+            ids = {key: message_ref.id for key, message_ref in messages.items()}
             message.refsDeprecated.CopyFrom(pb.RefMapDeprecated(refs=ids))
     for key, several in result.attestations.items():
         message.attestations[key].attestation.extend(
@@ -74,7 +74,7 @@ def message_of(result: Result, request: pb.SolveRequest, refs: Refs) -> pb.Resul
 
 
 def result_of(message: pb.Result, refs: Refs) -> Result:
-    """What a frontend returned. Raises NoSuchRef."""
+    """Decode the result that a frontend returned. Raises NoSuchRef."""
     edge, edges = None, None
     kind = message.WhichOneof("result")
     if kind == "refDeprecated":
@@ -122,5 +122,5 @@ def _bytes(found: Mapping[str, bytes]) -> Any:
 
 
 def _kind(number: int) -> Any:
-    """An enum's number, for which the stubs have a type each."""
+    """Return the number of an enum; the type stubs have a class for each."""
     return number

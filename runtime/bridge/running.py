@@ -1,4 +1,4 @@
-"""One process in a container of a frontend, from before its start to after its end."""
+"""A process in a container of a frontend, from before its start until after its end."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.sandbox.users import Identity
 
 _KILLED = 137
-"""The exit code of what was ended with its container."""
+"""Exit code of a process that was killed with its container."""
 
 
 @frozen
-class Asked:
-    """A process as a frontend asks for it. `reads`: it is given a standard input."""
+class ProcessRequest:
+    """A frontend's request for a process. `reads` is whether it has a standard input."""
 
     args: tuple[str, ...]
     env: tuple[str, ...] = ()
@@ -45,28 +45,31 @@ class Asked:
 
 
 class Listener:
-    """Hears of one process, in a thread of that process's own. A method may take its time: the process waits."""
+    """A receiver of one process's events, called in that process's own thread. A method may take its time:
+    the process waits."""
 
     def started(self) -> None:
-        """Before anything else, also of a process that could not be started."""
+        """The process was started, or could not be. Comes first."""
 
     def written(self, stream: int, data: bytes) -> None: ...
 
     def hurry(self) -> None:
-        """The process is to be ended: from now on no method may wait for anybody. Called in any thread."""
+        """The process is about to be killed: from now on no method may wait. Called in any thread."""
 
     def ended(self, error: BaseException | None) -> None:
-        """Last. Without an error the exit code is 0; another one is an ExitFailed."""
+        """The process has ended, with exit code 0 if there is no error; another code is an ExitFailed. Comes
+        last."""
 
 
 class Running:
-    """A process, from before its start to after its end, attended to in a thread of its own. Thread-safe. `first` is
-    the container's first process, None for that itself. `input` is what it reads, None if it reads nothing."""
+    """A process with a thread that attends to it from before its start until after its end. Thread-safe.
+    `first` is the container's first process, None for that itself. `input` is its standard input, None if it
+    has none."""
 
     def __init__(
         self,
         container: Container,
-        asked: Asked,
+        asked: ProcessRequest,
         secret_env: Sequence[str],
         listener: Listener,
         first: Running | None,
@@ -95,28 +98,28 @@ class Running:
             self.input = Feed(writing)
 
     def begin(self) -> None:
-        """Have its thread start it. Comes first."""
+        """Start the thread, which starts the process. Must be called first."""
         self._thread.start()
 
     def await_start(self) -> None:
-        """Until it runs, or could not be started."""
+        """Wait until the process runs or could not be started."""
         self._begun.wait()
 
     def resize(self, rows: int, columns: int) -> None:
-        """Of its terminal; what has none has no size."""
+        """Set the size of the terminal; does nothing without one."""
         with self._guard:
             if self._terminal is not None and self._process is not None:
                 self._terminal.resize(rows, columns)
                 self._process.signal(signal.SIGWINCH)
 
     def signal(self, number: int) -> None:
-        """Harmless after the end."""
+        """Send a signal; does nothing after the process has ended."""
         with self._guard:
             if self._process is not None:
                 self._process.signal(number)
 
     def kill(self) -> None:
-        """Idempotent; also before its start."""
+        """Kill the process, also one that has not started. Idempotent."""
         with self._guard:
             self._killed = True
             if self._process is not None:
@@ -124,7 +127,7 @@ class Running:
         self._listener.hurry()
 
     def join(self) -> None:
-        """Until it has ended and its listener knows."""
+        """Wait until the process has ended and its listener was told."""
         self._thread.join()
 
     # In its thread
@@ -137,6 +140,7 @@ class Running:
             error = failure
             if not isinstance(failure, UserError):
                 traceback.print_exception(failure)
+        # Whatever a killed process ended with, the cause is that it was killed.
         if self._killed and isinstance(error, UserError):
             error = ExitFailed(error.exit if isinstance(error, ExitFailed) else _KILLED, cancelled=True)
         self._start_is_over()
@@ -145,12 +149,13 @@ class Running:
         if error is not None:
             self._container.failed(error)
         self._listener.ended(error)
+        # The others run inside the first process's container, which is closed below.
         if self._first is None:
             self._container.await_others()
         self._close()
 
     def _attend(self) -> None:
-        """Raises UserError, ExitFailed."""
+        """Run the process to its end. Raises UserError, ExitFailed."""
         step = self._container.step(self._asked, self._secret_env, self._first)
         self.identity = step.identity
         stdin = self._reading if self._reading >= 0 else None
@@ -165,6 +170,7 @@ class Running:
             process.await_start()
             self._start_is_over()
             process.attend(self._listener.written)
+            # Before the exit code is collected: its pid may belong to another process from then on.
             with self._guard:
                 self._process = None
             code = within.code(process)
@@ -172,7 +178,8 @@ class Running:
             raise ExitFailed(int(code))
 
     def sandboxed(self) -> sandbox.Container:
-        """The sandbox's container of the first process, in which it runs. Raises UserError when it does not."""
+        """Return the sandbox's container, which the first process runs in. Raises UserError if that process
+        does not run."""
         self._begun.wait()
         with self._guard:
             if self._process is None or self._sandboxed is None:
@@ -184,6 +191,7 @@ class Running:
         with self._guard:
             self._process = process
             killed = self._killed
+        # `kill` came between the constructor and the start, when there was no process yet.
         if killed:
             process.kill()
 

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     Context = grpc.ServicerContext
 
 MOST_CALLS = 1000
-"""Calls at once; further ones are refused, never queued."""
+"""Most calls at once; further ones are refused, never queued."""
 LARGEST_MESSAGE = 16 << 20
-"""Bytes of a message that comes in. What goes out has no limit, as a file that is read may be larger."""
+"""Most bytes of an incoming message. Outgoing ones have no limit, as they hold files."""
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", LARGEST_MESSAGE),
@@ -55,14 +55,15 @@ _PATIENCE = 5.0
 
 
 class Server:
-    """Serves the methods of `service` that `methods_of` has by their names: each is given its request, or an iterator
-    of them, and a cancellation that comes when the peer gives the call up. They may raise UserError, Cancelled;
-    anything else is a bug, told on stderr. `status_of` says what the peer hears."""
+    """A server of the methods of `service` that `methods_of` has under their names. Each gets its request,
+    or an iterator of them, and a cancellation that comes when the peer gives the call up. They may raise
+    UserError, Cancelled; anything else is a bug and goes to stderr. `status_of` encodes errors for the
+    peer."""
 
     def __init__(
         self, path: str, service: ServiceDescriptor, methods_of: object, status_of: StatusOf
     ) -> None:
-        """Accepts calls at once. Raises OSError."""
+        """Listen and accept calls. Raises OSError."""
         self._status_of = status_of
         self._ending = Cancellation()
         self._finished = threading.Event()
@@ -85,15 +86,15 @@ class Server:
         self._server.start()
 
     def finish(self) -> None:
-        """Take no more calls, give up those that don't end soon, and see all end. The connection stays: a peer that
-        writes to one that is closed loses the answers which it has not read. Idempotent."""
+        """Refuse new calls, cancel those that don't end soon, and wait for all. The connection stays open: a
+        peer that writes to a closed one loses the answers that it has not read yet. Idempotent."""
         self._finished.set()
         if not self._threads.join(_ANSWERING):
             self._ending.cancel()
             self._threads.join(_PATIENCE)
 
     def stop(self) -> None:
-        """The end of the connection too. Idempotent."""
+        """Finish, and close the connection. Idempotent."""
         self.finish()
         self._server.stop(_ANSWERING).wait()
 
@@ -123,6 +124,7 @@ class Server:
                     yield from behaviour(_until_gone(requests, context), cancellation)
                 finally:
                     cancellation.cancel()
+        # The peer is gone: there is nobody to send an error to.
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -131,30 +133,33 @@ class Server:
 
     @contextmanager
     def _call(self, context: Context) -> Iterator[Cancellation]:
-        """A call, which its peer and the server's end cancel. Raises CallRefused after that."""
-        found = Cancellation()
+        """Yield a call's cancellation, which comes from its peer or the server's end. Raises CallRefused
+        after `finish`."""
+        cancellation = Cancellation()
         if self._finished.is_set():
             raise CallRefused(UNAVAILABLE, "the build has its result, and takes no more calls")
-        if not context.add_callback(found.cancel):
-            found.cancel()
-        forget = self._ending.on_cancel(found.cancel)
+        # False: the call has already ended.
+        if not context.add_callback(cancellation.cancel):
+            cancellation.cancel()
+        forget = self._ending.on_cancel(cancellation.cancel)
         try:
-            yield found
+            yield cancellation
         finally:
             forget()
 
     def _fail(self, error: BaseException, context: Context) -> None:
-        """End the call with an error. Raises."""
+        """End the call with an error. Always raises."""
         if not isinstance(error, UserError):
             traceback.print_exception(error)
         status = self._status_of(error)
+        # gRPC's own status has no details: Go's clients read them from this trailer.
         if status.details:
             context.set_trailing_metadata(((_DETAILS, status.SerializeToString()),))
         context.abort(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message)
 
 
 def _until_gone(requests: Iterator[Message], context: Context) -> Iterator[Message]:
-    """The messages of a peer. Raises Cancelled when it has given the call up."""
+    """Yield the messages of a peer. Raises Cancelled when it has given the call up."""
     try:
         yield from requests
     except Exception:
@@ -168,7 +173,8 @@ def _encoded(message: Message) -> bytes:
 
 
 class _Threads(Executor):
-    """A thread for each piece of work, at once."""
+    """An executor that starts a thread for each call: calls wait for one another, so that a bounded pool
+    could deadlock."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -194,7 +200,7 @@ class _Threads(Executor):
                 self._alive.discard(threading.current_thread())
 
     def join(self, seconds: float) -> bool:
-        """Wait for all to end, that long in all; whether they have."""
+        """Wait up to `seconds` for all threads. Returns whether they have ended."""
         end = time.monotonic() + seconds
         with self._guard:
             left = list(self._alive)

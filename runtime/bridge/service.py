@@ -56,14 +56,14 @@ class AlreadyReturned(UserError):
 
 
 def serve(gateway: Gateway, path: str, *, worker: WorkerRecord | None = None) -> Served:
-    """Answer the calls of one frontend on a unix socket at `path`, in a directory of this user alone, until `stop`.
-    `worker` is what the frontend is told that it runs on. Raises OSError."""
+    """Serve one frontend's calls on a unix socket at `path`, in a directory that only this user can enter,
+    until `stop`. `worker` describes this builder to the frontend. Raises OSError."""
     return Served(Service(gateway, worker), path)
 
 
 class Served:
-    """A frontend's service while it is served. Thread-safe. `finish` ends what it has begun, `stop` also the
-    socket."""
+    """A running service of one frontend. Thread-safe. `finish` ends its containers and calls, `stop` also
+    closes the socket."""
 
     def __init__(self, service: Service, path: str) -> None:
         from pybuild.runtime.bridge.server import Server
@@ -74,11 +74,11 @@ class Served:
         self._server = Server(path, descriptor, service, service.status_of)
 
     def returned(self) -> Result | UserError | None:
-        """What the frontend has returned; None while it has not."""
+        """Return the frontend's result or error; None until there is one."""
         return self.outcome.value
 
     def on_return(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` once the frontend has returned; returns a function that takes it back."""
+        """Call `callback` once the frontend has returned. Returns a function that removes it."""
         return self.outcome.on_set(callback)
 
     def finish(self) -> None:
@@ -93,7 +93,8 @@ class Served:
 
 
 class Service:
-    """The methods of LLBBridge, by their names. Each is given the call's own cancellation and may raise UserError."""
+    """The methods of LLBBridge, by their names. Each gets the call's own cancellation and may raise
+    UserError."""
 
     def __init__(self, gateway: Gateway, worker: WorkerRecord | None) -> None:
         self.refs = Refs()
@@ -103,11 +104,11 @@ class Service:
         self._containers = Containers(gateway, self.refs)
 
     def status_of(self, error: BaseException) -> Status:
-        """What the frontend is told of an error. It may mount what a failed step left."""
+        """Encode an error for the frontend, which may mount the states that a failed step left."""
         return status_of(error, register=self.refs.keep)
 
     def close(self) -> None:
-        """Idempotent."""
+        """End all containers. Idempotent."""
         self._containers.close()
 
     # Solving
@@ -120,14 +121,14 @@ class Service:
         )
 
     def Inputs(self, request: pb.InputsRequest, cancellation: Cancellation) -> pb.InputsResponse:
-        found = {name: definition_message(edge) for name, edge in self._gateway.inputs.items()}
-        return pb.InputsResponse(Definitions=found)
+        definitions = {name: definition_message(edge) for name, edge in self._gateway.inputs.items()}
+        return pb.InputsResponse(Definitions=definitions)
 
     def Solve(self, request: pb.SolveRequest, cancellation: Cancellation) -> pb.SolveResponse:
         self._gateway.import_caches([(one.Type, one.Attrs) for one in request.CacheImports])
-        asked = results.request_of(request)
+        decoded = results.request_of(request)
         try:
-            result = self._gateway.solve(asked, cancellation)
+            result = self._gateway.solve(decoded, cancellation)
         except Cancelled:
             raise
         except UserError as error:
@@ -170,12 +171,12 @@ class Service:
 
     def ReadDir(self, request: pb.ReadDirRequest, cancellation: Cancellation) -> pb.ReadDirResponse:
         edge = self.refs.read(request.Ref)
-        found = self._gateway.read_dir(edge, request.DirPath, request.IncludePattern, cancellation)
-        return pb.ReadDirResponse(entries=map(stat_of, found))
+        nodes = self._gateway.read_dir(edge, request.DirPath, request.IncludePattern, cancellation)
+        return pb.ReadDirResponse(entries=map(stat_of, nodes))
 
     def StatFile(self, request: pb.StatFileRequest, cancellation: Cancellation) -> pb.StatFileResponse:
-        found = self._gateway.stat(self.refs.read(request.Ref), request.Path, cancellation)
-        return pb.StatFileResponse(stat=stat_of(found))
+        node = self._gateway.stat(self.refs.read(request.Ref), request.Path, cancellation)
+        return pb.StatFileResponse(stat=stat_of(node))
 
     # Sources
 
@@ -185,12 +186,12 @@ class Service:
         op = image_of(request)
         name = op.identifier.partition("://")[2]
         with _about(op.identifier, f"failed to resolve source metadata for {name}: "):
-            found = self._gateway.resolve_source_metadata(
+            metadata = self._gateway.resolve_source_metadata(
                 op, wanted_config(request), cancellation, _encoded(request.SourcePolicies)
             )
-        if found.image is None:
-            raise UserError(f"ref mutated by policy to non-image: {name} -> {found.op.identifier}")
-        return config_of(found, found.image.digest, found.image.config)
+        if metadata.image is None:
+            raise UserError(f"ref mutated by policy to non-image: {name} -> {metadata.op.identifier}")
+        return config_of(metadata, metadata.image.digest, metadata.image.config)
 
     def ResolveSourceMeta(
         self, request: pb.ResolveSourceMetaRequest, cancellation: Cancellation
@@ -199,10 +200,10 @@ class Service:
             raise CallRefused(INVALID, "source is required")
         op, wanted = source_of(request.Source), wanted_of(request)
         with _about(op.identifier):
-            found = self._gateway.resolve_source_metadata(
+            metadata = self._gateway.resolve_source_metadata(
                 op, wanted, cancellation, _encoded(request.SourcePolicies)
             )
-        return response_of(found, wanted)
+        return response_of(metadata, wanted)
 
     def Warn(self, request: pb.WarnRequest, cancellation: Cancellation) -> pb.WarnResponse:
         from pybuild.compiler.protos.errdefs_pb2 import Source
@@ -253,7 +254,8 @@ class Service:
 
 
 def _finished(result: Result, attributes: bytes) -> Result:
-    """What a frontend that is older than Return asks for with its last Solve. Raises UserError."""
+    """Return the result for a frontend that is older than Return and sends `Final` with its last Solve.
+    Raises UserError."""
     try:
         given = {name: b64decode(value) for name, value in json.loads(attributes).items()}
     except (ValueError, TypeError, AttributeError) as error:
@@ -264,7 +266,7 @@ def _finished(result: Result, attributes: bytes) -> Result:
 
 @contextmanager
 def _about(identifier: str, title: str = "") -> Iterator[None]:
-    """An error in here is about a source: `title` comes before its message."""
+    """Mark an error as one about a source; `title` is put before its message."""
     try:
         yield
     except Cancelled:

@@ -1,4 +1,4 @@
-"""What sources resolve to, in the messages of `moby.buildkit.v1.frontend`, and what is asked about them."""
+"""Messages of `moby.buildkit.v1.frontend` about the metadata of sources."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def source_of(source: ops_pb2.SourceOp) -> SourceOp:
 
 
 def image_of(message: pb.ResolveImageConfigRequest) -> SourceOp:
-    """The image that is asked about, by its whole name. Raises InvalidReference."""
-    found = parse(message.Ref)
-    name = found.canonical if found.tag or found.digest else found.name
+    """Return the image of a request, by its canonical name. Raises InvalidReference."""
+    reference = parse(message.Ref)
+    name = reference.canonical if reference.tag or reference.digest else reference.name
     if message.ResolverType != _LAYOUT:
         return SourceOp(f"docker-image://{name}")
-    given = {"oci.session": message.SessionID, "oci.store": message.StoreID}
-    attrs: Any = {key: value for key, value in given.items() if value}
+    values = {"oci.session": message.SessionID, "oci.store": message.StoreID}
+    attrs: Any = {key: value for key, value in values.items() if value}
     return SourceOp(f"oci-layout://{name}", attrs)
 
 
@@ -46,7 +46,7 @@ def wanted_config(message: pb.ResolveImageConfigRequest) -> Wanted:
 
 
 def wanted_of(message: pb.ResolveSourceMetaRequest) -> Wanted:
-    """Raises UserError."""
+    """Decode the question of a request. Raises UserError."""
     return Wanted(
         platform_of(message.Platform) if message.HasField("Platform") else None,
         message.ResolveMode,
@@ -69,56 +69,59 @@ def _algorithm(message: pb.ResolveSourceHTTPRequest) -> str:
     return _ALGORITHMS[number]
 
 
-def config_of(found: SourceMetadata, digest: str, config: bytes) -> pb.ResolveImageConfigResponse:
+def config_of(metadata: SourceMetadata, digest: str, config: bytes) -> pb.ResolveImageConfigResponse:
     return pb.ResolveImageConfigResponse(
-        Ref=found.op.identifier.partition("://")[2], Digest=digest, Config=config
+        Ref=metadata.op.identifier.partition("://")[2], Digest=digest, Config=config
     )
 
 
-def response_of(found: SourceMetadata, wanted: Wanted) -> pb.ResolveSourceMetaResponse:
+def response_of(metadata: SourceMetadata, wanted: Wanted) -> pb.ResolveSourceMetaResponse:
     return pb.ResolveSourceMetaResponse(
-        Source=ops_pb2.SourceOp(identifier=found.op.identifier, attrs=dict(found.op.attrs)),
-        Image=None if found.image is None else _image(found.image),
-        Git=None if found.git is None else _git(found.git),
-        HTTP=None if found.http is None else _http(found.http, wanted.suffix),
+        Source=ops_pb2.SourceOp(identifier=metadata.op.identifier, attrs=dict(metadata.op.attrs)),
+        Image=None if metadata.image is None else _image(metadata.image),
+        Git=None if metadata.git is None else _git(metadata.git),
+        HTTP=None if metadata.http is None else _http(metadata.http, wanted.suffix),
     )
 
 
-def _image(found: ImageMetadata) -> pb.ResolveSourceImageResponse:
+def _image(image: ImageMetadata) -> pb.ResolveSourceImageResponse:
     return pb.ResolveSourceImageResponse(
-        Digest=found.digest,
-        Config=found.config,
-        AttestationChain=None if found.chain is None else _chain(found.chain),
+        Digest=image.digest,
+        Config=image.config,
+        AttestationChain=None if image.chain is None else _chain(image.chain),
     )
 
 
-def _chain(found: AttestationChain) -> pb.AttestationChain:
+def _chain(chain: AttestationChain) -> pb.AttestationChain:
     message = pb.AttestationChain(
-        Root=found.root,
-        ImageManifest=found.image_manifest,
-        AttestationManifest=found.attestation_manifest,
+        Root=chain.root,
+        ImageManifest=chain.image_manifest,
+        AttestationManifest=chain.attestation_manifest,
     )
-    for digest, (one, data) in found.blobs.items():
+    for digest, (layer, data) in chain.blobs.items():
         descriptor = pb.Descriptor(
-            media_type=one.media_type, digest=one.digest, size=one.size, annotations=dict(one.annotations)
+            media_type=layer.media_type,
+            digest=layer.digest,
+            size=layer.size,
+            annotations=dict(layer.annotations),
         )
         message.Blobs[digest].CopyFrom(pb.Blob(descriptor=descriptor, data=data))
     return message
 
 
-def _git(found: GitMetadata) -> pb.ResolveSourceGitResponse:
+def _git(git: GitMetadata) -> pb.ResolveSourceGitResponse:
     return pb.ResolveSourceGitResponse(
-        Checksum=found.checksum,
-        Ref=found.ref,
-        CommitChecksum=found.commit,
-        CommitObject=found.commit_object,
-        TagObject=found.tag_object,
+        Checksum=git.checksum,
+        Ref=git.ref,
+        CommitChecksum=git.commit,
+        CommitObject=git.commit_object,
+        TagObject=git.tag_object,
     )
 
 
-def _http(found: HttpMetadata, suffix: bytes) -> pb.ResolveSourceHTTPResponse:
-    modified = None if found.modified is None else Timestamp(seconds=found.modified)
-    digest = pb.ChecksumResponse(Digest=found.digest, Suffix=suffix) if found.digest else None
+def _http(http: HttpMetadata, suffix: bytes) -> pb.ResolveSourceHTTPResponse:
+    modified = None if http.modified is None else Timestamp(seconds=http.modified)
+    digest = pb.ChecksumResponse(Digest=http.digest, Suffix=suffix) if http.digest else None
     return pb.ResolveSourceHTTPResponse(
-        Checksum=found.checksum, Filename=found.filename, LastModified=modified, ChecksumResponse=digest
+        Checksum=http.checksum, Filename=http.filename, LastModified=modified, ChecksumResponse=digest
     )

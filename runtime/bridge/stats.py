@@ -25,17 +25,17 @@ _KINDS = {
 }
 _BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
 _OWN = ("trusted.overlay.", "user.overlay.")
-"""Attributes of the store's directories that are no part of a state."""
+"""Extended attributes of the store's directories that are no part of a state."""
 
 
 def go_mode(mode: int) -> int:
-    """Go's `fs.FileMode` of a `st_mode`."""
+    """Return a `st_mode` as Go's `fs.FileMode`."""
     special = sum(theirs for ours, theirs in _BITS if mode & ours)
     return (mode & 0o777) | _KINDS.get(stat.S_IFMT(mode), 0) | special
 
 
 def stat_of(node: Node, path: str | None = None) -> Stat:
-    """The Stat of an entry under `path`, its own name without one."""
+    """Return the Stat of an entry under `path`, its own name without one."""
     found = node.stat
     name = os.fsdecode(node.path.rpartition(b"/")[2]) if path is None else path
     device = stat.S_ISBLK(found.st_mode) or stat.S_ISCHR(found.st_mode)
@@ -54,7 +54,8 @@ def stat_of(node: Node, path: str | None = None) -> Stat:
 
 
 def base_name(path: str) -> str:
-    """The last part of a path as Go's `filepath.Base` has it: the name under which BuildKit tells of a file."""
+    """Return the last part of a path as Go's `filepath.Base` does, which is the name in BuildKit's
+    answers."""
     if not path:
         return "."
     return path.rstrip("/").rpartition("/")[2] or "/"

@@ -1,7 +1,7 @@
 """Errors of a build as `google.rpc.Status`, in BuildKit's words and with its typed details, and back.
 
-What a user reads here and what a client is told differ: a client compares messages with BuildKit's, and shows the
-place of an error itself, from its details. Needs the extra `pybuild[buildkit]`.
+Users of the command line and clients get different texts: clients compare messages with BuildKit's, and show
+the place of an error themselves, from its details. Needs the extra `pybuild[buildkit]`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ CANCELLED, UNKNOWN, INVALID, NOT_FOUND, EXISTS = 1, 2, 3, 5, 6
 OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 11, 12, 13, 14
 """gRPC's codes. Most errors of a build are UNKNOWN in BuildKit."""
 _SHORT = 12
-"""Hexadecimal digits that tell a state apart in a message."""
+"""Hexadecimal digits that identify a state in a message."""
 
 
 class ReceivedError(UserError):
-    """What a frontend or a client said went wrong; `status` is that, whole. `code` is gRPC's."""
+    """An error that a frontend or a client sent; `status` is the whole message, `code` is gRPC's."""
 
     def __init__(self, diagnostic: Diagnostic, status: bytes, code: int) -> None:
         super().__init__(diagnostic)
@@ -51,7 +51,7 @@ class ReceivedError(UserError):
 
 
 class CallRefused(UserError):
-    """A call asks for what can't be, in BuildKit's words. `code` is gRPC's."""
+    """A refused call, in BuildKit's words. `code` is gRPC's."""
 
     def __init__(self, code: int, title: str) -> None:
         super().__init__(title)
@@ -59,7 +59,7 @@ class CallRefused(UserError):
 
 
 class ExitFailed(UserError):
-    """A process of a frontend's container has ended with the code `exit`, or had to be ended (`cancelled`)."""
+    """A process of a frontend's container has failed with the code `exit`, or was killed (`cancelled`)."""
 
     def __init__(self, exit: int, *, cancelled: bool = False) -> None:
         super().__init__(f"exit code: {exit}: context canceled" if cancelled else f"exit code: {exit}")
@@ -68,7 +68,7 @@ class ExitFailed(UserError):
 
 
 class SourceFailed(UserError):
-    """What went wrong (`error`) when the source `identifier` was asked about; `before` comes before its message."""
+    """An error while the source `identifier` was resolved; `before` is put before its message."""
 
     def __init__(self, error: UserError, identifier: str, before: str = "") -> None:
         super().__init__(error.diagnostic)
@@ -78,8 +78,8 @@ class SourceFailed(UserError):
 
 
 class SolveFailed(UserError):
-    """What went wrong (`error`) in a Solve. Its status has an `errdefs.Solve` as clients expect, which tells nothing
-    where no op failed."""
+    """An error of a Solve. Its status has an `errdefs.Solve`, which clients expect, an empty one if no op
+    failed."""
 
     def __init__(self, error: UserError) -> None:
         super().__init__(error.diagnostic)
@@ -87,8 +87,8 @@ class SolveFailed(UserError):
 
 
 def status_of(error: BaseException, *, identifier: str = "", register: Register | None = None) -> Status:
-    """The status of an error. `identifier` is the source that was asked about, where no vertex tells; with `register`
-    the client gets ids of what a failed step was given and left (`errdefs.Solve`)."""
+    """Return the status of an error. `identifier` is the source in question, if no vertex tells; with
+    `register` the client gets ids of the inputs and outputs of a failed step (`errdefs.Solve`)."""
     if isinstance(error, ReceivedError):
         return Status.FromString(error.status)
     if isinstance(error, SolveFailed):
@@ -107,11 +107,11 @@ def status_of(error: BaseException, *, identifier: str = "", register: Register 
 
 
 def error_of(status: Status) -> UserError:
-    """The error that a status is, with the places it names as those of the message. `status_of` gives it back."""
+    """Return a status as an error, whose labels are the places that it names. `status_of` is the inverse."""
     if status.code == CANCELLED:
         return Cancelled(status.message or "context canceled")
-    found = [unpacked(one) for one in status.details]
-    spans = [span for one in found if isinstance(one, errdefs_pb2.Source) for span in spans_of(one)]
+    details = [unpacked(one) for one in status.details]
+    spans = [span for one in details if isinstance(one, errdefs_pb2.Source) for span in spans_of(one)]
     labels = [Label(span, primary=number == 0) for number, span in enumerate(spans)]
     title = status.message or f"the frontend failed with code {status.code}"
     return ReceivedError(
@@ -120,7 +120,7 @@ def error_of(status: Status) -> UserError:
 
 
 def message_of(error: BaseException, identifier: str = "") -> str:
-    """What is said of an error, in BuildKit's words."""
+    """Return the message of an error in BuildKit's words."""
     if isinstance(error, Cancelled):
         return "context canceled"
     if not isinstance(error, UserError):
@@ -128,22 +128,22 @@ def message_of(error: BaseException, identifier: str = "") -> str:
     origin = error.origin if isinstance(error.origin, Origin) else None
     if origin is not None and isinstance(origin.vertex.op, SourceOp):
         identifier = identifier or origin.vertex.op.identifier
-    said = _said(error, identifier)
+    text = _said(error, identifier)
     if origin is None:
-        return said
+        return text
     if _of_content(error, origin):
-        return f"failed to compute cache key: failed to calculate checksum of ref {_ref(origin)}: {said}"
+        return f"failed to compute cache key: failed to calculate checksum of ref {_ref(origin)}: {text}"
     if origin.phase == KEY:
-        return f"failed to load cache key: {said}"
+        return f"failed to load cache key: {text}"
     if isinstance(error, SandboxError) and isinstance(origin.vertex.op, ExecOp):
         command = " ".join(origin.vertex.op.meta.args)
-        return f"process {quote(command)} did not complete successfully: {said}"
-    return said
+        return f"process {quote(command)} did not complete successfully: {text}"
+    return text
 
 
-def _text(said: str) -> str:
-    """What a message on the wire can hold: a name in it may be no text."""
-    return said.encode("utf-8", "replace").decode()
+def _text(text: str) -> str:
+    """Replace what UTF-8 can't encode: a file name in a message may be no text."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _said(error: UserError, identifier: str) -> str:
@@ -160,7 +160,7 @@ def _said(error: UserError, identifier: str) -> str:
 
 
 def _ref(origin: Origin) -> str:
-    """A name for the state whose content was looked at."""
+    """Return a name for the state whose content was read."""
     edges, index = origin.vertex.inputs, _input(origin)
     vertex = edges[index].vertex if index < len(edges) else origin.vertex
     short = vertex.digest.partition(":")[2]
@@ -178,7 +178,8 @@ def _code(error: BaseException) -> int:
 
 
 def _details(error: UserError, register: Register | None) -> Iterator[Message]:
-    """The outermost first, as an error of BuildKit's is unwrapped."""
+    """Yield the details of an error, the outermost first, in the order in which BuildKit unwraps its
+    errors."""
     if isinstance(error, UnsupportedCapability):
         yield errdefs_pb2.FrontendCap(name=error.name)
     if isinstance(error, UnsupportedSubrequest):
@@ -198,7 +199,7 @@ def _details(error: UserError, register: Register | None) -> Iterator[Message]:
 
 
 def _exit(error: UserError) -> int:
-    """The exit code of a process that failed, 0 for what is no such failure."""
+    """Return the exit code of a failed process, 0 for any other error."""
     if isinstance(error, ExitFailed):
         return error.exit
     return error.code if isinstance(error, StepFailed) else 0
@@ -211,7 +212,7 @@ def _vertex(error: UserError) -> Vertex | None:
 
 
 def _places(error: UserError, vertex: Vertex | None) -> list[Span]:
-    """Where the vertex comes from, else what the message itself points at."""
+    """Return the places of the vertex, else those of the message itself."""
     if vertex is not None and vertex.metadata.spans:
         return list(vertex.metadata.spans)
     return [
@@ -220,31 +221,31 @@ def _places(error: UserError, vertex: Vertex | None) -> list[Span]:
 
 
 def _solve(error: UserError, vertex: Vertex, register: Register) -> errdefs_pb2.Solve:
-    """The op that failed, with the ids of states: of a step's mounts, in their order, what was mounted and what it
-    left there; of a file op its inputs and, at the number of the action that failed, what that has made; of a content
-    that could not be looked at that input."""
-    found = errdefs_pb2.Solve(
+    """Describe the failed op with ids of states: of a step's mounts, in order, the inputs and what was left
+    in them; of a file op its inputs and, at the number of the failed action, what that has made; of content
+    that could not be read the input."""
+    detail = errdefs_pb2.Solve(
         op=ops_pb2.Op.FromString(vertex.payload), description=dict(vertex.metadata.description)
     )
     origin = error.origin if isinstance(error.origin, Origin) else None
     if isinstance(error, StepFailed) and isinstance(vertex.op, ExecOp) and error.mounts:
         for index, mount in enumerate(vertex.op.mounts):
             given, left = error.mounts.get(index, (None, None))
-            found.inputIDs.append(register(given))
-            found.mountIDs.append(register(left) if mount.mount_type == MountType.BIND else "")
+            detail.inputIDs.append(register(given))
+            detail.mountIDs.append(register(left) if mount.mount_type == MountType.BIND else "")
     elif origin is not None and _of_content(error, origin):
-        found.cache.index = _input(origin)
-        found.inputIDs.append(register(origin.input(found.cache.index)))
+        detail.cache.index = _input(origin)
+        detail.inputIDs.append(register(origin.input(detail.cache.index)))
     elif origin is not None and isinstance(vertex.op, FileOp):
-        found.file.index = origin.index
-        found.inputIDs.extend(register(origin.input(index)) for index in range(len(vertex.inputs)))
+        detail.file.index = origin.index
+        detail.inputIDs.extend(register(origin.input(index)) for index in range(len(vertex.inputs)))
         made = {origin.index: register(origin.left)}
-        found.mountIDs.extend(made.get(number, "") for number in range(len(vertex.op.actions)))
-    return found
+        detail.mountIDs.extend(made.get(number, "") for number in range(len(vertex.op.actions)))
+    return detail
 
 
 def _of_content(error: UserError, origin: Origin) -> bool:
-    """Whether it is what BuildKit finds out before it runs an op: that a file of an input is not there."""
+    """Return whether BuildKit finds the error before it runs the op: a file of an input is missing."""
     op = origin.vertex.op
     if origin.phase == CONTENT or not isinstance(error, SourceNotFound):
         return origin.phase == CONTENT
@@ -255,7 +256,7 @@ def _of_content(error: UserError, origin: Origin) -> bool:
 
 
 def _input(origin: Origin) -> int:
-    """The number of the input whose content was looked at."""
+    """Return the number of the input whose content was read."""
     op = origin.vertex.op
     if origin.phase == CONTENT or not isinstance(op, FileOp):
         return origin.index

@@ -1,4 +1,4 @@
-"""Directories below a root that nothing is written outside of.
+"""Directories below a root, with no way to write outside of it.
 
 A directory is known by its descriptor, and every step to another one follows no link: whatever others do to the
 directories meanwhile, a write stays below the root. A link on the way to a destination is read, and is followed if it
@@ -33,11 +33,9 @@ class OutsideProject(UserError):
 
 
 class Beneath:
-    """The directory `path` below the absolute `root`, made with those above it if they are missing; a context.
-
-    `fd` is its descriptor. `made`: it was not there. `undo` takes away the directories that were made, if they
-    are empty.
-    """
+    """The directory `path` below the absolute `root`, made with its parents if missing; a context. `fd` is
+    its descriptor, `made` whether it was missing. `undo` removes the directories that were made, if they are
+    empty."""
 
     __slots__ = ("_given", "_made", "_parts", "_root", "fd", "path")
 
@@ -69,17 +67,19 @@ class Beneath:
             done, link = self._walk(pending)
             if link is None:
                 return
+            # Directories made on the way to the link are not wanted: the path leads elsewhere.
             links += 1
             self.undo()
             where = os.path.join(self._root, *map(os.fsdecode, pending[:done]))
             if links > LINK_LIMIT:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), where)
             target = os.path.realpath(os.path.join(os.path.dirname(where), os.fsdecode(link)))
-            said = f"{where} is a link to {os.fsdecode(link)}"
-            pending = [*_inside(self._root, target, self.path, said), *pending[done:]]
+            reason = f"{where} is a link to {os.fsdecode(link)}"
+            pending = [*_inside(self._root, target, self.path, reason), *pending[done:]]
 
     def _walk(self, parts: list[bytes]) -> tuple[int, bytes | None]:
-        """Step through `parts` from the root; the number of steps and the link that stopped it, if one did."""
+        """Step through `parts` from the root. Returns the number of steps, and the target of the link that
+        stopped it, if one did."""
         here = os.open(self._root, FLAGS)
         try:
             for count, name in enumerate(parts, 1):
@@ -95,12 +95,14 @@ class Beneath:
                 os.close(here)
 
     def _step(self, here: int, name: bytes, parts: list[bytes]) -> int | bytes:
-        """The descriptor of a directory's directory, made if it is missing, or what the link in its place says."""
+        """Return the descriptor of a subdirectory, made if missing, or the target of the link in its
+        place."""
         try:
             return os.open(name, FLAGS, dir_fd=here)
         except FileNotFoundError:
             try:
                 os.mkdir(name, dir_fd=here)
+            # Between open and mkdir; the open below then decides what it is.
             except FileExistsError:
                 pass  # another export was faster
             else:
@@ -119,8 +121,9 @@ class Beneath:
                 ) from None
 
     def undo(self) -> None:
-        """Take away what was made and is empty."""
+        """Remove the directories that were made and are empty."""
         made, self._made = self._made, []
+        # Children first. A directory that another process uses meanwhile is not empty, and stays.
         for parts in reversed(made):
             try:
                 above = descend(os.open(self._root, FLAGS), parts[:-1])
@@ -140,7 +143,8 @@ class Beneath:
 
 
 def descend(fd: int, names: Iterable[bytes]) -> int:
-    """The descriptor of the directory that `names` lead to, no link followed; closes `fd`. Raises OSError."""
+    """Return the descriptor of the directory that `names` lead to without following links; closes `fd`.
+    Raises OSError."""
     try:
         for name in names:
             below = os.open(name, FLAGS, dir_fd=fd)
@@ -153,12 +157,13 @@ def descend(fd: int, names: Iterable[bytes]) -> int:
 
 
 def opened(fd: int, path: bytes) -> int:
-    """The directory at the relative `path` below the one open at `fd`, no link followed. Raises OSError."""
+    """Open the directory at the relative `path` below the one open at `fd` without following links. Raises
+    OSError."""
     return descend(os.dup(fd), path.split(b"/") if path else ())
 
 
 def _inside(root: str, path: str, dest: str, why: str = "") -> list[bytes]:
-    """The components of a path below the root. Raises OutsideProject."""
+    """Return the components of a path below the root. Raises OutsideProject."""
     if path == root:
         return []
     prefix = root.rstrip("/") + "/"

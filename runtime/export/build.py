@@ -1,4 +1,4 @@
-"""What an export is given: the results of a build and the means to make an image of them, once for all
+"""The input of exports: the results of a build and the means to make an image of them, once for all
 outputs."""
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ else:
 
 
 class Build:
-    """The outcome of a build, ready to be exported.
+    """A finished build, ready to be exported.
 
-    `results` has one entry a platform; `index` says that they are to be an index even if there is one; `tags` are
-    the names given by `--tag`; `epoch` is SOURCE_DATE_EPOCH, a result's own counts where it is None; `annotations`
-    those of `--annotation`; `push` brings an image to a registry. Images are assembled once for each set of options,
+    `results` has an entry for each platform; `index` requests an index also for a single one; `tags` are the
+    names of `--tag`; `epoch` is SOURCE_DATE_EPOCH (None: each result's own); `annotations` are those of
+    `--annotation`; `push` pushes an image to a registry. Images are assembled once for each set of options,
     so several outputs share layers, config and manifest.
     """
 
@@ -68,11 +68,11 @@ class Build:
         self._images: dict[tuple[object, ...], Image] = {}
 
     def epoch_of(self, result: Result) -> int | None:
-        """SOURCE_DATE_EPOCH of a result."""
+        """Return the SOURCE_DATE_EPOCH of a result."""
         return result.epoch if self.epoch is None else self.epoch
 
     def image(self, output: Output, tracked: Tracked) -> Image:
-        """The image that `output` asks for. Raises UsageError for what its attributes can't mean."""
+        """Assemble the image for `output`. Raises UsageError for attributes that don't fit."""
         from pybuild.runtime.image.assemble import assemble
 
         options = output.image_options(
@@ -94,17 +94,18 @@ class Build:
         return image
 
     def digests(self) -> list[str]:
-        """Every blob of the images assembled so far: indexes, manifests, configs and layers."""
-        found: dict[str, None] = {}
+        """Return the digest of every blob of the images assembled so far: indexes, manifests, configs and
+        layers."""
+        digests: dict[str, None] = {}
         for image in self._images.values():
-            layers = [layer for one in image.layers for layer in one]
+            layers = [layer for image_layers in image.layers for layer in image_layers]
             for blob in (image.target, *image.manifests, *image.configs, *layers):
-                found[blob.digest] = None
-        return list(found)
+                digests[blob.digest] = None
+        return list(digests)
 
     def names(self, output: Output) -> list[Reference]:
-        """The names of the image: the output's own, else the tags of the build. Raises InvalidReference, or
-        UsageError for a name with a digest."""
+        """Return the names of the image: the output's own, else the tags of the build. Raises
+        InvalidReference, or UsageError for a name with a digest."""
         from pybuild.compiler.reference import parse
 
         names = []
@@ -117,7 +118,7 @@ class Build:
 
 
 def texts(found: Mapping[str, object]) -> dict[str, str]:
-    """Metadata as BuildKit's clients get it: an object is JSON in base 64."""
+    """Return metadata for BuildKit's clients: an object becomes JSON in base 64."""
     from base64 import b64encode
 
     from pybuild.runtime.image.gojson import compact
@@ -129,14 +130,14 @@ def texts(found: Mapping[str, object]) -> dict[str, str]:
 
 
 def metadata(image: Image, names: Sequence[Reference], descriptor: Descriptor) -> dict[str, object]:
-    """What `--metadata-file` says of an exported image that is described so, under buildx's keys."""
-    found: dict[str, object] = {
+    """Return the metadata of an exported image for `--metadata-file`, under buildx's keys."""
+    values: dict[str, object] = {
         "containerimage.config.digest": image.configs[0].digest,
         "containerimage.descriptor": descriptor.to_json(),
         "containerimage.digest": image.target.digest,
     }
     if not image.target.is_manifest:
-        del found["containerimage.config.digest"]
+        del values["containerimage.config.digest"]
     if names:
-        found["image.name"] = ",".join(name.canonical for name in names)
-    return found
+        values["image.name"] = ",".join(name.canonical for name in names)
+    return values

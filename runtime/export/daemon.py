@@ -82,7 +82,7 @@ def _connect(address: str) -> socket.socket:
 
 
 class _Body:
-    """The request's body, each write a chunk."""
+    """The body of the request; each write is a chunk."""
 
     def __init__(self, connection: socket.socket, cancelled: Callable[[], bool] | None) -> None:
         self._connection = connection
@@ -106,7 +106,7 @@ class _Body:
 
 
 def _response(connection: socket.socket) -> tuple[int, bytes]:
-    """Status and body; the connection is read to its end."""
+    """Return status and body after reading the connection to its end."""
     parts = []
     while data := connection.recv(1 << 16):
         parts.append(data)
@@ -133,7 +133,8 @@ def _joined(body: bytes) -> bytes:
 
 
 def _message(status: int, text: bytes) -> str:
-    """What went wrong, "" when nothing did: a bad status, or an error among the JSON lines of a good one."""
+    """Return the error of a response, "" for success: a bad status, or an error among the JSON lines of a
+    good one."""
     import json
 
     for line in text.splitlines():
@@ -143,10 +144,10 @@ def _message(status: int, text: bytes) -> str:
             continue
         if isinstance(value, dict):
             detail = value.get("errorDetail")
-            found = value.get("error") or (detail.get("message") if isinstance(detail, dict) else None)
-            found = found or (value.get("message") if status != 200 else None)
-            if found:
-                return str(found)
+            error = value.get("error") or (detail.get("message") if isinstance(detail, dict) else None)
+            error = error or (value.get("message") if status != 200 else None)
+            if error:
+                return str(error)
     if status == 200:
         return ""
     return text.decode(errors="replace").strip()[:300] or f"status {status}"

@@ -1,4 +1,4 @@
-"""Where exports go: files that appear whole or not at all, and standard output."""
+"""Destinations of exports: files that appear whole or not at all, and standard output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ExportError(UserError):
 
 
 def check_file(dest: str, type: str) -> None:
-    """Raises UsageError when a file can't come to be at `dest`: a directory is there, or standard output is a
+    """Raise UsageError when no file can be written at `dest`: a directory is there, or standard output is a
     terminal."""
     if dest == STDOUT:
         if os.isatty(1):
@@ -37,7 +37,7 @@ def check_file(dest: str, type: str) -> None:
 
 
 def check_directory(dest: str, type: str) -> None:
-    """Raises UsageError when `dest` is something other than a directory."""
+    """Raise UsageError when `dest` is something other than a directory."""
     if os.path.lexists(dest) and not os.path.isdir(dest):
         raise UsageError(
             f"destination {dest!r} of type={type} is not a directory",
@@ -46,7 +46,7 @@ def check_directory(dest: str, type: str) -> None:
 
 
 def failure(dest: str, error: OSError) -> ExportError:
-    """What a user is told about `error` met while writing to `dest`."""
+    """Return the error for the user about an OSError while writing to `dest`."""
     help = "check that the directory exists and can be written"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         help = "free some space there, or choose another destination"
@@ -56,7 +56,7 @@ def failure(dest: str, error: OSError) -> ExportError:
 
 
 class OutputFile:
-    """A file being written in place of `dest`; leaving the context without an error puts it there.
+    """A file that replaces `dest` when the context is left without an error.
 
     A regular file is made without a name (where the file system can) and renamed over the old one, through a
     symlink if `dest` is one; pipes, devices and `-` are written directly. Parents are made. An OSError leaves
@@ -121,21 +121,24 @@ class OutputFile:
         if self.dest == STDOUT:
             self.fd, self._direct = os.dup(1), True
             return
+        # A rename over a symlink would replace the link and leave its target alone.
         self._path = os.path.realpath(self.dest)
         try:
-            found = os.stat(self._path)
+            state = os.stat(self._path)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
         else:
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(state.st_mode):
                 self.fd = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
                 self._direct = True
                 return
-            self._mode = stat.S_IMODE(found.st_mode)
+            self._mode = stat.S_IMODE(state.st_mode)
         directory = os.path.dirname(self._path)
         try:
+            # A file without a name disappears by itself if the process is killed.
             self.fd = os.open(directory, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
         except OSError as error:
+            # What file systems and kernels without O_TMPFILE answer.
             if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
                 raise
             temporary = self._name()

@@ -33,7 +33,8 @@ class SeveralPlatforms(UserError):
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
-    """Write the archive or load it; its metadata. Raises SeveralPlatforms, ExportError, DaemonError."""
+    """Write the archive or load it, and return its metadata. Raises SeveralPlatforms, ExportError,
+    DaemonError."""
     if len(build.results) != 1:
         raise SeveralPlatforms(len(build.results))
     image = build.image(output, tracked)

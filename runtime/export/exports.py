@@ -1,4 +1,4 @@
-"""Carrying out the outputs of a build."""
+"""The outputs of a build, exported one after the other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TITLES = {
 
 
 def export_all(outputs: Sequence[Output], build: Build) -> list[dict[str, object]]:
-    """Carry out `outputs` in order; what each says for `--metadata-file`. The images they make share blobs.
+    """Export `outputs` in order and return the metadata of each. Their images share blobs.
 
     Raises the first failure, after which no further output is begun; those done stay done.
     """
@@ -32,8 +32,8 @@ def export_all(outputs: Sequence[Output], build: Build) -> list[dict[str, object
 
 
 def export(output: Output, build: Build, digest: str | None = None) -> dict[str, object]:
-    """Carry out one output, as the vertex `digest`: one that goes by its title without. Raises UserError: what its
-    exporter raises."""
+    """Export one output and show it as the vertex `digest`, which is derived from its title by default.
+    Raises UserError: what its exporter raises."""
     if output.type == "none":
         return {}
     exporter = _exporter(output.type)

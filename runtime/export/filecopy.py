@@ -1,4 +1,4 @@
-"""Copying one file of a result: its bytes, its attributes."""
+"""Copies of a result's files: contents and attributes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def copy_file(node: Node, target: bytes) -> None:
-    """Copy a regular file's bytes into the new file `target`, which its owner alone may read; holes as holes. Raises
+    """Copy a regular file into the new file `target`, which only its owner may read; holes stay holes. Raises
     OSError."""
     source = os.open(node.real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
@@ -29,8 +29,8 @@ def copy_file(node: Node, target: bytes) -> None:
 
 
 def copy_attributes(node: Node, target: bytes, *, capabilities: bool) -> None:
-    """Copy `user.*` attributes, and file capabilities where asked for, as far as this user and the file system allow.
-    Raises OSError."""
+    """Copy `user.*` attributes, and file capabilities on request, as far as this user and the file system
+    allow. Raises OSError."""
     try:
         names = os.listxattr(node.real, follow_symlinks=False)
     except OSError as error:
@@ -38,8 +38,8 @@ def copy_attributes(node: Node, target: bytes, *, capabilities: bool) -> None:
             return
         raise
     for name in names:
-        kept = name.startswith("user.") or (capabilities and name == "security.capability")
-        if not kept or name.startswith("user.overlay."):
+        wanted = name.startswith("user.") or (capabilities and name == "security.capability")
+        if not wanted or name.startswith("user.overlay."):
             continue
         try:
             os.setxattr(target, name, os.getxattr(node.real, name, follow_symlinks=False))

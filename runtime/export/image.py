@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
-    """Name and push the image; its metadata. Names are recorded before anything is sent.
-
-    Raises UsageError when a push has no name, RegistryError.
-    """
+    """Name and push the image, and return its metadata. Names are recorded before anything is sent. Raises
+    UsageError when a push has no name, RegistryError."""
     names = build.names(output)
     push = output.flag("push")
     by_digest = output.flag("push-by-digest")
@@ -37,7 +35,7 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
 
 
 def record(store: Store, names: list[str], image: Image) -> None:
-    """Let every one of `names` (canonical references) mean `image` in the local store. One transaction."""
+    """Name `image` in the local store by every one of `names` (canonical references), in one transaction."""
     from time import time
 
     target = image.target

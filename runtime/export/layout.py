@@ -1,4 +1,4 @@
-"""OCI image layouts and Docker archives: which files they consist of, and writing them as a tar archive.
+"""OCI image layouts and Docker archives: their files, and writing them as a tar archive.
 
 The order and the attributes of the tar's members are those of containerd's exporter: sorted names, mode 0444
 for blobs, times zero, so equal images give equal bytes.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.image.assemble import Image
 
     class Sink(Protocol):
-        """What an archive is written to."""
+        """A writable target of an archive."""
 
         def write(self, data: bytes, /) -> None: ...
 
@@ -35,7 +35,7 @@ _END = bytes(1024)
 
 
 def index_entries(image: Image, names: Sequence[Reference]) -> list[dict[str, object]]:
-    """The entries of `index.json`: one for each name, or one without a name."""
+    """Return the entries of `index.json`: one for each name, or one without a name."""
     target = described(image)
     entries = []
     unnamed: list[Reference | None] = [None]
@@ -51,7 +51,7 @@ def index_entries(image: Image, names: Sequence[Reference]) -> list[dict[str, ob
 
 
 def described(image: Image, *, dated: bool = True) -> Descriptor:
-    """The image with its platform, if it has one alone, and when it was made."""
+    """Return the image's descriptor with its platform, if it has only one, and its creation time."""
     target = image.target
     annotations = dict(target.annotations)
     if image.created and dated:
@@ -65,7 +65,8 @@ def index_json(entries: Sequence[dict[str, object]]) -> bytes:
 
 
 def docker_manifest(image: Image, names: Sequence[Reference]) -> bytes:
-    """Docker's `manifest.json`: the config, the layers and the short names of the image's one manifest."""
+    """Return Docker's `manifest.json`: the config, the layers and the short names of the image's only
+    manifest."""
     value = {
         "Config": blob_name(image.configs[0].digest),
         "RepoTags": [name.familiar if name.tag else name.with_tag("latest").familiar for name in names]

@@ -1,4 +1,4 @@
-"""`type=local`: the files of the result, in a directory.
+"""`type=local`: the files of the result in a directory.
 
 On this machine files belong to the user who builds, as with buildx; modes, times, links and attributes are the
 result's. Files of the directory that the result does not have are left alone; each file that it has is replaced by a
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
-    """Have the files written. Raises ExportError."""
+    """Write the files through the output's receiver. Raises ExportError."""
     output.receiver.files(parts(output, build), build, tracked)
     return {}
 
@@ -47,7 +47,7 @@ def write(dest: str, found: Sequence[Part], build: Build) -> None:
 
 
 class _Writer:
-    """The writing of one part into one directory."""
+    """A writer of one part into one directory."""
 
     def __init__(self, root: bytes, part: Part, build: Build) -> None:
         self._root = root

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
-    """Write the layout; its metadata. Raises ExportError and what assembling the image raises."""
+    """Write the layout and return its metadata. Raises ExportError and what assembling the image raises."""
     image = build.image(output, tracked)
     names = build.names(output)
     found = metadata(image, names, described(image))
@@ -70,7 +70,7 @@ def write_directory(
 
 
 def _merged(dest: str, entries: Sequence[dict[str, object]]) -> bytes:
-    """The index of the layout at `dest` with `entries` in it."""
+    """Return the index of the layout at `dest` with `entries` merged into it."""
     from pybuild.runtime.image.manifest import decode
 
     path = os.path.join(dest, "index.json")
@@ -88,8 +88,8 @@ def _merged(dest: str, entries: Sequence[dict[str, object]]) -> bytes:
             help="choose an empty directory, or remove the file",
         ) from None
     replaced = {_name(entry) for entry in entries}
-    kept = [entry for entry in manifests if _name(entry) not in replaced]
-    value.update(schemaVersion=2, manifests=[*kept, *entries])
+    others = [entry for entry in manifests if _name(entry) not in replaced]
+    value.update(schemaVersion=2, manifests=[*others, *entries])
     return compact(value)
 
 

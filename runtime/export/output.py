@@ -1,4 +1,4 @@
-"""What `--output` says: buildx's grammar, each type with its own keys."""
+"""Values of `--output`: buildx's grammar, each type with its own keys."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ REFUSED = {
 
 
 class Output:
-    """One requested export: `type` (a key of KEYS), `dest` (a path, `-` for standard output, "" for none) and
+    """A requested export: `type` (a key of KEYS), `dest` (a path, `-` for standard output, "" for none) and
     the other `attributes` as they were written. `receiver` takes it instead of `dest`."""
 
     __slots__ = ("_receiver", "attributes", "dest", "type")
@@ -78,18 +78,19 @@ class Output:
 
     @property
     def placed(self) -> bool:
-        """Whether it is said where the output goes."""
+        """True if the output has a destination."""
         return bool(self.dest) or self._receiver is not None
 
     @property
     def receiver(self) -> Receiver:
-        """Who takes it."""
+        """The receiver of the output."""
         from pybuild.runtime.export.place import Place
 
         return self._receiver or Place(self.dest)
 
     def flag(self, key: str, default: bool = False) -> bool:
-        """A true or false key. Raises UsageError for anything else; an empty value means true."""
+        """Return the value of a boolean key. Raises UsageError for anything else; an empty value means
+        true."""
         text = self.attributes.get(key)
         if text is None:
             return default
@@ -97,16 +98,16 @@ class Output:
 
     @property
     def names(self) -> list[str]:
-        """The names asked for, split at commas; not checked."""
+        """The requested names, split at commas and not checked."""
         return [name.strip() for name in self.attributes.get("name", "").split(",") if name.strip()]
 
     def epoch(self, default: int | None = None) -> int | None:
-        """SOURCE_DATE_EPOCH of this output: its own key, else `default`."""
+        """Return the SOURCE_DATE_EPOCH of this output: its own key, else `default`."""
         text = self.attributes.get("source-date-epoch", "")
         return source_date_epoch(text) if text else default
 
     def check(self) -> None:
-        """Raises UsageError when the destination can't work, before anything is built."""
+        """Raise UsageError when the destination can't work, before anything is built."""
         if self.type == "local" or (self.type in ("oci", "docker") and not self.flag("tar", True)):
             check_directory(self.dest, self.type)
         elif self.dest:
@@ -119,8 +120,8 @@ class Output:
         annotations: Annotations | None = None,
         names: Sequence[Reference] = (),
     ) -> ImageOptions:
-        """How to assemble the image of this output; `epoch`, `annotations` and the image's `names` come from outside
-        of it. Raises UsageError for values that don't fit."""
+        """Return the options for this output's image; `epoch`, `annotations` and the image's `names` belong
+        to the whole build. Raises UsageError for values that don't fit."""
         from pybuild.runtime.image.annotations import parse_option
         from pybuild.runtime.image.assemble import ImageOptions
         from pybuild.runtime.image.compression import Compression
@@ -160,8 +161,8 @@ class Output:
 
 
 def parse_output(text: str) -> Output:
-    """The output a `--output` value names: `type=TYPE[,KEY=VALUE…]` as one CSV record, `-` for a tar archive
-    on standard output, anything without `type=` and `,` for a local directory. Raises UsageError."""
+    """Parse a value of `--output`: `type=TYPE[,KEY=VALUE…]` as one CSV record, `-` for a tar archive on
+    standard output, anything without `type=` and `,` for a local directory. Raises UsageError."""
     fields = split_csv(text)
     if len(fields) == 1 and fields[0] == text and not text.startswith("type="):
         if not text:
@@ -210,7 +211,7 @@ def _check_keys(type: str, attributes: Mapping[str, str]) -> None:
 
 
 def _checked(output: Output) -> Output:
-    """The output with its defaults filled in, its values checked."""
+    """Return the output with defaults filled in and values checked."""
     for key in ("tar", "push", "force-compression", "oci-mediatypes", "rewrite-timestamp", "platform-split"):
         output.flag(key)
     if output.type in ("oci", "tar") and not output.dest:
@@ -230,8 +231,8 @@ def _checked(output: Output) -> Output:
 
 
 def split_csv(text: str) -> list[str]:
-    """The fields of one CSV record: commas between, fields with a comma in double quotes, a quote in them
-    doubled. Raises UsageError."""
+    """Return the fields of one CSV record: commas between, fields with a comma in double quotes, a quote in
+    them doubled. Raises UsageError."""
     fields = []
     at = 0
     while True:
@@ -272,7 +273,7 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
 
 
 def boolean(what: str, text: str) -> bool:
-    """A truth value in the spellings Go takes. Raises UsageError."""
+    """Parse a truth value in Go's spellings (`strconv.ParseBool`). Raises UsageError."""
     on = truth(text)
     if on is None:
         raise UsageError(f"{what} is neither true nor false", help="write true or false")
@@ -280,7 +281,7 @@ def boolean(what: str, text: str) -> bool:
 
 
 def source_date_epoch(text: str) -> int:
-    """Seconds since the epoch. Raises UsageError."""
+    """Parse seconds since the epoch. Raises UsageError."""
     if not text.removeprefix("-").isdigit() or not text.isascii():
         raise UsageError(f"SOURCE_DATE_EPOCH is not a number of seconds: {text!r}", help="use date +%s")
     return int(text)

@@ -1,4 +1,4 @@
-"""What `type=local` and `type=tar` are made of: the files of each platform, and what is attested of them."""
+"""Contents of `type=local` and `type=tar`: the files of each platform, and their attestations."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def parts(output: Output, build: Build) -> list[Part]:
-    """The files of each result: below `linux_amd64` and so on for several platforms (`platform-split=false`: none;
-    `true`: also for one). Raises UserError for one path in two results."""
+    """Return the files of each result: below `linux_amd64` and so on for several platforms
+    (`platform-split=false` never, `true` also for one). Raises UserError for one path in two results."""
     split = output.flag("platform-split", build.index)
-    found = []
+    platform_parts = []
     for result in build.results:
         directory = result.key.replace("/", "_")
         tree = build.snapshotter.tree(result.snapshot)
         suffix = f".{directory}" if build.index and not split else ""
-        found.append(
+        platform_parts.append(
             Part(
                 tree,
                 prefix=directory.encode() if split else b"",
@@ -38,13 +38,13 @@ def parts(output: Output, build: Build) -> list[Part]:
                 key=result.key,
             )
         )
-    if not split and len(found) > 1:
-        _check_distinct(found)
-    return found
+    if not split and len(platform_parts) > 1:
+        _check_distinct(platform_parts)
+    return platform_parts
 
 
 def _statements(result: Result, tree: Tree, prefix: str, suffix: str, build: Build) -> dict[bytes, bytes]:
-    """The statements that are exported beside the files, about each of these, by name."""
+    """Return the statements that are exported beside the files, about each of the files, by name."""
     predicates = [one for one in result.predicates if not one.inline_only]
     if not predicates:
         return {}
@@ -62,10 +62,10 @@ def _statements(result: Result, tree: Tree, prefix: str, suffix: str, build: Bui
 
 
 def _contents(tree: Tree, build: Build) -> list[About]:
-    """The regular files of a tree by their digests."""
+    """Return the regular files of a tree with their digests."""
     from pybuild.runtime.image.statements import About
 
-    found = []
+    contents = []
     for node in tree.walk(b""):
         if build.cancelled is not None and build.cancelled():
             raise Cancelled
@@ -74,12 +74,12 @@ def _contents(tree: Tree, build: Build) -> list[About]:
                 hashed = sha256()
                 while data := file.read(1 << 20):
                     hashed.update(data)
-            found.append(About(os.fsdecode(node.path), ["sha256:" + hashed.hexdigest()]))
-    return found
+            contents.append(About(os.fsdecode(node.path), ["sha256:" + hashed.hexdigest()]))
+    return contents
 
 
 def _check_distinct(found: list[Part]) -> None:
-    """Raises UserError for a file that two platforms have: without directories of their own it would be lost."""
+    """Raise UserError for a file that two platforms have: without a directory for each, one would be lost."""
     seen: dict[bytes, str] = {}
     for part in found:
         paths = [node.path for node in part.tree.walk(b"") if not stat.S_ISDIR(node.stat.st_mode)]

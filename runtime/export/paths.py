@@ -28,8 +28,8 @@ def export_paths(
     root: str,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[str]:
-    """Write what `sources` name in a state to the absolute `dest`; the paths that were written, in order: those of
-    files, links and empty directories.
+    """Write the files that `sources` name in a state to the absolute `dest`. Returns the paths that were
+    written, in order: of files, links and empty directories.
 
     A `dest` that ends in a slash takes every source under its own name, another one becomes the one source; a
     directory is merged into one that is there, and a file takes the place of what has its name. With `clean` nothing
@@ -72,6 +72,6 @@ def export_paths(
 
 
 def _of(error: OSError, dest: str) -> str:
-    """What a message calls the place at which the system refused something."""
+    """Return the name, for a message, of the place at which the system refused something."""
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     return name if name.startswith("/") and not name.startswith("/proc/") else dest

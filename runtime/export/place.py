@@ -1,4 +1,4 @@
-"""Outputs of this machine: a file or a directory."""
+"""Outputs on this machine: a file or a directory."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pusher(engine: Engine) -> Push:
-    """What brings images to the registries of their names for this engine's build."""
+    """Return the function that pushes images of this engine's build to the registries of their names."""
 
     def bring(image: Image, name: Reference, *, insecure: bool, by_digest: bool, tracked: Tracked) -> None:
         from pybuild.runtime.registry.push import push
@@ -32,7 +32,8 @@ def pusher(engine: Engine) -> Push:
 
 
 def client_for(engine: Engine, name: Reference, *, insecure: bool) -> tuple[Client, Callable[[], None]]:
-    """The client for the registry of a name, which may be `insecure`, and what closes it."""
+    """Return the client for the registry of a name, which may be `insecure`, and the function that closes
+    it."""
     if not insecure:
         return engine.images.client(), _nothing
     from pybuild.runtime.registry.client import Client

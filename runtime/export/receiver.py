@@ -1,7 +1,5 @@
-"""Whom an output is for: who takes an archive, the blobs of a layout, or files.
-
-A path on this machine is one (`place.Place`); a build over the wire sends to its client.
-"""
+"""Receivers of outputs: they take an archive, the blobs of a layout, or files. A path on this machine is one
+(`place.Place`); a build over the wire sends to its client."""
 
 from __future__ import annotations
 
@@ -22,9 +20,9 @@ else:
 
 
 class Part:
-    """Files of one platform: those of `tree`, and the small `files` beside them, below the directory `prefix` (b"" is
-    the output itself). `time` is SOURCE_DATE_EPOCH, each one's time if it is given; `now` is that of the files that
-    are in no tree. `key` names the platform."""
+    """The files of one platform: those of `tree`, and the small `files` beside them, below the directory
+    `prefix` (b"" is the output itself). `time` is SOURCE_DATE_EPOCH, the time of every file if it is set;
+    `now` is the time of the files that are in no tree. `key` names the platform."""
 
     __slots__ = ("files", "key", "now", "prefix", "time", "tree")
 
@@ -46,10 +44,10 @@ class Part:
 
 
 class Receiver(Protocol):
-    """Every method raises ExportError or another UserError, Cancelled."""
+    """A receiver of outputs. Every method may raise ExportError or another UserError, Cancelled."""
 
     def archive(self, write: Callable[[Sink], None], facts: Mapping[str, str]) -> None:
-        """Take the archive that `write` produces. `facts` are what the exporter answers about it."""
+        """Take the archive that `write` produces. `facts` are the exporter's metadata about it."""
 
     def layout(
         self,
@@ -58,7 +56,8 @@ class Receiver(Protocol):
         entries: Sequence[dict[str, object]],
         files: Mapping[str, bytes],
     ) -> None:
-        """Take the blobs of an image; `entries` are what an index lists of it, `files` what lies beside that."""
+        """Take the blobs of an image; `entries` are its entries of an index, `files` the other files of the
+        layout."""
 
     def files(self, parts: Sequence[Part], build: Build, tracked: Tracked) -> None:
         """Take files."""

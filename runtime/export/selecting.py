@@ -1,4 +1,4 @@
-r"""What the sources of an `output` name in a state (language spec, sections 12 and 22).
+r"""Sources of an `output` statement: the files that they name in a state (language spec, sections 12 and 22).
 
 A source is a path from the state's root. One that ends in a slash is a directory's contents, the root's is so
 always. In a pattern `*`, `?` and `[…]` match within a name, `**` any directories and at the end everything below; a
@@ -34,8 +34,8 @@ class NoSuchPath(UserError):
 
 
 class Selected:
-    """An entry of the state and its path from where the sources go: b"" is that place itself, which a directory's
-    contents come to lie in."""
+    """An entry of the state and its path relative to the destination: b"" is the destination itself, into
+    which a directory's contents go."""
 
     __slots__ = ("node", "place")
 
@@ -49,8 +49,8 @@ class Selected:
 
 
 def selected(tree: Tree, sources: Sequence[str], *, into: bool) -> list[Selected]:
-    """What the sources name. `into`: each keeps its name; else there is exactly one, a path, and what it names has
-    the place b"". Raises UserError."""
+    """Return the entries that the sources name. With `into` each keeps its name; else there is exactly one
+    source, a path, whose entry has the place b"". Raises UserError."""
     if not into and (len(sources) != 1 or wildcard.has_wildcard(sources[0])):
         raise UserError(
             "several files can't become one: the destination is not written as a directory",
@@ -68,7 +68,7 @@ def selected(tree: Tree, sources: Sequence[str], *, into: bool) -> list[Selected
 
 
 def _parts(source: str) -> list[str]:
-    """The components of a path from the root. Raises UserError for one that leaves it."""
+    """Return the components of a path from the root. Raises UserError for one that leaves it."""
     parts: list[str] = []
     for part in source.split("/"):
         if part == "..":
@@ -95,7 +95,7 @@ def _named(tree: Tree, source: str, parts: list[str], *, contents: bool, into: b
 
 
 def _literal(text: str) -> str:
-    """A name without the backslashes that make its characters plain."""
+    """Return a name without the backslashes that make its characters plain."""
     out, pos = [], 0
     while pos < len(text):
         pos += text[pos] == "\\" and pos + 1 < len(text)
@@ -105,7 +105,8 @@ def _literal(text: str) -> str:
 
 
 def _matches(tree: Tree, source: str, parts: list[str], *, directories: bool) -> list[Selected]:
-    """What a pattern matches, in the order of the paths. What lies in a directory that matches comes with it."""
+    """Return the entries that a pattern matches, sorted by path. A matching directory comes with its
+    contents."""
     plain = next(n for n, part in enumerate(parts) if wildcard.has_wildcard(part))
     base = look_up(tree, os.fsencode("/".join(map(_literal, parts[:plain]))))
     here: dict[bytes, Node] = {}
@@ -131,7 +132,8 @@ def _matches(tree: Tree, source: str, parts: list[str], *, directories: bool) ->
 def _step(
     tree: Tree, source: str, part: str, directories: Iterable[tuple[bytes, Node]], *, follow: bool
 ) -> dict[bytes, Node]:
-    """The entries of directories that one component matches; with `follow` links stand for what they lead to."""
+    """Return the entries of directories that one component matches; with `follow` links are replaced by their
+    targets."""
     found: dict[bytes, Node] = {}
     try:
         for place, directory in directories:
@@ -155,22 +157,23 @@ def _followed(tree: Tree, node: Node) -> Node | None:
 
 
 def _below(tree: Tree, directories: Iterable[tuple[bytes, Node]]) -> dict[bytes, Node]:
-    """Directories with all those below them."""
-    found: dict[bytes, Node] = {}
+    """Return directories with all directories below them."""
+    directories_below: dict[bytes, Node] = {}
     for place, directory in directories:
         if not stat.S_ISDIR(directory.stat.st_mode):
             continue
-        found[place] = directory
+        directories_below[place] = directory
         start = len(directory.path) + 1 if directory.path else 0
         for node in tree.walk(directory.path):
             if stat.S_ISDIR(node.stat.st_mode):
                 below = node.path[start:]
-                found[place + b"/" + below if place else below] = node
-    return found
+                directories_below[place + b"/" + below if place else below] = node
+    return directories_below
 
 
 def _meant(tree: Tree, path: bytes) -> str | None:
-    """What may be meant by a path that is not there: one that differs in the first component that is missing."""
+    """Return a likely correction of a missing path: one that differs in the first component that is
+    missing."""
     from pybuild.lang.diagnostics import suggest
 
     parts = path.split(b"/")

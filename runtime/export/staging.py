@@ -1,12 +1,12 @@
-"""Files of a result made ready beside their destination, then put in place by renames.
+"""Files of a result, prepared beside their destination and then put in place by renames.
 
     Stage.write     everything into `.pybuild-…`, a directory in the destination: what can't be read or has no room
                     fails here, with the destination as it was
     Stage.merge     directories into those that are there, every other entry in place of what has its name
     Stage.replace   the same after all that was there has been moved aside; moved back if a rename fails
 
-Owners are whoever builds; modes, times, `user.*` attributes and links are the result's, but for the bits that let a
-program run as its owner: that is another one here. Devices, pipes and sockets are left out.
+The builder's user owns the files; modes, times, `user.*` attributes and links are the result's, except the
+set-id bits, as the owner is another one here. Devices, pipes and sockets are left out.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _WRITTEN = (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)
 
 
 class Stage:
-    """Entries on their way into the directory `target`; a context. `written` are the paths that come to be there:
-    of files, links and empty directories."""
+    """Entries on their way into the directory `target`; a context. `written` are the paths of files, links
+    and empty directories that will be there."""
 
     __slots__ = (
         "_cancelled",
@@ -64,6 +64,7 @@ class Stage:
     def __enter__(self) -> Stage:
         os.mkdir(self._name, 0o700, dir_fd=self._target.fd)
         self._fd = os.open(self._name, FLAGS, dir_fd=self._target.fd)
+        # By descriptor: the directory may be renamed by others while files are written into it.
         self._place = b"/proc/self/fd/%d/" % self._fd
         return self
 
@@ -78,7 +79,7 @@ class Stage:
     # Writing
 
     def write(self, tree: Tree, one: Selected) -> None:
-        """Make an entry with all below it ready. Raises ExportError, Cancelled, OSError."""
+        """Prepare an entry with everything below it. Raises ExportError, Cancelled, OSError."""
         if not one.is_directory and stat.S_IFMT(one.node.stat.st_mode) not in _WRITTEN:
             raise ExportError(f"/{os.fsdecode(one.node.path)} is neither a file nor a directory nor a link")
         self._parents_of(one.place)
@@ -92,7 +93,7 @@ class Stage:
                 self._write(tree, node, prefix + node.path[start:])
 
     def _parents_of(self, place: bytes) -> None:
-        """Make the directories that a pattern's match lies in."""
+        """Make the parent directories of a pattern's match."""
         parts = place.split(b"/")[:-1]
         for count in range(1, len(parts) + 1):
             above = b"/".join(parts[:count])
@@ -112,6 +113,7 @@ class Stage:
         self._free(place, directory=False)
         target = self._place + place
         inode = (node.stat.st_dev, node.stat.st_ino)
+        # Names of one inode in the result stay names of one inode.
         first = self._links.get(inode) if node.stat.st_nlink > 1 else None
         if first is not None:
             os.link(self._place + first, target, follow_symlinks=False)
@@ -137,12 +139,12 @@ class Stage:
         self._directories[place] = node
 
     def _free(self, place: bytes, *, directory: bool) -> None:
-        """Make room for an entry that is to lie where an earlier source has put one: the later file counts."""
+        """Remove the entry of an earlier source at a place: the later one wins."""
         try:
-            found = os.lstat(self._place + place)
+            state = os.lstat(self._place + place)
         except FileNotFoundError:
             return
-        if directory or stat.S_ISDIR(found.st_mode):
+        if directory or stat.S_ISDIR(state.st_mode):
             raise ExportError(
                 f"two sources have {os.fsdecode(place)}, one as a file and one as a directory",
                 help="give them destinations of their own",
@@ -153,8 +155,8 @@ class Stage:
     # Putting in place
 
     def merge(self) -> None:
-        """Put everything in place. Raises ExportError, with nothing changed, for a file where a directory is that
-        has something in it; OSError."""
+        """Move everything into the destination. Raises OSError and, with nothing changed, ExportError for a
+        file that would replace a directory that is not empty."""
         moves = self._moves()
         for here, name in moves:
             source, target = opened(self._fd, here), opened(self._target.fd, here)
@@ -166,8 +168,9 @@ class Stage:
                 os.close(target)
 
     def _moves(self) -> list[tuple[bytes, bytes]]:
-        """The renames that put everything in place: directory and name, of directories only those that are new."""
-        found: list[tuple[bytes, bytes]] = []
+        """Return the renames that put everything in place, as directory and name; of directories only those
+        that are new."""
+        moves: list[tuple[bytes, bytes]] = []
         pending = [b""]
         while pending:
             here = pending.pop()
@@ -177,14 +180,14 @@ class Stage:
                     if self._merges(source, target, here, name):
                         pending.append(here + b"/" + name if here else name)
                     else:
-                        found.append((here, name))
+                        moves.append((here, name))
             finally:
                 os.close(source)
                 os.close(target)
-        return found
+        return moves
 
     def _merges(self, source: int, target: int, here: bytes, name: bytes) -> bool:
-        """Whether an entry is a directory on both sides."""
+        """Return whether an entry is a directory on both sides."""
         try:
             there = os.lstat(name, dir_fd=target)
         except FileNotFoundError:
@@ -206,12 +209,13 @@ class Stage:
         return False
 
     def replace(self, names: list[bytes] | None = None) -> None:
-        """Put everything in place of what is in the destination, or of the entries `names` of it. Raises ExportError,
-        OSError: what was there is there again."""
+        """Replace the contents of the destination, or its entries `names`. On ExportError or OSError the
+        earlier contents are restored."""
         target = self._target.fd
         whole = b"/proc/self/fd/%d" % target
         there = [name for name in map(os.fsencode, os.listdir(target)) if name != self._name]
         names = there if names is None else [name for name in names if name in there]
+        # A rename can't move a mount point, and emptying one would reach into another file system.
         mounted = [point.removeprefix(whole + b"/").partition(b"/")[0] for point in mounts_below(whole)]
         if not set(mounted).isdisjoint(names):
             raise ExportError(
@@ -231,8 +235,8 @@ class Stage:
         remove_tree(whole + b"/" + aside)
 
     def _exchange(self, names: list[bytes], old: int) -> None:
-        """Move the entries `names` into the directory open at `old`, and what is ready to where they were; all of it
-        back if a rename fails."""
+        """Move the entries `names` into the directory open at `old` and the prepared ones to their places;
+        undo all of it if a rename fails."""
         target = self._target.fd
         ready = sorted(map(os.fsencode, os.listdir(self._fd)))
         done: list[tuple[int, int, bytes]] = []
@@ -244,13 +248,15 @@ class Stage:
                 os.rename(name, name, src_dir_fd=source, dst_dir_fd=there)
                 done.append((source, there, name))
         except BaseException:
+            # Undone in reverse, so that no name is taken when something returns to it.
             for source, there, name in reversed(done):
                 os.rename(name, name, src_dir_fd=there, dst_dir_fd=source)
             raise
 
     def _finish(self) -> None:
-        """Give directories what the result's have, after the last change in them; those inside first, as it may
-        forbid to go there."""
+        """Set the attributes of directories after the last change in them, those inside first, as a mode may
+        forbid to enter the outer ones."""
+        # In reverse order of their paths, what is inside comes before its parents.
         for place, node in sorted(self._directories.items(), reverse=True):
             if not place and not self._target.made:
                 continue
@@ -265,7 +271,7 @@ class Stage:
 
 
 def _make_way(source: int, target: int, name: bytes) -> None:
-    """Take away what a rename can't replace: a file for a directory, an empty directory for a file."""
+    """Remove what a rename can't replace: a file for a directory, an empty directory for a file."""
     try:
         there = os.lstat(name, dir_fd=target)
     except FileNotFoundError:

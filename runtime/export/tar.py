@@ -1,4 +1,4 @@
-"""`type=tar`: the files of the result as one tar archive."""
+"""`type=tar`: the files of the result in one tar archive."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
     return {}
 
 
-def _write(file: Sink, found: Sequence[Part], build: Build) -> None:
+def _write(file: Sink, parts: Sequence[Part], build: Build) -> None:
     def sink(data: bytes) -> None:
         if build.cancelled is not None and build.cancelled():
             raise Cancelled
         file.write(data)
 
-    for part in found:
+    for part in parts:
         writer = LayerWriter(sink, clamp=part.time, fixed=part.time is not None)
         if part.prefix:
             writer.directory(part.prefix, mtime=part.time or 0)
@@ -40,7 +40,7 @@ def _write(file: Sink, found: Sequence[Part], build: Build) -> None:
             writer.add(_below(part.prefix, node.path), node.real, node.stat)
         for name, data in part.files.items():
             writer.file(_below(part.prefix, name), data, mtime=part.now)
-        if part is found[-1]:
+        if part is parts[-1]:
             writer.finish()
         else:
             writer.flush()

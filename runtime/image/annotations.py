@@ -26,7 +26,7 @@ class Annotations:
 
     @property
     def need_oci(self) -> bool:
-        """Whether a place is used that Docker's media types do not have."""
+        """True if a place is used that Docker's media types lack."""
         return any(place != "manifest" for place, _, _ in self._values)
 
     @property
@@ -46,12 +46,12 @@ class Annotations:
         return self._for("index-descriptor", {})
 
     def strangers(self, platforms: Iterable[Mapping[str, object]]) -> list[str]:
-        """The platforms that something is annotated for and that are none of these."""
+        """Return the platforms that annotations name and that are none of `platforms`."""
         known = {"", *map(_full, platforms)}
         return [where for _, where, _ in self._values if where not in known]
 
     def _for(self, place: str, platform: Mapping[str, object]) -> dict[str, str]:
-        """Those for every platform, then those for this one."""
+        """Return the annotations of a place: those for every platform, then those for this one."""
         full = _full(platform)
         out = {key: value for (at, where, key), value in self._values.items() if at == place and not where}
         for (at, where, key), value in self._values.items():
@@ -77,7 +77,7 @@ def _full(platform: Mapping[str, object]) -> str:
 
 
 def parse_flags(texts: Iterable[str]) -> Annotations:
-    """Annotations as `--annotation` takes them: `[PLACE[[PLATFORM]][,…]:]KEY=VALUE`. Raises UsageError."""
+    """Parse values of `--annotation`: `[PLACE[[PLATFORM]][,…]:]KEY=VALUE`. Raises UsageError."""
     values: dict[tuple[str, str, str], str] = {}
     for text in texts:
         left, equals, value = text.partition("=")
@@ -90,7 +90,7 @@ def parse_flags(texts: Iterable[str]) -> Annotations:
 
 
 def parse_option(key: str, value: str) -> Annotations | None:
-    """The annotation an output option makes: `annotation.KEY`, `annotation-PLACE.KEY` or
+    """Return the annotation of an output option: `annotation.KEY`, `annotation-PLACE.KEY` or
     `annotation-PLACE[PLATFORM].KEY`; None when `key` is no such option. Raises UsageError for an unknown
     place."""
     if not key.startswith("annotation"):
@@ -111,7 +111,7 @@ def parse_option(key: str, value: str) -> Annotations | None:
 
 
 def _split_option(key: str) -> tuple[str, str, str]:
-    """At the first dot outside brackets."""
+    """Split an option at the first dot outside brackets."""
     start = key.find("]") if "[" in key.partition(".")[0] else 0
     at = key.find(".", max(start, 0))
     return (key, "", "") if at < 0 else (key[:at], ".", key[at + 1 :])

@@ -42,20 +42,20 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import Tracked
 
     Part = tuple[Descriptor, Descriptor, list[Descriptor], bytes]
-    """Of one result: descriptors of its manifest, of its config and of its layers, and the config."""
+    """The descriptors of one result's manifest, config and layers, and the bytes of the config."""
 
 _OCI_LAYERS = {"none": OCI_LAYER, "gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD}
 _DOCKER_LAYERS = {"none": DOCKER_LAYER, "gzip": DOCKER_LAYER_GZIP, "zstd": DOCKER_LAYER_ZSTD}
 
 
 class Result:
-    """One platform's outcome: the config the frontend made (JSON bytes) and the final state.
+    """The result for one platform: the config that the frontend made (JSON bytes) and the final state.
 
-    `base` is the config of the image built upon, whose history keeps its times. `made` tells of a snapshot
-    when (RFC 3339) and by what it was made, for history entries without a time and layers without an entry.
-    `platform` is what an index lists it for, that of its config without one. `predicates` are what is to be attested
-    of its manifest. `epoch` is SOURCE_DATE_EPOCH where the options give none, `key` its name among several, by
-    default `linux/amd64` and the like. `extra` are further keys of the stored config.
+    `base` is the config of the base image, whose history keeps its times. `made` returns a snapshot's time
+    (RFC 3339) and the instruction that made it, for history entries without a time and layers without an
+    entry. `platform` is the platform in an index, by default the config's. `predicates` are the attestations
+    of its manifest. `epoch` is SOURCE_DATE_EPOCH if the options have none, `key` its name among several
+    results, by default of the form `linux/amd64`. `extra` are further keys of the stored config.
     """
 
     __slots__ = ("base", "config", "epoch", "extra", "key", "made", "platform", "predicates", "snapshot")
@@ -86,10 +86,10 @@ class Result:
 
 
 class ImageOptions:
-    """How an image is written. `epoch` bounds the times in the config, with `rewrite` also those in the
-    layers the build made (not those of a pulled base). `oci` false gives Docker's media types. With `inline` what is
-    attested makes an index also if it is for images alone; `artifact` says how it is stored, and `names` (package
-    URLs without a platform) are what it is about."""
+    """Options of an image. `epoch` bounds the times in the config, with `rewrite` also those in the layers
+    that the build made (not in those of a pulled base). `oci` false selects Docker's media types. With
+    `inline` every attestation needs an index, also one that goes into images only; `artifact` selects the
+    storage of attestations, and `names` (package URLs without a platform) are their subjects."""
 
     __slots__ = (
         "annotations",
@@ -128,15 +128,15 @@ class ImageOptions:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Equal for options that give equal images of equal results."""
+        """A value that is equal for options that give equal images of equal results."""
         annotations = self.annotations.identity if self.annotations is not None else ()
         attested = self.inline, self.artifact, tuple(map(str, self.names))
         return self.compression, self.force, self.epoch, self.rewrite, self.oci, annotations, attested
 
 
 class Image:
-    """What was assembled: the `target` (a manifest, or an index of `manifests` and then `attested`). `configs`,
-    `layers` and `platforms` (JSON objects) belong to `manifests`, one each."""
+    """An assembled image: the `target` is a manifest, or an index of `manifests` and then `attested`.
+    `configs`, `layers` and `platforms` (JSON objects) belong to `manifests`, one each."""
 
     __slots__ = ("attested", "configs", "created", "layers", "manifests", "platforms", "target")
 
@@ -166,16 +166,16 @@ class Image:
 
     @property
     def blobs(self) -> list[Descriptor]:
-        """Every blob of the image once, those it is made of before those that name them."""
-        found: dict[str, Descriptor] = {}
+        """Every blob of the image once, each after the blobs that it refers to."""
+        blobs: dict[str, Descriptor] = {}
         for layers, config, manifest in zip(self.layers, self.configs, self.manifests, strict=True):
             for descriptor in (*layers, config, manifest):
-                found.setdefault(descriptor.digest, descriptor)
-        for one in self.attested:
-            for descriptor in (*one.blobs, one.manifest):
-                found.setdefault(descriptor.digest, descriptor)
-        found.setdefault(self.target.digest, self.target)
-        return list(found.values())
+                blobs.setdefault(descriptor.digest, descriptor)
+        for attestation in self.attested:
+            for descriptor in (*attestation.blobs, attestation.manifest):
+                blobs.setdefault(descriptor.digest, descriptor)
+        blobs.setdefault(self.target.digest, self.target)
+        return list(blobs.values())
 
 
 def assemble(
@@ -199,24 +199,26 @@ def assemble(
     parts = []
     for result in results:
         clamp = _epoch(result, options) if options.rewrite else None
-        made = layers.layers(
+        descriptors = layers.layers(
             result.snapshot, options.compression, clamp=clamp, force=options.force, cancelled=cancelled
         )
-        parts.append(_manifest(store, layers, result, made, options, index))
+        parts.append(_manifest(store, layers, result, descriptors, options, index))
     if tracked is not None:
         total = sum(layer.size for part in parts for layer in part[2])
         tracked.progress("exporting layers", total, total, done=True)
     manifests = [part[0] for part in parts]
     attested = attached(partial(_put, store), layers, results, parts, options) if index else []
     target = (
-        _index(store, [*manifests, *(one.manifest for one in attested)], options) if index else manifests[0]
+        _index(store, [*manifests, *(attestation.manifest for attestation in attested)], options)
+        if index
+        else manifests[0]
     )
     if tracked is not None:
         for manifest, config, _, _ in parts:
             tracked.progress(f"exporting manifest {manifest.digest}", 0, 0, done=True)
             tracked.progress(f"exporting config {config.digest}", 0, 0, done=True)
-        for one in attested:
-            tracked.progress(f"exporting attestation manifest {one.manifest.digest}", 0, 0, done=True)
+        for attestation in attested:
+            tracked.progress(f"exporting attestation manifest {attestation.manifest.digest}", 0, 0, done=True)
         if index:
             tracked.progress(f"exporting manifest list {target.digest}", 0, 0, done=True)
     created = max(_created(part[3]) for part in parts)
@@ -234,7 +236,7 @@ def assemble(
 
 
 def _check(results: Sequence[Result], options: ImageOptions, index: bool) -> None:
-    """Raises UsageError for what an image of these results can't have."""
+    """Raise UsageError for options that don't fit the results."""
     if options.rewrite and any(_epoch(result, options) is None for result in results):
         raise UsageError(
             "rewrite-timestamp=true needs a time to rewrite to",
@@ -260,17 +262,18 @@ def _manifest(
     store: Store,
     layers: Layers,
     result: Result,
-    made: Sequence[Descriptor],
+    blobs: Sequence[Descriptor],
     options: ImageOptions,
-    listed: bool,
+    indexed: bool,
 ) -> Part:
-    """Write config and manifest; their descriptors, the layers as listed there, the config."""
-    config = _config(layers, result, made, options)
+    """Write config and manifest. Returns their descriptors, the layers as the manifest lists them, and the
+    config."""
+    config = _config(layers, result, blobs, options)
     platform = result.platform
     types = _OCI_LAYERS if options.oci else _DOCKER_LAYERS
     listed_layers = [
         Descriptor(types[COMPRESSIONS[layer.media_type]], layer.digest, layer.size, diff_id=layer.diff_id)
-        for layer in made
+        for layer in blobs
     ]
     config_descriptor = _put(store, OCI_CONFIG if options.oci else DOCKER_CONFIG, config)
     media_type = OCI_MANIFEST if options.oci else DOCKER_MANIFEST
@@ -285,19 +288,19 @@ def _manifest(
         if own := options.annotations.manifest(platform):
             value["annotations"] = dict(sorted(own.items()))
         annotations = options.annotations.descriptor(platform)
-    found = _put(store, media_type, indented(value))
+    stored = _put(store, media_type, indented(value))
     described = Descriptor(
-        media_type, found.digest, found.size, annotations, platform if listed or annotations else None
+        media_type, stored.digest, stored.size, annotations, platform if indexed or annotations else None
     )
     return described, config_descriptor, listed_layers, config
 
 
-def _config(layers: Layers, result: Result, made: Sequence[Descriptor], options: ImageOptions) -> bytes:
+def _config(layers: Layers, result: Result, blobs: Sequence[Descriptor], options: ImageOptions) -> bytes:
     from pybuild.compiler.image_export import Layer, finish
 
     chain = layers.chain(result.snapshot)
     described = []
-    for snapshot, layer in zip(chain, made, strict=True):
+    for snapshot, layer in zip(chain, blobs, strict=True):
         created, by = result.made(snapshot) if result.made is not None else (None, "")
         described.append(Layer(layer.diff_id, created, by))
     return finish(
@@ -321,8 +324,8 @@ def _index(store: Store, manifests: Sequence[Descriptor], options: ImageOptions)
         if own := options.annotations.index():
             value["annotations"] = dict(sorted(own.items()))
         annotations = options.annotations.index_descriptor()
-    found = _put(store, media_type, indented(value))
-    return Descriptor(media_type, found.digest, found.size, annotations)
+    stored = _put(store, media_type, indented(value))
+    return Descriptor(media_type, stored.digest, stored.size, annotations)
 
 
 def _put(store: Store, media_type: str, data: bytes) -> Descriptor:

@@ -1,4 +1,4 @@
-"""What is attested of the manifests of one image, written beside them."""
+"""Attestations of one image's manifests, written beside them."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 
 def makes_index(result: Result, options: ImageOptions) -> bool:
-    """Whether something is attested of the result that has it listed in an index."""
+    """Return whether a result has attestations that need an index."""
     return any(options.inline or not one.inline_only for one in result.predicates)
 
 
 def attached(
     put: Put, layers: Layers, results: Sequence[Result], parts: Sequence[Part], options: ImageOptions
 ) -> list[Attested]:
-    """The attestation manifests, of the results of which something is said."""
-    made = []
-    for result, (manifest, _, listed, _) in zip(results, parts, strict=True):
+    """Write the attestation manifests of the results that have attestations."""
+    attestations = []
+    for result, (manifest, _, blobs, _) in zip(results, parts, strict=True):
         if result.predicates:
             names = [package_url("docker", name, result.platform) for name in options.names]
-            predicates = [_supplemented(one, layers, result, listed) for one in result.predicates]
-            made.append(attest(put, manifest, predicates, names, artifact=options.artifact))
-    return made
+            predicates = [_supplemented(predicate, layers, result, blobs) for predicate in result.predicates]
+            attestations.append(attest(put, manifest, predicates, names, artifact=options.artifact))
+    return attestations
 
 
 def _supplemented(
-    predicate: Predicate, layers: Layers, result: Result, listed: Sequence[Descriptor]
+    predicate: Predicate, layers: Layers, result: Result, blobs: Sequence[Descriptor]
 ) -> Predicate:
-    """A bill of materials of the result with the layers that its files lie in."""
+    """Add to a bill of materials of the result the layer that each file lies in."""
     if not (predicate.core and predicate.type == spdx.DOCUMENT):
         return predicate
-    found: dict[bytes, str] = {}
-    for snapshot, layer in zip(layers.chain(result.snapshot), listed, strict=True):
-        found.update(dict.fromkeys(layers.files(snapshot), layer.digest))
-    return predicate.with_data(spdx.with_layers(predicate.data, found.get))
+    layer_of_path: dict[bytes, str] = {}
+    for snapshot, layer in zip(layers.chain(result.snapshot), blobs, strict=True):
+        layer_of_path.update(dict.fromkeys(layers.files(snapshot), layer.digest))
+    return predicate.with_data(spdx.with_layers(predicate.data, layer_of_path.get))

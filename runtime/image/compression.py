@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 GZIP_BLOCK = 1 << 20
 ZSTD_BLOCK = 4 << 20
 WINDOW = 1 << 15
-"""Bytes a deflate block may refer back to."""
+"""Bytes that a deflate block may refer back to (RFC 1951)."""
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """No name, no time, system unknown."""
@@ -45,7 +45,7 @@ class Compression:
     __slots__ = ("level", "name")
 
     def __init__(self, name: str = "gzip", level: int | None = None) -> None:
-        """Raises UsageError for a name or a level that there is not."""
+        """Raises UsageError for an unknown name or level."""
         if name == "estargz":
             raise UsageError(
                 "compression=estargz is not supported", help="use compression=gzip, zstd or uncompressed"
@@ -66,12 +66,12 @@ class Compression:
 
     @property
     def variant(self) -> str:
-        """The part of a layer record's variant that compression decides: `gzip-1`."""
+        """The part of a layer record's variant that the compression decides: `gzip-1`."""
         return self.name if self.name == "uncompressed" else f"{self.name}-{self.level}"
 
     @property
     def compressor(self) -> str:
-        """Name and version of the library whose bytes these are."""
+        """The name and version of the library that makes the bytes."""
         if self.name == "zstd":
             return f"zstd {_zstd().zstd_version}"
         if self.name == "uncompressed":
@@ -139,21 +139,23 @@ class Compressor:
         self._waiting_size = len(rest)
 
     def close(self) -> None:
-        """Compress what waits and end the stream."""
+        """Compress the remaining bytes and end the stream."""
         if self._encode is None:
             return
         last = b"".join(self._waiting)
+        # An empty zstd stream still needs a frame; an empty gzip stream has its header and trailer.
         if last or (not self._gzip and not self.size):
             self._submit(last)
         while self._jobs:
             self._emit()
         if self._gzip:
+            # RFC 1952: the checksum and the size modulo 2**32 of the uncompressed bytes.
             trailer = self._crc.to_bytes(4, "little") + (self.size & 0xFFFFFFFF).to_bytes(4, "little")
             self._sink(LAST_DEFLATE_BLOCK + trailer)
         self.abort()
 
     def abort(self) -> None:
-        """Drop what is under way. Idempotent; does nothing after `close`."""
+        """Drop the work in progress. Idempotent; does nothing after `close`."""
         self._jobs.clear()
         if self._pool is not None:
             self._pool.stop()
@@ -163,6 +165,7 @@ class Compressor:
         assert self._encode is not None
         job = _Job(block, self._previous)
         self.size += len(block)
+        # A stream of a single block is compressed here: starting threads would take longer.
         if self._pool is None and len(block) < self._block and not self._jobs:
             job.run(self._encode)
         else:
@@ -171,6 +174,7 @@ class Compressor:
             self._pool.queue.put(job)
         self._jobs.append(job)
         self._previous = block[-WINDOW:]
+        # Bounds the memory: a few blocks a thread wait, and finished ones leave at once.
         while len(self._jobs) > 2 * self._threads + 1 or (self._jobs and self._jobs[0].done):
             self._emit()
 
@@ -193,7 +197,7 @@ class Compressor:
 
 
 class _Job:
-    """One block on its way through a worker."""
+    """A block on its way through a worker."""
 
     __slots__ = ("_block", "_previous", "_ready", "crc", "done", "error", "output", "size")
 
@@ -224,8 +228,8 @@ class _Job:
 
 
 class _Pool:
-    """Threads that run jobs until stopped; a thread left over by a killed writer does not hold up the
-    exit."""
+    """Threads that run jobs until they are stopped. They are daemons, so that one left over by a killed
+    writer does not hold up the exit."""
 
     def __init__(self, encode: Encode, threads: int) -> None:
         from queue import SimpleQueue
@@ -262,6 +266,7 @@ def _gzip_encoder(level: int) -> Encode:
     from isal import isal_zlib
 
     library: Any = isal_zlib
+    # ISA-L's levels above 2 give other bytes on other CPU generations.
     if level not in (1, 2):
         import zlib
 
@@ -269,6 +274,8 @@ def _gzip_encoder(level: int) -> Encode:
     deflated, flush = library.DEFLATED, library.Z_SYNC_FLUSH
 
     def encode(block: bytes, previous: bytes) -> tuple[bytes, int]:
+        # The end of the block before is the dictionary, so that blocks compressed alone still refer back. -15
+        # is a raw deflate stream; the sync flush ends it at a byte without marking it final.
         if previous:
             stream = library.compressobj(level, deflated, -15, zdict=previous)
         else:

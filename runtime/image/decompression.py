@@ -40,7 +40,7 @@ class ArchiveError(UserError):
 
 
 def detect_compression(start: bytes) -> str:
-    """The compression that the first bytes (six are enough) tell of: gzip, bzip2, xz, zstd or none."""
+    """Return the compression by a stream's first bytes (six are enough): gzip, bzip2, xz, zstd or none."""
     for magic, kind in _MAGIC:
         if start.startswith(magic):
             return kind
@@ -50,16 +50,14 @@ def detect_compression(start: bytes) -> str:
 
 
 def open_decompressed(source: int | Readable, *, kind: str | None = None, name: str = "archive") -> Stream:
-    """The decompressed bytes of a file descriptor or binary file, neither of which it closes.
-
-    `kind` is what `detect_compression` gives, found out when None. Reading raises ArchiveError, with `name`
-    in its text, when the stream is damaged or ends early.
-    """
+    """Return the decompressed bytes of a file descriptor or binary file, neither of which it closes. `kind`
+    is a result of `detect_compression`, which is called if it is None. Reading raises ArchiveError, with
+    `name` in its text, when the stream is damaged or ends early."""
     return Stream(pull_decompressed(source, kind=kind, name=name))
 
 
 def pull_decompressed(source: int | Readable, *, kind: str | None = None, name: str = "archive") -> Pull:
-    """`open_decompressed` in the form of a pull."""
+    """Return what `open_decompressed` does, as a pull."""
     read = _reader(source)
     start = b""
     if kind is None:
@@ -79,7 +77,7 @@ def pull_decompressed(source: int | Readable, *, kind: str | None = None, name: 
 
 
 class Stream:
-    """A pull as a file: `read(size)` gives exactly `size` bytes unless the stream ends."""
+    """A pull as a file: `read(size)` returns exactly `size` bytes unless the stream ends."""
 
     __slots__ = ("_at", "_piece", "_pull")
 
@@ -89,7 +87,7 @@ class Stream:
         self._at = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Everything that is left when `size` is negative."""
+        """Return the next bytes; everything that is left when `size` is negative."""
         parts = []
         while size:
             if self._at >= len(self._piece):
@@ -105,10 +103,8 @@ class Stream:
 
 
 class Ahead:
-    """A pull whose work runs ahead in a thread; every piece is shown to `observe` there.
-
-    Leave the context, also after an error: the thread ends. An error of the source is raised by the pull.
-    """
+    """A pull that reads ahead in a thread, where `observe` gets every piece. Leaving the context ends the
+    thread, also after an error. The pull raises errors of the source."""
 
     def __init__(self, pull: Pull, observe: Callable[[bytes], object]) -> None:
         from queue import SimpleQueue
@@ -149,6 +145,7 @@ class Ahead:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # The thread may wait for room, which nobody would make any more.
         self._stopped = True
         self._room.release()
         self._thread.join()
@@ -163,7 +160,7 @@ def _reader(source: int | Readable) -> Pull:
 
 
 def _decompress(read: Pull, kind: str, name: str) -> Iterator[bytes]:
-    """Every stream, member or frame in turn; zero bytes after one are padding."""
+    """Yield the bytes of every stream, member or frame in turn; zero bytes after one are padding."""
     make, errors = _decoder(kind)
     data = read()
     while data:
@@ -191,8 +188,8 @@ def _decompress(read: Pull, kind: str, name: str) -> Iterator[bytes]:
 
 
 def _decoder(kind: str) -> tuple[Callable[[], Any], Any]:
-    """A maker of decoders (`eof`, `needs_input`, `unused_data`, `decompress(data, max_length)`), and what
-    they raise."""
+    """Return a function that makes decoders (`eof`, `needs_input`, `unused_data`, `decompress(data,
+    max_length)`), and the exceptions they raise."""
     if kind == "gzip":
         from isal import igzip_lib, isal_zlib
 

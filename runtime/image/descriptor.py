@@ -1,4 +1,4 @@
-"""Descriptors: what an image consists of, each piece named by media type, digest and size.
+"""Descriptors: references to the pieces of an image by media type, digest and size.
 
 Shapes are those of the OCI image specification 1.1 (descriptor.md, image-index.md, media-types.md) and of
 Docker's image manifest version 2, schema 2, which differ in names only.
@@ -54,7 +54,7 @@ COMPRESSIONS = {
     DOCKER_FOREIGN: "none",
     DOCKER_FOREIGN_GZIP: "gzip",
 }
-"""How the bytes of each media type of a file system layer are compressed."""
+"""The compression of each media type of a file system layer."""
 
 REF_NAME = "org.opencontainers.image.ref.name"
 """Annotation of a layout's index entry: its tag."""
@@ -63,7 +63,7 @@ CONTAINERD_NAME = "io.containerd.image.name"
 
 
 class Descriptor:
-    """One piece of an image: a manifest, an index, a config or a layer. Never changed once made.
+    """A reference to a piece of an image: a manifest, an index, a config or a layer. Immutable.
 
     `platform` is the JSON object of an index entry (`{"architecture": …, "os": …, "variant": …}`). `diff_id`
     is the digest of a layer's uncompressed bytes where it is known; it is no part of the JSON form.
@@ -110,7 +110,7 @@ class Descriptor:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The JSON object, fields in the specification's order, empty ones left out."""
+        """Return the JSON object: fields in the specification's order, empty ones left out."""
         out: dict[str, object] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
         if self.urls:
             out["urls"] = list(self.urls)
@@ -122,8 +122,8 @@ class Descriptor:
 
     @classmethod
     def from_json(cls, value: object) -> Descriptor:
-        """The descriptor in a decoded JSON object; unknown fields are let be. Raises ValueError with what is
-        wrong: not an object, a digest that is none, a size that is no natural number."""
+        """Return the descriptor in a decoded JSON object; unknown fields are ignored. Raises ValueError with
+        the reason: not an object, an invalid digest, a size that is no natural number."""
         if not isinstance(value, dict):
             raise ValueError("a descriptor is not an object")
         digest, size = value.get("digest"), value.get("size")
@@ -168,7 +168,7 @@ class ImageContent:
 
 
 def is_digest(value: object) -> bool:
-    """Whether `value` is `sha256:` and 64 lower-case hexadecimal digits."""
+    """Return whether `value` is `sha256:` and 64 lower-case hexadecimal digits."""
     return (
         isinstance(value, str)
         and len(value) == 71

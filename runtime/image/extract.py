@@ -54,8 +54,9 @@ class ExtractError(UserError):
 
 
 class Extracted:
-    """What was unpacked: `entries` counts, `size` bytes of files, `skipped` what this process may not make
-    (device nodes in a user namespace, attributes that the file system has no place for) as (name, reason)."""
+    """The outcome of unpacking: the number of `entries`, the `size` in bytes of files, and `skipped` as
+    (name, reason): what this process may not make (device nodes in a user namespace, attributes that the file
+    system lacks)."""
 
     __slots__ = ("entries", "size", "skipped")
 
@@ -74,18 +75,17 @@ def extract(
     archive: str = "archive",
     layering: Layering | None = None,
 ) -> Extracted:
-    """Unpack the archive that `pull` gives into directory `root`, and read the stream to its end.
-
-    `owners` false leaves owners as the process makes them; `owner` (user, group) is everything's instead of
-    the archive's own. Without `layering` names that begin with `.wh.` are names like others. Raises
-    ArchiveError for a damaged archive and ExtractError naming the entry; what was unpacked before stays.
-    """
+    """Unpack the archive that `pull` returns into directory `root`, and read the stream to its end. Without
+    `owners` the process owns every entry; `owner` (user, group) replaces the archive's owners. Without
+    `layering` names that begin with `.wh.` are ordinary names. Raises ArchiveError for a damaged archive and
+    ExtractError naming the entry; what was unpacked before stays."""
     extractor = Extractor(root, owners=owners, owner=owner, archive=archive, layering=layering)
     return extract_all(extractor, pull, archive)
 
 
 def extract_all(extractor: Extractor, pull: Pull, archive: str) -> Extracted:
-    """Give `extractor` the whole archive, read the stream to its end, and close it. Raises as `extract`."""
+    """Unpack a whole archive with `extractor`, read the stream to its end, and close it. Raises as
+    `extract`."""
     try:
         reader = TarReader(pull, archive)
         extractor.run(reader)
@@ -134,6 +134,8 @@ class Extractor:
                 self._place(entry, reader)
             except OSError as error:
                 raise self._failure(entry, error) from None
+        # Last, and those inside first: making an entry changes its directory's time, and a mode may forbid to
+        # enter.
         for path, entry in reversed(self._directories.items()):
             try:
                 self._finish_directory(path, entry)
@@ -176,15 +178,15 @@ class Extractor:
         return clean(name)
 
     def _above(self, path: bytes, entry: Entry) -> bytes:
-        """Where `..` of the directory at a real path leads."""
+        """Return the real path that `..` in the directory at a real path leads to."""
         return path.rpartition(b"/")[0]
 
     def _path(self, parent: bytes, name: bytes, entry: Entry) -> bytes:
-        """Where the entry is made."""
+        """Return the path at which an entry is made."""
         return parent + b"/" + name if parent else name
 
     def _parent(self, parts: list[bytes], entry: Entry) -> bytes:
-        """The real path of the directory that `parts` lead to, made where missing."""
+        """Return the real path of the directory that `parts` lead to, which is made if missing."""
         key = b"/".join(parts)
         known = self._parents.get(key)
         if known is None:
@@ -201,52 +203,57 @@ class Extractor:
                 at = self._above(at, entry)
                 continue
             path = at + b"/" + part if at else part
-            found = self.lstat(path)
-            if found is not None and not stat.S_ISDIR(found.st_mode):
-                if self._layering is not None and self._layering.below(path, found):
+            state = self.lstat(path)
+            if state is not None and not stat.S_ISDIR(state.st_mode):
+                # A file or link of the parent snapshot doesn't lead the layer's paths: a directory takes its
+                # place.
+                if self._layering is not None and self._layering.below(path, state):
                     self.remove(path)
-                    found = None
-                elif stat.S_ISLNK(found.st_mode):
+                    state = None
+                elif stat.S_ISLNK(state.st_mode):
                     links += 1
                     if links > MAX_LINKS:
                         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                     target = os.readlink(path, dir_fd=self.fd)
+                    # An absolute link starts at the root of what is unpacked, never at the process's root.
                     if target.startswith(b"/"):
                         at = b""
                     rest += [step for step in target.split(b"/") if step not in (b"", b".")][::-1]
                     continue
                 else:
                     raise self.refuse(entry, f"{os.fsdecode(path)!r} is not a directory")
-            if found is None:
+            if state is None:
                 os.mkdir(path, 0o755, dir_fd=self.fd)
+                # mkdir subtracts the umask.
                 os.chmod(path, 0o755, dir_fd=self.fd)
                 if self._layering is not None:
                     self._layering.implied(path)
             elif self._layering is not None:
-                self._layering.entered(path, found)
+                self._layering.entered(path, state)
             at = path
         return at
 
     def lstat(self, path: bytes) -> os.stat_result | None:
-        """What is at a real path; None when nothing is."""
+        """Return the state of what is at a real path; None when nothing is."""
         try:
             return os.stat(path or b".", dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def remove(self, path: bytes) -> None:
-        """Take away what is at `path`, with everything in it."""
-        found = self.lstat(path)
-        if found is None:
+        """Remove what is at `path`, with everything in it."""
+        state = self.lstat(path)
+        if state is None:
             return
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(state.st_mode):
             self._remove_tree(path)
             inside = path + b"/"
-            for known in [p for p in self._directories if p == path or p.startswith(inside)]:
-                del self._directories[known]
+            for inner in [p for p in self._directories if p == path or p.startswith(inside)]:
+                del self._directories[inner]
         else:
             os.unlink(path, dir_fd=self.fd)
-        if stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode):
+        # Remembered parents may lead through what was removed.
+        if stat.S_ISDIR(state.st_mode) or stat.S_ISLNK(state.st_mode):
             self._parents = {b"": b""}
         if self._layering is not None:
             self._layering.removed(path)
@@ -258,8 +265,8 @@ class Extractor:
             below = []
             for entry in self.names(directory):
                 inner = directory + b"/" + entry
-                found = os.stat(inner, dir_fd=self.fd, follow_symlinks=False)
-                if stat.S_ISDIR(found.st_mode):
+                state = os.stat(inner, dir_fd=self.fd, follow_symlinks=False)
+                if stat.S_ISDIR(state.st_mode):
                     below.append(inner)
                 else:
                     os.unlink(inner, dir_fd=self.fd)
@@ -268,7 +275,7 @@ class Extractor:
                 os.rmdir(stack.pop(), dir_fd=self.fd)
 
     def names(self, path: bytes) -> list[bytes]:
-        """Names in the directory at a real path, in byte order."""
+        """Return the names in the directory at a real path, in byte order."""
         fd = os.open(path or b".", _LOOK, dir_fd=self.fd)
         try:
             return sorted(os.fsencode(name) for name in os.listdir(fd))
@@ -278,11 +285,12 @@ class Extractor:
     # Making entries.
 
     def _directory(self, entry: Entry, path: bytes) -> None:
+        # Closed to others until its owner and mode are set at the end.
         try:
             os.mkdir(path, 0o700, dir_fd=self.fd)
         except FileExistsError:
-            found = self.lstat(path)
-            if found is None or not stat.S_ISDIR(found.st_mode):
+            state = self.lstat(path)
+            if state is None or not stat.S_ISDIR(state.st_mode):
                 self.remove(path)
                 os.mkdir(path, 0o700, dir_fd=self.fd)
         if self._owners:
@@ -316,6 +324,7 @@ class Extractor:
                 self.done.size += entry.size
                 if self._owners:
                     os.fchown(fd, entry.uid, entry.gid)
+                # After the owner: the kernel clears set-id bits and file capabilities in chown(2).
                 os.fchmod(fd, entry.mode & 0o7777)
                 if entry.attributes:
                     self._attributes(entry, fd)
@@ -337,6 +346,8 @@ class Extractor:
         if not symlink:
             os.chmod(path, entry.mode & 0o7777, dir_fd=self.fd)
         if entry.attributes:
+            # There is no setxattr relative to a descriptor; the path is real, so only its last part could be
+            # a link.
             self._attributes(entry, b"/proc/self/fd/%d/%b" % (self.fd, path))
         os.utime(path, ns=(entry.mtime, entry.mtime), dir_fd=self.fd, follow_symlinks=False)
 
@@ -346,6 +357,7 @@ class Extractor:
         major, minor = entry.device
         if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
             raise self.refuse(entry, f"device number {major}:{minor} is out of range")
+        # In an overlay's upper directory this device is a whiteout.
         if self._marks and kind == stat.S_IFCHR and (major, minor) == (0, 0):
             self.done.skipped.append((entry.name, "a device 0:0 means a deletion in a snapshot"))
             return False
@@ -357,8 +369,8 @@ class Extractor:
         return True
 
     def _link(self, entry: Entry, path: bytes) -> bool:
-        """Make a hard link. As in Docker the file takes this entry's owner, mode and times, a symlink keeps its
-        own. Always true."""
+        """Make a hard link. As in Docker the file takes this entry's owner, mode and times; a symlink keeps
+        its own. Always returns True."""
         parts = self._parts(entry.link, entry)
         if not parts:
             raise self.refuse(entry, "a hard link without a target")
@@ -369,17 +381,18 @@ class Extractor:
             if self.lstat(path) is None:
                 raise self.refuse(entry, "a hard link to itself")
             return True
-        found = self.lstat(target)
-        if found is None or (self._layering is not None and self._layering.below(target, found)):
+        state = self.lstat(target)
+        if state is None or (self._layering is not None and self._layering.below(target, state)):
             raise self.refuse(entry, f"its target {os.fsdecode(entry.link)!r} is not in the archive")
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(state.st_mode):
             raise self.refuse(entry, f"its target {os.fsdecode(entry.link)!r} is a directory")
         if self.lstat(path) is not None:
+            # Removing what is at the path would remove the target inside it.
             if target.startswith(path + b"/"):
                 raise self.refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
             self.remove(path)
         os.link(target, path, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
-        if not stat.S_ISLNK(found.st_mode):
+        if not stat.S_ISLNK(state.st_mode):
             self._metadata(entry, path, symlink=False)
         return True
 
@@ -417,7 +430,7 @@ class Extractor:
 
 
 def clean(name: bytes) -> list[bytes]:
-    """The parts of a member's name: no empty ones, no `.`, and no `..` left."""
+    """Return the parts of a member's name, without empty ones, `.` and `..`."""
     if b"//" not in name and b"." not in name:
         return name.strip(b"/").split(b"/") if name.strip(b"/") else []
     parts: list[bytes] = []

@@ -1,4 +1,4 @@
-"""The bytes of a file in an archive, written into a new file with holes where nothing is."""
+"""Contents of files in archives, written into new files with holes for zeros."""
 
 from __future__ import annotations
 

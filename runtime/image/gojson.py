@@ -4,14 +4,14 @@ from __future__ import annotations
 
 
 def compact(value: object) -> bytes:
-    """As `json.Marshal`."""
+    """Encode a value as Go's `json.Marshal` does."""
     import json
 
     return _escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
 def indented(value: object) -> bytes:
-    """As `json.MarshalIndent(value, "", "  ")`."""
+    """Encode a value as Go's `json.MarshalIndent(value, "", " ")` does."""
     import json
 
     return _escaped(json.dumps(value, ensure_ascii=False, indent=2))

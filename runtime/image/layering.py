@@ -1,9 +1,10 @@
-"""What an archive means as a layer over a parent, in either form a snapshotter keeps.
+"""The meaning of an archive as a layer over a parent, for either form in which snapshotters store layers.
 
-Whiteouts and opaque marks speak of the parent only, wherever they stand in the archive (OCI image
-specification, layer.md); what the layer itself brings stays. Only the layer's own directories and symlinks
-lead its paths: a name whose parent is no directory of the layer gets one, with the attributes the parent's
-directory of that path has, as BuildKit's differ-to-upper unpacking does.
+Whiteouts and opaque marks hide entries of the parent only, wherever they stand in the archive (OCI image
+specification, layer.md); entries of the layer itself stay. Paths are resolved through the layer's own
+directories and symlinks only: if an entry's parent is no directory of the layer, one is made with the
+attributes of the parent snapshot's directory at that path, as in BuildKit's unpacking into an upper
+directory.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ OPAQUE = b".wh..wh..opq"
 
 
 class Layering(Protocol):
-    """Told by an extractor what it does; paths are real and relative to the snapshot's root."""
+    """A receiver of an extractor's steps; paths are real and relative to the snapshot's root."""
 
     def begin(self, extractor: Extractor) -> None: ...
 
@@ -35,7 +36,7 @@ class Layering(Protocol):
         nothing."""
 
     def below(self, path: bytes, found: os.stat_result) -> bool:
-        """Whether what is at `path` is the parent's, not this layer's."""
+        """Return whether what is at `path` belongs to the parent, not to this layer."""
 
     def made(self, path: bytes) -> None:
         """An entry of the archive is at `path`."""
@@ -47,20 +48,20 @@ class Layering(Protocol):
         """A path leads through the directory at `path`, whose state is `found`."""
 
     def removed(self, path: bytes) -> None:
-        """What was at `path` was taken away."""
+        """The extractor has removed what was at `path`."""
 
     def end(self, explicit: Container[bytes]) -> None:
         """Everything is unpacked; the archive had entries for the directories in `explicit`."""
 
 
 def layering(snapshotter: Snapshotter, active: Active) -> Layering:
-    """The layering for the form in which `snapshotter` keeps `active`."""
+    """Return the layering for the form in which `snapshotter` stores `active`."""
     return PlainLayering() if snapshotter.plain else OverlayLayering(snapshotter, active)
 
 
 def hidden_by(parent: bytes, name: bytes) -> bytes | None:
-    """The path that the whiteout `name` (`.wh.…`) in `parent` hides: empty for AUFS's own records, which mean
-    nothing here, None for a name that names nothing."""
+    """Return the path that the whiteout `name` (`.wh.…`) in `parent` hides: empty for AUFS's own records,
+    which mean nothing here, None for a whiteout without a name."""
     hidden = name[4:]
     if hidden.startswith(b".wh."):
         return b""
@@ -70,7 +71,7 @@ def hidden_by(parent: bytes, name: bytes) -> bytes | None:
 
 
 class OverlayLayering:
-    """Into an upper directory: whatever is there is the layer's own."""
+    """The layering into an upper directory, in which everything belongs to the layer."""
 
     def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
         self._active = active
@@ -90,11 +91,12 @@ class OverlayLayering:
         path = hidden_by(parent, name)
         if not path:
             return path is not None
-        found = self._extractor.lstat(path)
-        if found is None:
+        state = self._extractor.lstat(path)
+        # The layer itself brings nothing there: only the parent's file is hidden.
+        if state is None:
             self._active.whiteout(path)
             self._whiteouts.add(path)
-        elif stat.S_ISDIR(found.st_mode):
+        elif stat.S_ISDIR(state.st_mode):
             self._hide_below(path)
         return True
 
@@ -131,6 +133,7 @@ class OverlayLayering:
         self._opaque = {p for p in self._opaque if p != path and not p.startswith(inside)}
 
     def end(self, explicit: Container[bytes]) -> None:
+        # At the end, when it is known which names the layer has itself.
         if b"" in self._opaque:
             self._hide_root()
         for path, mtime in reversed(self._times.items()):
@@ -144,16 +147,16 @@ class OverlayLayering:
                 self._active.set_opaque(path)
 
     def _hide_root(self) -> None:
-        """The root of an overlay has no opaque mark: hide each of the parent's entries instead."""
+        """Hide each of the parent's entries in the root: the root of an overlay can't be opaque."""
         for node in self._below.list(b""):
-            found = self._extractor.lstat(node.path)
-            if found is None:
+            state = self._extractor.lstat(node.path)
+            if state is None:
                 self._active.whiteout(node.path)
-            elif stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(node.stat.st_mode):
+            elif stat.S_ISDIR(state.st_mode) and stat.S_ISDIR(node.stat.st_mode):
                 self._hide_below(node.path)
 
     def _visible(self, path: bytes) -> Node | None:
-        """The parent's directory at exactly `path`, if no mark of this layer hides it."""
+        """Return the parent's directory at exactly `path`, if no whiteout of this layer hides it."""
         parts = path.split(b"/")
         if any(b"/".join(parts[:count]) in self._opaque for count in range(len(parts))):
             return None
@@ -169,7 +172,8 @@ class OverlayLayering:
 
 
 class PlainLayering:
-    """Into a directory that holds the parent's whole tree: what this layer made is remembered."""
+    """The layering into a directory that holds the parent's whole tree; the paths that this layer made are
+    recorded."""
 
     def __init__(self) -> None:
         self._made: set[bytes] = set()
@@ -218,14 +222,14 @@ class PlainLayering:
                 os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
 
     def _remember(self, path: bytes) -> None:
-        found = self._extractor.lstat(path)
-        if path and found is not None:
-            self._times.setdefault(path, found.st_mtime_ns)
+        state = self._extractor.lstat(path)
+        if path and state is not None:
+            self._times.setdefault(path, state.st_mtime_ns)
 
     def _prune(self, path: bytes) -> None:
-        """Take away everything in the directory at `path` that the layer did not make."""
-        found = self._extractor.lstat(path)
-        if found is None or not stat.S_ISDIR(found.st_mode):
+        """Remove everything in the directory at `path` that the layer did not make."""
+        state = self._extractor.lstat(path)
+        if state is None or not stat.S_ISDIR(state.st_mode):
             return
         for name in self._extractor.names(path):
             inner = path + b"/" + name if path else name
@@ -236,7 +240,8 @@ class PlainLayering:
 
 
 def copy_attributes(node: Node, target: bytes) -> None:
-    """Give directory `target` the owner, mode and extended attributes of `node`, overlay's own excepted."""
+    """Copy the owner, mode and extended attributes of `node`, overlay's own excepted, to the directory
+    `target`."""
     os.chown(target, node.stat.st_uid, node.stat.st_gid)
     os.chmod(target, stat.S_IMODE(node.stat.st_mode))
     try:

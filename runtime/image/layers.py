@@ -1,11 +1,10 @@
-"""Layers of snapshots: one snapshot's diff as one blob, made once and recorded.
+"""Layers of snapshots: one snapshot's diff as one blob, made once and recorded. A diff that lies over several
+states has one layer for all of them, the layer of its origin (`Snapshotter.layers`).
 
-A diff that is laid over other states too has one layer for all of them, that of its origin
-(`Snapshotter.layers`). A row of table `layer` says which blob a snapshot's diff is in one *variant*: `gzip-1`,
-`zstd-3@1700000000` (compression, `@` the time later modification times are cut to). Variant `source` is the
-blob an image was pulled as: it is what an export of an unchanged base uses, whatever compression is asked
-for, and no timestamp in it is rewritten. Variant `tar` records the uncompressed archive's digest and size,
-whose blob need not exist.
+A row of table `layer` names the blob of a snapshot's diff in one *variant*: `gzip-1`, `zstd-3@1700000000`
+(compression, `@` the latest modification time). Variant `source` is the blob that was pulled: exports of an
+unchanged base use it with any requested compression, and no timestamp in it is rewritten. Variant `tar`
+records the uncompressed archive's digest and size, whose blob need not exist.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ MEDIA_TYPES = {"gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD, "uncompressed": O
 
 
 class Layers:
-    """The layers of a store's snapshots. Thread-safe: a layer wanted twice at once, by threads or processes,
-    is made once."""
+    """The layers of a store's snapshots. Thread-safe: a layer that is wanted twice at once, by threads or
+    processes, is made once."""
 
     def __init__(self, store: Store, snapshotter: Snapshotter, *, threads: int | None = None) -> None:
         """`threads` compress one layer (default: one a CPU); the bytes do not depend on it."""
@@ -58,11 +57,9 @@ class Layers:
         done: Callable[[Descriptor], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Descriptor]:
-        """The layers of a state from the base up, each with its `diff_id`; those missing are made in
-        parallel. One that the state has twice is made once.
-
-        `done` hears of each, from any thread. Raises what `layer` raises.
-        """
+        """Return the layers of a state from the base up, each with its `diff_id`; missing ones are made in
+        parallel, one that the state has twice is made once. `done` is called for each, from any thread.
+        Raises what `layer` raises."""
         from pybuild.runtime.image.parallel import run_all
 
         def job(number: int) -> Callable[[], Descriptor]:
@@ -75,10 +72,10 @@ class Layers:
             return make
 
         chain = self._snapshotter.layers(snapshot)
-        found = {number: self._recorded(number, compression, clamp, force) for number in chain}
-        missing = [number for number in found if found[number] is None]
+        blobs = {number: self._recorded(number, compression, clamp, force) for number in chain}
+        missing = [number for number in blobs if blobs[number] is None]
         made = dict(zip(missing, run_all([job(number) for number in missing]), strict=True))
-        layers = [found[number] or made[number] for number in chain]
+        layers = [blobs[number] or made[number] for number in chain]
         self.keep([descriptor.digest for descriptor in layers])
         return layers
 
@@ -105,37 +102,35 @@ class Layers:
         force: bool = False,
         cancelled: Callable[[], bool] | None = None,
     ) -> Descriptor:
-        """The layer of one snapshot in OCI media types, with its `diff_id`; its blob is in the store, leased.
-
-        A pulled layer is used as it is, with `force` converted unless its compression is the one asked for.
-        Raises LayerReadError, Cancelled, OSError (disk full).
-        """
-        found = self._recorded(snapshot, compression, clamp, force)
-        if found is None:
+        """Return the layer of one snapshot in OCI media types, with its `diff_id`; its blob is in the store,
+        leased. A pulled layer is used as it is; with `force` it is converted unless it has the requested
+        compression. Raises LayerReadError, Cancelled, OSError (disk full)."""
+        recorded = self._recorded(snapshot, compression, clamp, force)
+        if recorded is None:
             with self._alone(f"layer-{snapshot}-{_variant(compression, clamp)}", cancelled):
-                found = self._recorded(snapshot, compression, clamp, force)
-                if found is None:
-                    found = self._make(snapshot, compression, clamp, cancelled)
-        self.keep([found.digest])
-        return found
+                recorded = self._recorded(snapshot, compression, clamp, force)
+                if recorded is None:
+                    recorded = self._make(snapshot, compression, clamp, cancelled)
+        self.keep([recorded.digest])
+        return recorded
 
     def chain(self, snapshot: int | None) -> list[int]:
-        """The snapshots whose layers `layers` gives, in the same order."""
+        """Return the snapshots of the layers that `layers` returns, in the same order."""
         return self._snapshotter.layers(snapshot)
 
     def files(self, snapshot: int) -> Iterator[bytes]:
-        """The paths of what the layer of one snapshot adds or changes."""
+        """Yield the paths that the layer of one snapshot adds or changes."""
         return (change.path for change in self._snapshotter.changes(snapshot) if change.kind == "add")
 
     def diff_ids(self, snapshot: int | None, *, clamp: int | None = None) -> list[str]:
-        """The diff IDs of a state from the base up, without making blobs."""
+        """Return the diff IDs of a state from the base up, without making blobs."""
         from pybuild.runtime.image.parallel import run_all
 
         chain = self._snapshotter.layers(snapshot)
         return run_all([partial(self.diff_id, number, clamp=clamp) for number in chain])
 
     def diff_id(self, snapshot: int, *, clamp: int | None = None) -> str:
-        """The digest of a snapshot's uncompressed layer: recorded, or computed and recorded."""
+        """Return the digest of a snapshot's uncompressed layer, from its record, or computed and recorded."""
         suffix = _suffix(clamp)
         for variant, row in self._rows(snapshot).items():
             if variant == SOURCE or variant.partition("@")[2] == suffix[1:]:
@@ -157,15 +152,17 @@ class Layers:
         return diff_id
 
     def is_empty(self, snapshot: int) -> bool:
-        """Whether the snapshot changed nothing. Such a layer is exported all the same, as BuildKit does."""
+        """Return whether the snapshot changed nothing. Such a layer is exported all the same, as in
+        BuildKit."""
         return next(iter(self._snapshotter.changes(snapshot)), None) is None
 
     def _recorded(
         self, snapshot: int, compression: Compression, clamp: int | None, force: bool
     ) -> Descriptor | None:
-        """The layer if its blob is in the store."""
+        """Return the recorded layer if its blob is in the store."""
         rows = self._rows(snapshot)
         source = rows.get(SOURCE)
+        # A pulled layer is a base layer, whose times are never rewritten.
         names = [_variant(compression, None if source is not None else clamp)]
         if source is not None and (not force or source.media_type == MEDIA_TYPES[compression.name]):
             names.insert(0, SOURCE)
@@ -182,7 +179,7 @@ class Layers:
         clamp: int | None,
         cancelled: Callable[[], bool] | None,
     ) -> Descriptor:
-        """Make the blob: from the pulled one if there is one, so that the diff ID stays, else from the
+        """Make the blob: from the pulled blob if there is one, so that the diff ID stays, else from the
         files."""
         source = self._rows(snapshot).get(SOURCE)
         pulled = source is not None and self._store.blobs.has(source.digest)
@@ -200,14 +197,15 @@ class Layers:
                     self._write(snapshot, sink, None if source is not None else clamp, cancelled)
                 compressor.close()
                 diff_id = tar.digest()
+            # The pulled blob was verified when it was fetched; this finds damage on the disk since.
             if source is not None and pulled and diff_id != source.diff_id:
                 raise DigestMismatch(f"layer {source.digest}, uncompressed,", source.diff_id, diff_id)
             digest, size = writer.commit()
-        made = Descriptor(MEDIA_TYPES[compression.name], digest, size, diff_id=diff_id)
+        layer = Descriptor(MEDIA_TYPES[compression.name], digest, size, diff_id=diff_id)
         self.keep([digest])
         variant = _variant(compression, None if source is not None else clamp)
-        self._record(snapshot, variant, made, compression.compressor)
-        return made
+        self._record(snapshot, variant, layer, compression.compressor)
+        return layer
 
     def _write(
         self,
@@ -261,6 +259,7 @@ class Layers:
             from pybuild.lang.diagnostics import Cancelled
 
             with self._guard:
+                # The store's lock is between processes; threads of this one wait for each other here.
                 mine = self._busy.setdefault(name, Lock())
             with mine:
                 lock = self._store.lock(name, cancelled=cancelled)
@@ -275,7 +274,7 @@ class Layers:
 
 
 class _Hash:
-    """sha256 of pieces, in a thread from the second piece on; at most a few pieces wait."""
+    """A sha256 of pieces, computed in a thread from the second piece on; at most a few pieces wait."""
 
     def __init__(self) -> None:
         self._hash = sha256()
@@ -292,7 +291,7 @@ class _Hash:
         self._pieces.put(data)
 
     def digest(self) -> str:
-        """Waits for what was put in."""
+        """Wait for the pieces and return the digest."""
         if self._thread is None:
             self._hash.update(self._first or b"")
             self._first = b""
@@ -352,8 +351,8 @@ def _cancellable(
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
-    """The OCI chain ID at each layer: its diff ID at the base, else the digest of the chain ID below and the
-    diff ID, a space between (image specification, config.md)."""
+    """Return the OCI chain ID at each layer: its diff ID at the base, else the digest of the chain ID below
+    and the diff ID, separated by a space (image specification, config.md)."""
     out: list[str] = []
     for diff_id in diff_ids:
         out.append("sha256:" + sha256(f"{out[-1]} {diff_id}".encode()).hexdigest() if out else diff_id)

@@ -1,4 +1,4 @@
-"""Manifests, indexes and configs read from their JSON bytes, and checked for what the rest relies on."""
+"""Manifests, indexes and configs, decoded from JSON and checked for what other rooms rely on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LONGEST_MANIFEST = 8 << 20
-"""Bytes; the distribution specification asks registries to take at least 4 MiB."""
+"""Most bytes of a manifest; the distribution specification asks registries to take at least 4 MiB."""
 LONGEST_CONFIG = 8 << 20
 
 
@@ -44,7 +44,7 @@ class Index:
 
 
 def decode(data: bytes) -> dict[str, object]:
-    """The JSON object in `data`. Raises ValueError."""
+    """Decode the JSON object in `data`. Raises ValueError."""
     import json
 
     try:
@@ -59,7 +59,8 @@ def decode(data: bytes) -> dict[str, object]:
 
 
 def manifest_type(value: dict[str, object], declared: str = "") -> str:
-    """The media type of a decoded manifest, from what its source declared, its own `mediaType` or its fields.
+    """Return the media type of a decoded manifest: the type its source declared, else its own `mediaType`,
+    else by its fields.
 
     Raises ValueError for one that can be read in two ways (both an index and a manifest, or a declared type
     that contradicts its own): readers must not differ in what they see.
@@ -82,7 +83,8 @@ def manifest_type(value: dict[str, object], declared: str = "") -> str:
 
 
 def parse(data: bytes, declared: str = "") -> Manifest | Index | str:
-    """The manifest or index in `data`; its media type alone when it is neither. Raises ValueError."""
+    """Decode the manifest or index in `data`. Returns the media type alone when it is neither. Raises
+    ValueError."""
     value = decode(data)
     media_type = manifest_type(value, declared)
     if media_type in INDEXES:
@@ -103,25 +105,25 @@ def _descriptors(value: dict[str, object], name: str) -> list[Descriptor]:
 
 
 def diff_ids(config: bytes) -> list[str]:
-    """The `rootfs.diff_ids` of an image config. Raises ValueError when it is no image config."""
+    """Return the `rootfs.diff_ids` of an image config. Raises ValueError when it is no image config."""
     rootfs = decode(config).get("rootfs")
-    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-    if found is None and isinstance(rootfs, dict):
+    ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if ids is None and isinstance(rootfs, dict):
         return []
-    if not isinstance(found, list) or not all(is_digest(entry) for entry in found):
+    if not isinstance(ids, list) or not all(is_digest(entry) for entry in ids):
         raise ValueError("its config lists no diff IDs")
-    return [str(entry) for entry in found]
+    return [str(entry) for entry in ids]
 
 
 def config_platform(config: bytes) -> dict[str, object]:
-    """The platform an image config states, as the JSON object of an index entry. Raises ValueError."""
+    """Return the platform of an image config, as the JSON object of an index entry. Raises ValueError."""
     value = decode(config)
     names = ("architecture", "os", "variant", "os.version", "os.features")
     return {name: value[name] for name in names if value.get(name)}
 
 
 def image_content(digest: str, manifest: Manifest, config: bytes) -> ImageContent:
-    """The image's layers with their diff IDs. Raises ValueError when manifest and config disagree."""
+    """Return the image's layers with their diff IDs. Raises ValueError when manifest and config disagree."""
     ids = diff_ids(config)
     if len(ids) != len(manifest.layers):
         raise ValueError(f"it has {len(manifest.layers)} layers, but its config lists {len(ids)}")
@@ -130,7 +132,7 @@ def image_content(digest: str, manifest: Manifest, config: bytes) -> ImageConten
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """Canonical bytes: the specification's field order, no spaces."""
+    """Encode a manifest in the canonical form: the specification's field order, no spaces."""
     import json
 
     value = {

@@ -1,4 +1,4 @@
-"""Package URLs of images: what attestations call them (`pkg:docker/library@tag?platform=linux%2Famd64`)."""
+"""Package URLs, the names of images in attestations (`pkg:docker/library@tag?platform=linux%2Famd64`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 
 def package_url(type: str, ref: Reference, platform: Mapping[str, object] | None = None) -> str:
-    """That of an image, `docker` or `oci`, for a platform (the JSON object of an index entry)."""
+    """Return the package URL of an image of type `docker` or `oci`, for a platform (the JSON object of an
+    index entry)."""
     qualifiers = []
     if ref.digest is not None:
         qualifiers.append(("digest", ref.digest))

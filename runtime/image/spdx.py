@@ -1,4 +1,4 @@
-"""Bills of materials in SPDX's JSON: which layer each file of an image comes from, as BuildKit adds it."""
+"""Bills of materials in SPDX's JSON, with the layer of each file, which BuildKit adds too."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DOCUMENT = "https://spdx.dev/Document"
 
 
 def with_layers(data: bytes, layer_of: Callable[[bytes], str | None]) -> bytes:
-    """The document with a comment `layerID: DIGEST` at each file that `layer_of` knows (a path relative to the root)
-    and that has no comment; one that is no such document stays as it is."""
+    """Return the document with a comment `layerID: DIGEST` at each file that `layer_of` knows (a path
+    relative to the root) and that has no comment. Other documents are returned unchanged."""
     import json
 
     try:

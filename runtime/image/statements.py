@@ -32,7 +32,8 @@ _NOTHING = b"{}"
 
 
 class About:
-    """A subject of a statement: what the statement is attached to (no `digests`), or something by its digests."""
+    """A subject of a statement: the manifest that the statement is attached to (no `digests`), or something
+    by its digests."""
 
     __slots__ = ("digests", "name")
 
@@ -46,8 +47,8 @@ class About:
 
 
 class Predicate:
-    """What is said: JSON of a type, of `subjects` (none: of what it is attached to). `path` is the file that it is
-    exported as beside files; with `inline_only` it goes into images alone. `core`: it is the bill of materials of
+    """A predicate: JSON of a type, about `subjects` (none: what it is attached to). `path` is its file name
+    in exports of files; with `inline_only` it goes into images only. `core` marks the bill of materials of
     what it is attached to."""
 
     __slots__ = ("core", "data", "inline_only", "path", "subjects", "type")
@@ -75,8 +76,8 @@ class Predicate:
         )
 
     def statement(self, itself: Sequence[About]) -> dict[str, object]:
-        """The in-toto statement; `itself` is what the predicate is attached to, by the names that it has. Raises
-        ValueError for a predicate that is not JSON."""
+        """Return the in-toto statement; `itself` is what the predicate is attached to, by each of its names.
+        Raises ValueError for a predicate that is not JSON."""
         import json
 
         subjects = []
@@ -117,15 +118,16 @@ def attest(
     *,
     artifact: bool,
 ) -> Attested:
-    """Write what is said of the manifest `about`, whose names are package URLs. With `artifact` as an OCI artifact
-    with that subject, else as an image of no platform, which older registries take. Raises ValueError."""
+    """Write the attestation manifest of the manifest `about`, whose names are package URLs: with `artifact`
+    as an OCI artifact with that subject, else as an image of no platform, which older registries accept.
+    Raises ValueError."""
     from pybuild.runtime.image.gojson import compact, indented
 
     itself = [About(name, [about.digest]) for name in names]
     layers = []
-    for one in predicates:
-        stored = put(STATEMENT, compact(one.statement(itself)))
-        layers.append(Descriptor(STATEMENT, stored.digest, stored.size, {PREDICATE_TYPE: one.type}))
+    for predicate in predicates:
+        stored = put(STATEMENT, compact(predicate.statement(itself)))
+        layers.append(Descriptor(STATEMENT, stored.digest, stored.size, {PREDICATE_TYPE: predicate.type}))
     config = put(OCI_EMPTY, _NOTHING) if artifact else put(OCI_CONFIG, compact(_config(layers)))
     value: dict[str, object] = {"schemaVersion": 2, "mediaType": OCI_MANIFEST}
     if artifact:
@@ -134,9 +136,11 @@ def attest(
     value["layers"] = [layer.to_json() for layer in layers]
     if artifact:
         value["subject"] = Descriptor(about.media_type, about.digest, about.size).to_json()
-    made = put(OCI_MANIFEST, indented(value))
+    manifest = put(OCI_MANIFEST, indented(value))
     annotations = {REFERENCE_TYPE: "attestation-manifest", REFERENCE_DIGEST: about.digest}
-    return Attested(Descriptor(OCI_MANIFEST, made.digest, made.size, annotations, UNKNOWN), [*layers, config])
+    return Attested(
+        Descriptor(OCI_MANIFEST, manifest.digest, manifest.size, annotations, UNKNOWN), [*layers, config]
+    )
 
 
 def _subject(name: str, digests: Sequence[str]) -> dict[str, object]:

@@ -17,7 +17,7 @@ class FieldError(ValueError):
 
 
 def number(field: bytes) -> int:
-    """A numeric field: octal text, or base 256 when the first bit is set (two's complement)."""
+    """Decode a numeric field: octal text, or base 256 when the first bit is set (two's complement)."""
     first = field[0]
     if first & 0x80:
         value = int.from_bytes(field, "big") & ((1 << (len(field) * 8 - 1)) - 1)
@@ -31,7 +31,7 @@ def number(field: bytes) -> int:
 
 
 def decimal(text: bytes) -> int:
-    """A number in an extended header."""
+    """Decode a number of an extended header."""
     digits = text[1:] if text[:1] == b"-" else text
     if not digits.isdigit() or len(digits) > 24:
         raise FieldError(f"has a number {text[:40]!r} in an extended header")
@@ -39,7 +39,7 @@ def decimal(text: bytes) -> int:
 
 
 def time(text: bytes) -> int:
-    """A time in an extended header, seconds with a fraction, in nanoseconds."""
+    """Decode a time of an extended header, seconds with a fraction, in nanoseconds."""
     whole, _, fraction = text.partition(b".")
     if fraction and not fraction.isdigit():
         raise FieldError(f"has a time {text[:40]!r} in an extended header")
@@ -49,7 +49,7 @@ def time(text: bytes) -> int:
 
 
 def pairs(data: bytes) -> Pairs:
-    """The records of an extended header in order: `LENGTH KEY=VALUE\\n`, LENGTH counting all of it."""
+    """Return the records of an extended header in order: `LENGTH KEY=VALUE\\n`, LENGTH counting all of it."""
     out = []
     at = 0
     while at < len(data):
@@ -69,16 +69,15 @@ def pairs(data: bytes) -> Pairs:
 
 
 def merged(base: dict[bytes, bytes], records: Pairs) -> dict[bytes, bytes]:
-    """`base` with the records of a later extended header; an empty value takes a key away, except that an
+    """Return `base` with the records of a later extended header. An empty value removes a key, except that an
     extended attribute may be empty."""
     out = {**base, **dict(records)}
     return {key: value for key, value in out.items() if value or key.startswith(XATTR)}
 
 
 def check_sum(block: bytes) -> None:
-    """A block's checksum is the sum of its bytes, its own field counted as spaces; some writers take the
-    bytes as signed. Half a block sums up to at most 65,280, so Adler-32's low half (plus one) holds its
-    sum."""
+    """Check a block's checksum: the sum of its bytes, its own field counted as spaces; some writers sum
+    signed bytes. Half a block sums up to at most 65,280, so Adler-32's low half (plus one) holds its sum."""
     total = (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
     total += 256 - sum(block[148:156])
     text = block[148:156].split(b"\0", 1)[0].strip()

@@ -42,15 +42,13 @@ _WITHOUT_DATA = frozenset({LINK, SYMLINK, CHARACTER, DEVICE, DIRECTORY, FIFO})
 _MAX_TIME = (1 << 53) * 1_000_000_000
 
 _ENDS = bytes(5)
-"""What most writers end the five numeric fields from the mode on with."""
+"""Terminators of the five numeric fields from the mode on, as most writers have them."""
 
 
 class Entry:
-    """One member. `kind` is a type flag of ustar, `name` and `link` as in the archive; `mtime` nanoseconds.
-
-    `size` counts the bytes in the archive; `sparse` is None, or the (offset, length) segments of a file of
-    `real_size` bytes that those bytes fill.
-    """
+    """A member of an archive. `kind` is a type flag of ustar, `name` and `link` are as in the archive,
+    `mtime` is in nanoseconds. `size` counts the bytes in the archive; `sparse` is None, or the (offset,
+    length) segments of a file of `real_size` bytes that those bytes fill."""
 
     __slots__ = (
         "attributes",
@@ -81,11 +79,9 @@ class Entry:
 
 
 class TarReader:
-    """Iterates over the entries of an archive that comes from a pull.
-
-    Between two entries the data of the first may be taken with `piece`; what is left of it is skipped.
-    `archive` names the archive in errors, all of which are ArchiveError.
-    """
+    """An iterator over the entries of an archive that comes from a pull. Between two entries the data of the
+    first can be read with `piece`; the rest of it is skipped. `archive` names the archive in errors, all of
+    which are ArchiveError."""
 
     __slots__ = ("_at", "_buffer", "_globals", "_left", "_padding", "_pull", "archive", "offset")
 
@@ -112,7 +108,7 @@ class TarReader:
                 yield entry
 
     def piece(self, most: int = 1 << 20) -> bytes | memoryview:
-        """The next bytes of the current entry's data, at most `most`; empty at its end."""
+        """Return the next bytes of the current entry's data, at most `most`; none at its end."""
         if not self._left:
             return b""
         if self._at >= len(self._buffer):
@@ -138,7 +134,7 @@ class TarReader:
         self._buffer, self._at = self._pull(), 0
 
     def _take(self, size: int) -> bytes:
-        """Exactly `size` bytes, fewer only at the end of the stream."""
+        """Return exactly `size` bytes, fewer only at the end of the stream."""
         end = self._at + size
         if end <= len(self._buffer):
             data = self._buffer[self._at : end]
@@ -157,7 +153,8 @@ class TarReader:
         return b"".join(parts)
 
     def _header(self) -> bytes | None:
-        """The next header block, after what is left of the entry before; None at the end of the archive."""
+        """Return the next header block, after skipping the rest of the entry before; None at the end of the
+        archive."""
         skip = self._left + self._padding
         while skip:
             step = min(skip, len(self._buffer) - self._at)
@@ -185,7 +182,7 @@ class TarReader:
         return block
 
     def _data(self, size: int, what: str) -> bytes:
-        """The whole data of an extended header, padding skipped."""
+        """Return the whole data of an extended header; its padding is skipped."""
         if not 0 <= size <= MAX_EXTENDED:
             raise self._error(f"has {what} of {size} bytes (at most {MAX_EXTENDED} are read)")
         data = self._take(size)
@@ -197,7 +194,8 @@ class TarReader:
     # Entries.
 
     def _entry(self, block: bytes) -> Entry | None:
-        """The entry that starts with `block`, extended headers before it read; None at the end."""
+        """Return the entry that starts with `block`, after reading extended headers before it; None at the
+        end."""
         own: Pairs = []
         name = link = None
         entry = None
@@ -229,7 +227,7 @@ class TarReader:
         return entry
 
     def _plain(self, block: bytes) -> Entry:
-        """What the header block alone says."""
+        """Return the entry as the header block alone describes it."""
         name = block[:100].split(b"\0", 1)[0]
         magic = block[257:263]
         if magic == b"ustar\0" and block[345]:
@@ -304,7 +302,7 @@ class TarReader:
             entry.sparse = tarsparse.record_map(records, own)
 
     def _take_data(self, size: int) -> bytes:
-        """The next bytes of the entry's data, fewer at its end."""
+        """Return the next bytes of the entry's data, fewer at its end."""
         data = self._take(min(size, self._left))
         self._left -= len(data)
         return data
@@ -320,8 +318,8 @@ class TarReader:
 
 
 def is_archive(source: int | Readable) -> bool:
-    """Whether a file is a tar archive, compressed or not, that has an entry; reads a little of it from where
-    it stands."""
+    """Return whether a file is a tar archive, compressed or not, with at least one entry. Reads a little of
+    it from its present offset."""
     from pybuild.runtime.image.decompression import pull_decompressed
 
     try:
@@ -331,7 +329,7 @@ def is_archive(source: int | Readable) -> bool:
 
 
 def _apply(entry: Entry, records: dict[bytes, bytes]) -> None:
-    """Put the records of an extended header in place of what the header says."""
+    """Replace the fields of a header by the records of its extended header."""
     for key, value in records.items():
         if key == b"path":
             entry.name = value

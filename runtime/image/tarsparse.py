@@ -22,18 +22,18 @@ MAX_SEGMENTS = 1 << 20
 
 
 def real_size(records: dict[bytes, bytes]) -> int | None:
-    """The size of the file these records describe; None when it is not sparse."""
+    """Return the size of the file that the records describe; None when it is not sparse."""
     size = records.get(b"GNU.sparse.realsize", records.get(b"GNU.sparse.size"))
     return None if size is None else decimal(size)
 
 
 def map_in_data(records: dict[bytes, bytes]) -> bool:
-    """Whether the map stands before the data (form 1.0)."""
+    """Return whether the map stands before the data (form 1.0)."""
     return (records.get(b"GNU.sparse.major"), records.get(b"GNU.sparse.minor")) == (b"1", b"0")
 
 
 def record_map(records: dict[bytes, bytes], pairs: Pairs) -> Segments:
-    """The map in the records of forms 0.0 and 0.1."""
+    """Return the map in the records of forms 0.0 and 0.1."""
     if (text := records.get(b"GNU.sparse.map")) is not None:
         numbers = [decimal(part) for part in text.split(b",") if part]
     else:
@@ -45,8 +45,8 @@ def record_map(records: dict[bytes, bytes], pairs: Pairs) -> Segments:
 
 
 def data_map(take: Take) -> Segments:
-    """The map at the start of the data: a count, then offsets and lengths, a number a line, in whole blocks.
-    `take` gives the next bytes of the data."""
+    """Read the map at the start of the data: a count, then offsets and lengths, a number a line, in whole
+    blocks. `take` returns the next bytes of the data."""
     lines: list[bytes] = []
     rest = b""
     wanted = 1
@@ -68,8 +68,8 @@ def data_map(take: Take) -> Segments:
 
 
 def header_map(block: bytes, take: Take) -> tuple[Segments, int]:
-    """The map in an old GNU header, and the file's size: four segments, then blocks of 21 while a flag says
-    so. `take` gives the next bytes of the archive."""
+    """Return the map of an old GNU header, and the file's size: four segments, then blocks of 21 while a flag
+    says so. `take` returns the next bytes of the archive."""
     segments: Segments = []
     table, more = block[386:482], block[482]
     size = number(block[483:495])
@@ -89,7 +89,7 @@ def header_map(block: bytes, take: Take) -> tuple[Segments, int]:
 
 
 def check(segments: Segments, size: int, data: int) -> None:
-    """That `segments` are in order, lie in a file of `size` bytes and take `data` bytes."""
+    """Check that `segments` are in order, lie in a file of `size` bytes and take `data` bytes."""
     end = total = 0
     for offset, length in segments:
         if offset < end or length < 0:

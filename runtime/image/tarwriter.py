@@ -1,4 +1,4 @@
-"""Layer tar writer: a snapshot's changes as the archive that containerd's differ makes of them.
+"""The writer of layer archives: a snapshot's changes as containerd's differ archives them.
 
 Headers are ustar; what a ustar field cannot hold goes into a PAX extended header before it, under the rules
 of Go's archive/tar in PAX format, so that equal trees give the diff ID BuildKit gives: modification times cut
@@ -58,7 +58,8 @@ class LayerReadError(UserError):
 def write_layer(
     changes: Iterable[Change], sink: Sink, *, clamp: int | None = None, parents: Tree | None = None
 ) -> int:
-    """Write `changes` as a layer archive to `sink`, in pieces of any size; the number of entries written.
+    """Write `changes` as a layer archive to `sink`, in pieces of any size. Returns the number of entries
+    written.
 
     The same changes give the same bytes. With `clamp` (seconds since the epoch) later modification times
     become that time. `parents` is the state the changes lead to: a directory that only leads to a change is
@@ -70,14 +71,14 @@ def write_layer(
 
 
 class LayerWriter:
-    """The state of one archive: what waits to be passed on, the directories written and the inodes seen."""
+    """The state of one archive: the bytes not passed on yet, the directories written and the inodes seen."""
 
     __slots__ = ("_clamp", "_directories", "_fixed", "_inodes", "_parents", "_parts", "_sink", "_size")
 
     def __init__(
         self, sink: Sink, clamp: int | None = None, parents: Tree | None = None, *, fixed: bool = False
     ) -> None:
-        """With `fixed` every modification time becomes `clamp`, earlier ones too."""
+        """`clamp` bounds modification times; with `fixed` every one becomes `clamp`, earlier ones too."""
         self._sink = sink
         self._clamp = clamp
         self._fixed = fixed
@@ -88,7 +89,7 @@ class LayerWriter:
         self._directories = {b""}
 
     def write(self, changes: Iterable[Change]) -> int:
-        """Write every change and the end of the archive; the number of entries written."""
+        """Write every change and the end of the archive. Returns the number of entries written."""
         count = 0
         directories = self._directories
         for change in changes:
@@ -111,11 +112,11 @@ class LayerWriter:
         return count
 
     def directory(self, path: bytes, *, mtime: int) -> None:
-        """Write a directory that is nowhere on disk: root's, mode 0755."""
+        """Write a directory that is not on disk: root's, mode 0755."""
         self._append(header(path + b"/", b"5", 0o755, mtime=mtime))
 
     def file(self, path: bytes, data: bytes, *, mtime: int) -> None:
-        """Write a file that is nowhere on disk: root's, mode 0600."""
+        """Write a file that is not on disk: root's, mode 0600."""
         head = header(path, b"0", 0o600, size=len(data), mtime=mtime)
         self._append(head + data + _PADDING[len(data) % BLOCK])
 
@@ -125,7 +126,7 @@ class LayerWriter:
         self.flush()
 
     def _lead(self, path: bytes) -> int:
-        """Write directory `path` and those above it that are not written yet; how many."""
+        """Write directory `path` and its parents if they are not written yet. Returns how many were."""
         if path in self._directories:
             return 0
         self._directories.add(path)
@@ -136,7 +137,7 @@ class LayerWriter:
         return count + self.add(path, node.real, node.stat)
 
     def add(self, path: bytes, real: bytes, found: os.stat_result) -> bool:
-        """Write one entry under `path`; False for a socket, which a layer cannot hold."""
+        """Write one entry under `path`. Returns False for a socket, which a layer cannot hold."""
         mode = found.st_mode
         kind = _TYPES.get(mode & 0o170000)
         if kind is None:
@@ -155,10 +156,12 @@ class LayerWriter:
         if found.st_nlink > 1 and kind != b"5":
             inode = (found.st_dev, found.st_ino)
             first = self._inodes.get(inode)
+            # The first name of an inode holds the content, later ones are hard links to it.
             if first is None:
                 self._inodes[inode] = path
             else:
                 kind, link, size, device = b"1", first, 0, None
+        # Whole seconds, as Go's writer cuts them in ustar; rounding up would give another diff ID.
         mtime = found.st_mtime_ns // 1_000_000_000
         if self._clamp is not None and (mtime > self._clamp or self._fixed):
             mtime = self._clamp
@@ -180,7 +183,7 @@ class LayerWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Pass on what waits."""
+        """Pass on the gathered bytes."""
         if self._parts:
             self._sink(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
             self._parts = []
@@ -243,11 +246,9 @@ def header(
     device: tuple[int, int] | None = None,
     attributes: dict[bytes, bytes] | None = None,
 ) -> bytes:
-    """One entry's header: a ustar block, after a PAX extended header where a value does not fit it.
-
-    `kind` is the type flag; `mtime` in seconds; `device` major and minor numbers; `attributes` extended
-    attributes by full name.
-    """
+    """Return one entry's header: a ustar block, after a PAX extended header if a value does not fit into it.
+    `kind` is the type flag; `mtime` is in seconds; `device` has the major and minor numbers; `attributes` are
+    extended attributes by full name."""
     extended = b""
     if (
         attributes
@@ -278,7 +279,7 @@ def header(
 
 
 def _ascii(text: bytes) -> bytes:
-    """The ASCII bytes of `text`, at most 100; a cut never leaves a trailing slash."""
+    """Return the ASCII bytes of `text`, at most 100; a cut never leaves a trailing slash."""
     if not text.isascii():
         text = bytes(byte for byte in text if byte < 0x80)
     if len(text) > 100:
@@ -313,7 +314,9 @@ def _records(
 
 
 def _record(key: bytes, value: bytes) -> bytes:
-    """`LENGTH KEY=VALUE\\n`, LENGTH counting the record with its own digits."""
+    """Return the record `LENGTH KEY=VALUE\\n`, LENGTH counting the record with its own digits."""
+    # The space, the equals sign and the line feed. LENGTH counts its own digits, which may add one more: 98, 100,
+    # 101.
     rest = len(key) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))
@@ -354,23 +357,26 @@ def _names(real: bytes, *, follow: bool) -> list[str]:
 
 
 def _attributes(real: bytes, names: list[str]) -> dict[bytes, bytes]:
-    """The extended attributes a layer keeps: file capabilities and `user.*`, except overlay's own marks."""
-    found = {}
+    """Return the extended attributes that a layer keeps: file capabilities and `user.*`, except overlay's own
+    marks."""
+    attributes = {}
     for name in names:
         if name == "security.capability" or (
             name.startswith("user.") and not name.startswith("user.overlay.")
         ):
-            found[os.fsencode(name)] = os.getxattr(real, name, follow_symlinks=False)
-    return found
+            attributes[os.fsencode(name)] = os.getxattr(real, name, follow_symlinks=False)
+    return attributes
 
 
 def _hole(fd: int, position: int, left: int) -> int:
-    """Bytes of the hole at `position`, 0 where there is data; leaves the offset at `position`."""
+    """Return the length of the hole at `position`, 0 where there is data. Leaves the offset at `position`."""
+    # Looking for a hole costs more than reading a piece.
     if left <= BATCH:
         return 0
     try:
         data = os.lseek(fd, position, os.SEEK_DATA)
     except OSError as error:
+        # ENXIO: no data up to the end. A file that has become shorter meanwhile is no hole.
         whole = error.errno == errno.ENXIO and os.fstat(fd).st_size >= position + left
         os.lseek(fd, position, os.SEEK_SET)
         return left if whole else 0

@@ -1,4 +1,4 @@
-"""Unpacking of archives as ADD does it, with the rules of BuildKit's file backend (`unpack_root.go`).
+"""Unpacking of archives for ADD, with the rules of BuildKit's file backend (`unpack_root.go`).
 
 Unlike a layer, whose paths are taken inside the root whatever they say, an archive with a name or a relative
 symlink on the way that leads out of the destination is refused. A directory's entry goes where a symlink in its
@@ -22,16 +22,14 @@ MAX_TIME = (1 << 63) - 1
 
 
 def unarchive(pull: Pull, root: bytes, *, archive: str, owner: tuple[int, int] | None = None) -> Extracted:
-    """Unpack the archive that `pull` gives into directory `root`, and read the stream to its end.
-
-    Entries keep their owners unless `owner` is given. Raises ArchiveError and ExtractError as `extract` does.
-    """
+    """Unpack the archive that `pull` returns into directory `root`, and read the stream to its end. Entries
+    keep their owners unless `owner` is given. Raises ArchiveError and ExtractError as `extract` does."""
     extractor = ArchiveExtractor(root, owner=owner, archive=archive)
     return extract_all(extractor, pull, archive)
 
 
 class ArchiveExtractor(Extractor):
-    """Into a state: the directory may be a snapshot's own."""
+    """An extractor into a state, whose directory may be a snapshot's own."""
 
     def __init__(self, root: bytes, *, owner: tuple[int, int] | None, archive: str) -> None:
         super().__init__(root, owner=owner, archive=archive)

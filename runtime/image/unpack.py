@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Snapshotter
 
 TELL_SECONDS = 1.0
-"""How often the progress of a layer is told."""
+"""Seconds between two reports of a layer's progress."""
 
 
 def unpack(
@@ -36,17 +36,19 @@ def unpack(
     cancelled: Callable[[], bool] | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> int | None:
-    """The snapshot of `layers` (from the base up, each with its `diff_id`); None for no layers.
+    """Return the snapshot of `layers` (from the base up, each with its `diff_id`), unpacking the missing
+    ones; None for no layers.
 
-    `wait_blob` is called before a layer is read and returns when its blob is in the store, so that the layers
-    above are still on their way meanwhile. One process unpacks a chain at a time, the others wait for it.
-    `notice` hears what could not be unpacked as it is (device nodes in a user namespace).
+    `wait_blob` is called before a layer is read and returns when its blob is in the store, so that unpacking
+    overlaps with the download of the layers above. One process unpacks a chain at a time; others wait for it.
+    `notice` is called with what was left out (device nodes in a user namespace).
 
     Raises ArchiveError, ExtractError, DigestMismatch (nothing is kept of that layer), Cancelled.
     """
     ids = chain_ids([layer.diff_id for layer in layers])
     snapshot: int | None = None
     start = 0
+    # The longest prefix that is unpacked already; everything above it is missing.
     for number in range(len(ids), 0, -1):
         snapshot = known(store, snapshotter, ids[number - 1])
         if snapshot is not None:
@@ -59,17 +61,18 @@ def unpack(
         if lock is None:
             raise Cancelled
         try:
-            made = known(store, snapshotter, chain_id)
-            if made is None:
+            # Another process may have unpacked it while this one waited for the lock.
+            unpacked = known(store, snapshotter, chain_id)
+            if unpacked is None:
                 if wait_blob is not None:
                     wait_blob(layer)
-                made = _unpack_one(store, snapshotter, layer, snapshot, tracked, cancelled, notice)
+                unpacked = _unpack_one(store, snapshotter, layer, snapshot, tracked, cancelled, notice)
                 with store.transaction() as db:
-                    db.execute("INSERT OR REPLACE INTO chain VALUES (?, ?)", (chain_id, made))
-                    db.execute(_SOURCE, _source_row(made, layer))
+                    db.execute("INSERT OR REPLACE INTO chain VALUES (?, ?)", (chain_id, unpacked))
+                    db.execute(_SOURCE, _source_row(unpacked, layer))
             else:
-                _record_source(store, made, layer)
-            snapshot = made
+                _record_source(store, unpacked, layer)
+            snapshot = unpacked
         finally:
             lock.remove()
     if snapshot is not None:
@@ -78,7 +81,7 @@ def unpack(
 
 
 def known(store: Store, snapshotter: Snapshotter, chain_id: str) -> int | None:
-    """The trusted snapshot of a chain ID; leased."""
+    """Return the trusted snapshot of a chain ID, leased; None if there is none."""
     for (snapshot,) in store.query("SELECT snapshot FROM chain WHERE chain_id = ?", chain_id):
         number = int(str(snapshot))
         store.lease("snapshot", str(number))
@@ -121,14 +124,14 @@ def _unpack_one(
         diff_id = "sha256:" + hashed.hexdigest()
         if layer.diff_id and diff_id != layer.diff_id:
             raise DigestMismatch(f"{name}, uncompressed,", layer.diff_id, diff_id)
-        made = active.commit()
+        snapshot = active.commit()
     finally:
         active.abort()
     if tracked is not None:
         tracked.progress(f"extracting {layer.digest}", layer.size, layer.size, done=True)
     if notice is not None and done.skipped:
         notice(_skipped(name, done.skipped))
-    return made
+    return snapshot
 
 
 class _Counted:
@@ -156,9 +159,9 @@ def _source_row(snapshot: int, layer: Descriptor) -> tuple[object, ...]:
 
 
 def _record_source(store: Store, snapshot: int, layer: Descriptor) -> None:
-    """Note which blob the snapshot's layer was pulled as, so that an export of it gives that blob."""
+    """Record the blob that the snapshot's layer was pulled as, so that an export reuses that blob."""
     row = _source_row(snapshot, layer)
-    found = store.query("SELECT * FROM layer WHERE snapshot = ? AND variant = ?", snapshot, SOURCE)
-    if found != [row]:
+    recorded = store.query("SELECT * FROM layer WHERE snapshot = ? AND variant = ?", snapshot, SOURCE)
+    if recorded != [row]:
         with store.transaction() as db:
             db.execute(_SOURCE, row)

@@ -1,4 +1,5 @@
-"""What policies say of one source: it is allowed, replaced, or denied, as BuildKit decides it."""
+"""Evaluation of source policies for one source: it is allowed, replaced or denied, as in BuildKit's
+`sourcepolicy/engine.go`."""
 
 from __future__ import annotations
 
@@ -33,8 +34,9 @@ _MOST_CHANGES = 20
 
 
 def judged(policies: Sequence[Policy], op: SourceOp) -> SourceOp:
-    """The source as the policies have it; after each change the first one is asked again. Raises PolicyError,
-    SourceDenied."""
+    """Return the source after all policies were applied. After each change evaluation starts again with the
+    first policy. Raises PolicyError, SourceDenied."""
+    # Rules may convert sources into each other for ever.
     for _ in range(_MOST_CHANGES + 1):
         changed = _changed(policies, op)
         if changed is None:
@@ -44,7 +46,7 @@ def judged(policies: Sequence[Policy], op: SourceOp) -> SourceOp:
 
 
 def _changed(policies: Sequence[Policy], op: SourceOp) -> SourceOp | None:
-    """What the first policy that changes the source makes of it; None if none does."""
+    """Return the source as the first policy that changes it makes it; None if none does."""
     for policy in policies:
         denied = False
         for rule in policy.rules:
@@ -54,18 +56,20 @@ def _changed(policies: Sequence[Policy], op: SourceOp) -> SourceOp | None:
                 denied = rule.action == DENY
             elif rule.action == CONVERT:
                 changed = _converted(rule, op)
+                # A conversion into the same source does not count as a change: evaluation would not end.
                 if changed != op:
                     return changed
             else:
                 name, about = ACTIONS.get(rule.action, rule.action), rule.selector.identifier
                 raise PolicyError(f"source policy: rule {name} {about}: unknown type {quote(op.identifier)}")
+        # Of one policy the last matching rule decides; a later policy can't allow what one denied.
         if denied:
             raise SourceDenied(f"source {quote(op.identifier)} denied by policy: source denied by policy")
     return None
 
 
 def matches(selector: Selector, op: SourceOp) -> bool:
-    """Whether a rule is about the source. Raises PolicyError."""
+    """Return whether a selector matches a source. Raises PolicyError."""
     try:
         return all(_holds(one, op) for one in selector.constraints) and _named(selector, op.identifier)
     except PolicyError as error:
@@ -112,13 +116,13 @@ def _converted(rule: Rule, op: SourceOp) -> SourceOp:
 
 
 def _destination(selector: Selector, identifier: str, template: str) -> str:
-    """The identifier that a source gets. A selector that is EXACT leaves it, as BuildKit does."""
+    """Return the identifier that a rule gives a source. An EXACT selector keeps its own, as in BuildKit."""
     template = template or selector.identifier
     if selector.kind == EXACT:
         return selector.identifier
     if selector.kind == REGEX:
         return patterns.replaced(patterns.expression(selector.identifier), identifier, template)
-    found = patterns.wildcard(selector.identifier, identifier)
-    if found is None:
+    stars = patterns.wildcard(selector.identifier, identifier)
+    if stars is None:
         return identifier
-    return patterns.expanded(template, patterns.numbered(found, identifier))
+    return patterns.expanded(template, patterns.numbered(stars, identifier))

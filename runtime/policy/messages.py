@@ -10,7 +10,7 @@ from pybuild.runtime.policy.rules import Constraint, Policy, PolicyError, Rule, 
 
 
 def policy_of(data: bytes) -> Policy:
-    """The policy that an encoded message is. Raises PolicyError."""
+    """Decode a policy message. Raises PolicyError."""
     try:
         message = pb.Policy.FromString(data)
     except DecodeError as error:

@@ -1,4 +1,4 @@
-"""What selectors of source policies match: wildcards, and Go's regular expressions with its templates."""
+"""Patterns of policy selectors: wildcards, and Go's regular expressions with their templates."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _PROBLEMS = (
     ("unbalanced parenthesis", "unexpected )"),
     ("unterminated character set", "missing closing ]"),
 )
-"""What Python and Go say of the same mistake."""
+"""Beginnings of Python's messages about a pattern, and Go's words for the same mistake."""
 _SPACE = r"\t\n\f\r "
 _QUOTED = re.compile(r"\\Q(.*?)(?:\\E|\Z)", re.DOTALL)
 _HEXADECIMAL = re.compile(r"\\x\{([0-9A-Fa-f]+)\}")
 
 
 def wildcard(pattern: str, text: str) -> list[str] | None:
-    """What the stars of `pattern` stand for in `text`, each as much as it can from left to right; None if it doesn't
-    match. No star stands for a line break. Raises PolicyError."""
+    """Return what each star of `pattern` matches in `text`, greedily from left to right; None if the pattern
+    doesn't match. No star matches a line break. Raises PolicyError."""
     if "**" in pattern:
         raise PolicyError(f'failed to translate wildcard {quote(pattern)} to regexp: invalid wildcard: "**"')
     first, *parts = pattern.split("*")
@@ -50,32 +50,34 @@ def wildcard(pattern: str, text: str) -> list[str] | None:
     stop = len(text) - len(parts[-1])
     if stop < len(first) or not text.startswith(first) or not text.endswith(parts[-1]):
         return None
+    # From right to left each part is placed as far right as it can be, which makes the stars before it
+    # longest.
     stops = [stop]
     for part in reversed(parts[:-1]):
         stop = text.rfind(part, len(first), stop)
         if stop < 0:
             return None
         stops.append(stop)
-    start, found = len(first), []
+    start, stars = len(first), []
     for part, stop in zip(parts, reversed(stops), strict=True):
-        found.append(text[start:stop])
+        stars.append(text[start:stop])
         start = stop + len(part)
-    return None if any("\n" in one for one in found) else found
+    return None if any("\n" in one for one in stars) else stars
 
 
 def expression(pattern: str) -> re.Pattern[str]:
-    """Go's regular expression. Raises PolicyError for one that can't be read."""
+    """Compile a regular expression in Go's syntax. Raises PolicyError for one that can't be read."""
     try:
         return re.compile(_translated(pattern), re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        said = error.msg if isinstance(error, re.error) else str(error)
-        known = next((theirs for ours, theirs in _PROBLEMS if said.startswith(ours)), said)
-        raise PolicyError(f"error parsing regexp: {known}: `{pattern}`") from None
+        reason = error.msg if isinstance(error, re.error) else str(error)
+        words = next((theirs for ours, theirs in _PROBLEMS if reason.startswith(ours)), reason)
+        raise PolicyError(f"error parsing regexp: {words}: `{pattern}`") from None
 
 
 def _translated(pattern: str) -> str:
-    """In Python's spelling: `$` and `\\z` are the end of the text alone, classes have POSIX's names, `\\Q…\\E` is
-    literal. Raises re.error."""
+    """Translate a pattern from Go's syntax to Python's: `$` and `\\z` match at the end of the text only,
+    classes may have POSIX names, `\\Q…\\E` is literal. Raises re.error."""
     pattern = _QUOTED.sub(lambda found: re.escape(found[1]), pattern)
     pattern = _HEXADECIMAL.sub(lambda found: f"\\U{int(found[1], 16):08x}", pattern)
     pattern = pattern.replace("(?<", "(?P<") if "(?<=" not in pattern and "(?<!" not in pattern else pattern
@@ -99,8 +101,10 @@ def _pieces(pattern: str) -> Iterator[str]:
             inside = index + 1 + pattern.startswith("^", index + 1)
         elif char == "]" and index > inside >= 0:
             inside = -1
+        # Python warns of a bracket within a class, for which it plans a meaning.
         elif char == "[" and inside >= 0:
             char = r"\["
+        # Python's `$` also matches before a line feed at the end.
         elif char == "$" and inside < 0 and not multiline:
             char = r"\Z"
         elif pattern.startswith(("(?=", "(?!", "(?<", "(?P=", "(?#"), index) and inside < 0:
@@ -127,31 +131,33 @@ def _escape(text: str, *, inside: bool) -> str:
 
 
 def replaced(pattern: re.Pattern[str], text: str, template: str) -> str:
-    """`text` with all that matches replaced as `template` says; as in Go nothing empty matches behind a match."""
+    """Return `text` with every match replaced by the expanded template. As in Go, an empty match right after
+    another match is skipped."""
     out: list[str] = []
     last = 0
-    for found in pattern.finditer(text):
-        if out and found.start() == found.end() == last:
+    for match in pattern.finditer(text):
+        # Python (3.7 and later) also replaces an empty match behind another match; Go doesn't.
+        if out and match.start() == match.end() == last:
             continue
-        out.append(text[last : found.start()])
-        out.append(expanded(template, partial(_group, found)))
-        last = found.end()
+        out.append(text[last : match.start()])
+        out.append(expanded(template, partial(_group, match)))
+        last = match.end()
     return "".join(out) + text[last:]
 
 
 def expanded(template: str, value: Callable[[str], str]) -> str:
-    """`template` with the values of `$NAME` and `${NAME}`; `$$` is a dollar, another one stands for itself."""
+    """Expand `$NAME` and `${NAME}` in a template; `$$` is a dollar sign, any other dollar sign stays."""
     return _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else value(found[1] or found[2]), template)
 
 
 def numbered(values: list[str], whole: str) -> Callable[[str], str]:
-    """The values of a wildcard's stars by number; 0 is the whole text."""
+    """Return a function from a number to the text of that wildcard star; 0 is the whole text."""
     known = {str(number): value for number, value in enumerate([whole, *values])}
     return lambda name: known.get(name, "")
 
 
-def _group(found: re.Match[str], name: str) -> str:
+def _group(match: re.Match[str], name: str) -> str:
     if name.isascii() and name.isdigit():
-        exists = str(int(name)) == name and int(name) <= found.re.groups
-        return found[int(name)] or "" if exists else ""
-    return found[name] or "" if name in found.re.groupindex else ""
+        exists = str(int(name)) == name and int(name) <= match.re.groups
+        return match[int(name)] or "" if exists else ""
+    return match[name] or "" if name in match.re.groupindex else ""

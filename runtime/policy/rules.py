@@ -1,4 +1,4 @@
-"""Source policies: what is done with a source before it is part of a build. Names and rules are those of BuildKit's
+"""Source policies: rules about the sources of a build. Names and rules are those of BuildKit's
 `moby.buildkit.v1.sourcepolicy`.
 
     PolicyError         a policy can't be applied
@@ -24,12 +24,12 @@ class PolicyError(UserError):
     """A source policy can't be applied."""
 
     def within(self, what: str) -> PolicyError:
-        """The same error of what was being done."""
+        """Return the same error with a prefix that says what was being done."""
         return type(self)(f"{what}: {self}")
 
 
 class SourceDenied(PolicyError):
-    """A source policy forbids a source. `reasons` are those of the client that decided so."""
+    """A source policy forbids a source. `reasons` are given by the client that decided so."""
 
     def __init__(self, title: str, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(title)
@@ -45,7 +45,7 @@ def _strings(items: Mapping[str, str]) -> FrozenMap[str]:
 
 @frozen
 class Constraint:
-    """What an attribute of a source must be: `condition` is EQUAL, NOT_EQUAL, or MATCHES for a regular expression."""
+    """A condition on an attribute of a source: EQUAL, NOT_EQUAL, or MATCHES for a regular expression."""
 
     key: str
     value: str = ""
@@ -54,7 +54,7 @@ class Constraint:
 
 @frozen
 class Selector:
-    """The sources that a rule is about: their identifiers (WILDCARD, EXACT, REGEX) and attributes."""
+    """A selection of sources by identifier (WILDCARD, EXACT, REGEX) and attributes."""
 
     identifier: str
     kind: int = WILDCARD
@@ -63,7 +63,7 @@ class Selector:
 
 @frozen
 class Update:
-    """What becomes of a source: another identifier, which may refer to what the selector matched (`${1}`), and
+    """A replacement of a source: another identifier, which may refer to groups of the selector (`${1}`), and
     further attributes."""
 
     identifier: str = ""
@@ -79,6 +79,7 @@ class Rule:
 
 @frozen
 class Policy:
-    """Of rules that allow or deny the last one counts; one that changes a source has it judged anew."""
+    """A list of rules. The last allow or deny rule wins. After a rule rewrites the source, evaluation starts
+    again."""
 
     rules: tuple[Rule, ...] = ()

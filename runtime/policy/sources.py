@@ -1,4 +1,4 @@
-"""The source policies of one build, for every source of what it solves and asks about."""
+"""The source policies of one build, applied to the sources it solves or resolves."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _QUESTION = "could not resolve image due to policy"
 
 
 class SourcePolicies:
-    """`own` are those of the build, `verifier` asks the client that has the last word, if one wants it. `more` are
-    encoded messages of one request, that count for it too; `facts` tell the verifier's client what a source is.
+    """The policies of one build (`own`) and the client that has the last word (`verifier`), if one wants it.
+    `more` are encoded policies of a single request, `facts` resolves a source for the verifier's client.
     Thread-safe. Every method may raise SourceDenied, PolicyError, Cancelled."""
 
     def __init__(self, own: Sequence[Policy] = (), verifier: Verifier | None = None) -> None:
@@ -50,30 +50,30 @@ class SourcePolicies:
         self._verifier = verifier
 
     def edge(self, edge: Edge, more: Sequence[bytes], facts: Facts) -> Edge:
-        """The state with every source that it is made of as the policies have it."""
+        """Return the state with each of its sources replaced as the policies say."""
         policies = [*self._own, *_decoded(more)]
         if not policies and self._verifier is None:
             return edge
-        made: dict[str, Vertex] = {}
+        vertices: dict[str, Vertex] = {}
         for vertex in walk([edge]):
-            inputs = tuple(Edge(made[one.vertex.digest], one.index) for one in vertex.inputs)
+            inputs = tuple(Edge(vertices[one.vertex.digest], one.index) for one in vertex.inputs)
             op = vertex.op
             if isinstance(op, SourceOp):
                 op = self._source(op, vertex.platform, policies, facts, _GRAPH)
             same = op == vertex.op and all(
                 ours.vertex is theirs.vertex for ours, theirs in zip(inputs, vertex.inputs, strict=True)
             )
-            made[vertex.digest] = vertex if same else evolve(vertex, op=op, inputs=inputs)
-        return Edge(made[edge.vertex.digest], edge.index)
+            vertices[vertex.digest] = vertex if same else evolve(vertex, op=op, inputs=inputs)
+        return Edge(vertices[edge.vertex.digest], edge.index)
 
     def source(
         self, op: SourceOp, platform: Platform | None, more: Sequence[bytes], facts: Facts
     ) -> SourceOp:
-        """The source that is asked about in place of `op`."""
+        """Return the source to resolve in place of `op`."""
         return self._source(op, platform, [*_decoded(more), *self._own], facts, _QUESTION)
 
     def stated(self, op: SourceOp) -> SourceOp:
-        """The same by the build's own policies alone, without its client's word."""
+        """Return the source by the build's own policies alone, without asking its client."""
         return self._source(op, None, self._own, None, _QUESTION)
 
     def _source(

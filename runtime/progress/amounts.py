@@ -1,4 +1,4 @@
-"""How quantities are written for people."""
+"""Quantities as text for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def bytes_text(count: int) -> str:
-    """`count` bytes in powers of 1000: `386B`, `2.02MB`."""
+    """Return `count` bytes in powers of 1000: `386B`, `2.02MB`."""
     if count < 1000:
         return f"{count}B"
     value = float(count)
@@ -18,10 +18,10 @@ def bytes_text(count: int) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration with a tenth of a second, never negative: `0.3s`, `75.0s`."""
+    """Return a duration in tenths of a second, never negative: `0.3s`, `75.0s`."""
     return f"{max(seconds, 0.0):.1f}s"
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 warning`, `2 warnings`."""
+    """Return a number with its noun: `1 warning`, `2 warnings`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,4 +1,4 @@
-"""What every display of progress is, and the choice of one.
+"""Displays of progress: their base class, and the choice of one.
 
     Display
     ├── Silent       nothing while the build runs (`--quiet`)
@@ -44,8 +44,9 @@ class Display(Observer):
         self.on_start: Callable[[], None] = lambda: None
 
     def start(self) -> None:
-        """From here on the display may have threads of its own. Called by the build, once it has entered its
-        namespaces; a build that needs no namespace need not call it. `on_start` hears of it first."""
+        """Allow the display to start threads. The build calls this once it has entered its namespaces, as a
+        process with threads can't; a build that needs no namespace need not call it. `on_start` is called
+        first."""
         self.on_start()
 
     def stop(self, error: BaseException | None = None) -> None:
@@ -53,7 +54,7 @@ class Display(Observer):
         Idempotent; events that come later are dropped."""
 
     def restore(self) -> None:
-        """Give the terminal back at once, without any lock: for a process that is about to end."""
+        """Restore the terminal at once without taking a lock, for a process that is about to end."""
 
     def warning(self, vertex: str, diagnostic: Diagnostic) -> None:
         with self._lock:
@@ -71,13 +72,13 @@ class Display(Observer):
 
 
 class Silent(Display):
-    """Says nothing."""
+    """A display that shows nothing."""
 
     def warning(self, vertex: str, diagnostic: Diagnostic) -> None: ...
 
 
 def make_display(mode: str, stream: TextIO, *, quiet: bool = False) -> Display:
-    """The display that `mode` (one of MODES) asks for; `quiet` overrides it.
+    """Return the display for `mode` (one of MODES); `quiet` overrides it.
 
     Raises UsageError for an unknown mode, and for `tty` where `stream` is no terminal.
     """
@@ -104,7 +105,7 @@ def make_display(mode: str, stream: TextIO, *, quiet: bool = False) -> Display:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal that can move its cursor."""
+    """Return whether `stream` is a terminal that can move its cursor."""
     import os
 
     try:
@@ -114,8 +115,8 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def warnings_text(warnings: list[Diagnostic]) -> str:
-    """The warnings of a build as a list with a heading, one line each, and once for each kind the page about it;
-    empty without any."""
+    """Return a build's warnings as a list with a heading, one line each, and the address of each kind's page
+    once; "" if there are none."""
     from pybuild.runtime.progress.amounts import counted
 
     if not warnings:
@@ -134,7 +135,8 @@ def warnings_text(warnings: list[Diagnostic]) -> str:
 
 
 def _same(a: Diagnostic, b: Diagnostic) -> bool:
-    """A step lowered for several platforms warns once for each."""
+    """Return whether two warnings are the same: a step lowered for several platforms reports each of its
+    warnings once per platform."""
     return (a.code, a.title) == (b.code, b.title) and [one.span for one in a.labels] == [
         one.span for one in b.labels
     ]

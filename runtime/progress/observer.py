@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 class VertexEvent:
-    """State of one vertex. Sent anew on each change: known, started, completed (perhaps `cached` or with an
-    `error` text). `failure` is the error itself, where it came about in this process."""
+    """The state of one vertex, sent again on each change: known, started, completed (perhaps `cached` or with
+    an `error` text). `failure` is the exception, if it was raised in this process."""
 
     __slots__ = ("cached", "completed", "digest", "error", "failure", "group", "inputs", "name", "started")
 
@@ -44,8 +44,8 @@ class VertexEvent:
 
 
 class StatusEvent:
-    """Progress of one piece of a vertex's work: `id` names it ("sha256:… extracting", "exporting layers");
-    `current` and `total` are bytes, total 0 when unknown."""
+    """The progress of one piece of a vertex's work: `id` names it ("sha256:… extracting", "exporting
+    layers"); `current` and `total` are bytes, `total` is 0 when unknown."""
 
     __slots__ = ("completed", "current", "id", "started", "timestamp", "total", "vertex")
 
@@ -70,34 +70,35 @@ class StatusEvent:
 
 
 class Observer:
-    """Hears what happens, from any thread. Every method does nothing here; a display overrides them."""
+    """A receiver of progress, called from any thread. Every method does nothing here; a display overrides
+    them."""
 
     def start(self) -> None:
-        """The process is in the build's namespaces: threads may be started."""
+        """The process has entered the build's namespaces: threads may be started."""
 
     def known(self, edges: Sequence[Edge]) -> None:
-        """These are about to be solved."""
+        """The edges are about to be solved."""
 
     def vertex(self, event: VertexEvent) -> None: ...
 
     def status(self, event: StatusEvent) -> None: ...
 
     def log(self, vertex: str, stream: int, data: bytes) -> None:
-        """Output of a step: stream 1 is stdout, 2 stderr; `data` as it came, never clipped."""
+        """A step has written output: stream 1 is stdout, 2 stderr; `data` arrives unchanged and complete."""
 
     def warning(self, vertex: str, diagnostic: Diagnostic) -> None: ...
 
     def notice(self, text: str) -> None:
-        """A line for the user that belongs to no vertex, such as of a downgrade."""
+        """There is a line for the user that belongs to no vertex, such as about a downgrade."""
 
     def waiting(self, text: str) -> None:
-        """Something waits for another process, which is no more than a notice."""
+        """The build waits for another process. By default this is a notice."""
         self.notice(text)
 
 
 class Tracked:
-    """One vertex of the runtime's own work (`[internal] load .dockerignore`, `exporting to image`):
-    announced when made, started on entering, completed on leaving, with the error if one passes through."""
+    """A vertex of the runtime's own work (`[internal] load .dockerignore`, `exporting to image`), used as a
+    context: started on entering, completed on leaving, with the error if one passes through."""
 
     __slots__ = ("_begun", "_observer", "digest", "name", "started")
 

@@ -6,8 +6,8 @@
     #5 ...                        it goes to the back, still running
     #5 DONE 0.3s                  or CACHED, CANCELED, ERROR: …
 
-One vertex is at the front; lines of the others wait until it completes or has been there for long. What ended
-is told at once. Nothing is ever dropped: waiting lines come out with their own times.
+One vertex is at the front; lines of the others wait until it completes or has been there for long. The end of
+a vertex is shown at once. Nothing is dropped: waiting lines are shown later with their own times.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import StatusEvent, VertexEvent
 
 FRONT_SECONDS = 5.0
-"""How long a vertex stays in front while others wait, at least; the more it writes, the longer."""
+"""Seconds that a vertex stays in front at least while others wait; one that writes more stays longer."""
 STATUS_STEP = 0.05
 STATUS_SECONDS = 5.0
-"""A piece of work is told again after this part of its total, or after this time."""
+"""A piece of work is shown again after this part of its total or after these seconds."""
 LONGEST_LINE = 64 << 10
-"""Bytes of a line without end that are held back; a longer one is shown in pieces."""
+"""Bytes of an unfinished line that are held back; a longer line is shown in pieces."""
 CANCELED = ("cancelled", "context canceled")
-"""Ends of an error's text that mean: stopped because of something else."""
+"""Endings of the error text of a vertex that was stopped because another one failed."""
 
 
 class _Vertex:
-    """What is known of a vertex, and what waits to be shown of it."""
+    """A vertex: its state, and the lines and statuses that are not shown yet."""
 
     __slots__ = ("completed", "front", "name", "number", "partial", "started", "statuses", "told", "waiting")
 
@@ -57,7 +57,7 @@ class _Vertex:
 
 
 class Plain(Display):
-    """See the module. Its one thread is a timer that brings a waiting vertex to the front."""
+    """The plain display. Its only thread is a timer that brings a waiting vertex to the front."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -159,13 +159,15 @@ class Plain(Display):
         one.waiting.append(f"{seconds:.3f} {text}")
 
     def _complete(self, one: _Vertex, event: VertexEvent) -> None:
-        """Tell the end of a vertex, whoever is in front; then bring up the one that waits with most."""
+        """Show the end of a vertex, whichever is in front; then bring up the vertex with the most waiting
+        lines."""
         if one.completed is not None and one.completed.completed == event.completed:
             return
         one.started = event.started if event.started is not None else one.started
         one.completed = event
         self._end_partial(one)
         canceled = event.error.endswith(CANCELED)
+        # Never shown, and never begun: nothing to tell.
         if canceled and one.started is None:
             return
         self._show(one)
@@ -187,16 +189,18 @@ class Plain(Display):
             self._arm()
 
     def _due(self) -> float:
-        """When another vertex may take the front: later, the larger the share of the one that has it."""
+        """Return the time at which another vertex may take the front. The larger the front vertex's share of
+        the output, the later."""
         front = self._current
         if front is None:
             return 0.0
         others = sum(len(other.waiting) for other in self._open.values() if other is not front)
+        # A vertex that writes most of the output keeps the front longer, up to 20 times FRONT_SECONDS.
         share = front.front / (front.front + others) if others else 0.0
         return self._since + FRONT_SECONDS / (1.0 - min(share, 0.95))
 
     def _show(self, one: _Vertex) -> None:
-        """Bring a vertex to the front and write what waits of it."""
+        """Bring a vertex to the front and write its waiting lines."""
         if one is not self._current:
             self._put_back()
             if not one.number:
@@ -220,7 +224,7 @@ class Plain(Display):
             self._current = None
 
     def _arm(self) -> None:
-        """Lines that wait come out even if no further event does."""
+        """Start the timer that shows waiting lines when no further event does."""
         if not self._threads or self._timer is not None or self._stopped:
             return
         if not any(one.pending for one in self._vertices.values()):
@@ -228,6 +232,7 @@ class Plain(Display):
         from threading import Timer
 
         self._timer = Timer(max(self._due() - time(), 0.0) + 0.01, self._turn)
+        # A build that ends without `stop` must not wait for the timer.
         self._timer.daemon = True
         self._timer.start()
 
@@ -242,14 +247,14 @@ class Plain(Display):
             self._arm()
 
 
-def _worth_telling(told: StatusEvent | None, event: StatusEvent) -> bool:
-    if told is None:
+def _worth_telling(shown: StatusEvent | None, event: StatusEvent) -> bool:
+    if shown is None:
         return True
     if event.completed is not None:
-        return told.completed is None or told.current != event.current
-    if event.total and (event.current - told.current) / event.total >= STATUS_STEP:
+        return shown.completed is None or shown.current != event.current
+    if event.total and (event.current - shown.current) / event.total >= STATUS_STEP:
         return True
-    return event.timestamp - told.timestamp >= STATUS_SECONDS
+    return event.timestamp - shown.timestamp >= STATUS_SECONDS
 
 
 def _status_text(event: StatusEvent) -> str:
@@ -283,7 +288,7 @@ def _one_line(name: str) -> str:
 
 
 def _boundary(data: bytes, limit: int) -> int:
-    """The last start of a UTF-8 character at or before `limit`, if there is one nearby."""
+    """Return the last start of a UTF-8 character at or before `limit`, if there is one nearby."""
     for cut in range(limit, limit - 4, -1):
         if data[cut] & 0xC0 != 0x80:
             return cut

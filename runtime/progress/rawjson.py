@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import StatusEvent, VertexEvent
 
 SEVERITY = 1
-"""`level` of a warning: what BuildKit's own lint rules say."""
+"""The `level` of a warning, as in BuildKit's own lint rules."""
 
 
 class RawJson(Display):
-    """Writes each event as it comes."""
+    """A display that writes each event as it comes."""
 
     def vertex(self, event: VertexEvent) -> None:
         entry: dict[str, object] = {"digest": event.digest}
@@ -94,7 +94,7 @@ class RawJson(Display):
 
 
 def time_text(seconds: float) -> str:
-    """RFC 3339 in UTC with the fraction's trailing zeros left out, as Go writes times."""
+    """Return a time in RFC 3339, in UTC, without trailing zeros of the fraction, as Go writes it."""
     micros = round(seconds * 1_000_000)
     text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(micros // 1_000_000))
     fraction = f"{micros % 1_000_000:06}".rstrip("0")

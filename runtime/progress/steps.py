@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import StatusEvent, VertexEvent
 
 KEPT_LINES = 500
-"""Lines of a step's output that are kept for the case that it fails."""
+"""Lines of a step's output that are kept in case it fails."""
 LONGEST_LINE = 64 << 10
-"""Bytes of a line without end that are held; a longer one is cut into several."""
+"""Bytes of an unfinished line that are held; a longer line is cut into several."""
 
 
 class Step:
-    """One vertex. `lines` are the last lines of its output, raw; `lost` counts those before them."""
+    """A vertex with the end of its output: `lines` are raw, `lost` counts those before them."""
 
     __slots__ = ("_partial", "event", "lines", "lost", "statuses")
 
@@ -39,7 +39,7 @@ class Step:
         return bool(self.event.error)
 
     def seconds(self, now: float) -> float:
-        """How long the step has run; 0 for one that never started."""
+        """Return the seconds that the step has run; 0 if it never started."""
         if self.event.started is None:
             return 0.0
         return max((now if self.event.completed is None else self.event.completed) - self.event.started, 0.0)
@@ -55,7 +55,8 @@ class Step:
             self._partial[stream] = rest
 
     def output(self, count: int) -> list[str]:
-        """The last `count` lines, unfinished ones too, fit for a terminal. Blank ones are left out."""
+        """Return the last `count` lines as text for a terminal, unfinished lines included, blank lines left
+        out."""
         if count <= 0:
             return []
         texts: list[str] = []
@@ -86,11 +87,11 @@ class Steps:
         return len(self._steps)
 
     def running(self) -> list[Step]:
-        """Those that run, the one that started first in front."""
+        """Return the running steps in the order in which they started."""
         return list(self._running.values())
 
     def update(self, event: VertexEvent) -> Step | None:
-        """Take an event; the step if the event ended it."""
+        """Record an event. Returns the step if the event ended it."""
         step = self._steps.get(event.digest)
         if step is None:
             step = self._steps[event.digest] = Step(event)

@@ -1,4 +1,4 @@
-"""What may be sent to a terminal: text without control sequences of its own."""
+"""Text for a terminal, without control sequences of a program's own."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _CONTROLS.update(dict.fromkeys((*range(8234, 8239), *range(8294, 8298))))
 
 
 def printable(text: str) -> str:
-    """`text` without escape sequences, control characters and overrides of writing direction; tabs and line
-    ends stay. What a program printed can't move the cursor, set the title or hide other text."""
+    """Return `text` without escape sequences, control characters and overrides of writing direction; tabs and
+    line ends stay. The output of a program then can't move the cursor, set the title or hide other text."""
     if "\x1b" in text:
         text = _SEQUENCE.sub("", text)
     return text.translate(_CONTROLS)
 
 
 def last_state(line: str) -> str:
-    """What a terminal shows of a line that a program overwrote with carriage returns."""
+    """Return what a terminal shows of a line that a program overwrote with carriage returns."""
     if "\r" not in line:
         return line
     parts = [part for part in line.split("\r") if part]

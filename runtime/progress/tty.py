@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.1
 STEP_LINES = 6
-"""Rows for the output of one running step, where the terminal has room."""
+"""Most rows for the output of one running step."""
 STEP_STATUSES = 4
 FAILED_LINES = 200
-"""Lines shown of the output of a step that failed."""
+"""Most lines of a failed step's output."""
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
 class _Signs:
-    """The marks in front of lines; plain letters where the terminal's encoding has no others."""
+    """Marks in front of lines; ASCII where the terminal's encoding lacks the others."""
 
     __slots__ = ("bar", "dot", "down", "ended", "failed", "runs", "stopped")
 
@@ -58,8 +58,8 @@ class _Signs:
 
 
 class Tty(Display):
-    """See the module. Events before `start` are kept and shown with it; a build that ends without having
-    started the view gets what ended, in one go."""
+    """The live display. Events before `start` are kept and shown with it; a build that ends before `start`
+    shows all completed steps at once."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -91,6 +91,7 @@ class Tty(Display):
             if self._stopped:
                 return
             self._stopped = True
+        # Without the lock, which the drawing thread needs to end.
         if self._thread is not None and self._halt is not None:
             self._halt.set()
             self._thread.join()
@@ -137,7 +138,7 @@ class Tty(Display):
                 self._paint(self._take_ended(), self._live())
 
     def _terminal(self) -> Console:
-        """The console that turns styled text into what this terminal understands."""
+        """Return the console that encodes styled text, at the terminal's present size."""
         import os
         from io import StringIO
 
@@ -156,9 +157,11 @@ class Tty(Display):
         """Replace the drawn block by `above`, which stays, and `live`, which the next call replaces."""
         console = self._terminal()
         width = console.width
+        # The terminal may have become narrower since: it has wrapped the drawn lines.
         rows = sum(max(-(-length // width), 1) for length in self._drawn)
         out = [f"\r\x1b[{rows}A" if rows else "\r", "\x1b[J"]
         for line in live:
+            # A line of full width makes some terminals wrap, and the count of rows would be wrong.
             line.truncate(width - 1, overflow="ellipsis")
         self._drawn = [line.cell_len for line in live]
         self._write("".join((*out, _ansi(console, [*above, *live]))))
@@ -173,7 +176,7 @@ class Tty(Display):
         return lines
 
     def _line(self, step: Step) -> Text:
-        """One step on one line: sign, name, and at the right edge its time or how it ended."""
+        """Return one step as a line: sign, name, and at the right edge its time or outcome."""
         from rich.text import Text
 
         event, signs = step.event, self._signs
@@ -194,7 +197,7 @@ class Tty(Display):
         return left
 
     def _live(self) -> list[Text]:
-        """The block of running steps, cut to the height of the terminal."""
+        """Return the block of running steps, cut to the height of the terminal."""
         from rich.text import Text
 
         running = self._steps.running()
@@ -214,7 +217,7 @@ class Tty(Display):
         return lines
 
     def _details(self, step: Step, rows: int) -> list[Text]:
-        """What a running step transfers and what it printed last, in at most `rows` rows."""
+        """Return the transfers and the last output of a running step, in at most `rows` rows."""
         from rich.text import Text
 
         open_ones = [one for one in step.statuses.values() if one.completed is None]
@@ -226,7 +229,7 @@ class Tty(Display):
         return [*statuses, *(Text(f"   {self._signs.bar} {line}", style="dim") for line in output)]
 
     def _failures(self) -> list[Text]:
-        """The output of the steps that failed of themselves."""
+        """Return the output of the steps that failed, without those that were cancelled."""
         from rich.text import Text
 
         lines: list[Text] = []
@@ -263,7 +266,7 @@ class Tty(Display):
 
 
 def _ansi(console: Console, lines: list[Text]) -> str:
-    """The lines with the terminal's own codes for their styles, neither broken nor cut."""
+    """Encode styled lines as terminal codes, neither wrapped nor cut."""
     with console.capture() as capture:
         for line in lines:
             console.print(line, soft_wrap=True)

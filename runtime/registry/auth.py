@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 CLIENT_ID = "pybuild"
 SHORTEST_LIFE = 60.0
-"""Seconds a token lasts at least, whatever its server says (the specification's default)."""
+"""Shortest life of a token in seconds, whatever its server says (the specification's default)."""
 MARGIN = 10.0
-"""Seconds before its end at which a token is no longer used."""
+"""Seconds before its expiry from which a token is no longer used."""
 LONGEST_ANSWER = 1 << 20
 
 
 class Challenge:
-    """One challenge of a WWW-Authenticate header; `scheme` and the parameters' names are lower case."""
+    """A challenge of a WWW-Authenticate header; `scheme` and the parameters' names are lower case."""
 
     __slots__ = ("parameters", "scheme")
 
@@ -34,7 +34,7 @@ class Challenge:
 
 
 def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
-    """The challenges in WWW-Authenticate headers; what is malformed is skipped."""
+    """Parse the challenges in WWW-Authenticate headers; malformed ones are skipped."""
     out: list[Challenge] = []
     for header in headers:
         for word, name, value in _tokens(header):
@@ -46,7 +46,7 @@ def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
 
 
 def _tokens(header: str) -> Iterable[tuple[str, str, str]]:
-    """(scheme, "", "") or ("", name, value) for each piece of a header."""
+    """Yield (scheme, "", "") or ("", name, value) for each piece of a header."""
     import re
 
     pattern = re.compile(
@@ -70,12 +70,12 @@ def _tokens(header: str) -> Iterable[tuple[str, str, str]]:
 
 
 def repository_scope(repository: str, action: str) -> str:
-    """`action` is `pull` or `push`; pushing needs both rights."""
+    """Return the scope for `action` (`pull` or `push`) on a repository; a push needs both rights."""
     return f"repository:{repository}:{'pull' if action == 'pull' else 'pull,push'}"
 
 
 def merge_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Scopes with the actions of each resource united, in order of resource."""
+    """Merge the actions of each resource's scopes; sorted by resource."""
     merged: dict[str, set[str]] = {}
     for scope in scopes:
         resource, colon, actions = scope.rpartition(":")
@@ -103,13 +103,13 @@ class Authorizer:
 
     @property
     def _domain(self) -> str:
-        """By which logins are known."""
+        """The domain that logins are stored under."""
         return self._endpoint.host if self._endpoint.is_mirror else self._endpoint.domain
 
     def header(
         self, repository: str, action: str, scopes: Sequence[str], cancelled: Callable[[], bool] | None = None
     ) -> str | None:
-        """What to send along; None while the registry has not asked for anything."""
+        """Return the Authorization header for a request; None while the registry has not asked for one."""
         with self._lock:
             if self._challenge is None:
                 return None
@@ -124,18 +124,21 @@ class Authorizer:
         scopes: Sequence[str],
         cancelled: Callable[[], bool] | None = None,
     ) -> str | None:
-        """The header for a second try after a 401, or None when there is nothing to answer with. A token that
-        was refused is not used again."""
+        """Return the header for a second attempt after a 401; None without credentials or a known scheme. A
+        refused token is not used again."""
         chosen = _choose(challenges)
         if chosen is None:
             return None
         with self._lock:
             if used is not None:
+                # The server may have revoked it before its time.
                 self._tokens = {k: v for k, v in self._tokens.items() if f"Bearer {v[0]}" != used}
             self._challenge = chosen
-            asked = merge_scopes(chosen.parameters.get("scope", "").split())
-            if asked:
-                self._extra[tuple(scopes)] = asked
+            extra = merge_scopes(chosen.parameters.get("scope", "").split())
+            if extra:
+                # Some registries want more than the standard's scope for a request; it is asked for from the
+                # start next time.
+                self._extra[tuple(scopes)] = extra
             return self._authorize(repository, action, scopes, cancelled)
 
     def _authorize(
@@ -161,18 +164,18 @@ class Authorizer:
         scopes: tuple[str, ...],
         cancelled: Callable[[], bool] | None,
     ) -> tuple[str, float]:
-        """A token and the seconds it lasts."""
+        """Fetch a token. Returns it with its life in seconds."""
         assert self._challenge is not None
-        asked = self._challenge.parameters
-        given = self._credentials.token(
-            self._domain, asked.get("realm", ""), asked.get("service", ""), scopes
+        parameters = self._challenge.parameters
+        token = self._credentials.token(
+            self._domain, parameters.get("realm", ""), parameters.get("service", ""), scopes
         )
-        if given is not None:
-            return given
-        found = self.lookup(repository)
-        if found.credential is not None and found.credential.bearer:
-            return found.credential.bearer, SHORTEST_LIFE
-        request = _TokenRequest(self._endpoint, self._transport, self._challenge, found, cancelled)
+        if token is not None:
+            return token
+        lookup = self.lookup(repository)
+        if lookup.credential is not None and lookup.credential.bearer:
+            return lookup.credential.bearer, SHORTEST_LIFE
+        request = _TokenRequest(self._endpoint, self._transport, self._challenge, lookup, cancelled)
         return request.fetch(scopes, repository, action)
 
     def _cached(self, wanted: tuple[str, ...]) -> str | None:
@@ -186,7 +189,7 @@ class Authorizer:
 
 
 class _TokenRequest:
-    """One exchange with a token server."""
+    """A request to a token server."""
 
     def __init__(
         self,
@@ -204,7 +207,8 @@ class _TokenRequest:
         self.service = challenge.parameters.get("service", "")
 
     def fetch(self, scopes: tuple[str, ...], repository: str, action: str) -> tuple[str, float]:
-        """(token, seconds it lasts). Raises AccessDenied when refused, and what `Transport.request` does."""
+        """Return (token, life in seconds). Raises AccessDenied when refused, and what `Transport.request`
+        does."""
         from urllib.parse import urlencode, urlsplit
 
         credential = self.found.credential
@@ -259,7 +263,7 @@ class _TokenRequest:
         return token, life
 
     def _check_realm(self, credential: Credential | None) -> None:
-        """Credentials never leave in clear text for a registry that itself speaks TLS."""
+        """Refuse to send credentials in clear text for a registry that itself speaks TLS."""
         from urllib.parse import urlsplit
 
         host = self.endpoint.domain
@@ -274,7 +278,7 @@ class _TokenRequest:
 
 
 def _choose(challenges: list[Challenge]) -> Challenge | None:
-    """Bearer before Basic; others are not known."""
+    """Return the preferred challenge: Bearer before Basic; other schemes are not known."""
     for scheme in ("bearer", "basic"):
         for challenge in challenges:
             if challenge.scheme == scheme and (scheme == "basic" or challenge.parameters.get("realm")):

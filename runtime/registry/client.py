@@ -53,13 +53,13 @@ class Client:
     def repository(
         self, domain: str, path: str, *, cancelled: Callable[[], bool] | None = None
     ) -> Repository:
-        """Repository `path` of the registry itself, for pushes."""
+        """Return the repository `path` of the registry itself, for pushes."""
         return Repository(self._session(self.hosts.origin(domain)), path, cancelled)
 
     def repositories(
         self, domain: str, path: str, *, cancelled: Callable[[], bool] | None = None
     ) -> list[Repository]:
-        """The places to pull `path` from, in order: the mirrors, then the registry itself."""
+        """Return the repositories to pull `path` from, in order: the mirrors, then the registry itself."""
         return [Repository(self._session(e), path, cancelled) for e in self.hosts.endpoints(domain)]
 
     def _session(self, endpoint: Endpoint) -> Session:
@@ -83,10 +83,8 @@ class Client:
 
 
 class Repository:
-    """One repository at one endpoint. Every method may raise RegistryError and Cancelled.
-
-    `name` is the repository as references name it, `source` what `blob_source` records call it.
-    """
+    """A repository at an endpoint. Every method may raise RegistryError and Cancelled. `name` is the
+    repository in references, `source` its name in `blob_source` records."""
 
     __slots__ = ("cancelled", "name", "path", "session")
 
@@ -105,8 +103,8 @@ class Repository:
         return f"{self.session.endpoint.domain}/{self.name}"
 
     def resolve(self, reference: str) -> tuple[Descriptor, bytes | None]:
-        """The descriptor of the manifest or index that a tag or digest leads to, by HEAD, which registries'
-        limits do not count; its bytes too where a GET was needed."""
+        """Return the descriptor of the manifest or index of a tag or digest, by HEAD, which registries don't
+        count against their limits; also the bytes if a GET was needed."""
         with self._manifest_request("HEAD", reference) as response:
             digest = response.headers.get("Docker-Content-Digest", "")
             length = response.headers.get("Content-Length", "")
@@ -120,8 +118,8 @@ class Repository:
         return self.manifest(reference)
 
     def manifest(self, reference: str) -> tuple[Descriptor, bytes]:
-        """The manifest or index under a tag or digest, verified against the digest asked for and the one the
-        registry states. Raises NotFound, DigestMismatch, BadContent (schema 1, no manifest at all)."""
+        """Return the manifest or index of a tag or digest, verified against the requested digest and the one
+        the registry states. Raises NotFound, DigestMismatch, BadContent (schema 1, no manifest at all)."""
         from hashlib import sha256
 
         what = self._what(reference)
@@ -153,7 +151,7 @@ class Repository:
         return f"{domain}/{self.name}{'@' if ':' in reference else ':'}{reference}"
 
     def has_manifest(self, reference: str) -> str:
-        """The digest a tag or digest has here, for a push; empty when there is none."""
+        """Return the digest of a tag or digest here, for a push; "" when there is none."""
         headers = {"Accept": ACCEPT}
         with self.request("HEAD", f"manifests/{reference}", action="push", headers=headers) as response:
             digest = response.headers.get("Docker-Content-Digest", "")
@@ -164,8 +162,8 @@ class Repository:
             return response.status == 200
 
     def describe(self, digest: str) -> Descriptor:
-        """What the registry says of a blob, or of a manifest of that digest; a blob has no media type. Raises
-        NotFound, BadContent."""
+        """Return the registry's descriptor of a blob, or of a manifest with that digest; a blob's has no
+        media type. Raises NotFound, BadContent."""
         with self.request("HEAD", f"blobs/{digest}") as response:
             status, length = response.status, response.headers.get("Content-Length", "")
             if status not in (200, 404):
@@ -179,8 +177,8 @@ class Repository:
     def fetch(
         self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None] | None = None
     ) -> None:
-        """Bring `writer` from its offset to the blob's end, through broken connections; the caller commits,
-        which verifies. `report` hears the offset. Raises NotFound, BadContent, Unreachable."""
+        """Write a blob from the writer's offset to its end, through broken connections; the caller commits,
+        which verifies it. `report` gets the offset. Raises NotFound, BadContent, Unreachable."""
 
         def send(headers: Mapping[str, str]) -> Response:
             response = self.request("GET", f"blobs/{descriptor.digest}", headers=headers)
@@ -201,7 +199,8 @@ class Repository:
         writer: BlobWriter,
         report: Callable[[int], None] | None = None,
     ) -> None:
-        """As `fetch`, from an address outside the registry (a foreign layer's); no login is sent."""
+        """Fetch as `fetch` does, from an address outside the registry (a foreign layer's); no login is
+        sent."""
         if not url.startswith(("https://", "http://")):
             raise errors.unreachable(errors.shown_url(url), "only http and https addresses are supported")
         host = errors.shown_url(url).partition("://")[2].partition("/")[0]
@@ -217,7 +216,7 @@ class Repository:
             download(descriptor, writer, send, host, report=report, cancelled=self.cancelled)
 
     def put_manifest(self, reference: str, media_type: str, data: bytes) -> str:
-        """Store a manifest under a tag or its digest; the digest. Idempotent."""
+        """Store a manifest under a tag or its digest. Returns the digest. Idempotent."""
         from hashlib import sha256
 
         digest = "sha256:" + sha256(data).hexdigest()
@@ -252,8 +251,8 @@ class Repository:
         headers: Mapping[str, str] | None = None,
         body: Callable[[], list[bytes]] | None = None,
     ) -> Response:
-        """A request to `/v2/REPOSITORY/path`. A mirror hears which registry it stands for (`ns`, containerd's
-        convention)."""
+        """Send a request to `/v2/REPOSITORY/path`. A mirror is told which registry it stands for (`ns`,
+        containerd's convention)."""
         endpoint = self.session.endpoint
         query = f"?ns={endpoint.domain}" if endpoint.is_mirror else ""
         return self.session.request(

@@ -1,4 +1,4 @@
-"""Credentials as `docker login` and `podman login` leave them: files and credential helpers.
+"""Credentials stored by `docker login` and `podman login`: files and credential helpers.
 
 Sources in order (docs.docker.com/reference/cli/docker/login, containers-auth.json(5)): `DOCKER_AUTH_CONFIG`
 (JSON text), `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`, `REGISTRY_AUTH_FILE`,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
-"""Under which Docker's files and helpers know Docker Hub."""
+"""The name of Docker Hub in Docker's files and helpers."""
 HELPER_SECONDS = 60
 
 
@@ -45,7 +45,8 @@ class Credential:
 
 
 class Lookup:
-    """What was found for a registry: a credential or None, and why a configured one could not be had."""
+    """The result of a lookup for a registry: a credential or None, and why a configured one could not be
+    read."""
 
     __slots__ = ("credential", "problem")
 
@@ -66,7 +67,7 @@ class Credentials:
         self._lock = Lock()
 
     def find(self, domain: str, repository: str = "") -> Lookup:
-        """The login for `repository` of a registry. Raises BadRegistryConfig for a damaged file."""
+        """Return the login for `repository` of a registry. Raises BadRegistryConfig for a damaged file."""
         with self._lock:
             key = (domain, repository)
             if key not in self._known:
@@ -74,8 +75,8 @@ class Credentials:
             return self._known[key]
 
     def token(self, domain: str, realm: str, service: str, scopes: Sequence[str]) -> tuple[str, float] | None:
-        """A token of the server `realm` and the seconds it lasts, from someone who fetches them himself; None where
-        the login found by `find` is to be taken there. Raises UserError."""
+        """Return a token of the server `realm` and its life in seconds, for subclasses that fetch tokens
+        elsewhere; None where the login of `find` is to be sent to the server. Raises UserError."""
         return None
 
     def _find(self, domain: str, repository: str) -> Lookup:
@@ -87,16 +88,16 @@ class Credentials:
             helpers = config.get("credHelpers")
             for name, helper in _lookup(helpers, names):
                 if isinstance(helper, str) and helper:
-                    found = _ask(helper, [name], self._environ)
-                    if found.credential is not None:
-                        return found
-                    problem = problem or found.problem
+                    lookup = _ask(helper, [name], self._environ)
+                    if lookup.credential is not None:
+                        return lookup
+                    problem = problem or lookup.problem
             store = config.get("credsStore")
             if isinstance(store, str) and store:
-                found = _ask(store, _server_names(domain), self._environ)
-                if found.credential is not None:
-                    return found
-                problem = problem or found.problem
+                lookup = _ask(store, _server_names(domain), self._environ)
+                if lookup.credential is not None:
+                    return lookup
+                problem = problem or lookup.problem
             for _, entry in _lookup(config.get("auths"), names):
                 credential = _decode(entry)
                 if credential is not None:
@@ -147,7 +148,8 @@ def _parse(path: str, text: str) -> dict[str, object]:
 
 
 def _names(domain: str, repository: str) -> list[str]:
-    """Keys that may hold the login, the most specific first: podman's files know `HOST/ORG/NAME` too."""
+    """Return the keys that may hold the login, the most specific first: podman's files know `HOST/ORG/NAME`
+    too."""
     hub = domain in (DOCKER_HUB, DOCKER_HUB_HOST, "index.docker.io")
     hosts = [DOCKER_HUB, "index.docker.io", DOCKER_HUB_HOST] if hub else [domain]
     out: list[str] = []
@@ -166,7 +168,8 @@ def _server_names(domain: str) -> list[str]:
 
 
 def _lookup(table: object, names: list[str]) -> Iterator[tuple[str, object]]:
-    """Entries of a table whose key is one of `names`, in their order; old files spell keys as URLs."""
+    """Yield the entries of a table whose key is one of `names`, in the order of `names`; old files have URLs
+    as keys."""
     if not isinstance(table, dict):
         return
     plain = {_plain(key): (key, value) for key, value in table.items() if isinstance(key, str)}
@@ -178,7 +181,7 @@ def _lookup(table: object, names: list[str]) -> Iterator[tuple[str, object]]:
 
 
 def _plain(key: str) -> str:
-    """`https://HOST/v1/` → `HOST`."""
+    """Return the host of an old key: `https://HOST/v1/` → `HOST`."""
     if "://" not in key:
         return key.rstrip("/")
     rest = key.partition("://")[2].rstrip("/")
@@ -186,7 +189,8 @@ def _plain(key: str) -> str:
 
 
 def _decode(entry: object) -> Credential | None:
-    """An entry of `auths`: `auth` is base64 of `USER:SECRET`; empty entries only mark a login in a helper."""
+    """Decode an entry of `auths`: `auth` is base64 of `USER:SECRET`. Returns None for an empty entry, which
+    only marks a login in a helper."""
     if not isinstance(entry, dict):
         return None
 
@@ -212,7 +216,7 @@ def _decode(entry: object) -> Credential | None:
 
 
 def _ask(helper: str, servers: list[str], environ: Mapping[str, str]) -> Lookup:
-    """`docker-credential-HELPER get` for each server name until one is known."""
+    """Run `docker-credential-HELPER get` for each server name until one is known."""
     program = f"docker-credential-{helper}"
     if "/" in helper or helper.startswith("."):
         return Lookup(None, f"the credential helper {program!r} has a bad name")
@@ -244,14 +248,14 @@ def _run(program: str, server: str, environ: Mapping[str, str]) -> Lookup:
         return Lookup(None, f"the credential helper {program} did not answer within {HELPER_SECONDS} s")
     except OSError as error:
         return Lookup(None, f"the credential helper {program} could not be run: {error.strerror}")
-    said = done.stdout.decode("utf-8", "replace")
+    output = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
-        missing = "credentials not found" in said.lower()
+        missing = "credentials not found" in output.lower()
         return Lookup(
             None, "" if missing else f"the credential helper {program} failed (exit {done.returncode})"
         )
     try:
-        answer = json.loads(said)
+        answer = json.loads(output)
         user, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError):
         return Lookup(None, f"the credential helper {program} gave no usable answer")

@@ -1,4 +1,4 @@
-"""What a registry says about an error: the JSON of the distribution specification, made fit to show."""
+"""Error details from registries: the JSON of the distribution specification, made fit to show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ LONGEST = 300
 
 
 def error_codes(body: bytes) -> list[tuple[str, str]]:
-    """(code, message) of each entry of `{"errors": […]}`; empty for anything else."""
+    """Return (code, message) of each entry of `{"errors": […]}`; none for anything else."""
     import json
 
     try:
@@ -24,7 +24,8 @@ def error_codes(body: bytes) -> list[tuple[str, str]]:
 
 
 def error_detail(body: bytes) -> str:
-    """The entries as one printable line of at most LONGEST characters; token servers' `details` count too."""
+    """Return the entries as one printable line of at most LONGEST characters, `details` of token servers
+    included."""
     parts = [": ".join(filter(None, entry)) for entry in error_codes(body)]
     if not parts:
         parts = [_other(body)]

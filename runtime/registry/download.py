@@ -1,4 +1,4 @@
-"""Downloads of blobs: taken up where they broke off, never longer than announced."""
+"""Downloads of blobs: resumed after a broken connection, never longer than announced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.image.descriptor import Descriptor
 
 PROGRESS = 256 << 10
-"""Bytes an attempt must bring for the count of failures to begin again."""
+"""Bytes that an attempt must bring to reset the count of failures."""
 FIRST_PAUSE = 0.2
 
 
@@ -27,7 +27,8 @@ def download(
     report: Callable[[int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> None:
-    """Bring `writer` from its offset to the descriptor's size; the caller commits and thereby verifies.
+    """Download from the writer's offset to the descriptor's size; the caller commits, which verifies the
+    bytes.
 
     `send` makes the request with the headers it is given and answers a 200, 206 or 416. Raises Unreachable
     or BadContent once ATTEMPTS attempts in a row brought next to nothing; what arrived stays in the writer.
@@ -82,7 +83,7 @@ def _transfer(
 
 
 def _continues(response: Response, offset: int) -> bool:
-    """Whether a 206 begins at `offset` (`Content-Range: bytes FIRST-LAST/TOTAL`)."""
+    """Return whether a 206 begins at `offset` (`Content-Range: bytes FIRST-LAST/TOTAL`)."""
     unit, _, rest = response.headers.get("Content-Range", "").strip().partition(" ")
     return unit.lower() == "bytes" and rest.partition("-")[0].strip() == str(offset)
 

@@ -1,4 +1,4 @@
-"""What can go wrong between a builder and a registry: one class a kind, one constructor a message.
+"""Errors between a builder and a registry: one class a kind, one constructor a message.
 
     RegistryError
     ├── AccessDenied       401, 403: who was refused what, and how to log in
@@ -27,8 +27,8 @@ IN_CONFIG = "under [registries] in config.toml"
 
 
 class RegistryError(UserError):
-    """`status` is the HTTP status that led here, 0 where there was none; `transient` tells that the same
-    request may succeed when sent again."""
+    """An error of a registry. `status` is the HTTP status behind it, 0 without one; `transient` means that
+    the same request may succeed when repeated."""
 
     transient = False
 
@@ -56,13 +56,13 @@ class ServerFailure(RegistryError):
 
 
 class Unreachable(RegistryError):
-    """`reason` is the title without the host's name."""
+    """The registry can't be reached. `reason` is the title without the host's name."""
 
     reason = ""
 
 
 class TimedOut(Unreachable):
-    """The other side was silent for longer than it may be."""
+    """The other side was silent for too long."""
 
 
 class BadContent(RegistryError):
@@ -74,7 +74,7 @@ class BadRegistryConfig(RegistryError):
 
 
 def shown_url(url: str) -> str:
-    """`url` as it may be shown: without user, query and fragment."""
+    """Return `url` fit for a message: without user, query and fragment."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         scheme, rest = "", url
@@ -84,15 +84,15 @@ def shown_url(url: str) -> str:
 
 
 def login_host(host: str) -> str:
-    """The argument of `docker login` for a registry: none for Docker Hub."""
+    """Return the argument of `docker login` for a registry: "" for Docker Hub."""
     return "" if host in ("docker.io", "registry-1.docker.io") else f" {host}"
 
 
 def unauthorized(
     host: str, repository: str, action: str, *, user: str | None, detail: str = "", problem: str = ""
 ) -> AccessDenied:
-    """401 after all that could be tried. `user` is the account whose credentials were used, None without;
-    `problem` says why configured credentials could not be had."""
+    """Return the error for a 401 after every login was tried. `user` is the account whose credentials were
+    used, None without; `problem` says why configured credentials could not be read."""
     if user is None:
         title = f"{host} wants a login to {action} {repository}"
         help = f"log in with `docker login{login_host(host)}`"
@@ -114,7 +114,7 @@ def clear_text_login(host: str, realm: str) -> AccessDenied:
 
 
 def forbidden(host: str, repository: str, action: str, *, user: str | None, detail: str = "") -> AccessDenied:
-    """403: the registry knows who asks and says no."""
+    """Return the error for a 403: the registry knows the user and refuses."""
     who = "anonymous access" if user is None else user or "the configured account"
     return AccessDenied(
         f"{host} does not allow {who} to {action} {repository}",
@@ -183,7 +183,7 @@ def unexpected_status(host: str, url: str, status: int, *, detail: str = "") -> 
 
 
 def not_a_registry(host: str, url: str, content_type: str) -> ServerFailure:
-    """A page for people where a registry's answer was due."""
+    """Return the error for a web page in place of a registry's answer."""
     return ServerFailure(
         f"{host} answered with {content_type or 'content of no type'} instead of a registry's answer",
         notes=[("request", shown_url(url))],
@@ -230,7 +230,8 @@ def silent(host: str, seconds: float) -> Unreachable:
 
 
 def tls_failure(host: str, reason: str, *, plain: bool) -> Unreachable:
-    """`plain`: the other side does not speak TLS at all."""
+    """Return the error for a failed TLS connection; `plain` means that the other side does not speak TLS at
+    all."""
     if plain:
         return unreachable(
             host,

@@ -1,4 +1,4 @@
-"""Where registries are: from a reference's domain to addresses, mirrors and transport settings."""
+"""Locations of registries: from a reference's domain to addresses, mirrors and transport settings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ DOCKER_HUB_HOST = "registry-1.docker.io"
 
 
 class RegistryConfig:
-    """What the user says about one registry (`[registries."HOST"]` in config.toml, the keys of BuildKit's
-    `[registry."HOST"]`).
-
-    `mirrors` are `HOST[:PORT][/PATH]`, tried in order before the registry itself; `http`: plain HTTP only;
-    `insecure`: certificates aren't checked; `ca`: PEM files trusted besides the system's; `keypair`: client
-    certificates as (key file, certificate file).
-    """
+    """The user's configuration of a registry (`[registries."HOST"]` in config.toml, the keys of BuildKit's
+    `[registry."HOST"]`). `mirrors` are `HOST[:PORT][/PATH]`, tried in order before the registry itself;
+    `http`: plain HTTP only; `insecure`: certificates aren't checked; `ca`: PEM files trusted besides the
+    system's; `keypair`: client certificates as (key file, certificate file)."""
 
     __slots__ = ("ca", "host", "http", "insecure", "keypair", "mirrors")
 
@@ -40,11 +37,9 @@ class RegistryConfig:
 
 
 class Endpoint:
-    """One address that serves a registry's repositories.
-
-    `domain` is the registry a reference names, `host` (`HOST[:PORT]`) who answers for it, `prefix` what
-    stands before the repository's path. `schemes` are tried in order until one answers.
-    """
+    """An address that serves a registry's repositories. `domain` is the registry in references, `host`
+    (`HOST[:PORT]`) the server that answers for it, `prefix` stands before the repository's path. `schemes`
+    are tried in order until one answers."""
 
     __slots__ = ("config", "domain", "host", "prefix", "schemes")
 
@@ -61,7 +56,8 @@ class Endpoint:
 
     @property
     def checks_certificates(self) -> bool:
-        """Loopback registries are trusted, as Docker and containerd do, unless a CA is named for them."""
+        """False for an insecure registry, and for one on loopback, which Docker and containerd trust too,
+        unless a CA is configured for it."""
         if self.config.insecure:
             return False
         return bool(self.config.ca) or not is_loopback(self.host)
@@ -82,11 +78,11 @@ class Hosts:
         return self._configs.get(_address(host)) or RegistryConfig(host)
 
     def origin(self, domain: str) -> Endpoint:
-        """The registry itself: where images are pushed."""
+        """Return the registry itself, which images are pushed to."""
         return Endpoint(domain, _address(domain), self.config(domain))
 
     def endpoints(self, domain: str) -> list[Endpoint]:
-        """Who may be asked for images of `domain`: its mirrors in order, then the registry itself."""
+        """Return the endpoints for images of `domain`: its mirrors in order, then the registry itself."""
         origin = self.origin(domain)
         out = []
         for mirror in origin.config.mirrors:
@@ -104,7 +100,7 @@ class Hosts:
 
 
 def host_name(host: str) -> str:
-    """`HOST[:PORT]` without the port and an IPv6 address's brackets."""
+    """Return `HOST[:PORT]` without the port and an IPv6 address's brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     name, colon, port = host.rpartition(":")
@@ -116,7 +112,7 @@ def has_port(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `HOST[:PORT]` is this machine: localhost, 127.0.0.0/8, ::1."""
+    """Return whether `HOST[:PORT]` is this machine: localhost, 127.0.0.0/8, ::1."""
     name = host_name(host).lower()
     if name == "localhost" or name.endswith(".localhost") or name == "::1":
         return True

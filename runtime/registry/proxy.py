@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """`url` holds no credentials; `authorization` is the value of Proxy-Authorization, or empty."""
+    """A proxy. `url` holds no credentials; `authorization` is the value of Proxy-Authorization, or empty."""
 
     __slots__ = ("authorization", "url")
 
@@ -26,7 +26,8 @@ class Proxy:
 
 
 def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | None:
-    """The proxy on the way to `HOST[:PORT]`. Raises BadRegistryConfig for one that can't be used."""
+    """Return the proxy for connections to `HOST[:PORT]`, None for a direct one. Raises BadRegistryConfig for
+    one that can't be used."""
     if is_loopback(host) or _excluded(scheme, host, environ):
         return None
     for variable in (f"{scheme.upper()}_PROXY", f"{scheme}_proxy"):

@@ -1,4 +1,4 @@
-"""Pulling from several places: mirrors first, the registry itself last."""
+"""Pulls from several places: mirrors first, the registry itself last."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class RegistryProvider:
         self._repositories = repositories
 
     def describe(self, digest: str) -> Descriptor:
-        """As `Repository.describe`, by the first that has it."""
+        """Return the descriptor of a blob, as `Repository.describe`, from the first repository that has
+        it."""
         *mirrors, origin = self._repositories
         for repository in mirrors:
             try:

@@ -1,4 +1,4 @@
-"""Pushing an image: blobs first and several at once, then manifests from the leaves up, the tag last.
+"""Pushes of images: blobs first and several at once, then manifests from the leaves up, the tag last.
 
 A reader of the tag sees the earlier image or the whole new one. Everything the registry has is skipped, so a
 push that was interrupted is simply run again.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class IncompleteImage(UserError):
-    """A piece of the image is neither in the store nor at a place it could be had from."""
+    """A piece of the image is neither in the store nor in a repository that is known to have it."""
 
 
 def push(
@@ -35,7 +35,7 @@ def push(
     *,
     by_digest: bool = False,
 ) -> str:
-    """Push the manifest or index `root`, with all beneath it, to `reference`; its digest.
+    """Push the manifest or index `root`, with all beneath it, to `reference`. Returns its digest.
 
     Manifests and configs are read from the store's blobs. A layer the store lacks is mounted from, or copied
     through the store from, a repository that `blob_source` knows to have it. With `by_digest` no tag is set.
@@ -78,7 +78,8 @@ class _Push:
         manifests: dict[str, tuple[Descriptor, bytes]],
         depth: int,
     ) -> None:
-        """Everything beneath `descriptor`, manifests after those they refer to. Foreign layers stay out."""
+        """Collect everything beneath `descriptor`, manifests after those they refer to. Foreign layers are
+        left out."""
         if descriptor.digest in manifests:
             return
         try:
@@ -88,14 +89,14 @@ class _Push:
                 f"the manifest {descriptor.digest} is not in the store", help="build the image again"
             ) from None
         try:
-            found = parse(data, descriptor.media_type)
+            manifest = parse(data, descriptor.media_type)
         except ValueError as error:
             raise errors.bad_manifest(descriptor.digest, str(error)) from None
-        if isinstance(found, Index) and depth < 8:
-            for child in found.manifests:
+        if isinstance(manifest, Index) and depth < 8:
+            for child in manifest.manifests:
                 self._collect(child, blobs, manifests, depth + 1)
-        elif isinstance(found, Manifest):
-            for blob in (found.config, *found.layers):
+        elif isinstance(manifest, Manifest):
+            for blob in (manifest.config, *manifest.layers):
                 if not blob.is_foreign:
                     blobs[blob.digest] = blob
         else:
@@ -121,13 +122,14 @@ class _Push:
         report(blob.size)
 
     def _sources(self, digest: str) -> list[tuple[str, str]]:
-        """(registry, repository) pairs known to have the blob."""
+        """Return the (registry, repository) pairs known to have the blob."""
         rows = self._store.query("SELECT source FROM blob_source WHERE digest = ? ORDER BY source", digest)
         pairs = [str(source).partition("/") for (source,) in rows]
         return [(domain, path) for domain, _, path in pairs if path]
 
     def _mountable(self, digest: str) -> str:
-        """A repository of the same registry that has the blob, the nearest by name; empty when none has."""
+        """Return a repository of the same registry that has the blob, the nearest by name; "" when none
+        has."""
         own = self._repository
         paths = [
             path
@@ -138,7 +140,7 @@ class _Push:
         return max(paths, key=lambda path: _shared(path.split("/"), parts), default="")
 
     def _fetch(self, blob: Descriptor, transfer: Transfer) -> None:
-        """Bring a blob the store lacks into it, from wherever it is known to be."""
+        """Fetch a blob that the store lacks from wherever it is known to be."""
         from pybuild.runtime.registry.pull import RegistryProvider
 
         failure: UserError | None = None
@@ -164,7 +166,7 @@ class _Push:
 
 
 def _shared(one: list[str], other: list[str]) -> int:
-    """How many components two paths have in common from their start."""
+    """Return how many components two paths share from their start."""
     count = 0
     for a, b in zip(one, other, strict=False):
         if a != b:

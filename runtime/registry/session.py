@@ -1,4 +1,4 @@
-"""Requests to one endpoint of a registry: its scheme, its authorization, its failures by name."""
+"""Requests to one endpoint of a registry: its scheme, its authorization, its errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_ERROR = 64 << 10
 
 
 class Session:
-    """One endpoint with its tokens. Thread-safe. `slots` bounds the transfers of blobs."""
+    """A session with one endpoint, with its tokens. Thread-safe. `slots` bounds the transfers of blobs."""
 
     def __init__(self, endpoint: Endpoint, transport: Transport, credentials: Credentials) -> None:
         from threading import BoundedSemaphore, Lock
@@ -38,7 +38,8 @@ class Session:
         return self.endpoint.host if self.endpoint.is_mirror else self.endpoint.domain
 
     def origin(self, cancelled: Callable[[], bool] | None = None) -> str:
-        """`SCHEME://HOST`. Where several schemes are possible (loopback) the first that answers is kept."""
+        """Return `SCHEME://HOST`. Where several schemes are possible (loopback) the first that answers is
+        kept."""
         with self._lock:
             if not self._scheme:
                 self._scheme = self._probe(cancelled)
@@ -73,13 +74,10 @@ class Session:
         read_seconds: float = READ_SECONDS,
         cancelled: Callable[[], bool] | None = None,
     ) -> Response:
-        """The answer to a request made with the rights of `action` on `repository` (and of pulling from
-        `also_pulls`). `url` is absolute or a path of this endpoint. A login goes to the endpoint alone, and
-        only its own challenges are answered, not those of hosts it redirects to.
-
-        Raises AccessDenied when no login helps, TooManyRequests, and what `Transport.request` raises; other
-        statuses are the caller's.
-        """
+        """Send a request with the rights of `action` on `repository` (and of pulling from `also_pulls`).
+        `url` is absolute or a path of this endpoint. A login goes to the endpoint alone, and only its own
+        challenges are answered, not those of hosts that it redirects to. Raises AccessDenied when no login
+        helps, TooManyRequests, and what `Transport.request` raises; other statuses are returned."""
         origin = self.origin(cancelled)
         own = url.startswith(("/", origin + "/"))
         target = origin + url if url.startswith("/") else url
@@ -116,8 +114,8 @@ class Session:
         scopes: tuple[str, ...],
         cancelled: Callable[[], bool] | None,
     ) -> str | None:
-        """The Authorization header for a second try, and the first response closed; None, and the response
-        left, when there is nothing to answer with."""
+        """Return the Authorization header for a second attempt and close the first response; None, with the
+        response open, without credentials."""
         challenges = parse_challenges(response.challenges())
         try:
             answer = self.authorizer.answer(challenges, used, repository, action, scopes, cancelled)
@@ -131,8 +129,8 @@ class Session:
     def failure(
         self, response: Response, repository: str, action: str, *, manifest: str = ""
     ) -> RegistryError:
-        """The error for a status that is no success. Reads and closes the response. `manifest` is the tag or
-        digest that was asked for."""
+        """Return the error for a status that is no success. Reads and closes the response. `manifest` is the
+        requested tag or digest."""
         with response:
             try:
                 body = response.read(LONGEST_ERROR, "an error")

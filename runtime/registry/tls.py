@@ -20,11 +20,12 @@ BUNDLES = (
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-"""Where distributions keep their certificates, for interpreters built elsewhere."""
+"""Certificate files of Linux distributions, for interpreters that were built elsewhere."""
 
 
 def certificate_directories() -> list[str]:
-    """Directories that hold one directory a registry, `HOST[:PORT]/`, as dockerd and podman read them."""
+    """Return the directories with a directory for each registry, `HOST[:PORT]/`, which dockerd and podman
+    read too."""
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
     user = [os.path.join(config, "docker", "certs.d"), os.path.join(config, "containers", "certs.d")]
     return [*user, "/etc/docker/certs.d", "/etc/containers/certs.d"]
@@ -33,7 +34,8 @@ def certificate_directories() -> list[str]:
 def tls_context(
     host: str, config: RegistryConfig, *, verify: bool, directories: Sequence[str]
 ) -> ssl.SSLContext:
-    """The context for connections to `HOST[:PORT]`. Raises BadRegistryConfig for files that can't be used.
+    """Return the context for connections to `HOST[:PORT]`. Raises BadRegistryConfig for files that can't be
+    used.
 
     In a registry's directory `*.crt` are certificate authorities, `NAME.cert` and `NAME.key` a client's pair.
     """

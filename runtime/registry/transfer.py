@@ -1,7 +1,7 @@
-"""Bringing blobs into the store: whoever has them is a provider; only what is missing moves, each blob once.
+"""Transfers of blobs into the store from a provider; only missing blobs are moved, each once.
 
 A blob is fetched by one thread of one process at a time: the others wait for it (the writer's lock) and find
-it in the store. What an interrupted fetch left is taken up by the next.
+it in the store. The next fetch resumes an interrupted one.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class StoreFull(UserError):
 
 
 class Transfer:
-    """Who watches a transfer: `progress` sees bytes, `cancelled` is asked, `on_wait` hears of another process
-    that holds a blob."""
+    """The observer of a transfer: `progress` gets byte counts, `cancelled` is polled, `on_wait` is called
+    when another process holds a blob."""
 
     __slots__ = ("cancelled", "on_wait", "progress")
 
@@ -55,8 +55,8 @@ class Transfer:
         self.on_wait = on_wait
 
     def reporter(self, id: str, total: int) -> Callable[[int], None]:
-        """A function of the bytes moved that passes them on, not more often than is of use. It raises Cancelled
-        once the transfer is."""
+        """Return a function that takes the bytes moved and passes them on, at most every REPORT_SECONDS. It
+        raises Cancelled once the transfer is cancelled."""
         from time import monotonic
 
         progress = self.progress
@@ -70,6 +70,7 @@ class Transfer:
             moment = monotonic()
             if progress is None:
                 return
+            # The last report always passes: it says that the blob is complete.
             if current >= total or moment - last >= REPORT_SECONDS:
                 last = moment
                 progress.progress(id, current, total, done=current >= total)
@@ -78,8 +79,8 @@ class Transfer:
 
 
 def fetch_blob(store: Store, provider: Provider, descriptor: Descriptor, transfer: Transfer) -> None:
-    """Have one blob in the store, leased for this process. Idempotent. Raises DigestMismatch, StoreFull, Cancelled
-    and the provider's errors."""
+    """Fetch one blob into the store unless it is there, and lease it for this process. Idempotent. Raises
+    DigestMismatch, StoreFull, Cancelled and the provider's errors."""
     digest, blobs = descriptor.digest, store.blobs
     store.lease("blob", digest)
     if blobs.has(digest):
@@ -87,6 +88,7 @@ def fetch_blob(store: Store, provider: Provider, descriptor: Descriptor, transfe
     report = transfer.reporter(digest, descriptor.size)
     try:
         with blobs.writer(resume=digest, on_wait=transfer.on_wait, cancelled=transfer.cancelled) as writer:
+            # The writer's lock was another process's, which has fetched the blob.
             if blobs.has(digest):
                 return
             resumed = writer.offset > 0
@@ -110,9 +112,10 @@ def fetch_blob(store: Store, provider: Provider, descriptor: Descriptor, transfe
 def fetch_blobs(
     store: Store, provider: Provider, descriptors: Iterable[Descriptor], transfer: Transfer
 ) -> None:
-    """Have all blobs in the store, leased for this process, several fetched at once. The first failure stops
-    the others and is raised; what they got stays for the next try."""
+    """Fetch all missing blobs into the store, several at once, and lease them for this process. The first
+    failure stops the others and is raised; what was fetched stays for the next attempt."""
     wanted = {descriptor.digest: descriptor for descriptor in descriptors}
+    # Before looking: what is there can't be pruned between the look and its use.
     store.lease("blob", *wanted)
     missing = [descriptor for digest, descriptor in wanted.items() if not store.blobs.has(digest)]
 
@@ -164,7 +167,7 @@ def run_parallel(jobs: list[Callable[[Transfer], None]], transfer: Transfer) -> 
 
 
 def read_blob(store: Store, provider: Provider, descriptor: Descriptor, transfer: Transfer) -> bytes:
-    """A small blob's bytes, fetched if the store lacks it; leased for this process."""
+    """Return a small blob's bytes, fetched if the store lacks it and leased for this process."""
     fetch_blob(store, provider, descriptor, transfer)
     return store.blobs.read(descriptor.digest)
 

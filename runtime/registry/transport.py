@@ -34,7 +34,7 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class Response:
-    """An answer whose body is still to be read. Close it, or read it to the end."""
+    """A response whose body has not been read. Close it, or read it to the end."""
 
     __slots__ = ("_raw", "_seconds", "headers", "host", "status", "url")
 
@@ -55,7 +55,7 @@ class Response:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it comes, not decoded. Raises Unreachable when it breaks off."""
+        """Yield the body as it comes, not decoded. Raises Unreachable when it breaks off."""
         try:
             with _translated(self.host, self._seconds):
                 while data := self._raw.read(CHUNK, decode_content=False):
@@ -64,7 +64,7 @@ class Response:
             self.close()
 
     def read(self, limit: int, what: str) -> bytes:
-        """The whole body. Raises BadContent beyond `limit` bytes, Unreachable when it breaks off."""
+        """Return the whole body. Raises BadContent beyond `limit` bytes, Unreachable when it breaks off."""
         out = bytearray()
         for data in self.chunks():
             out += data
@@ -90,7 +90,7 @@ class Response:
 
 
 class _translated:
-    """Turns urllib3's exceptions into ours."""
+    """A context that turns urllib3's exceptions into RegistryErrors."""
 
     __slots__ = ("host", "seconds")
 
@@ -147,10 +147,8 @@ class Transport:
         read_seconds: float = READ_SECONDS,
         cancelled: Callable[[], bool] | None = None,
     ) -> Response:
-        """The final answer: no redirect, and no status of `RETRIED` unless every attempt gave one.
-
-        `body` makes the body anew for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled.
-        """
+        """Return the final response: no redirect, and no status of `RETRIED` unless every attempt gave one.
+        `body` makes a new body for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled."""
         for attempt in range(1, attempts + 1):
             pause = self._first_pause * 2 ** (attempt - 1) * _jitter()
             try:
@@ -182,12 +180,15 @@ class Transport:
         for _ in range(REDIRECTS):
             response = self._exchange(method, url, headers, body, read_seconds)
             location = response.headers.get("Location")
+            # 301 to 303 may turn other methods into GET (RFC 9110, section 15.4): those are not followed.
             follows = (301, 302, 303, 307, 308) if method in ("GET", "HEAD") else (307, 308)
             if response.status not in follows or not location:
                 return response
             response.close()
             target = urljoin(url, location)
             old, new = urlsplit(url), urlsplit(target)
+            # Registries redirect to storage with signed URLs: the login is not for that server, and some
+            # refuse it.
             if (old.scheme, old.netloc) != (new.scheme, new.netloc):
                 headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
                 self._check_downgrade(old.netloc, old.scheme, target)
@@ -220,6 +221,7 @@ class Transport:
             raw = pool.request(
                 method,
                 url,
+                # identity: digests and sizes are of the bytes as they are stored.
                 headers={"User-Agent": "pybuild", "Accept-Encoding": "identity", **headers},
                 body=body() if body is not None else None,
                 preload_content=False,
@@ -285,7 +287,7 @@ def check(cancelled: Callable[[], bool] | None) -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a Retry-After header (a number or a date) asks for."""
+    """Return the seconds of a Retry-After header (a number or a date)."""
     value = headers.get("Retry-After", "").strip()
     if not value:
         return None
@@ -350,7 +352,7 @@ def _transient(error: RegistryError, transient: bool = True) -> RegistryError:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause in a few words, without URLs and addresses of objects."""
+    """Return the innermost cause in a few words, without URLs and addresses of objects."""
     inner: BaseException = error
     while inner.args and isinstance(inner.args[-1], BaseException):
         inner = inner.args[-1]

@@ -1,8 +1,8 @@
 """Uploads of blobs: mounted from another repository if the registry allows, else sent whole, else in chunks.
 
-A failed upload begins anew (registries differ in what a half one is worth), except that a chunked one asks
-the registry how far it came and continues there. Chunks are for what whole uploads founder on: proxies with
-a size limit (413) and lines that break.
+A failed upload starts again (registries differ in how they treat a partial one), except that a chunked one
+asks the registry for its offset and continues there. Chunks are used where whole uploads fail: proxies with a
+size limit (413) and connections that break.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 16 << 20
 """Bytes of one chunk of a chunked upload, unless the registry asks for more."""
 COMMIT_SECONDS = 300.0
-"""How long a registry may take to digest what it got."""
+"""Seconds that a registry may take to process what it received."""
 FIRST_PAUSE = 0.3
 
 
@@ -43,17 +43,15 @@ def upload(
     mount_from: str = "",
     report: Callable[[int], None] | None = None,
 ) -> bool:
-    """Bring the blob in file `path` into `repository`. True when it was mounted from `mount_from` (a
-    repository of the same registry) and no byte was sent. Idempotent.
-
-    Raises RegistryError, Cancelled, FileNotFoundError.
-    """
+    """Upload the blob in file `path` to `repository`. Returns True when it was mounted from `mount_from` (a
+    repository of the same registry) and no byte was sent. Idempotent. Raises RegistryError, Cancelled,
+    FileNotFoundError."""
     with repository.session.slots:
         return _Upload(repository, digest, path, report).run(mount_from)
 
 
 def mount(repository: Repository, digest: str, mount_from: str) -> bool:
-    """Try to mount the blob alone; a session begun in its place is dropped."""
+    """Try to mount the blob without uploading it; a session begun in its place is dropped."""
     upload = _Upload(repository, digest, "", None)
     location = upload.begin(mount_from)
     if location:
@@ -85,19 +83,21 @@ class _Upload:
             except Unreachable as error:
                 if not error.transient:
                     raise
+                # A connection that broke twice may not last for a whole blob.
                 failure, self.chunked = error, attempt > 1
             else:
-                status, asked = response.status, retry_after(response.headers)
+                status, requested = response.status, retry_after(response.headers)
                 if status in (200, 201, 204):
                     response.close()
                     return False
                 failure = self.repository.session.failure(response, self.repository.name, "push")
+                # A proxy limits the size of a request; no reason to wait.
                 if status == 413 and not self.chunked:
                     self.chunked = True
                     continue
                 if status not in RETRIED and status != 416:
                     raise self._refused(failure)
-                pause = min(asked, LONGEST_WAIT) if asked is not None else pause
+                pause = min(requested, LONGEST_WAIT) if requested is not None else pause
             if attempt < ATTEMPTS:
                 wait(pause, self.repository.cancelled)
         assert failure is not None
@@ -110,7 +110,7 @@ class _Upload:
         return errors.upload_refused(self.repository.host, self.repository.name, self.digest, detail)
 
     def begin(self, mount_from: str) -> str:
-        """The location to send the blob to, or empty when it was mounted."""
+        """Return the location to send the blob to, "" when it was mounted."""
         query = ""
         if mount_from:
             from urllib.parse import quote
@@ -125,6 +125,7 @@ class _Upload:
                 # The login may push here but not read there: no mount, but an upload.
                 return self.begin("")
             raise
+        # Registries that know no mounts answer in many ways: upload instead.
         if mount_from and response.status not in (201, 202):
             response.close()
             return self.begin("")
@@ -137,6 +138,7 @@ class _Upload:
         if response.status != 202 or not response.headers.get("Location"):
             raise self.repository.session.failure(response, self.repository.name, "push")
         with response:
+            # Smaller chunks than that are refused (distribution specification, pushing a blob in chunks).
             least = response.headers.get("OCI-Chunk-Min-Length", "")
             if least.isdecimal():
                 self.chunk_size = max(CHUNK_SIZE, int(least))
@@ -149,8 +151,8 @@ class _Upload:
             pass  # The registry drops idle sessions itself.
 
     def _location(self, response: Response) -> str:
-        """A Location header as an absolute URL. Registries behind a proxy may think they speak plain HTTP:
-        for the endpoint's own host its scheme is kept."""
+        """Return a Location header as an absolute URL. Registries behind a proxy may think they speak plain
+        HTTP: for the endpoint's own host its scheme is kept."""
         from urllib.parse import urljoin, urlsplit
 
         origin = self.repository.session.origin(self.repository.cancelled)
@@ -182,8 +184,8 @@ class _Upload:
         )
 
     def _send_chunks(self, location: str) -> Response:
-        """PATCH by PATCH, taken up where the registry says a broken one ended; the answer to the final PUT,
-        or the first refusal."""
+        """Send chunk by chunk, resuming where the registry says a broken one ended. Returns the response to
+        the final PUT, or the first refusal."""
         offset = failures = 0
         while offset < self.size:
             end = min(offset + self.chunk_size, self.size)
@@ -206,7 +208,7 @@ class _Upload:
         return self._send(location, self.size, self.size)
 
     def _status(self, location: str) -> tuple[str, int]:
-        """(location, bytes the registry has of a chunked upload)."""
+        """Return (location, bytes that the registry has) of a chunked upload."""
         response = self._request("GET", location)
         if response.status != 204:
             raise self.repository.session.failure(response, self.repository.name, "push")

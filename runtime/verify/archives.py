@@ -63,6 +63,8 @@ def verify(path: str, limits: Limits | None = None) -> Report:
     def check(files: Files, images: Images) -> None:
         layout, docker = _has(files, "index.json"), _has(files, "manifest.json")
         if not layout and not docker:
+            if files.fault:
+                raise Unreadable(f"{path} {files.fault}", help=CHANGED)
             help = "give an OCI layout, or an archive of docker save or pybuild"
             raise Unreadable(f"{path} is no image: it has neither index.json nor manifest.json", help=help)
         if layout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import hashlib
 import re
 
 from pybuild.runtime.verify.findings import quoted
@@ -47,7 +47,7 @@ class Descriptor:
     """A reference to a blob; `platform` and `annotations` are those of an index entry or a layer. In archives of
     `docker save`, whose descriptors have neither size nor type, `digest` may be the name of a file."""
 
-    __slots__ = ("annotations", "data", "digest", "media_type", "platform", "size")
+    __slots__ = ("annotations", "digest", "media_type", "platform", "size")
 
     def __init__(
         self,
@@ -56,14 +56,12 @@ class Descriptor:
         size: int | None,
         annotations: Mapping[str, str] | None = None,
         platform: Mapping[str, object] | None = None,
-        data: bytes | None = None,
     ) -> None:
         self.media_type = media_type
         self.digest = digest
         self.size = size
         self.annotations = annotations or {}
         self.platform = platform
-        self.data = data
 
     @property
     def algorithm(self) -> str:
@@ -71,7 +69,7 @@ class Descriptor:
 
     @property
     def label(self) -> str:
-        """What messages call the blob."""
+        """The blob's name in messages."""
         return self.digest if is_digest(self.digest) else quoted(self.digest)
 
     def names(self, digest: str) -> bool:
@@ -103,9 +101,8 @@ def descriptor(value: object) -> Descriptor:
     ):
         if value.get(name) is not None and not valid(value[name]):
             raise ValueError(f"the descriptor of {digest} has a field `{name}` that is not {kind}")
-    return Descriptor(
-        media_type, str(digest), size, value.get("annotations"), value.get("platform"), _data(value, digest)
-    )
+    _check_data(value, str(digest), size)
+    return Descriptor(media_type, str(digest), size, value.get("annotations"), value.get("platform"))
 
 
 def descriptors(value: dict[str, object], name: str) -> list[Descriptor]:
@@ -118,14 +115,17 @@ def descriptors(value: dict[str, object], name: str) -> list[Descriptor]:
     return [descriptor(entry) for entry in entries]
 
 
-def _data(value: dict[str, object], digest: object) -> bytes | None:
-    data = value.get("data")
-    if data is None:
-        return None
+def _check_data(value: dict[str, object], digest: str, size: int) -> None:
+    """Compare the bytes that a descriptor itself holds, if it does, with what it says of them."""
+    if value.get("data") is None:
+        return
     try:
-        return base64.b64decode(str(data), validate=True)
-    except (binascii.Error, ValueError):
+        data = base64.b64decode(str(value["data"]), validate=True)
+    except ValueError:
         raise ValueError(f"the descriptor of {digest} has a field `data` that is not base 64") from None
+    algorithm, _, expected = digest.partition(":")
+    if len(data) != size or hashlib.new(algorithm, data).hexdigest() != expected:
+        raise ValueError(f"the descriptor of {digest} has a field `data` of other bytes")
 
 
 def _is_platform(value: object) -> bool:

@@ -73,8 +73,13 @@ class DirectoryFiles:
                 path = os.path.join(directory, name)
                 yield os.path.relpath(path, self._root), os.lstat(path).st_size
 
-    def report_to(self, report: Report) -> None:
+    @property
+    def fault(self) -> str:
         """A directory has no form that could be wrong."""
+        return ""
+
+    def report_to(self, report: Report) -> None:
+        """Report nothing: see `fault`."""
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -148,6 +153,11 @@ class ArchiveFiles:
         for name, member in self._members.items():
             if member.is_file:
                 yield name, member.size
+
+    @property
+    def fault(self) -> str:
+        """The first thing that is wrong with the archive itself, "" if nothing is."""
+        return next((what for what, _, note in self._tally.facts() if not note), "")
 
     def report_to(self, report: Report) -> None:
         """Report what is wrong with the archive itself."""

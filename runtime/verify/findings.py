@@ -1,4 +1,4 @@
-"""What the verifier reports: findings with their places, and the images it looked at."""
+"""Reports of the verifier: findings with their places, and the images it looked at."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _RESERVED = b".wh..wh."
 """Names of AUFS' own, of which only OPAQUE means something to others."""
 
 _IMPLIED, _DIRECTORY, _FILE, _SYMLINK = range(4)
-"""What the entries so far say about a path; _IMPLIED is a directory that has no entry of its own yet."""
+"""Kinds of paths by the entries so far; _IMPLIED is a directory that has no entry of its own yet."""
 
 TOO_LONG = "raise --max-layer-size if you trust the image"
 
@@ -93,8 +93,6 @@ def _read_archive(archive: Hashed, tally: Tally, limits: Limits) -> None:
             tally.problem("archive", f"is no tar archive: {error}", CHANGED)
         else:
             tally.problem("archive", f"is damaged at byte {reader.position}: {error}", CHANGED)
-    if not reader.position:
-        tally.problem("end", "is no tar archive: it is empty", CHANGED)
 
 
 class Entries:

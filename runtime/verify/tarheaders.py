@@ -48,7 +48,7 @@ class Damaged(ValueError):
 
 
 class Header:
-    """One header block. `unusual` are facts about its form that not all programs take alike."""
+    """A header block. `unusual` are facts about its form that not all programs take alike."""
 
     __slots__ = ("link", "name", "size", "type", "unusual")
 

@@ -49,6 +49,8 @@ def members(archive: Input, tally: Tally) -> Iterator[Member]:
     extensions = _Extensions()
     while True:
         block = archive.take(BLOCK)
+        if not archive.position:
+            raise Damaged("it is empty")
         if len(block) < BLOCK or not block.strip(b"\0"):
             if extensions.pending:
                 tally.problem("extension", "ends after an extended header that describes nothing", UNUSUAL)

@@ -332,6 +332,21 @@ def _init(directory: str | None) -> None:
     click.echo(init(directory or "").text(), nl=False)
 
 
+@_command("verify")
+@click.argument("paths", nargs=-1, metavar="ARCHIVE|LAYOUT…")
+def _verify(paths: tuple[str, ...], format: str | None, max_layer_size: str | None) -> int:
+    """Verify images in files: every digest, size and diff ID is derived again from the bytes.
+
+    An image is the directory of an OCI layout, an archive of one, or an archive of docker save. The exit code is 0
+    when all are sound, 1 when something is wrong, 2 for a file that is no image.
+    """
+    from pybuild.options import known, size
+    from pybuild.cli.verify import FORMATS, run_verify
+
+    format = known(format or "text", FORMATS, "format")
+    return run_verify(paths, format=format, layer=None if max_layer_size is None else size(max_layer_size))
+
+
 @click.command("explain", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["explain"])
 @click.argument("code", metavar="CODE")
 def _explain(code: str) -> None:
@@ -435,6 +450,7 @@ for _one in (
     _list,
     _lock,
     _explain,
+    _verify,
     _prune,
     _serve,
     _solve,

@@ -33,6 +33,7 @@ COMMANDS = {
     "serve": "Serve BuildKit's clients",
     "solve": "Solve a graph that another client made",
     "test": "Run the tests of a build file",
+    "verify": "Verify images in files",
     "version": "Print the version",
 }
 _FORMAT = Flag("format", "text", "FORMAT", "Form of the graph: json, llb or dot.", words=FORMATS)
@@ -80,6 +81,10 @@ _PRUNE = (
     Flag("all", SWITCH, "", "Remove the whole store.", short="a"),
     Flag("force", SWITCH, "", "Do not ask.", short="f"),
 )
+_VERIFY = (
+    Flag("format", "text", "FORMAT", "Form of the report: text or json.", words=("text", "json")),
+    Flag("max-layer-size", "text", "SIZE", "Stop reading a layer that has more bytes (default: 32g)."),
+)
 _CONVERT = (
     Flag("to", "text", "KIND", "Kind of the result: pybuild or python.", words=("pybuild", "python")),
     Flag(
@@ -117,7 +122,7 @@ _SOLVED = (
 _ALONE = (SWITCH, OPTIONAL)
 """Kinds of flags that stand without a value."""
 
-_WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "lock", "test")
+_WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "lock", "test", "verify")
 _WITH_DIRECTORIES = ("build", "init", "lock", "test")
 _WITH_TARGETS = ("build", "check", "graph", "lock", "test")
 
@@ -144,7 +149,7 @@ def command_flags(command: str) -> tuple[Flag, ...]:
         return (*_SOLVE, *(flag for flag in FLAGS if flag.long in _SOLVED))
     if command == "lock":
         return (_UPDATE, *(flag for flag in FLAGS if flag.long in _LOCKED))
-    return {"prune": _PRUNE, "fmt": _FMT, "convert": _CONVERT}.get(command, ())
+    return {"prune": _PRUNE, "fmt": _FMT, "convert": _CONVERT, "verify": _VERIFY}.get(command, ())
 
 
 def script(shell: str) -> str:
