@@ -1,24 +1,15 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.builder.place import Place
-from tests.language.conftest import base
+from tests.support.fixtures import module_store as store
 
 from pybuild.builder import Builder
 
-__all__ = ["base"]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A store that the tests of a module share."""
-    path = tmp_path_factory.mktemp("embedded")
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+__all__ = ["store"]
 
 
 @pytest.fixture

@@ -169,4 +169,4 @@ def test_only_the_command_line_imports_click() -> None:
             for line in path.read_text().split("\n")
         )
     ]
-    assert importers == ["cli.py"]
+    assert importers == ["commands.py"]

@@ -11,13 +11,10 @@ from pathlib import Path
 import pytest
 from tests.cli.projects import IMAGES, LAYOUTS, make
 from tests.e2e.building import Builder, blob, manifest_of
-from tests.e2e.conftest import base
 from tests.runtime.registry.behaving import Registry
 from tests.support.standins.images import answer_for_all, serve
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
-
-__all__ = ["base"]
 
 
 @pytest.fixture(scope="module")

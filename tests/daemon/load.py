@@ -201,7 +201,7 @@ def _line(seconds: float, weight: Weight) -> str:
 
 def main() -> int:
     from tests.differential.bases import Bases
-    from tests.runtime.registry.conftest import start_registry
+    from tests.support.dockerregistry import start_registry
 
     options = argparse.ArgumentParser(description="A daemon under load.")
     options.add_argument("--clients", type=int, default=50)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -8,19 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.differential.bases import PLAIN, busybox_layer, write_layout
 from tests.e2e.building import Builder
-from tests.runtime.registry.conftest import start_registry
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An OCI layout of busybox and a few files, readable by all users."""
-    directory = Path(tempfile.mkdtemp(prefix="pybuild-base-"))
-    directory.chmod(0o755)
-    write_layout(directory / "layout", busybox_layer(), json.loads(PLAIN))
-    yield directory / "layout"
-    shutil.rmtree(directory)
+from tests.support.dockerregistry import start_registry
 
 
 @pytest.fixture
@@ -38,15 +26,6 @@ def user_builder(ordinary_user: int, base: Path) -> Iterator[Builder]:
     os.chown(directory, ordinary_user, -1)
     yield Builder(directory, base, uid=ordinary_user)
     shutil.rmtree(directory, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`HOST:PORT` of a real registry, shared by the session's tests: each uses its own repositories."""
-    host, process = start_registry(tmp_path_factory.mktemp("docker-registry"))
-    yield host
-    process.terminate()
-    process.wait()
 
 
 @pytest.fixture(scope="session")

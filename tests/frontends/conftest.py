@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.differential.bases import PLAIN, busybox_layer, write_layout
 from tests.e2e.building import Builder
+from tests.support.fixtures import session_store as store
+
+__all__ = ["store"]
 
 MakeFrontend = Callable[..., list[str]]
 CAPABILITIES = "moby.buildkit.frontend.caps"
@@ -23,23 +24,6 @@ MARK = "FRONTEND_OF"
 @pytest.fixture(scope="session")
 def layer() -> bytes:
     return busybox_layer()
-
-
-@pytest.fixture(scope="session")
-def base(layer: bytes) -> Iterator[Path]:
-    """An OCI layout of busybox and a few files."""
-    directory = Path(tempfile.mkdtemp(prefix="pybuild-base-"))
-    write_layout(directory / "layout", layer, json.loads(PLAIN))
-    yield directory / "layout"
-    shutil.rmtree(directory)
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A store that the session's tests share."""
-    path = tmp_path_factory.mktemp("store")
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,13 +14,6 @@ from tests.language.project import Project, git
 from tests.runtime.sources.remote.webserver import Web, smart_git
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    server = Web()
-    yield server
-    server.close()
 
 
 def archive(**files: bytes) -> bytes:

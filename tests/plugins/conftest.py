@@ -1,33 +1,13 @@
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.differential.bases import PLAIN, busybox_layer, write_layout
 from tests.e2e.building import Builder
 from tests.plugins.site import Site
+from tests.support.fixtures import session_store as store
 
-
-@pytest.fixture(scope="session")
-def base() -> Iterator[Path]:
-    """An OCI layout of busybox and a few files, readable by all users."""
-    directory = Path(tempfile.mkdtemp(prefix="pybuild-base-"))
-    directory.chmod(0o755)
-    write_layout(directory / "layout", busybox_layer(), json.loads(PLAIN))
-    yield directory / "layout"
-    shutil.rmtree(directory)
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A store that the session's tests share."""
-    path = tmp_path_factory.mktemp("store")
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+__all__ = ["store"]
 
 
 @pytest.fixture

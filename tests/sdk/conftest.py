@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 from tests.differential.bases import PLAIN, Bases, busybox_layer, write_layout
 from tests.e2e.building import Builder
-from tests.runtime.registry.conftest import start_registry
 from tests.sdk.pythonbase import make_python_base
 
 import pybuild
@@ -40,20 +38,6 @@ def place() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="pybuild-frontends-"))
     yield directory
     shutil.rmtree(directory)
-
-
-@pytest.fixture(scope="session")
-def registry(place: Path) -> Iterator[str]:
-    """`HOST:PORT` of a real registry on loopback, over plain HTTP."""
-    if running := os.environ.get("PYBUILD_TEST_REGISTRY"):
-        yield running
-        return
-    if shutil.which("docker-registry") is None:
-        pytest.skip("needs docker-registry")
-    host, process = start_registry(place / "registry")
-    yield host
-    process.terminate()
-    process.wait()
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import base, builder
+from tests.e2e.conftest import builder
 from tests.runtime.registry.behaving import Registry
 from tests.support.standins.images import serve
 
 IMAGES = ("library/base:latest", "astral-sh/uv:0.5", "astral-sh/uv:0.4.30")
 
-__all__ = ["base", "builder"]
+__all__ = ["builder"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""What the tests of BuildKit's protocol share: a daemon of pybuild's, Docker's BuildKit, a registry, base images."""
+"""A pytest plugin: fixtures for BuildKit's protocol. Daemons, Docker's BuildKit, a registry, base images.
+
+Imports gRPC when a test wants a daemon: most rooms don't.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,16 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from attrs import frozen
-from tests.daemon.client.connect import docker_buildkit
-from tests.daemon.client.control import Daemon
-from tests.daemon.client.running import Running
 from tests.differential.bases import Bases
-from tests.runtime.registry.conftest import start_registry
+from tests.support.dockerregistry import start_registry
 
-from pybuild.compiler.ops import NetMode
-from pybuild.compiler.state import State
+if TYPE_CHECKING:
+    from tests.daemon.client.control import Daemon
+    from tests.daemon.client.running import Running
 
 
 @pytest.fixture(scope="session")
@@ -54,15 +56,6 @@ def base_layout(bases: Bases) -> Path:
     return bases.layout()
 
 
-@pytest.fixture(scope="session")
-def base(base_reference: str) -> State:
-    """A state of that image, with a PATH. Its commands run in the host's network, which Docker's BuildKit in tests
-    has alone: a Solve that runs some is given the entitlement `HOST_NETWORK`. They are this run's own, as a daemon
-    that went on from an earlier one has its steps."""
-    state = State.image(base_reference).env("PATH", "/bin:/usr/bin").env("TEST_RUN", RUN)
-    return state.network(NetMode.HOST)
-
-
 HOST_NETWORK = "network.host"
 INSECURE = "security.insecure"
 RUN = uuid.uuid4().hex
@@ -72,6 +65,8 @@ RUN = uuid.uuid4().hex
 @pytest.fixture(scope="session")
 def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A daemon for all tests of a process: what a test looks at must be its own. It leaves nothing at the end."""
+    from tests.daemon.client.running import Running
+
     place = Path(tempfile.mkdtemp(prefix="pybuild-buildkitd-"))
     allowed = [word for name in (HOST_NETWORK, INSECURE) for word in ("--allow-insecure-entitlement", name)]
     with Running(place, *allowed) as running:
@@ -86,12 +81,14 @@ def daemon(shared_daemon: Running) -> Iterator[Daemon]:
         yield connected
 
 
-StartDaemon = Callable[..., Running]
+StartDaemon = Callable[..., "Running"]
 
 
 @pytest.fixture
 def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
     """Daemons of the test's own: `start_daemon(*flags, environment=…, config=TOML)`, stopped at its end."""
+    from tests.daemon.client.running import Running
+
     with ExitStack() as stack:
         count = 0
 
@@ -108,6 +105,8 @@ def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
 @pytest.fixture(scope="module")
 def docker() -> Iterator[Daemon]:
     """The BuildKit of the Docker daemon that the tests run with. Mark the test `docker`."""
+    from tests.daemon.client.connect import docker_buildkit
+
     with docker_buildkit(os.environ["DOCKER_HOST"]) as connected:
         yield connected
 

@@ -91,7 +91,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Meter(), "processor-time-meter")
+    config.pluginmanager.register(Meter(read_bounds()), "processor-time-meter")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Table(config.getoption("--processor-times")), "processor-time-table")
 
@@ -99,9 +99,9 @@ def pytest_configure(config: pytest.Config) -> None:
 class Meter:
     """Measures the phases of the tests that run in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: dict[str, float]) -> None:
         self._last = 0.0
-        self._bounds = read_bounds()
+        self._bounds = bounds
         # Laws that are tried with more examples than usual take longer.
         self._limited = os.environ.get("HYPOTHESIS_PROFILE", "suite") == "suite"
 

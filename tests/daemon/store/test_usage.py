@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -162,13 +162,6 @@ def left(root: Path) -> list[Path]:
     places = ("blobs", "caches", "filesync", "git", "history/blobs", "history/running", "ingest", "work")
     files = [one for name in places for one in (root / name).rglob("*") if one.is_file()]
     return files + [one for one in (root / "snapshots").iterdir() if one.name != "empty"]
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    server = Web()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 from tests.lang.python.building import Module
-from tests.language.conftest import base, package, project, store
+from tests.language.conftest import project, store
 from tests.language.project import Project
 
-__all__ = ["base", "package", "project", "store"]
+__all__ = ["project", "store"]
 
 
 @pytest.fixture

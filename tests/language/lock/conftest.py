@@ -4,16 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.language import conftest as shared
 from tests.language.lock.outside import Outside
 from tests.language.project import Project
 from tests.runtime.registry.behaving import Registry
 from tests.runtime.sources.remote.conftest import Repositories
 from tests.runtime.sources.remote.webserver import Web, smart_git
-
-package = shared.package
-base = shared.base
-store = shared.store
 
 
 @pytest.fixture

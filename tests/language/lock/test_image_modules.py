@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.language.lock.outside import Outside, digest, locked
 from tests.language.project import Project
-from tests.runtime.registry.conftest import start_registry
 from tests.runtime.registry.images import digest_of
+from tests.support.dockerregistry import start_registry
 
 from pybuild.runtime.image.descriptor import OCI_MANIFEST
 

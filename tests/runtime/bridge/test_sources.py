@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ from tests.runtime.sources.remote.webserver import LONG_AGO, Web, smart_git
 from pybuild.compiler.protos import gateway_pb2 as pb
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    found = Web()
-    yield found
-    found.close()
 
 
 def test_a_file_of_the_web(gateway: Gateway, web: Web) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.runtime.sandbox.stage import USER, Box
+from tests.runtime.sandbox.stage import Box
 
 from pybuild.runtime.sandbox import find
 
@@ -37,19 +35,6 @@ def any_box(request: pytest.FixtureRequest, tmp_path: Path) -> Box:
     if runtime is None or shutil.which("busybox") is None:
         pytest.skip(f"needs {request.param} and busybox")
     return Box(tmp_path, runtime)
-
-
-@pytest.fixture(scope="session")
-def ordinary_user() -> int:
-    """uid of an ordinary user with sub-ids."""
-    needs_root()
-    try:
-        return pwd.getpwnam(USER).pw_uid
-    except KeyError:
-        made = subprocess.run(["useradd", "--create-home", USER], capture_output=True, text=True, check=False)
-        if made.returncode:
-            pytest.skip(f"needs an ordinary user: {made.stderr}")
-        return pwd.getpwnam(USER).pw_uid
 
 
 @pytest.fixture(params=["crun", "runc"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +10,9 @@ import pytest
 from pybuild.runtime.content.store import Store
 
 
-@pytest.fixture(scope="session")
-def private_mounts() -> None:
-    from pybuild.runtime.snapshots.mounts import unshare_mounts
-
-    unshare_mounts()
-
-
 @pytest.fixture(autouse=True)
-def _root_only(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("root") is not None:
-        if os.geteuid() != 0:
-            pytest.skip("needs the root user")
-        request.getfixturevalue("private_mounts")
+def _root_only(mounts_of_root: None) -> None:
+    """For all tests of this folder."""
 
 
 @pytest.fixture

@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 from tests.lang.python.functions.userproject import UserProject
 from tests.lang.python.programs.program import Program
-from tests.language.conftest import base
-
-__all__ = ["base"]
 
 
 @pytest.fixture

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.runtime.ops.files.room import Room
+from tests.support.fixtures import own_store as store
 
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.snapshots.copying import CopySnapshotter
-from pybuild.runtime.snapshots.mounts import unshare_mounts
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 from pybuild.runtime.snapshots.types import Snapshotter
+
+__all__ = ["_root_only", "overlay_room", "store"]
 
 MADE: dict[str, type] = {"overlay": OverlaySnapshotter, "copy": CopySnapshotter}
 
 
-@pytest.fixture(scope="session")
-def private_mounts() -> None:
-    unshare_mounts()
-
-
 @pytest.fixture(autouse=True)
-def _root_only(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("root") is not None:
-        if os.geteuid() != 0:
-            pytest.skip("needs the root user")
-        request.getfixturevalue("private_mounts")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(str(tmp_path / "store")) as opened:
-        yield opened
+def _root_only(mounts_of_root: None) -> None:
+    """For all tests of this folder."""
 
 
 @pytest.fixture(params=["overlay", "copy"])

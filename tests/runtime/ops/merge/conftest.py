@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
+from tests.support.fixtures import own_store as store
 
-from pybuild.runtime.content.store import Store
-
-
-@pytest.fixture(scope="session")
-def private_mounts() -> None:
-    from pybuild.runtime.snapshots.mounts import unshare_mounts
-
-    unshare_mounts()
+__all__ = ["store"]
 
 
 @pytest.fixture(autouse=True)
-def _root_only(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("root") is not None:
-        if os.geteuid() != 0:
-            pytest.skip("needs the root user")
-        request.getfixturevalue("private_mounts")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(str(tmp_path / "store")) as opened:
-        yield opened
+def _root_only(mounts_of_root: None) -> None:
+    """For all tests of this folder."""

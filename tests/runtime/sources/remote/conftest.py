@@ -26,13 +26,6 @@ from pybuild.runtime.sources.http import HttpSource
 
 
 @pytest.fixture
-def web() -> Iterator[Web]:
-    server = Web()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def other() -> Iterator[Web]:
     server = Web()
     yield server
