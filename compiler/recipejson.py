@@ -1,4 +1,6 @@
-"""A compiled build file as one JSON document (language spec, section 19); `recipe.schema.json` beside this file is its schema.
+"""A compiled build file as one JSON document (language spec, section 19).
+
+`recipe.schema.json` beside this file is its schema.
 
 `targets` are the requested and needed goals, `ops` the vertices by digest, inputs first. `inputs` holds everything
 that the graph depends on, `meta` the metadata of ops, which isn't in their digests. Fields with their default

@@ -1,4 +1,6 @@
-"""`copy`: files of another state (language spec, section 12). A statement is one file op with a copy action for each source.
+"""`copy`: files of another state (language spec, section 12).
+
+A statement is one file op with a copy action for each source.
 
     literal     copies the path itself; its contents if it ends in `/` or the destination doesn't
     `parents`   copies the contents of the root, with the path as include pattern

@@ -1,4 +1,4 @@
-"""Exports goals that have been solved: images, archives, files. The command line, programs and the daemon share it."""
+"""Exports goals that have been solved, for the command line, programs and the daemon: images, archives, files."""
 
 from __future__ import annotations
 

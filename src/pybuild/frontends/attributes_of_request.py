@@ -1,4 +1,4 @@
-"""Attributes of a frontend for a request, and their texts as buildx writes them (the inverse of `parse_attributes`)."""
+"""Attributes of a frontend for a request, and the texts that buildx writes: the inverse of `parse_attributes`."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class BuildContext:
         return self.args.get("BUILDKIT_SYNTAX", "").strip()
 
     def graph_names(self) -> GraphNames:
-        """Return what the graph's local names stand for. Copies the commands of `host:` contexts. Raises UserError."""
+        """Return what the graph's names stand for. Copies the commands of `host:` contexts. Raises UserError."""
         directories = dict(self.named.directories)
         if self.inputs.directory is not None:
             directories[CONTEXT] = os.fsencode(self.inputs.directory)

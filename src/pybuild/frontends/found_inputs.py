@@ -32,8 +32,8 @@ class FoundInputs:
     """The build file and the context of a request. Immutable.
 
     The context is the `directory` (an absolute path); without one it is at the address `remote`, or an archive on
-    standard input, whose bytes are `archive`; with none of them it is empty. `edge` is the context as a state, once it
-    was fetched or unpacked. `data` holds the build file's bytes, None while it lies in such a context or at the
+    standard input, whose bytes are `archive`; with none of them it is empty. `edge` is the context as a state, once
+    it was fetched or unpacked. `data` holds the build file's bytes, None while it lies in such a context or at the
     address `url`; `name` is what the user calls it. `ignore` are the bytes of the ignore file `ignore_name`.
     """
 

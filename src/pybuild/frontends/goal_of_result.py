@@ -1,4 +1,4 @@
-"""Turns a frontend's result into a goal: its states, configs and platforms as targets that are solved and exported."""
+"""Turns a frontend's result into a goal: its states, configs and platforms become targets."""
 
 from __future__ import annotations
 

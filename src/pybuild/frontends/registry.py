@@ -59,7 +59,7 @@ def choose_answering(context: BuildContext, warn: Warn | None = None) -> Fronten
 
 
 def fetched_frontend(frontend: Frontend, gateway: Gateway) -> Frontend:
-    """Return the frontend itself, chosen once its file is fetched where that is needed. Raises UserError, Cancelled."""
+    """Return the frontend, chosen by its file once that is fetched if need be. Raises UserError, Cancelled."""
     return frontend.fetch(gateway) if isinstance(frontend, FetchingFrontend) else frontend
 
 

@@ -1,4 +1,4 @@
-"""Results of a gateway made from images: a state for each platform, and the metadata that BuildKit's exporters read."""
+"""Makes a gateway's result of images: a state for each platform, and the metadata that BuildKit's exporters read."""
 
 from __future__ import annotations
 

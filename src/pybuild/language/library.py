@@ -25,8 +25,8 @@ CONTEXT = "context"
 
 class LocalLibrary:
     """See `lang.textual.modules.Library`. `project` is the directory that files of the project lie in, `directory`
-    the root file's; `dependencies` notes what is read. `find` raises NeedsEngine for a module that lies elsewhere while
-    `remote`, which fetches it, is None."""
+    the root file's; `dependencies` notes what is read. `find` raises NeedsEngine for a module that lies
+    elsewhere while `remote`, which fetches it, is None."""
 
     def __init__(self, project: str, directory: str, dependencies: Dependencies) -> None:
         self.project = project

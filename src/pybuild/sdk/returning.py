@@ -15,7 +15,7 @@ from pybuild.sdk.client import Client
 
 
 def built_result(built: Built, attributes: Attributes) -> Result:
-    """Return the images as a result, with the labels and the settings of steps that the build's attributes say. Raises
+    """Return the images as a result, with the labels and the settings of steps in the build's attributes. Raises
     UserError."""
     names = [_key(one) for one in built.images]
     if not names or len(set(names)) < len(names):
