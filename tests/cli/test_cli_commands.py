@@ -49,7 +49,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         calls.append((request.context, request.file, request.target, format))
         return b"{}" if format != "llb" else b"\x0a\x00"
 
-    monkeypatch.setattr("pybuild.build.pipeline.graph", graph)
+    monkeypatch.setattr("pybuild.build.graph.graph", graph)
     return calls
 
 
@@ -85,7 +85,7 @@ def test_graph_refusals(arguments: list[str], words: str, pybuild: Any) -> None:
 
 def test_prune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pybuild: Any) -> None:
     roots: list[str] = []
-    monkeypatch.setattr("pybuild.build.pipeline.prune", roots.append, raising=False)
+    monkeypatch.setattr("pybuild.cli.prune.prune", roots.append)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     assert "prune --all removes all of it" in pybuild("prune")[2]
     assert "add --force" in pybuild("prune", "--all")[2]
