@@ -199,8 +199,8 @@ def test_no_bytes_raise(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 8))):
         archive_bytes[data.draw(st.integers(0, len(archive_bytes) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(archive_bytes)))
-    blob = data.draw(st.sampled_from([bytes, gzip.compress, zstd.compress]))(bytes(archive_bytes[:cut]))
-    read(blob)
+    packs: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, zstd.compress]
+    read(data.draw(st.sampled_from(packs))(bytes(archive_bytes[:cut])))
 
 
 @given(st.binary(max_size=2000))
