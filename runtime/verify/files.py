@@ -71,7 +71,11 @@ class DirectoryFiles:
                 if count > _MOST_LISTED:
                     return
                 path = os.path.join(directory, name)
-                yield os.path.relpath(path, self._root), os.lstat(path).st_size
+                try:
+                    size = os.lstat(path).st_size
+                except OSError:
+                    continue
+                yield os.path.relpath(path, self._root), size
 
     @property
     def fault(self) -> str:

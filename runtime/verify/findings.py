@@ -84,9 +84,12 @@ class Report:
     def add(self, finding: Finding) -> None:
         """Keep a finding, unless it is known from another path or there are MOST_FINDINGS."""
         self.count += not finding.note
-        if len(self.findings) < MOST_FINDINGS and repr(finding) not in self._seen:
-            self._seen.add(repr(finding))
-            self.findings.append(finding)
+        if len(self.findings) > MOST_FINDINGS or repr(finding) in self._seen:
+            return
+        if len(self.findings) == MOST_FINDINGS:
+            finding = Finding("the image", "has more findings, which are left out", note=True)
+        self._seen.add(repr(finding))
+        self.findings.append(finding)
 
     def problem(self, where: str, what: str, path: str = "", help: str = "") -> None:
         self.add(Finding(where, what, path=path, help=help))

@@ -44,20 +44,18 @@ class Images:
         self._open = open_blob
         self._limits = limits or Limits()
         self._layers: dict[tuple[str, str], LayerFacts | None] = {}
-        self._seen: set[str] = set()
+        self._seen: dict[str, Descriptor] = {}
         self.report = report
         self.configs: set[str] = set()
         """Digests of the configs of images that were looked at."""
         self.sizes: dict[str, int] = {}
         """Bytes of the layers that were read, by their digests."""
 
-    def small(
-        self, where: str, blob: Descriptor, path: str, most: int = LONGEST_JSON, *, data: bytes | None = None
-    ) -> bytes | None:
+    def small(self, where: str, blob: Descriptor, path: str, most: int = LONGEST_JSON) -> bytes | None:
         """Return the bytes of a blob of at most `most` bytes after comparing them with digest and size; None if they
-        can't be had. `data` are the bytes if they are at hand."""
+        can't be read."""
         try:
-            pieces, hashed = self._read(blob, most) if data is None else _given(blob, data)
+            pieces, hashed = self._read(blob, most)
         except OSError as error:
             self.report.problem(where, f"is missing ({error.strerror or error})", path, MISSING)
             return None
@@ -82,38 +80,49 @@ class Images:
         return pieces, hashed
 
     def image(
-        self,
-        listed: Descriptor,
-        path: str,
-        siblings: Sequence[Descriptor] = (),
-        *,
-        depth: int = 0,
-        data: bytes | None = None,
+        self, listed: Descriptor, path: str, siblings: Sequence[Descriptor] = (), depth: int = 0
     ) -> None:
-        """Check what a descriptor of an index leads to. `data` are its bytes if they are at hand."""
-        if listed.digest in self._seen:
-            return
-        self._seen.add(listed.digest)
-        where = f"{'image' if listed.size is None else 'manifest'} {listed.digest}"
-        before = self.report.count
-        data = self.small(where, listed, path, data=data)
-        if data is None:
-            return
+        """Check the manifest or index that `listed` describes, one of the `siblings` in an index, and everything
+        below it. An image that can't be read is reported as one without layers."""
         where = f"manifest {listed.digest}"
+        if (first := self._seen.setdefault(listed.digest, listed)) is not listed:
+            if (first.size, first.media_type) != (listed.size, listed.media_type):
+                text = "is listed twice, with different sizes or media types"
+                self.report.problem(where, text, path, CONTRADICTS)
+            return
+        before = self.report.count
+        data = self.small(where if listed.size is not None else f"image {listed.digest}", listed, path)
         try:
-            value = decode_object(data)
-            media_type = _manifest_type(value, listed.media_type)
-            if media_type in INDEXES:
-                self._index(where, value, path, depth)
-            elif media_type in MANIFESTS:
-                self._check_fields(where, value, path)
-                self._manifest(where, value, listed, siblings, path, len(data), before)
-            else:
-                self.report.problem(
-                    where, f"has the unknown media type {quoted(media_type)}", path, CONTRADICTS
-                )
+            if data is not None:
+                self._parse(where, data, listed, siblings, path, depth, before)
+                return
         except ValueError as error:
             self.report.problem(where, str(error), path, CONTRADICTS)
+        platform = platform_text(listed.platform or {})
+        if listed.media_type not in INDEXES and platform != "unknown/unknown":
+            self.report.images.append(Image(listed.digest, platform, 0, listed.size or 0, sound=False))
+
+    def _parse(
+        self,
+        where: str,
+        data: bytes,
+        listed: Descriptor,
+        siblings: Sequence[Descriptor],
+        path: str,
+        depth: int,
+        before: int,
+    ) -> None:
+        """Check the bytes of a manifest or index; `before` is the number of problems before they were read. Raises
+        ValueError if it can't be understood."""
+        value = decode_object(data)
+        media_type = _manifest_type(value, listed.media_type)
+        if media_type in INDEXES:
+            self._index(where, value, path, depth)
+        elif media_type in MANIFESTS:
+            self._check_fields(where, value, path)
+            self._manifest(where, value, listed, siblings, path, len(data), before)
+        else:
+            raise ValueError(f"has the unknown media type {quoted(media_type)}")
 
     def _check_fields(self, where: str, value: dict[str, object], path: str) -> None:
         if value.get("schemaVersion") != 2 or isinstance(value.get("schemaVersion"), bool):
@@ -131,7 +140,7 @@ class Images:
             raise ValueError(f"is an index within {DEEPEST_INDEX} others: what it lists was not looked at")
         entries = descriptors(value, "manifests")
         for number, entry in enumerate(entries):
-            self.image(entry, f"{path} > manifests[{number}]", entries, depth=depth + 1)
+            self.image(entry, f"{path} > manifests[{number}]", entries, depth + 1)
 
     def _manifest(
         self,
@@ -143,7 +152,7 @@ class Images:
         length: int,
         before: int,
     ) -> None:
-        """Check a manifest of `length` bytes; `before` is the number of problems before it was read."""
+        """Check a manifest of `length` bytes."""
         config, layers = descriptor(value.get("config")), descriptors(value, "layers")
         if is_attestation(layers):
             for problem in attestation_problems(listed, siblings, config, layers, path, self.small):
@@ -268,14 +277,6 @@ class Images:
             else:
                 self.report.problem(where, what, path, help)
         return facts
-
-
-def _given(blob: Descriptor, data: bytes) -> tuple[list[bytes], Hashed]:
-    import io
-
-    hashed = Hashed(io.BytesIO(data), blob.algorithm)
-    hashed.drain()
-    return [data], hashed
 
 
 def _manifest_type(value: dict[str, object], listed: str) -> str:

@@ -180,8 +180,9 @@ def test_hostile_json(tmp_path: Path, what: str, text: bytes) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
     )
 )
 def test_json_is_as_everybody_reads_it(value: object) -> None:
@@ -196,6 +197,26 @@ def test_a_manifest_that_lists_itself(tmp_path: Path) -> None:
     layout.path(name).write_text(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}))
     (layout.root / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
     assert any("has the digest" in repr(problem) for problem in verify(str(layout.root)).problems)
+
+
+def test_a_manifest_that_is_listed_twice(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "l").write()
+    layout.index["manifests"].append(
+        {**layout.entry, "annotations": {"org.opencontainers.image.ref.name": "a"}}
+    )
+    assert verify(str(layout.write().root)).findings == []
+    layout.index["manifests"].append({**layout.entry, "size": 7})
+    assert "is listed twice" in repr(verify(str(layout.write().root)).problems)
+
+
+def test_findings_have_an_end(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "l").write()
+    missing = [{**layout.entry, "digest": f"sha256:{number:064}"} for number in range(3000)]
+    layout.index["manifests"] = missing
+    (layout.root / "index.json").write_text(json.dumps(layout.index))
+    report = verify(str(layout.root))
+    assert (report.count, len(report.images), len(report.findings)) == (3000, 3000, 1001)
+    assert "which are left out" in repr(report.findings[-1])
 
 
 def test_unreferenced_blobs_are_a_note(tmp_path: Path) -> None:
