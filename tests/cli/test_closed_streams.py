@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 def run(script: str, place: Path) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYBUILD_ROOT": str(place / "store"), "HOME": str(place)}

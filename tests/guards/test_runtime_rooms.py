@@ -9,12 +9,6 @@ from tests.guards.imports import imported, modules
 
 PREFIX = "pybuild.runtime."
 
-KNOWN_CYCLES = [
-    frozenset({"bridge", "policy"}),
-    frozenset({"content", "snapshots"}),
-]
-"""Groups of folders that still reach each other. Remove an entry with its cycle; add none."""
-
 
 def folder_of(module: str) -> str:
     """Return the folder of a module of runtime; a module at the top level stands for itself."""
@@ -55,10 +49,10 @@ def cycles(graph: dict[str, dict[str, set[str]]]) -> set[frozenset[str]]:
     return groups
 
 
-def test_the_folders_of_the_runtime_form_no_cycle_but_the_known_ones() -> None:
+def test_the_folders_of_the_runtime_form_no_cycle() -> None:
     graph = folder_graph()
     assert {"ops", "sources", "session", "engine"} <= graph.keys()
-    for group in cycles(graph) - set(KNOWN_CYCLES):
+    for group in cycles(graph):
         edges = [
             f"{folder} -> {target}: {', '.join(sorted(by))}"
             for folder in sorted(group)
@@ -66,11 +60,6 @@ def test_the_folders_of_the_runtime_form_no_cycle_but_the_known_ones() -> None:
             if target in group
         ]
         pytest.fail("folders that import each other:\n" + "\n".join(edges))
-
-
-@pytest.mark.parametrize("group", KNOWN_CYCLES, ids=lambda group: "-".join(sorted(group)))
-def test_each_known_cycle_exists(group: frozenset[str]) -> None:
-    assert group in cycles(folder_graph()), "the cycle is gone: remove it from KNOWN_CYCLES"
 
 
 def test_the_guard_finds_a_cycle() -> None:

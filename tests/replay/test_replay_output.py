@@ -29,7 +29,7 @@ FRONTEND = {
         "pybuild.build.pipeline",
     ),
     *(
-        "pybuild.build.dockerfiles",
+        "pybuild.frontends.dockerfile",
         "pybuild.request.config.models",
         "pybuild.lang.dockerfile.parse",
         "pybuild.compiler.lower",

@@ -131,3 +131,11 @@ def peer(request: pytest.FixtureRequest) -> Peer:
     kind = str(request.param)
     connected: Daemon = request.getfixturevalue("docker" if kind == "docker" else "daemon")
     return Peer(connected, kind == "docker")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a daemon, before `-m` chooses."""
+    for item in items:
+        if not {"shared_daemon", "start_daemon"}.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("daemon")

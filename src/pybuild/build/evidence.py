@@ -6,7 +6,7 @@ import os
 
 from pybuild.compiler.graph import walk
 from pybuild.compiler.ops import SourceOp
-from pybuild.frontends.watching_bridge import always_runs
+from pybuild.replay.dependencies import always_runs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pybuild.compiler.bridge import Forwarding
 from pybuild.compiler.graph import walk
 from pybuild.compiler.lower.paths import used_path
-from pybuild.compiler.ops import ExecOp, SourceOp
+from pybuild.compiler.ops import SourceOp
 from pybuild.lang.dockerfile.wildcard import has_wildcard
+from pybuild.replay.dependencies import always_runs
 from pybuild.runtime.sources.attributes import patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.compiler.bridge import Bridge, FileStat
-    from pybuild.compiler.graph import Edge, Vertex
+    from pybuild.compiler.graph import Edge
     from pybuild.compiler.lower.step_defaults import StepDefaults
     from pybuild.replay.dependencies import Dependencies
 
@@ -59,10 +60,3 @@ class WatchingBridge(Forwarding):
             named = [used_path(pattern) for pattern in patterns(op, "local.followpaths")]
             dependencies.replayable &= not named or (used_path(path) in named and not has_wildcard(path))
         return edge
-
-
-def always_runs(vertex: Vertex) -> bool:
-    """Report whether a step must be looked at although its result is known: the machine's devices decide about it, or
-    it is never taken from the cache."""
-    devices = isinstance(vertex.op, ExecOp) and bool(vertex.op.cdi_devices)
-    return devices or vertex.metadata.ignore_cache

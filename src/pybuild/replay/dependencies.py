@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
+from pybuild.compiler.ops import ExecOp
 from pybuild.replay import signatures
 from pybuild.runtime.sources.statcache import at_rest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybuild.compiler.graph import Vertex
     from pybuild.compiler.ops import SourceOp
     from pybuild.replay.signatures import Directory, Part, Signature
 
@@ -75,3 +77,10 @@ class Dependencies:
             return
         # A file changed within the clock's grain of this process's start may change again unnoticed.
         self.replayable &= all(at_rest(age, signatures.BEGUN) for age in ages)
+
+
+def always_runs(vertex: Vertex) -> bool:
+    """Report whether a step must be looked at although its result is known: the machine's devices decide about it, or
+    it is never taken from the cache."""
+    devices = isinstance(vertex.op, ExecOp) and bool(vertex.op.cdi_devices)
+    return devices or vertex.metadata.ignore_cache

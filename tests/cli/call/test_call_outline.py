@@ -149,6 +149,7 @@ def test_no_such_target(call: Run) -> None:
     assert "did you mean last?" in err
 
 
+@pytest.mark.long
 def test_many_stages(call: Run) -> None:
     stages = "".join(f"FROM s{n - 1} AS s{n}\nARG a{n}\n" for n in range(1, 1500))
     assert len(outline(call, "FROM scratch AS s0\n" + stages)["args"]) == 1499

@@ -130,6 +130,7 @@ def check(text: str) -> None:
         assert after[1] == before[1]
 
 
+@pytest.mark.long
 def test_the_dockerfiles_of_all_suites() -> None:
     for text in dockerfiles():
         check(text)

@@ -201,6 +201,7 @@ pb.cache("/c", sharing="loked")
 """
 
 
+@pytest.mark.long
 def test_mypy_is_content_with_the_examples(tmp_path: Path) -> None:
     """Also: values have their types, and wrong uses are found."""
     pytest.importorskip("mypy")

@@ -12,6 +12,8 @@ from tests.lang.quoting.texts import NASTY, random_text
 from pybuild.lang import recipe
 from pybuild.lang.quoting.quote import CannotQuote, quote
 
+pytestmark = pytest.mark.long
+
 SH = ("/bin/sh", "-e", "-c")
 CASES = 4_000
 NESTINGS = 700

@@ -14,6 +14,8 @@ from tests.lang.quoting.soup import soup
 from pybuild.lang import recipe
 from pybuild.lang.quoting.quote import CannotQuote, quote
 
+pytestmark = pytest.mark.long
+
 SCRIPTS = 2500
 
 

@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -406,9 +406,18 @@ def test_names_that_are_no_text(project: Project) -> None:
     assert os.listdir(os.fsencode(project.root) + b"/odd") == [b"\xff\n"]
 
 
-def test_depth_costs_no_stack(project: Project) -> None:
+@pytest.fixture
+def low_recursion_limit() -> Iterator[int]:
+    """The time of a deep tree grows with the square of its depth: with a low limit a small one is deep."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    yield 400
+    sys.setrecursionlimit(before)
+
+
+def test_depth_costs_no_stack(project: Project, low_recursion_limit: int) -> None:
     here = os.open(project.state, os.O_RDONLY)
-    depth = sys.getrecursionlimit() + 100
+    depth = low_recursion_limit + 100
     for _ in range(depth):
         os.mkdir("d", dir_fd=here)
         below = os.open("d", os.O_RDONLY, dir_fd=here)

@@ -22,6 +22,8 @@ from pybuild.lang.dockerfile.parse import parse
 from pybuild.lang.frontends import detect_syntax
 from pybuild.lang.source import Source
 
+pytestmark = pytest.mark.long
+
 
 class AnyWorld(World):
     """Has every image."""

@@ -24,6 +24,8 @@ from pybuild.lang.textual.parse import parse
 from pybuild.language.compiled import Compiled
 from pybuild.language.library import LocalLibrary
 
+pytestmark = pytest.mark.long
+
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads((Path(__file__).parent / "published.schema.json").read_text())
 )

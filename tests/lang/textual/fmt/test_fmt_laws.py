@@ -16,6 +16,8 @@ from tests.lang.textual.programs import programs, random_program
 from pybuild.lang.diagnostics import SourceError
 from pybuild.lang.textual.fmt.docs import WHOLE, WIDTH
 
+pytestmark = pytest.mark.long
+
 _ATOMS = ("a", "true", '"b c"', "12", "f()", "[]", "not_long_name")
 
 

@@ -12,6 +12,8 @@ from tests.lang.textual.mutants.pieces import Program
 
 from pybuild.lang.diagnostics import render
 
+pytestmark = pytest.mark.long
+
 SEED = 1
 COUNT = 200
 

@@ -18,6 +18,8 @@ from pybuild.runtime.sources import gitcommand
 from pybuild.runtime.sources.gitrepository import FetchError
 from pybuild.runtime.sources.gitrequest import GitRequest
 
+pytestmark = pytest.mark.long
+
 # What servers can do
 
 

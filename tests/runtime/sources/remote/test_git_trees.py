@@ -12,6 +12,8 @@ from tests.runtime.sources.remote.webserver import Web, dumb_git, smart_git
 
 from pybuild.lang.diagnostics import UserError
 
+pytestmark = pytest.mark.long
+
 # Which files
 
 
