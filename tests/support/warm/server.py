@@ -29,7 +29,6 @@ OUTSIDE = (
     "cattrs",
     "concurrent.futures.thread",
     "isal.igzip",
-    "pydantic",
     "rich.console",
     "rich.live",
     "sqlite3",
