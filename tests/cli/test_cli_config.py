@@ -147,7 +147,11 @@ WRONG = [
     ("\nbuild-arg = {}", "unknown key build-arg", 2, "did you mean build-args?"),
     ("x = 1\nzzzzzzzzzz = 2", "unknown key x", 1, "known are add-hosts"),
     ("target = 3", "target must be a string", 1, 'write it in quotes: "3"'),
-    ("tags = ['a', '']", "tags must be", 1, ""),
+    ("target = 1.10", "target must be a string", 1, 'write it in quotes: "1.10"'),
+    ("tags = ['a', '']", "item 2 of tags must be a string that is not empty", 1, ""),
+    ("provenance = true", "provenance must be false", 1, "not supported"),
+    ("shm-size = true", "shm-size must be a size", 1, ""),
+    ("shm-size = -1", "invalid size '-1'", 1, "write a number of bytes"),
     ("push = 'yes'", "push must be true or false", 1, ""),
     (
         "push = true\n[build-args]\nA = '1'\nVERSION = 1.10",
@@ -160,8 +164,8 @@ WRONG = [
     ("\n\nnetwork = 'bridge'", "unknown network mode 'bridge'", 3, "choose one of"),
     ("a = ", "is not TOML", 1, ""),
     ("target = 'x'\ntarget = 'y'", "is not TOML", 2, ""),
-    ("progress = 'fancy'", "progress must be", 1, ""),
-    ("max-parallelism = 0", "max-parallelism must be", 1, ""),
+    ("progress = 'plian'", "progress must be one of auto, tty", 1, "did you mean plain?"),
+    ("max-parallelism = 0", "max-parallelism must be at least 1", 1, ""),
 ]
 
 

@@ -6,6 +6,7 @@ the daemon can't do are refused.
 
 from __future__ import annotations
 
+from pybuild.daemon import values
 from pybuild.daemon.amounts import parse_space
 from pybuild.lang.dockerfile.durations import parse_duration
 from pybuild.request.config.schema import Kind, flag, integer, list_of, number_or_text, table, table_of, text
@@ -69,22 +70,22 @@ _policy: Schema = {
 OCI: Schema = {
     "enabled": flag.default_to(None),
     "labels": table_of(text),
-    "platforms": _texts,
-    "snapshotter": text,
+    "platforms": _texts.then(values.platforms),
+    "snapshotter": text.then(values.snapshotter),
     "rootless": flag,
     "noProcessSandbox": _refused(flag, "a step always has a pid namespace of its own"),
     "gc": flag.default_to(None),
     "gckeepstorage": _space_kind,
     **_limits,
     "gcpolicy": list_of(table(_policy)),
-    "networkMode": text,
+    "networkMode": text.then(values.network).default_to("auto"),
     "cniConfigPath": text,
     "binary": text,
     "proxySnapshotterPath": _refused(text, "snapshotters of other processes are not used"),
     "defaultCgroupParent": text,
     "apparmor-profile": _refused(text, "AppArmor profiles are not applied"),
     "selinux": _refused(flag, "SELinux labels are not applied"),
-    "max-parallelism": number_or_text("a number of steps, or num-cpu"),
+    "max-parallelism": number_or_text("a number of steps, or num-cpu").then(values.parallelism),
 }
 _frontend = table({"enabled": flag.default_to(True), "allowedRepositories": _texts})
 
@@ -92,8 +93,8 @@ DAEMON_FILE: Schema = {
     "debug": flag,
     "trace": flag,
     "root": text,
-    "insecure-entitlements": _texts,
-    "log": table({"format": text}),
+    "insecure-entitlements": _texts.then(values.entitlements),
+    "log": table({"format": text.then(values.log_format).default_to("text")}),
     "grpc": table(
         {
             "address": _texts,

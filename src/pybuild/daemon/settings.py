@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import glob
-import grp
 import os
 
 from attrs import frozen
 
+from pybuild.daemon import values
 from pybuild.daemon.policies import GcPolicy, gc_policies
 from pybuild.lang.diagnostics import UsageError
-from pybuild.request.values import known
 from pybuild.runtime.content.place import default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from pybuild.daemon.commandline import Given
     from pybuild.request.config.schema import Section
 
-ENTITLEMENTS = ("network.host", "security.insecure", "device")
-_SNAPSHOTTERS = {
-    "auto": "",
-    "overlayfs": "overlay",
-    "overlay": "overlay",
-    "fuse-overlayfs": "fuse-overlayfs",
-    "native": "copy",
-    "copy": "copy",
-}
-"""buildkitd's names of snapshotters, and pybuild's."""
 FRONTENDS = ("dockerfile.v0", "gateway.v0")
-_NETWORKS = ("auto", "bridge", "host", "cni")
 
 
 @frozen
@@ -83,34 +71,29 @@ def settings_of(given: Given) -> Settings:
         )
     history = file["history"]
     root = os.path.abspath(str(given.get("root") or file["root"] or default_root()))
-    network = known(str(given.get("oci-worker-net") or oci["networkMode"] or "auto"), _NETWORKS, "network")
+    network = _word(given, "oci-worker-net", values.network, oci["networkMode"])
     if network == "cni" or given.get("oci-cni-config-path") or oci["cniConfigPath"]:
         notices.append(
             "networks by CNI plugins are not supported: steps get networks of their own by pasta or slirp4netns"
         )
-    snapshotter = str(given.get("oci-worker-snapshotter") or oci["snapshotter"] or "auto")
     collect = bool(given.get("oci-worker-gc", oci["gc"] is not False))
     return Settings(
         root=root,
         addresses=tuple(_texts(given, "addr")) or file["grpc"]["address"] or (default_address(),),
         tls=_tls(given, file),
         uid=file["grpc"]["uid"],
-        gid=_group(str(given["group"])) if given.get("group") else file["grpc"]["gid"],
+        gid=values.group(str(given["group"])) if given.get("group") else file["grpc"]["gid"],
         debug=bool(given.get("debug", file["debug"]) or given.get("trace", file["trace"])),
         debug_address=str(given.get("debugaddr") or file["grpc"]["debugAddress"]),
-        json_log=known(
-            str(given.get("log-format") or file["log"]["format"] or "text"), ("text", "json"), "log format"
-        )
-        == "json",
-        entitlements=_entitlements(
-            _texts(given, "allow-insecure-entitlement") or file["insecure-entitlements"]
-        ),
-        labels={**oci["labels"], **_labels(_texts(given, "oci-worker-labels"))},
-        platforms=_platforms(_texts(given, "oci-worker-platform") or oci["platforms"]),
-        snapshotter=_SNAPSHOTTERS[known(snapshotter, tuple(_SNAPSHOTTERS), "snapshotter")],
+        json_log=_word(given, "log-format", values.log_format, file["log"]["format"]) == "json",
+        entitlements=values.entitlements(_texts(given, "allow-insecure-entitlement"))
+        or file["insecure-entitlements"],
+        labels={**oci["labels"], **values.labels(_texts(given, "oci-worker-labels"))},
+        platforms=values.platforms(_texts(given, "oci-worker-platform")) or oci["platforms"],
+        snapshotter=_word(given, "oci-worker-snapshotter", values.snapshotter, oci["snapshotter"]),
         network=network,
         runtime=str(given.get("oci-worker-binary") or oci["binary"]),
-        parallelism=_parallelism(given.get("oci-max-parallelism", oci["max-parallelism"])),
+        parallelism=values.parallelism(given.get("oci-max-parallelism", oci["max-parallelism"])),
         cgroup_parent=oci["defaultCgroupParent"],
         policies=gc_policies(oci, root, _kept_bytes(given)) if collect else (),
         registries=tuple((host, _registry(section)) for host, section in file["registry"].items()),
@@ -162,6 +145,12 @@ def _texts(given: Given, name: str) -> list[str]:
     return texts if isinstance(texts, list) else []
 
 
+def _word(given: Given, name: str, convert: Callable[[str], str], default: str) -> str:
+    """Return the converted value of a flag, or `default` if the flag isn't given or is empty."""
+    text = given.get(name)
+    return convert(str(text)) if text else default
+
+
 def _tls(given: Given, file: Section) -> tuple[str, str, str]:
     cert = str(given.get("tlscert") or file["grpc"]["tls"]["cert"])
     key = str(given.get("tlskey") or file["grpc"]["tls"]["key"])
@@ -171,54 +160,6 @@ def _tls(given: Given, file: Section) -> tuple[str, str, str]:
             "you must specify key and cert file if one is specified", help="give --tlscert and --tlskey"
         )
     return cert, key, authority
-
-
-def _group(text: str) -> int:
-    if text.isdecimal():
-        return int(text)
-    try:
-        return grp.getgrnam(text).gr_gid
-    except KeyError:
-        raise UsageError(
-            f"there is no group {text!r}", help="give --group the name or the number of one"
-        ) from None
-
-
-def _entitlements(texts: Sequence[str]) -> tuple[str, ...]:
-    for text in texts:
-        if text not in ENTITLEMENTS:
-            raise UsageError(f"invalid entitlement : {text}", help="known are " + ", ".join(ENTITLEMENTS))
-    return tuple(dict.fromkeys(texts))
-
-
-def _labels(texts: Sequence[str]) -> dict[str, str]:
-    out = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--oci-worker-labels: invalid value {text}", help="write KEY=VALUE")
-        out[key] = value
-    return out
-
-
-def _platforms(texts: Sequence[str]) -> tuple[str, ...]:
-    from pybuild.compiler.platforms import BadPlatform, parse
-
-    for text in texts:
-        try:
-            parse(text)
-        except BadPlatform as error:
-            raise UsageError(error.diagnostic) from None
-    return tuple(texts)
-
-
-def _parallelism(value: object) -> int:
-    text = str(value)
-    if text == "num-cpu":
-        return len(os.sched_getaffinity(0))
-    if not text.isdecimal():
-        raise UsageError(f"invalid max-parallelism {text!r}", help="give a number of steps, or num-cpu")
-    return int(text)
 
 
 def _kept_bytes(given: Given) -> int | None:

@@ -41,14 +41,15 @@ def project_settings(source: Source) -> dict[str, Any]:
 
 def _context(value: Any, place: Place) -> str:
     """Read the value of a build context; a path in it becomes absolute."""
-    value = str(filled.read(value, place))
+    context = str(filled.read(value, place))
     for scheme in _SCHEMES:
-        if value.startswith(scheme):
-            return scheme + place.beside(value.removeprefix(scheme))
-    scheme, colon, _ = value.partition(":")
+        if context.startswith(scheme):
+            return scheme + place.beside(context.removeprefix(scheme))
+    scheme, colon, _ = context.partition(":")
+    # A colon after a slash, or after a single letter, is part of a path.
     if colon and "/" not in scheme and len(scheme) > 1:
-        return value
-    return place.beside(value)
+        return context
+    return place.beside(context)
 
 
 def _output(value: Any, place: Place) -> str:
@@ -56,10 +57,10 @@ def _output(value: Any, place: Place) -> str:
     import csv
     import io
 
-    value = str(filled.read(value, place))
-    parts = next(csv.reader([value]))
-    if parts == [value] and not value.startswith("type="):
-        return value if value == "-" else place.beside(value)
+    output = str(filled.read(value, place))
+    parts = next(csv.reader([output]))
+    if parts == [output] and not output.startswith("type="):
+        return output if output == "-" else place.beside(output)
     fields = []
     for part in parts:
         key, _, dest = part.partition("=")
