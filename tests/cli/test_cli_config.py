@@ -1,4 +1,4 @@
-"""`pybuild.toml` and `project.toml`: where they are looked for, what they set, what is wrong in them."""
+"""`pybuild.toml` and `config.toml`: where they are looked for, what they set, what is wrong in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import write
 
-from pybuild.request.config import project
+from pybuild.request.config import defaults
 
 EVERYTHING = """\
 file = "docker/Dockerfile"
@@ -87,30 +87,30 @@ def test_looked_for_up_to_the_repository_root(place: Path) -> None:
     write(place / "pybuild.toml", 'target = "outside"')
     deep = place / "repo" / "a" / "b"
     deep.mkdir(parents=True)
-    found = project.load(str(deep), None)
+    found = defaults.load(str(deep), None)
     assert found.settings == {}
     assert str(place / "pybuild.toml") not in found.consulted
     (place / "repo" / ".git").mkdir()
-    assert project.load(str(deep), None).settings == {}
+    assert defaults.load(str(deep), None).settings == {}
     write(place / "repo" / "pybuild.toml", 'target = "repo"')
-    assert project.load(str(deep), None).settings["targets"] == ("repo",)
+    assert defaults.load(str(deep), None).settings["targets"] == ("repo",)
     write(deep / "pybuild.toml", 'target = "deep"')
-    assert project.load(str(deep), None).settings["targets"] == ("deep",)
+    assert defaults.load(str(deep), None).settings["targets"] == ("deep",)
 
 
 def test_beside_the_build_file_comes_before_the_context(place: Path) -> None:
     write(place / "pybuild.toml", 'target = "context"')
     write(place / "docker" / "pybuild.toml", 'target = "file"')
-    assert project.load(".", "docker/Dockerfile").settings["targets"] == ("file",)
-    assert project.load(".", "-").settings["targets"] == ("context",)
-    assert project.load("-", None).settings == {}
-    assert project.load("-", "docker/Dockerfile").settings["targets"] == ("file",)
+    assert defaults.load(".", "docker/Dockerfile").settings["targets"] == ("file",)
+    assert defaults.load(".", "-").settings["targets"] == ("context",)
+    assert defaults.load("-", None).settings == {}
+    assert defaults.load("-", "docker/Dockerfile").settings["targets"] == ("file",)
 
 
 def test_consulted_names_what_was_not_found(place: Path, tmp_path: Path) -> None:
     (place / ".git").mkdir()
     (place / "a").mkdir()
-    consulted = project.load("a", None).consulted
+    consulted = defaults.load("a", None).consulted
     assert consulted[:2] == (str(tmp_path / "config/pybuild/config.toml"), "/etc/pybuild/config.toml")
     assert set(consulted) >= {
         str(place / "a/pybuild.toml"), str(place / "a/.git"), str(place / ".git"), str(place / "pybuild.toml")
@@ -147,7 +147,11 @@ WRONG = [
     ("\nbuild-arg = {}", "unknown key build-arg", 2, "did you mean build-args?"),
     ("x = 1\nzzzzzzzzzz = 2", "unknown key x", 1, "known are add-hosts"),
     ("target = 3", "target must be a string", 1, 'write it in quotes: "3"'),
-    ("tags = ['a', '']", "tags must be", 1, ""),
+    ("target = 1.10", "target must be a string", 1, 'write it in quotes: "1.10"'),
+    ("tags = ['a', '']", "item 2 of tags must be a string that is not empty", 1, ""),
+    ("provenance = true", "provenance must be false", 1, "not supported"),
+    ("shm-size = true", "shm-size must be a size", 1, ""),
+    ("shm-size = -1", "invalid size '-1'", 1, "write a number of bytes"),
     ("push = 'yes'", "push must be true or false", 1, ""),
     (
         "push = true\n[build-args]\nA = '1'\nVERSION = 1.10",
@@ -160,8 +164,8 @@ WRONG = [
     ("\n\nnetwork = 'bridge'", "unknown network mode 'bridge'", 3, "choose one of"),
     ("a = ", "is not TOML", 1, ""),
     ("target = 'x'\ntarget = 'y'", "is not TOML", 2, ""),
-    ("progress = 'fancy'", "progress must be", 1, ""),
-    ("max-parallelism = 0", "max-parallelism must be", 1, ""),
+    ("progress = 'plian'", "progress must be one of auto, tty", 1, "did you mean plain?"),
+    ("max-parallelism = 0", "max-parallelism must be at least 1", 1, ""),
 ]
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pybuild.daemon.amounts import disk_size, in_bytes, parse_space
-from pybuild.daemon.configtables import At, read
-from pybuild.daemon.configtoml import Oci
+from pybuild.daemon.daemon_file import OCI
 from pybuild.daemon.policies import HOUR, GcPolicy, gc_policies
 from pybuild.lang.source import Source
+from pybuild.request.config.schema import Section, read
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,12 @@ def test_the_disk_of_a_root_that_is_not_there_yet(tmp_path: Path) -> None:
 
 def test_policies_of_the_configuration() -> None:
     oci = read(
-        Oci,
-        {
-            "gcpolicy": [
-                {"filters": ["type==exec.cachemount"], "keepDuration": "1h", "reservedSpace": "1KB"},
-                {"all": True, "keepDuration": 60, "keepBytes": 10, "maxUsedSpace": "2KB", "minFreeSpace": 3},
-            ]
-        },
-        At(Source("", "")),
+        Source(
+            "buildkitd.toml",
+            '[[gcpolicy]]\nfilters = ["type==exec.cachemount"]\nkeepDuration = "1h"\nreservedSpace = "1KB"\n'
+            '[[gcpolicy]]\nall = true\nkeepDuration = 60\nkeepBytes = 10\nmaxUsedSpace = "2KB"\nminFreeSpace = 3',
+        ),
+        OCI,
     )
     assert gc_policies(oci, "/", None) == (
         GcPolicy(("type==exec.cachemount",), keep_duration=HOUR, reserved_space=1024),
@@ -69,7 +67,7 @@ def test_policies_of_the_configuration() -> None:
 
 
 def test_policies_by_default() -> None:
-    first, second, third, last = gc_policies(Oci(), "/", 5_000_000)
+    first, second, third, last = gc_policies(Section(OCI), "/", 5_000_000)
     assert first.filters
     assert first.max_used_space == 512_000_000
     assert (second.keep_duration, third.keep_duration, last.all) == (60 * 24 * HOUR, 0, True)

@@ -195,3 +195,33 @@ def test_networks_of_plugins_are_told_of(tmp_path: Path) -> None:
 def test_mistakes(tmp_path: Path, words: tuple[str, ...], file: str, said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         settings(tmp_path, *words, file=file)
+
+
+WRONG = [
+    ("\nroot = 3", "root must be a string", 2),
+    ("dns = 'x'", "dns must be a table", 1),
+    ("[worker.oci]\nnetworkMode = 'brigde'", "unknown network 'brigde'", 2),
+    ("[worker.oci]\nnetworkmode = 'brigde'", "unknown network 'brigde'", 2),
+    ("[worker.oci]\nmax-parallelism = true", "worker.oci.max-parallelism must be a number of steps", 2),
+    ("[worker.oci]\n\nselinux = true", "worker.oci.selinux is not supported", 3),
+    ("[grpc]\naddress = ['a', 3]", "item 2 of grpc.address must be a string", 2),
+    ("[registry.r]\nkeypair = [{ key = 'k' }]", "registry.r.keypair.cert is missing", 2),
+    (
+        "[[worker.oci.gcpolicy]]\nall = true\n[[worker.oci.gcpolicy]]\nall = 1",
+        "worker.oci.gcpolicy.all must be true or false",
+        4,
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "title", "line"), WRONG, ids=lambda value: str(value))
+def test_mistakes_of_the_file_show_the_line(tmp_path: Path, file: str, title: str, line: int) -> None:
+    with pytest.raises(UsageError, match=re.escape(title)) as caught:
+        settings(tmp_path, file=file)
+    assert caught.value.diagnostic.span is not None
+    assert caught.value.diagnostic.span.line == line
+
+
+def test_an_empty_text_is_the_default(tmp_path: Path) -> None:
+    found = settings(tmp_path, file='[worker.oci]\nnetworkMode = ""\nsnapshotter = ""\n[log]\nformat = ""\n')
+    assert (found.network, found.snapshotter, found.json_log) == ("auto", "", False)

@@ -7,15 +7,17 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 from tests.support.warm import program as warm
 
-from pybuild.request.config.models import ProjectFile, UserFile
+from pybuild.daemon.daemon_file import DAEMON_FILE
+from pybuild.lang.source import Source
+from pybuild.request.config.project_file import PROJECT_FILE
+from pybuild.request.config.schema import read
+from pybuild.request.config.user_file import USER_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -169,13 +171,14 @@ def test_the_readmes_program_is_the_examples() -> None:
 
 @pytest.mark.parametrize("block", parameters("toml"))
 def test_configuration_is_valid(block: Block) -> None:
-    models: dict[str, type[BaseModel]] = {"# pybuild.toml": ProjectFile, "# config.toml": UserFile}
-    models[block.text.splitlines()[0]].model_validate(tomllib.loads(block.text))
+    name = block.text.split("\n")[0].removeprefix("# ")
+    schemas = {"pybuild.toml": PROJECT_FILE, "config.toml": USER_FILE, "buildkitd.toml": DAEMON_FILE}
+    assert read(Source(name, block.text), schemas[name])
 
 
 def test_the_examples_configuration_is_valid() -> None:
     for path in (ROOT / "examples").rglob("pybuild.toml"):
-        ProjectFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        read(Source(str(path), path.read_text(encoding="utf-8")), PROJECT_FILE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -19,7 +19,7 @@ ALLOWED = {
 SOLVER_MAY_IMPORT = ("pybuild.runtime.solver", "pybuild.lang")
 
 HEAVY = (
-    "attrs", "attr", "cattrs", "click", "rich", "pydantic", "urllib3", "lark", "jsonschema", "google", "grpc",
+    "attrs", "attr", "cattrs", "click", "rich", "urllib3", "lark", "jsonschema", "google", "grpc",
     "asyncio", "subprocess", "importlib.metadata", "typing", "dataclasses", "logging", "pathlib", "tempfile",
     "shutil", "ssl", "http", "email", "concurrent.futures", "inspect",
 )  # fmt: skip

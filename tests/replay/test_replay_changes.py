@@ -106,7 +106,7 @@ COMMANDS: dict[str, Change] = {
 
 
 def _user_file(project: Project) -> Path:
-    from pybuild.request.config.project import USER_FILE
+    from pybuild.request.config.defaults import USER_FILE
 
     path = project.home / ".config" / USER_FILE
     path.parent.mkdir(parents=True, exist_ok=True)

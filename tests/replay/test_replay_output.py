@@ -13,7 +13,7 @@ import pytest
 from tests.replay.project import Project, vertices
 
 HEAVY = {
-    *("attr", "attrs", "cattrs", "click", "rich", "pydantic", "urllib3", "sqlite3", "json", "re", "typing"),
+    *("attr", "attrs", "cattrs", "click", "rich", "urllib3", "sqlite3", "json", "re", "typing"),
     *("subprocess", "threading", "hashlib", "asyncio", "dataclasses", "pathlib", "tempfile", "shutil"),
     *("logging", "inspect", "enum", "importlib.metadata", "socket", "ctypes"),
 }
@@ -22,7 +22,6 @@ FRONTEND = {
         "click",
         "rich",
         "urllib3",
-        "pydantic",
         "cattrs",
         "asyncio",
         "pybuild.cli.commands",
@@ -30,7 +29,7 @@ FRONTEND = {
     ),
     *(
         "pybuild.frontends.dockerfile",
-        "pybuild.request.config.models",
+        "pybuild.request.config.schema",
         "pybuild.lang.dockerfile.parse",
         "pybuild.compiler.lower",
     ),

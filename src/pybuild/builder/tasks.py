@@ -117,9 +117,9 @@ def _request(task: Task) -> BuildRequest:
         )
     if not task["config"]:
         return BuildRequest(context=context, **given)
-    from pybuild.request.config import project
+    from pybuild.request.config import defaults
 
-    return BuildRequest(context=context, **project.load(context, file).over(given))
+    return BuildRequest(context=context, **defaults.load(context, file).over(given))
 
 
 def _plain_image(goal: Goal, made: ExportedGoal, places: list[str], engine: Engine) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from pybuild.lang.diagnostics import UsageError, UserError, suggest
 from pybuild.request import values
 from pybuild.request.call import checked_call, one_call
-from pybuild.request.config import project
+from pybuild.request.config import defaults
 from pybuild.request.flags import PROGRESS
 from pybuild.request.request import BuildRequest
 
@@ -66,7 +66,7 @@ def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
         fields["targets"] = targets
     if not fields.get("ssh") and _by_ssh(context) and os.environ.get("SSH_AUTH_SOCK"):
         fields["ssh"] = ("default",)
-    found = project.load(context, fields.get("file"))
+    found = defaults.load(context, fields.get("file"))
     merged = found.over(fields)
     merged["progress"] = _progress(fields.get("progress"), found.settings.get("progress"))
     return BuildRequest(context=context, consulted=found.consulted, **merged)

@@ -8,7 +8,7 @@ from pybuild.daemon.amounts import disk_size, in_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.daemon.configtoml import Oci
+    from pybuild.request.config.schema import Section
 
 HOUR = 3_600_000_000_000
 _EASILY_MADE = "type==source.local,type==exec.cachemount,type==source.git.checkout"
@@ -27,22 +27,22 @@ class GcPolicy:
     min_free_space: int = 0
 
 
-def gc_policies(oci: Oci, root: str, keep: int | None) -> tuple[GcPolicy, ...]:
+def gc_policies(oci: Section, root: str, keep: int | None) -> tuple[GcPolicy, ...]:
     """Those of the configuration, else the defaults for the disk of `root`; `keep` is what a flag says is kept."""
-    if oci.gc_policy:
+    if oci["gcpolicy"]:
         return tuple(
             GcPolicy(
-                tuple(one.filters),
-                one.all,
-                one.keep_duration,
-                in_bytes(one.reserved_space, root) or in_bytes(one.keep_bytes, root),
-                in_bytes(one.max_used_space, root),
-                in_bytes(one.min_free_space, root),
+                policy["filters"],
+                policy["all"],
+                policy["keepDuration"],
+                in_bytes(policy["reservedSpace"], root) or in_bytes(policy["keepBytes"], root),
+                in_bytes(policy["maxUsedSpace"], root),
+                in_bytes(policy["minFreeSpace"], root),
             )
-            for one in oci.gc_policy
+            for policy in oci["gcpolicy"]
         )
-    given = keep or in_bytes(oci.reserved_space, root) or in_bytes(oci.keep_storage, root)
-    return defaults(root, given, in_bytes(oci.max_used_space, root), in_bytes(oci.min_free_space, root))
+    reserved = keep or in_bytes(oci["reservedSpace"], root) or in_bytes(oci["gckeepstorage"], root)
+    return defaults(root, reserved, in_bytes(oci["maxUsedSpace"], root), in_bytes(oci["minFreeSpace"], root))
 
 
 def defaults(root: str, reserved: int = 0, most: int = 0, free: int = 0) -> tuple[GcPolicy, ...]:

@@ -1,37 +1,26 @@
-"""What the daemon does, of its flags over its configuration file over buildkitd's defaults."""
+"""Settings of the daemon: its flags over its configuration file over buildkitd's defaults."""
 
 from __future__ import annotations
 
 import glob
-import grp
 import os
 
 from attrs import frozen
 
+from pybuild.daemon import values
 from pybuild.daemon.policies import GcPolicy, gc_policies
 from pybuild.lang.diagnostics import UsageError
-from pybuild.request.values import known
 from pybuild.runtime.content.place import default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from pybuild.daemon.commandline import Given
-    from pybuild.daemon.configtoml import DaemonFile, Registry
+    from pybuild.request.config.schema import Section
 
-ENTITLEMENTS = ("network.host", "security.insecure", "device")
-_SNAPSHOTTERS = {
-    "auto": "",
-    "overlayfs": "overlay",
-    "overlay": "overlay",
-    "fuse-overlayfs": "fuse-overlayfs",
-    "native": "copy",
-    "copy": "copy",
-}
-"""buildkitd's names of snapshotters, and ours."""
-_NETWORKS = ("auto", "bridge", "host", "cni")
+FRONTENDS = ("dockerfile.v0", "gateway.v0")
 
 
 @frozen
@@ -41,7 +30,7 @@ class Settings:
     root: str
     addresses: tuple[str, ...]
     tls: tuple[str, str, str] = ("", "", "")
-    """Files of certificate, key, and authority of the clients."""
+    """PEM files: certificate, key, and the authority of the clients' certificates."""
     uid: int | None = None
     gid: int | None = None
     debug: bool = False
@@ -60,74 +49,71 @@ class Settings:
     dns: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ((), (), ())
     """Name servers, options, search domains."""
     devices: tuple[str, ...] | None = None
-    """Directories with specifications of devices; None for the usual ones."""
+    """Directories with CDI specifications; None for the default ones."""
     allowed_devices: tuple[str, ...] = ()
     max_age: int | None = None
     """Nanoseconds."""
     max_entries: int | None = None
-    frontends: tuple[str, ...] = ("dockerfile.v0", "gateway.v0")
+    frontends: tuple[str, ...] = FRONTENDS
     repositories: tuple[str, ...] = ()
-    """Those that frontend images may come from; empty for all."""
+    """Repositories that frontend images may come from; empty for all."""
     notices: tuple[str, ...] = ()
 
 
 def settings_of(given: Given) -> Settings:
-    """Raises UsageError."""
+    """Return the settings. Raises UsageError for a flag or a file that is wrong or asks for what the daemon lacks."""
     path = str(given.get("config") or _default_config())
     file, notices = _file(path, explicit="config" in given)
-    oci = file.worker.oci
-    _refuse_file(file, path)
-    if given.get("oci-worker", oci.enabled) is False:
+    oci = file["worker"]["oci"]
+    if given.get("oci-worker", oci["enabled"]) is False:
         raise UsageError(
             "without its OCI worker the daemon has no worker", help="leave out --oci-worker=false"
         )
-    root = os.path.abspath(str(given.get("root") or file.root or default_root()))
-    network = known(str(given.get("oci-worker-net") or oci.network_mode or "auto"), _NETWORKS, "network")
-    if network == "cni" or given.get("oci-cni-config-path") or oci.cni_config_path:
+    history = file["history"]
+    root = os.path.abspath(str(given.get("root") or file["root"] or default_root()))
+    network = _word(given, "oci-worker-net", values.network, oci["networkMode"])
+    if network == "cni" or given.get("oci-cni-config-path") or oci["cniConfigPath"]:
         notices.append(
             "networks by CNI plugins are not supported: steps get networks of their own by pasta or slirp4netns"
         )
-    snapshotter = str(given.get("oci-worker-snapshotter") or oci.snapshotter or "auto")
-    collect = bool(given.get("oci-worker-gc", oci.gc is not False))
+    collect = bool(given.get("oci-worker-gc", oci["gc"] is not False))
     return Settings(
         root=root,
-        addresses=tuple(_texts(given, "addr")) or tuple(file.grpc.address) or (default_address(),),
+        addresses=tuple(_texts(given, "addr")) or file["grpc"]["address"] or (default_address(),),
         tls=_tls(given, file),
-        uid=file.grpc.uid,
-        gid=_group(str(given["group"])) if given.get("group") else file.grpc.gid,
-        debug=bool(given.get("debug", file.debug) or given.get("trace", file.trace)),
-        debug_address=str(given.get("debugaddr") or file.grpc.debug_address),
-        json_log=known(
-            str(given.get("log-format") or file.log.format or "text"), ("text", "json"), "log format"
-        )
-        == "json",
-        entitlements=_entitlements(_texts(given, "allow-insecure-entitlement") or file.entitlements),
-        labels={**oci.labels, **_labels(_texts(given, "oci-worker-labels"))},
-        platforms=_platforms(_texts(given, "oci-worker-platform") or oci.platforms),
-        snapshotter=_SNAPSHOTTERS[known(snapshotter, tuple(_SNAPSHOTTERS), "snapshotter")],
+        uid=file["grpc"]["uid"],
+        gid=values.group(str(given["group"])) if given.get("group") else file["grpc"]["gid"],
+        debug=bool(given.get("debug", file["debug"]) or given.get("trace", file["trace"])),
+        debug_address=str(given.get("debugaddr") or file["grpc"]["debugAddress"]),
+        json_log=_word(given, "log-format", values.log_format, file["log"]["format"]) == "json",
+        entitlements=values.entitlements(_texts(given, "allow-insecure-entitlement"))
+        or file["insecure-entitlements"],
+        labels={**oci["labels"], **values.labels(_texts(given, "oci-worker-labels"))},
+        platforms=values.platforms(_texts(given, "oci-worker-platform")) or oci["platforms"],
+        snapshotter=_word(given, "oci-worker-snapshotter", values.snapshotter, oci["snapshotter"]),
         network=network,
-        runtime=str(given.get("oci-worker-binary") or oci.binary),
-        parallelism=_parallelism(given.get("oci-max-parallelism", oci.max_parallelism)),
-        cgroup_parent=oci.default_cgroup_parent,
-        policies=gc_policies(oci, root, _megabytes(given)) if collect else (),
-        registries=_registries(file),
+        runtime=str(given.get("oci-worker-binary") or oci["binary"]),
+        parallelism=values.parallelism(given.get("oci-max-parallelism", oci["max-parallelism"])),
+        cgroup_parent=oci["defaultCgroupParent"],
+        policies=gc_policies(oci, root, _kept_bytes(given)) if collect else (),
+        registries=tuple((host, _registry(section)) for host, section in file["registry"].items()),
         dns=(
-            tuple(_texts(given, "dns-nameserver") or file.dns.nameservers),
-            tuple(_texts(given, "dns-option") or file.dns.options),
-            tuple(_texts(given, "dns-search") or file.dns.search_domains),
+            tuple(_texts(given, "dns-nameserver") or file["dns"]["nameservers"]),
+            tuple(_texts(given, "dns-option") or file["dns"]["options"]),
+            tuple(_texts(given, "dns-search") or file["dns"]["searchDomains"]),
         ),
         devices=_devices(given, file),
-        allowed_devices=tuple(file.cdi.auto_allowed),
-        max_age=file.history.max_age if file.history else None,
-        max_entries=file.history.max_entries if file.history else None,
-        frontends=_frontends(file),
-        repositories=tuple(file.frontend.gateway.allowed_repositories),
+        allowed_devices=file["cdi"]["autoAllowed"],
+        max_age=history["maxAge"] if history is not None else None,
+        max_entries=history["maxEntries"] if history is not None else None,
+        frontends=tuple(name for name in FRONTENDS if file["frontend"][name]["enabled"]),
+        repositories=file["frontend"]["gateway.v0"]["allowedRepositories"],
         notices=tuple(notices),
     )
 
 
 def default_address() -> str:
-    """Where clients look for the daemon: `/run/buildkit` for root, else a directory of the user's."""
+    """Return where clients look for the daemon: `/run/buildkit` for root, else the user's runtime directory."""
     if os.geteuid() == 0:
         return "unix:///run/buildkit/buildkitd.sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
@@ -141,49 +127,34 @@ def _default_config() -> str:
     return os.path.join(home, "buildkit", "buildkitd.toml")
 
 
-def _file(path: str, *, explicit: bool) -> tuple[DaemonFile, list[str]]:
-    """The configuration, and what is to be said of it: as with buildkitd, a file that isn't there is no error."""
-    from pybuild.daemon.configtoml import DaemonFile, load
+def _file(path: str, *, explicit: bool) -> tuple[Section, list[str]]:
+    """Return the configuration and notices about it. As with buildkitd, a missing file is no error."""
+    from pybuild.daemon.daemon_file import DAEMON_FILE
     from pybuild.lang.source import Source
+    from pybuild.request.config.schema import Section, read
     from pybuild.request.config.tomlfile import read_text
 
     text = read_text(path)
     if text is None:
-        return DaemonFile(), [f"there is no configuration file {path}"] if explicit else []
-    return load(Source(path, text)), []
-
-
-def _refuse_file(file: DaemonFile, path: str) -> None:
-    """Raises UsageError for what the file asks for and this daemon doesn't do."""
-    oci = file.worker.oci
-    for asked, key, why in (
-        (file.worker.containerd.enabled, "worker.containerd.enabled", "there is no containerd worker"),
-        (
-            oci.no_process_sandbox,
-            "worker.oci.noProcessSandbox",
-            "a step always has a pid namespace of its own",
-        ),
-        (
-            oci.proxy_snapshotter_path,
-            "worker.oci.proxySnapshotterPath",
-            "snapshotters of other processes are not used",
-        ),
-        (oci.apparmor_profile, "worker.oci.apparmor-profile", "AppArmor profiles are not applied"),
-        (oci.selinux, "worker.oci.selinux", "SELinux labels are not applied"),
-    ):
-        if asked:
-            raise UsageError(f"{path}: {key} is not supported: {why}", help="remove the key")
+        return Section(DAEMON_FILE), [f"there is no configuration file {path}"] if explicit else []
+    return read(Source(path, text), DAEMON_FILE, lenient=True), []
 
 
 def _texts(given: Given, name: str) -> list[str]:
-    found = given.get(name)
-    return found if isinstance(found, list) else []
+    texts = given.get(name)
+    return texts if isinstance(texts, list) else []
 
 
-def _tls(given: Given, file: DaemonFile) -> tuple[str, str, str]:
-    cert = str(given.get("tlscert") or file.grpc.tls.cert)
-    key = str(given.get("tlskey") or file.grpc.tls.key)
-    authority = str(given.get("tlscacert") or file.grpc.tls.ca)
+def _word(given: Given, name: str, convert: Callable[[str], str], default: str) -> str:
+    """Return the converted value of a flag, or `default` if the flag isn't given or is empty."""
+    text = given.get(name)
+    return convert(str(text)) if text else default
+
+
+def _tls(given: Given, file: Section) -> tuple[str, str, str]:
+    cert = str(given.get("tlscert") or file["grpc"]["tls"]["cert"])
+    key = str(given.get("tlskey") or file["grpc"]["tls"]["key"])
+    authority = str(given.get("tlscacert") or file["grpc"]["tls"]["ca"])
     if bool(cert) != bool(key):
         raise UsageError(
             "you must specify key and cert file if one is specified", help="give --tlscert and --tlskey"
@@ -191,88 +162,27 @@ def _tls(given: Given, file: DaemonFile) -> tuple[str, str, str]:
     return cert, key, authority
 
 
-def _group(text: str) -> int:
-    if text.isdecimal():
-        return int(text)
-    try:
-        return grp.getgrnam(text).gr_gid
-    except KeyError:
-        raise UsageError(
-            f"there is no group {text!r}", help="give --group the name or the number of one"
-        ) from None
+def _kept_bytes(given: Given) -> int | None:
+    megabytes = given.get("oci-worker-gc-keepstorage")
+    return None if megabytes is None else int(str(megabytes)) * 1_000_000
 
 
-def _entitlements(texts: Sequence[str]) -> tuple[str, ...]:
-    for text in texts:
-        if text not in ENTITLEMENTS:
-            raise UsageError(f"invalid entitlement : {text}", help="known are " + ", ".join(ENTITLEMENTS))
-    return tuple(dict.fromkeys(texts))
+def _registry(section: Section) -> dict[str, Any]:
+    """Return the arguments of `RegistryConfig`, with the files of the directories of certificates."""
+    from pybuild.request.config.user_file import registry_settings
 
-
-def _labels(texts: Sequence[str]) -> dict[str, str]:
-    out = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--oci-worker-labels: invalid value {text}", help="write KEY=VALUE")
-        out[key] = value
-    return out
-
-
-def _platforms(texts: Sequence[str]) -> tuple[str, ...]:
-    from pybuild.compiler.platforms import BadPlatform, parse
-
-    for text in texts:
-        try:
-            parse(text)
-        except BadPlatform as error:
-            raise UsageError(error.diagnostic) from None
-    return tuple(texts)
-
-
-def _parallelism(value: object) -> int:
-    text = str(value)
-    if text == "num-cpu":
-        return len(os.sched_getaffinity(0))
-    if not text.isdecimal():
-        raise UsageError(f"invalid max-parallelism {text!r}", help="give a number of steps, or num-cpu")
-    return int(text)
-
-
-def _megabytes(given: Given) -> int | None:
-    found = given.get("oci-worker-gc-keepstorage")
-    return None if found is None else int(str(found)) * 1_000_000
-
-
-def _registries(file: DaemonFile) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    return tuple((host, _registry(one)) for host, one in file.registries.items())
-
-
-def _registry(one: Registry) -> dict[str, Any]:
-    authorities, pairs = list(one.ca), [(pair.key, pair.cert) for pair in one.keypair]
-    for directory in one.tls_directories:
+    settings = registry_settings(section)
+    for directory in section["tlsconfigdir"]:
         for path in sorted(glob.glob(os.path.join(glob.escape(directory), "*"))):
             stem, kind = os.path.splitext(path)
             if kind == ".crt":
-                authorities.append(path)
+                settings["ca"] += (path,)
             elif kind == ".cert":
-                pairs.append((f"{stem}.key", path))
-    return {
-        "mirrors": tuple(one.mirrors),
-        "http": one.http,
-        "insecure": one.insecure,
-        "ca": tuple(authorities),
-        "keypair": tuple(pairs),
-    }
+                settings["keypair"] += ((f"{stem}.key", path),)
+    return settings
 
 
-def _devices(given: Given, file: DaemonFile) -> tuple[str, ...] | None:
-    if given.get("cdi-disabled", file.cdi.disabled):
+def _devices(given: Given, file: Section) -> tuple[str, ...] | None:
+    if given.get("cdi-disabled", file["cdi"]["disabled"]):
         return ()
-    found = _texts(given, "cdi-spec-dir") or file.cdi.spec_dirs
-    return None if found is None else tuple(found)
-
-
-def _frontends(file: DaemonFile) -> tuple[str, ...]:
-    tables = (("dockerfile.v0", file.frontend.dockerfile), ("gateway.v0", file.frontend.gateway))
-    return tuple(name for name, table in tables if table.enabled)
+    return tuple(_texts(given, "cdi-spec-dir")) or file["cdi"]["specDirs"]

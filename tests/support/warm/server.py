@@ -32,7 +32,6 @@ OUTSIDE = (
     "cattrs",
     "concurrent.futures.thread",
     "isal.igzip",
-    "pydantic",
     "rich.console",
     "rich.live",
     "sqlite3",
