@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pybuild.daemon.amounts import disk_size, in_bytes, parse_space
 from pybuild.daemon.configtables import At, read
 from pybuild.daemon.configtoml import Oci
-from pybuild.daemon.policies import HOUR, GcPolicy, gc_policies
+from pybuild.daemon.gc_policies import HOUR, GcPolicy, gc_policies
 from pybuild.lang.source import Source
 
 

@@ -16,19 +16,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeGuard, Unpack
 
-from pybuild.builder import recorded
 from pybuild.builder.graph import Graph
+from pybuild.builder.images import image_of
 from pybuild.builder.options import BuildOptions, Path, fields_of
 from pybuild.builder.process import Worker
+from pybuild.builder.python_targets import PythonTarget, record_targets
 from pybuild.builder.reader import Reader
 from pybuild.builder.record import Both, Record
-from pybuild.builder.result import Completed, Result, image_of
+from pybuild.builder.result import Completed, Result
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.place import default_root
 from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.solver.types import Cancellation
 
-Buildable = str | Sequence[str] | recorded.Recorded | None
+Buildable = str | Sequence[str] | PythonTarget | None
 """What can be built: targets by name (`"web"`, `"test[py=3.12]"`), targets of the Python API; None is the default."""
 
 
@@ -208,7 +209,7 @@ class Builder:
             return {**self._given, **fields}, lent, None
         fields, lent = fields_of(given, None)
         try:
-            return {**self._given, **fields}, lent, recorded.record(target, fields)
+            return {**self._given, **fields}, lent, record_targets(target, fields)
         except BaseException:
             self._close_fields((fields, lent, None))
             raise

@@ -16,8 +16,7 @@ import time
 import weakref
 from contextlib import suppress
 
-from pybuild import release
-from pybuild.builder.channel import Channel
+from pybuild.build.channel import Channel
 from pybuild.builder.descriptors import above_streams
 from pybuild.builder.errors import WorkerDied, error_of
 from pybuild.builder.events import deliver
@@ -160,7 +159,9 @@ def _command(channel: int, root: str) -> list[str]:
             "builds need a Python interpreter of their own, and sys.executable names none",
             help="set sys.executable to one that has pybuild",
         )
-    package = os.path.dirname(os.path.dirname(os.path.abspath(release.__file__)))
+    package = os.path.abspath(__file__)
+    for _ in range(3):
+        package = os.path.dirname(package)
     path = [os.path.abspath(one) for one in sys.path if one]
     flags = ["-I", "-X", "utf8", *(["-B"] if sys.dont_write_bytecode else [])]
     return [sys.executable, *flags, "-c", _START, str(channel), root, package, *path]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from attrs import field, frozen
 
+from pybuild.builder.images import Image, Platform
 from pybuild.builder.options import Path
 from pybuild.builder.reader import Reader
 from pybuild.builder.record import Step
@@ -43,29 +42,6 @@ class Completed:
     def text(self) -> str:
         """Standard output as text."""
         return self.stdout.decode("utf-8", "replace")
-
-
-@frozen
-class Platform:
-    """What was built for one platform: its name (`linux/amd64`) and the image's `config`."""
-
-    name: str
-    config: Mapping[str, Any] = field(repr=False)
-    state: tuple[object, ...] | None = field(repr=False)
-    """What the store knows it by; for pybuild's own use."""
-
-
-@frozen
-class Image:
-    """What came of one target. `name` is the build file's ("" if it has only one), `digest` the image's (None if none
-    was made), `metadata` what `--metadata-file` would hold, `files` the paths that were exported."""
-
-    name: str
-    digest: str | None
-    tags: tuple[str, ...]
-    files: tuple[str, ...]
-    platforms: tuple[Platform, ...]
-    metadata: Mapping[str, Any] = field(repr=False)
 
 
 @frozen
@@ -151,27 +127,10 @@ class Result:
         return (Entry(*one) for part in self._reader.ask("walk", state, _name(path)) for one in part)
 
     def _repr_html_(self) -> str:
-        from pybuild.builder.table import result_table
+        from pybuild.builder.result_table import result_table
 
-        return result_table(self)
+        return result_table(self.images, self.steps, self.seconds)
 
 
 def _name(path: Path) -> str:
     return os.fsdecode(path)
-
-
-def image_of(plain: Mapping[str, Any]) -> Image:
-    """From what a worker says of it."""
-    return Image(
-        plain["name"],
-        plain["digest"] or None,
-        tuple(plain["tags"]),
-        tuple(dict.fromkeys(plain["files"])),
-        tuple(_platform(state, json.loads(config)) for state, config in plain["states"]),
-        json.loads(plain["metadata"]),
-    )
-
-
-def _platform(state: tuple[object, ...] | None, config: Mapping[str, Any]) -> Platform:
-    names = [config.get(name, "") for name in ("os", "architecture", "variant")]
-    return Platform("/".join(filter(None, names)), config, state)

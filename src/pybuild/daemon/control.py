@@ -8,17 +8,17 @@ import time
 from itertools import count
 
 import grpc
-from attrs import field, frozen
 
 from pybuild.compiler.protos import control_pb2
 from pybuild.daemon.jobs import BRIDGE_WAIT, WAIT, Job, Jobs
+from pybuild.daemon.outcome import Outcome, message_of, status
 from pybuild.daemon.proxy import CHANNEL, fail, forward, only
 from pybuild.daemon.workerrecord import buildkit_version, worker_record
 from pybuild.daemon.workers import Worker, WorkerLost, Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Coroutine
     from typing import Any
 
     from pybuild.compiler.protos.control_pb2 import (
@@ -43,15 +43,6 @@ BUILD_ID = "buildkit-controlapi-buildid"
 COLLECT_EVERY = 60.0
 """Seconds between two collections of garbage, which follow Solves."""
 _TIMESTAMP = "buildkit-current-timestamp"
-
-
-@frozen
-class Outcome:
-    """What came of a worker's task: an answer, or the bytes of a google.rpc.Status."""
-
-    response: Mapping[str, str] = field(factory=dict)
-    facts: Mapping[str, object] = field(factory=dict)
-    failure: bytes | None = None
 
 
 class Control:
@@ -131,7 +122,7 @@ class Control:
         task = {
             "kind": "solve",
             "request": request.SerializeToString(),
-            "door": self._inner,
+            "front": self._inner,
             "bridge": bridge,
         }
 
@@ -288,20 +279,6 @@ class Running:
         self.cancelled = True
         if self.worker is not None:
             self.worker.cancel()
-
-
-def status(code: int, message: str) -> bytes:
-    """A google.rpc.Status without details."""
-    from google.rpc.status_pb2 import Status
-
-    return bytes(Status(code=code, message=message).SerializeToString())
-
-
-def message_of(failure: bytes) -> str:
-    """That of a google.rpc.Status."""
-    from google.rpc.status_pb2 import Status
-
-    return str(Status.FromString(failure).message)
 
 
 def _died(ended: int) -> str:

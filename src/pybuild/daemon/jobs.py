@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pybuild.daemon.said import Said
+from pybuild.daemon.status_spool import StatusSpool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ ANSWERING = 1.0
 class Job:
     """One Solve. `bridged`: its frontend is in the client, and calls LLBBridge."""
 
-    def __init__(self, ref: str, said: Said, *, bridged: bool) -> None:
+    def __init__(self, ref: str, spool: StatusSpool, *, bridged: bool) -> None:
         self.ref = ref
         self._bridged = bridged
-        self._said = said
+        self._spool = spool
         self._listeners = 0
         self._channel: grpc.aio.Channel | None = None
         self._ended = False
@@ -35,7 +35,7 @@ class Job:
 
     async def say(self, message: bytes) -> None:
         """A StatusResponse."""
-        self._said.append(message)
+        self._spool.append(message)
         async with self._changed:
             self._changed.notify_all()
 
@@ -65,8 +65,8 @@ class Job:
         self._listeners += 1
         try:
             while True:
-                while place < len(self._said):
-                    yield self._said[place]
+                while place < len(self._spool):
+                    yield self._spool[place]
                     place += 1
                 if self._ended:
                     return
@@ -84,11 +84,11 @@ class Job:
     async def _more(self, place: int) -> None:
         """Wait for a message of this number, or the end."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._ended or place < len(self._said))
+            await self._changed.wait_for(lambda: self._ended or place < len(self._spool))
 
     def _forget(self) -> None:
         if self._ended and not self._listeners:
-            self._said.close()
+            self._spool.close()
 
 
 class Jobs:
@@ -103,7 +103,7 @@ class Jobs:
         """None if there is one of that ref already."""
         if ref in self._jobs:
             return None
-        job = self._jobs[ref] = Job(ref, Said(self._directory), bridged=bridged)
+        job = self._jobs[ref] = Job(ref, StatusSpool(self._directory), bridged=bridged)
         async with self._changed:
             self._changed.notify_all()
         return job

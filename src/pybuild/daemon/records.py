@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         UpdateBuildHistoryRequest,
     )
     from pybuild.compiler.protos.worker_pb2 import WorkerRecord
-    from pybuild.daemon.control import Outcome
+    from pybuild.daemon.outcome import Outcome
     from pybuild.daemon.proxy import Context
     from pybuild.daemon.settings import Settings
 

@@ -54,8 +54,8 @@ def serve(words: Sequence[str]) -> int:
 
 
 def _run(settings: Settings, places: Sequence[Address], journal: Journal, directory: str, lock: int) -> int:
-    """The zygote is forked before there is a thread or gRPC."""
-    from pybuild.daemon.zygote import fork_zygote
+    """The fork_server is forked before there is a thread or gRPC."""
+    from pybuild.daemon.fork_server import start_fork_server
 
     os.environ["PYBUILD_ROOT"] = settings.root
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -63,13 +63,13 @@ def _run(settings: Settings, places: Sequence[Address], journal: Journal, direct
         os.environ["PYBUILD_SNAPSHOTTER"] = settings.snapshotter
     if settings.runtime:
         os.environ["PYBUILD_RUNTIME"] = settings.runtime
-    zygote = fork_zygote(settings, directory, lock)
+    fork_server = start_fork_server(settings, directory, lock)
     import asyncio
 
-    from pybuild.daemon.door import Door
+    from pybuild.daemon.front_process import FrontProcess
 
     async def main() -> int:
-        return await Door(settings, journal, directory, zygote).run(places)
+        return await FrontProcess(settings, journal, directory, fork_server).run(places)
 
     return asyncio.run(main())
 

@@ -16,9 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pybuild.daemon.policies import GcPolicy
+    from pybuild.build.worker import Owner, Task
+    from pybuild.daemon.gc_policies import GcPolicy
     from pybuild.daemon.settings import Settings
-    from pybuild.daemon.worker import Client, Task
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.types import Snapshotter
 
@@ -41,17 +41,17 @@ class Work:
         self.report(message(record).SerializeToString())
 
 
-def run(task: Task, client: Client, settings: Settings) -> None:
+def run(task: Task, owner: Owner, settings: Settings) -> None:
     """Carry out a task of the kinds `usage`, `prune` and `collect`; the door is told UsageRecords. Raises UserError,
     before anything is done for a filter that can't be read."""
-    engine = Engine(EngineOptions(settings.root), Observer(), client.cancellation)
-    client.started()
+    engine = Engine(EngineOptions(settings.root), Observer(), owner.cancellation)
+    owner.started()
     try:
         work = Work(
             engine.store,
             engine.snapshotter,
-            lambda record: client.tell(("record", record)),
-            client.cancellation,
+            lambda record: owner.tell(("record", record)),
+            owner.cancellation,
         )
         _TASKS[task["kind"]](work, task["request"], settings)
     finally:

@@ -1,4 +1,4 @@
-"""Workers from the door's side: processes that the zygote forks, one a task."""
+"""Workers from the door's side: processes that the fork_server forks, one a task."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import signal
 import socket
 from contextlib import suppress
 
-from pybuild.builder.channel import LENGTH
-from pybuild.daemon.zygote import ENDED, FAILED, MESSAGE, STARTED
+from pybuild.build.channel import LENGTH
+from pybuild.daemon.fork_server import ENDED, FAILED, MESSAGE, STARTED
 from pybuild.lang.diagnostics import UserError
 
 TYPE_CHECKING = False
@@ -95,10 +95,10 @@ class Worker:
 
 
 class Workers:
-    """Has the zygote fork workers. `lost` is set when the zygote has ended: nothing works without it."""
+    """Has the fork_server fork workers. `lost` is set when the fork_server has ended: nothing works without it."""
 
-    def __init__(self, zygote: int, link: socket.socket) -> None:
-        self._zygote = zygote
+    def __init__(self, fork_server: int, link: socket.socket) -> None:
+        self._fork_server = fork_server
         self._link = link
         self._link.setblocking(False)
         self._next = 0
@@ -107,7 +107,7 @@ class Workers:
         asyncio.get_running_loop().add_reader(self._link, self._hear)
 
     def prepare(self) -> None:
-        """Have the zygote load what workers need, to be called once the door is open. Until it has, `fork` waits."""
+        """Let the fork server load what workers need. Call it once clients are served; `fork` waits for it."""
         with suppress(OSError):
             self._link.send(marshal.dumps(0))
 
@@ -136,22 +136,22 @@ class Workers:
         return len(self._workers)
 
     async def close(self, seconds: float) -> None:
-        """End all of them, and the zygote, which does it."""
+        """End all of them, and the fork_server, which does it."""
         loop = asyncio.get_running_loop()
         with suppress(OSError, ValueError):
             loop.remove_reader(self._link)
         self._link.close()
         end = loop.time() + seconds
-        while not os.waitpid(self._zygote, os.WNOHANG)[0]:
+        while not os.waitpid(self._fork_server, os.WNOHANG)[0]:
             if loop.time() > end:
-                os.kill(self._zygote, signal.SIGKILL)
-                os.waitpid(self._zygote, 0)
+                os.kill(self._fork_server, signal.SIGKILL)
+                os.waitpid(self._fork_server, 0)
                 break
             await asyncio.sleep(0.005)
         self._lose()
 
     def _lose(self) -> None:
-        """The zygote has ended, and the workers with it."""
+        """The fork_server has ended, and the workers with it."""
         for one in list(self._workers.values()):
             one.over(-1)
         self._workers.clear()

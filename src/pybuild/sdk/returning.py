@@ -15,8 +15,7 @@ from pybuild.sdk.client import Client
 
 
 def built_result(built: Built, attributes: Attributes) -> Result:
-    """Return the images as a result, with the labels and the settings of steps that the build's attributes say. Raises
-    UserError."""
+    """Return the images as a result, with the labels and step settings of the attributes. Raises UserError."""
     names = [_key(one) for one in built.images]
     if not names or len(set(names)) < len(names):
         raise UserError("the frontend made " + ("two images for one platform" if names else "no image"))

@@ -21,14 +21,14 @@ EPOCH = "source-date-epoch"
 
 
 @frozen
-class Asked:
+class SolveTask:
     """`unexported` name the caches that are asked for and not written, whose client takes that."""
 
     request: SolveRequest
     unexported: tuple[str, ...] = field(default=())
 
 
-def asked_of(data: bytes) -> Asked:
+def solve_task_of(data: bytes) -> SolveTask:
     """The request of these bytes, with fields of earlier protocols moved to where later ones have them. Raises
     UserError."""
     request = SolveRequest.FromString(data)
@@ -41,7 +41,7 @@ def asked_of(data: bytes) -> Asked:
         raise UserError("cannot solve with both Definition and Frontend specified")
     _move_deprecated(request)
     _pass_epoch(request)
-    return Asked(request, tuple(_unexported(request)))
+    return SolveTask(request, tuple(_unexported(request)))
 
 
 def _check_compatibility(version: int) -> None:

@@ -13,7 +13,7 @@ IN_MEMORY = 256 << 10
 """Bytes of one Solve."""
 
 
-class Said:
+class StatusSpool:
     """Messages in their order. `directory` is where the file goes once it is needed; `close` removes it."""
 
     def __init__(self, directory: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from pybuild.builder.channel import Channel
+    from pybuild.build.channel import Channel
     from pybuild.runtime.snapshots.types import Node, Tree
 
 IDLE = 10.0

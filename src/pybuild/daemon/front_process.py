@@ -39,22 +39,22 @@ _BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
 _TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
-class Door:
-    """Serves until SIGTERM or SIGINT. `directory` is private to the daemon, `zygote` its pid and socket."""
+class FrontProcess:
+    """Serves until SIGTERM or SIGINT. `directory` is private to the daemon, `fork_server` its pid and socket."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, directory: str, zygote: tuple[int, socket.socket]
+        self, settings: Settings, journal: Journal, directory: str, fork_server: tuple[int, socket.socket]
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._directory = directory
-        self._zygote = zygote
+        self._fork_server = fork_server
         self._stop = asyncio.Event()
 
     async def run(self, places: Sequence[Address]) -> int:
         """The exit code. Raises UsageError, OSError: an address that can't be had."""
         loop = asyncio.get_running_loop()
-        workers = Workers(*self._zygote)
+        workers = Workers(*self._fork_server)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         sessions = Sessions()
@@ -94,7 +94,7 @@ class Door:
             records.close()
 
     def _end_anyway(self) -> None:
-        """Whatever hangs, the process ends: the workers have, and the zygote removes what is left."""
+        """Whatever hangs, the process ends: the workers have, and the fork_server removes what is left."""
         time.sleep(PATIENCE)
         self._journal.error("the daemon did not end in time, and is ended")
         os._exit(1)

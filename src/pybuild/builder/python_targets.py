@@ -10,7 +10,7 @@ from itertools import chain, count
 
 from attrs import evolve
 
-from pybuild.builder import homes
+from pybuild.builder.recordings import filename_of, recording_of
 from pybuild.frontends.found_inputs import FoundInputs
 from pybuild.frontends.language import LanguageFrontend
 from pybuild.lang.diagnostics import SourceError, SourceErrors, UsageError
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from pybuild.replay.dependencies import Dependencies
     from pybuild.request.request import BuildRequest
 
-    Recorded = State | Group | Sequence[State | Group]
+    PythonTarget = State | Group | Sequence[State | Group]
 else:
-    Recorded = object
+    PythonTarget = object
 
 
-def record(target: object, fields: Mapping[str, Any]) -> bytes:
+def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
     """What a worker is given of targets, groups and states of the Python API, for a request with these fields. Raises
     TypeError for what is none of them, UsageError, SourceErrors."""
     if fields.get("params") or fields.get("params_files"):
@@ -69,7 +69,7 @@ def record(target: object, fields: Mapping[str, Any]) -> bytes:
     finally:
         for decl in asked.decls:
             recording.bodies.pop(decl, None)
-    return to_bytes(expansion, homes.filename_of(recording), (asked.name,))
+    return to_bytes(expansion, filename_of(recording), (asked.name,))
 
 
 def _world(recording: Recording, fields: Mapping[str, Any]) -> World:
@@ -131,7 +131,7 @@ class _Wanted:
     def _state(self, state: State) -> tree.Expr:
         """The name of a target that is this state."""
         own = state.recording if isinstance(state, Called) else None
-        recording = own or self._recording or homes.recording_of(caller())
+        recording = own or self._recording or recording_of(caller())
         self._of(recording)
         node = state.node
         name = self._free("state")
@@ -142,10 +142,10 @@ class _Wanted:
         return tree.Name(node.span, name)
 
 
-def recorded_frontend(
+def frontend_of_targets(
     request: BuildRequest, recorded: bytes, warn: Warn
 ) -> tuple[LanguageFrontend, Dependencies]:
-    """Return the frontend of what `record` has recorded, in the worker, and what its build depends on. Raises
+    """Return the frontend of what `record_targets` has recorded, in the worker, and what its build depends on. Raises
     UserError."""
     compiled = ReplayedCompiled(from_bytes(recorded), allow=request.allow)
     dependencies = compiled.dependencies
