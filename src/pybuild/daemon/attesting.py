@@ -1,4 +1,4 @@
-"""What is attested of a result: what its frontend says of it, a bill of materials, and its provenance.
+"""Attestations of a result: those of its frontend, a bill of materials, and its provenance.
 
 Clients ask by `attest:KIND` among the frontend's attributes (or build arguments BUILDKIT_ATTEST_KIND), as a record of
 comma-separated fields. Provenance is the builder's alone: a frontend that brings some is refused.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PREFIXES = ("attest:", "build-arg:BUILDKIT_ATTEST_")
 LARGEST = 80 << 20
-"""Bytes of one attestation."""
+"""The most bytes of one attestation."""
 PROVENANCE = "https://slsa.dev/provenance/"
 STATEMENT, BUNDLE = 0, 1
 ITSELF, RAW = 0, 1
@@ -44,7 +44,8 @@ class Asked:
 
 
 def asked_of(options: Mapping[str, str]) -> Asked:
-    """What a frontend's attributes ask to be attested. Raises UserError for what can't be meant."""
+    """Return the attestations that a frontend's attributes request. Raises UserError for values that make no
+    sense."""
     found: dict[str, dict[str, str]] = {}
     for name, value in options.items():
         for prefix in PREFIXES:
@@ -67,7 +68,7 @@ def _fields(kind: str, text: str) -> dict[str, str]:
 
 
 def with_sbom(asked: Asked, result: Result, listed: Sequence[Listed], gateway: Gateway) -> Result:
-    """The result with the bills of materials that are asked for and that its frontend has not brought. Raises
+    """Return the result with the requested bills of materials that its frontend has not made itself. Raises
     UserError, Cancelled."""
     if asked.sbom is None or sbom.has_sbom(result.attestations):
         return result
@@ -83,7 +84,7 @@ def with_sbom(asked: Asked, result: Result, listed: Sequence[Listed], gateway: G
 def attest(
     asked: Asked, result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
 ) -> dict[str, list[Predicate]]:
-    """What is attested of each platform of a solved result, by its key. Raises UserError, Cancelled."""
+    """Return the attestations of a solved result, by the key of the platform. Raises UserError, Cancelled."""
     found: dict[str, list[Predicate]] = {}
     for one in listed:
         predicates = _unbundled(result.attestations.get(one.key, ()), gateway)
@@ -97,8 +98,8 @@ def attest(
 def recorded(
     result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
 ) -> list[tuple[str, str, bytes]]:
-    """The provenance that the record of the build has, asked for or not: platform ("" for a result of one state),
-    predicate type, JSON. Raises UserError, Cancelled."""
+    """Return the provenance for the history, requested or not: platform ("" for a result of one state), predicate
+    type, JSON. Raises UserError, Cancelled."""
     made = []
     for one in listed:
         said = _provenance(_HISTORY, result, one.key, gateway, run)
@@ -114,14 +115,14 @@ def _provenance(asked: provenance.Asked, result: Result, key: str, gateway: Gate
 
 
 def _looked_at(result: Result, gateway: Gateway) -> list[Edge]:
-    """What was solved besides the result: build files, and what else a frontend wanted to know."""
+    """Return the states that were solved besides the result: build files, and others that a frontend read."""
     made = {result.edge} if result.edges is None else set(result.edges.values())
     made |= {one.edge for several in result.attestations.values() for one in several}
     return [edge for edge in list(gateway.engine.solved) if edge not in made]
 
 
 def _unbundled(attestations: Sequence[Attestation], gateway: Gateway) -> list[Predicate]:
-    """Those of a frontend, read; a bill of materials of the result itself goes first."""
+    """Read the attestations of a frontend. A bill of materials of the result itself goes first."""
     found: list[Predicate] = []
     for one in attestations:
         if one.kind != BUNDLE and not one.path:
@@ -157,7 +158,7 @@ def _single(one: Attestation, gateway: Gateway) -> Predicate:
 
 
 def _bundle(one: Attestation, gateway: Gateway) -> list[Predicate]:
-    """Each file of a bundle's directory is a statement."""
+    """Read a bundle: each file of its directory is a statement."""
     found = []
     for node in gateway.read_dir(one.edge, one.path or "/"):
         path = posixpath.join(one.path, node.path.rpartition(b"/")[2].decode(errors="surrogateescape"))

@@ -1,4 +1,5 @@
-"""What a state was built from, for its provenance: sources with what they came to, secrets, agents, the network."""
+"""Captures the materials of a state for its provenance: sources with their digests, secrets, agents, the
+network."""
 
 from __future__ import annotations
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.engine import Engine
 
 _OF_THE_HOST = frozenset(("cgroup-parent", "image-resolve-mode", "platform", "cache-imports"))
-"""Attributes of frontends that say nothing of what is built."""
+"""Attributes of frontends that don't influence the result."""
 
 
 @frozen
 class Material:
-    """A source by its address, with its digests by algorithm."""
+    """A source: its address, and its digests by algorithm."""
 
     uri: str
     digest: Mapping[str, str] = field(factory=dict)
@@ -35,8 +36,8 @@ class Material:
 
 @define
 class Capture:
-    """`frontend` and `args` are those of the request that the state came of; `secrets` and `agents` are ids, with
-    whether the build goes on without."""
+    """The materials of a state. `frontend` and `args` are those of the request that returned it; `secrets` and
+    `agents` are ids, true where the build can do without."""
 
     frontend: str = ""
     args: dict[str, str] = field(factory=dict)
@@ -59,7 +60,7 @@ class Capture:
 
 
 def capture(edge: Edge | None, gateway: Gateway, others: Iterable[Edge] = ()) -> Capture:
-    """Of a state that has been solved; `others` are states that its frontend looked at. Raises Cancelled."""
+    """Capture the materials of a solved state; `others` are states that its frontend read. Raises Cancelled."""
     found = Capture()
     request = _request_of(edge, gateway)
     if request is not None:
@@ -80,8 +81,8 @@ def capture(edge: Edge | None, gateway: Gateway, others: Iterable[Edge] = ()) ->
 
 
 def _request_of(edge: Edge | None, gateway: Gateway) -> Request | None:
-    """The request that a state came of: of several frontends that called one another the innermost's, which ended
-    first."""
+    """Return the request that returned a state. Where frontends called one another it is the innermost's, which
+    ended first and is first in the list."""
     for request, result in list(gateway.requests):
         for one in (result.edge,) if result.edges is None else result.edges.values():
             if one == edge:
@@ -90,7 +91,8 @@ def _request_of(edge: Edge | None, gateway: Gateway) -> Request | None:
 
 
 def _source(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
-    """A source that can't be asked what it is (a frontend went on without it, say) leaves a gap."""
+    """Capture a source. One that can't be resolved (say, a frontend went on without it) makes the capture
+    incomplete."""
     scheme = op.identifier.partition("://")[0]
     try:
         if scheme in _SOURCES:
@@ -170,7 +172,7 @@ _SOURCES: Mapping[str, Callable[[Capture, Vertex, SourceOp, Engine], None]] = {
 
 
 def redacted(url: str) -> str:
-    """An address without the user and the password in it."""
+    """Return an address with its user and password blotted out."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url

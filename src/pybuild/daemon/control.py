@@ -39,14 +39,15 @@ if TYPE_CHECKING:
     from pybuild.daemon.settings import Settings
 
 BUILD_ID = "buildkit-controlapi-buildid"
-"""Metadatum of calls of LLBBridge: the ref of the Solve that they belong to."""
+"""The metadata key of LLBBridge calls that holds the ref of their Solve."""
 COLLECT_EVERY = 60.0
-"""Seconds between two collections of garbage, which follow Solves."""
+"""Seconds between two garbage collections, which follow Solves."""
 _TIMESTAMP = "buildkit-current-timestamp"
 
 
 class Control:
-    """Each method is one of the service's. `directory` is the door's private one, `inner` its inner socket."""
+    """The methods of the service. `directory` is the private one of the front process, `inner` its socket for
+    workers."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class Control:
 
     @property
     def builds(self) -> int:
-        """How many are under way."""
+        """The number of builds under way."""
         return self._jobs.count
 
     # Solving
@@ -104,7 +105,7 @@ class Control:
         await self._sessions.serve(requests, context)
 
     async def bridge(self, method: str, requests: AsyncIterator[bytes], context: Context) -> None:
-        """A call of LLBBridge, for the worker of its build."""
+        """Forward a call of LLBBridge to the worker of its build."""
         ref, name = only(context, BUILD_ID), method.rpartition("/")[2]
         if not ref:
             await context.abort(grpc.StatusCode.UNKNOWN, f"forwarding {name}: no buildid found in context")
@@ -148,7 +149,7 @@ class Control:
         return outcome
 
     async def _work(self, task: dict[str, Any], running: Running, heard: Any) -> Outcome:
-        """What a worker of its own makes of a task. Events before the last go to `heard`."""
+        """Run a task in a worker of its own and return its outcome. `heard` gets the events before the last."""
         try:
             worker = running.worker = await self._workers.fork()
         except WorkerLost as error:
@@ -197,7 +198,7 @@ class Control:
     async def _finished(
         self, work: Coroutine[Any, Any, Outcome], running: Running, context: Context
     ) -> Outcome:
-        """What comes of work that a call waits for: a failure ends the call, and a call that is gone cancels it."""
+        """Wait for `work` on behalf of a call. A failure ends the call; a call that is gone cancels the work."""
         task = self._background(work)
         try:
             outcome: Outcome = await asyncio.shield(task)
@@ -209,7 +210,7 @@ class Control:
         return outcome
 
     def _collect(self) -> None:
-        """Remove what the policies say, some time after a Solve."""
+        """Collect garbage by the daemon's policies, some time after a Solve."""
         loop = asyncio.get_running_loop()
         if not self._settings.policies or loop.time() < self._collected + COLLECT_EVERY:
             return
@@ -249,14 +250,14 @@ class Control:
         return control_pb2.UpdateBuildHistoryResponse()
 
     async def close(self) -> None:
-        """Wait for what goes on in the background; the workers are being ended."""
+        """Wait for the background tasks; their workers are being ended."""
         if self._collecting is not None:
             self._collecting.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=0.5)
 
     def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that goes on when the call that began it is gone."""
+        """Start a task that outlives the call that began it. The set keeps it from being garbage-collected."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -269,7 +270,7 @@ class Control:
 
 
 class Running:
-    """A task's worker, once there is one, for who may cancel it earlier."""
+    """The worker of a task, which can be cancelled before it has been forked."""
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
@@ -287,7 +288,7 @@ def _died(ended: int) -> str:
 
 
 def _now() -> str:
-    """RFC 3339 with nanoseconds, as Go writes it."""
+    """Return the time in RFC 3339 with nanoseconds, as Go writes it."""
     nanoseconds = time.time_ns()
     seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
     return f"{seconds}.{nanoseconds % 1_000_000_000:09}Z"

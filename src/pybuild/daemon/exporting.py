@@ -1,4 +1,4 @@
-"""The exporters of one Solve: what a frontend made becomes images, archives and files.
+"""The exporters of one Solve: a frontend's result becomes images, archives and files.
 
     check(request)                                             before anything is solved
     export(request, result, gateway, sessions, observer)       solves what the result holds, then exports it
@@ -51,13 +51,13 @@ if TYPE_CHECKING:
     from pybuild.runtime.session.calls import Session, Sessions
 
 FRONTEND = "frontend."
-"""What the metadata of a frontend are called that its client is answered."""
+"""The prefix of the frontend's metadata that go into the response to the client."""
 NAME = "image.name"
 DIGEST, DESCRIPTOR = "containerimage.digest", "containerimage.descriptor"
 
 
 def check(request: SolveRequest) -> None:
-    """Raises UserError for exporters that there are not, and for what can't be meant of them."""
+    """Check the exporters, attestations and caches of a request. Raises UserError."""
     for exporter in request.Exporters:
         exportattributes.check(exporter.Type, exporter.Attrs)
     attesting.asked_of(request.FrontendAttrs)
@@ -69,8 +69,8 @@ def check(request: SolveRequest) -> None:
 def export(
     request: SolveRequest, result: Result, gateway: Gateway, sessions: Sessions, observer: Observer
 ) -> tuple[dict[str, str], dict[str, object]]:
-    """Solve and export; the answer to the client, and facts for the record of the build. Raises UserError,
-    Cancelled."""
+    """Solve the result and run the exporters; return the response to the client, and facts for the history. Raises
+    UserError, Cancelled."""
     if result.edges and PLATFORMS not in result.metadata and "requestid" not in request.FrontendAttrs:
         raise UserError("build result contains multiple refs without platforms mapping")
     listed, run = platforms_of(result), Run(secrets.token_hex(12), process_start())
@@ -106,8 +106,8 @@ class Exporter:
 
 
 class Exporting:
-    """Carries out exporters of one result. `solved` has the snapshot of each of its states by key, "" if it has one
-    alone."""
+    """Runs the exporters of one result. `solved` has the snapshots of its states by key; the key of a single state
+    is ""."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class Exporting:
         self._builds: dict[tuple[object, ...], Build] = {}
 
     def warn(self, listed: Sequence[Listed], exporters: Sequence[Exporter]) -> None:
-        """Say it where the result is for other platforms than were asked for."""
+        """Warn if the result is for other platforms than the request."""
         options = dict(self._request.FrontendAttrs)
         for request, made in reversed(self._gateway.requests):
             if (made.edge, made.edges) == (self._result.edge, self._result.edges):
@@ -150,7 +150,7 @@ class Exporting:
         return "sha256:" + sha256(text.encode()).hexdigest()
 
     def run(self, number: int, exporter: Exporter) -> dict[str, object]:
-        """Carry out one; what it answers. Raises UserError, Cancelled."""
+        """Run one exporter; return its part of the response. Raises UserError, Cancelled."""
         several = self._result.edges is not None
         if exporter.type == DOCKER and several:
             raise UserError("docker exporter does not currently support exporting manifest lists")
@@ -170,7 +170,7 @@ class Exporting:
         return found
 
     def _build(self, attributes: Mapping[str, str]) -> Build:
-        """What exporters are given. Several that make the same image share it."""
+        """Return the build that exporters take. Exporters of the same image share it."""
         own = annotations_of({name: value.encode() for name, value in attributes.items()})
         annotations = Annotations({**annotations_of(self._result.metadata), **own})
         key = annotations.identity
@@ -188,7 +188,7 @@ class Exporting:
     def _push(
         self, image: Image, name: Reference, *, insecure: bool, by_digest: bool, tracked: Tracked
     ) -> None:
-        """Raises SourceFailed, Cancelled."""
+        """Push an image. Raises SourceFailed, Cancelled."""
         try:
             pusher(self._engine)(image, name, insecure=insecure, by_digest=by_digest, tracked=tracked)
         except Cancelled:
@@ -197,7 +197,8 @@ class Exporting:
             raise SourceFailed(error, "", f"failed to push {name.canonical}: ") from None
 
     def _results(self) -> list[Made]:
-        """One for each platform. Where there is no config the history tells what made each layer."""
+        """Return a result for each platform. If the frontend returned no config, the history of the config
+        describes how each layer was made."""
         listed, targets, engine = platforms_of(self._result), targets_of(self._result), self._engine
         metadata, creation = self._result.metadata, self._engine.creation
         return [
@@ -220,7 +221,7 @@ class Exporting:
 
     @staticmethod
     def _named(attributes: Mapping[str, str], found: Mapping[str, object]) -> dict[str, object]:
-        """The names of an image as they were asked for."""
+        """Return the image's name as the client gave it: the exporter's own answer has it in canonical form."""
         name, prefix = attributes.get("name", ""), attributes.get("dangling-name-prefix", "")
         if not name and prefix:
             name = f"{prefix}@{found[DIGEST]}"
@@ -228,7 +229,7 @@ class Exporting:
 
 
 def _solve(result: Result, gateway: Gateway) -> dict[str, int | None]:
-    """The snapshot of each state, "" for the only one."""
+    """Solve all states, in parallel; return their snapshots by key, "" for a single state."""
     edges: Mapping[str, Edge | None] = {"": result.edge} if result.edges is None else result.edges
     engine = gateway.engine
 
@@ -253,7 +254,7 @@ def _export_caches(
 
 
 def _offered(session: Session, result: Result, solved: Mapping[str, int | None]) -> list[Exporter]:
-    """The exporters that the client wants for this result. Raises UserError."""
+    """Return the exporters that the client's session wants for this result. Raises UserError."""
     refs = [str(snapshot) for snapshot in solved.values() if snapshot is not None]
     found = [Exporter(*one) for one in find_exporters(session, result.metadata, refs)]
     for one in found:

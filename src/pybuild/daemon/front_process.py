@@ -1,4 +1,4 @@
-"""The door: the process that clients connect to. One thread, an event loop, gRPC's asyncio server."""
+"""The front process, which clients connect to. It has one thread, an event loop, and gRPC's asyncio server."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ if TYPE_CHECKING:
 ENDING = 0.9
 """Seconds from SIGTERM to the end of the last process."""
 PATIENCE = 3.0
-"""Seconds after which a daemon that is to end is ended."""
+"""Seconds after which a daemon that hangs while it ends is killed."""
 _BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
 _TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
 class FrontProcess:
-    """Serves until SIGTERM or SIGINT. `directory` is private to the daemon, `fork_server` its pid and socket."""
+    """Serves until SIGTERM or SIGINT. `directory` is private to the daemon; `fork_server` is the pid of the fork
+    server and the socket to it."""
 
     def __init__(
         self, settings: Settings, journal: Journal, directory: str, fork_server: tuple[int, socket.socket]
@@ -52,7 +53,8 @@ class FrontProcess:
         self._stop = asyncio.Event()
 
     async def run(self, places: Sequence[Address]) -> int:
-        """The exit code. Raises UsageError, OSError: an address that can't be had."""
+        """Serve at these addresses; return the exit code. Raises UsageError and OSError for an address that can't
+        be bound."""
         loop = asyncio.get_running_loop()
         workers = Workers(*self._fork_server)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,7 +96,8 @@ class FrontProcess:
             records.close()
 
     def _end_anyway(self) -> None:
-        """Whatever hangs, the process ends: the workers have, and the fork_server removes what is left."""
+        """End the process even if something hangs. The workers have ended by then, and the fork server removes the
+        directory."""
         time.sleep(PATIENCE)
         self._journal.error("the daemon did not end in time, and is ended")
         os._exit(1)
@@ -121,14 +124,14 @@ def _services(control: Control, root: str) -> tuple[grpc.GenericRpcHandler, ...]
 
 
 async def _take_traces(method: str, requests: AsyncIterator[bytes], context: Context) -> None:
-    """Clients may send traces; nobody keeps them."""
+    """Accept traces and drop them."""
     async for _ in requests:
         pass
     await context.write(b"")
 
 
 def _notify(state: str) -> None:
-    """Tell systemd, where it asked for that."""
+    """Notify systemd of a state, if it started the daemon (sd_notify(3))."""
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return
