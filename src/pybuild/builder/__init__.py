@@ -1,4 +1,4 @@
-"""Builds from programs and notebooks, without the command line. Names are imported when they are asked for: a worker
+"""Builds from programs and notebooks, without the command line. Names are imported at their first use: a worker
 needs few of them."""
 
 from __future__ import annotations

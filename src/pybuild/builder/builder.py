@@ -30,7 +30,7 @@ from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.solver.types import Cancellation
 
 Buildable = str | Sequence[str] | PythonTarget | None
-"""What can be built: targets by name (`"web"`, `"test[py=3.12]"`), targets of the Python API; None is the default."""
+"""Targets by name (`"web"`, `"test[py=3.12]"`), or targets of the Python API; None is the default target."""
 
 
 class Builder:
@@ -103,8 +103,8 @@ class Builder:
         cancellation: Cancellation | None = None,
         **options: Unpack[BuildOptions],
     ) -> Result:
-        """`build` in a thread of the event loop's, where `observer` is told. Cancelling the task cancels the build,
-        and the task ends when the build has."""
+        """Call `build` in a thread of the event loop, which also calls `observer`. Cancelling the task cancels the
+        build; the task ends when the build has."""
         import asyncio
 
         own = Cancellation()
@@ -167,8 +167,8 @@ class Builder:
         cancellation: Cancellation | None = None,
         **options: Unpack[BuildOptions],
     ) -> Graph:
-        """The graph of a build, of which nothing is run. That of a build file of the language is what the file alone
-        decides, unless it is `linked`, where references have been resolved. Raises UserError, Cancelled."""
+        """Return the graph of a build without running it. The graph of a `.pybuild` file is what the file alone
+        determines; if `linked`, references are resolved too. Raises UserError, Cancelled."""
         forms = [
             self._work(
                 {"kind": "graph", "format": format, "linked": linked},
@@ -179,14 +179,14 @@ class Builder:
         return Graph(*forms)
 
     def cancel(self) -> None:
-        """Cancel all that runs: each call that waits for it raises Cancelled."""
+        """Cancel all running builds: the calls that wait for them raise Cancelled."""
         with self._guard:
             running = list(self._running)
         for one in running:
             one.cancel()
 
     def close(self) -> None:
-        """Cancel what runs, and end what reads results. Idempotent; later calls are refused."""
+        """Cancel all running builds and end the process that reads results. Idempotent; later calls are refused."""
         self._closed = True
         self.cancel()
         self._reader.close()
@@ -202,7 +202,7 @@ class Builder:
     def _fields(
         self, target: Buildable, options: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[int], bytes | None]:
-        """The request's fields, descriptors that the worker is lent, and what was recorded of the target."""
+        """Return the request's fields, the descriptors for the worker to inherit, and the recorded targets."""
         given = {**self._defaults, **options}
         if _named(target):
             fields, lent = fields_of(given, target)
@@ -227,7 +227,7 @@ class Builder:
         observer: Observer,
         cancellation: Cancellation | None,
     ) -> Any:
-        """Have a worker do the task; its answer."""
+        """Run a task in a worker; return its answer."""
         with self._cancellable(cancellation) as own:
             found = self._fields(target, options)
             fields, lent, known = found
@@ -246,7 +246,7 @@ class Builder:
 
     @contextmanager
     def _cancellable(self, given: Cancellation | None) -> Iterator[Cancellation]:
-        """What cancels one call: `cancel`, `close`, the caller."""
+        """Yield a call's cancellation, which `cancel`, `close` and the caller trigger."""
         own = Cancellation()
         with self._guard:
             if self._closed:

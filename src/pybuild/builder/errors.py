@@ -1,4 +1,4 @@
-"""Errors on their way from a worker to the program: the same classes, diagnostics and data."""
+"""Carries errors from a worker to the program: the same classes, diagnostics and data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 _APART = ("diagnostic", "diagnostics", "vertex")
-"""Attributes that have a form of their own."""
+"""Attributes that `plain_error` writes in a form of their own."""
 
 
 class WorkerDied(UserError):
-    """The process that built has ended without an answer: something killed it. `code` is its exit code, minus the
-    number of the signal."""
+    """The worker has ended without an answer: something killed it. `code` is its exit code, or minus the number of
+    the signal."""
 
     def __init__(self, code: int, said: str) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
@@ -66,7 +66,8 @@ def _span(plain: tuple[Any, ...]) -> Any:
 
 
 def plain_error(error: BaseException) -> dict[str, Any]:
-    """What a user can cause as the message of it, also where the machine did; all else with its traceback."""
+    """Return an error in built-in types. Errors that a user or the machine causes keep their diagnostic; others are
+    bugs, and go with their traceback."""
     from pybuild.build.errors import explain
 
     found, _ = explain(error)
@@ -90,7 +91,7 @@ def plain_error(error: BaseException) -> dict[str, Any]:
 
 
 def _data(error: BaseException) -> dict[str, Any]:
-    """The attributes of built-in types."""
+    """Return the attributes whose values are of built-in types."""
     found = {}
     for name, value in vars(error).items():
         if name in _APART or name.startswith("__"):
@@ -112,7 +113,7 @@ def _definition(vertex: Any) -> bytes:
 
 
 def error_of(plain: dict[str, Any]) -> Exception:
-    """The error to raise."""
+    """Return the exception for what `plain_error` returned."""
     if "details" in plain:
         return InternalError(plain["title"], plain["details"])
     kind = _class(*plain["class"])
@@ -132,7 +133,7 @@ def error_of(plain: dict[str, Any]) -> Exception:
 
 
 def _class(module: str, name: str) -> type[UserError]:
-    """The error's class; UserError for one that this process can't import."""
+    """Return the error's class; UserError if this process can't import it."""
     try:
         found: Any = import_module(module)
         for part in name.split("."):

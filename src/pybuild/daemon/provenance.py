@@ -39,7 +39,7 @@ _PRIVATE = ("build-arg:", "label:")
 
 @frozen
 class Asked:
-    """How provenance is wanted, as its attributes say."""
+    """The attributes of a provenance attestation."""
 
     version: str = V1
     full: bool = True
@@ -55,14 +55,14 @@ class Asked:
 
 @frozen
 class Run:
-    """One build: when it began (seconds since 1970) and what it is called."""
+    """A build: when it began (seconds since the epoch), and its id."""
 
     id: str
     started: float
 
 
 def process_start() -> float:
-    """When this process began, which does one build and nothing else."""
+    """Return the time when this process began. It does one build and nothing else."""
     with open("/proc/self/stat", "rb") as file:
         ticks = int(file.read().rpartition(b") ")[2].split()[19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
@@ -70,7 +70,7 @@ def process_start() -> float:
 
 
 def asked_of(attributes: Mapping[str, str]) -> Asked:
-    """Raises UsageError for what can't be meant."""
+    """Parse the attributes. Raises UsageError."""
     version, mode = attributes.get("version", V1), attributes.get("mode", "max")
     if not version:
         raise UsageError("provenance SLSA version cannot be empty", help=f"give {V1} or {V02}")
@@ -92,7 +92,7 @@ def asked_of(attributes: Mapping[str, str]) -> Asked:
 
 
 def predicate(asked: Asked, found: Capture, edge: Edge | None, run: Run) -> bytes:
-    """The predicate of a state, as JSON."""
+    """Return the predicate of a state, as JSON."""
     steps = sources = None
     if asked.full:
         definition = ops_pb2.Definition.FromString(encode_definition(edge))
@@ -106,7 +106,7 @@ def predicate(asked: Asked, found: Capture, edge: Edge | None, run: Run) -> byte
 
 
 class _Facts:
-    """The parts that both versions have."""
+    """The parts that both versions of the schema have."""
 
     def __init__(self, asked: Asked, found: Capture, run: Run) -> None:
         args = dict(found.args)
@@ -140,7 +140,7 @@ class _Facts:
 
 
 def _config_source(found: Capture, args: dict[str, str]) -> dict[str, object]:
-    """Where the build file comes from, taken out of `args`; its file by the key `path`."""
+    """Return where the build file comes from, removed from `args`; its file stands under `path`."""
     key = args.get("contextkey") or "context"
     if key not in args and args.get("input:context"):
         key = "input:context"
@@ -227,7 +227,7 @@ def _without_empty(value: Mapping[str, object]) -> dict[str, object]:
 
 
 def _time(seconds: float) -> str:
-    """RFC 3339 in UTC, to the nanosecond as Go writes it."""
+    """Return a time in RFC 3339, in UTC with nanoseconds, as Go writes it."""
     whole, fraction = divmod(round(seconds * 1_000_000_000), 1_000_000_000)
     text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
     return f"{text}.{fraction:09d}".rstrip("0").rstrip(".") + "Z"

@@ -1,4 +1,4 @@
-"""Bills of materials: a scanner image is run on the result, and leaves in-toto statements.
+"""Bills of materials: a scanner image runs on the result, and writes in-toto statements.
 
 BuildKit's protocol: the file system to scan is mounted at BUILDKIT_SCAN_SOURCE, the statements are files in
 BUILDKIT_SCAN_DESTINATION, and further parameters are BUILDKIT_SCAN_KEY in its environment.
@@ -33,7 +33,7 @@ _PULLS = {"pull": True, "local": False}
 
 @frozen
 class Asked:
-    """The scanner image, and what it is told."""
+    """The scanner image, and its parameters."""
 
     generator: str
     parameters: Mapping[str, str]
@@ -42,7 +42,7 @@ class Asked:
 
 
 def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked:
-    """Of the attestation's attributes and those of the frontend. Raises UsageError."""
+    """Parse the attributes of the attestation, and those of the frontend. Raises UsageError."""
     generator = attributes.get("generator", DEFAULT_GENERATOR)
     if not generator:
         raise UsageError("sbom generator cannot be empty", help="give generator=IMAGE")
@@ -59,13 +59,13 @@ def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked
 
 
 def has_sbom(attestations: Mapping[str, tuple[Attestation, ...]]) -> bool:
-    """Whether a frontend has brought one."""
+    """Return whether the frontend has made a bill of materials."""
     return any(one.predicate_type in _TYPES for several in attestations.values() for one in several)
 
 
 def scan(asked: Asked, key: str, edge: Edge, gateway: Gateway) -> Attestation:
-    """The statements about a state, which are made when they are read. `key` is its platform. Raises UserError,
-    Cancelled."""
+    """Return the statements about a state; the scanner runs when they are read. `key` is the state's platform.
+    Raises UserError, Cancelled."""
     engine, platform = gateway.engine, platforms.default()
     found = engine.images.resolve_image(
         asked.generator, platform, engine.cancellation, pull=_PULLS.get(asked.resolve_mode)

@@ -1,4 +1,4 @@
-"""One Solve, the whole of it, in the worker: from the request to the answer.
+"""A Solve in its worker, from the request to the answer.
 
 engine   = Engine(…)                        in the build's namespaces, on the shared store, for the client's session
 result   = a definition's state, or what a frontend makes, or what the client returns over LLBBridge
@@ -42,7 +42,7 @@ OUTLASTING = 5.0
 
 
 def solve(task: Task, owner: Owner, settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
-    """The exporter's response, and further facts. Raises UserError, Cancelled."""
+    """Solve and export; return the exporters' response, and facts for the history. Raises UserError, Cancelled."""
     solve_task = solve_task_of(task["request"])
     request = solve_task.request
     sessions = FrontSessions(task["front"])
@@ -113,7 +113,7 @@ def _options(request: SolveRequest, settings: Settings, client: SessionClient) -
 
 
 def _request(request: SolveRequest) -> Request:
-    """Raises DefinitionError."""
+    """Return the request for the gateway. Raises DefinitionError."""
     return Request(
         edge=edge_of(request.Definition),
         frontend=request.Frontend,
@@ -123,13 +123,13 @@ def _request(request: SolveRequest) -> Request:
 
 
 def _caller(request: SolveRequest, worker: WorkerRecord) -> Caller:
-    """What frontends are told of this daemon."""
+    """Return what frontends may know of this daemon."""
     return Caller(request.Session, worker.ID, dict(worker.Labels), worker_platforms(worker))
 
 
 def _from_client(gateway: Gateway, worker: WorkerRecord, task: Task, owner: Owner) -> Result:
-    """What a frontend in the client returns over LLBBridge, which is served at the task's `bridge`. The socket lasts
-    until the worker ends, as the door may not have read all answers yet."""
+    """Serve LLBBridge at the task's `bridge`; return the result of the frontend in the client. The socket lasts
+    until the worker ends, as the front process may not have read all answers yet."""
     from pybuild.runtime.bridge import service
 
     served = service.serve(gateway, task["bridge"], worker=worker)

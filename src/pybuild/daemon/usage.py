@@ -1,4 +1,4 @@
-"""What a worker does with the store: tell what lies in it, and remove it, asked for or by the daemon's policies."""
+"""Lists the content of the store, and prunes it, on request or by the daemon's policies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECOND = 1_000_000_000
 
 @frozen
 class Work:
-    """An open store, and to whom it is told."""
+    """An open store, and the callback that records are reported to."""
 
     store: Store
     snapshotter: Snapshotter
@@ -42,8 +42,8 @@ class Work:
 
 
 def run(task: Task, owner: Owner, settings: Settings) -> None:
-    """Carry out a task of the kinds `usage`, `prune` and `collect`; the door is told UsageRecords. Raises UserError,
-    before anything is done for a filter that can't be read."""
+    """Carry out a task of the kinds `usage`, `prune` and `collect`; UsageRecords go to the front process. Raises
+    UserError; for a bad filter before anything is removed."""
     engine = Engine(EngineOptions(settings.root), Observer(), owner.cancellation)
     owner.started()
     try:
@@ -59,7 +59,7 @@ def run(task: Task, owner: Owner, settings: Settings) -> None:
 
 
 def message(record: Record) -> UsageRecord:
-    """A record in BuildKit's form."""
+    """Return a record as BuildKit's message."""
     found = UsageRecord(
         ID=record.id,
         Mutable=record.mutable,
@@ -78,7 +78,7 @@ def message(record: Record) -> UsageRecord:
 
 
 def _usage(work: Work, request: bytes, settings: Settings) -> None:
-    """Without those used in the last `ageLimit` nanoseconds."""
+    """Report records, except those used in the last `ageLimit` nanoseconds."""
     asked = DiskUsageRequest.FromString(request)
     selects = parsed(asked.filter, "diskusage")
     since = time() - asked.ageLimit / SECOND

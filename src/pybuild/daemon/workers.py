@@ -1,4 +1,4 @@
-"""Workers from the door's side: processes that the fork_server forks, one a task."""
+"""Workers from the front process's side: the fork server forks a process for each task."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 GRACE = 20.0
-"""Seconds that a cancelled worker has to end its steps, from when it last said that others wait for one."""
+"""Seconds that a cancelled worker has to end its steps, since it last said that others wait for one."""
 
 
 class WorkerLost(UserError):
-    """A worker could not be made, or ended without an answer."""
+    """A worker could not be forked, or ended without an answer."""
 
 
 class Worker:
-    """One process. `ended` has its wait status once it has ended."""
+    """A worker process. `ended` holds its wait status once it has ended."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -44,7 +44,7 @@ class Worker:
             await self._writer.drain()
 
     async def next(self) -> tuple[Any, ...] | None:
-        """What the worker says next; None when it says no more."""
+        """Return the next event; None when there will be no more."""
         try:
             (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
             found: tuple[Any, ...] = marshal.loads(await self._reader.readexactly(length))
@@ -58,25 +58,25 @@ class Worker:
             self._signal(signal.SIGTERM)
 
     def cancel(self) -> None:
-        """Have it end soon. Idempotent."""
+        """Send SIGTERM, and SIGKILL after GRACE seconds. Idempotent."""
         if not self._cancelled:
             self._cancelled = True
             self._signal(signal.SIGTERM)
             self.spare()
 
     def spare(self) -> None:
-        """Give it, if it is cancelled, its time to end anew."""
+        """Restart the grace period, if the worker is cancelled."""
         if self._cancelled and not self.ended.done():
             if self._end is not None:
                 self._end.cancel()
             self._end = asyncio.get_running_loop().call_later(GRACE, self.kill)
 
     def kill(self) -> None:
-        """SIGKILL; harmless after the end."""
+        """Send SIGKILL; harmless after the end."""
         self._signal(signal.SIGKILL)
 
     def close(self) -> None:
-        """Say and hear nothing more: a worker without an answer then ends. Idempotent."""
+        """Close the channel: a worker without an answer then ends. Idempotent."""
         self._writer.close()
 
     def over(self, status: int) -> None:
@@ -95,7 +95,7 @@ class Worker:
 
 
 class Workers:
-    """Has the fork_server fork workers. `lost` is set when the fork_server has ended: nothing works without it."""
+    """Forks workers through the fork server. `lost` is set when that has ended: nothing works without it."""
 
     def __init__(self, fork_server: int, link: socket.socket) -> None:
         self._fork_server = fork_server
@@ -112,7 +112,7 @@ class Workers:
             self._link.send(marshal.dumps(0))
 
     async def fork(self) -> Worker:
-        """A worker that waits for its task. Raises WorkerLost."""
+        """Fork a worker, which waits for its task. Raises WorkerLost."""
         ours, theirs = socket.socketpair()
         with theirs:
             ours.setblocking(False)
@@ -132,11 +132,11 @@ class Workers:
 
     @property
     def count(self) -> int:
-        """How many have not ended."""
+        """The number of workers that have not ended."""
         return len(self._workers)
 
     async def close(self, seconds: float) -> None:
-        """End all of them, and the fork_server, which does it."""
+        """End the fork server, which ends all workers; kill it after `seconds`."""
         loop = asyncio.get_running_loop()
         with suppress(OSError, ValueError):
             loop.remove_reader(self._link)
@@ -151,7 +151,7 @@ class Workers:
         self._lose()
 
     def _lose(self) -> None:
-        """The fork_server has ended, and the workers with it."""
+        """Note that the fork server has ended, and the workers with it."""
         for one in list(self._workers.values()):
             one.over(-1)
         self._workers.clear()
