@@ -1,7 +1,7 @@
 """A worker from the program's side: a process that builds, in namespaces of its own.
 
-A process enters a build's namespaces while it has one thread, so it can't be the program's own. The worker ends with
-its answer, when the program does, or when it is cancelled; a terminal's Ctrl-C reaches the program alone.
+A process can enter a build's namespaces only while it has one thread, so it can't be the program's own. The worker
+ends with its answer, when the program does, or when it is cancelled; a terminal's Ctrl-C reaches the program alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 GRACE = 30.0
 """Seconds that a cancelled worker has to end its steps and leave the store as it should be."""
 _SAID = 4096
-"""Bytes of what a worker printed last that are shown if it died."""
+"""Bytes of a dead worker's last output that its error shows."""
 _LAST = ("done", "failed")
 _START = (
     "import sys; sys.path[:] = sys.argv[3:]; from pybuild.builder.worker import main; main(int(sys.argv[1]))"
@@ -40,13 +40,13 @@ _START = (
 
 
 class Worker:
-    """One process with one task. Any thread may cancel; one at a time may talk to it. Close it."""
+    """A process with one task. Any thread may cancel it; one at a time may talk to it. Close it."""
 
     def __init__(
         self, task: Mapping[str, Any], *, root: str, directory: str, lent: Sequence[int] = ()
     ) -> None:
-        """`root` is the store, `directory` what relative paths are relative to; the worker has the descriptors
-        `lent` under the same numbers."""
+        """Start the process. `root` is the store, `directory` the working directory; the worker inherits the
+        descriptors `lent` under the same numbers."""
         ours, theirs = map(_above_streams, socket.socketpair())
         said = os.memfd_create("pybuild-worker")
         try:
@@ -78,14 +78,14 @@ class Worker:
         self.send({**task, "parent": os.getpid(), "lent": list(lent)})
 
     def send(self, value: Any) -> None:
-        """What is sent to a worker that has ended is lost."""
+        """Send a value; a worker that has ended doesn't get it."""
         try:
             self._channel.send(value)
         except OSError:
             pass
 
     def next(self) -> tuple[Any, ...] | None:
-        """What the worker says next; None when it has ended."""
+        """Return the next event; None when the worker has ended."""
         while not self._channel.readable(1.0):
             if self._deadline is not None and time.monotonic() > self._deadline:
                 self._process.kill()
@@ -98,9 +98,9 @@ class Worker:
         return found
 
     def answer(self, observer: Observer) -> Any:
-        """The answer to the task, with all that comes before it given to `observer`, in this thread. Raises
-        UserError, Cancelled, WorkerDied, InternalError, and what the observer raises. However it ends, the worker has
-        ended too."""
+        """Return the answer to the task; `observer` gets all events before it, in this thread. The worker has ended
+        when this returns or raises. Raises UserError, Cancelled, WorkerDied, InternalError, and what the observer
+        raises."""
         try:
             said = self._hear_out(observer)
             if said is None:
@@ -123,14 +123,14 @@ class Worker:
             raise
 
     def cancel(self) -> None:
-        """Have the worker end soon. Idempotent."""
+        """Send SIGTERM, and SIGKILL after GRACE seconds. Idempotent."""
         with self._guard:
             if self._deadline is None:
                 self._deadline = time.monotonic() + GRACE
                 self._process.send_signal(signal.SIGTERM)
 
     def _exhaust(self) -> None:
-        """Hear the worker out, so that it isn't kept from ending. An impatient Ctrl-C kills it."""
+        """Read on until the worker ends: a full channel would keep it from ending. A second Ctrl-C kills it."""
         try:
             while (said := self.next()) is not None and said[0] not in _LAST:
                 pass
@@ -152,8 +152,8 @@ def _above_streams(one: socket.socket) -> socket.socket:
 
 
 def _command(channel: int, root: str) -> list[str]:
-    """The worker imports what this process does; `root` is there for who looks at the list of processes. Raises
-    UsageError."""
+    """Return the command line of a worker, which imports from the same path as this process. `root` is there for
+    readers of the process list. Raises UsageError."""
     if not sys.executable:
         raise UsageError(
             "builds need a Python interpreter of their own, and sys.executable names none",
@@ -168,8 +168,7 @@ def _command(channel: int, root: str) -> list[str]:
 
 
 def _end(process: subprocess.Popen[bytes], channel: Channel, said: int, owner: int) -> None:
-    """Leave the worker nobody to talk to, at which it ends, and wait for that. A process that was forked from its
-    owner only forgets it."""
+    """Hang up, at which the worker ends, and wait for it. In a process forked from the owner only forget it."""
     try:
         if os.getpid() == owner:
             channel.hang_up()

@@ -1,4 +1,4 @@
-"""Where targets of the Python API enter a build: the one place that knows of them.
+"""Targets of the Python API as build inputs: the one place that connects them to a build.
 
 The program records and expands, so that its own code runs in it alone; the worker gets the trees of what the build
 needs, and lowers and builds that.
@@ -46,8 +46,8 @@ else:
 
 
 def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
-    """What a worker is given of targets, groups and states of the Python API, for a request with these fields. Raises
-    TypeError for what is none of them, UsageError, SourceErrors."""
+    """Serialize targets, groups and states of the Python API for a worker, for a request with these fields. Raises
+    TypeError for other objects, UsageError, SourceErrors."""
     if fields.get("params") or fields.get("params_files"):
         raise UsageError(
             "params are read when the module that declares them runs",
@@ -73,7 +73,7 @@ def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
 
 
 def _world(recording: Recording, fields: Mapping[str, Any]) -> World:
-    """The recording's, with what this build is allowed."""
+    """Return the recording's world, limited to the paths that this build may read."""
     world = recording.world
     if not isinstance(world, LocalWorld):
         return world
@@ -83,7 +83,7 @@ def _world(recording: Recording, fields: Mapping[str, Any]) -> World:
 
 
 class _Wanted:
-    """What is asked for, as a group of the name `name` in `decls`; a state that is no target becomes one there."""
+    """The requested targets, as a group named `name` in `decls`; a state that is no target becomes one there."""
 
     def __init__(self, target: object) -> None:
         self.decls: list[tree.Target | tree.Group] = []
@@ -98,7 +98,7 @@ class _Wanted:
         self.decls.append(tree.Group(span, tree.Ident(span, self.name), tree.List(span, tuple(nodes))))
 
     def _free(self, name: str) -> str:
-        """The name, with a number if the module has declared it."""
+        """Return the name, with a number if the module has declared it."""
         taken = {*self.recording.declared, *map(name_of, self.decls)}
         return next(one for one in chain([name], (f"{name}_{at}" for at in count(2))) if one not in taken)
 
@@ -108,7 +108,8 @@ class _Wanted:
         return self._recording
 
     def still_named(self, expansion: Expansion) -> None:
-        """Raises SourceError (E1004) if another thread has declared something else by a name meanwhile."""
+        """Check that the names still belong to these targets. Raises SourceError (E1004) if another thread has
+        declared something else by one."""
         with at_work(self.recording, expansion.names):
             for one in self._ones:
                 if isinstance(one, Target | Group):
@@ -129,7 +130,7 @@ class _Wanted:
         self._recording = recording
 
     def _state(self, state: State) -> tree.Expr:
-        """The name of a target that is this state."""
+        """Make a target of a state; return its name."""
         own = state.recording if isinstance(state, Called) else None
         recording = own or self._recording or recording_of(caller())
         self._of(recording)
@@ -145,7 +146,7 @@ class _Wanted:
 def frontend_of_targets(
     request: BuildRequest, recorded: bytes, warn: Warn
 ) -> tuple[LanguageFrontend, Dependencies]:
-    """Return the frontend of what `record_targets` has recorded, in the worker, and what its build depends on. Raises
+    """Return, in the worker, the frontend of what `record_targets` returned, and what its build depends on. Raises
     UserError."""
     compiled = ReplayedCompiled(from_bytes(recorded), allow=request.allow)
     dependencies = compiled.dependencies

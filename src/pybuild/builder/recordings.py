@@ -1,4 +1,4 @@
-"""Where declarations of programs and notebooks go: each module that makes some has a recording of its own."""
+"""The recordings of modules: each module of a program or notebook that declares targets has its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _lock = Lock()
 
 
 def recording_of(frame: FrameType) -> Recording:
-    """The recording of the module that a frame is of; made at its first use, and kept among the module's names."""
+    """Return the recording of a frame's module. It is made at its first use, and kept among the module's
+    globals."""
     names = frame.f_globals
     with _lock:
         found = names.get(_HOME)
@@ -30,12 +31,13 @@ def recording_of(frame: FrameType) -> Recording:
 
 
 def filename_of(recording: Recording) -> str:
-    """The file of a recording's module, or where one of a notebook would lie."""
+    """Return the file of a recording's module, or the place that a notebook's would have."""
     return recording.found.key
 
 
 def compiled(filename: str, text: str) -> Compiled:
-    """What a file is compiled with, for a module that has been run already."""
+    """Return a compiled build file of a module that has run already, for the library and options it compiles
+    with."""
     from pybuild.language.compiled import Compiled
     from pybuild.language.params import given_params
     from pybuild.request.request import BuildRequest

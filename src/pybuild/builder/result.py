@@ -1,4 +1,4 @@
-"""What a build gives back."""
+"""The result of a build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pybuild.lang.diagnostics import Diagnostic, UsageError
 
 @frozen
 class Entry:
-    """One entry of a state: `path` from its root (`/etc/passwd`), `kind` `file`, `directory`, `symlink`, `device`,
+    """An entry of a state: `path` from its root (`/etc/passwd`), `kind` `file`, `directory`, `symlink`, `device`,
     `fifo` or `socket`, permission bits, owner as steps see it, `size` in bytes, `link` the target of a symlink,
     `mtime` in nanoseconds since the epoch."""
 
@@ -32,7 +32,7 @@ class Entry:
 
 @frozen
 class Completed:
-    """A command that has ended: its exit code, as a shell has it, and all that it wrote."""
+    """A command that has ended: its exit code, as a shell has it, and its output."""
 
     code: int
     stdout: bytes
@@ -46,10 +46,10 @@ class Completed:
 
 @frozen
 class Result:
-    """What came of a build. Its files can be read for as long as the builder is open and the store has them.
+    """The result of a build. Its files can be read as long as the builder is open and the store has them.
 
-    `steps` tell what was done, in order, `warnings` what was said; `started` and `completed` are seconds since the
-    epoch.
+    `steps` are the steps of the build in order, `warnings` its warnings; `started` and `completed` are seconds
+    since the epoch.
     """
 
     images: tuple[Image, ...]
@@ -61,12 +61,12 @@ class Result:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Those of all images that were made."""
+        """The digests of all images that were made."""
         return tuple(one.digest for one in self.images if one.digest is not None)
 
     @property
     def digest(self) -> str | None:
-        """The image's; None if none was made. Raises ValueError where there are several."""
+        """The image's digest; None if no image was made. Raises ValueError if there are several."""
         digests = self.digests
         if len(digests) > 1:
             raise ValueError(f"{len(digests)} images were made: see digests")
@@ -79,12 +79,12 @@ class Result:
 
     @property
     def seconds(self) -> float:
-        """How long the build took."""
+        """The seconds that the build took."""
         return self.completed - self.started
 
     @property
     def logs(self) -> dict[str, str]:
-        """What steps printed, by their names."""
+        """The output of steps, by their names."""
         found: dict[str, str] = {}
         for step in self.steps:
             if step.log:
@@ -92,7 +92,8 @@ class Result:
         return found
 
     def platform(self, platform: str | None = None, *, target: str | None = None) -> Platform:
-        """The one that these names leave. Raises UsageError where they leave none, or several."""
+        """Return the platform's result that these names select. Raises UsageError if they select none, or
+        several."""
         found = [
             (image, one)
             for image in self.images
@@ -109,20 +110,20 @@ class Result:
         return found[0][1]
 
     def read_file(self, path: Path, *, target: str | None = None, platform: str | None = None) -> bytes:
-        """The bytes of a file. Symlinks lead inside the result only. Raises FileNotFoundError, IsADirectoryError,
-        OSError, UserError."""
+        """Return the bytes of a file. Symlinks are resolved inside the result. Raises FileNotFoundError,
+        IsADirectoryError, OSError, UserError."""
         state = self.platform(platform, target=target).state
         return b"".join(self._reader.ask("read", state, _name(path)))
 
     def read_text(self, path: Path, *, target: str | None = None, platform: str | None = None) -> str:
-        """The same as UTF-8 text."""
+        """Return a file as UTF-8 text. Raises as `read_file`."""
         return self.read_file(path, target=target, platform=platform).decode()
 
     def walk(
         self, path: Path = "/", *, target: str | None = None, platform: str | None = None
     ) -> Iterator[Entry]:
-        """What is in a directory, and in those below: a directory before its content, names in byte order, symlinks
-        not followed. Raises FileNotFoundError, NotADirectoryError, UserError."""
+        """Yield the entries below a directory: a directory before its content, names in byte order, symlinks not
+        followed. Raises FileNotFoundError, NotADirectoryError, UserError."""
         state = self.platform(platform, target=target).state
         return (Entry(*one) for part in self._reader.ask("walk", state, _name(path)) for one in part)
 

@@ -31,7 +31,7 @@ LARGEST_BLOCK = 1 << 20
 WAITING = 1 << 20
 """Bytes that may wait to be sent before senders of data have to wait too."""
 PIECE = 64 << 10
-"""Bytes of one call that are sent before it is another call's turn."""
+"""Bytes from the peer that are processed before other tasks of the loop have their turn."""
 UNREAD = 4 << 20
 """The most bytes that may wait for a peer that provokes answers and reads none of them."""
 _MOST, _FULL = (1 << 31) - 1, 65535

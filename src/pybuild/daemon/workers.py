@@ -107,7 +107,8 @@ class Workers:
         asyncio.get_running_loop().add_reader(self._link, self._hear)
 
     def prepare(self) -> None:
-        """Let the fork server load what workers need. Call it once clients are served; `fork` waits for it."""
+        """Start loading, in the fork server, what workers need. Call it once clients are served; `fork` waits for
+        it."""
         with suppress(OSError):
             self._link.send(marshal.dumps(0))
 
