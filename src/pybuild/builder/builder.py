@@ -117,6 +117,7 @@ class Builder:
         except asyncio.CancelledError:
             own.cancel()
             await asyncio.wait([task])
+            # Retrieve the exception, or asyncio logs that nobody did.
             task.cancelled() or task.exception()
             raise
         finally:
@@ -147,8 +148,8 @@ class Builder:
         }  # fmt: skip
         target: Buildable = None
         if isinstance(state, Result):
-            found = state.platform(platform)
-            task |= {"state": found.state, "image": _text(found.config)}
+            platform_result = state.platform(platform)
+            task |= {"state": platform_result.state, "image": _text(platform_result.config)}
         else:
             target = state
             if platform is not None:
@@ -203,11 +204,11 @@ class Builder:
         self, target: Buildable, options: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[int], bytes | None]:
         """Return the request's fields, the descriptors for the worker to inherit, and the recorded targets."""
-        given = {**self._defaults, **options}
+        merged = {**self._defaults, **options}
         if _named(target):
-            fields, lent = fields_of(given, target)
+            fields, lent = fields_of(merged, target)
             return {**self._given, **fields}, lent, None
-        fields, lent = fields_of(given, None)
+        fields, lent = fields_of(merged, None)
         try:
             return {**self._given, **fields}, lent, record_targets(target, fields)
         except BaseException:
@@ -215,8 +216,8 @@ class Builder:
             raise
 
     @staticmethod
-    def _close_fields(found: tuple[dict[str, Any], list[int], bytes | None]) -> None:
-        for fd in found[1]:
+    def _close_fields(fields: tuple[dict[str, Any], list[int], bytes | None]) -> None:
+        for fd in fields[1]:
             os.close(fd)
 
     def _work(
@@ -245,14 +246,14 @@ class Builder:
                 forget()
 
     @contextmanager
-    def _cancellable(self, given: Cancellation | None) -> Iterator[Cancellation]:
+    def _cancellable(self, callers: Cancellation | None) -> Iterator[Cancellation]:
         """Yield a call's cancellation, which `cancel`, `close` and the caller trigger."""
         own = Cancellation()
         with self._guard:
             if self._closed:
                 raise RuntimeError("the builder is closed")
             self._running.add(own)
-        forget = given.on_cancel(own.cancel) if given is not None else _nothing
+        forget = callers.on_cancel(own.cancel) if callers is not None else _nothing
         try:
             yield own
         finally:

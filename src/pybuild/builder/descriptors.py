@@ -10,6 +10,6 @@ def above_streams(fd: int) -> int:
     """Return the descriptor under a number above the standard streams'; `fd` is closed if it was one of those."""
     if fd > 2:
         return fd
-    made = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(fd)
-    return made
+    return copy

@@ -64,13 +64,13 @@ def drawn(dot: str) -> str:
 
 def _nodes(dot: str) -> dict[str, Node]:
     """Return the nodes by name, inputs before their users, as the text has them."""
-    found = {
+    nodes = {
         name: Node(tuple(_unescaped(line) for line in _lines(label)), shape)
         for name, shape, label in _NODE.findall(dot)
     }
     for source, user in _ARROW.findall(dot):
-        found[user].inputs.append(source)
-    return found
+        nodes[user].inputs.append(source)
+    return nodes
 
 
 def _lines(label: str) -> list[str]:

@@ -20,9 +20,9 @@ class WorkerDied(UserError):
     """The worker has ended without an answer: something killed it. `code` is its exit code, or minus the number of
     the signal."""
 
-    def __init__(self, code: int, said: str) -> None:
+    def __init__(self, code: int, output: str) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        notes = [("output", said)] if said else []
+        notes = [("output", output)] if output else []
         super().__init__(
             Diagnostic(f"the process that built {how}", notes=notes),
             help="perhaps memory ran out: let fewer steps run at once with parallelism=, or look at dmesg",
@@ -60,9 +60,9 @@ def diagnostic_of(plain: tuple[Any, ...]) -> Diagnostic:
 
 
 def _span(plain: tuple[Any, ...]) -> Any:
-    found = span_of(plain)
-    assert found is not None
-    return found
+    span = span_of(plain)
+    assert span is not None
+    return span
 
 
 def plain_error(error: BaseException) -> dict[str, Any]:
@@ -70,20 +70,20 @@ def plain_error(error: BaseException) -> dict[str, Any]:
     bugs, and go with their traceback."""
     from pybuild.build.errors import explain
 
-    found, _ = explain(error)
+    explained, _ = explain(error)
     if isinstance(error, UserError):
         kind: type[BaseException] = type(error)
-    elif found is not None and found.level == "internal error":
+    elif explained is not None and explained.level == "internal error":
         from traceback import format_exception
 
-        return {"title": found.title, "details": "".join(format_exception(error))}
+        return {"title": explained.title, "details": "".join(format_exception(error))}
     else:
         kind = UserError
     diagnostics = error.diagnostics if isinstance(error, SourceErrors) else ()
     vertex = getattr(error, "vertex", None)
     return {
         "class": (kind.__module__, kind.__qualname__),
-        "diagnostic": plain_diagnostic(found or Diagnostic(str(error))),
+        "diagnostic": plain_diagnostic(explained or Diagnostic(str(error))),
         "diagnostics": [plain_diagnostic(one) for one in diagnostics],
         "data": _data(error),
         "vertex": None if vertex is None else _definition(vertex),
@@ -92,7 +92,7 @@ def plain_error(error: BaseException) -> dict[str, Any]:
 
 def _data(error: BaseException) -> dict[str, Any]:
     """Return the attributes whose values are of built-in types."""
-    found = {}
+    data = {}
     for name, value in vars(error).items():
         if name in _APART or name.startswith("__"):
             continue
@@ -101,8 +101,8 @@ def _data(error: BaseException) -> dict[str, Any]:
             marshal.dumps(bare)
         except ValueError:
             continue
-        found[name] = bare
-    return found
+        data[name] = bare
+    return data
 
 
 def _definition(vertex: Any) -> bytes:
@@ -117,10 +117,10 @@ def error_of(plain: dict[str, Any]) -> Exception:
     if "details" in plain:
         return InternalError(plain["title"], plain["details"])
     kind = _class(*plain["class"])
-    found = diagnostic_of(plain["diagnostic"])
+    diagnostic = diagnostic_of(plain["diagnostic"])
     error = kind.__new__(kind)
-    Exception.__init__(error, found.title)
-    error.diagnostic = found
+    Exception.__init__(error, diagnostic.title)
+    error.diagnostic = diagnostic
     if isinstance(error, SourceErrors):
         error.diagnostics = tuple(map(diagnostic_of, plain["diagnostics"]))
     for name, value in plain["data"].items():
@@ -135,9 +135,9 @@ def error_of(plain: dict[str, Any]) -> Exception:
 def _class(module: str, name: str) -> type[UserError]:
     """Return the error's class; UserError if this process can't import it."""
     try:
-        found: Any = import_module(module)
+        kind: Any = import_module(module)
         for part in name.split("."):
-            found = getattr(found, part)
+            kind = getattr(kind, part)
     except (ImportError, AttributeError):
         return UserError
-    return found if isinstance(found, type) and issubclass(found, UserError) else UserError
+    return kind if isinstance(kind, type) and issubclass(kind, UserError) else UserError

@@ -17,8 +17,8 @@ class Graph:
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that `pybuild graph` prints."""
-        found: dict[str, Any] = json.loads(self._json)
-        return found
+        document: dict[str, Any] = json.loads(self._json)
+        return document
 
     def to_dot(self) -> str:
         """Return text for Graphviz."""

@@ -78,27 +78,27 @@ class BuildOptions(TypedDict, total=False):
     """The name that the caches of the project's steps go by."""
 
 
-def fields_of(given: Mapping[str, Any], targets: Texts | None) -> tuple[dict[str, Any], list[int]]:
+def fields_of(options: Mapping[str, Any], targets: Texts | None) -> tuple[dict[str, Any], list[int]]:
     """Return the fields of a BuildRequest, and open descriptors of the secrets in them. Raises UsageError for bad
     values, TypeError for unknown options and values of another type."""
-    for name in given:
+    for name in options:
         if name not in BuildOptions.__annotations__:
             near = suggest(name, BuildOptions.__annotations__)
             raise TypeError(f"a build has no option {name!r}" + (f": did you mean {near!r}?" if near else ""))
-    found = {name: _converted(name, value) for name, value in given.items() if name != "secrets"}
+    fields = {name: _converted(name, value) for name, value in options.items() if name != "secrets"}
     if targets is not None:
-        found["targets"] = _texts(targets)
+        fields["targets"] = _texts(targets)
     lent: list[int] = []
     try:
-        secrets = given.get("secrets", {})
+        secrets = options.get("secrets", {})
         if not isinstance(secrets, Mapping):
             raise TypeError("the option 'secrets' of a build is a map by id")
-        found["secrets"] = tuple(_secret(id, one, lent) for id, one in secrets.items())
+        fields["secrets"] = tuple(_secret(id, one, lent) for id, one in secrets.items())
     except BaseException:
         for fd in lent:
             os.close(fd)
         raise
-    return found, lent
+    return fields, lent
 
 
 def _converted(name: str, value: Any) -> Any:
@@ -167,6 +167,7 @@ def _secret(id: str, value: Secret, lent: list[int]) -> str:
     """Return the flag for a secret. Bytes go into a file in memory, whose descriptor is added to `lent`, so that
     they appear in no command line and no environment."""
     if isinstance(value, bytes):
+        # The same number is open in the worker, so it must not be one of its standard streams.
         fd = above_streams(os.memfd_create("pybuild-secret"))
         lent.append(fd)
         with open(fd, "wb", closefd=False) as file:

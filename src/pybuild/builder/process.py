@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 GRACE = 30.0
 """Seconds that a cancelled worker has to end its steps and leave the store as it should be."""
-_SAID = 4096
+_OUTPUT = 4096
 """Bytes of a dead worker's last output that its error shows."""
 _LAST = ("done", "failed")
 _START = (
@@ -48,22 +48,22 @@ class Worker:
         """Start the process. `root` is the store, `directory` the working directory; the worker inherits the
         descriptors `lent` under the same numbers."""
         ours, theirs = map(_above_streams, socket.socketpair())
-        said = os.memfd_create("pybuild-worker")
+        output = os.memfd_create("pybuild-worker")
         try:
             with theirs:
                 self._process = subprocess.Popen(
                     _command(theirs.fileno(), root),
                     stdin=subprocess.DEVNULL,
-                    stdout=said,
-                    stderr=said,
+                    stdout=output,
+                    stderr=output,
                     cwd=directory,
                     env={**os.environ, "PYBUILD_ROOT": root},
                     pass_fds=(theirs.fileno(), *lent),
-                    process_group=0,
+                    process_group=0,  # a terminal's Ctrl-C goes to the foreground group: the program's
                 )
         except BaseException as error:
             ours.close()
-            os.close(said)
+            os.close(output)
             if isinstance(error, OSError):
                 raise UserError(
                     f"the process that builds can't be started: {error}",
@@ -71,10 +71,10 @@ class Worker:
                 ) from error
             raise
         self._channel = Channel(ours)
-        self._output = said
+        self._output = output
         self._guard = threading.Lock()
         self._deadline: float | None = None
-        self.close = weakref.finalize(self, _end, self._process, self._channel, said, os.getpid())
+        self.close = weakref.finalize(self, _end, self._process, self._channel, output, os.getpid())
         self.send({**task, "parent": os.getpid(), "lent": list(lent)})
 
     def send(self, value: Any) -> None:
@@ -92,31 +92,31 @@ class Worker:
             if self._process.poll() is not None and not self._channel.readable(0):
                 return None  # a process that was forked meanwhile may hold the worker's end
         try:
-            found: tuple[Any, ...] = self._channel.receive()
+            event: tuple[Any, ...] = self._channel.receive()
         except EOFError:
             return None
-        return found
+        return event
 
     def answer(self, observer: Observer) -> Any:
         """Return the answer to the task; `observer` gets all events before it, in this thread. The worker has ended
         when this returns or raises. Raises UserError, Cancelled, WorkerDied, InternalError, and what the observer
         raises."""
         try:
-            said = self._hear_out(observer)
-            if said is None:
+            last = self._hear_out(observer)
+            if last is None:
                 raise self._died()
         finally:
             self.close()
-        kind, value = said
+        kind, value = last
         if kind == "failed":
             raise error_of(value)
         return value
 
     def _hear_out(self, observer: Observer) -> tuple[Any, ...] | None:
         try:
-            while (said := self.next()) is not None and said[0] not in _LAST:
-                deliver(said, observer)
-            return said
+            while (event := self.next()) is not None and event[0] not in _LAST:
+                deliver(event, observer)
+            return event
         except BaseException:
             self.cancel()
             self._exhaust()
@@ -125,14 +125,14 @@ class Worker:
     def cancel(self) -> None:
         """Send SIGTERM, and SIGKILL after GRACE seconds. Idempotent."""
         with self._guard:
-            if self._deadline is None:
+            if self._deadline is None:  # a second SIGTERM would end it at once, before its steps
                 self._deadline = time.monotonic() + GRACE
                 self._process.send_signal(signal.SIGTERM)
 
     def _exhaust(self) -> None:
         """Read on until the worker ends: a full channel would keep it from ending. A second Ctrl-C kills it."""
         try:
-            while (said := self.next()) is not None and said[0] not in _LAST:
+            while (event := self.next()) is not None and event[0] not in _LAST:
                 pass
         except BaseException:
             self._process.kill()
@@ -143,7 +143,7 @@ class Worker:
         if self._deadline is not None:
             return Cancelled()
         size = os.fstat(self._output).st_size
-        data = os.pread(self._output, _SAID, max(size - _SAID, 0))
+        data = os.pread(self._output, _OUTPUT, max(size - _OUTPUT, 0))
         return WorkerDied(code, data.decode("utf-8", "replace").strip())
 
 
@@ -167,7 +167,7 @@ def _command(channel: int, root: str) -> list[str]:
     return [sys.executable, *flags, "-c", _START, str(channel), root, package, *path]
 
 
-def _end(process: subprocess.Popen[bytes], channel: Channel, said: int, owner: int) -> None:
+def _end(process: subprocess.Popen[bytes], channel: Channel, output: int, owner: int) -> None:
     """Hang up, at which the worker ends, and wait for it. In a process forked from the owner only forget it."""
     try:
         if os.getpid() == owner:
@@ -179,4 +179,4 @@ def _end(process: subprocess.Popen[bytes], channel: Channel, said: int, owner: i
             process.kill()
             process.wait()
         channel.close()
-        os.close(said)
+        os.close(output)

@@ -53,23 +53,23 @@ def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
             "params are read when the module that declares them runs",
             help="set PYBUILD_PARAM_NAME before that, or build a target of a build file by its name",
         )
-    asked = _Wanted(target)
-    recording = asked.recording
-    expansion = Expansion(recording, *asked.decls)
-    asked.still_named(expansion)
-    program, found = expansion.findings()
-    if program is None or any(one.level == "error" for one in found):
-        raise SourceErrors(found)
+    wanted_targets = _Wanted(target)
+    recording = wanted_targets.recording
+    expansion = Expansion(recording, *wanted_targets.decls)
+    wanted_targets.still_named(expansion)
+    program, diagnostics = expansion.findings()
+    if program is None or any(one.level == "error" for one in diagnostics):
+        raise SourceErrors(diagnostics)
     platforms = tuple(fields.get("platforms") or ())
-    options = evolve(recording.options, wanted=(asked.name,), platforms=platforms)
+    options = evolve(recording.options, wanted=(wanted_targets.name,), platforms=platforms)
     try:
         expand(program, options, _world(recording, fields))
     except SourceError as error:
         raise error_in_python(error) from None
     finally:
-        for decl in asked.decls:
+        for decl in wanted_targets.decls:
             recording.bodies.pop(decl, None)
-    return to_bytes(expansion, filename_of(recording), (asked.name,))
+    return to_bytes(expansion, filename_of(recording), (wanted_targets.name,))
 
 
 def _world(recording: Recording, fields: Mapping[str, Any]) -> World:

@@ -38,9 +38,9 @@ class Reader:
                 raise RuntimeError("the builder of this result is closed")
             try:
                 for _ in range(2):
-                    found = self._asked(kind, state, path)
-                    if found is not None:
-                        return found
+                    parts = self._asked(kind, state, path)
+                    if parts is not None:
+                        return parts
                     self._end()
             except (OSError, UserError):
                 raise
@@ -57,15 +57,15 @@ class Reader:
         worker = self._worker
         worker.send((kind, state, path))
         parts = []
-        while (said := worker.next()) is not None:
-            if said[0] == "part":
-                parts.append(said[1])
-            elif said[0] == "end":
+        while (event := worker.next()) is not None:
+            if event[0] == "part":
+                parts.append(event[1])
+            elif event[0] == "end":
                 return parts
-            elif said[0] == "os":
-                raise OSError(said[1], os.strerror(said[1]), path)
-            elif said[0] == "failed":
-                raise error_of(said[1])
+            elif event[0] == "os":
+                raise OSError(event[1], os.strerror(event[1]), path)
+            elif event[0] == "failed":
+                raise error_of(event[1])
             else:
                 return None
         return None

@@ -24,10 +24,10 @@ def recording_of(frame: FrameType) -> Recording:
     globals."""
     names = frame.f_globals
     with _lock:
-        found = names.get(_HOME)
-        if not isinstance(found, Recording):
-            found = names[_HOME] = _made(frame.f_code.co_filename)
-        return found
+        recording = names.get(_HOME)
+        if not isinstance(recording, Recording):
+            recording = names[_HOME] = _new_recording(frame.f_code.co_filename)
+        return recording
 
 
 def filename_of(recording: Recording) -> str:
@@ -47,7 +47,7 @@ def compiled(filename: str, text: str) -> Compiled:
     )
 
 
-def _made(code_filename: str) -> Recording:
+def _new_recording(code_filename: str) -> Recording:
     from pybuild.language.parsed import parse
 
     filename = os.path.abspath(code_filename)
@@ -58,6 +58,6 @@ def _made(code_filename: str) -> Recording:
     text = "".join(linecache.getlines(filename)) if filename == os.path.abspath(code_filename) else ""
     of = compiled(filename, text)
     root = of.library.root(of.name, of.data)
-    made = Recording(root, of.library, of.options(), of.world, parse, replaces=True)
-    made.files.add(filename, root.source)
-    return made
+    recording = Recording(root, of.library, of.options(), of.world, parse, replaces=True)
+    recording.files.add(filename, root.source)
+    return recording

@@ -85,29 +85,29 @@ class Result:
     @property
     def logs(self) -> dict[str, str]:
         """The output of steps, by their names."""
-        found: dict[str, str] = {}
+        logs_by_name: dict[str, str] = {}
         for step in self.steps:
             if step.log:
-                found[step.name] = found.get(step.name, "") + step.log
-        return found
+                logs_by_name[step.name] = logs_by_name.get(step.name, "") + step.log
+        return logs_by_name
 
     def platform(self, platform: str | None = None, *, target: str | None = None) -> Platform:
         """Return the platform's result that these names select. Raises UsageError if they select none, or
         several."""
-        found = [
+        matches = [
             (image, one)
             for image in self.images
             for one in image.platforms
             if target in (None, image.name) and platform in (None, one.name)
         ]
-        if len(found) != 1:
-            known = found or [(image, one) for image in self.images for one in image.platforms]
+        if len(matches) != 1:
+            known = matches or [(image, one) for image in self.images for one in image.platforms]
             listed = ", ".join(f"{image.name} {one.name}".strip() for image, one in known)
-            what = "more than one state" if found else "nothing"
+            what = "more than one state" if matches else "nothing"
             raise UsageError(
                 f"{what} of that name was built", help=f"give target= and platform= of: {listed}"
             )
-        return found[0][1]
+        return matches[0][1]
 
     def read_file(self, path: Path, *, target: str | None = None, platform: str | None = None) -> bytes:
         """Return the bytes of a file. Symlinks are resolved inside the result. Raises FileNotFoundError,

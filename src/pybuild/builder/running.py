@@ -51,8 +51,8 @@ def _process(config: Mapping[str, Any], task: Mapping[str, Any]) -> Meta:
     command = task["command"]
     environment = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
     environment |= task["env"]
-    given = proxies()
-    proxy = {name.lower(): value for name, value in given.items()}
+    proxy_variables = proxies()
+    proxy = {name.lower(): value for name, value in proxy_variables.items()}
     return Meta(
         args=arguments((), command) if isinstance(command, str) else arguments(command, None),
         env=tuple(f"{name}={value}" for name, value in environment.items()),

@@ -87,13 +87,13 @@ def _entries(tree: Tree, path: str) -> Iterator[list[tuple[Any, ...]]]:
     top = _found(tree, path)
     if not stat.S_ISDIR(top.stat.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    found = []
+    batch = []
     for node in tree.walk(top.path):
-        found.append(_described(node))
-        if len(found) == ENTRIES:
-            yield found
-            found = []
-    yield found
+        batch.append(_described(node))
+        if len(batch) == ENTRIES:
+            yield batch
+            batch = []
+    yield batch
 
 
 def _described(node: Node) -> tuple[Any, ...]:

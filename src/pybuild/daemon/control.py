@@ -142,6 +142,7 @@ class Control:
             if not request.Internal:
                 await self._records.completed(request.Ref, outcome)
         finally:
+            # After the record is complete: who finds no job any more has to find the record.
             await self._jobs.end(job)
             if os.path.exists(bridge):
                 os.unlink(bridge)
@@ -201,6 +202,7 @@ class Control:
         """Wait for `work` on behalf of a call. A failure ends the call; a call that is gone cancels the work."""
         task = self._background(work)
         try:
+            # Shielded: the call's end must not cut the work off before the worker has ended and is recorded.
             outcome: Outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
             running.cancel()

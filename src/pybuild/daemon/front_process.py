@@ -61,7 +61,7 @@ class FrontProcess:
             loop.add_signal_handler(number, self._stop.set)
         sessions = Sessions()
         records = Records(self._settings)
-        inner_path = os.path.join(self._directory, "door")
+        inner_path = os.path.join(self._directory, "front")
         control = Control(
             self._settings, workers, sessions, records, self._journal, self._directory, inner_path
         )
@@ -82,11 +82,13 @@ class FrontProcess:
             for place in listening.bound:
                 self._journal.info(f"running server on {place}")
             _notify("READY=1")
+            # Not earlier: the imports would take the CPU from a start that clients wait for.
             workers.prepare()
             return await self._until_stopped(workers)
         finally:
             _notify("STOPPING=1")
             threading.Thread(target=self._end_anyway, daemon=True, name="end").start()
+            # The sockets go first, so that no client connects to a daemon that is ending.
             listening.close()
             debugging.close()
             await workers.close(ENDING)

@@ -122,12 +122,12 @@ class Jobs:
     async def get(self, ref: str, seconds: float) -> Job | None:
         """Return the job of a ref, waiting up to `seconds` for it to start; None if it doesn't."""
 
-        async def found() -> Job:
+        async def registered() -> Job:
             async with self._changed:
                 await self._changed.wait_for(lambda: ref in self._jobs)
                 return self._jobs[ref]
 
         try:
-            return await asyncio.wait_for(found(), seconds)
+            return await asyncio.wait_for(registered(), seconds)
         except TimeoutError:
             return None

@@ -38,7 +38,7 @@ _PRIVATE = ("build-arg:", "label:")
 
 
 @frozen
-class Asked:
+class ProvenanceOptions:
     """The attributes of a provenance attestation."""
 
     version: str = V1
@@ -69,7 +69,7 @@ def process_start() -> float:
     return time.time() - age
 
 
-def asked_of(attributes: Mapping[str, str]) -> Asked:
+def options_of(attributes: Mapping[str, str]) -> ProvenanceOptions:
     """Parse the attributes. Raises UsageError."""
     version, mode = attributes.get("version", V1), attributes.get("mode", "max")
     if not version:
@@ -81,7 +81,7 @@ def asked_of(attributes: Mapping[str, str]) -> Asked:
     reproducible = attributes.get("reproducible", "false")
     if truth(reproducible) is None:
         raise UsageError(f'failed to parse reproducible flag "{reproducible}"', help="give true or false")
-    return Asked(
+    return ProvenanceOptions(
         version=version,
         full=mode != "min",
         inline_only=truth(attributes.get("inline-only", "")) is True,
@@ -91,55 +91,57 @@ def asked_of(attributes: Mapping[str, str]) -> Asked:
     )
 
 
-def predicate(asked: Asked, found: Capture, edge: Edge | None, run: Run) -> bytes:
+def predicate(options: ProvenanceOptions, captured: Capture, edge: Edge | None, run: Run) -> bytes:
     """Return the predicate of a state, as JSON."""
     steps = sources = None
-    if asked.full:
+    if options.full:
         definition = ops_pb2.Definition.FromString(encode_definition(edge))
-        made = Steps(definition)
-        steps = {"llbDefinition": made.definition, "digestMapping": made.mapping}
-        sources = sources_of(definition, made)
-    make = _FORMS[asked.version]
+        graph_steps = Steps(definition)
+        steps = {"llbDefinition": graph_steps.definition, "digestMapping": graph_steps.mapping}
+        sources = sources_of(definition, graph_steps)
+    make = _FORMS[options.version]
     return indented(
-        make(asked, _Facts(asked, found, run), steps if steps and any(steps.values()) else None, sources)
+        make(
+            options, _Facts(options, captured, run), steps if steps and any(steps.values()) else None, sources
+        )
     )
 
 
 class _Facts:
     """The parts that both versions of the schema have."""
 
-    def __init__(self, asked: Asked, found: Capture, run: Run) -> None:
-        args = dict(found.args)
-        self.config = _config_source(found, args)
+    def __init__(self, options: ProvenanceOptions, captured: Capture, run: Run) -> None:
+        args = dict(captured.args)
+        self.config = _config_source(captured, args)
         source = redacted(args.get("vcs:source", ""))
         vcs = {name[4:]: value for name, value in args.items() if name.startswith("vcs:") and value}
         self.vcs = {**vcs, "source": source} if source else vcs
         args = {name: value for name, value in args.items() if not name.startswith("vcs:")}
-        self.complete = bool(found.frontend)
-        if not asked.full:
+        self.complete = bool(captured.frontend)
+        if not options.full:
             kept = {name: value for name, value in args.items() if not name.startswith(_PRIVATE)}
             self.complete = self.complete and kept == args
             args = kept
         self.request = _without_empty(
             {
-                "frontend": found.frontend,
+                "frontend": captured.frontend,
                 "args": dict(sorted(args.items())),
-                "secrets": _ids(found.secrets) if asked.full else [],
-                "ssh": _ids(found.agents) if asked.full else [],
-                "locals": [{"name": name} for name in sorted(found.locals)],
+                "secrets": _ids(captured.secrets) if options.full else [],
+                "ssh": _ids(captured.agents) if options.full else [],
+                "locals": [{"name": name} for name in sorted(captured.locals)],
             }
         )
         self.materials = [
-            _without_empty({"uri": one.uri, "digest": dict(one.digest)}) for one in found.materials
+            _without_empty({"uri": one.uri, "digest": dict(one.digest)}) for one in captured.materials
         ]
-        self.all_materials = not (found.incomplete or found.locals)
-        self.hermetic = self.all_materials and not found.network
+        self.all_materials = not (captured.incomplete or captured.locals)
+        self.hermetic = self.all_materials and not captured.network
         self.platform = platforms.format(platforms.normalize(platforms.default()))
         self.id = run.id
         self.started, self.finished = _time(run.started), _time(time.time())
 
 
-def _config_source(found: Capture, args: dict[str, str]) -> dict[str, object]:
+def _config_source(captured: Capture, args: dict[str, str]) -> dict[str, object]:
     """Return where the build file comes from, removed from `args`; its file stands under `path`."""
     key = args.get("contextkey") or "context"
     if key not in args and args.get("input:context"):
@@ -147,7 +149,7 @@ def _config_source(found: Capture, args: dict[str, str]) -> dict[str, object]:
     source: dict[str, object] = {}
     uri = args.pop(key, "")
     if uri:
-        material = found.material(uri)
+        material = captured.material(uri)
         source["uri"] = redacted(uri)
         if material is not None:
             source["digest"] = dict(material.digest)
@@ -158,7 +160,10 @@ def _config_source(found: Capture, args: dict[str, str]) -> dict[str, object]:
 
 
 def _v1(
-    asked: Asked, facts: _Facts, steps: Mapping[str, object] | None, sources: Mapping[str, object] | None
+    options: ProvenanceOptions,
+    facts: _Facts,
+    steps: Mapping[str, object] | None,
+    sources: Mapping[str, object] | None,
 ) -> dict[str, object]:
     internal: dict[str, object] = {"buildConfig": steps} if steps else {}
     metadata = {
@@ -168,7 +173,7 @@ def _v1(
         "buildkit_metadata": _without_empty({"vcs": facts.vcs, "source": sources}),
         "buildkit_hermetic": facts.hermetic,
         "buildkit_completeness": {"request": facts.complete, "resolvedDependencies": facts.all_materials},
-        "buildkit_reproducible": asked.reproducible,
+        "buildkit_reproducible": options.reproducible,
     }
     dropped = ("buildkit_hermetic", "buildkit_reproducible")
     return {
@@ -179,19 +184,22 @@ def _v1(
             "internalParameters": {**internal, "builderPlatform": facts.platform},
         },
         "runDetails": {
-            "builder": {"id": asked.builder},
+            "builder": {"id": options.builder},
             "metadata": {name: one for name, one in metadata.items() if one or name not in dropped},
         },
     }
 
 
 def _v02(
-    asked: Asked, facts: _Facts, steps: Mapping[str, object] | None, sources: Mapping[str, object] | None
+    options: ProvenanceOptions,
+    facts: _Facts,
+    steps: Mapping[str, object] | None,
+    sources: Mapping[str, object] | None,
 ) -> dict[str, object]:
     config = {("entryPoint" if name == "path" else name): value for name, value in facts.config.items()}
     complete = {"parameters": facts.complete, "environment": True, "materials": facts.all_materials}
     return {
-        "builder": {"id": asked.builder},
+        "builder": {"id": options.builder},
         "buildType": _BUILD_TYPES[V02],
         **_without_empty({"materials": facts.materials}),
         "invocation": {
@@ -205,7 +213,7 @@ def _v02(
             "buildStartedOn": facts.started,
             "buildFinishedOn": facts.finished,
             "completeness": complete,
-            "reproducible": asked.reproducible,
+            "reproducible": options.reproducible,
             _KEY + "metadata": _without_empty({"vcs": facts.vcs, "source": sources}),
             **({_KEY + "hermetic": True} if facts.hermetic else {}),
         },
@@ -214,7 +222,10 @@ def _v02(
 
 _FORMS: Mapping[
     str,
-    Callable[[Asked, _Facts, Mapping[str, object] | None, Mapping[str, object] | None], dict[str, object]],
+    Callable[
+        [ProvenanceOptions, _Facts, Mapping[str, object] | None, Mapping[str, object] | None],
+        dict[str, object],
+    ],
 ] = {V1: _v1, V02: _v02}
 
 

@@ -75,8 +75,8 @@ class Records:
         path = await self._do(lambda history: history.logs(ref))
         if path is None:
             return False
-        found = messages(path)
-        while part := await self._do(lambda _: list(islice(found, AT_ONCE))):
+        log = messages(path)
+        while part := await self._do(lambda _: list(islice(log, AT_ONCE))):
             for message in part:
                 await write(message)
         return True
@@ -145,7 +145,7 @@ class Records:
             for heard in list(self._listeners):
                 try:
                     heard.put_nowait(event)
-                except asyncio.QueueFull:
+                except asyncio.QueueFull:  # `listen` ends the call once it has written what is queued
                     self._listeners.discard(heard)
 
 
@@ -154,10 +154,10 @@ def _events(history: History, request: BuildHistoryRequest) -> list[BuildHistory
 
     running = [one for one in history.running() if request.Ref in ("", one.Ref)]
     over = [] if request.ActiveOnly else history.recorded(request.Ref)
-    found = selected(over, request.Filter, request.Limit)
+    complete = selected(over, request.Filter, request.Limit)
     return [
         *(BuildHistoryEvent(type=STARTED, record=one) for one in running),
-        *(BuildHistoryEvent(type=COMPLETE, record=one) for one in found),
+        *(BuildHistoryEvent(type=COMPLETE, record=one) for one in complete),
     ]
 
 

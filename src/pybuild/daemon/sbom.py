@@ -32,7 +32,7 @@ _PULLS = {"pull": True, "local": False}
 
 
 @frozen
-class Asked:
+class SbomOptions:
     """The scanner image, and its parameters."""
 
     generator: str
@@ -41,7 +41,7 @@ class Asked:
     resolve_mode: str = ""
 
 
-def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked:
+def options_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> SbomOptions:
     """Parse the attributes of the attestation, and those of the frontend. Raises UsageError."""
     generator = attributes.get("generator", DEFAULT_GENERATOR)
     if not generator:
@@ -50,7 +50,7 @@ def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked
         ref = reference.parse(generator)
     except reference.InvalidReference as error:
         raise UsageError(f"failed to parse sbom generator {generator}: {error.diagnostic.title}") from None
-    return Asked(
+    return SbomOptions(
         (ref if ref.tag or ref.digest else ref.with_tag("latest")).canonical,
         {name: value for name, value in attributes.items() if name != "generator"},
         cached=options.get("no-cache") != "",
@@ -63,21 +63,21 @@ def has_sbom(attestations: Mapping[str, tuple[Attestation, ...]]) -> bool:
     return any(one.predicate_type in _TYPES for several in attestations.values() for one in several)
 
 
-def scan(asked: Asked, key: str, edge: Edge, gateway: Gateway) -> Attestation:
+def scan(options: SbomOptions, key: str, edge: Edge, gateway: Gateway) -> Attestation:
     """Return the statements about a state; the scanner runs when they are read. `key` is the state's platform.
     Raises UserError, Cancelled."""
     engine, platform = gateway.engine, platforms.default()
-    found = engine.images.resolve_image(
-        asked.generator, platform, engine.cancellation, pull=_PULLS.get(asked.resolve_mode)
+    resolved = engine.images.resolve_image(
+        options.generator, platform, engine.cancellation, pull=_PULLS.get(options.resolve_mode)
     )
-    config = image.parse(found.config).config
+    config = image.parse(resolved.config).config
     args = (*(config.entrypoint or ()), *(config.cmd or ()))
     if not args:
-        raise UserError(f"scanner {asked.generator} does not have cmd", help="name another generator")
-    state = State.image(found.ref, options=Options(platform=platform)).dir(config.working_dir or "/")
+        raise UserError(f"scanner {options.generator} does not have cmd", help="name another generator")
+    state = State.image(resolved.ref, options=Options(platform=platform)).dir(config.working_dir or "/")
     variables = dict(one.partition("=")[::2] for one in config.env or ())
     variables |= {"BUILDKIT_SCAN_DESTINATION": DESTINATION, "BUILDKIT_SCAN_SOURCE": SOURCE}
-    variables |= {f"BUILDKIT_SCAN_{name}": value for name, value in asked.parameters.items()}
+    variables |= {f"BUILDKIT_SCAN_{name}": value for name, value in options.parameters.items()}
     for name, value in variables.items():
         state = state.env(name, value)
     scanned = state.run(
@@ -89,8 +89,8 @@ def scan(asked: Asked, key: str, edge: Edge, gateway: Gateway) -> Attestation:
         ],
         options=Options(
             platform=platform,
-            name=f"[{key}] generating sbom using {asked.generator}",
-            ignore_cache=not asked.cached,
+            name=f"[{key}] generating sbom using {options.generator}",
+            ignore_cache=not options.cached,
         ),
     )
     result = gateway.solve(Request(scanned.mount(DESTINATION).edge))

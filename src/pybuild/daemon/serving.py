@@ -30,11 +30,11 @@ _ENDING = 10.0
 
 def serve(words: Sequence[str]) -> int:
     """Run the daemon; return its exit code. Raises UserError."""
-    given = parse(words)
-    if given.get("help"):
+    flags = parse(words)
+    if flags.get("help"):
         sys.stdout.write(help_text())
         return 0
-    if given.get("version"):
+    if flags.get("version"):
         from pybuild.daemon.version import PACKAGE, REVISION, VERSION
 
         sys.stdout.write(f"{NAME} {PACKAGE} {VERSION} {REVISION}\n")
@@ -43,7 +43,7 @@ def serve(words: Sequence[str]) -> int:
     from pybuild.daemon.journal import Journal
     from pybuild.daemon.settings import settings_of
 
-    settings = settings_of(given)
+    settings = settings_of(flags)
     places = [addresses.parse(text) for text in settings.addresses]
     need_extra("the daemon")
     journal = Journal(as_json=settings.json_log, debug=settings.debug)
@@ -64,6 +64,7 @@ def _run(settings: Settings, places: Sequence[Address], journal: Journal, direct
     if settings.runtime:
         os.environ["PYBUILD_RUNTIME"] = settings.runtime
     fork_server = start_fork_server(settings, directory, lock)
+    # Imported after the fork, in which this process may have neither threads nor gRPC.
     import asyncio
 
     from pybuild.daemon.front_process import FrontProcess
@@ -100,6 +101,7 @@ def _lock(fd: int, path: str) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
+            # The pid in the file is the owner's: if that lives, the lock won't become free.
             if time.monotonic() > end or _lives(os.pread(fd, 20, 0)):
                 raise UserError(
                     f"could not lock {path}, another instance running?", help="end it, or give another --root"

@@ -1,9 +1,9 @@
 """Sessions of clients: HTTP/2 connections inside `Control.Session`, in which the daemon is the client.
 
-Workers call services of a session over the door's inner socket, one connection a call. Over it go records: a byte for
-the kind, four for the length (big end first), and that many bytes.
+Workers call services of a session over the inner socket of the front process, one connection a call. Over it go
+records: a byte for the kind, four for the length (big end first), and that many bytes.
 
-    to the door     CALL   {"session": ID, "method": "/package.Service/Name", "metadata": [[name, value], …]} as JSON
+    to the daemon   CALL   {"session": ID, "method": "/package.Service/Name", "metadata": [[name, value], …]} as JSON
                     DATA   messages, as gRPC frames them
                     END    no more of them; a connection that closes cancels the call
     to the worker   DATA   messages, as gRPC frames them, cut anywhere

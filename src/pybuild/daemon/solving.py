@@ -100,7 +100,7 @@ def _options(request: SolveRequest, settings: Settings, client: SessionClient) -
         pull=True,
         allow=granted(request.Entitlements, settings),
         parallelism=settings.parallelism,
-        hosts=Hosts(RegistryConfig(host, **given) for host, given in settings.registries),
+        hosts=Hosts(RegistryConfig(host, **options) for host, options in settings.registries),
         outlasting=True,
         surroundings=Surroundings(
             isolate=settings.network == "bridge",

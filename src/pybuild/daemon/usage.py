@@ -60,7 +60,7 @@ def run(task: Task, owner: Owner, settings: Settings) -> None:
 
 def message(record: Record) -> UsageRecord:
     """Return a record as BuildKit's message."""
-    found = UsageRecord(
+    converted = UsageRecord(
         ID=record.id,
         Mutable=record.mutable,
         InUse=record.in_use,
@@ -71,35 +71,35 @@ def message(record: Record) -> UsageRecord:
         RecordType=record.type,
         Shared=record.shared,
     )
-    found.CreatedAt.FromNanoseconds(int(record.created * SECOND))
+    converted.CreatedAt.FromNanoseconds(int(record.created * SECOND))
     if record.used is not None:
-        found.LastUsedAt.FromNanoseconds(int(record.used * SECOND))
-    return found
+        converted.LastUsedAt.FromNanoseconds(int(record.used * SECOND))
+    return converted
 
 
 def _usage(work: Work, request: bytes, settings: Settings) -> None:
     """Report records, except those used in the last `ageLimit` nanoseconds."""
-    asked = DiskUsageRequest.FromString(request)
-    selects = parsed(asked.filter, "diskusage")
-    since = time() - asked.ageLimit / SECOND
+    query = DiskUsageRequest.FromString(request)
+    selects = parsed(query.filter, "diskusage")
+    since = time() - query.ageLimit / SECOND
     for record in usage.records(work.store):
         if work.cancelled():
             return
-        if asked.ageLimit and record.used is not None and record.used > since:
+        if query.ageLimit and record.used is not None and record.used > since:
             continue
         if selects(record.field):
             work.tell(usage.measured(work.store, record))
 
 
 def _prune(work: Work, request: bytes, settings: Settings) -> None:
-    asked = PruneRequest.FromString(request)
+    query = PruneRequest.FromString(request)
     rule = Rule(
-        tuple(asked.filter),
-        asked.all,
-        asked.keepDuration / SECOND,
-        asked.reservedSpace,
-        asked.maxUsedSpace,
-        asked.minFreeSpace,
+        tuple(query.filter),
+        query.all,
+        query.keepDuration / SECOND,
+        query.reservedSpace,
+        query.maxUsedSpace,
+        query.minFreeSpace,
     )
     prune(work.store, work.snapshotter, [rule], work.tell, cancelled=work.cancelled)
 

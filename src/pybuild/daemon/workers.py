@@ -34,6 +34,7 @@ class Worker:
         self._handle = -1
         self._cancelled = False
         self._end: asyncio.TimerHandle | None = None
+        # Signals go to the pidfd: a pid may belong to another process once the fork server has reaped the worker.
         self.pid = 0
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -47,14 +48,14 @@ class Worker:
         """Return the next event; None when there will be no more."""
         try:
             (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
-            found: tuple[Any, ...] = marshal.loads(await self._reader.readexactly(length))
+            event: tuple[Any, ...] = marshal.loads(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        return found
+        return event
 
     def started(self, pid: int, handle: int) -> None:
         self.pid, self._handle = pid, handle
-        if self._cancelled:
+        if self._cancelled:  # before the fork was reported: the signal had nowhere to go
             self._signal(signal.SIGTERM)
 
     def cancel(self) -> None:
@@ -164,6 +165,7 @@ class Workers:
                 socket.send_fds(self._link, [marshal.dumps(number)], [theirs.fileno()])
                 return
             except BlockingIOError:
+                # The queue of the socket is full: the fork server is still loading, or busy.
                 await asyncio.sleep(0.005)
 
     def _hear(self) -> None:
@@ -183,7 +185,7 @@ class Workers:
             worker.started(value, descriptors[0])
             return
         for fd in descriptors:
-            os.close(fd)
+            os.close(fd)  # of a worker whose caller has given up
         if kind in (ENDED, FAILED):
             self._workers.pop(number, None)
             if worker is not None:
