@@ -86,7 +86,7 @@ class Control:
             await context.abort(grpc.StatusCode.UNKNOWN, f"job ID {request.Ref} exists")
             raise AssertionError
         running = Running()
-        outcome = await self._finished(self._solve(request, job, running), running, context)
+        outcome = await self._wait_for(self._solve(request, job, running), running, context)
         return control_pb2.SolveResponse(ExporterResponse=outcome.response)
 
     async def Status(self, request: StatusRequest, context: Context) -> None:
@@ -127,7 +127,7 @@ class Control:
             "bridge": bridge,
         }
 
-        async def heard(event: tuple[Any, ...]) -> None:
+        async def on_event(event: tuple[Any, ...]) -> None:
             if event[0] == "status":
                 await job.say(event[1])
                 if not request.Internal:
@@ -138,7 +138,7 @@ class Control:
                 await job.returned()
 
         try:
-            outcome = await self._work(task, running, heard)
+            outcome = await self._work(task, running, on_event)
             if not request.Internal:
                 await self._records.completed(request.Ref, outcome)
         finally:
@@ -149,8 +149,8 @@ class Control:
         self._collect()
         return outcome
 
-    async def _work(self, task: dict[str, Any], running: Running, heard: Any) -> Outcome:
-        """Run a task in a worker of its own and return its outcome. `heard` gets the events before the last."""
+    async def _work(self, task: dict[str, Any], running: Running, on_event: Any) -> Outcome:
+        """Run a task in a worker of its own and return its outcome. `on_event` gets the events before the last."""
         try:
             worker = running.worker = await self._workers.fork()
         except WorkerLost as error:
@@ -167,7 +167,7 @@ class Control:
                 if event[0] == "outlasting":
                     worker.spare()
                 else:
-                    await heard(event)
+                    await on_event(event)
         finally:
             worker.close()
             ended = await worker.ended
@@ -180,23 +180,25 @@ class Control:
     async def DiskUsage(self, request: DiskUsageRequest, context: Context) -> control_pb2.DiskUsageResponse:
         response = control_pb2.DiskUsageResponse()
 
-        async def heard(event: tuple[Any, ...]) -> None:
+        async def on_event(event: tuple[Any, ...]) -> None:
             response.record.add().ParseFromString(event[1])
 
-        await self._store_task("usage", request.SerializeToString(), heard, context)
+        await self._store_task("usage", request.SerializeToString(), on_event, context)
         return response
 
     async def Prune(self, request: PruneRequest, context: Context) -> None:
-        async def heard(event: tuple[Any, ...]) -> None:
+        async def on_event(event: tuple[Any, ...]) -> None:
             await context.write(event[1])
 
-        await self._store_task("prune", request.SerializeToString(), heard, context)
+        await self._store_task("prune", request.SerializeToString(), on_event, context)
 
-    async def _store_task(self, kind: str, request: bytes, heard: Any, context: Context) -> None:
+    async def _store_task(self, kind: str, request: bytes, on_event: Any, context: Context) -> None:
         running = Running()
-        await self._finished(self._work({"kind": kind, "request": request}, running, heard), running, context)
+        await self._wait_for(
+            self._work({"kind": kind, "request": request}, running, on_event), running, context
+        )
 
-    async def _finished(
+    async def _wait_for(
         self, work: Coroutine[Any, Any, Outcome], running: Running, context: Context
     ) -> Outcome:
         """Wait for `work` on behalf of a call. A failure ends the call; a call that is gone cancels the work."""
@@ -221,9 +223,9 @@ class Control:
         async def collect() -> None:
             await asyncio.sleep(1.0)
 
-            async def heard(event: tuple[Any, ...]) -> None: ...
+            async def on_event(event: tuple[Any, ...]) -> None: ...
 
-            outcome = await self._work({"kind": "collect", "request": b""}, Running(), heard)
+            outcome = await self._work({"kind": "collect", "request": b""}, Running(), on_event)
             if outcome.failure is not None and not self._workers.lost.is_set():
                 self._journal.warning(f"the store could not be cleaned up: {message_of(outcome.failure)}")
 
