@@ -37,7 +37,7 @@ def __getattr__(name: str) -> object:
 
         module = sys.modules[__name__]
         raise AttributeError(f"module 'pybuild' has no attribute {name!r}", name=name, obj=module)
-    from pybuild.builder.homes import recording_of
+    from pybuild.builder.recordings import recording_of
     from pybuild.lang.python import api
     from pybuild.lang.python.recording import provide_homes
 

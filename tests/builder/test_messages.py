@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybuild.builder.channel import Channel
+from pybuild.build.channel import Channel
 from pybuild.builder.errors import InternalError, diagnostic_of, error_of, plain_diagnostic, plain_error
 from pybuild.builder.events import Sender, deliver
 from pybuild.compiler.ops import ExecOp, Meta

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pybuild.daemon.amounts import disk_size, in_bytes, parse_space
 from pybuild.daemon.daemon_file import OCI
-from pybuild.daemon.policies import HOUR, GcPolicy, gc_policies
+from pybuild.daemon.gc_policies import HOUR, GcPolicy, gc_policies
 from pybuild.lang.source import Source
 from pybuild.request.config.schema import Section, read
 

@@ -48,8 +48,8 @@ def begun(daemon: Daemon, graph: State) -> Iterator[Pending[SolveResponse]]:
 
 
 def workers(running: Running) -> list[int]:
-    (zygote,) = children(running.process.pid)
-    return children(zygote)
+    (fork_server,) = children(running.process.pid)
+    return children(fork_server)
 
 
 def until_none(running: Running, seconds: float = 10.0) -> float:

@@ -107,11 +107,11 @@ def test_the_next_one_takes_the_places_of_a_killed_one(start: Start, address: st
     assert second.end() == 0
 
 
-def test_without_its_zygote_it_ends(start: Start, address: str) -> None:
+def test_without_its_fork_server_it_ends(start: Start, address: str) -> None:
     daemon = start()
     daemon.accepts(address)
-    (zygote,) = children(daemon.process.pid)
-    os.kill(zygote, signal.SIGKILL)
+    (fork_server,) = children(daemon.process.pid)
+    os.kill(fork_server, signal.SIGKILL)
     assert daemon.wait() == 1
     assert "the process that forks workers has ended" in daemon.said()
     assert gone(daemon.process.pid)
@@ -220,8 +220,8 @@ def test_a_worker_leaves_with_its_door(start: Start, address: str) -> None:
     daemon.accepts(address)
     with connect(f"unix://{address}") as client:
         client.disk_usage()
-    (zygote,) = children(daemon.process.pid)
-    assert sorted(processes(daemon.process.pid)) == sorted((daemon.process.pid, zygote))
+    (fork_server,) = children(daemon.process.pid)
+    assert sorted(processes(daemon.process.pid)) == sorted((daemon.process.pid, fork_server))
 
 
 def test_the_debugging_address(start: Start, address: str, sockets: Directory) -> None:

@@ -1,4 +1,4 @@
-"""Builds from programs and notebooks, without the command line. Names are imported when they are asked for: a worker
+"""Builds from programs and notebooks, without the command line. Names are imported at their first use: a worker
 needs few of them."""
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from pybuild.builder.builder import Buildable, Builder
     from pybuild.builder.errors import InternalError, WorkerDied
     from pybuild.builder.graph import Graph
+    from pybuild.builder.images import Image, Platform
     from pybuild.builder.options import BuildOptions
     from pybuild.builder.record import Record, Step
-    from pybuild.builder.result import Completed, Entry, Image, Platform, Result
+    from pybuild.builder.result import Completed, Entry, Result
     from pybuild.builder.states import StateGone
     from pybuild.lang.diagnostics import Cancelled, SourceErrors, UsageError, UserError
     from pybuild.runtime.ops.failures import StepFailed
@@ -45,9 +46,10 @@ _MODULES = {
     "builder.builder": ("Buildable", "Builder"),
     "builder.errors": ("InternalError", "WorkerDied"),
     "builder.graph": ("Graph",),
+    "builder.images": ("Image", "Platform"),
     "builder.options": ("BuildOptions",),
     "builder.record": ("Record", "Step"),
-    "builder.result": ("Completed", "Entry", "Image", "Platform", "Result"),
+    "builder.result": ("Completed", "Entry", "Result"),
     "builder.states": ("StateGone",),
     "lang.diagnostics": ("Cancelled", "SourceErrors", "UsageError", "UserError"),
     "runtime.ops.failures": ("StepFailed",),

@@ -16,20 +16,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeGuard, Unpack
 
-from pybuild.builder import recorded
 from pybuild.builder.graph import Graph
+from pybuild.builder.images import image_of
 from pybuild.builder.options import BuildOptions, Path, fields_of
 from pybuild.builder.process import Worker
+from pybuild.builder.python_targets import PythonTarget, record_targets
 from pybuild.builder.reader import Reader
 from pybuild.builder.record import Both, Record
-from pybuild.builder.result import Completed, Result, image_of
+from pybuild.builder.result import Completed, Result
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.place import default_root
 from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.solver.types import Cancellation
 
-Buildable = str | Sequence[str] | recorded.Recorded | None
-"""What can be built: targets by name (`"web"`, `"test[py=3.12]"`), targets of the Python API; None is the default."""
+Buildable = str | Sequence[str] | PythonTarget | None
+"""Targets by name (`"web"`, `"test[py=3.12]"`), or targets of the Python API; None is the default target."""
 
 
 class Builder:
@@ -102,8 +103,8 @@ class Builder:
         cancellation: Cancellation | None = None,
         **options: Unpack[BuildOptions],
     ) -> Result:
-        """`build` in a thread of the event loop's, where `observer` is told. Cancelling the task cancels the build,
-        and the task ends when the build has."""
+        """Call `build` in a thread of the event loop, which also calls `observer`. Cancelling the task cancels the
+        build; the task ends when the build has."""
         import asyncio
 
         own = Cancellation()
@@ -116,6 +117,7 @@ class Builder:
         except asyncio.CancelledError:
             own.cancel()
             await asyncio.wait([task])
+            # Retrieve the exception, or asyncio logs that nobody did.
             task.cancelled() or task.exception()
             raise
         finally:
@@ -146,8 +148,8 @@ class Builder:
         }  # fmt: skip
         target: Buildable = None
         if isinstance(state, Result):
-            found = state.platform(platform)
-            task |= {"state": found.state, "image": _text(found.config)}
+            platform_result = state.platform(platform)
+            task |= {"state": platform_result.state, "image": _text(platform_result.config)}
         else:
             target = state
             if platform is not None:
@@ -166,8 +168,8 @@ class Builder:
         cancellation: Cancellation | None = None,
         **options: Unpack[BuildOptions],
     ) -> Graph:
-        """The graph of a build, of which nothing is run. That of a build file of the language is what the file alone
-        decides, unless it is `linked`, where references have been resolved. Raises UserError, Cancelled."""
+        """Return the graph of a build without running it. The graph of a `.pybuild` file is what the file alone
+        determines; if `linked`, references are resolved too. Raises UserError, Cancelled."""
         forms = [
             self._work(
                 {"kind": "graph", "format": format, "linked": linked},
@@ -178,14 +180,14 @@ class Builder:
         return Graph(*forms)
 
     def cancel(self) -> None:
-        """Cancel all that runs: each call that waits for it raises Cancelled."""
+        """Cancel all running builds: the calls that wait for them raise Cancelled."""
         with self._guard:
             running = list(self._running)
         for one in running:
             one.cancel()
 
     def close(self) -> None:
-        """Cancel what runs, and end what reads results. Idempotent; later calls are refused."""
+        """Cancel all running builds and end the process that reads results. Idempotent; later calls are refused."""
         self._closed = True
         self.cancel()
         self._reader.close()
@@ -201,21 +203,21 @@ class Builder:
     def _fields(
         self, target: Buildable, options: Mapping[str, Any]
     ) -> tuple[dict[str, Any], list[int], bytes | None]:
-        """The request's fields, descriptors that the worker is lent, and what was recorded of the target."""
-        given = {**self._defaults, **options}
+        """Return the request's fields, the descriptors for the worker to inherit, and the recorded targets."""
+        merged = {**self._defaults, **options}
         if _named(target):
-            fields, lent = fields_of(given, target)
+            fields, lent = fields_of(merged, target)
             return {**self._given, **fields}, lent, None
-        fields, lent = fields_of(given, None)
+        fields, lent = fields_of(merged, None)
         try:
-            return {**self._given, **fields}, lent, recorded.record(target, fields)
+            return {**self._given, **fields}, lent, record_targets(target, fields)
         except BaseException:
             self._close_fields((fields, lent, None))
             raise
 
     @staticmethod
-    def _close_fields(found: tuple[dict[str, Any], list[int], bytes | None]) -> None:
-        for fd in found[1]:
+    def _close_fields(fields: tuple[dict[str, Any], list[int], bytes | None]) -> None:
+        for fd in fields[1]:
             os.close(fd)
 
     def _work(
@@ -226,7 +228,7 @@ class Builder:
         observer: Observer,
         cancellation: Cancellation | None,
     ) -> Any:
-        """Have a worker do the task; its answer."""
+        """Run a task in a worker; return its answer."""
         with self._cancellable(cancellation) as own:
             found = self._fields(target, options)
             fields, lent, known = found
@@ -244,14 +246,14 @@ class Builder:
                 forget()
 
     @contextmanager
-    def _cancellable(self, given: Cancellation | None) -> Iterator[Cancellation]:
-        """What cancels one call: `cancel`, `close`, the caller."""
+    def _cancellable(self, callers: Cancellation | None) -> Iterator[Cancellation]:
+        """Yield a call's cancellation, which `cancel`, `close` and the caller trigger."""
         own = Cancellation()
         with self._guard:
             if self._closed:
                 raise RuntimeError("the builder is closed")
             self._running.add(own)
-        forget = given.on_cancel(own.cancel) if given is not None else _nothing
+        forget = callers.on_cancel(own.cancel) if callers is not None else _nothing
         try:
             yield own
         finally:

@@ -1,4 +1,4 @@
-"""Numbers of descriptors: a program may have closed its standard streams, whose numbers the next files get."""
+"""Descriptor numbers. A program may have closed its standard streams, and the next files get their numbers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 
 
 def above_streams(fd: int) -> int:
-    """The same descriptor under a number that is none of a standard stream's; `fd` is closed if it was one."""
+    """Return the descriptor under a number above the standard streams'; `fd` is closed if it was one of those."""
     if fd > 2:
         return fd
-    made = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(fd)
-    return made
+    return copy

@@ -38,7 +38,7 @@ class Node:
 
 @frozen
 class Box:
-    """Where a node stands: its upper left corner."""
+    """A node's place: its upper left corner."""
 
     x: float
     y: float
@@ -46,7 +46,7 @@ class Box:
 
 
 def drawn(dot: str) -> str:
-    """The `svg` element; empty for a graph without nodes."""
+    """Return the `svg` element; an empty one for a graph without nodes."""
     nodes = _nodes(dot)
     boxes = _placed(nodes)
     width = max((box.x + box.node.width for box in boxes.values()), default=0) + MARGIN
@@ -63,18 +63,18 @@ def drawn(dot: str) -> str:
 
 
 def _nodes(dot: str) -> dict[str, Node]:
-    """By name, inputs before their users, as the text has them."""
-    found = {
+    """Return the nodes by name, inputs before their users, as the text has them."""
+    nodes = {
         name: Node(tuple(_unescaped(line) for line in _lines(label)), shape)
         for name, shape, label in _NODE.findall(dot)
     }
     for source, user in _ARROW.findall(dot):
-        found[user].inputs.append(source)
-    return found
+        nodes[user].inputs.append(source)
+    return nodes
 
 
 def _lines(label: str) -> list[str]:
-    """The lines of a label: `\\n` ends one, where its backslash isn't escaped itself."""
+    """Return the lines of a label: `\\n` ends a line, unless its backslash is itself escaped."""
     return re.sub(r"(?<!\\)((?:\\\\)*)\\n", "\\1\n", label).split("\n")
 
 
@@ -103,7 +103,7 @@ def _placed(nodes: dict[str, Node]) -> dict[str, Box]:
 
 
 def _middle(node: Node, boxes: dict[str, Box]) -> float:
-    """The mean height of a node's inputs."""
+    """Return the mean height of a node's inputs."""
     if not node.inputs:
         return 0.0
     return sum(boxes[one].y for one in node.inputs) / len(node.inputs)

@@ -1,4 +1,4 @@
-"""Errors on their way from a worker to the program: the same classes, diagnostics and data."""
+"""Carries errors from a worker to the program: the same classes, diagnostics and data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 _APART = ("diagnostic", "diagnostics", "vertex")
-"""Attributes that have a form of their own."""
+"""Attributes that `plain_error` writes in a form of their own."""
 
 
 class WorkerDied(UserError):
-    """The process that built has ended without an answer: something killed it. `code` is its exit code, minus the
-    number of the signal."""
+    """The worker has ended without an answer: something killed it. `code` is its exit code, or minus the number of
+    the signal."""
 
-    def __init__(self, code: int, said: str) -> None:
+    def __init__(self, code: int, output: str) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        notes = [("output", said)] if said else []
+        notes = [("output", output)] if output else []
         super().__init__(
             Diagnostic(f"the process that built {how}", notes=notes),
             help="perhaps memory ran out: let fewer steps run at once with parallelism=, or look at dmesg",
@@ -60,29 +60,30 @@ def diagnostic_of(plain: tuple[Any, ...]) -> Diagnostic:
 
 
 def _span(plain: tuple[Any, ...]) -> Any:
-    found = span_of(plain)
-    assert found is not None
-    return found
+    span = span_of(plain)
+    assert span is not None
+    return span
 
 
 def plain_error(error: BaseException) -> dict[str, Any]:
-    """What a user can cause as the message of it, also where the machine did; all else with its traceback."""
+    """Return an error in built-in types. Errors that a user or the machine causes keep their diagnostic; others are
+    bugs, and go with their traceback."""
     from pybuild.build.errors import explain
 
-    found, _ = explain(error)
+    explained, _ = explain(error)
     if isinstance(error, UserError):
         kind: type[BaseException] = type(error)
-    elif found is not None and found.level == "internal error":
+    elif explained is not None and explained.level == "internal error":
         from traceback import format_exception
 
-        return {"title": found.title, "details": "".join(format_exception(error))}
+        return {"title": explained.title, "details": "".join(format_exception(error))}
     else:
         kind = UserError
     diagnostics = error.diagnostics if isinstance(error, SourceErrors) else ()
     vertex = getattr(error, "vertex", None)
     return {
         "class": (kind.__module__, kind.__qualname__),
-        "diagnostic": plain_diagnostic(found or Diagnostic(str(error))),
+        "diagnostic": plain_diagnostic(explained or Diagnostic(str(error))),
         "diagnostics": [plain_diagnostic(one) for one in diagnostics],
         "data": _data(error),
         "vertex": None if vertex is None else _definition(vertex),
@@ -90,8 +91,8 @@ def plain_error(error: BaseException) -> dict[str, Any]:
 
 
 def _data(error: BaseException) -> dict[str, Any]:
-    """The attributes of built-in types."""
-    found = {}
+    """Return the attributes whose values are of built-in types."""
+    data = {}
     for name, value in vars(error).items():
         if name in _APART or name.startswith("__"):
             continue
@@ -100,8 +101,8 @@ def _data(error: BaseException) -> dict[str, Any]:
             marshal.dumps(bare)
         except ValueError:
             continue
-        found[name] = bare
-    return found
+        data[name] = bare
+    return data
 
 
 def _definition(vertex: Any) -> bytes:
@@ -112,14 +113,14 @@ def _definition(vertex: Any) -> bytes:
 
 
 def error_of(plain: dict[str, Any]) -> Exception:
-    """The error to raise."""
+    """Return the exception for what `plain_error` returned."""
     if "details" in plain:
         return InternalError(plain["title"], plain["details"])
     kind = _class(*plain["class"])
-    found = diagnostic_of(plain["diagnostic"])
+    diagnostic = diagnostic_of(plain["diagnostic"])
     error = kind.__new__(kind)
-    Exception.__init__(error, found.title)
-    error.diagnostic = found
+    Exception.__init__(error, diagnostic.title)
+    error.diagnostic = diagnostic
     if isinstance(error, SourceErrors):
         error.diagnostics = tuple(map(diagnostic_of, plain["diagnostics"]))
     for name, value in plain["data"].items():
@@ -132,11 +133,11 @@ def error_of(plain: dict[str, Any]) -> Exception:
 
 
 def _class(module: str, name: str) -> type[UserError]:
-    """The error's class; UserError for one that this process can't import."""
+    """Return the error's class; UserError if this process can't import it."""
     try:
-        found: Any = import_module(module)
+        kind: Any = import_module(module)
         for part in name.split("."):
-            found = getattr(found, part)
+            kind = getattr(kind, part)
     except (ImportError, AttributeError):
         return UserError
-    return found if isinstance(found, type) and issubclass(found, UserError) else UserError
+    return kind if isinstance(kind, type) and issubclass(kind, UserError) else UserError

@@ -1,4 +1,4 @@
-"""Progress on its way from a worker to the program's observer."""
+"""Carries progress from a worker to the program's observer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class Sender(Observer):
-    """Gives all that it hears to `send`; `started` is called once threads may be."""
+    """An observer that sends all it is told to the program, by `send`. `started` is called before the first event:
+    from then on the process may have threads."""
 
     def __init__(self, send: Callable[[tuple[Any, ...]], None], started: Callable[[], None]) -> None:
         self._send = send
@@ -45,7 +46,7 @@ class Sender(Observer):
 
 
 def deliver(event: tuple[Any, ...], observer: Observer) -> None:
-    """Call the method that an event is of."""
+    """Call the method of `observer` for an event that a `Sender` sent."""
     kind, *rest = event
     _METHODS[kind](observer, *rest)
 

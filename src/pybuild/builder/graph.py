@@ -1,4 +1,4 @@
-"""A build's graph as a program sees it: documents, and a picture for notebooks."""
+"""The graph of a build, as documents, and as a picture for notebooks."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from attrs import field, frozen
 
 @frozen
 class Graph:
-    """The graph of what a build would do; nothing of it has been run."""
+    """The graph of a build that has not been run."""
 
     _json: bytes = field(repr=False)
     _dot: bytes = field(repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """The document that `pybuild graph` prints."""
-        found: dict[str, Any] = json.loads(self._json)
-        return found
+        """Return the document that `pybuild graph` prints."""
+        document: dict[str, Any] = json.loads(self._json)
+        return document
 
     def to_dot(self) -> str:
-        """Text for Graphviz."""
+        """Return text for Graphviz."""
         return self._dot.decode()
 
     def to_svg(self) -> str:
-        """A picture, drawn without Graphviz."""
+        """Return a picture, drawn without Graphviz."""
         from pybuild.builder.drawing import drawn
 
         return drawn(self.to_dot())

@@ -1,4 +1,4 @@
-"""What a program can say of a build: the flags of `pybuild build` as values of Python."""
+"""The options of a build from a program: the flags of `pybuild build` as Python values."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class BuildOptions(TypedDict, total=False):
     """Options of a build. What is left out is as if the flag of `pybuild build` were."""
 
     outputs: Path | Sequence[Path]
-    """What to export: texts of `--output` (`"type=oci,dest=app.tar"`), or paths of directories for the result's
-    files. Without one an image is made in the store if there is a tag."""
+    """The outputs: texts of `--output` (`"type=oci,dest=app.tar"`), or paths of directories for the result's files.
+    Without one an image is made in the store if there is a tag."""
     params: Mapping[str, object]
     """Values of the build file's params: text, numbers, booleans, lists and maps of these."""
     params_files: Path | Sequence[Path]
@@ -75,34 +75,34 @@ class BuildOptions(TypedDict, total=False):
     registries: Mapping[str, Mapping[str, Any]]
     """How to reach registries, by host: `mirrors`, `http`, `insecure`, `ca`, `keypair`, as `config.toml` has them."""
     project: str
-    """What the caches of the project's steps are known by."""
+    """The name that the caches of the project's steps go by."""
 
 
-def fields_of(given: Mapping[str, Any], targets: Texts | None) -> tuple[dict[str, Any], list[int]]:
-    """The fields of a BuildRequest, and open descriptors of secrets that it names. Raises UsageError for values that
-    can't be meant, TypeError for options that don't exist and values of another type."""
-    for name in given:
+def fields_of(options: Mapping[str, Any], targets: Texts | None) -> tuple[dict[str, Any], list[int]]:
+    """Return the fields of a BuildRequest, and open descriptors of the secrets in them. Raises UsageError for bad
+    values, TypeError for unknown options and values of another type."""
+    for name in options:
         if name not in BuildOptions.__annotations__:
             near = suggest(name, BuildOptions.__annotations__)
             raise TypeError(f"a build has no option {name!r}" + (f": did you mean {near!r}?" if near else ""))
-    found = {name: _converted(name, value) for name, value in given.items() if name != "secrets"}
+    fields = {name: _converted(name, value) for name, value in options.items() if name != "secrets"}
     if targets is not None:
-        found["targets"] = _texts(targets)
+        fields["targets"] = _texts(targets)
     lent: list[int] = []
     try:
-        secrets = given.get("secrets", {})
+        secrets = options.get("secrets", {})
         if not isinstance(secrets, Mapping):
             raise TypeError("the option 'secrets' of a build is a map by id")
-        found["secrets"] = tuple(_secret(id, one, lent) for id, one in secrets.items())
+        fields["secrets"] = tuple(_secret(id, one, lent) for id, one in secrets.items())
     except BaseException:
         for fd in lent:
             os.close(fd)
         raise
-    return found, lent
+    return fields, lent
 
 
 def _converted(name: str, value: Any) -> Any:
-    """What a BuildRequest holds of an option."""
+    """Return a BuildRequest's value for an option."""
     kind = get_type_hints(BuildOptions)[name]
     if kind in (bool, int, str) and type(value) is not kind:
         raise _mistyped(name, value)
@@ -131,7 +131,7 @@ def _outputs(value: Path | Sequence[Path]) -> tuple[str, ...]:
 
 
 def _fields(*fields: str) -> str:
-    """One line of CSV, as flags have it."""
+    """Return one line of CSV, as flags have it."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(fields)
     return line.getvalue()
@@ -164,9 +164,10 @@ def _ulimits(value: Mapping[str, int | tuple[int, int]]) -> tuple[tuple[str, int
 
 
 def _secret(id: str, value: Secret, lent: list[int]) -> str:
-    """The flag for a secret. Bytes go into a file in memory, whose descriptor is added to `lent`: they are in no
-    command line and no environment."""
+    """Return the flag for a secret. Bytes go into a file in memory, whose descriptor is added to `lent`, so that
+    they appear in no command line and no environment."""
     if isinstance(value, bytes):
+        # The same number is open in the worker, so it must not be one of its standard streams.
         fd = above_streams(os.memfd_create("pybuild-secret"))
         lent.append(fd)
         with open(fd, "wb", closefd=False) as file:
@@ -208,4 +209,4 @@ _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "ssh": _texts,
     "registries": lambda value: {host: dict(one) for host, one in value.items()},
 }
-"""By option: what a BuildRequest holds of it. The others are taken as they are."""
+"""The conversion of each option's value to a BuildRequest's. The other options are taken as they are."""

@@ -1,4 +1,4 @@
-"""Reading states for a program: one worker for all of its results, started when the first is read."""
+"""Reads states for a program, with one worker for all of its results, started at the first read."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    """Asks a worker, which ends when it wasn't asked for a while; then another takes its place. Thread-safe. Close
-    it: later questions are refused."""
+    """Sends questions to a worker. A worker that isn't used for a while ends, and another takes its place.
+    Thread-safe. Close it: later questions are refused."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -28,19 +28,19 @@ class Reader:
         self._closed = False
 
     def __reduce__(self) -> tuple[object, ...]:
-        """A result that was sent to another process, or copied, has a reader of its own."""
+        """Give a result that is copied, or sent to another process, a reader of its own."""
         return Reader, (self._root,)
 
     def ask(self, kind: str, state: State | None, path: str) -> list[Any]:
-        """All parts of the answer. Raises OSError about `path`, StateGone and other UserErrors."""
+        """Return all parts of the answer. Raises OSError about `path`, StateGone and other UserErrors."""
         with self._guard:
             if self._closed:
                 raise RuntimeError("the builder of this result is closed")
             try:
                 for _ in range(2):
-                    found = self._asked(kind, state, path)
-                    if found is not None:
-                        return found
+                    parts = self._asked(kind, state, path)
+                    if parts is not None:
+                        return parts
                     self._end()
             except (OSError, UserError):
                 raise
@@ -50,22 +50,22 @@ class Reader:
         raise UserError("the process that reads results ended", help="look at dmesg: perhaps memory ran out")
 
     def _asked(self, kind: str, state: State | None, path: str) -> list[Any] | None:
-        """None if the worker ended before the answer did."""
+        """Return the answer, None if the worker ended before it was complete."""
         if self._worker is None or self._owner != os.getpid():
             self._worker = Worker({"kind": "read"}, root=self._root, directory="/")
             self._owner = os.getpid()  # a process that was forked has its own
         worker = self._worker
         worker.send((kind, state, path))
         parts = []
-        while (said := worker.next()) is not None:
-            if said[0] == "part":
-                parts.append(said[1])
-            elif said[0] == "end":
+        while (event := worker.next()) is not None:
+            if event[0] == "part":
+                parts.append(event[1])
+            elif event[0] == "end":
                 return parts
-            elif said[0] == "os":
-                raise OSError(said[1], os.strerror(said[1]), path)
-            elif said[0] == "failed":
-                raise error_of(said[1])
+            elif event[0] == "os":
+                raise OSError(event[1], os.strerror(event[1]), path)
+            elif event[0] == "failed":
+                raise error_of(event[1])
             else:
                 return None
         return None
@@ -76,7 +76,7 @@ class Reader:
             self._worker = None
 
     def close(self) -> None:
-        """Idempotent."""
+        """End the worker. Idempotent."""
         with self._guard:
             self._closed = True
             self._end()

@@ -1,4 +1,4 @@
-"""What a build was heard to do: its steps, with all that they printed."""
+"""The record of a build's progress: its steps, with their output."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import StatusEvent, VertexEvent
 
 KEPT = 64 << 20
-"""Bytes of one step's output that are kept; the first ones go."""
+"""Bytes of one step's output that are kept; the earliest are dropped."""
 
 
 @frozen
 class Step:
-    """One vertex of a build. `status` is `cached`, `ran`, `failed`, `running` or `waiting`; times are seconds since
-    the epoch, None where it never started or ended. `log` is what it printed, without its first `lost` bytes."""
+    """A vertex of a build. `status` is `cached`, `ran`, `failed`, `running` or `waiting`; times are seconds since
+    the epoch, None where it never started or ended. `log` is its output without the first `lost` bytes."""
 
     name: str
     status: str
@@ -37,14 +37,14 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """How long it ran; 0 for one that did not, or that has not ended."""
+        """The seconds that it ran; 0 if it did not run, or has not ended."""
         if self.started is None or self.completed is None:
             return 0.0
         return max(self.completed - self.started, 0.0)
 
 
 class _Log:
-    """What one vertex printed: pieces with their stream, in order."""
+    """The output of one vertex: pieces with their stream, in order."""
 
     __slots__ = ("lost", "pieces", "size")
 
@@ -66,10 +66,10 @@ class _Log:
 
 
 class Record(Observer):
-    """Hears of one build, and tells of it at any time, also when the build has failed. Thread-safe."""
+    """An observer that records one build, readable at any time, also after the build failed. Thread-safe."""
 
     def __init__(self, *, kept: int = KEPT) -> None:
-        """`kept` bytes of each step's output are held."""
+        """Keep `kept` bytes of each step's output."""
         self._kept = kept
         self._guard = threading.Lock()
         self._events: dict[str, VertexEvent] = {}
@@ -95,14 +95,14 @@ class Record(Observer):
         self.notices.append(text)
 
     def output(self, digest: str, stream: int) -> bytes:
-        """What the vertex wrote to stream 1 (stdout) or 2 (stderr)."""
+        """Return the vertex's output on stream 1 (stdout) or 2 (stderr)."""
         with self._guard:
             log = self._logs.get(digest)
             return b"" if log is None else log.data(stream)
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All vertices heard of, in the order they became known."""
+        """All vertices, in the order they became known."""
         with self._guard:
             return tuple(_step(event, self._logs.get(event.digest)) for event in self._events.values())
 
@@ -130,7 +130,7 @@ def _status(event: VertexEvent) -> str:
 
 
 class Both(Observer):
-    """Tells two observers of everything, one after the other."""
+    """Forwards everything to two observers, one after the other."""
 
     def __init__(self, first: Observer, second: Observer) -> None:
         self._observers = first, second

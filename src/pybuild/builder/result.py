@@ -1,14 +1,13 @@
-"""What a build gives back."""
+"""The result of a build."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from attrs import field, frozen
 
+from pybuild.builder.images import Image, Platform
 from pybuild.builder.options import Path
 from pybuild.builder.reader import Reader
 from pybuild.builder.record import Step
@@ -17,7 +16,7 @@ from pybuild.lang.diagnostics import Diagnostic, UsageError
 
 @frozen
 class Entry:
-    """One entry of a state: `path` from its root (`/etc/passwd`), `kind` `file`, `directory`, `symlink`, `device`,
+    """An entry of a state: `path` from its root (`/etc/passwd`), `kind` `file`, `directory`, `symlink`, `device`,
     `fifo` or `socket`, permission bits, owner as steps see it, `size` in bytes, `link` the target of a symlink,
     `mtime` in nanoseconds since the epoch."""
 
@@ -33,7 +32,7 @@ class Entry:
 
 @frozen
 class Completed:
-    """A command that has ended: its exit code, as a shell has it, and all that it wrote."""
+    """A command that has ended: its exit code, as a shell has it, and its output."""
 
     code: int
     stdout: bytes
@@ -46,34 +45,11 @@ class Completed:
 
 
 @frozen
-class Platform:
-    """What was built for one platform: its name (`linux/amd64`) and the image's `config`."""
-
-    name: str
-    config: Mapping[str, Any] = field(repr=False)
-    state: tuple[object, ...] | None = field(repr=False)
-    """What the store knows it by; for pybuild's own use."""
-
-
-@frozen
-class Image:
-    """What came of one target. `name` is the build file's ("" if it has only one), `digest` the image's (None if none
-    was made), `metadata` what `--metadata-file` would hold, `files` the paths that were exported."""
-
-    name: str
-    digest: str | None
-    tags: tuple[str, ...]
-    files: tuple[str, ...]
-    platforms: tuple[Platform, ...]
-    metadata: Mapping[str, Any] = field(repr=False)
-
-
-@frozen
 class Result:
-    """What came of a build. Its files can be read for as long as the builder is open and the store has them.
+    """The result of a build. Its files can be read as long as the builder is open and the store has them.
 
-    `steps` tell what was done, in order, `warnings` what was said; `started` and `completed` are seconds since the
-    epoch.
+    `steps` are the steps of the build in order, `warnings` its warnings; `started` and `completed` are seconds
+    since the epoch.
     """
 
     images: tuple[Image, ...]
@@ -85,12 +61,12 @@ class Result:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """Those of all images that were made."""
+        """The digests of all images that were made."""
         return tuple(one.digest for one in self.images if one.digest is not None)
 
     @property
     def digest(self) -> str | None:
-        """The image's; None if none was made. Raises ValueError where there are several."""
+        """The image's digest; None if no image was made. Raises ValueError if there are several."""
         digests = self.digests
         if len(digests) > 1:
             raise ValueError(f"{len(digests)} images were made: see digests")
@@ -103,75 +79,59 @@ class Result:
 
     @property
     def seconds(self) -> float:
-        """How long the build took."""
+        """The seconds that the build took."""
         return self.completed - self.started
 
     @property
     def logs(self) -> dict[str, str]:
-        """What steps printed, by their names."""
-        found: dict[str, str] = {}
+        """The output of steps, by their names."""
+        logs_by_name: dict[str, str] = {}
         for step in self.steps:
             if step.log:
-                found[step.name] = found.get(step.name, "") + step.log
-        return found
+                logs_by_name[step.name] = logs_by_name.get(step.name, "") + step.log
+        return logs_by_name
 
     def platform(self, platform: str | None = None, *, target: str | None = None) -> Platform:
-        """The one that these names leave. Raises UsageError where they leave none, or several."""
-        found = [
+        """Return the platform's result that these names select. Raises UsageError if they select none, or
+        several."""
+        matches = [
             (image, one)
             for image in self.images
             for one in image.platforms
             if target in (None, image.name) and platform in (None, one.name)
         ]
-        if len(found) != 1:
-            known = found or [(image, one) for image in self.images for one in image.platforms]
+        if len(matches) != 1:
+            known = matches or [(image, one) for image in self.images for one in image.platforms]
             listed = ", ".join(f"{image.name} {one.name}".strip() for image, one in known)
-            what = "more than one state" if found else "nothing"
+            what = "more than one state" if matches else "nothing"
             raise UsageError(
                 f"{what} of that name was built", help=f"give target= and platform= of: {listed}"
             )
-        return found[0][1]
+        return matches[0][1]
 
     def read_file(self, path: Path, *, target: str | None = None, platform: str | None = None) -> bytes:
-        """The bytes of a file. Symlinks lead inside the result only. Raises FileNotFoundError, IsADirectoryError,
-        OSError, UserError."""
+        """Return the bytes of a file. Symlinks are resolved inside the result. Raises FileNotFoundError,
+        IsADirectoryError, OSError, UserError."""
         state = self.platform(platform, target=target).state
         return b"".join(self._reader.ask("read", state, _name(path)))
 
     def read_text(self, path: Path, *, target: str | None = None, platform: str | None = None) -> str:
-        """The same as UTF-8 text."""
+        """Return a file as UTF-8 text. Raises as `read_file`."""
         return self.read_file(path, target=target, platform=platform).decode()
 
     def walk(
         self, path: Path = "/", *, target: str | None = None, platform: str | None = None
     ) -> Iterator[Entry]:
-        """What is in a directory, and in those below: a directory before its content, names in byte order, symlinks
-        not followed. Raises FileNotFoundError, NotADirectoryError, UserError."""
+        """Yield the entries below a directory: a directory before its content, names in byte order, symlinks not
+        followed. Raises FileNotFoundError, NotADirectoryError, UserError."""
         state = self.platform(platform, target=target).state
         return (Entry(*one) for part in self._reader.ask("walk", state, _name(path)) for one in part)
 
     def _repr_html_(self) -> str:
-        from pybuild.builder.table import result_table
+        from pybuild.builder.result_table import result_table
 
-        return result_table(self)
+        return result_table(self.images, self.steps, self.seconds)
 
 
 def _name(path: Path) -> str:
     return os.fsdecode(path)
-
-
-def image_of(plain: Mapping[str, Any]) -> Image:
-    """From what a worker says of it."""
-    return Image(
-        plain["name"],
-        plain["digest"] or None,
-        tuple(plain["tags"]),
-        tuple(dict.fromkeys(plain["files"])),
-        tuple(_platform(state, json.loads(config)) for state, config in plain["states"]),
-        json.loads(plain["metadata"]),
-    )
-
-
-def _platform(state: tuple[object, ...] | None, config: Mapping[str, Any]) -> Platform:
-    names = [config.get(name, "") for name in ("os", "architecture", "variant")]
-    return Platform("/".join(filter(None, names)), config, state)

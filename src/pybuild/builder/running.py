@@ -1,4 +1,4 @@
-"""A command in a state, whose changes nobody keeps: no record is looked up or made."""
+"""Runs a command in a state and discards its changes: no cache record is looked up or made."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ NETWORKS = {"default": NetMode.UNSET, "none": NetMode.NONE, "host": NetMode.HOST
 def run_in(
     snapshot: int | None, config: bytes, task: Mapping[str, Any], request: BuildRequest, engine: Engine
 ) -> tuple[str, int]:
-    """The digest of the vertex and the exit code. `config` is the image's. Raises UserError where the command can't
-    be run; one that fails is none."""
+    """Run the command; return the digest of its vertex and its exit code. `config` is the image's. A failing
+    command is no error. Raises UserError if it can't be run."""
     op = ExecOp(
         _process(json.loads(config).get("config") or {}, task),
         mounts=(Mount(input=EMPTY if snapshot is None else 0, dest="/", output=EMPTY),),
@@ -47,12 +47,12 @@ def run_in(
 
 
 def _process(config: Mapping[str, Any], task: Mapping[str, Any]) -> Meta:
-    """The process as the image wants it, but for what the task says."""
+    """Return the process that the image configures, with the task's changes."""
     command = task["command"]
     environment = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
     environment |= task["env"]
-    given = proxies()
-    proxy = {name.lower(): value for name, value in given.items()}
+    proxy_variables = proxies()
+    proxy = {name.lower(): value for name, value in proxy_variables.items()}
     return Meta(
         args=arguments((), command) if isinstance(command, str) else arguments(command, None),
         env=tuple(f"{name}={value}" for name, value in environment.items()),

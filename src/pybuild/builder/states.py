@@ -1,5 +1,5 @@
-"""States that a build has left in the store, as a program holds on to them: by number, and by what tells whether the
-number still means the same. A store that was emptied numbers anew."""
+"""References of a program to states in the store: a snapshot's number, and a fingerprint that tells whether the
+number still means the same state. A store that was emptied reuses numbers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class StateGone(UserError):
 
 
 def state_of(snapshot: int | None, store: Store) -> State | None:
-    """What holds on to a snapshot; None is the empty file system."""
+    """Return the reference to a snapshot; None is the empty file system."""
     if snapshot is None:
         return None
     return snapshot_table.fingerprint(store, snapshot) or (snapshot,)
 
 
 def snapshot_of(state: State | None, store: Store) -> int | None:
-    """The snapshot, which stays while this process lives. Raises StateGone."""
+    """Return the snapshot, leased for as long as this process lives. Raises StateGone."""
     if state is None:
         return None
     snapshot = int(str(state[0]))

@@ -1,4 +1,4 @@
-"""What a worker can be asked for: to build, to run a command in a state, to show a graph, to read states."""
+"""The kinds of tasks of a worker: to build, to run a command in a state, to draw a graph, to read states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pybuild.build.execute import execute
 from pybuild.build.graph import graph
 from pybuild.build.outputs import requested_outputs
 from pybuild.build.pipeline import find_context, planned, warner
-from pybuild.builder.recorded import recorded_frontend
+from pybuild.builder.events import Sender
+from pybuild.builder.python_targets import frontend_of_targets
 from pybuild.builder.states import snapshot_of, state_of
 from pybuild.frontends.registry import choose
 from pybuild.frontends.types import GraphNames
@@ -20,41 +21,41 @@ from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from pybuild.build.export import ExportedGoal
     from pybuild.build.plan import Plan
-    from pybuild.builder.worker import Client
+    from pybuild.build.worker import Owner, Task
     from pybuild.frontends.goal import Goal
     from pybuild.frontends.types import Frontend
     from pybuild.runtime.engine import Engine
+    from pybuild.runtime.progress.observer import Observer
 
-    Task = Mapping[str, Any]
 
-
-def build(task: Task, client: Client) -> list[dict[str, Any]]:
-    """The images that were made."""
+def build(task: Task, owner: Owner) -> list[dict[str, Any]]:
+    """Build, and return a dictionary for each image (`builder/images.py`)."""
     request = _request(task)
     outputs = requested_outputs(request)
     if any(output.dest == "-" for output in outputs):
         raise UsageError("a build of a program has no standard output", help="give the output a dest=FILE")
     places = [os.path.abspath(output.dest) for output in outputs if output.dest]
-    with _planned(request, task, client) as (engine, plan):
+    with _planned(request, task, owner) as (engine, plan):
         goals = execute(plan, request, engine).goals
         return [_plain_image(*pair, places, engine) for pair in zip(plan.goals, goals, strict=True)]
 
 
-def run(task: Task, client: Client) -> tuple[str, int]:
-    """The digest of the vertex that ran, by which its output is known, and its exit code."""
+def run(task: Task, owner: Owner) -> tuple[str, int]:
+    """Run a command; return the digest of its vertex, under which its output was reported, and its exit code."""
     from pybuild.builder.running import run_in
 
     request = _request(task)
     if "state" in task:
-        with open_engine(request, GraphNames(), client.observer, client.cancellation) as engine:
-            client.observer.start()
+        observer = _observer(owner)
+        with open_engine(request, GraphNames(), observer, owner.cancellation) as engine:
+            observer.start()
             return run_in(snapshot_of(task["state"], engine.store), task["image"], task, request, engine)
-    with _planned(request, task, client) as (engine, plan):
+    with _planned(request, task, owner) as (engine, plan):
         targets = [target for goal in plan.goals for target in goal.targets]
         if len(targets) != 1:
             raise UsageError(
@@ -66,26 +67,26 @@ def run(task: Task, client: Client) -> tuple[str, int]:
         return run_in(snapshot, targets[0].config, task, request, engine)
 
 
-def draw(task: Task, client: Client) -> bytes:
-    """The graph in the task's format."""
+def draw(task: Task, owner: Owner) -> bytes:
+    """Return the graph of a build in the task's format."""
+    request, observer = _request(task), _observer(owner)
+    format, linked = task["format"], task["linked"]
     if task["recorded"] is not None:
         from pybuild.build.graph import language_graph
 
-        frontend, _ = recorded_frontend(_request(task), task["recorded"], warner(client.observer))
-        return language_graph(
-            frontend, client.observer, client.cancellation, task["format"], linked=task["linked"]
-        )
-    return graph(_request(task), client.observer, client.cancellation, task["format"], linked=task["linked"])
+        frontend, _ = frontend_of_targets(request, task["recorded"], warner(observer))
+        return language_graph(frontend, observer, owner.cancellation, format, linked=linked)
+    return graph(request, observer, owner.cancellation, format, linked=linked)
 
 
-def read(task: Task, client: Client) -> None:
-    """Answer for states until nobody asks."""
-    from pybuild.builder.reading import serve
+def read(task: Task, owner: Owner) -> None:
+    """Answer questions about states until none comes for a while."""
+    from pybuild.builder.state_server import serve
 
-    serve(client.channel)
+    serve(owner.channel)
 
 
-KINDS: dict[str, Callable[[Task, Client], object]] = {
+KINDS: dict[str, Callable[[Task, Owner], object]] = {
     "build": build,
     "run": run,
     "graph": draw,
@@ -93,44 +94,48 @@ KINDS: dict[str, Callable[[Task, Client], object]] = {
 }
 
 
+def _observer(owner: Owner) -> Observer:
+    return Sender(owner.tell, owner.started)
+
+
 @contextmanager
-def _planned(request: BuildRequest, task: Task, client: Client) -> Iterator[tuple[Engine, Plan]]:
-    """What is to be solved, and the engine for it, which is open within."""
-    observer = client.observer
+def _planned(request: BuildRequest, task: Task, owner: Owner) -> Iterator[tuple[Engine, Plan]]:
+    """Plan the build of a task: yield an open engine and the plan to execute with it."""
+    observer = _observer(owner)
     frontend: Frontend
     if task["recorded"] is None:
         context = find_context(request, observer)
         frontend, dependencies = choose(context, warner(observer)), context.dependencies
     else:
-        frontend, dependencies = recorded_frontend(request, task["recorded"], warner(observer))
-    with planned(frontend, dependencies, request, observer, client.cancellation) as (plan, engine):
+        frontend, dependencies = frontend_of_targets(request, task["recorded"], warner(observer))
+    with planned(frontend, dependencies, request, observer, owner.cancellation) as (plan, engine):
         yield engine, plan
 
 
 def _request(task: Task) -> BuildRequest:
-    """With the configuration files beneath, if they are to count. Raises UsageError."""
-    given = dict(task["request"])
-    context, file = given.pop("context"), given.get("file")
+    """Return the request of a task, completed from the configuration files if they count. Raises UsageError."""
+    fields = dict(task["request"])
+    context, file = fields.pop("context"), fields.get("file")
     if "-" in (context, file):
         raise UsageError(
             "a build of a program has no standard input", help="write what it is to read to a file"
         )
     if not task["config"]:
-        return BuildRequest(context=context, **given)
+        return BuildRequest(context=context, **fields)
     from pybuild.request.config import defaults
 
-    return BuildRequest(context=context, **defaults.load(context, file).over(given))
+    return BuildRequest(context=context, **defaults.load(context, file).over(fields))
 
 
-def _plain_image(goal: Goal, made: ExportedGoal, places: list[str], engine: Engine) -> dict[str, Any]:
+def _plain_image(goal: Goal, exported: ExportedGoal, places: list[str], engine: Engine) -> dict[str, Any]:
     return {
         "name": goal.name,
-        "digest": made.digest,
+        "digest": exported.digest,
         "tags": goal.tags,
-        "metadata": json.dumps(dict(made.metadata)),
-        "files": [*made.files, *places],
+        "metadata": json.dumps(dict(exported.metadata)),
+        "files": [*exported.files, *places],
         "states": [
             (state_of(snapshot, engine.store), target.config)
-            for snapshot, target in zip(made.snapshots, goal.targets, strict=True)
+            for snapshot, target in zip(exported.snapshots, goal.targets, strict=True)
         ],
     }

@@ -1,6 +1,6 @@
 """`pybuild serve`: BuildKit's daemon.
 
-door        one process, many connections: services of BuildKit's clients (`door`, `control`, `sessions`)
-zygote      forked before all else; forks a worker when the door asks (`zygote`)
-worker      one a Solve: enters the build's namespaces, solves, exports, answers, ends (`worker`, `solving`)
+front process   one process, many connections: services of BuildKit's clients (`front_process`, `control`, `sessions`)
+fork server     forked before all else; forks a worker when the front process wants one (`fork_server`)
+worker          one a task: enters the build's namespaces, solves, exports, answers, ends (`worker`, `solving`)
 """

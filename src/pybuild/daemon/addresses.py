@@ -1,4 +1,4 @@
-"""Where the daemon listens: `unix://PATH`, `tcp://HOST:PORT`."""
+"""The addresses that the daemon listens at: `unix://PATH`, `tcp://HOST:PORT`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pybuild.daemon.settings import Settings
 
 LONGEST = 107
-"""Bytes of a unix socket's path, as the kernel takes it."""
+"""The most bytes of a unix socket's path that the kernel takes (`sun_path`)."""
 UNIX, _TCP = "unix", "tcp"
 
 
@@ -28,14 +28,14 @@ UNIX, _TCP = "unix", "tcp"
 class Address:
     kind: str
     place: str
-    """A path, or HOST:PORT."""
+    """A parsed address: a path, or HOST:PORT."""
 
     def __str__(self) -> str:
         return f"{self.kind}://{self.place}"
 
 
 def parse(text: str) -> Address:
-    """Raises UsageError."""
+    """Parse an address. Raises UsageError."""
     kind, separator, place = text.partition("://")
     if not separator:
         raise UsageError(
@@ -62,14 +62,14 @@ def parse(text: str) -> Address:
 
 
 class Listening:
-    """What has been bound, and is to be taken away at the end."""
+    """The addresses that a server is bound to. `close` removes their sockets."""
 
     def __init__(self) -> None:
         self._sockets: list[tuple[str, tuple[int, int]]] = []
         self.bound: list[str] = []
 
     def add(self, server: grpc.aio.Server, addresses: Sequence[Address], settings: Settings) -> None:
-        """Bind all of them. Raises UsageError, OSError."""
+        """Bind the server to all addresses. Raises UsageError, OSError."""
         credentials = _credentials(settings)
         for one in addresses:
             if one.kind == UNIX:
@@ -142,7 +142,7 @@ def _bind(server: grpc.aio.Server, address: Address, credentials: grpc.ServerCre
 
 
 def _port(server: grpc.aio.Server, place: str, credentials: grpc.ServerCredentials | None) -> int:
-    """0 where it can't be had."""
+    """Bind one address; return its port, 0 if it can't be bound."""
     try:
         if credentials is None:
             return server.add_insecure_port(place)
@@ -152,7 +152,7 @@ def _port(server: grpc.aio.Server, place: str, credentials: grpc.ServerCredentia
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
-    """None without TLS. Raises UsageError."""
+    """Return the server's credentials, None without TLS. Raises UsageError."""
     cert, key, authority = settings.tls
     if not cert:
         return None

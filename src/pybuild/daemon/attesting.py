@@ -1,4 +1,4 @@
-"""What is attested of a result: what its frontend says of it, a bill of materials, and its provenance.
+"""Attestations of a result: those of its frontend, a bill of materials, and its provenance.
 
 Clients ask by `attest:KIND` among the frontend's attributes (or build arguments BUILDKIT_ATTEST_KIND), as a record of
 comma-separated fields. Provenance is the builder's alone: a frontend that brings some is refused.
@@ -30,30 +30,31 @@ if TYPE_CHECKING:
 
 PREFIXES = ("attest:", "build-arg:BUILDKIT_ATTEST_")
 LARGEST = 80 << 20
-"""Bytes of one attestation."""
+"""The most bytes of one attestation."""
 PROVENANCE = "https://slsa.dev/provenance/"
 STATEMENT, BUNDLE = 0, 1
 ITSELF, RAW = 0, 1
-_HISTORY = provenance.Asked()
+_HISTORY = provenance.ProvenanceOptions()
 
 
 @frozen
-class Asked:
-    sbom: sbom.Asked | None = None
-    provenance: provenance.Asked | None = None
+class AttestationOptions:
+    sbom: sbom.SbomOptions | None = None
+    provenance: provenance.ProvenanceOptions | None = None
 
 
-def asked_of(options: Mapping[str, str]) -> Asked:
-    """What a frontend's attributes ask to be attested. Raises UserError for what can't be meant."""
-    found: dict[str, dict[str, str]] = {}
+def options_of(options: Mapping[str, str]) -> AttestationOptions:
+    """Return the attestations that a frontend's attributes request. Raises UserError for values that make no
+    sense."""
+    fields: dict[str, dict[str, str]] = {}
     for name, value in options.items():
         for prefix in PREFIXES:
             if name.startswith(prefix):
                 kind = name.removeprefix(prefix).lower()
-                found[kind] = _fields(kind, value)
-    return Asked(
-        sbom.asked_of(found["sbom"], options) if "sbom" in found else None,
-        provenance.asked_of(found["provenance"]) if "provenance" in found else None,
+                fields[kind] = _fields(kind, value)
+    return AttestationOptions(
+        sbom.options_of(fields["sbom"], options) if "sbom" in fields else None,
+        provenance.options_of(fields["provenance"]) if "provenance" in fields else None,
     )
 
 
@@ -66,70 +67,74 @@ def _fields(kind: str, text: str) -> dict[str, str]:
         raise UserError(f"failed to parse {kind}: {error}") from None
 
 
-def with_sbom(asked: Asked, result: Result, listed: Sequence[Listed], gateway: Gateway) -> Result:
-    """The result with the bills of materials that are asked for and that its frontend has not brought. Raises
+def with_sbom(
+    wanted: AttestationOptions, result: Result, listed: Sequence[Listed], gateway: Gateway
+) -> Result:
+    """Return the result with the requested bills of materials that its frontend has not made itself. Raises
     UserError, Cancelled."""
-    if asked.sbom is None or sbom.has_sbom(result.attestations):
+    if wanted.sbom is None or sbom.has_sbom(result.attestations):
         return result
     attestations = dict(result.attestations)
     for one in listed:
         edge = result.edge if result.edges is None else result.edges.get(one.key)
         if edge is not None:
-            scanned = sbom.scan(asked.sbom, one.key, edge, gateway)
+            scanned = sbom.scan(wanted.sbom, one.key, edge, gateway)
             attestations[one.key] = (*attestations.get(one.key, ()), scanned)
     return evolve(result, attestations=attestations)
 
 
 def attest(
-    asked: Asked, result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
+    wanted: AttestationOptions, result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
 ) -> dict[str, list[Predicate]]:
-    """What is attested of each platform of a solved result, by its key. Raises UserError, Cancelled."""
-    found: dict[str, list[Predicate]] = {}
+    """Return the attestations of a solved result, by the key of the platform. Raises UserError, Cancelled."""
+    by_platform: dict[str, list[Predicate]] = {}
     for one in listed:
         predicates = _unbundled(result.attestations.get(one.key, ()), gateway)
-        if asked.provenance is not None:
-            predicates.append(_provenance(asked.provenance, result, one.key, gateway, run))
+        if wanted.provenance is not None:
+            predicates.append(_provenance(wanted.provenance, result, one.key, gateway, run))
         if predicates:
-            found[one.key] = predicates
-    return found
+            by_platform[one.key] = predicates
+    return by_platform
 
 
 def recorded(
     result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
 ) -> list[tuple[str, str, bytes]]:
-    """The provenance that the record of the build has, asked for or not: platform ("" for a result of one state),
-    predicate type, JSON. Raises UserError, Cancelled."""
-    made = []
+    """Return the provenance for the history, requested or not: platform ("" for a result of one state), predicate
+    type, JSON. Raises UserError, Cancelled."""
+    predicates = []
     for one in listed:
-        said = _provenance(_HISTORY, result, one.key, gateway, run)
-        made.append(("" if result.edges is None else one.key, said.type, said.data))
-    return made
+        predicate = _provenance(_HISTORY, result, one.key, gateway, run)
+        predicates.append(("" if result.edges is None else one.key, predicate.type, predicate.data))
+    return predicates
 
 
-def _provenance(asked: provenance.Asked, result: Result, key: str, gateway: Gateway, run: Run) -> Predicate:
+def _provenance(
+    options: provenance.ProvenanceOptions, result: Result, key: str, gateway: Gateway, run: Run
+) -> Predicate:
     edge = result.edge if result.edges is None else result.edges.get(key)
-    found = capture(edge, gateway, _looked_at(result, gateway))
-    data = provenance.predicate(asked, found, edge, run)
-    return Predicate(asked.predicate_type, data, asked.filename, inline_only=asked.inline_only)
+    captured = capture(edge, gateway, _looked_at(result, gateway))
+    data = provenance.predicate(options, captured, edge, run)
+    return Predicate(options.predicate_type, data, options.filename, inline_only=options.inline_only)
 
 
 def _looked_at(result: Result, gateway: Gateway) -> list[Edge]:
-    """What was solved besides the result: build files, and what else a frontend wanted to know."""
-    made = {result.edge} if result.edges is None else set(result.edges.values())
-    made |= {one.edge for several in result.attestations.values() for one in several}
-    return [edge for edge in list(gateway.engine.solved) if edge not in made]
+    """Return the states that were solved besides the result: build files, and others that a frontend read."""
+    returned = {result.edge} if result.edges is None else set(result.edges.values())
+    returned |= {one.edge for several in result.attestations.values() for one in several}
+    return [edge for edge in list(gateway.engine.solved) if edge not in returned]
 
 
 def _unbundled(attestations: Sequence[Attestation], gateway: Gateway) -> list[Predicate]:
-    """Those of a frontend, read; a bill of materials of the result itself goes first."""
-    found: list[Predicate] = []
+    """Read the attestations of a frontend. A bill of materials of the result itself goes first."""
+    predicates: list[Predicate] = []
     for one in attestations:
         if one.kind != BUNDLE and not one.path:
             raise UserError("attestation does not have set path")
         if one.edge is None:
             raise UserError("attestation does not have available content")
-        found += _bundle(one, gateway) if one.kind == BUNDLE else [_single(one, gateway)]
-    return sorted(found, key=lambda one: not one.core)
+        predicates += _bundle(one, gateway) if one.kind == BUNDLE else [_single(one, gateway)]
+    return sorted(predicates, key=lambda one: not one.core)
 
 
 def _is_core(one: Attestation, path: str) -> bool:
@@ -157,8 +162,8 @@ def _single(one: Attestation, gateway: Gateway) -> Predicate:
 
 
 def _bundle(one: Attestation, gateway: Gateway) -> list[Predicate]:
-    """Each file of a bundle's directory is a statement."""
-    found = []
+    """Read a bundle: each file of its directory is a statement."""
+    predicates = []
     for node in gateway.read_dir(one.edge, one.path or "/"):
         path = posixpath.join(one.path, node.path.rpartition(b"/")[2].decode(errors="surrogateescape"))
         try:
@@ -181,8 +186,8 @@ def _bundle(one: Attestation, gateway: Gateway) -> list[Predicate]:
                 f"bundle entry {type} does not match required predicate type {one.predicate_type}"
             )
         core = _is_core(one, path)
-        found.append(Predicate(type, data, path, about, inline_only=_inline_only(one), core=core))
-    return found
+        predicates.append(Predicate(type, data, path, about, inline_only=_inline_only(one), core=core))
+    return predicates
 
 
 def _read(one: Attestation, path: str, gateway: Gateway) -> bytes:

@@ -1,4 +1,5 @@
-"""A graph as provenance has it: its ops in the JSON that Go makes of BuildKit's messages, named step0, step1, ….
+"""The graph of a build in a provenance predicate: its ops in the JSON that Go makes of BuildKit's messages,
+named step0, step1, ….
 
 Steps come in the order in which they depend on one another, the result last.
 """
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 _UNNAMED = ("local.session", "local.unique")
-"""Attributes of sources that tell of a client, not of what is built."""
+"""Attributes of sources that describe a client, not what is built."""
 _ONEOFS = {"pb.Op": "Op", "pb.FileAction": "Action", "pb.UserOpt": "User"}
-"""Messages whose alternatives are an object of their own, by its key."""
+"""Messages whose `oneof` is an object of its own in the JSON, by the key of that object."""
 _KEPT = {"pb.FileAction": ("input", "secondaryInput", "output")}
-"""Fields that are there also when they are zero."""
+"""Fields that are written even when they are zero."""
 _BY_ID = {"byID": "byId"}
 
 
 class Steps:
-    """`definition` are the steps, `numbers` tells which is which by the digest of its op."""
+    """The steps of a graph: `definition` in order, and `numbers` by the digest of a step's op."""
 
     def __init__(self, definition: ops_pb2.Definition) -> None:
         self.numbers: dict[str, int] = {}
@@ -40,11 +41,11 @@ class Steps:
 
     @property
     def mapping(self) -> dict[str, str]:
-        """Digests to names of steps."""
+        """Return the name of each step by the digest of its op."""
         return {digest: f"step{number}" for digest, number in sorted(self.numbers.items())}
 
     def _add(self, ops: Mapping[str, ops_pb2.Op], last: str) -> None:
-        """Every step below `last`, then that."""
+        """Add the steps that `last` depends on, then `last`."""
         pending = [(last, False)]
         while pending:
             digest, done = pending.pop()
@@ -75,7 +76,8 @@ class Steps:
 
 
 def sources_of(definition: ops_pb2.Definition, steps: Steps) -> dict[str, object]:
-    """The files that a graph was made from, and where each step is in them; empty for a graph without."""
+    """Return the files that a graph was made from, with the place of each step in them; nothing for a graph
+    without."""
     if not definition.Source.infos:
         return {}
     infos = []
@@ -98,7 +100,8 @@ def sources_of(definition: ops_pb2.Definition, steps: Steps) -> dict[str, object
 
 
 def as_json(message: Message) -> dict[str, Any]:
-    """A message as Go's `encoding/json` writes it: names as in the protocol, numbers as numbers, zeros left out."""
+    """Return a message as Go's `encoding/json` writes it: names as in the protocol, numbers as numbers, zeros left
+    out."""
     kind = message.DESCRIPTOR.full_name
     out: dict[str, Any] = {name: getattr(message, name) for name in _KEPT.get(kind, ())}
     inside: dict[str, Any] = {}

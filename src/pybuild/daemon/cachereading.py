@@ -1,4 +1,4 @@
-"""Reading the records of a cache: of an image that is one, or of images that were built with an inline cache."""
+"""Reads the records of a cache, from a cache image or from images with an inline cache."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from pybuild.runtime.registry.transfer import Provider, Transfer
 
 LARGEST_INDEX = 256
-"""Manifests of an index that are looked at."""
+"""The most manifests of an index that are read."""
 
 
 class BadCache(UserError):
-    """What is at a cache's place is none."""
+    """The blob at a cache's place is not a cache."""
 
 
 def read_cache(store: Store, provider: Provider, root: Descriptor, transfer: Transfer) -> list[Entry]:
-    """The records of the cache `root`; none of an image without any. Raises BadCache and what fetching raises."""
+    """Return the records of the cache `root`; an image without an inline cache has none. Raises BadCache, and what
+    fetching raises."""
 
     def read(blob: Descriptor) -> bytes:
         store.lease("blob", blob.digest)
@@ -51,7 +52,7 @@ def read_cache(store: Store, provider: Provider, root: Descriptor, transfer: Tra
 
 
 def _of_manifest(digest: str, manifest: Manifest, config: bytes) -> list[Entry]:
-    """Raises ValueError."""
+    """Return the records of one manifest. Raises ValueError."""
     if manifest.config.media_type == cacheconfig.CONFIG:
         return cacheconfig.decode(config)
     own = decode(config).get(cacheconfig.INLINE)

@@ -1,4 +1,4 @@
-"""Caches outside of the daemon's store, in the places of BuildKit's: results are taken from them and given to them.
+"""Caches outside of the daemon's store, in the places BuildKit knows: imports and exports.
 
     registry    an image of its own, `ref`; an image that was built with an inline cache can be read as one
     local       a content store of the client's, which is a directory there (`src`, `dest`)
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 REGISTRY, LOCAL, INLINE = "registry", "local", "inline"
 TYPES = (REGISTRY, LOCAL, INLINE)
 MANIFEST = "cache.manifest"
-"""What the client is answered: the descriptor of a cache that was written, as JSON."""
+"""The key of the exporter's response under which a written cache's descriptor stands, as JSON."""
 STORE = "local:"
-"""Before the name of a content store of the client's that is a cache."""
+"""The prefix of the name of a content store of the client's that is a cache."""
 
 
 def check(entry: CacheOptionsEntry) -> None:
-    """Raises UsageError for a cache of one of TYPES that can't be written as it is asked for."""
+    """Check the attributes of a cache of one of TYPES. Raises UsageError."""
     attrs = entry.Attrs
     if truth(attrs.get("image-manifest", "true")) is False:
         raise UsageError("caches are written as image manifests only", help="leave out image-manifest=false")
@@ -61,7 +61,7 @@ def check(entry: CacheOptionsEntry) -> None:
 
 
 class Imports:
-    """Has an engine take results from caches, each read once. Thread-safe. `request` is for whom."""
+    """Imports caches into an engine, each once, on behalf of the client of `request`. Thread-safe."""
 
     def __init__(self, request: SolveRequest, engine: Engine, sessions: Sessions, observer: Observer) -> None:
         self._request = request
@@ -73,7 +73,7 @@ class Imports:
         self._guard = Lock()
 
     def __call__(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
-        """`wanted` are types of caches and their attributes. Raises Cancelled."""
+        """Import caches, given as types and attributes. Raises Cancelled."""
         with self._guard:
             for kind, attrs in wanted:
                 one = kind, dict(attrs)
@@ -131,8 +131,8 @@ def export_all(
     sessions: Sessions,
     observer: Observer,
 ) -> dict[str, str]:
-    """Write the caches that the request names, of solved states; what the client is answered. Raises UserError,
-    Cancelled."""
+    """Write the caches that the request names, of solved states; return what is added to the exporter's response.
+    Raises UserError, Cancelled."""
     response: dict[str, str] = {}
     for number, entry in enumerate(request.Cache.Exports):
         if entry.Type not in (REGISTRY, LOCAL):
@@ -206,8 +206,8 @@ def _export(
 def inline(
     request: SolveRequest, edge: Edge | None, snapshot: int | None, engine: Engine
 ) -> dict[str, object]:
-    """What the config of an image is to have besides, for a state that was solved to `snapshot`. Raises UserError,
-    Cancelled."""
+    """Return the fields that an inline cache adds to an image's config, for a state that was solved to `snapshot`.
+    Raises UserError, Cancelled."""
     if edge is None or all(one.Type != INLINE for one in request.Cache.Exports):
         return {}
     from base64 import b64encode

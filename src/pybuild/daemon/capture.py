@@ -1,4 +1,5 @@
-"""What a state was built from, for its provenance: sources with what they came to, secrets, agents, the network."""
+"""Captures the materials of a state for its provenance: sources with their digests, secrets, agents, the
+network."""
 
 from __future__ import annotations
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.engine import Engine
 
 _OF_THE_HOST = frozenset(("cgroup-parent", "image-resolve-mode", "platform", "cache-imports"))
-"""Attributes of frontends that say nothing of what is built."""
+"""Attributes of frontends that don't influence the result."""
 
 
 @frozen
 class Material:
-    """A source by its address, with its digests by algorithm."""
+    """A source: its address, and its digests by algorithm."""
 
     uri: str
     digest: Mapping[str, str] = field(factory=dict)
@@ -35,8 +36,8 @@ class Material:
 
 @define
 class Capture:
-    """`frontend` and `args` are those of the request that the state came of; `secrets` and `agents` are ids, with
-    whether the build goes on without."""
+    """The materials of a state. `frontend` and `args` are those of the request that returned it; `secrets` and
+    `agents` are ids, true where the build can do without."""
 
     frontend: str = ""
     args: dict[str, str] = field(factory=dict)
@@ -59,29 +60,29 @@ class Capture:
 
 
 def capture(edge: Edge | None, gateway: Gateway, others: Iterable[Edge] = ()) -> Capture:
-    """Of a state that has been solved; `others` are states that its frontend looked at. Raises Cancelled."""
-    found = Capture()
+    """Capture the materials of a solved state; `others` are states that its frontend read. Raises Cancelled."""
+    captured = Capture()
     request = _request_of(edge, gateway)
     if request is not None:
-        found.frontend = request.frontend
-        found.args = {
+        captured.frontend = request.frontend
+        captured.args = {
             name: redacted(value) if name == "context" or name.startswith("context:") else value
             for name, value in request.options.items()
             if name not in _OF_THE_HOST and not name.startswith("attest:")
         }
     for vertex in walk([*([edge] if edge is not None else []), *others]):
         if isinstance(vertex.op, SourceOp):
-            _source(found, vertex, vertex.op, gateway.engine)
+            _source(captured, vertex, vertex.op, gateway.engine)
         elif isinstance(vertex.op, ExecOp):
-            _step(found, vertex.op)
+            _step(captured, vertex.op)
         elif isinstance(vertex.op, BuildOp):
-            found.incomplete = True
-    return found
+            captured.incomplete = True
+    return captured
 
 
 def _request_of(edge: Edge | None, gateway: Gateway) -> Request | None:
-    """The request that a state came of: of several frontends that called one another the innermost's, which ended
-    first."""
+    """Return the request that returned a state. Where frontends called one another it is the innermost's, which
+    ended first and is first in the list."""
     for request, result in list(gateway.requests):
         for one in (result.edge,) if result.edges is None else result.edges.values():
             if one == edge:
@@ -89,74 +90,77 @@ def _request_of(edge: Edge | None, gateway: Gateway) -> Request | None:
     return None
 
 
-def _source(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
-    """A source that can't be asked what it is (a frontend went on without it, say) leaves a gap."""
+def _source(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    """Capture a source. One that can't be resolved (say, a frontend went on without it) makes the capture
+    incomplete."""
     scheme = op.identifier.partition("://")[0]
     try:
         if scheme in _SOURCES:
-            _SOURCES[scheme](found, vertex, op, engine)
+            _SOURCES[scheme](captured, vertex, op, engine)
     except Cancelled:
         raise
     except UserError:
-        found.incomplete = True
+        captured.incomplete = True
 
 
-def _step(found: Capture, op: ExecOp) -> None:
-    wanted = [(one.id, one.optional, found.secrets) for one in op.secret_env]
+def _step(captured: Capture, op: ExecOp) -> None:
+    wanted = [(one.id, one.optional, captured.secrets) for one in op.secret_env]
     for mount in op.mounts:
         if mount.secret_opt is not None:
-            wanted.append((mount.secret_opt.id, mount.secret_opt.optional, found.secrets))
+            wanted.append((mount.secret_opt.id, mount.secret_opt.optional, captured.secrets))
         if mount.ssh_opt is not None:
-            wanted.append((mount.ssh_opt.id or "default", mount.ssh_opt.optional, found.agents))
+            wanted.append((mount.ssh_opt.id or "default", mount.ssh_opt.optional, captured.agents))
     for id, optional, known in wanted:
         known[id] = optional and known.get(id, True)
     if op.network != NetMode.NONE:
-        found.network = True
+        captured.network = True
 
 
-def _image(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+def _image(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
     platform = vertex.platform or default()
     ref = reference.parse(op.identifier.partition("://")[2])
     digest = ref.digest or engine.images.resolve_image(ref.canonical, platform, engine.cancellation).digest
-    _add_image(found, "docker", ref, vertex, digest)
+    _add_image(captured, "docker", ref, vertex, digest)
 
 
-def _layout(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+def _layout(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
     ref = reference.parse(op.identifier.partition("://")[2])
-    _add_image(found, "oci", ref, vertex, ref.digest or "")
+    _add_image(captured, "oci", ref, vertex, ref.digest or "")
 
 
-def _add_image(found: Capture, type: str, ref: reference.Reference, vertex: Vertex, digest: str) -> None:
+def _add_image(captured: Capture, type: str, ref: reference.Reference, vertex: Vertex, digest: str) -> None:
     from pybuild.frontends.results import platform_object
 
-    if ref.tag and found.frontend:
+    if ref.tag and captured.frontend:
         # A frontend has pinned the tag that the user wrote.
         ref = reference.Reference(ref.domain, ref.path, ref.tag)
     platform = platform_object(vertex.platform) if vertex.platform is not None else None
     uri = package_url(type, ref, platform)
-    found.images[uri] = Material(uri, _digests(digest))
+    captured.images[uri] = Material(uri, _digests(digest))
 
 
-def _git(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+def _git(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
     request = GitRequest(op)
     commit = engine.fetchers.git().resolve(op, engine.cancellation).commit
     uri = request.remote + (f"#{request.ref}" if request.ref else "")
     algorithm = "sha256" if len(commit) == 64 else "sha1"
-    found.repositories[uri] = Material(uri, {algorithm: commit})
+    captured.repositories[uri] = Material(uri, {algorithm: commit})
     for id in (request.token_secret, request.header_secret):
         if id:
-            found.secrets.setdefault(id, True)
+            captured.secrets.setdefault(id, True)
     if request.ssh_id:
-        found.agents.setdefault(request.ssh_id, True)
+        captured.agents.setdefault(request.ssh_id, True)
 
 
-def _http(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+def _http(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
     uri = redacted(op.identifier)
-    found.files[uri] = Material(uri, _digests(engine.fetchers.http().resolve(op, engine.cancellation).digest))
+    captured.files[uri] = Material(
+        uri, _digests(engine.fetchers.http().resolve(op, engine.cancellation).digest)
+    )
 
 
-def _local(found: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
-    found.locals.add(op.identifier.partition("://")[2])
+def _local(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
+    captured.locals.add(op.identifier.partition("://")[2])
 
 
 _SOURCES: Mapping[str, Callable[[Capture, Vertex, SourceOp, Engine], None]] = {
@@ -170,7 +174,7 @@ _SOURCES: Mapping[str, Callable[[Capture, Vertex, SourceOp, Engine], None]] = {
 
 
 def redacted(url: str) -> str:
-    """An address without the user and the password in it."""
+    """Return an address with its user and password blotted out."""
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url

@@ -1,4 +1,4 @@
-"""The words of buildkitd's command line, as Go's programs read them: `--flag value`, `--flag=value`, `-flag`."""
+"""The command line of buildkitd, as Go's flag packages read it: `--flag value`, `--flag=value`, `-flag`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _HELP = "see pybuild serve --help"
 
 
 def parse(words: Sequence[str]) -> Given:
-    """The flags that are given, by name: those of `MANY` as lists, switches as booleans, `MAYBE` as booleans or
-    "auto". Raises UsageError: an unknown flag, a bad value, a word that is none, what this daemon doesn't do."""
+    """Return the given flags by name: lists for those of `MANY`, booleans for switches, booleans or "auto" for
+    `MAYBE`. Raises UsageError for an unknown flag, a bad value, an argument, and what this daemon doesn't
+    support."""
     given: Given = {}
     rest = list(words)
     while rest:
@@ -38,7 +39,7 @@ def parse(words: Sequence[str]) -> Given:
 
 
 def help_text() -> str:
-    """All flags, a line each."""
+    """Return the help: a line for each flag."""
     shown = [
         (f"--{name} {flag.value}" if flag.kind not in (SWITCH,) else f"--{name}", flag)
         for name, flag in FLAGS.items()
@@ -67,7 +68,7 @@ def _flag(name: str) -> Flag:
 
 
 def _next(name: str, flag: Flag, rest: list[str]) -> str:
-    """The value of a flag that stands without `=`."""
+    """Return the value of a flag that stands without `=`."""
     if flag.kind == SWITCH:
         return "true"
     if flag.kind == MAYBE:

@@ -1,4 +1,4 @@
-"""containerd's Content service at the door: clients read the blobs of the store and of the history."""
+"""containerd's Content service of the front process: clients read the blobs of the store and of the history."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 INFOS = 100
-"""Blobs that one answer of List tells."""
+"""The most blobs in one answer of List."""
 _HEX = frozenset("0123456789abcdef")
 
 
 def handler(root: str) -> grpc.GenericRpcHandler:
-    """Of the store at `root`."""
+    """Return the service for the store at `root`."""
     return service(content_pb2.DESCRIPTOR.services_by_name["Content"], Contents(root))
 
 
 class Contents:
-    """Each method is one of the service's. A blob that is in both places is one."""
+    """The methods of the service. A blob that is both in the store and in the history is listed once."""
 
     def __init__(self, root: str) -> None:
         self._places = tuple(os.path.join(root, *parts, "blobs", "sha256") for parts in ((), ("history",)))
@@ -97,7 +97,7 @@ class Contents:
         return await _refuse(context)
 
     async def _found(self, digest: str, context: Context) -> str:
-        """The path of a blob. Aborts if there is none."""
+        """Return the path of a blob. Aborts the call if there is none."""
         algorithm, _, value = digest.partition(":")
         if algorithm != "sha256" or len(value) != 64 or not set(value) <= _HEX:
             await context.abort(

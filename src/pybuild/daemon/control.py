@@ -8,17 +8,17 @@ import time
 from itertools import count
 
 import grpc
-from attrs import field, frozen
 
 from pybuild.compiler.protos import control_pb2
 from pybuild.daemon.jobs import BRIDGE_WAIT, WAIT, Job, Jobs
+from pybuild.daemon.outcome import Outcome, message_of, status
 from pybuild.daemon.proxy import CHANNEL, fail, forward, only
 from pybuild.daemon.workerrecord import buildkit_version, worker_record
 from pybuild.daemon.workers import Worker, WorkerLost, Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Coroutine
     from typing import Any
 
     from pybuild.compiler.protos.control_pb2 import (
@@ -39,23 +39,15 @@ if TYPE_CHECKING:
     from pybuild.daemon.settings import Settings
 
 BUILD_ID = "buildkit-controlapi-buildid"
-"""Metadatum of calls of LLBBridge: the ref of the Solve that they belong to."""
+"""The metadata key of LLBBridge calls that holds the ref of their Solve."""
 COLLECT_EVERY = 60.0
-"""Seconds between two collections of garbage, which follow Solves."""
+"""Seconds between two garbage collections, which follow Solves."""
 _TIMESTAMP = "buildkit-current-timestamp"
 
 
-@frozen
-class Outcome:
-    """What came of a worker's task: an answer, or the bytes of a google.rpc.Status."""
-
-    response: Mapping[str, str] = field(factory=dict)
-    facts: Mapping[str, object] = field(factory=dict)
-    failure: bytes | None = None
-
-
 class Control:
-    """Each method is one of the service's. `directory` is the door's private one, `inner` its inner socket."""
+    """The methods of the service. `directory` is the private one of the front process, `inner` its socket for
+    workers."""
 
     def __init__(
         self,
@@ -82,7 +74,7 @@ class Control:
 
     @property
     def builds(self) -> int:
-        """How many are under way."""
+        """The number of builds under way."""
         return self._jobs.count
 
     # Solving
@@ -94,7 +86,7 @@ class Control:
             await context.abort(grpc.StatusCode.UNKNOWN, f"job ID {request.Ref} exists")
             raise AssertionError
         running = Running()
-        outcome = await self._finished(self._solve(request, job, running), running, context)
+        outcome = await self._wait_for(self._solve(request, job, running), running, context)
         return control_pb2.SolveResponse(ExporterResponse=outcome.response)
 
     async def Status(self, request: StatusRequest, context: Context) -> None:
@@ -113,7 +105,7 @@ class Control:
         await self._sessions.serve(requests, context)
 
     async def bridge(self, method: str, requests: AsyncIterator[bytes], context: Context) -> None:
-        """A call of LLBBridge, for the worker of its build."""
+        """Forward a call of LLBBridge to the worker of its build."""
         ref, name = only(context, BUILD_ID), method.rpartition("/")[2]
         if not ref:
             await context.abort(grpc.StatusCode.UNKNOWN, f"forwarding {name}: no buildid found in context")
@@ -131,11 +123,11 @@ class Control:
         task = {
             "kind": "solve",
             "request": request.SerializeToString(),
-            "door": self._inner,
+            "front": self._inner,
             "bridge": bridge,
         }
 
-        async def heard(event: tuple[Any, ...]) -> None:
+        async def on_event(event: tuple[Any, ...]) -> None:
             if event[0] == "status":
                 await job.say(event[1])
                 if not request.Internal:
@@ -146,18 +138,19 @@ class Control:
                 await job.returned()
 
         try:
-            outcome = await self._work(task, running, heard)
+            outcome = await self._work(task, running, on_event)
             if not request.Internal:
                 await self._records.completed(request.Ref, outcome)
         finally:
+            # After the record is complete: who finds no job any more has to find the record.
             await self._jobs.end(job)
             if os.path.exists(bridge):
                 os.unlink(bridge)
         self._collect()
         return outcome
 
-    async def _work(self, task: dict[str, Any], running: Running, heard: Any) -> Outcome:
-        """What a worker of its own makes of a task. Events before the last go to `heard`."""
+    async def _work(self, task: dict[str, Any], running: Running, on_event: Any) -> Outcome:
+        """Run a task in a worker of its own and return its outcome. `on_event` gets the events before the last."""
         try:
             worker = running.worker = await self._workers.fork()
         except WorkerLost as error:
@@ -174,7 +167,7 @@ class Control:
                 if event[0] == "outlasting":
                     worker.spare()
                 else:
-                    await heard(event)
+                    await on_event(event)
         finally:
             worker.close()
             ended = await worker.ended
@@ -187,28 +180,31 @@ class Control:
     async def DiskUsage(self, request: DiskUsageRequest, context: Context) -> control_pb2.DiskUsageResponse:
         response = control_pb2.DiskUsageResponse()
 
-        async def heard(event: tuple[Any, ...]) -> None:
+        async def on_event(event: tuple[Any, ...]) -> None:
             response.record.add().ParseFromString(event[1])
 
-        await self._store_task("usage", request.SerializeToString(), heard, context)
+        await self._store_task("usage", request.SerializeToString(), on_event, context)
         return response
 
     async def Prune(self, request: PruneRequest, context: Context) -> None:
-        async def heard(event: tuple[Any, ...]) -> None:
+        async def on_event(event: tuple[Any, ...]) -> None:
             await context.write(event[1])
 
-        await self._store_task("prune", request.SerializeToString(), heard, context)
+        await self._store_task("prune", request.SerializeToString(), on_event, context)
 
-    async def _store_task(self, kind: str, request: bytes, heard: Any, context: Context) -> None:
+    async def _store_task(self, kind: str, request: bytes, on_event: Any, context: Context) -> None:
         running = Running()
-        await self._finished(self._work({"kind": kind, "request": request}, running, heard), running, context)
+        await self._wait_for(
+            self._work({"kind": kind, "request": request}, running, on_event), running, context
+        )
 
-    async def _finished(
+    async def _wait_for(
         self, work: Coroutine[Any, Any, Outcome], running: Running, context: Context
     ) -> Outcome:
-        """What comes of work that a call waits for: a failure ends the call, and a call that is gone cancels it."""
+        """Wait for `work` on behalf of a call. A failure ends the call; a call that is gone cancels the work."""
         task = self._background(work)
         try:
+            # Shielded: the call's end must not cut the work off before the worker has ended and is recorded.
             outcome: Outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
             running.cancel()
@@ -218,7 +214,7 @@ class Control:
         return outcome
 
     def _collect(self) -> None:
-        """Remove what the policies say, some time after a Solve."""
+        """Collect garbage by the daemon's policies, some time after a Solve."""
         loop = asyncio.get_running_loop()
         if not self._settings.policies or loop.time() < self._collected + COLLECT_EVERY:
             return
@@ -227,9 +223,9 @@ class Control:
         async def collect() -> None:
             await asyncio.sleep(1.0)
 
-            async def heard(event: tuple[Any, ...]) -> None: ...
+            async def on_event(event: tuple[Any, ...]) -> None: ...
 
-            outcome = await self._work({"kind": "collect", "request": b""}, Running(), heard)
+            outcome = await self._work({"kind": "collect", "request": b""}, Running(), on_event)
             if outcome.failure is not None and not self._workers.lost.is_set():
                 self._journal.warning(f"the store could not be cleaned up: {message_of(outcome.failure)}")
 
@@ -258,14 +254,14 @@ class Control:
         return control_pb2.UpdateBuildHistoryResponse()
 
     async def close(self) -> None:
-        """Wait for what goes on in the background; the workers are being ended."""
+        """Wait for the background tasks; their workers are being ended."""
         if self._collecting is not None:
             self._collecting.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=0.5)
 
     def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """A task that goes on when the call that began it is gone."""
+        """Start a task that outlives the call that began it. The set keeps it from being garbage-collected."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -278,7 +274,7 @@ class Control:
 
 
 class Running:
-    """A task's worker, once there is one, for who may cancel it earlier."""
+    """The worker of a task, which can be cancelled before it has been forked."""
 
     def __init__(self) -> None:
         self.worker: Worker | None = None
@@ -290,27 +286,13 @@ class Running:
             self.worker.cancel()
 
 
-def status(code: int, message: str) -> bytes:
-    """A google.rpc.Status without details."""
-    from google.rpc.status_pb2 import Status
-
-    return bytes(Status(code=code, message=message).SerializeToString())
-
-
-def message_of(failure: bytes) -> str:
-    """That of a google.rpc.Status."""
-    from google.rpc.status_pb2 import Status
-
-    return str(Status.FromString(failure).message)
-
-
 def _died(ended: int) -> str:
     how = f"was killed by signal {os.WTERMSIG(ended)}" if os.WIFSIGNALED(ended) else "ended"
     return f"the process that builds {how} without an answer"
 
 
 def _now() -> str:
-    """RFC 3339 with nanoseconds, as Go writes it."""
+    """Return the time in RFC 3339 with nanoseconds, as Go writes it."""
     nanoseconds = time.time_ns()
     seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
     return f"{seconds}.{nanoseconds % 1_000_000_000:09}Z"

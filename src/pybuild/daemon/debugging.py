@@ -1,4 +1,4 @@
-"""What the daemon tells those who look after it, at `--debugaddr`, by HTTP.
+"""The daemon's debug server at `--debugaddr`, over HTTP.
 
 /debug/vars               numbers, as JSON
 /metrics                  the same as Prometheus reads them
@@ -30,7 +30,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Debugging:
-    """Answers at an address. `numbers` are the daemon's own, by name."""
+    """The HTTP server. `numbers` returns the daemon's own metrics, by name."""
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
@@ -38,7 +38,7 @@ class Debugging:
         self._path = ""
 
     async def listen(self, text: str) -> None:
-        """`unix://PATH`, `tcp://HOST:PORT` or `HOST:PORT`. Raises UsageError, OSError."""
+        """Listen at `unix://PATH`, `tcp://HOST:PORT` or `HOST:PORT`. Raises UsageError, OSError."""
         place = addresses.parse(text if "://" in text else f"tcp://{text}")
         if place.kind == addresses.UNIX:
             addresses.make_way(place.place)
@@ -52,7 +52,7 @@ class Debugging:
             )
 
     def close(self) -> None:
-        """Idempotent."""
+        """Stop listening. Idempotent."""
         if self._server is not None:
             self._server.close()
         if self._path:
@@ -109,7 +109,7 @@ class Debugging:
 
 
 def stacks() -> str:
-    """The stacks of all threads, and of all tasks of the running loop."""
+    """Return the stacks of all threads, and of all tasks of the running loop."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     threads = [
         f"thread {names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame))}"
@@ -120,7 +120,7 @@ def stacks() -> str:
 
 
 def _awaited(waiting: object) -> Iterator[str]:
-    """A line for each coroutine that waits for the next one; gRPC's compiled ones have no frames."""
+    """Return a line for each coroutine in a chain of awaits. gRPC's compiled coroutines have no frames."""
     while (frame := getattr(waiting, "cr_frame", None)) is not None:
         yield f"  {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}\n"
         waiting = getattr(waiting, "cr_await", None)

@@ -1,4 +1,4 @@
-"""What a Solve asks to be granted, and what the daemon's configuration lets it have."""
+"""Entitlements: which of those that a Solve requests the daemon's configuration grants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ NETWORK, SECURITY, DEVICE = "network.host", "security.insecure", "device"
 
 
 def granted(asked: Iterable[str], settings: Settings) -> frozenset[str]:
-    """The entitlements of one build. Raises UserError: one that is unknown, one that the daemon doesn't give."""
+    """Return the entitlements of a build. Raises UserError for an unknown one, and for one that the daemon doesn't
+    grant."""
     out = set()
     for text in asked:
         name = text.partition("=")[0] if text.startswith(DEVICE) else text

@@ -1,7 +1,7 @@
-"""Attributes of exporters, as BuildKit's clients write them, and the outputs they mean.
+"""Attributes of exporters, as BuildKit's clients write them, and the outputs they stand for.
 
-An exporter passes over what it doesn't know, and an empty flag is a true one, as with BuildKit; a value that can't be
-meant is refused in BuildKit's words.
+As with BuildKit an exporter ignores unknown attributes, and an empty flag is true. Bad values are refused in
+BuildKit's words.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 IMAGE, OCI, DOCKER, LOCAL, TAR = "image", "oci", "docker", "local", "tar"
 TYPES = (IMAGE, OCI, DOCKER, LOCAL, TAR)
 IMAGES = (IMAGE, OCI, DOCKER)
-"""Those that make an image."""
+"""The types of exporters that make an image."""
 OCI_BY_DEFAULT = 30
-"""The version of BuildKit's behaviour from which on images have OCI's media types unless told otherwise."""
+"""The compatibility version from which images have OCI media types by default."""
 
 _IMAGE_FLAGS = (
     "oci-mediatypes",
@@ -51,12 +51,12 @@ _FULL_FLAGS: Mapping[str, tuple[str, ...]] = {
     LOCAL: ("platform-split",),
     TAR: ("platform-split", "prefer-nondist-layers"),
 }
-"""Flags that can't be empty."""
+"""Flags that must not be empty."""
 _UNSUPPORTED = ("estargz", "zstd:chunked")
 
 
 def check(type: str, attributes: Mapping[str, str]) -> None:
-    """Raises UserError for an exporter that there is not, and for an attribute of it that can't be meant."""
+    """Check an exporter's type and attributes. Raises UserError."""
     if type not in TYPES:
         raise UserError(f'exporter "{type}" could not be found', help="choose one of " + ", ".join(TYPES))
     from pybuild.frontends.goal_of_result import annotations_of
@@ -114,10 +114,10 @@ def output(
     rewritable: bool = True,
     name: str = "",
 ) -> Output:
-    """The output that checked attributes mean, but for annotations; `receiver` takes it. `compatibility` is the
-    version of BuildKit's behaviour that is asked for, 0 for the present one, `attested` whether there are
-    attestations. Without `rewritable` no time is known that times could be rewritten to. `name` is what the frontend
-    calls the image."""
+    """Return the output of an exporter with checked attributes, apart from annotations; `receiver` takes it.
+    `compatibility` is the requested compatibility version, 0 for the latest; `attested` says whether there are
+    attestations; without `rewritable` there is no time to rewrite timestamps to. `name` is the frontend's name for
+    the image."""
     given = {key: value for key, value in attributes.items() if not key.startswith("annotation")}
     if type in IMAGES:
         oci = type == OCI or compatibility == 0 or compatibility >= OCI_BY_DEFAULT or attested

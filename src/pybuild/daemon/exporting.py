@@ -1,4 +1,4 @@
-"""The exporters of one Solve: what a frontend made becomes images, archives and files.
+"""The exporters of one Solve: a frontend's result becomes images, archives and files.
 
     check(request)                                             before anything is solved
     export(request, result, gateway, sessions, observer)       solves what the result holds, then exports it
@@ -31,7 +31,7 @@ from pybuild.runtime.export.build import texts
 from pybuild.runtime.export.exports import export as carry_out
 from pybuild.runtime.export.pushing import pusher
 from pybuild.runtime.image.annotations import Annotations
-from pybuild.runtime.image.assemble import Result as Made
+from pybuild.runtime.image.assemble import Result as ImageResult
 from pybuild.runtime.image.parallel import run_all
 from pybuild.runtime.progress.observer import Tracked
 from pybuild.runtime.session.sessionexporters import finalize_export, find_exporters
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
     from pybuild.runtime.session.calls import Session, Sessions
 
 FRONTEND = "frontend."
-"""What the metadata of a frontend are called that its client is answered."""
+"""The prefix of the frontend's metadata that go into the response to the client."""
 NAME = "image.name"
 DIGEST, DESCRIPTOR = "containerimage.digest", "containerimage.descriptor"
 
 
 def check(request: SolveRequest) -> None:
-    """Raises UserError for exporters that there are not, and for what can't be meant of them."""
+    """Check the exporters, attestations and caches of a request. Raises UserError."""
     for exporter in request.Exporters:
         exportattributes.check(exporter.Type, exporter.Attrs)
-    attesting.asked_of(request.FrontendAttrs)
+    attesting.options_of(request.FrontendAttrs)
     for entry in request.Cache.Exports:
         if entry.Type in caches.TYPES:
             caches.check(entry)
@@ -69,30 +69,34 @@ def check(request: SolveRequest) -> None:
 def export(
     request: SolveRequest, result: Result, gateway: Gateway, sessions: Sessions, observer: Observer
 ) -> tuple[dict[str, str], dict[str, object]]:
-    """Solve and export; the answer to the client, and facts for the record of the build. Raises UserError,
-    Cancelled."""
+    """Solve the result and run the exporters; return the response to the client, and facts for the history. Raises
+    UserError, Cancelled."""
     if result.edges and PLATFORMS not in result.metadata and "requestid" not in request.FrontendAttrs:
         raise UserError("build result contains multiple refs without platforms mapping")
     listed, run = platforms_of(result), Run(secrets.token_hex(12), process_start())
-    asked = attesting.asked_of(request.FrontendAttrs)
-    result = attesting.with_sbom(asked, result, listed, gateway)
+    wanted = attesting.options_of(request.FrontendAttrs)
+    result = attesting.with_sbom(wanted, result, listed, gateway)
     solved = _solve(result, gateway)
     exporters = [Exporter(one.Type, dict(one.Attrs)) for one in request.Exporters]
     if request.EnableSessionExporter:
         exporters += _offered(sessions.get(request.Session), result, solved)
-    predicates = attesting.attest(asked, result, listed, gateway, run) if exporters else {}
+    predicates = attesting.attest(wanted, result, listed, gateway, run) if exporters else {}
     exporting = Exporting(request, result, gateway, observer, sessions, solved, predicates)
     exporting.warn(listed, exporters)
-    made = [exporting.run(number, exporter) for number, exporter in enumerate(exporters)]
-    said = {name: value for name, value in result.metadata.items() if name.startswith(FRONTEND)}
-    response = {name: value.decode(errors="replace") for name, value in said.items()}
+    responses = [exporting.run(number, exporter) for number, exporter in enumerate(exporters)]
+    frontend_metadata = {name: value for name, value in result.metadata.items() if name.startswith(FRONTEND)}
+    response = {name: value.decode(errors="replace") for name, value in frontend_metadata.items()}
     facts: dict[str, object] = {
         "metadata": dict(response),
         "attestations": attesting.recorded(result, listed, gateway, run),
-        "results": {number: found[DESCRIPTOR] for number, found in enumerate(made) if DESCRIPTOR in found},
+        "results": {
+            number: exported[DESCRIPTOR]
+            for number, exported in enumerate(responses)
+            if DESCRIPTOR in exported
+        },
     }
-    for found in made:
-        response.update(texts(found))
+    for exported in responses:
+        response.update(texts(exported))
     response.update(_export_caches(request, result, solved, gateway.engine, sessions, observer))
     if request.EnableSessionExporter:
         finalize_export(sessions.get(request.Session), response)
@@ -106,8 +110,8 @@ class Exporter:
 
 
 class Exporting:
-    """Carries out exporters of one result. `solved` has the snapshot of each of its states by key, "" if it has one
-    alone."""
+    """Runs the exporters of one result. `solved` has the snapshots of its states by key; the key of a single state
+    is ""."""
 
     def __init__(
         self,
@@ -131,18 +135,18 @@ class Exporting:
         self._builds: dict[tuple[object, ...], Build] = {}
 
     def warn(self, listed: Sequence[Listed], exporters: Sequence[Exporter]) -> None:
-        """Say it where the result is for other platforms than were asked for."""
+        """Warn if the result is for other platforms than the request."""
         options = dict(self._request.FrontendAttrs)
-        for request, made in reversed(self._gateway.requests):
-            if (made.edge, made.edges) == (self._result.edge, self._result.edges):
+        for request, returned in reversed(self._gateway.requests):
+            if (returned.edge, returned.edges) == (self._result.edge, self._result.edges):
                 options = dict(request.options)
         several = self._result.edges is not None
-        said = mismatch(options, [one.platform for one in listed], several=several)
+        warnings = mismatch(options, [one.platform for one in listed], several=several)
         with ExitStack() as stack:
             vertex = self._vertex(0)
-            if said and not exporters:
+            if warnings and not exporters:
                 stack.enter_context(Tracked(self._observer, "Verifying build result", vertex))
-            for text in said:
+            for text in warnings:
                 self._observer.warning(vertex, Diagnostic(text, level="warning"))
 
     def _vertex(self, number: int) -> str:
@@ -150,7 +154,7 @@ class Exporting:
         return "sha256:" + sha256(text.encode()).hexdigest()
 
     def run(self, number: int, exporter: Exporter) -> dict[str, object]:
-        """Carry out one; what it answers. Raises UserError, Cancelled."""
+        """Run one exporter; return its part of the response. Raises UserError, Cancelled."""
         several = self._result.edges is not None
         if exporter.type == DOCKER and several:
             raise UserError("docker exporter does not currently support exporting manifest lists")
@@ -164,13 +168,13 @@ class Exporting:
             or all(one.epoch is not None for one in self._made),
             name=self._result.metadata.get(NAME, b"").decode(errors="replace"),
         )
-        found = carry_out(output, self._build(exporter.attributes), self._vertex(number))
+        response = carry_out(output, self._build(exporter.attributes), self._vertex(number))
         if exporter.type == IMAGE:
-            found = {**found, **self._named(output.attributes, found)}
-        return found
+            response = {**response, **self._named(output.attributes, response)}
+        return response
 
     def _build(self, attributes: Mapping[str, str]) -> Build:
-        """What exporters are given. Several that make the same image share it."""
+        """Return the build that exporters take. Exporters of the same image share it."""
         own = annotations_of({name: value.encode() for name, value in attributes.items()})
         annotations = Annotations({**annotations_of(self._result.metadata), **own})
         key = annotations.identity
@@ -188,7 +192,7 @@ class Exporting:
     def _push(
         self, image: Image, name: Reference, *, insecure: bool, by_digest: bool, tracked: Tracked
     ) -> None:
-        """Raises SourceFailed, Cancelled."""
+        """Push an image. Raises SourceFailed, Cancelled."""
         try:
             pusher(self._engine)(image, name, insecure=insecure, by_digest=by_digest, tracked=tracked)
         except Cancelled:
@@ -196,12 +200,13 @@ class Exporting:
         except UserError as error:
             raise SourceFailed(error, "", f"failed to push {name.canonical}: ") from None
 
-    def _results(self) -> list[Made]:
-        """One for each platform. Where there is no config the history tells what made each layer."""
+    def _results(self) -> list[ImageResult]:
+        """Return a result for each platform. If the frontend returned no config, the history of the config
+        describes how each layer was made."""
         listed, targets, engine = platforms_of(self._result), targets_of(self._result), self._engine
         metadata, creation = self._result.metadata, self._engine.creation
         return [
-            Made(
+            ImageResult(
                 target.config,
                 self._snapshot(one.key),
                 base=target.base,
@@ -219,24 +224,24 @@ class Exporting:
         return self._solved[key if self._result.edges is not None else ""]
 
     @staticmethod
-    def _named(attributes: Mapping[str, str], found: Mapping[str, object]) -> dict[str, object]:
-        """The names of an image as they were asked for."""
+    def _named(attributes: Mapping[str, str], response: Mapping[str, object]) -> dict[str, object]:
+        """Return the image's name as the client gave it: the exporter's own answer has it in canonical form."""
         name, prefix = attributes.get("name", ""), attributes.get("dangling-name-prefix", "")
         if not name and prefix:
-            name = f"{prefix}@{found[DIGEST]}"
+            name = f"{prefix}@{response[DIGEST]}"
         return {NAME: name} if name else {}
 
 
 def _solve(result: Result, gateway: Gateway) -> dict[str, int | None]:
-    """The snapshot of each state, "" for the only one."""
+    """Solve all states, in parallel; return their snapshots by key, "" for a single state."""
     edges: Mapping[str, Edge | None] = {"": result.edge} if result.edges is None else result.edges
     engine = gateway.engine
 
     def solver(edge: Edge | None) -> Callable[[], int | None]:
         return lambda: engine.snapshot(gateway.evaluate(edge))
 
-    found = run_all([solver(edge) for edge in edges.values()], threads=len(edges))
-    return dict(zip(edges, found, strict=True))
+    snapshots = run_all([solver(edge) for edge in edges.values()], threads=len(edges))
+    return dict(zip(edges, snapshots, strict=True))
 
 
 def _export_caches(
@@ -248,14 +253,14 @@ def _export_caches(
     observer: Observer,
 ) -> dict[str, str]:
     edges = [result.edge] if result.edges is None else list(result.edges.values())
-    made = [edge for edge in edges if edge is not None]
-    return caches.export_all(request, made, list(solved.values()), engine, sessions, observer)
+    solved_edges = [edge for edge in edges if edge is not None]
+    return caches.export_all(request, solved_edges, list(solved.values()), engine, sessions, observer)
 
 
 def _offered(session: Session, result: Result, solved: Mapping[str, int | None]) -> list[Exporter]:
-    """The exporters that the client wants for this result. Raises UserError."""
+    """Return the exporters that the client's session wants for this result. Raises UserError."""
     refs = [str(snapshot) for snapshot in solved.values() if snapshot is not None]
-    found = [Exporter(*one) for one in find_exporters(session, result.metadata, refs)]
-    for one in found:
+    exporters = [Exporter(*one) for one in find_exporters(session, result.metadata, refs)]
+    for one in exporters:
         exportattributes.check(one.type, one.attributes)
-    return found
+    return exporters

@@ -1,4 +1,4 @@
-"""The client's end of an exporter: archives and files into its session, blobs into its content store."""
+"""Sends an export to the client: archives and files to its session, blobs to its content store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ NANOSECONDS = 1_000_000_000
 
 
 class Client(Receiver):
-    """`session` gives the client's session, when it is first needed; `number` is the exporter's, as text."""
+    """A receiver in the client. `session` is called when it is first needed; `number` is the exporter's, as
+    text."""
 
     def __init__(self, session: Callable[[], Session], number: str, cancellation: Cancellation) -> None:
         self._session = session
@@ -52,7 +53,7 @@ class Client(Receiver):
         entries: Sequence[dict[str, object]],
         files: Mapping[str, bytes],
     ) -> None:
-        """The client makes its index itself, of what it is answered."""
+        """Send the blobs. The client writes the layout's index itself, from the response."""
         sink = ContentSink(self._session(), EXPORT)
         for blob in image.blobs:
             if self._cancellation():
@@ -60,7 +61,7 @@ class Client(Receiver):
             sink.put(blob, build.store.blobs.path(blob.digest))
 
     def files(self, parts: Sequence[Part], build: Build, tracked: Tracked) -> None:
-        """Each platform's by a call of its own, as the client merges them."""
+        """Send the files, each platform's in a call of its own: the client merges them."""
         for part in parts:
             label = f"copying files {part.key}" if part.prefix else "copying files"
             sent = 0
@@ -76,7 +77,7 @@ class Client(Receiver):
 
 
 class _Stream:
-    """A sink that is sent."""
+    """A sink whose data are sent to the client."""
 
     def __init__(self, sink: FileSink) -> None:
         self._sink = sink
@@ -91,7 +92,8 @@ class _Stream:
 
 
 def _entries(part: Part) -> Iterator[SentEntry]:
-    """The entries of a part in the order of a walk: a directory's before those of the names behind it."""
+    """Yield the entries of a part in the order of a walk, which the protocol demands: a directory's content comes
+    before the names that follow the directory."""
     time = None if part.time is None else part.time * NANOSECONDS
     prefix = part.prefix + b"/" if part.prefix else b""
     if part.prefix:

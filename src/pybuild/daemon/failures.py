@@ -1,4 +1,4 @@
-"""Errors of a worker on their way to a client."""
+"""Converts a worker's errors to gRPC statuses for the client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CANCELLED, UNKNOWN = 1, 2
 
 
 def status_bytes(error: BaseException, *, cancelled: bool = False) -> bytes:
-    """The google.rpc.Status that says it. What follows from a cancellation is a cancellation."""
+    """Return the google.rpc.Status of an error. Any error of a cancelled task counts as its cancellation."""
     if cancelled and not isinstance(error, Cancelled):
         error = Cancelled("context canceled")
     try:
@@ -30,7 +30,7 @@ def _plain(error: BaseException) -> bytes:
 
 
 def _told(error: BaseException) -> UserError:
-    """What the machine did, in words for the user. A bug is one, and its traceback is for the daemon's log."""
+    """Return an error of the machine in words for the user. A bug's traceback goes to the daemon's log too."""
     from pybuild.build import errors
 
     diagnostic, _ = errors.explain(error)

@@ -1,14 +1,15 @@
-"""The flags of buildkitd, and which of them ask for what this daemon doesn't do."""
+"""The flags of buildkitd, and which of them this daemon doesn't support."""
 
 from __future__ import annotations
 
 TEXT, MANY, SWITCH, NUMBER, MAYBE = "text", "many", "switch", "number", "maybe"
-"""Kinds. A switch stands alone or as `--flag=true`; MAYBE is true, false or auto, and may stand alone too."""
+"""Kinds of flags. A switch stands alone or as `--flag=true`; MAYBE is true, false or auto, and may stand alone
+too."""
 
 
 class Flag:
-    """`value` is what its value is called in the help. `refused` says what can't be done, where that is so whatever
-    the value; an empty value, `false` and `auto` are always taken."""
+    """A flag. `value` is the name of its value in the help. `refused` says what isn't supported; an empty value,
+    `false` and `auto` are always accepted."""
 
     __slots__ = ("help", "kind", "refused", "value")
 
@@ -83,5 +84,5 @@ _CONTAINERD_TEXTS = (
 IGNORED = frozenset(f"containerd-worker-{name}" for name in _CONTAINERD_TEXTS.split()) | {
     f"containerd-cni-{name}" for name in ("config-path", "binary-dir", "pool-size")
 }
-"""Flags of the containerd worker, which mean nothing where there is none."""
+"""Flags of the containerd worker, ignored since there is none."""
 SHORT = {"h": "help", "v": "version"}

@@ -1,4 +1,4 @@
-"""What gRPC makes of HTTP/2: headers of a call, and the status that its trailers hold."""
+"""gRPC over HTTP/2: the headers of a call, and the status in its trailers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OF_RESET = {0: INTERNAL, 7: UNAVAILABLE, 8: CANCELLED, 11: RESOURCES}
 
 
 class Status:
-    """How a call has ended; `details` is a google.rpc.Status, or empty."""
+    """The status of a call that has ended; `details` is a google.rpc.Status, or empty."""
 
     __slots__ = ("code", "details", "message")
 
@@ -44,7 +44,7 @@ def request_headers(method: str, metadata: Iterable[tuple[str, str]] = ()) -> He
 
 
 def status_of(call: Call) -> Status:
-    """That of a call that has ended."""
+    """Return the status of a call that has ended."""
     trailers = dict(call.trailers or ())
     if "grpc-status" in trailers:
         code = trailers["grpc-status"]

@@ -1,4 +1,4 @@
-"""Builds of the daemon: those that run, and records of those that are over.
+"""The history of builds: those under way, and records of those that are over.
 
     history/builds-v1.sqlite    records, and which blobs each has
     history/running/            builds under way (`historylog.py`)
@@ -59,9 +59,11 @@ CREATE INDEX IF NOT EXISTS blob_ref ON blob(ref);
 
 
 class History:
-    """Of the daemon of the store at `root`, which has one at a time. For one thread. A record that is not pinned goes
-    when it is older than `max_age` nanoseconds and `max_entries` later ones are there; with no entries nothing is
-    recorded."""
+    """The history of the store at `root`, which one daemon at a time has open. For one thread.
+
+    An unpinned record expires when it is older than `max_age` nanoseconds and `max_entries` later ones exist. With
+    `max_entries` 0 nothing is recorded.
+    """
 
     def __init__(self, root: str, max_age: int | None = None, max_entries: int | None = None) -> None:
         self._max_age = MAX_AGE if max_age is None else max_age
@@ -93,7 +95,7 @@ class History:
         return self._max_entries != 0
 
     def started(self, request: SolveRequest) -> list[BuildHistoryEvent]:
-        """A build begins; what those who listen are to hear."""
+        """Begin a build; return the events for listeners."""
         record = control_pb2.BuildHistoryRecord(
             Ref=request.Ref,
             Frontend=request.Frontend,
@@ -107,7 +109,7 @@ class History:
         return [_event(control_pb2.STARTED, record)]
 
     def status(self, ref: str, data: bytes) -> None:
-        """A StatusResponse of a build under way."""
+        """Append a StatusResponse to the log of a build under way."""
         build = self._running.get(ref)
         if build is not None:
             build.add(data)
@@ -115,7 +117,7 @@ class History:
     def completed(
         self, ref: str, response: Mapping[str, str], facts: Mapping[str, Any], failure: bytes | None
     ) -> list[BuildHistoryEvent]:
-        """A build is over; what those who listen are to hear."""
+        """Complete a build; return the events for listeners."""
         build = self._running.pop(ref, None)
         if build is None:
             return []
@@ -126,19 +128,20 @@ class History:
         return [build.record for build in self._running.values()]
 
     def recorded(self, ref: str = "") -> Iterator[BuildHistoryRecord]:
-        """The records, the earliest first; of one build if `ref` is not empty."""
+        """Yield the records, the earliest first; only that of one build if `ref` is not empty."""
         query = "SELECT record FROM build WHERE ? IN ('', ref) ORDER BY created"
         for (data,) in self._db.execute(query, (ref,)).fetchall():
             yield control_pb2.BuildHistoryRecord.FromString(data)
 
     def logs(self, ref: str) -> str | None:
-        """The file of all StatusResponses of a recorded build, each behind its length; None for an unknown one."""
+        """Return the path of a recorded build's log: all StatusResponses, each after its length. None for an
+        unknown build."""
         for record in self.recorded(ref) if ref else ():
             return self._blobs.path(record.logs.digest)
         return None
 
     def pin(self, ref: str, pinned: bool) -> list[BuildHistoryEvent]:
-        """Keep a record for good, or not. Raises KeyError."""
+        """Pin a record, or unpin it. Raises KeyError."""
         for record in self.recorded(ref) if ref else ():
             record.pinned = pinned
             record.Generation += 1
@@ -149,13 +152,13 @@ class History:
         raise KeyError(ref)
 
     def delete(self, ref: str) -> list[BuildHistoryEvent]:
-        """Raises KeyError."""
+        """Delete a record. Raises KeyError."""
         if not self._delete(ref):
             raise KeyError(ref)
         return [_event(control_pb2.DELETED, control_pb2.BuildHistoryRecord(Ref=ref))]
 
     def close(self) -> None:
-        """Builds that are under way are recorded as failed. Idempotent."""
+        """Record builds under way as failed, and close. Idempotent."""
         for build in list(self._running.values()):
             self._complete(build, failure=_lost())
         self._running.clear()
@@ -207,7 +210,7 @@ class History:
         return record
 
     def _put_failure(self, record: BuildHistoryRecord, failure: bytes) -> str:
-        """The record has the error's message, its blob the details too."""
+        """Put the failure into the record: its message, with the details in a blob."""
         record.error.ParseFromString(failure)
         del record.error.details[:]
         digest = self._blobs.put(failure)
@@ -229,7 +232,8 @@ class History:
         return kept
 
     def _put_results(self, record: BuildHistoryRecord, results: Mapping[int, Mapping[str, Any]]) -> set[str]:
-        """What a prune of the store was faster with is no result any more."""
+        """Link the blobs of the results, and record those that exist: a prune of the store may have removed
+        others."""
         kept: set[str] = set()
         for number, one in sorted(results.items()):
             found = reachable(self._stored, [one["digest"]], layers=False)
@@ -246,7 +250,8 @@ class History:
         return kept
 
     def _delete(self, ref: str, but: Collection[str] = ()) -> bool:
-        """Delete a record and the blobs that no other has, except those of `but`; whether there was one."""
+        """Delete a record, and the blobs that no other record has except those of `but`; return whether it
+        existed."""
         with self._transaction():
             mine = {str(row[0]) for row in self._db.execute("SELECT digest FROM blob WHERE ref = ?", (ref,))}
             deleted = self._db.execute("DELETE FROM build WHERE ref = ?", (ref,)).rowcount
@@ -260,7 +265,7 @@ class History:
         return bool(deleted)
 
     def _expire(self) -> list[BuildHistoryEvent]:
-        """Delete the records that are old and beyond the number; what those who listen are to hear."""
+        """Delete expired records; return the events for listeners."""
         rows = self._db.execute(
             "SELECT ref, completed FROM build WHERE NOT pinned ORDER BY completed DESC LIMIT -1 OFFSET ?",
             (self._max_entries,),

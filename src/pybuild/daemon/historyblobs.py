@@ -1,4 +1,4 @@
-"""The blobs that records of builds have: `history/blobs/sha256/…` of a store."""
+"""The blobs of the history: `history/blobs/sha256/…` in a store."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 ORPHANED = 60.0
-"""Seconds after which a blob that no record has is nobody's."""
+"""Seconds after which a blob without a record is removed. A younger one may belong to a record that is being
+written."""
 
 
 class HistoryBlobs:
-    """A blob is visible under its digest only when complete. Which record has it is for others to know."""
+    """Stores blobs by digest. A blob is visible only when it is complete. The callers know which record has it."""
 
     def __init__(self, root: str) -> None:
         self._stored = os.path.join(root, "blobs", "sha256")
@@ -27,7 +28,7 @@ class HistoryBlobs:
         return os.path.join(self._directory, digest.removeprefix("sha256:"))
 
     def put(self, data: bytes) -> str:
-        """Store `data`; its digest."""
+        """Store `data`; return its digest."""
         digest = "sha256:" + sha256(data).hexdigest()
         temporary = f"{self.path(digest)}.{os.urandom(6).hex()}"
         with open(temporary, "xb") as file:
@@ -36,7 +37,7 @@ class HistoryBlobs:
         return digest
 
     def link_file(self, path: str) -> tuple[str, int]:
-        """Make a finished file a blob under another name; its digest and size."""
+        """Make a finished file a blob by a hard link; return its digest and size."""
         state, size = sha256(), 0
         with open(path, "rb") as file:
             while data := file.read(CHUNK):
@@ -47,7 +48,7 @@ class HistoryBlobs:
         return digest, size
 
     def link(self, digest: str) -> bool:
-        """Have a blob of the store; False if the store has it no more."""
+        """Link a blob of the store; return False if the store doesn't have it any more."""
         source = os.path.join(self._stored, digest.removeprefix("sha256:"))
         try:
             _link(source, self.path(digest))
@@ -56,14 +57,14 @@ class HistoryBlobs:
         return True
 
     def remove(self, digest: str) -> None:
-        """Idempotent."""
+        """Delete a blob. Idempotent."""
         try:
             os.unlink(self.path(digest))
         except FileNotFoundError:
             pass
 
     def sweep(self, known: Collection[str]) -> None:
-        """Delete what a daemon left that died: old blobs, and half-written ones, that are not among `known`."""
+        """Delete what a dead daemon left: old blobs that aren't `known`, and half-written ones."""
         before = time.time() - ORPHANED
         for entry in os.scandir(self._directory):
             if "sha256:" + entry.name not in known and entry.stat().st_ctime < before:

@@ -1,4 +1,4 @@
-"""Which records of builds a client asks for: `status==error`, `startedAt>24h`, `repository~=github`.
+"""Filters of build records: `status==error`, `startedAt>24h`, `repository~=github`.
 
 An expression is fields of a line of CSV, all of which hold. Times compare with a time, or with a duration before this
 moment; the rest is containerd's filter expressions. Several expressions are an either-or.
@@ -33,7 +33,7 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 def selected(
     records: Iterable[BuildHistoryRecord], filters: Sequence[str], limit: int
 ) -> list[BuildHistoryRecord]:
-    """Those asked for; with a limit the latest, the latest first. Raises UserError."""
+    """Return the records that match; with a limit the latest ones, the latest first. Raises UserError."""
     if limit < 0:
         raise UserError(f"invalid limit {limit}")
     tests = [_test(text) for text in filters]
@@ -61,7 +61,7 @@ def _test(text: str) -> Test:
 
 
 def _timed(field: str) -> Test | None:
-    """A comparison of times, None for something else. Raises UserError."""
+    """Return the predicate of a comparison of times, None for another expression. Raises UserError."""
     sign = next((sign for sign in _COMPARISONS if sign in field), "")
     key, _, value = field.partition(sign) if sign else (field, "", "")
     if key not in _TIMES:
@@ -81,7 +81,7 @@ def _limit(key: str, value: str) -> int:
 
 
 def _moment(value: str) -> int:
-    """Seconds of a time in RFC 3339."""
+    """Return a time in RFC 3339 as seconds since the epoch."""
     from google.protobuf.timestamp_pb2 import Timestamp
 
     found = Timestamp()
@@ -124,7 +124,7 @@ def _state(record: BuildHistoryRecord) -> str:
 
 
 def _repository(record: BuildHistoryRecord) -> str | None:
-    """Where the build's context came from."""
+    """Return the repository that the build's context came from."""
     attributes = record.FrontendAttrs
     if "vcs:source" in attributes:
         return attributes["vcs:source"]

@@ -1,4 +1,4 @@
-"""A build under way, in files, so that a daemon's death leaves what is known of it.
+"""The record of a build under way, in files, so that it survives the daemon's death.
 
 history/running/NAME.log       StatusResponses, each behind its length
 history/running/NAME.record    the record so far
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 LENGTH = Struct("<I")
 PIECE = 1 << 20
-"""Bytes of messages that are read at a time, about."""
+"""The size in bytes, roughly, in which messages are read."""
 
 
 class RunningBuild:
-    """`record` is what is known; `log` the path of the log, `end` it when the record is kept elsewhere."""
+    """A build under way: its `record` so far, and the path of its `log`. Call `end` once both are stored
+    elsewhere."""
 
     def __init__(self, path: str, file: BinaryIO, record: BuildHistoryRecord) -> None:
         self._path = path
@@ -46,12 +47,12 @@ class RunningBuild:
 
     @property
     def steps(self) -> tuple[int, int, int]:
-        """How many vertexes there are, were cached, are completed."""
+        """The numbers of vertices: all, cached, completed."""
         found = self._steps.values()
         return len(found), sum(cached for cached, _ in found), sum(completed for _, completed in found)
 
     def add(self, data: bytes) -> None:
-        """A StatusResponse."""
+        """Append a StatusResponse."""
         self._file.write(LENGTH.pack(len(data)) + data)
         self.count(data)
 
@@ -66,7 +67,7 @@ class RunningBuild:
             )
 
     def end(self) -> None:
-        """Forget the files. Idempotent."""
+        """Delete the files. Idempotent."""
         for path in (self._path + ".record", self.log):
             try:
                 os.unlink(path)
@@ -76,7 +77,7 @@ class RunningBuild:
 
 
 def dead_builds(directory: str) -> Iterator[RunningBuild]:
-    """What a daemon that died has left; a half-written message at the end of a log is cut off."""
+    """Yield the builds that a dead daemon left. A half-written message at the end of a log is cut off."""
     names = os.listdir(directory)
     for name in sorted(names):
         path, dot, kind = os.path.join(directory, name).rpartition(".")
@@ -100,7 +101,7 @@ def _left(path: str) -> RunningBuild:
 
 
 def messages(path: str) -> Iterator[bytes]:
-    """The messages of a log that are complete."""
+    """Yield the complete messages of a log."""
     with open(path, "rb") as file:
         while len(head := file.read(LENGTH.size)) == LENGTH.size:
             (length,) = LENGTH.unpack(head)

@@ -1,4 +1,4 @@
-"""One HTTP/2 connection in which this process is the client, for gRPC's calls: `h2` with back-pressure and bounds.
+"""An HTTP/2 connection on which this process is the client, for gRPC calls: `h2` with back-pressure and limits.
 
 `feed` takes what comes from the peer, `outgoing` gives what is to go there; neither blocks the other. A call's
 messages stay as they are framed: gRPC's own prefixes are the callers' business.
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     Headers = list[tuple[str, str]]
 
 OWN_WINDOW = 1 << 20
-"""Bytes of one call that may come before its reader has taken them."""
+"""The most bytes of one call that may wait for its reader: the window that the peer is granted."""
 LARGEST_BLOCK = 1 << 20
-"""Bytes of one call's headers."""
+"""The most bytes of one call's headers."""
 WAITING = 1 << 20
-"""Bytes that may wait to go out; senders of data wait while there are more."""
+"""Bytes that may wait to be sent before senders of data have to wait too."""
 PIECE = 64 << 10
-"""Bytes that are taken before others have their turn."""
+"""Bytes from the peer that are processed before other tasks of the loop have their turn."""
 UNREAD = 4 << 20
-"""Bytes that wait to go out to a peer which makes this side say more and more, and reads nothing."""
+"""The most bytes that may wait for a peer that provokes answers and reads none of them."""
 _MOST, _FULL = (1 << 31) - 1, 65535
 
 
@@ -42,9 +42,8 @@ class BadPeer(Exception):
 
 
 class Call:
-    """A stream of the connection. What comes is taken with `receive`; `headers` are those that came first, `trailers`
-    the last ones; without trailers `failure` is the code of the reset that ended it, or None where the connection
-    did."""
+    """A stream of the connection. `headers` are the first ones of the peer, `trailers` the last ones. Without
+    trailers `failure` is the code of the reset that ended the call, or None if the connection ended it."""
 
     def __init__(self, connection: Connection, id: int) -> None:
         self._connection = connection
@@ -59,7 +58,7 @@ class Call:
         self._changed = asyncio.Event()
 
     async def receive(self) -> bytes:
-        """All that has come and was not taken; b"" at the end."""
+        """Return all data that have arrived since the last call; b"" at the end."""
         while not self._parts and not self.ended:
             self._changed.clear()
             await self._changed.wait()
@@ -70,7 +69,7 @@ class Call:
         return data
 
     async def send(self, data: bytes, *, end: bool = False) -> None:
-        """Waits for room in the peer's windows. After the end of the call nothing is sent."""
+        """Send data, waiting for room in the peer's windows. After the end of the call nothing is sent."""
         view = memoryview(data)
         while view and not self.ended:
             room = await self._connection.room(self, self._id)
@@ -96,7 +95,7 @@ class Call:
     # What the connection tells
 
     def take(self, data: bytes, size: int) -> None:
-        """`size` is what the data counts as in windows."""
+        """Take data that have arrived. `size` is what they count in flow-control windows, padding included."""
         self._untold += size
         if data:
             self._parts.append(data)
@@ -109,7 +108,8 @@ class Call:
 
 
 class _Lasting(H2Connection):
-    """To h2 a GOAWAY is the end of everything. gRPC's servers send one and finish what they have taken."""
+    """An h2 connection that outlives a GOAWAY. h2 takes one for the end of everything; gRPC servers send one and
+    finish the calls they have accepted."""
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[events.Event]]:
         event = events.ConnectionTerminated()
@@ -118,7 +118,7 @@ class _Lasting(H2Connection):
 
 
 class Connection:
-    """Open until `close`, which ends all calls."""
+    """The connection, open until `close`, which ends all calls."""
 
     def __init__(self) -> None:
         self._calls: dict[int, Call] = {}
@@ -141,7 +141,7 @@ class Connection:
         self._flush()
 
     def call(self, headers: Iterable[tuple[str, str]]) -> Call:
-        """Begin a call. On a connection that is closed, and when the peer takes no more, it has ended."""
+        """Begin a call. If the connection is closed, or the peer accepts no more, the call has ended already."""
         id = 0
         if not self.closed and not self._refusing:
             with suppress(H2Error):
@@ -155,7 +155,7 @@ class Connection:
         return call
 
     async def outgoing(self) -> AsyncIterator[bytes]:
-        """What is to be sent to the peer, until the connection closes."""
+        """Yield the data to send to the peer, until the connection closes."""
         while True:
             if not self._output:
                 if self.closed:
@@ -170,7 +170,7 @@ class Connection:
             await self._changed()
 
     async def feed(self, data: bytes) -> None:
-        """Take what has come. Raises BadPeer."""
+        """Take data from the peer. Raises BadPeer."""
         for start in range(0, len(data), PIECE):
             if self.closed:
                 return
@@ -196,7 +196,7 @@ class Connection:
     # For calls
 
     async def room(self, call: Call, id: int) -> int:
-        """How many bytes a call may send at once, at least one; 0 once it has ended."""
+        """Return how many bytes a call may send at once, at least one; 0 once it has ended."""
 
         def found() -> int:
             window = self._h2.local_flow_control_window(id)
@@ -211,7 +211,7 @@ class Connection:
         self._flush()
 
     def taken(self, id: int, size: int) -> None:
-        """Bytes of a call were taken: the peer may send as many again."""
+        """Open the window again by `size` bytes of a call that its reader has taken."""
         if size and not self.closed:
             with suppress(H2Error):
                 self._h2.acknowledge_received_data(size, id)
@@ -256,7 +256,7 @@ class Connection:
             call.finish(int(event.error_code))
 
     def _go_away(self, last: int) -> None:
-        """The peer takes no more calls; those that it has taken go on."""
+        """End the calls that the peer has not accepted; the others go on."""
         self._refusing = True
         for id in [id for id in self._calls if id > last]:
             self._calls.pop(id).finish()
@@ -269,7 +269,7 @@ class Connection:
             self._wake.set()
 
     async def _changed(self) -> None:
-        """Have senders look whether there is room."""
+        """Wake the senders: there may be room."""
         async with self._room:
             self._room.notify_all()
 

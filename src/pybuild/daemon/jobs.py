@@ -1,10 +1,10 @@
-"""Solves that are under way: what was said of their progress, and who listens."""
+"""Solves under way: their status messages, and the clients that listen to them."""
 
 from __future__ import annotations
 
 import asyncio
 
-from pybuild.daemon.said import Said
+from pybuild.daemon.status_spool import StatusSpool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,40 +13,40 @@ if TYPE_CHECKING:
     import grpc
 
 WAIT = 6.0
-"""Seconds that Status waits for its job."""
+"""Seconds that a Status call waits for its job: clients make it at the same time as the Solve."""
 BRIDGE_WAIT = 3.0
 """Seconds that a call of LLBBridge waits for its build."""
 
 ANSWERING = 1.0
-"""Seconds that calls of LLBBridge have to bring their answers once the frontend has returned."""
+"""Seconds that calls of LLBBridge have to finish once the frontend has returned."""
 
 
 class Job:
-    """One Solve. `bridged`: its frontend is in the client, and calls LLBBridge."""
+    """A Solve under way. If it is `bridged`, its frontend runs in the client and calls LLBBridge."""
 
-    def __init__(self, ref: str, said: Said, *, bridged: bool) -> None:
+    def __init__(self, ref: str, spool: StatusSpool, *, bridged: bool) -> None:
         self.ref = ref
         self._bridged = bridged
-        self._said = said
+        self._spool = spool
         self._listeners = 0
         self._channel: grpc.aio.Channel | None = None
         self._ended = False
         self._changed = asyncio.Condition()
 
     async def say(self, message: bytes) -> None:
-        """A StatusResponse."""
-        self._said.append(message)
+        """Append a StatusResponse, and wake the listeners."""
+        self._spool.append(message)
         async with self._changed:
             self._changed.notify_all()
 
     async def serve(self, channel: grpc.aio.Channel) -> None:
-        """Its worker serves LLBBridge there; `returned` closes it."""
+        """Note the channel at which the worker serves LLBBridge; `returned` closes it."""
         self._channel = channel
         async with self._changed:
             self._changed.notify_all()
 
     async def returned(self) -> None:
-        """Its frontend has: calls of LLBBridge bring their answers, and there are no others."""
+        """Note that the frontend has returned: calls of LLBBridge finish, and no others are accepted."""
         self._bridged = False
         channel, self._channel = self._channel, None
         async with self._changed:
@@ -60,13 +60,13 @@ class Job:
         self._forget()
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """All StatusResponses from the first to the last, as they come."""
+        """Yield all StatusResponses from the first to the last, as they come."""
         place = 0
         self._listeners += 1
         try:
             while True:
-                while place < len(self._said):
-                    yield self._said[place]
+                while place < len(self._spool):
+                    yield self._spool[place]
                     place += 1
                 if self._ended:
                     return
@@ -76,23 +76,23 @@ class Job:
             self._forget()
 
     async def bridge(self) -> grpc.aio.Channel | None:
-        """Where LLBBridge is served, once it is; None when it won't be."""
+        """Return the channel to LLBBridge once it is served; None if it won't be."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._bridged or self._channel is not None)
         return self._channel
 
     async def _more(self, place: int) -> None:
-        """Wait for a message of this number, or the end."""
+        """Wait for the message of this number, or the end."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._ended or place < len(self._said))
+            await self._changed.wait_for(lambda: self._ended or place < len(self._spool))
 
     def _forget(self) -> None:
         if self._ended and not self._listeners:
-            self._said.close()
+            self._spool.close()
 
 
 class Jobs:
-    """By ref. `directory` is for what they say."""
+    """The jobs by ref. `directory` is for the messages that don't fit into memory."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -100,10 +100,10 @@ class Jobs:
         self._changed = asyncio.Condition()
 
     async def start(self, ref: str, *, bridged: bool) -> Job | None:
-        """None if there is one of that ref already."""
+        """Start a job; return None if there is one of that ref already."""
         if ref in self._jobs:
             return None
-        job = self._jobs[ref] = Job(ref, Said(self._directory), bridged=bridged)
+        job = self._jobs[ref] = Job(ref, StatusSpool(self._directory), bridged=bridged)
         async with self._changed:
             self._changed.notify_all()
         return job
@@ -120,14 +120,14 @@ class Jobs:
         return self._jobs.get(ref)
 
     async def get(self, ref: str, seconds: float) -> Job | None:
-        """The job, for which this waits so long."""
+        """Return the job of a ref, waiting up to `seconds` for it to start; None if it doesn't."""
 
-        async def found() -> Job:
+        async def registered() -> Job:
             async with self._changed:
                 await self._changed.wait_for(lambda: ref in self._jobs)
                 return self._jobs[ref]
 
         try:
-            return await asyncio.wait_for(found(), seconds)
+            return await asyncio.wait_for(registered(), seconds)
         except TimeoutError:
             return None

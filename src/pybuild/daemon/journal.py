@@ -1,4 +1,4 @@
-"""What the daemon says on standard error: a line each, as text or JSON."""
+"""The daemon's log on standard error: a line for each message, as text or JSON."""
 
 from __future__ import annotations
 

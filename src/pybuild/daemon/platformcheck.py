@@ -1,4 +1,4 @@
-"""Whether a result is for the platforms that were asked for. A result for others is exported all the same."""
+"""Compares the platforms of a result with the requested ones. A mismatch is a warning only."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def mismatch(options: Mapping[str, str], made: Sequence[Platform], *, several: bool) -> list[str]:
-    """What is to be said of a result for the platforms `made` where a frontend was called with `options`, in
-    BuildKit's words. `several` says that it has a state for each."""
+    """Return the warnings about a result for the platforms `made` of a frontend that was called with `options`, in
+    BuildKit's words. `several` is true if the result has a state for each platform."""
     wanted = options.get("platform", "")
     if not wanted or "requestid" in options:
         return []

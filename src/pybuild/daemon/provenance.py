@@ -38,8 +38,8 @@ _PRIVATE = ("build-arg:", "label:")
 
 
 @frozen
-class Asked:
-    """How provenance is wanted, as its attributes say."""
+class ProvenanceOptions:
+    """The attributes of a provenance attestation."""
 
     version: str = V1
     full: bool = True
@@ -55,22 +55,22 @@ class Asked:
 
 @frozen
 class Run:
-    """One build: when it began (seconds since 1970) and what it is called."""
+    """A build: when it began (seconds since the epoch), and its id."""
 
     id: str
     started: float
 
 
 def process_start() -> float:
-    """When this process began, which does one build and nothing else."""
+    """Return the time when this process began. It does one build and nothing else."""
     with open("/proc/self/stat", "rb") as file:
         ticks = int(file.read().rpartition(b") ")[2].split()[19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return time.time() - age
 
 
-def asked_of(attributes: Mapping[str, str]) -> Asked:
-    """Raises UsageError for what can't be meant."""
+def options_of(attributes: Mapping[str, str]) -> ProvenanceOptions:
+    """Parse the attributes. Raises UsageError."""
     version, mode = attributes.get("version", V1), attributes.get("mode", "max")
     if not version:
         raise UsageError("provenance SLSA version cannot be empty", help=f"give {V1} or {V02}")
@@ -81,7 +81,7 @@ def asked_of(attributes: Mapping[str, str]) -> Asked:
     reproducible = attributes.get("reproducible", "false")
     if truth(reproducible) is None:
         raise UsageError(f'failed to parse reproducible flag "{reproducible}"', help="give true or false")
-    return Asked(
+    return ProvenanceOptions(
         version=version,
         full=mode != "min",
         inline_only=truth(attributes.get("inline-only", "")) is True,
@@ -91,63 +91,65 @@ def asked_of(attributes: Mapping[str, str]) -> Asked:
     )
 
 
-def predicate(asked: Asked, found: Capture, edge: Edge | None, run: Run) -> bytes:
-    """The predicate of a state, as JSON."""
+def predicate(options: ProvenanceOptions, captured: Capture, edge: Edge | None, run: Run) -> bytes:
+    """Return the predicate of a state, as JSON."""
     steps = sources = None
-    if asked.full:
+    if options.full:
         definition = ops_pb2.Definition.FromString(encode_definition(edge))
-        made = Steps(definition)
-        steps = {"llbDefinition": made.definition, "digestMapping": made.mapping}
-        sources = sources_of(definition, made)
-    make = _FORMS[asked.version]
+        graph_steps = Steps(definition)
+        steps = {"llbDefinition": graph_steps.definition, "digestMapping": graph_steps.mapping}
+        sources = sources_of(definition, graph_steps)
+    make = _FORMS[options.version]
     return indented(
-        make(asked, _Facts(asked, found, run), steps if steps and any(steps.values()) else None, sources)
+        make(
+            options, _Facts(options, captured, run), steps if steps and any(steps.values()) else None, sources
+        )
     )
 
 
 class _Facts:
-    """The parts that both versions have."""
+    """The parts that both versions of the schema have."""
 
-    def __init__(self, asked: Asked, found: Capture, run: Run) -> None:
-        args = dict(found.args)
-        self.config = _config_source(found, args)
+    def __init__(self, options: ProvenanceOptions, captured: Capture, run: Run) -> None:
+        args = dict(captured.args)
+        self.config = _config_source(captured, args)
         source = redacted(args.get("vcs:source", ""))
         vcs = {name[4:]: value for name, value in args.items() if name.startswith("vcs:") and value}
         self.vcs = {**vcs, "source": source} if source else vcs
         args = {name: value for name, value in args.items() if not name.startswith("vcs:")}
-        self.complete = bool(found.frontend)
-        if not asked.full:
+        self.complete = bool(captured.frontend)
+        if not options.full:
             kept = {name: value for name, value in args.items() if not name.startswith(_PRIVATE)}
             self.complete = self.complete and kept == args
             args = kept
         self.request = _without_empty(
             {
-                "frontend": found.frontend,
+                "frontend": captured.frontend,
                 "args": dict(sorted(args.items())),
-                "secrets": _ids(found.secrets) if asked.full else [],
-                "ssh": _ids(found.agents) if asked.full else [],
-                "locals": [{"name": name} for name in sorted(found.locals)],
+                "secrets": _ids(captured.secrets) if options.full else [],
+                "ssh": _ids(captured.agents) if options.full else [],
+                "locals": [{"name": name} for name in sorted(captured.locals)],
             }
         )
         self.materials = [
-            _without_empty({"uri": one.uri, "digest": dict(one.digest)}) for one in found.materials
+            _without_empty({"uri": one.uri, "digest": dict(one.digest)}) for one in captured.materials
         ]
-        self.all_materials = not (found.incomplete or found.locals)
-        self.hermetic = self.all_materials and not found.network
+        self.all_materials = not (captured.incomplete or captured.locals)
+        self.hermetic = self.all_materials and not captured.network
         self.platform = platforms.format(platforms.normalize(platforms.default()))
         self.id = run.id
         self.started, self.finished = _time(run.started), _time(time.time())
 
 
-def _config_source(found: Capture, args: dict[str, str]) -> dict[str, object]:
-    """Where the build file comes from, taken out of `args`; its file by the key `path`."""
+def _config_source(captured: Capture, args: dict[str, str]) -> dict[str, object]:
+    """Return where the build file comes from, removed from `args`; its file stands under `path`."""
     key = args.get("contextkey") or "context"
     if key not in args and args.get("input:context"):
         key = "input:context"
     source: dict[str, object] = {}
     uri = args.pop(key, "")
     if uri:
-        material = found.material(uri)
+        material = captured.material(uri)
         source["uri"] = redacted(uri)
         if material is not None:
             source["digest"] = dict(material.digest)
@@ -158,7 +160,10 @@ def _config_source(found: Capture, args: dict[str, str]) -> dict[str, object]:
 
 
 def _v1(
-    asked: Asked, facts: _Facts, steps: Mapping[str, object] | None, sources: Mapping[str, object] | None
+    options: ProvenanceOptions,
+    facts: _Facts,
+    steps: Mapping[str, object] | None,
+    sources: Mapping[str, object] | None,
 ) -> dict[str, object]:
     internal: dict[str, object] = {"buildConfig": steps} if steps else {}
     metadata = {
@@ -168,7 +173,7 @@ def _v1(
         "buildkit_metadata": _without_empty({"vcs": facts.vcs, "source": sources}),
         "buildkit_hermetic": facts.hermetic,
         "buildkit_completeness": {"request": facts.complete, "resolvedDependencies": facts.all_materials},
-        "buildkit_reproducible": asked.reproducible,
+        "buildkit_reproducible": options.reproducible,
     }
     dropped = ("buildkit_hermetic", "buildkit_reproducible")
     return {
@@ -179,19 +184,22 @@ def _v1(
             "internalParameters": {**internal, "builderPlatform": facts.platform},
         },
         "runDetails": {
-            "builder": {"id": asked.builder},
+            "builder": {"id": options.builder},
             "metadata": {name: one for name, one in metadata.items() if one or name not in dropped},
         },
     }
 
 
 def _v02(
-    asked: Asked, facts: _Facts, steps: Mapping[str, object] | None, sources: Mapping[str, object] | None
+    options: ProvenanceOptions,
+    facts: _Facts,
+    steps: Mapping[str, object] | None,
+    sources: Mapping[str, object] | None,
 ) -> dict[str, object]:
     config = {("entryPoint" if name == "path" else name): value for name, value in facts.config.items()}
     complete = {"parameters": facts.complete, "environment": True, "materials": facts.all_materials}
     return {
-        "builder": {"id": asked.builder},
+        "builder": {"id": options.builder},
         "buildType": _BUILD_TYPES[V02],
         **_without_empty({"materials": facts.materials}),
         "invocation": {
@@ -205,7 +213,7 @@ def _v02(
             "buildStartedOn": facts.started,
             "buildFinishedOn": facts.finished,
             "completeness": complete,
-            "reproducible": asked.reproducible,
+            "reproducible": options.reproducible,
             _KEY + "metadata": _without_empty({"vcs": facts.vcs, "source": sources}),
             **({_KEY + "hermetic": True} if facts.hermetic else {}),
         },
@@ -214,7 +222,10 @@ def _v02(
 
 _FORMS: Mapping[
     str,
-    Callable[[Asked, _Facts, Mapping[str, object] | None, Mapping[str, object] | None], dict[str, object]],
+    Callable[
+        [ProvenanceOptions, _Facts, Mapping[str, object] | None, Mapping[str, object] | None],
+        dict[str, object],
+    ],
 ] = {V1: _v1, V02: _v02}
 
 
@@ -227,7 +238,7 @@ def _without_empty(value: Mapping[str, object]) -> dict[str, object]:
 
 
 def _time(seconds: float) -> str:
-    """RFC 3339 in UTC, to the nanosecond as Go writes it."""
+    """Return a time in RFC 3339, in UTC with nanoseconds, as Go writes it."""
     whole, fraction = divmod(round(seconds * 1_000_000_000), 1_000_000_000)
     text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
     return f"{text}.{fraction:09d}".rstrip("0").rstrip(".") + "Z"

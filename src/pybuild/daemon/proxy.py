@@ -1,4 +1,4 @@
-"""Calls that are passed on, as bytes: of whatever method, with their metadata, status and details."""
+"""Forwards calls as bytes, whatever their method, with metadata, status and details."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def forward(
     *,
     without: Iterable[str] = (),
 ) -> None:
-    """Have `channel` answer the call of `context`. Metadata of the names `without` stay here."""
+    """Forward the call of `context` to `channel`, apart from metadata of the names `without`."""
     make: Any = channel.stream_stream(method)
     call = make(metadata=passed_on(context, without), timeout=context.time_remaining())
     pusher = asyncio.create_task(_push(requests, call))
@@ -67,13 +67,13 @@ async def forward(
 
 
 def passed_on(context: Context, without: Iterable[str] = ()) -> Metadata:
-    """The metadata of a call, but for those that belong to its connection."""
+    """Return the metadata of a call, apart from those of its connection."""
     left = (*_OWN, *without)
     return [(key, value) for key, value in context.invocation_metadata() or () if key not in left]
 
 
 def only(context: Context, name: str) -> str:
-    """The first value of a metadatum, "" if it has none."""
+    """Return the first value of a metadata key, "" if there is none."""
     for key, value in context.invocation_metadata() or ():
         if key == name:
             return value if isinstance(value, str) else value.decode("utf-8", "replace")
@@ -81,7 +81,7 @@ def only(context: Context, name: str) -> str:
 
 
 async def fail(context: Context, status: bytes) -> None:
-    """End the call with a google.rpc.Status. Raises, so that nothing comes after it."""
+    """End the call with a google.rpc.Status. Always raises."""
     from google.rpc.status_pb2 import Status
 
     parsed = Status.FromString(status)

@@ -1,4 +1,5 @@
-"""Records of builds, off the event loop: `History` is sync, and has one thread here."""
+"""The history for calls of clients, off the event loop: `History` is synchronous, and has a thread of its own
+here."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         UpdateBuildHistoryRequest,
     )
     from pybuild.compiler.protos.worker_pb2 import WorkerRecord
-    from pybuild.daemon.control import Outcome
+    from pybuild.daemon.outcome import Outcome
     from pybuild.daemon.proxy import Context
     from pybuild.daemon.settings import Settings
 
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
 AT_ONCE = 64
 """Messages of a log that are read at a time."""
 BEHIND = 10_000
-"""Events that a listener may be behind before it is given up."""
+"""Events that a listener may be behind before its call is ended."""
 
 
 class Records:
-    """The daemon's history, for calls of its clients. Close it."""
+    """The daemon's history. Close it."""
 
     def __init__(self, settings: Settings) -> None:
         self._enabled = settings.max_entries != 0
@@ -51,17 +52,17 @@ class Records:
         self._listeners: set[asyncio.Queue[BuildHistoryEvent]] = set()
 
     async def started(self, request: SolveRequest) -> None:
-        """A build begins."""
+        """Begin a build."""
         if self._enabled:
             self._tell(await self._do(lambda history: history.started(request)))
 
     async def status(self, ref: str, data: bytes) -> None:
-        """A StatusResponse of a build."""
+        """Append a StatusResponse of a build."""
         if self._enabled:
             await self._do(lambda history: history.status(ref, data))
 
     async def completed(self, ref: str, outcome: Outcome) -> None:
-        """A build is over."""
+        """Complete a build."""
         if self._enabled:
             self._tell(
                 await self._do(
@@ -70,18 +71,18 @@ class Records:
             )
 
     async def replay(self, ref: str, write: Callable[[bytes], Awaitable[object]]) -> bool:
-        """Write the StatusResponses of a build that is over; False if there is no record of it."""
+        """Write the StatusResponses of a build that is over; return False if there is no record of it."""
         path = await self._do(lambda history: history.logs(ref))
         if path is None:
             return False
-        found = messages(path)
-        while part := await self._do(lambda _: list(islice(found, AT_ONCE))):
+        log = messages(path)
+        while part := await self._do(lambda _: list(islice(log, AT_ONCE))):
             for message in part:
                 await write(message)
         return True
 
     async def listen(self, request: BuildHistoryRequest, context: Context) -> None:
-        """Events of builds: those under way, records, and unless the request ends there, what happens later."""
+        """Write events of builds: those under way, then records, then later ones unless the request ends there."""
         heard: asyncio.Queue[BuildHistoryEvent] = asyncio.Queue(BEHIND)
         self._listeners.add(heard)
         try:
@@ -102,7 +103,7 @@ class Records:
             self._listeners.discard(heard)
 
     async def update(self, request: UpdateBuildHistoryRequest, context: Context) -> None:
-        """Delete or pin a record. There is nothing to finalize: a record is whole from the first."""
+        """Delete or pin a record. There is nothing to finalize: a record is complete from the start."""
         ref = request.Ref
         try:
             if request.Delete:
@@ -115,7 +116,7 @@ class Records:
             )
 
     async def worker_matches(self, filters: Sequence[str], record: WorkerRecord, context: Context) -> bool:
-        """Whether a worker is one that filter expressions ask for."""
+        """Return whether a worker's record matches filter expressions. Aborts the call for a bad filter."""
         try:
             holds = parse_all(filters)
         except UserError as error:
@@ -124,13 +125,13 @@ class Records:
         return holds(lambda path: _worker_field(record, path))
 
     def close(self) -> None:
-        """Builds that are under way are recorded as failed."""
+        """Record the builds under way as failed, and close the history."""
         if self._history is not None:
             self._thread.submit(self._history.close).result()
         self._thread.shutdown()
 
     async def _do(self, work: Callable[[History], R]) -> R:
-        """In the history's thread."""
+        """Call `work` in the history's thread, which opens the history at its first use."""
 
         def run() -> R:
             if self._history is None:
@@ -144,7 +145,7 @@ class Records:
             for heard in list(self._listeners):
                 try:
                     heard.put_nowait(event)
-                except asyncio.QueueFull:
+                except asyncio.QueueFull:  # `listen` ends the call once it has written what is queued
                     self._listeners.discard(heard)
 
 
@@ -153,10 +154,10 @@ def _events(history: History, request: BuildHistoryRequest) -> list[BuildHistory
 
     running = [one for one in history.running() if request.Ref in ("", one.Ref)]
     over = [] if request.ActiveOnly else history.recorded(request.Ref)
-    found = selected(over, request.Filter, request.Limit)
+    complete = selected(over, request.Filter, request.Limit)
     return [
         *(BuildHistoryEvent(type=STARTED, record=one) for one in running),
-        *(BuildHistoryEvent(type=COMPLETE, record=one) for one in found),
+        *(BuildHistoryEvent(type=COMPLETE, record=one) for one in complete),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Bills of materials: a scanner image is run on the result, and leaves in-toto statements.
+"""Bills of materials: a scanner image runs on the result, and writes in-toto statements.
 
 BuildKit's protocol: the file system to scan is mounted at BUILDKIT_SCAN_SOURCE, the statements are files in
 BUILDKIT_SCAN_DESTINATION, and further parameters are BUILDKIT_SCAN_KEY in its environment.
@@ -32,8 +32,8 @@ _PULLS = {"pull": True, "local": False}
 
 
 @frozen
-class Asked:
-    """The scanner image, and what it is told."""
+class SbomOptions:
+    """The scanner image, and its parameters."""
 
     generator: str
     parameters: Mapping[str, str]
@@ -41,8 +41,8 @@ class Asked:
     resolve_mode: str = ""
 
 
-def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked:
-    """Of the attestation's attributes and those of the frontend. Raises UsageError."""
+def options_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> SbomOptions:
+    """Parse the attributes of the attestation, and those of the frontend. Raises UsageError."""
     generator = attributes.get("generator", DEFAULT_GENERATOR)
     if not generator:
         raise UsageError("sbom generator cannot be empty", help="give generator=IMAGE")
@@ -50,7 +50,7 @@ def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked
         ref = reference.parse(generator)
     except reference.InvalidReference as error:
         raise UsageError(f"failed to parse sbom generator {generator}: {error.diagnostic.title}") from None
-    return Asked(
+    return SbomOptions(
         (ref if ref.tag or ref.digest else ref.with_tag("latest")).canonical,
         {name: value for name, value in attributes.items() if name != "generator"},
         cached=options.get("no-cache") != "",
@@ -59,25 +59,25 @@ def asked_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Asked
 
 
 def has_sbom(attestations: Mapping[str, tuple[Attestation, ...]]) -> bool:
-    """Whether a frontend has brought one."""
+    """Return whether the frontend has made a bill of materials."""
     return any(one.predicate_type in _TYPES for several in attestations.values() for one in several)
 
 
-def scan(asked: Asked, key: str, edge: Edge, gateway: Gateway) -> Attestation:
-    """The statements about a state, which are made when they are read. `key` is its platform. Raises UserError,
-    Cancelled."""
+def scan(options: SbomOptions, key: str, edge: Edge, gateway: Gateway) -> Attestation:
+    """Return the statements about a state; the scanner runs when they are read. `key` is the state's platform.
+    Raises UserError, Cancelled."""
     engine, platform = gateway.engine, platforms.default()
-    found = engine.images.resolve_image(
-        asked.generator, platform, engine.cancellation, pull=_PULLS.get(asked.resolve_mode)
+    resolved = engine.images.resolve_image(
+        options.generator, platform, engine.cancellation, pull=_PULLS.get(options.resolve_mode)
     )
-    config = image.parse(found.config).config
+    config = image.parse(resolved.config).config
     args = (*(config.entrypoint or ()), *(config.cmd or ()))
     if not args:
-        raise UserError(f"scanner {asked.generator} does not have cmd", help="name another generator")
-    state = State.image(found.ref, options=Options(platform=platform)).dir(config.working_dir or "/")
+        raise UserError(f"scanner {options.generator} does not have cmd", help="name another generator")
+    state = State.image(resolved.ref, options=Options(platform=platform)).dir(config.working_dir or "/")
     variables = dict(one.partition("=")[::2] for one in config.env or ())
     variables |= {"BUILDKIT_SCAN_DESTINATION": DESTINATION, "BUILDKIT_SCAN_SOURCE": SOURCE}
-    variables |= {f"BUILDKIT_SCAN_{name}": value for name, value in asked.parameters.items()}
+    variables |= {f"BUILDKIT_SCAN_{name}": value for name, value in options.parameters.items()}
     for name, value in variables.items():
         state = state.env(name, value)
     scanned = state.run(
@@ -89,8 +89,8 @@ def scan(asked: Asked, key: str, edge: Edge, gateway: Gateway) -> Attestation:
         ],
         options=Options(
             platform=platform,
-            name=f"[{key}] generating sbom using {asked.generator}",
-            ignore_cache=not asked.cached,
+            name=f"[{key}] generating sbom using {options.generator}",
+            ignore_cache=not options.cached,
         ),
     )
     result = gateway.solve(Request(scanned.mount(DESTINATION).edge))

@@ -1,4 +1,4 @@
-"""Tables of methods that a gRPC server answers, from objects that have a coroutine a method."""
+"""Makes gRPC handlers of objects that have a coroutine for each method."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def service(descriptor: ServiceDescriptor, methods_of: object) -> grpc.GenericRpcHandler:
-    """The methods of a service that `methods_of` has, by their names. Those with many answers write them to their
-    context, as messages or encoded ones."""
+    """Return the handlers of those methods of a service that `methods_of` has. A streaming method writes its
+    answers to its context, as messages or encoded."""
     handlers = {
         name: _handler(getattr(methods_of, name), one)
         for name, one in methods(descriptor).items()
@@ -30,7 +30,8 @@ def service(descriptor: ServiceDescriptor, methods_of: object) -> grpc.GenericRp
 
 
 class Passing(grpc.GenericRpcHandler):
-    """All methods whose paths begin with `prefix`, as bytes: `call(method, requests, context)` writes the answers."""
+    """Handles all methods whose paths begin with `prefix`, as bytes: `call(method, requests, context)` writes the
+    answers."""
 
     def __init__(self, prefix: str, call: Bytes) -> None:
         self._prefix = prefix

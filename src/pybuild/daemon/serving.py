@@ -1,4 +1,4 @@
-"""`pybuild serve`, from its words to its end."""
+"""`pybuild serve`, from its command line to its end."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from pybuild.daemon.settings import Settings
 
 NAME = "buildkitd"
-"""A program of this name is `pybuild serve`."""
+"""The name under which the program is `pybuild serve`."""
 _LOCK = "buildkitd.lock"
 _ENDING = 10.0
-"""Seconds that processes of a daemon that was killed may hold its lock; they take a small part of that."""
+"""Seconds that processes of a killed daemon may hold its lock. They take a small part of that."""
 
 
 def serve(words: Sequence[str]) -> int:
-    """The exit code. Raises UserError."""
-    given = parse(words)
-    if given.get("help"):
+    """Run the daemon; return its exit code. Raises UserError."""
+    flags = parse(words)
+    if flags.get("help"):
         sys.stdout.write(help_text())
         return 0
-    if given.get("version"):
+    if flags.get("version"):
         from pybuild.daemon.version import PACKAGE, REVISION, VERSION
 
         sys.stdout.write(f"{NAME} {PACKAGE} {VERSION} {REVISION}\n")
@@ -43,7 +43,7 @@ def serve(words: Sequence[str]) -> int:
     from pybuild.daemon.journal import Journal
     from pybuild.daemon.settings import settings_of
 
-    settings = settings_of(given)
+    settings = settings_of(flags)
     places = [addresses.parse(text) for text in settings.addresses]
     need_extra("the daemon")
     journal = Journal(as_json=settings.json_log, debug=settings.debug)
@@ -54,8 +54,8 @@ def serve(words: Sequence[str]) -> int:
 
 
 def _run(settings: Settings, places: Sequence[Address], journal: Journal, directory: str, lock: int) -> int:
-    """The zygote is forked before there is a thread or gRPC."""
-    from pybuild.daemon.zygote import fork_zygote
+    """Fork the fork server, then serve. The fork comes before the first thread and before gRPC is imported."""
+    from pybuild.daemon.fork_server import start_fork_server
 
     os.environ["PYBUILD_ROOT"] = settings.root
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -63,21 +63,22 @@ def _run(settings: Settings, places: Sequence[Address], journal: Journal, direct
         os.environ["PYBUILD_SNAPSHOTTER"] = settings.snapshotter
     if settings.runtime:
         os.environ["PYBUILD_RUNTIME"] = settings.runtime
-    zygote = fork_zygote(settings, directory, lock)
+    fork_server = start_fork_server(settings, directory, lock)
+    # Imported after the fork, in which this process may have neither threads nor gRPC.
     import asyncio
 
-    from pybuild.daemon.door import Door
+    from pybuild.daemon.front_process import FrontProcess
 
     async def main() -> int:
-        return await Door(settings, journal, directory, zygote).run(places)
+        return await FrontProcess(settings, journal, directory, fork_server).run(places)
 
     return asyncio.run(main())
 
 
 @contextmanager
 def _alone(root: str) -> Iterator[int]:
-    """Within, no other daemon serves this store: the descriptor of its lock, which lasts as long as a process has it.
-    Raises UserError."""
+    """Hold the store's lock, so that no other daemon serves it; yield the lock's descriptor. It is locked as long
+    as a process has the descriptor. Raises UserError."""
     os.makedirs(root, mode=0o700, exist_ok=True)
     path = os.path.join(root, _LOCK)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -91,7 +92,7 @@ def _alone(root: str) -> Iterator[int]:
 
 
 def _lock(fd: int, path: str) -> None:
-    """A daemon that was killed is waited for: its processes are ending. Raises UserError."""
+    """Lock the file. Processes of a killed daemon may still hold the lock: wait for their end. Raises UserError."""
     import fcntl
 
     end = time.monotonic() + _ENDING
@@ -100,6 +101,7 @@ def _lock(fd: int, path: str) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
+            # The pid in the file is the owner's: if that lives, the lock won't become free.
             if time.monotonic() > end or _lives(os.pread(fd, 20, 0)):
                 raise UserError(
                     f"could not lock {path}, another instance running?", help="end it, or give another --root"
@@ -117,7 +119,8 @@ def _lives(pid: bytes) -> bool:
 
 @contextmanager
 def _private_directory() -> Iterator[str]:
-    """A directory for the sockets between the daemon's processes; its path is short."""
+    """Make a directory for the sockets between the daemon's processes; its path is short, as a socket's has to
+    be."""
     parent = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
     directory = tempfile.mkdtemp(prefix="pybuild-", dir=parent if os.path.isdir(parent) else None)
     try:

@@ -1,9 +1,9 @@
 """Sessions of clients: HTTP/2 connections inside `Control.Session`, in which the daemon is the client.
 
-Workers call services of a session over the door's inner socket, one connection a call. Over it go records: a byte for
-the kind, four for the length (big end first), and that many bytes.
+Workers call services of a session over the inner socket of the front process, one connection a call. Over it go
+records: a byte for the kind, four for the length (big end first), and that many bytes.
 
-    to the door     CALL   {"session": ID, "method": "/package.Service/Name", "metadata": [[name, value], …]} as JSON
+    to the daemon   CALL   {"session": ID, "method": "/package.Service/Name", "metadata": [[name, value], …]} as JSON
                     DATA   messages, as gRPC frames them
                     END    no more of them; a connection that closes cancels the call
     to the worker   DATA   messages, as gRPC frames them, cut anywhere
@@ -38,18 +38,19 @@ WAIT = 5.0
 """Seconds that a call waits for its session."""
 EVERY = 5.0
 SILENCE = 15.0
-"""Seconds between health checks, and without an answer after which a session is dropped."""
+"""Seconds between health checks, and seconds without an answer after which a session is dropped."""
 SMALL, FEW, MOMENT = 4096, 64, 0.001
-"""Bytes of a piece that is small, how many may come one by one, and seconds that the next ones wait for others."""
+"""A piece of fewer bytes than SMALL is small; after FEW small pieces the next ones wait a MOMENT (seconds) for
+others."""
 BUFFER = 1 << 20
-"""Bytes of a worker that may wait."""
+"""Bytes from a worker that may wait."""
 _HEADER = "x-docker-expose-session-"
 _HEALTH = "/grpc.health.v1.Health/Check"
 _EMPTY_MESSAGE = bytes(5)
 
 
 class ClientSession:
-    """One session that is open. `methods` are what the client offers."""
+    """An open session. `methods` are the paths of the methods that the client offers."""
 
     def __init__(self, context: Context) -> None:
         self.id = only(context, _HEADER + "uuid")
@@ -61,12 +62,12 @@ class ClientSession:
         self.connection = Connection()
 
     def facts(self) -> dict[str, object]:
-        """What a worker is told of it."""
+        """Return what a worker may know of the session."""
         return {"methods": self.methods, "shared_key": self.shared_key, "name": self.name, "id": self.id}
 
 
 class Sessions:
-    """Those of all clients, by ID. Close it."""
+    """The sessions of all clients, by ID. Close it."""
 
     def __init__(self) -> None:
         self._open: dict[str, ClientSession] = {}
@@ -74,11 +75,11 @@ class Sessions:
         self._inner: asyncio.Server | None = None
 
     async def listen(self, path: str) -> None:
-        """Answer workers at a unix socket."""
+        """Listen for workers at a unix socket."""
         self._inner = await asyncio.start_unix_server(self._answer, path, limit=BUFFER)
 
     async def serve(self, requests: AsyncIterator[BytesMessage], context: Context) -> None:
-        """The whole of one `Control.Session` call."""
+        """Serve a `Control.Session` call until the connection or the client ends."""
         session = ClientSession(context)
         async with self._changed:
             self._open[session.id] = session
@@ -99,8 +100,8 @@ class Sessions:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def get(self, id: str) -> ClientSession | None:
-        """The session, for which this waits; None if there is none. What stands before a colon tells vertices
-        apart and is no part of the ID."""
+        """Return a session, waiting up to WAIT seconds for it; None if there is none. A prefix up to a colon is no
+        part of the ID: it only tells vertices apart."""
         _, colon, rest = id.partition(":")
         id = rest if colon and rest else id
 
@@ -116,18 +117,18 @@ class Sessions:
 
     @property
     def count(self) -> int:
-        """How many are open."""
+        """The number of open sessions."""
         return len(self._open)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Stop listening. Idempotent."""
         if self._inner is not None:
             self._inner.close()
 
     # Workers
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of a worker's."""
+        """Serve one connection from a worker: one call."""
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 kind, asked = await _record(reader)
@@ -161,7 +162,8 @@ class Sessions:
 
 
 async def _deliver(call: Call, writer: asyncio.StreamWriter) -> None:
-    """What a client answers. Many small pieces are gathered for a moment: each would wake the worker."""
+    """Send a client's answer to the worker. Many small pieces are gathered for a moment: each would wake the
+    worker."""
     small = 0
     while data := await call.receive():
         writer.write(head(DATA, len(data)) + data)
@@ -172,7 +174,7 @@ async def _deliver(call: Call, writer: asyncio.StreamWriter) -> None:
 
 
 async def _push(reader: asyncio.StreamReader, call: Call) -> None:
-    """What a worker sends; without an end the call is cancelled."""
+    """Send a worker's messages to the client. A connection that ends without END cancels the call."""
     try:
         while True:
             kind, data = await _record(reader)
@@ -218,7 +220,8 @@ async def _outward(connection: Connection, context: Context) -> None:
 
 
 async def _watch(connection: Connection) -> None:
-    """Ends when the client has not answered for too long. One without the service of health answers as well."""
+    """Return when the client has not answered health checks for SILENCE seconds. A client without the health
+    service answers too: with UNIMPLEMENTED."""
     while True:
         await asyncio.sleep(EVERY)
         call = connection.call(request_headers(_HEALTH))

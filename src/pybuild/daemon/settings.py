@@ -8,7 +8,7 @@ import os
 from attrs import frozen
 
 from pybuild.daemon import values
-from pybuild.daemon.policies import GcPolicy, gc_policies
+from pybuild.daemon.gc_policies import GcPolicy, gc_policies
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.content.place import default_root
 

@@ -1,4 +1,4 @@
-"""One Solve, the whole of it, in the worker: from the request to the answer.
+"""A Solve in its worker, from the request to the answer.
 
 engine   = Engine(…)                        in the build's namespaces, on the shared store, for the client's session
 result   = a definition's state, or what a frontend makes, or what the client returns over LLBBridge
@@ -7,12 +7,15 @@ answer   = export(result, …)                images, archives and files, pushed
 
 from __future__ import annotations
 
+import threading
+import time
+
 from pybuild.compiler.gateway import Request, Result
 from pybuild.daemon import caches, exporting
-from pybuild.daemon.asked import asked_of
 from pybuild.daemon.entitlements import granted
-from pybuild.daemon.policing import policy_of
 from pybuild.daemon.progress import Progress
+from pybuild.daemon.solve_request import solve_task_of
+from pybuild.daemon.source_policies import policy_of
 from pybuild.daemon.workerrecord import worker_platforms, worker_record
 from pybuild.frontends.gateway import make_gateway
 from pybuild.lang.diagnostics import UserError
@@ -27,27 +30,31 @@ from pybuild.runtime.session.frontcalls import FrontSessions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pybuild.build.worker import Owner, Task
     from pybuild.compiler.protos.control_pb2 import SolveRequest
     from pybuild.compiler.protos.worker_pb2 import WorkerRecord
     from pybuild.daemon.settings import Settings
-    from pybuild.daemon.worker import Client, Task
     from pybuild.runtime.bridge.gateway import Gateway
 
+OUTLASTING = 5.0
+"""Seconds between two messages of a cancelled worker that it works for others: less than what ends it (GRACE in
+`workers.py`)."""
 
-def solve(task: Task, client: Client, settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
-    """The exporter's response, and further facts. Raises UserError, Cancelled."""
-    asked = asked_of(task["request"])
-    request = asked.request
-    sessions = FrontSessions(task["door"])
-    progress = Progress(lambda data: client.tell(("status", data)))
-    options = _options(request, settings, SessionClient(sessions, request.Session, client.cancellation))
-    engine = Engine(options, progress, client.cancellation)
+
+def solve(task: Task, owner: Owner, settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
+    """Solve and export; return the exporters' response, and facts for the history. Raises UserError, Cancelled."""
+    solve_task = solve_task_of(task["request"])
+    request = solve_task.request
+    sessions = FrontSessions(task["front"])
+    progress = Progress(lambda data: owner.tell(("status", data)))
+    options = _options(request, settings, SessionClient(sessions, request.Session, owner.cancellation))
+    engine = Engine(options, progress, owner.cancellation)
     try:
-        client.outlasts = lambda: engine.outlasting
-        client.started()
+        owner.started()
+        _announce_outlasting(engine, owner)
         progress.start()
         exporting.check(request)
-        for name in asked.unexported:
+        for name in solve_task.unexported:
             _fail_vertex(progress, f"exporting cache to {name}", "this daemon writes no caches of this type")
         imports = caches.Imports(request, engine, sessions, progress)
         imports((one.Type, one.Attrs) for one in request.Cache.Imports)
@@ -66,12 +73,24 @@ def solve(task: Task, client: Client, settings: Settings) -> tuple[dict[str, str
             result = gateway.solve(_request(request))
         else:
             inputs = {name: edge_of(one) for name, one in request.FrontendInputs.items()}
-            result = _from_client(gateway.with_inputs(inputs), worker, task, client)
+            result = _from_client(gateway.with_inputs(inputs), worker, task, owner)
         return exporting.export(request, result, gateway, sessions, progress)
     finally:
         engine.close()
         sessions.close()
         progress.close()
+
+
+def _announce_outlasting(engine: Engine, owner: Owner) -> None:
+    """Once the task is cancelled, report from time to time that other workers wait for one of its steps."""
+
+    def announce() -> None:
+        while True:
+            time.sleep(OUTLASTING)
+            if engine.outlasting:
+                owner.tell(("outlasting",))
+
+    owner.cancellation.on_cancel(threading.Thread(target=announce, daemon=True, name="outlasting").start)
 
 
 def _options(request: SolveRequest, settings: Settings, client: SessionClient) -> EngineOptions:
@@ -81,7 +100,7 @@ def _options(request: SolveRequest, settings: Settings, client: SessionClient) -
         pull=True,
         allow=granted(request.Entitlements, settings),
         parallelism=settings.parallelism,
-        hosts=Hosts(RegistryConfig(host, **given) for host, given in settings.registries),
+        hosts=Hosts(RegistryConfig(host, **options) for host, options in settings.registries),
         outlasting=True,
         surroundings=Surroundings(
             isolate=settings.network == "bridge",
@@ -94,7 +113,7 @@ def _options(request: SolveRequest, settings: Settings, client: SessionClient) -
 
 
 def _request(request: SolveRequest) -> Request:
-    """Raises DefinitionError."""
+    """Return the request for the gateway. Raises DefinitionError."""
     return Request(
         edge=edge_of(request.Definition),
         frontend=request.Frontend,
@@ -104,22 +123,22 @@ def _request(request: SolveRequest) -> Request:
 
 
 def _caller(request: SolveRequest, worker: WorkerRecord) -> Caller:
-    """What frontends are told of this daemon."""
+    """Return what frontends may know of this daemon."""
     return Caller(request.Session, worker.ID, dict(worker.Labels), worker_platforms(worker))
 
 
-def _from_client(gateway: Gateway, worker: WorkerRecord, task: Task, client: Client) -> Result:
-    """What a frontend in the client returns over LLBBridge, which is served at the task's `bridge`. The socket lasts
-    until the worker ends, as the door may not have read all answers yet."""
+def _from_client(gateway: Gateway, worker: WorkerRecord, task: Task, owner: Owner) -> Result:
+    """Serve LLBBridge at the task's `bridge`; return the result of the frontend in the client. The socket lasts
+    until the worker ends, as the front process may not have read all answers yet."""
     from pybuild.runtime.bridge import service
 
     served = service.serve(gateway, task["bridge"], worker=worker)
     try:
-        client.tell(("bridge",))
-        return served.outcome.wait(client.cancellation)
+        owner.tell(("bridge",))
+        return served.outcome.wait(owner.cancellation)
     finally:
         served.finish()
-        client.tell(("returned",))
+        owner.tell(("returned",))
 
 
 def _fail_vertex(progress: Progress, name: str, why: str) -> None:

@@ -1,32 +1,32 @@
-"""What a worker can be asked for: to solve; to list, prune and collect what lies in the store."""
+"""The kinds of tasks of a worker: to solve; to list, prune and collect the content of the store."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
+    from pybuild.build.worker import Message, Owner, Task
     from pybuild.daemon.settings import Settings
-    from pybuild.daemon.worker import Client, Task
 
 
-def _solve(task: Task, client: Client, settings: Settings) -> tuple[Any, ...]:
+def _solve(task: Task, owner: Owner, settings: Settings) -> Message:
     from pybuild.daemon.solving import solve
 
-    return "done", *solve(task, client, settings)
+    return "done", *solve(task, owner, settings)
 
 
-def _usage(task: Task, client: Client, settings: Settings) -> tuple[Any, ...]:
+def _usage(task: Task, owner: Owner, settings: Settings) -> Message:
     from pybuild.daemon import usage
 
-    usage.run(task, client, settings)
+    usage.run(task, owner, settings)
     return "done", {}, {}
 
 
-KINDS: dict[str, Callable[[Task, Client, Settings], tuple[Any, ...]]] = {
+KINDS: dict[str, Callable[[Task, Owner, Settings], Message]] = {
     "solve": _solve,
     "usage": _usage,
     "prune": _usage,
     "collect": _usage,
 }
+"""The function of each kind of task, with imports of its own: a worker loads what its task needs alone."""

@@ -1,4 +1,4 @@
-"""What a worker does with the store: tell what lies in it, and remove it, asked for or by the daemon's policies."""
+"""Lists the content of the store, and prunes it, on request or by the daemon's policies."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pybuild.daemon.policies import GcPolicy
+    from pybuild.build.worker import Owner, Task
+    from pybuild.daemon.gc_policies import GcPolicy
     from pybuild.daemon.settings import Settings
-    from pybuild.daemon.worker import Client, Task
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.types import Snapshotter
 
@@ -30,7 +30,7 @@ SECOND = 1_000_000_000
 
 @frozen
 class Work:
-    """An open store, and to whom it is told."""
+    """An open store, and the callback that records are reported to."""
 
     store: Store
     snapshotter: Snapshotter
@@ -41,17 +41,17 @@ class Work:
         self.report(message(record).SerializeToString())
 
 
-def run(task: Task, client: Client, settings: Settings) -> None:
-    """Carry out a task of the kinds `usage`, `prune` and `collect`; the door is told UsageRecords. Raises UserError,
-    before anything is done for a filter that can't be read."""
-    engine = Engine(EngineOptions(settings.root), Observer(), client.cancellation)
-    client.started()
+def run(task: Task, owner: Owner, settings: Settings) -> None:
+    """Carry out a task of the kinds `usage`, `prune` and `collect`; UsageRecords go to the front process. Raises
+    UserError; for a bad filter before anything is removed."""
+    engine = Engine(EngineOptions(settings.root), Observer(), owner.cancellation)
+    owner.started()
     try:
         work = Work(
             engine.store,
             engine.snapshotter,
-            lambda record: client.tell(("record", record)),
-            client.cancellation,
+            lambda record: owner.tell(("record", record)),
+            owner.cancellation,
         )
         _TASKS[task["kind"]](work, task["request"], settings)
     finally:
@@ -59,8 +59,8 @@ def run(task: Task, client: Client, settings: Settings) -> None:
 
 
 def message(record: Record) -> UsageRecord:
-    """A record in BuildKit's form."""
-    found = UsageRecord(
+    """Return a record as BuildKit's message."""
+    converted = UsageRecord(
         ID=record.id,
         Mutable=record.mutable,
         InUse=record.in_use,
@@ -71,35 +71,35 @@ def message(record: Record) -> UsageRecord:
         RecordType=record.type,
         Shared=record.shared,
     )
-    found.CreatedAt.FromNanoseconds(int(record.created * SECOND))
+    converted.CreatedAt.FromNanoseconds(int(record.created * SECOND))
     if record.used is not None:
-        found.LastUsedAt.FromNanoseconds(int(record.used * SECOND))
-    return found
+        converted.LastUsedAt.FromNanoseconds(int(record.used * SECOND))
+    return converted
 
 
 def _usage(work: Work, request: bytes, settings: Settings) -> None:
-    """Without those used in the last `ageLimit` nanoseconds."""
-    asked = DiskUsageRequest.FromString(request)
-    selects = parsed(asked.filter, "diskusage")
-    since = time() - asked.ageLimit / SECOND
+    """Report records, except those used in the last `ageLimit` nanoseconds."""
+    query = DiskUsageRequest.FromString(request)
+    selects = parsed(query.filter, "diskusage")
+    since = time() - query.ageLimit / SECOND
     for record in usage.records(work.store):
         if work.cancelled():
             return
-        if asked.ageLimit and record.used is not None and record.used > since:
+        if query.ageLimit and record.used is not None and record.used > since:
             continue
         if selects(record.field):
             work.tell(usage.measured(work.store, record))
 
 
 def _prune(work: Work, request: bytes, settings: Settings) -> None:
-    asked = PruneRequest.FromString(request)
+    query = PruneRequest.FromString(request)
     rule = Rule(
-        tuple(asked.filter),
-        asked.all,
-        asked.keepDuration / SECOND,
-        asked.reservedSpace,
-        asked.maxUsedSpace,
-        asked.minFreeSpace,
+        tuple(query.filter),
+        query.all,
+        query.keepDuration / SECOND,
+        query.reservedSpace,
+        query.maxUsedSpace,
+        query.minFreeSpace,
     )
     prune(work.store, work.snapshotter, [rule], work.tell, cancelled=work.cancelled)
 

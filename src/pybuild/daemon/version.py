@@ -1,4 +1,4 @@
-"""The version of BuildKit that the daemon answers as: its clients compare their own with it."""
+"""The version of BuildKit that the daemon reports: clients compare it with their own."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pybuild.release import VERSION as PYBUILD_VERSION
 PACKAGE = "github.com/moby/buildkit"
 VERSION = "v0.32.0"
 DOCKERFILE = "1.26.0"
-"""The Dockerfile frontend whose language is built in."""
+"""The version of the Dockerfile frontend that the built-in one matches."""
 REVISION = f"pybuild-{PYBUILD_VERSION}"

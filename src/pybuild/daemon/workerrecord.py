@@ -1,4 +1,4 @@
-"""What the daemon says of itself as a worker: its ID, labels, platforms."""
+"""The daemon's description of itself as a worker: ID, labels, platforms."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _EMULATED = {
     "i386": ("386",),
     "x86_64": ("amd64",),
 }
-"""QEMU's names of machines, and the platforms that it then runs, in the order in which BuildKit lists them."""
+"""The platforms that QEMU emulates, by its names of machines, in the order in which BuildKit lists them."""
 _LEVELS = (
     ("v2", ("cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3")),
     ("v3", ("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe")),
     ("v4", ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")),
 )
-"""What a processor of each level of amd64 has, besides what those before have."""
+"""The CPU flags that each level of amd64 adds to the level before."""
 
 
 def worker_record(settings: Settings) -> WorkerRecord:
@@ -66,7 +66,7 @@ def worker_record(settings: Settings) -> WorkerRecord:
 
 
 def worker_platforms(record: WorkerRecord) -> tuple[Platform, ...]:
-    """The platforms of a record."""
+    """Return the platforms of a record."""
     return tuple(
         Platform(os=one.OS, architecture=one.Architecture, variant=one.Variant, os_version=one.OSVersion)
         for one in record.platforms
@@ -78,7 +78,7 @@ def buildkit_version() -> BuildkitVersion:
 
 
 def worker_id(root: str) -> str:
-    """Stays the same for a store: 25 digits of base 36."""
+    """Return the ID of a store's worker, 25 digits of base 36, made at the first call."""
     path = os.path.join(root, "workerid")
     try:
         with open(path, encoding="ascii") as file:
@@ -106,7 +106,7 @@ def _labels(settings: Settings) -> dict[str, str]:
 
 
 def _snapshotter(settings: Settings) -> str:
-    """The one that is asked for, else the one that the store was found to have."""
+    """Return the configured snapshotter, else the one that the store has been set up with."""
     if settings.snapshotter:
         return settings.snapshotter
     from pybuild.runtime.snapshots.choose import REMEMBERED
@@ -119,7 +119,7 @@ def _snapshotter(settings: Settings) -> str:
 
 
 def _platforms(settings: Settings) -> list[Platform]:
-    """Those of the settings, else what this machine runs, its own first."""
+    """Return the configured platforms, else those that this machine runs, its own first."""
     if settings.platforms:
         return [platforms.parse(text) for text in settings.platforms]
     own = platforms.default()

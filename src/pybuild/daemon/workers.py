@@ -1,4 +1,4 @@
-"""Workers from the door's side: processes that the zygote forks, one a task."""
+"""Workers from the front process's side: the fork server forks a process for each task."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import signal
 import socket
 from contextlib import suppress
 
-from pybuild.builder.channel import LENGTH
-from pybuild.daemon.zygote import ENDED, FAILED, MESSAGE, STARTED
+from pybuild.build.channel import LENGTH
+from pybuild.daemon.fork_server import ENDED, FAILED, MESSAGE, STARTED
 from pybuild.lang.diagnostics import UserError
 
 TYPE_CHECKING = False
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 GRACE = 20.0
-"""Seconds that a cancelled worker has to end its steps, from when it last said that others wait for one."""
+"""Seconds that a cancelled worker has to end its steps, since it last said that others wait for one."""
 
 
 class WorkerLost(UserError):
-    """A worker could not be made, or ended without an answer."""
+    """A worker could not be forked, or ended without an answer."""
 
 
 class Worker:
-    """One process. `ended` has its wait status once it has ended."""
+    """A worker process. `ended` holds its wait status once it has ended."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -34,6 +34,7 @@ class Worker:
         self._handle = -1
         self._cancelled = False
         self._end: asyncio.TimerHandle | None = None
+        # Signals go to the pidfd: a pid may belong to another process once the fork server has reaped the worker.
         self.pid = 0
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -44,39 +45,39 @@ class Worker:
             await self._writer.drain()
 
     async def next(self) -> tuple[Any, ...] | None:
-        """What the worker says next; None when it says no more."""
+        """Return the next event; None when there will be no more."""
         try:
             (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
-            found: tuple[Any, ...] = marshal.loads(await self._reader.readexactly(length))
+            event: tuple[Any, ...] = marshal.loads(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        return found
+        return event
 
     def started(self, pid: int, handle: int) -> None:
         self.pid, self._handle = pid, handle
-        if self._cancelled:
+        if self._cancelled:  # before the fork was reported: the signal had nowhere to go
             self._signal(signal.SIGTERM)
 
     def cancel(self) -> None:
-        """Have it end soon. Idempotent."""
+        """Send SIGTERM, and SIGKILL after GRACE seconds. Idempotent."""
         if not self._cancelled:
             self._cancelled = True
             self._signal(signal.SIGTERM)
             self.spare()
 
     def spare(self) -> None:
-        """Give it, if it is cancelled, its time to end anew."""
+        """Restart the grace period, if the worker is cancelled."""
         if self._cancelled and not self.ended.done():
             if self._end is not None:
                 self._end.cancel()
             self._end = asyncio.get_running_loop().call_later(GRACE, self.kill)
 
     def kill(self) -> None:
-        """SIGKILL; harmless after the end."""
+        """Send SIGKILL; harmless after the end."""
         self._signal(signal.SIGKILL)
 
     def close(self) -> None:
-        """Say and hear nothing more: a worker without an answer then ends. Idempotent."""
+        """Close the channel: a worker without an answer then ends. Idempotent."""
         self._writer.close()
 
     def over(self, status: int) -> None:
@@ -95,10 +96,10 @@ class Worker:
 
 
 class Workers:
-    """Has the zygote fork workers. `lost` is set when the zygote has ended: nothing works without it."""
+    """Forks workers through the fork server. `lost` is set when that has ended: nothing works without it."""
 
-    def __init__(self, zygote: int, link: socket.socket) -> None:
-        self._zygote = zygote
+    def __init__(self, fork_server: int, link: socket.socket) -> None:
+        self._fork_server = fork_server
         self._link = link
         self._link.setblocking(False)
         self._next = 0
@@ -107,12 +108,13 @@ class Workers:
         asyncio.get_running_loop().add_reader(self._link, self._hear)
 
     def prepare(self) -> None:
-        """Have the zygote load what workers need, to be called once the door is open. Until it has, `fork` waits."""
+        """Start loading, in the fork server, what workers need. Call it once clients are served; `fork` waits for
+        it."""
         with suppress(OSError):
             self._link.send(marshal.dumps(0))
 
     async def fork(self) -> Worker:
-        """A worker that waits for its task. Raises WorkerLost."""
+        """Fork a worker, which waits for its task. Raises WorkerLost."""
         ours, theirs = socket.socketpair()
         with theirs:
             ours.setblocking(False)
@@ -132,26 +134,26 @@ class Workers:
 
     @property
     def count(self) -> int:
-        """How many have not ended."""
+        """The number of workers that have not ended."""
         return len(self._workers)
 
     async def close(self, seconds: float) -> None:
-        """End all of them, and the zygote, which does it."""
+        """End the fork server, which ends all workers; kill it after `seconds`."""
         loop = asyncio.get_running_loop()
         with suppress(OSError, ValueError):
             loop.remove_reader(self._link)
         self._link.close()
         end = loop.time() + seconds
-        while not os.waitpid(self._zygote, os.WNOHANG)[0]:
+        while not os.waitpid(self._fork_server, os.WNOHANG)[0]:
             if loop.time() > end:
-                os.kill(self._zygote, signal.SIGKILL)
-                os.waitpid(self._zygote, 0)
+                os.kill(self._fork_server, signal.SIGKILL)
+                os.waitpid(self._fork_server, 0)
                 break
             await asyncio.sleep(0.005)
         self._lose()
 
     def _lose(self) -> None:
-        """The zygote has ended, and the workers with it."""
+        """Note that the fork server has ended, and the workers with it."""
         for one in list(self._workers.values()):
             one.over(-1)
         self._workers.clear()
@@ -163,6 +165,7 @@ class Workers:
                 socket.send_fds(self._link, [marshal.dumps(number)], [theirs.fileno()])
                 return
             except BlockingIOError:
+                # The queue of the socket is full: the fork server is still loading, or busy.
                 await asyncio.sleep(0.005)
 
     def _hear(self) -> None:
@@ -182,7 +185,7 @@ class Workers:
             worker.started(value, descriptors[0])
             return
         for fd in descriptors:
-            os.close(fd)
+            os.close(fd)  # of a worker whose caller has given up
         if kind in (ENDED, FAILED):
             self._workers.pop(number, None)
             if worker is not None:

@@ -1,4 +1,4 @@
-"""What a frontend is told of a build, from its attributes and what they name."""
+"""The inputs of a frontend, from a build's attributes and the files and contexts they name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pybuild.sdk.client import Client
 
 
 def told(attributes: Attributes, client: Client) -> FrontendInputs:
-    """What a frontend is told, the build file read. Raises UserError."""
+    """Return the frontend's inputs; reads the build file. Raises UserError."""
     given = client.inputs
     read = read_inputs(attributes, {name: state.edge for name, state in given.items()}, client)
     here = platforms.default()

@@ -32,19 +32,19 @@ _ABSENT = ("no such file or directory", "not a directory")
 _OCI_LAYOUT = 1
 _PING_SECONDS = 15
 _PIECE = 8 << 20
-"""Bytes of a file that one message brings."""
+"""The most bytes of a file that one message brings."""
 _TIMES = ("git://", "http://", "https://")
 
 
 class Client:
-    """See `compiler.bridge.Bridge`, which this is, with what else a builder answers. Thread-safe.
+    """The builder's service as a `compiler.bridge.Bridge`, with its other methods. Thread-safe.
 
     `options` are the build's attributes, `session` names the client that it is for. A directory or a layout in a
     graph is that client's, unless the op says more. Every method raises UserError for what the builder refuses.
     """
 
     def __init__(self, channel: grpc.Channel, options: Mapping[str, str], session: str) -> None:
-        """Raises UserError if the builder does not answer."""
+        """Connect to the builder. Raises UserError if it does not answer."""
         self.options = dict(options)
         self.session = session
         self._guard = threading.Lock()
@@ -63,7 +63,7 @@ class Client:
         self.llb_capabilities = frozenset(one.ID for one in pong.LLBCaps if one.Enabled)
 
     def call(self, name: str, request: Message, response: type[M], *, timeout: float | None = None) -> M:
-        """One call of the service. Raises UserError."""
+        """Call a method of the service. Raises UserError."""
         import grpc
 
         try:
@@ -78,8 +78,8 @@ class Client:
     # Solving
 
     def solve(self, edge: Edge | None, *, evaluate: bool = False) -> str:
-        """The reference of a state, "" for the empty file system. Its steps run when something of it is needed, at
-        once with `evaluate`."""
+        """Return the reference of a state, "" for the empty file system. Its steps run when something of it is
+        needed, or at once with `evaluate`."""
         (own,) = tied([edge], self.session)
         if own is None:
             return ""
@@ -94,11 +94,11 @@ class Client:
         return known
 
     def evaluate(self, edge: Edge | None) -> None:
-        """Have a state made at once."""
+        """Solve a state at once."""
         self.solve(edge, evaluate=True)
 
     def delegate(self, request: Request) -> gateway_pb2.Result:
-        """What another frontend makes, as the builder has it: it can be returned."""
+        """Call another frontend; return its result in the builder's form, in which it can be returned."""
         inputs = dict(zip(request.inputs, tied(request.inputs.values(), self.session), strict=True))
         return self._solve(
             gateway_pb2.SolveRequest(
@@ -115,7 +115,7 @@ class Client:
 
     @cached_property
     def inputs(self) -> Mapping[str, State]:
-        """The states that the build is given in place of directories, by name."""
+        """The states that the client gives in place of directories, by name."""
         found = self.call("Inputs", gateway_pb2.InputsRequest(), gateway_pb2.InputsResponse)
         return {name: State(_edge(one)) for name, one in found.Definitions.items()}
 
@@ -125,7 +125,8 @@ class Client:
         return self._resolve(gateway_pb2.ResolveImageConfigRequest(Ref=ref), platform, log_name)
 
     def resolve_layout(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
-        """`ref` is `STORE@DIGEST`, of a content store of the client's, with a tag that says nothing."""
+        """Resolve an image of an OCI layout. `ref` is `STORE@DIGEST`, of a content store of the client's, with a
+        tag that is ignored."""
         bare, _, digest = ref.partition("@")
         store = bare.partition(":")[0]
         name = reference.Reference("docker.io", "library/layout", None, digest).canonical
@@ -147,7 +148,7 @@ class Client:
         return ResolvedImage(pinned.canonical, found.Digest, found.Config)
 
     def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
-        """In pieces, as a message has an end."""
+        """Read a file, in pieces: the size of a message is limited."""
         ref, data = self.solve(edge), b""
         while True:
             length = _PIECE if limit is None else min(_PIECE, limit - len(data))
@@ -169,7 +170,7 @@ class Client:
         return [FileStat(one.path, _mode(one.mode), one.size, one.linkname) for one in found]
 
     def _read(self, name: str, request: Message, response: type[M]) -> M:
-        """Raises FileNotFoundError, UserError."""
+        """Read a piece of a file. Raises FileNotFoundError, UserError."""
         try:
             return self.call(name, request, response)
         except UserError as error:
@@ -179,7 +180,8 @@ class Client:
             raise
 
     def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
-        """That of a commit, or what the server of an HTTP source says; no builder looks into archives for it."""
+        """Return the time of a commit, or of an HTTP source's Last-Modified; builders don't look into archives for
+        it."""
         op = edge.vertex.op
         assert isinstance(op, SourceOp)
         if not op.identifier.startswith(_TIMES):
@@ -218,13 +220,13 @@ _GO_BITS = ((1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000))
 
 
 def _mode(mode: int) -> int:
-    """A mode as the system has it, of one as Go's `os.FileMode` has it."""
+    """Return a mode of Go's `os.FileMode` as a mode of the system."""
     kind = next((found for bit, found in _GO_KINDS if mode & bit), 0o100000)
     return kind | mode & 0o777 | sum(found for bit, found in _GO_BITS if mode & bit)
 
 
 def _committed(commit: bytes) -> int | None:
-    """The committer's time of a commit object."""
+    """Return the committer's time of a commit object."""
     for line in commit.split(b"\n\n", 1)[0].split(b"\n"):
         if line.startswith(b"committer "):
             return int(line.rsplit(b" ", 2)[1])

@@ -1,4 +1,4 @@
-"""Errors and warnings between a frontend and its builder."""
+"""Converts errors and warnings between a frontend and its builder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BuilderLost(UserError):
 
 
 def failed(method: str, error: grpc.RpcError) -> UserError:
-    """What the builder answered in place of a result, with the places in build files that it names."""
+    """Return the error of a failed call, with the places in build files that it names."""
     from grpc import Call
 
     from pybuild.runtime.bridge.statuses import error_of

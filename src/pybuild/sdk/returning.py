@@ -1,4 +1,4 @@
-"""What a frontend gives its builder: references of states with their configs, or why there are none."""
+"""Builds the message that a frontend returns: references of states with their configs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from pybuild.sdk.client import Client
 
 
 def built_result(built: Built, attributes: Attributes) -> Result:
-    """Return the images as a result, with the labels and the settings of steps in the build's attributes. Raises
-    UserError."""
+    """Return the images as a result, with the labels and step settings of the attributes. Raises UserError."""
     names = [_key(one) for one in built.images]
     if not names or len(set(names)) < len(names):
         raise UserError("the frontend made " + ("two images for one platform" if names else "no image"))
@@ -25,7 +24,8 @@ def built_result(built: Built, attributes: Attributes) -> Result:
 
 
 def result_message(result: Result, client: Client) -> gateway_pb2.Result:
-    """A result whose states the builder has been asked for; none of them has to be made yet. Raises UserError."""
+    """Return the message for a result. The builder gets its states with this; it need not have solved them yet.
+    Raises UserError."""
     message = gateway_pb2.Result(metadata=result.metadata)
     if result.edges is None:
         message.ref.CopyFrom(_ref(result.edge, client))

@@ -1,4 +1,4 @@
-"""Runs a frontend in its container: the builder's questions in, its result out."""
+"""Runs a frontend in its container: reads the builder's request and returns a result."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from pybuild.sdk.failures import BuilderLost
 from pybuild.sdk.returning import built_result, result_message
 
 Build = Callable[[Client, FrontendInputs], "Built | Result | gateway_pb2.Result"]
-"""A frontend, as that of an installed package is (`compiler.frontend.Frontend.build`). It may also return states with
-metadata of its own (`compiler.gateway.Result`), or what another frontend made (`Client.delegate`)."""
+"""A frontend function, as an installed package's (`compiler.frontend.Frontend.build`). It may also return states
+with metadata of its own (`compiler.gateway.Result`), or another frontend's result (`Client.delegate`)."""
 
 _OPTION = "BUILDKIT_FRONTEND_OPT_"
 _SESSION = "BUILDKIT_SESSION_ID"
 
 
 def run(build: Build) -> None:
-    """Make the image that the builder asks this process for. To be called once, as all that a program does, in the
-    main thread: exits with 1 if there is no result."""
+    """Build the image that the builder wants from this process. Call it once, in the main thread, as all that a
+    program does: it exits with 1 if there is no result."""
     from pybuild.sdk.standardstreams import StandardStreams
 
     if _SESSION not in os.environ:
@@ -45,13 +45,13 @@ def run(build: Build) -> None:
 
 
 def options(environment: Mapping[str, str]) -> dict[str, str]:
-    """The attributes of the build, from the environment of its frontend."""
+    """Return the attributes of the build, from the environment of its frontend."""
     found = [value.partition("=") for name, value in environment.items() if name.startswith(_OPTION)]
     return {name: value for name, _, value in found}
 
 
 def answer(build: Build, client: Client) -> gateway_pb2.ReturnRequest:
-    """The result, or the error that there is in its place. Raises BuilderLost."""
+    """Call the frontend; return its result, or the error in its place. Raises BuilderLost."""
     try:
         asked = client.options.get("requestid", "")
         if asked:
@@ -72,7 +72,7 @@ def answer(build: Build, client: Client) -> gateway_pb2.ReturnRequest:
 
 
 def _refusal(error: UserError) -> gateway_pb2.ReturnRequest:
-    """The message has the help in it: a status has no other place for that."""
+    """Return the message of an error. Its help goes into the text: a status has no other place for it."""
     from pybuild.runtime.bridge.statuses import status_of
 
     status = status_of(error)

@@ -1,4 +1,4 @@
-"""What a graph takes from the client of the build, tied to that client.
+"""Binds the local sources of a graph to the client of the build.
 
 A builder that serves many clients finds a directory, or a layout, by the session that the op names. Without one it
 may take that of another client whose graph is the same.
@@ -15,11 +15,12 @@ from pybuild.compiler.graph import Edge, Vertex, walk
 from pybuild.compiler.ops import SourceOp
 
 _SESSIONS = {"local": ("local.session", ("local.unique",)), "oci-layout": ("oci.session", ())}
-"""By the scheme of a source: the attribute that names the session, and others that do for it."""
+"""The attributes of each scheme of sources: the one that names the session, and others that make it unnecessary."""
 
 
 def tied(edges: Iterable[Edge | None], session: str) -> list[Edge | None]:
-    """The same edges of a graph whose directories and layouts are those of the `session`, unless an op says more."""
+    """Return the same edges of a graph in which directories and layouts are the `session`'s, unless an op names
+    another."""
     edges = list(edges)
     made: dict[str, Vertex] = {}
     for vertex in walk(edge for edge in edges if edge is not None):

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from grpc import Channel
 
 LARGEST_MESSAGE = 16 << 20
-"""Bytes of one message, as builders have it."""
+"""The most bytes of one message, as in builders."""
 
 _CHUNK = 1 << 16
 _CREDENTIALS = struct.Struct("=iII")
 
 
 class StandardStreams:
-    """The channel over the standard streams of this process, once a process. What the program prints while it is open
-    goes to standard error, and its standard input is empty."""
+    """The channel over the standard streams of this process, of which there can be one. While it is open, the
+    program prints to standard error, and its standard input is empty."""
 
     def __init__(self) -> None:
         self._from_builder = os.dup(0)
@@ -49,7 +49,7 @@ class StandardStreams:
         self.channel = _channel(f"unix-abstract:{name}")
 
     def _connect(self) -> None:
-        """Wait for the channel's connection and carry its bytes, both ways, to their ends."""
+        """Wait for the channel's connection, then carry bytes both ways."""
         try:
             ours = self._accept()
         except OSError:
@@ -75,7 +75,7 @@ class StandardStreams:
             found.close()
 
     def close(self) -> None:
-        """End the connection when everything sent has reached the builder. Idempotent."""
+        """Close the connection once everything sent has reached the builder. Idempotent."""
         self.channel.close()
         _end(self._listener, socket.SHUT_RDWR)
         sender, self._sender = self._sender, None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.daemon.client.serving import Offer
-from tests.daemon.sessions.playing import Door
+from tests.daemon.sessions.playing import Front
 
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.session.frontcalls import FrontSession
@@ -15,19 +15,19 @@ OpenSession = Callable[..., FrontSession]
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    door = Door()
-    yield door
-    door.close()
+def front() -> Iterator[Front]:
+    front = Front()
+    yield front
+    front.close()
 
 
 @pytest.fixture
-def open_session(door: Door) -> OpenSession:
+def open_session(front: Front) -> OpenSession:
     """Sessions that last as long as the test: `open_session(offer, …, shared_key=…)`."""
     numbers = count()
 
     def opened(*offers: Offer, shared_key: str = "") -> FrontSession:
-        return door.open(offers, f"session{next(numbers)}", shared_key)
+        return front.open(offers, f"session{next(numbers)}", shared_key)
 
     return opened
 

@@ -1,5 +1,5 @@
-"""Sessions without a daemon: the door's, with clients that are gRPC servers of this process; and senders without a
-wire."""
+"""Sessions without a daemon: those of the front process, with clients that are gRPC servers of this process; and
+senders without a wire."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Clients(Sessions):
         self.open.clear()
 
 
-class Door:
-    """The part of a daemon's door that has to do with sessions, in a thread of its own."""
+class Front:
+    """The part of a front process that has to do with sessions, in a thread of its own."""
 
     def __init__(self) -> None:
         self._directory = Directory()
@@ -53,7 +53,7 @@ class Door:
         self._servers: list[grpc.Server] = []
         self._tasks: dict[str, Future[None]] = {}
         self._sessions = self.run(self._begin())
-        self.calls = FrontSessions(self._directory.socket("door"))
+        self.calls = FrontSessions(self._directory.socket("front"))
 
     def open(self, offers: Sequence[Offer], id: str, shared_key: str = "") -> FrontSession:
         """A session, as a worker has it."""
@@ -90,7 +90,7 @@ class Door:
 
     async def _begin(self) -> served.Sessions:
         sessions = served.Sessions()
-        await sessions.listen(self._directory.socket("door"))
+        await sessions.listen(self._directory.socket("front"))
         return sessions
 
     async def _finish(self) -> None:

@@ -13,7 +13,7 @@ from tests.daemon.client.files import upload
 from tests.daemon.client.offers import Agents, Auth, Exporters, Secrets
 from tests.daemon.client.serving import Context, Offer
 from tests.daemon.sessions.conftest import OpenSession
-from tests.daemon.sessions.playing import Clients, Door
+from tests.daemon.sessions.playing import Clients, Front
 from tests.runtime.registry.behaving import Registry
 from tests.runtime.registry.images import Image, tar
 
@@ -284,7 +284,7 @@ def test_exporters_of_a_client(open_session: OpenSession) -> None:
     finalize_export(other, {})
 
 
-def test_a_build_that_ends_ends_its_calls(door: Door, open_session: OpenSession) -> None:
+def test_a_build_that_ends_ends_its_calls(front: Front, open_session: OpenSession) -> None:
     over, begun = threading.Event(), threading.Event()
 
     def hang(request: object, context: Context) -> secrets_pb2.GetSecretResponse:
@@ -295,7 +295,7 @@ def test_a_build_that_ends_ends_its_calls(door: Door, open_session: OpenSession)
     cancellation = Cancellation()
     service = secrets_pb2.DESCRIPTOR.services_by_name["Secrets"]
     session = open_session(Offer(service, {"GetSecret": hang}))
-    client = SessionClient(door.calls, session.id, cancellation)
+    client = SessionClient(front.calls, session.id, cancellation)
 
     def cancel() -> None:
         begun.wait(10)

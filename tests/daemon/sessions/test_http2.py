@@ -1,4 +1,4 @@
-"""The door's end of HTTP/2 against peers that are written out frame by frame."""
+"""The daemon's end of HTTP/2 against peers that are written out frame by frame."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from pybuild.builder import recorded
+from pybuild.builder.python_targets import record_targets
 from pybuild.lang.python.transfer import Replay, from_bytes
 
 
@@ -63,4 +63,4 @@ def _environment() -> dict[str, str]:
 
 def recording_of(target: object) -> Replay:
     """What a worker would get of a target. Raises SourceErrors."""
-    return from_bytes(recorded.record(target, {}))
+    return from_bytes(record_targets(target, {}))

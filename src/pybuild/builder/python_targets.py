@@ -1,4 +1,4 @@
-"""Where targets of the Python API enter a build: the one place that knows of them.
+"""Targets of the Python API as build inputs: the one place that connects them to a build.
 
 The program records and expands, so that its own code runs in it alone; the worker gets the trees of what the build
 needs, and lowers and builds that.
@@ -10,7 +10,7 @@ from itertools import chain, count
 
 from attrs import evolve
 
-from pybuild.builder import homes
+from pybuild.builder.recordings import filename_of, recording_of
 from pybuild.frontends.found_inputs import FoundInputs
 from pybuild.frontends.language import LanguageFrontend
 from pybuild.lang.diagnostics import SourceError, SourceErrors, UsageError
@@ -40,40 +40,40 @@ if TYPE_CHECKING:
     from pybuild.replay.dependencies import Dependencies
     from pybuild.request.request import BuildRequest
 
-    Recorded = State | Group | Sequence[State | Group]
+    PythonTarget = State | Group | Sequence[State | Group]
 else:
-    Recorded = object
+    PythonTarget = object
 
 
-def record(target: object, fields: Mapping[str, Any]) -> bytes:
-    """What a worker is given of targets, groups and states of the Python API, for a request with these fields. Raises
-    TypeError for what is none of them, UsageError, SourceErrors."""
+def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
+    """Serialize targets, groups and states of the Python API for a worker, for a request with these fields. Raises
+    TypeError for other objects, UsageError, SourceErrors."""
     if fields.get("params") or fields.get("params_files"):
         raise UsageError(
             "params are read when the module that declares them runs",
             help="set PYBUILD_PARAM_NAME before that, or build a target of a build file by its name",
         )
-    asked = _Wanted(target)
-    recording = asked.recording
-    expansion = Expansion(recording, *asked.decls)
-    asked.still_named(expansion)
-    program, found = expansion.findings()
-    if program is None or any(one.level == "error" for one in found):
-        raise SourceErrors(found)
+    wanted_targets = _Wanted(target)
+    recording = wanted_targets.recording
+    expansion = Expansion(recording, *wanted_targets.decls)
+    wanted_targets.still_named(expansion)
+    program, diagnostics = expansion.findings()
+    if program is None or any(one.level == "error" for one in diagnostics):
+        raise SourceErrors(diagnostics)
     platforms = tuple(fields.get("platforms") or ())
-    options = evolve(recording.options, wanted=(asked.name,), platforms=platforms)
+    options = evolve(recording.options, wanted=(wanted_targets.name,), platforms=platforms)
     try:
         expand(program, options, _world(recording, fields))
     except SourceError as error:
         raise error_in_python(error) from None
     finally:
-        for decl in asked.decls:
+        for decl in wanted_targets.decls:
             recording.bodies.pop(decl, None)
-    return to_bytes(expansion, homes.filename_of(recording), (asked.name,))
+    return to_bytes(expansion, filename_of(recording), (wanted_targets.name,))
 
 
 def _world(recording: Recording, fields: Mapping[str, Any]) -> World:
-    """The recording's, with what this build is allowed."""
+    """Return the recording's world, limited to the paths that this build may read."""
     world = recording.world
     if not isinstance(world, LocalWorld):
         return world
@@ -83,7 +83,7 @@ def _world(recording: Recording, fields: Mapping[str, Any]) -> World:
 
 
 class _Wanted:
-    """What is asked for, as a group of the name `name` in `decls`; a state that is no target becomes one there."""
+    """The requested targets, as a group named `name` in `decls`; a state that is no target becomes one there."""
 
     def __init__(self, target: object) -> None:
         self.decls: list[tree.Target | tree.Group] = []
@@ -98,7 +98,7 @@ class _Wanted:
         self.decls.append(tree.Group(span, tree.Ident(span, self.name), tree.List(span, tuple(nodes))))
 
     def _free(self, name: str) -> str:
-        """The name, with a number if the module has declared it."""
+        """Return the name, with a number if the module has declared it."""
         taken = {*self.recording.declared, *map(name_of, self.decls)}
         return next(one for one in chain([name], (f"{name}_{at}" for at in count(2))) if one not in taken)
 
@@ -108,7 +108,8 @@ class _Wanted:
         return self._recording
 
     def still_named(self, expansion: Expansion) -> None:
-        """Raises SourceError (E1004) if another thread has declared something else by a name meanwhile."""
+        """Check that the names still belong to these targets. Raises SourceError (E1004) if another thread has
+        declared something else by one."""
         with at_work(self.recording, expansion.names):
             for one in self._ones:
                 if isinstance(one, Target | Group):
@@ -129,9 +130,9 @@ class _Wanted:
         self._recording = recording
 
     def _state(self, state: State) -> tree.Expr:
-        """The name of a target that is this state."""
+        """Make a target of a state; return its name."""
         own = state.recording if isinstance(state, Called) else None
-        recording = own or self._recording or homes.recording_of(caller())
+        recording = own or self._recording or recording_of(caller())
         self._of(recording)
         node = state.node
         name = self._free("state")
@@ -142,10 +143,10 @@ class _Wanted:
         return tree.Name(node.span, name)
 
 
-def recorded_frontend(
+def frontend_of_targets(
     request: BuildRequest, recorded: bytes, warn: Warn
 ) -> tuple[LanguageFrontend, Dependencies]:
-    """Return the frontend of what `record` has recorded, in the worker, and what its build depends on. Raises
+    """Return, in the worker, the frontend of what `record_targets` returned, and what its build depends on. Raises
     UserError."""
     compiled = ReplayedCompiled(from_bytes(recorded), allow=request.allow)
     dependencies = compiled.dependencies

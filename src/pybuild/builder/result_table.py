@@ -6,21 +6,24 @@ from html import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pybuild.builder.images import Image
     from pybuild.builder.record import Step
-    from pybuild.builder.result import Image, Result
 
 SHOWN_LINES = 20
 """Lines of a step's output that its row shows."""
 _COLOURS = {"failed": "#b00020", "ran": "#0a7d33", "cached": "#777"}
 
 
-def result_table(result: Result) -> str:
+def result_table(images: Sequence[Image], steps: Sequence[Step], seconds: float) -> str:
+    """Return the `div` element of a build with these images and steps, which took `seconds`."""
     heads = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("step", "status", "seconds"))
-    rows = "".join(map(_row, result.steps))
-    images = "".join(map(_image, result.images))
-    counts = {status: sum(one.status == status for one in result.steps) for status in ("ran", "cached")}
-    summary = f"{counts['ran']} ran, {counts['cached']} cached, {result.seconds:.1f}s"
-    return f"<div>{images}<p>{summary}</p><table><tr>{heads}</tr>{rows}</table></div>"
+    rows = "".join(map(_row, steps))
+    paragraphs = "".join(map(_image, images))
+    counts = {status: sum(step.status == status for step in steps) for status in ("ran", "cached")}
+    summary = f"{counts['ran']} ran, {counts['cached']} cached, {seconds:.1f}s"
+    return f"<div>{paragraphs}<p>{summary}</p><table><tr>{heads}</tr>{rows}</table></div>"
 
 
 def _image(image: Image) -> str:

@@ -1,4 +1,4 @@
-"""Messages between a program and its workers: marshalled values, each with its length before it, over a socket."""
+"""The channel between a worker process and its owner: marshalled values over a socket, each after its length."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 LENGTH = struct.Struct("=I")
+"""The length of a message, in the byte order of the machine: both ends run on it."""
 
 
 class Channel:
-    """One end. Any thread may send; one at a time may receive. Values are of built-in types."""
+    """One end of a channel. Any thread may send; one thread at a time may receive. Values are of built-in types."""
 
     __slots__ = ("_sending", "_socket")
 
@@ -29,29 +30,32 @@ class Channel:
         return self._socket.fileno()
 
     def send(self, value: Any) -> None:
-        """Raises OSError when nobody is at the other end."""
+        """Send a value. Raises OSError when nobody is at the other end."""
         data = marshal.dumps(value)
         with self._sending:
             self._socket.sendall(LENGTH.pack(len(data)) + data)
 
     def receive(self) -> Any:
-        """The next value. Raises EOFError when there will be none."""
+        """Return the next value. Raises EOFError when there will be none."""
         (length,) = LENGTH.unpack(self._exactly(LENGTH.size))
         return marshal.loads(self._exactly(length))
 
     def readable(self, seconds: float) -> bool:
-        """Whether `receive` has something to say within `seconds`, be it the end."""
+        """Return whether `receive` can begin within `seconds`: a value is there, or the end of the channel."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | select.POLLRDHUP)
         return bool(poll.poll(seconds * 1000))
 
     def hang_up(self) -> None:
-        """Say and hear nothing more, whoever else holds this end."""
+        """End the conversation in both directions.
+
+        `close` alone isn't enough where another process has inherited this end.
+        """
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the descriptor. Idempotent."""
         self._socket.close()
 
     def _exactly(self, count: int) -> bytearray:

@@ -1,4 +1,4 @@
-"""The door: the process that clients connect to. One thread, an event loop, gRPC's asyncio server."""
+"""The front process, which clients connect to. It has one thread, an event loop, and gRPC's asyncio server."""
 
 from __future__ import annotations
 
@@ -34,32 +34,34 @@ if TYPE_CHECKING:
 ENDING = 0.9
 """Seconds from SIGTERM to the end of the last process."""
 PATIENCE = 3.0
-"""Seconds after which a daemon that is to end is ended."""
+"""Seconds after which a daemon that hangs while it ends is killed."""
 _BRIDGE = "/moby.buildkit.v1.frontend.LLBBridge/"
 _TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
-class Door:
-    """Serves until SIGTERM or SIGINT. `directory` is private to the daemon, `zygote` its pid and socket."""
+class FrontProcess:
+    """Serves until SIGTERM or SIGINT. `directory` is private to the daemon; `fork_server` is the pid of the fork
+    server and the socket to it."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, directory: str, zygote: tuple[int, socket.socket]
+        self, settings: Settings, journal: Journal, directory: str, fork_server: tuple[int, socket.socket]
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._directory = directory
-        self._zygote = zygote
+        self._fork_server = fork_server
         self._stop = asyncio.Event()
 
     async def run(self, places: Sequence[Address]) -> int:
-        """The exit code. Raises UsageError, OSError: an address that can't be had."""
+        """Serve at these addresses; return the exit code. Raises UsageError and OSError for an address that can't
+        be bound."""
         loop = asyncio.get_running_loop()
-        workers = Workers(*self._zygote)
+        workers = Workers(*self._fork_server)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         sessions = Sessions()
         records = Records(self._settings)
-        inner_path = os.path.join(self._directory, "door")
+        inner_path = os.path.join(self._directory, "front")
         control = Control(
             self._settings, workers, sessions, records, self._journal, self._directory, inner_path
         )
@@ -80,11 +82,13 @@ class Door:
             for place in listening.bound:
                 self._journal.info(f"running server on {place}")
             _notify("READY=1")
+            # Not earlier: the imports would take the CPU from a start that clients wait for.
             workers.prepare()
             return await self._until_stopped(workers)
         finally:
             _notify("STOPPING=1")
             threading.Thread(target=self._end_anyway, daemon=True, name="end").start()
+            # The sockets go first, so that no client connects to a daemon that is ending.
             listening.close()
             debugging.close()
             await workers.close(ENDING)
@@ -94,7 +98,8 @@ class Door:
             records.close()
 
     def _end_anyway(self) -> None:
-        """Whatever hangs, the process ends: the workers have, and the zygote removes what is left."""
+        """End the process even if something hangs. The workers have ended by then, and the fork server removes the
+        directory."""
         time.sleep(PATIENCE)
         self._journal.error("the daemon did not end in time, and is ended")
         os._exit(1)
@@ -121,14 +126,14 @@ def _services(control: Control, root: str) -> tuple[grpc.GenericRpcHandler, ...]
 
 
 async def _take_traces(method: str, requests: AsyncIterator[bytes], context: Context) -> None:
-    """Clients may send traces; nobody keeps them."""
+    """Accept traces and drop them."""
     async for _ in requests:
         pass
     await context.write(b"")
 
 
 def _notify(state: str) -> None:
-    """Tell systemd, where it asked for that."""
+    """Notify systemd of a state, if it started the daemon (sd_notify(3))."""
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return

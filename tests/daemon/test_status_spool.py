@@ -9,16 +9,16 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybuild.daemon import said
+from pybuild.daemon import status_spool
 from pybuild.daemon.jobs import Jobs
-from pybuild.daemon.said import Said
+from pybuild.daemon.status_spool import StatusSpool
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(0, 200))
 def test_messages_come_again(messages: list[bytes], most: int) -> None:
-    before, said.IN_MEMORY = said.IN_MEMORY, most
+    before, status_spool.IN_MEMORY = status_spool.IN_MEMORY, most
     try:
-        kept = Said("/tmp")
+        kept = StatusSpool("/tmp")
         for number, message in enumerate(messages):
             kept.append(message)
             assert len(kept) == number + 1
@@ -27,12 +27,12 @@ def test_messages_come_again(messages: list[bytes], most: int) -> None:
         kept.close()
         kept.close()
     finally:
-        said.IN_MEMORY = before
+        status_spool.IN_MEMORY = before
 
 
 def test_it_leaves_no_file(tmp_path: Path) -> None:
-    kept = Said(str(tmp_path))
-    kept.append(bytes(said.IN_MEMORY))
+    kept = StatusSpool(str(tmp_path))
+    kept.append(bytes(status_spool.IN_MEMORY))
     kept.append(b"x")
     assert (kept[1], os.listdir(tmp_path)) == (b"x", [])
     kept.close()
@@ -40,7 +40,7 @@ def test_it_leaves_no_file(tmp_path: Path) -> None:
 
 def test_listeners_hear_all_from_the_first(tmp_path: Path) -> None:
     """Those who listen from the start, in the middle and at the end hear the same."""
-    big = bytes(said.IN_MEMORY // 3)
+    big = bytes(status_spool.IN_MEMORY // 3)
 
     async def main() -> list[list[bytes]]:
         jobs = Jobs(str(tmp_path))

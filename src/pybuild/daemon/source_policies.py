@@ -1,4 +1,4 @@
-"""The source policies of a Solve: those of the request, and the word of a client that wants to be asked."""
+"""The source policies of a Solve: those of the request, and the client's verifier."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def policy_of(request: SolveRequest, sessions: Sessions) -> SourcePolicies:
-    """What the gateway of a Solve gets as its `policy`. The session that is asked (`SourcePolicySession`) is looked
-    for with the first question. Raises PolicyError for policies that can't be applied."""
+    """Return the policies for the gateway. The session of the verifier (`SourcePolicySession`) is looked up with
+    the first question. Raises PolicyError for invalid policies."""
     own = (
         [policy_message(request.SourcePolicy.SerializeToString())] if request.HasField("SourcePolicy") else []
     )

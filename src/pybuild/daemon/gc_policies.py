@@ -1,4 +1,4 @@
-"""When what lies in the store is removed: buildkitd's policies, in the order in which they are tried."""
+"""buildkitd's garbage collection policies, in the order in which they are applied."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _EASILY_MADE = "type==source.local,type==exec.cachemount,type==source.git.checko
 
 @frozen
 class GcPolicy:
-    """Of what `filters` match, keep what was used in the last `keep_duration` nanoseconds; sizes are bytes, 0 is
-    none. `all` takes internal records too."""
+    """A policy: of the records that match `filters`, keep those used in the last `keep_duration` nanoseconds. Sizes
+    are bytes, 0 for no limit. `all` includes internal records."""
 
     filters: tuple[str, ...] = ()
     all: bool = False
@@ -28,7 +28,8 @@ class GcPolicy:
 
 
 def gc_policies(oci: Section, root: str, keep: int | None) -> tuple[GcPolicy, ...]:
-    """Those of the configuration, else the defaults for the disk of `root`; `keep` is what a flag says is kept."""
+    """Return the configured policies, else the defaults for the disk of `root`. `keep` is the reserved space of a
+    flag."""
     if oci["gcpolicy"]:
         return tuple(
             GcPolicy(
@@ -46,7 +47,8 @@ def gc_policies(oci: Section, root: str, keep: int | None) -> tuple[GcPolicy, ..
 
 
 def defaults(root: str, reserved: int = 0, most: int = 0, free: int = 0) -> tuple[GcPolicy, ...]:
-    """First what is easily made again and was unused for two days, then what was unused for sixty, then the most."""
+    """Return the default policies, buildkitd's own: first cheap records unused for two days, then records unused
+    for sixty days, then whatever exceeds the limits."""
     if not (reserved or most or free):
         size = disk_size(root)
         reserved = min(_percent(size, 10), 10_000_000_000)

@@ -1,4 +1,4 @@
-"""Where declarations of programs and notebooks go: each module that makes some has a recording of its own."""
+"""The recordings of modules: each module of a program or notebook that declares targets has its own."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ _lock = Lock()
 
 
 def recording_of(frame: FrameType) -> Recording:
-    """The recording of the module that a frame is of; made at its first use, and kept among the module's names."""
+    """Return the recording of a frame's module. It is made at its first use, and kept among the module's
+    globals."""
     names = frame.f_globals
     with _lock:
-        found = names.get(_HOME)
-        if not isinstance(found, Recording):
-            found = names[_HOME] = _made(frame.f_code.co_filename)
-        return found
+        recording = names.get(_HOME)
+        if not isinstance(recording, Recording):
+            recording = names[_HOME] = _new_recording(frame.f_code.co_filename)
+        return recording
 
 
 def filename_of(recording: Recording) -> str:
-    """The file of a recording's module, or where one of a notebook would lie."""
+    """Return the file of a recording's module, or the place that a notebook's would have."""
     return recording.found.key
 
 
 def compiled(filename: str, text: str) -> Compiled:
-    """What a file is compiled with, for a module that has been run already."""
+    """Return a compiled build file of a module that has run already, for the library and options it compiles
+    with."""
     from pybuild.language.compiled import Compiled
     from pybuild.language.params import given_params
     from pybuild.request.request import BuildRequest
@@ -45,7 +47,7 @@ def compiled(filename: str, text: str) -> Compiled:
     )
 
 
-def _made(code_filename: str) -> Recording:
+def _new_recording(code_filename: str) -> Recording:
     from pybuild.language.parsed import parse
 
     filename = os.path.abspath(code_filename)
@@ -56,6 +58,6 @@ def _made(code_filename: str) -> Recording:
     text = "".join(linecache.getlines(filename)) if filename == os.path.abspath(code_filename) else ""
     of = compiled(filename, text)
     root = of.library.root(of.name, of.data)
-    made = Recording(root, of.library, of.options(), of.world, parse, replaces=True)
-    made.files.add(filename, root.source)
-    return made
+    recording = Recording(root, of.library, of.options(), of.world, parse, replaces=True)
+    recording.files.add(filename, root.source)
+    return recording

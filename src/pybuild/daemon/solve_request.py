@@ -1,4 +1,4 @@
-"""What a Solve asks for: the request in its present form, and what of it this daemon doesn't do."""
+"""Reads the request of a Solve: checks it, and moves fields of earlier protocols."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 COMPATIBILITY = (10, 20, 30, 40)
-"""Versions of BuildKit's behaviour that a client may ask for."""
+"""The compatibility versions that a client may request."""
 CACHES = frozenset(("registry", "inline", "local", "gha", "s3", "azblob"))
-"""BuildKit's kinds of caches outside of the store."""
+"""BuildKit's types of external caches."""
 EPOCH = "source-date-epoch"
 
 
 @frozen
-class Asked:
-    """`unexported` name the caches that are asked for and not written, whose client takes that."""
+class SolveTask:
+    """A checked request. `unexported` are the names of requested caches that aren't written, which the client
+    tolerates."""
 
     request: SolveRequest
     unexported: tuple[str, ...] = field(default=())
 
 
-def asked_of(data: bytes) -> Asked:
-    """The request of these bytes, with fields of earlier protocols moved to where later ones have them. Raises
-    UserError."""
+def solve_task_of(data: bytes) -> SolveTask:
+    """Parse a request; fields of earlier protocols are moved to where later ones have them. Raises UserError."""
     request = SolveRequest.FromString(data)
     _check_compatibility(request.CompatibilityVersion)
     if request.ProxyNetwork:
@@ -41,7 +41,7 @@ def asked_of(data: bytes) -> Asked:
         raise UserError("cannot solve with both Definition and Frontend specified")
     _move_deprecated(request)
     _pass_epoch(request)
-    return Asked(request, tuple(_unexported(request)))
+    return SolveTask(request, tuple(_unexported(request)))
 
 
 def _check_compatibility(version: int) -> None:
@@ -71,7 +71,7 @@ def _move_deprecated(request: SolveRequest) -> None:
 
 
 def _pass_epoch(request: SolveRequest) -> None:
-    """SOURCE_DATE_EPOCH of a frontend counts for exporters that are not told another time."""
+    """Give exporters the frontend's SOURCE_DATE_EPOCH, unless they have an epoch of their own."""
     name = "build-arg:SOURCE_DATE_EPOCH"
     if name in request.FrontendAttrs:
         for exporter in request.Exporters:
@@ -80,8 +80,8 @@ def _pass_epoch(request: SolveRequest) -> None:
 
 
 def _unexported(request: SolveRequest) -> Iterable[str]:
-    """Names of caches that the client can do without. Raises UserError for one that it wants, that is unknown or that
-    is there twice."""
+    """Yield the names of unsupported caches that the client can do without. Raises UserError for one that it can't,
+    and for unknown and duplicate ones."""
     _refuse_duplicates(request.Cache.Exports)
     for one in request.Cache.Exports:
         if one.Type not in CACHES:

@@ -1,4 +1,4 @@
-"""Files of states, read inside the namespaces, where owners are those that steps see."""
+"""Reads files of states for a program, inside the namespaces, so that owners are those that steps see."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from pybuild.builder.channel import Channel
+    from pybuild.build.channel import Channel
     from pybuild.runtime.snapshots.types import Node, Tree
 
 IDLE = 10.0
-"""Seconds after which a reader that nobody asks ends, so that the store isn't held."""
+"""Seconds without a question after which the worker ends, so that it doesn't hold the store."""
 CHUNK = 1 << 20
 ENTRIES = 1000
 
@@ -36,8 +36,8 @@ _KINDS = {
 
 
 def serve(channel: Channel) -> None:
-    """Answer questions `(kind, state, path)` with any number of `("part", …)` and then `("end",)`, `("os", errno)` or
-    `("failed", error)`, until nobody asks."""
+    """Answer questions `(kind, state, path)`, each with any number of `("part", …)` and then `("end",)`, `("os",
+    errno)` or `("failed", error)`, until none comes for IDLE seconds."""
     from pybuild.runtime.content.place import default_root
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.sandbox import namespaces
@@ -66,7 +66,8 @@ def serve(channel: Channel) -> None:
 
 
 def _found(tree: Tree, path: str) -> Node:
-    """What is at `path`, links followed inside the state. Raises OSError, UserError for links in a circle."""
+    """Return the node at `path`; links are followed inside the state. Raises OSError, UserError for a loop of
+    links."""
     node = look_up(tree, os.fsencode(path)).node
     if node is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -86,13 +87,13 @@ def _entries(tree: Tree, path: str) -> Iterator[list[tuple[Any, ...]]]:
     top = _found(tree, path)
     if not stat.S_ISDIR(top.stat.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    found = []
+    batch = []
     for node in tree.walk(top.path):
-        found.append(_described(node))
-        if len(found) == ENTRIES:
-            yield found
-            found = []
-    yield found
+        batch.append(_described(node))
+        if len(batch) == ENTRIES:
+            yield batch
+            batch = []
+    yield batch
 
 
 def _described(node: Node) -> tuple[Any, ...]:

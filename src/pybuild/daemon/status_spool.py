@@ -1,4 +1,4 @@
-"""What a Solve has said, kept for whoever listens later: a little of it in memory, more in a file without a name."""
+"""The status messages of a Solve, kept for later listeners: the first in memory, more in an unnamed file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 IN_MEMORY = 256 << 10
-"""Bytes of one Solve."""
+"""The most bytes of one Solve that are held in memory."""
 
 
-class Said:
-    """Messages in their order. `directory` is where the file goes once it is needed; `close` removes it."""
+class StatusSpool:
+    """A sequence of messages. The file is made in `directory` when it is needed; `close` removes it."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -27,7 +27,7 @@ class Said:
         return len(self._places)
 
     def append(self, message: bytes) -> None:
-        """Raises OSError."""
+        """Append a message. Raises OSError."""
         if self._file is None and self._size + len(message) > IN_MEMORY:
             self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115 - stays open
             self._write(self._file, bytes(self._memory), 0)
@@ -46,7 +46,7 @@ class Said:
         return os.pread(self._file.fileno(), length, offset)
 
     def close(self) -> None:
-        """Nothing is read after this. Idempotent."""
+        """Remove the file. Nothing can be read afterwards. Idempotent."""
         if self._file is not None:
             self._file.close()
 

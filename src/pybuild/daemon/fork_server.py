@@ -1,16 +1,17 @@
-"""The zygote: a process with one thread and all that a build imports, which forks workers.
+"""The fork server: a process with one thread and all that a build imports, which forks workers.
 
-gRPC can't be used before a fork, and a process with threads can't enter namespaces: so the zygote is forked
-before the door has either. It also is who looks after the workers: it reaps them and what they leave behind, and when
-the door is gone, however that came about, it ends them and removes the door's private directory.
+Workers can't be forked from the front process: gRPC must not be used before a fork, and a process with threads can't
+enter namespaces. So the fork server is forked from it before it has either. It also looks after the workers: it reaps
+them and their orphans, and when the front process is gone, for whatever reason, it ends them and removes the private
+directory of the front process.
 
 Over a SOCK_SEQPACKET socket, one marshalled message each:
 
-    door to zygote   0                           load what workers need: the door has no use for the processor
-                     number                      a descriptor: the worker's end of its channel
-    zygote to door   number, STARTED, pid        a descriptor: the worker's pidfd
-                     number, FAILED, errno       no worker could be made
-                     number, ENDED, wait status
+    to the fork server     0                           load what workers need: the front process leaves the CPU idle
+                           number                      a descriptor: the worker's end of its channel
+    to the front process   number, STARTED, pid        a descriptor: the worker's pidfd
+                           number, FAILED, errno       the fork failed
+                           number, ENDED, wait status
 """
 
 from __future__ import annotations
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 
 STARTED, FAILED, ENDED = range(3)
 GRACE = 0.5
-"""Seconds that workers have to end once the door is gone."""
+"""Seconds that workers have to end on SIGTERM once the front process is gone; then again on SIGKILL."""
 MESSAGE = 4096
+"""The most bytes of a message."""
 _SUBREAPER = 36
+"""PR_SET_CHILD_SUBREAPER of prctl(2)."""
 _PRELOADED = (
     "encodings.ascii",
     "encodings.idna",
@@ -80,12 +83,15 @@ _PRELOADED = (
     "pybuild.compiler.protos.errdefs_pb2",
     "pybuild.compiler.protos.gateway_pb2",
 )
-"""What builds need sooner or later; the rest is imported by these."""
+"""Modules to import before the first fork; they import the rest of what a build needs."""
 
 
-def fork_zygote(settings: Settings, directory: str, lock: int) -> tuple[int, socket.socket]:
-    """The zygote's pid and the door's end of its socket. Call it while this process has one thread. `directory` is
-    the door's private one, `lock` a descriptor that lasts as long as door and zygote do."""
+def start_fork_server(settings: Settings, directory: str, lock: int) -> tuple[int, socket.socket]:
+    """Fork the fork server; return its pid and the front process's end of the socket.
+
+    Call it while this process has one thread. `directory` is the private one of the front process, `lock` a
+    descriptor of the store's lock, which both processes hold for as long as they live.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
@@ -95,66 +101,69 @@ def fork_zygote(settings: Settings, directory: str, lock: int) -> tuple[int, soc
     return pid, ours
 
 
-def _run(door: socket.socket, settings: Settings, directory: str, lock: int) -> NoReturn:
-    """The zygote's whole life."""
+def _run(front: socket.socket, settings: Settings, directory: str, lock: int) -> NoReturn:
+    """Serve, clean up, and end: all that the forked process does."""
     code = 1
     try:
-        os.setpgid(0, 0)  # a terminal's Ctrl-C is for the door alone
+        os.setpgid(0, 0)  # a terminal's Ctrl-C is for the front process alone
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         _adopt_orphans()
-        Zygote(door, settings, lock).serve()
+        ForkServer(front, settings, lock).serve()
         shutil.rmtree(directory, ignore_errors=True)
         code = 0
     finally:
+        # Not sys.exit: this process shares buffers and exit handlers with the one it was forked from.
         os._exit(code)
 
 
 def _adopt_orphans() -> None:
-    """Have what workers leave become children of this process."""
+    """Become the parent of processes whose worker has ended, so that `_reap` sees them."""
     import ctypes
 
     ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
-def _preload(door: socket.socket) -> None:
-    """Ends early when the door is gone."""
+def _preload(front: socket.socket) -> None:
+    """Import what builds need, unless the front process is gone meanwhile."""
     from importlib import import_module
 
     gone = select.poll()
-    gone.register(door, select.POLLRDHUP)
+    gone.register(front, select.POLLRDHUP)
     for name in _PRELOADED:
         if not gone.poll(0):
             with suppress(ImportError):
                 import_module(name)
+    # Frozen objects are not traversed, so workers share their memory pages instead of copying them.
     gc.collect()
     gc.freeze()
 
 
-class Zygote:
-    """Forks workers until the door is gone."""
+class ForkServer:
+    """Forks workers until the front process is gone."""
 
-    def __init__(self, door: socket.socket, settings: Settings, lock: int) -> None:
-        self._door = door
+    def __init__(self, front: socket.socket, settings: Settings, lock: int) -> None:
+        self._front = front
         self._lock = lock
         self._settings = settings
         self._workers: dict[int, int] = {}
+        # SIGCHLD wakes `poll` by this pipe; without a handler of Python's nothing would be written to it.
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        self._told = wake
+        self._wake_end = wake
 
     def serve(self) -> None:
-        """Returns when the door is gone and no process of its builds is left."""
+        """Serve until the front process is gone and no process of its builds is left."""
         poll = select.poll()
-        poll.register(self._door, select.POLLIN)
+        poll.register(self._front, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while True:
             ready = {fd for fd, _ in poll.poll()}
             if self._wake in ready:
                 self._drain()
                 self._reap()
-            if self._door.fileno() in ready and not self._hear():
+            if self._front.fileno() in ready and not self._hear():
                 break
         self._end_all()
 
@@ -164,9 +173,9 @@ class Zygote:
                 pass
 
     def _hear(self) -> bool:
-        """One message of the door's; False when there will be none."""
+        """Carry out one message of the front process; return False when there will be no more."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._door, MESSAGE, 1)
+            data, descriptors, _, _ = socket.recv_fds(self._front, MESSAGE, 1)
         except OSError:
             return False
         if not data:
@@ -174,7 +183,7 @@ class Zygote:
         if descriptors:
             self._fork(marshal.loads(data), descriptors[0])
         else:
-            _preload(self._door)
+            _preload(self._front)
         return True
 
     def _fork(self, number: int, channel: int) -> None:
@@ -193,24 +202,25 @@ class Zygote:
         os.close(handle)
 
     def _become_worker(self, channel: int) -> NoReturn:
-        """In the child: forget what is the zygote's."""
+        """Work in the forked child, without the descriptors and handlers of the fork server."""
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for fd in (self._wake, self._told, self._lock):
+            # The lock too: a worker that outlives the daemon must not keep the next one from the store.
+            for fd in (self._wake, self._wake_end, self._lock):
                 os.close(fd)
-            self._door.close()
-            os.setpgid(0, 0)
+            self._front.close()
+            os.setpgid(0, 0)  # signals to the group of the fork server are not for workers
             work(channel, self._settings)
         finally:
             os._exit(1)
 
     def _tell(self, message: tuple[int, int, int], *descriptors: int) -> None:
         with suppress(OSError):
-            socket.send_fds(self._door, [marshal.dumps(message)], list(descriptors))
+            socket.send_fds(self._front, [marshal.dumps(message)], list(descriptors))
 
     def _reap(self) -> bool:
-        """Whether children are left."""
+        """Collect children that have ended, and report workers among them; return whether children are left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -223,7 +233,7 @@ class Zygote:
                 self._tell((number, ENDED, status))
 
     def _end_all(self) -> None:
-        """Orphans of workers end by themselves, and soon."""
+        """End the workers and wait for all children. Orphans of workers are not signalled: they end by themselves."""
         self._signal(signal.SIGTERM)
         end = time.monotonic() + GRACE
         while self._reap() and time.monotonic() < end:
