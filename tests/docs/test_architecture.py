@@ -272,7 +272,7 @@ def test_exceptions_are_used() -> None:
         ("solver.py", ("runtime/solver/",), ""),
         ("copying.py", (), "copying.py"),
         ("copying.py", ("runtime/snapshots/overlay.py",), ""),
-        ("lower_all", (), "lower_all"),
+        ("lower_everything", (), "lower_everything"),
         ("UserError", (), ""),
         ("pybuild.lang.source", (), ""),
         ("pybuild.lang.sauce", (), "pybuild.lang.sauce"),

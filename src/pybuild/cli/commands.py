@@ -341,7 +341,7 @@ def _verify(paths: tuple[str, ...], format: str | None, max_layer_size: str | No
     when all are sound, 1 when something is wrong, 2 for a file that is no image.
     """
     from pybuild.cli.verify import FORMATS, run_verify
-    from pybuild.options import known, size
+    from pybuild.request.values import known, size
 
     format = known(format or "text", FORMATS, "format")
     return run_verify(paths, format=format, layer=None if max_layer_size is None else size(max_layer_size))

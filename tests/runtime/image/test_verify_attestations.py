@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image.test_verify_images import CONFIG, MANIFEST, Layout
+from tests.runtime.image.test_verify_images import CONFIG, MANIFEST, Layout
 
 from pybuild.runtime.verify.archives import verify
 
