@@ -5,8 +5,8 @@ the process therefore asks `run` of here in place of `subprocess.run`: a server 
 a child, which has the words, directory, variables, streams and exit code of a process that was started afresh.
 
 What a child can't have is its own state of the interpreter: the modules it imports, the seed of hashes, what Python
-reads of the variables itself. With such variables `run` starts a fresh interpreter, and so must a test that is about
-the others.
+reads of the variables itself, the interpreter's end, at which it frees all objects. With such variables `run` starts
+a fresh interpreter, and so must a test that is about the others.
 """
 
 from __future__ import annotations

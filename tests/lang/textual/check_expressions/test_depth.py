@@ -15,6 +15,8 @@ from pybuild.lang.textual.check.scope import Binding, Scope
 from pybuild.lang.textual.check.variables import refuse_variables
 from pybuild.lang.textual.types import BOOL, ERROR, INT, STR, ListOf, Type
 
+pytestmark = pytest.mark.long
+
 SPAN = Span(Source("x", "x"), 1, 1, 1, 2)
 MANY = 20_000
 

@@ -17,6 +17,8 @@ from pybuild.lang.textual.parse import LARGEST, decode
 from pybuild.lang.textual.plain import from_plain, to_plain
 from pybuild.lang.textual.tables import ACTIONS
 
+pytestmark = pytest.mark.long
+
 TERMINALS = {kind for row in ACTIONS for kind in row if re.fullmatch("[$A-Z_]{2,}", kind)}
 
 
