@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class PluginFrontend:
     """Loads the frontend that an installed package registers and calls it. See `types.Frontend`.
 
-    What the file needs is known before anything is opened; the package is loaded when it is called.
+    The file's needs are known before anything is opened; the package is loaded when it is called.
     """
 
     owner = ""
@@ -102,7 +102,7 @@ class PluginFrontend:
         )
 
     def _syntax_line(self, source: Source) -> Span | None:
-        """Return the place of the syntax line; None where another one takes its place."""
+        """Return the place of the syntax line; None if BUILDKIT_SYNTAX replaces it."""
         syntax = detect_syntax(self._context.inputs.data or b"")
         return syntax.span(source) if syntax is not None and syntax.reference == self._reference else None
 
@@ -113,7 +113,7 @@ class PluginFrontend:
         return FrontendResult(result_of(images, index=index), tags=request.tags)
 
     def _check_platforms(self, built: Built) -> None:
-        """Raises FrontendFailed where other platforms were made than were asked for."""
+        """Raises FrontendFailed if the platforms differ from the requested ones."""
         if not self._platforms:
             return
         made = [platforms.format(platforms.normalize(image.image.platform)) for image in built.images]

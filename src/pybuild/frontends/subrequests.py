@@ -1,6 +1,6 @@
-"""Questions to the Dockerfile frontend in place of a build: its arguments, its targets, what checks find, its graph.
+"""Questions to the Dockerfile frontend in place of a build: arguments, targets, findings of checks, the graph.
 
-An answer has no state; it is metadata: `result.json`, `result.txt`, the `version` of the question.
+An answer has no state, only metadata: `result.json`, `result.txt`, the `version` of the question.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _CONVERT_VERSION = "0.1.0"
 
 
 class Answer:
-    """An answer as text and as JSON. `status` is the exit code that it asks for; `error` is what a build would end
-    with, where that is known."""
+    """An answer as text and as JSON. `status` is its exit code; `error` is the error of a build, if it is
+    known."""
 
     __slots__ = ("error", "json", "status", "text")
 
@@ -62,7 +62,7 @@ def list_targets(parsed: Dockerfile) -> Answer:
 
 
 def report_check(source: Source, findings: list[Finding], error: UserError | None) -> Answer:
-    """Report what `lint.check` found."""
+    """Report the findings of `lint.check`."""
     text = answers.check_text(findings)
     if error is None:
         text = text or "Check complete, no warnings found.\n"
@@ -75,8 +75,8 @@ def report_check(source: Source, findings: list[Finding], error: UserError | Non
 def answer(
     request: str, text: Text, options: Sequence[LowerOptions], bridge: Bridge, read: ReadFile
 ) -> Result:
-    """Return the answer to `request` about a Dockerfile; `options` are those of each platform, whose linters are off.
-    Raises UnsupportedSubrequest for an unknown question, UserError for what keeps it from being answered."""
+    """Return the answer to `request` about a Dockerfile; `options` has those of each platform, with linters
+    off. Raises UnsupportedSubrequest for an unknown question, UserError if it can't be answered."""
     first = Question(text, options[0], bridge, read)
     if request == DESCRIBE:
         return _result(describe())
@@ -101,7 +101,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _linted(text: Text, questions: Sequence[Question]) -> Result:
-    """The findings for all platforms, each once, up to the first platform that can't be built."""
+    """Return the findings for all platforms, each once, up to the first platform that can't be built."""
     findings: dict[tuple[str, int], Finding] = {}
     error: UserError | None = None
     for question in questions:
@@ -120,7 +120,8 @@ def _linted(text: Text, questions: Sequence[Question]) -> Result:
 
 
 def _converted(question: Question) -> Result:
-    """The target's graph: ops by digest and their metadata, with names of fields as BuildKit's clients read them."""
+    """Return the target's graph: ops by digest and their metadata, with names of fields as BuildKit's clients
+    read them."""
     from pybuild.frontends.graph_json import graph_object
 
     lowered = lower(question.parse(Linter.off()), question.options, question.bridge)
