@@ -90,9 +90,9 @@ def language_graph(
 def _lower(frontend: LanguageFrontend, observer: Observer) -> LoweredRecipe:
     """Return the unlinked graph: only files of the project are looked at."""
     from pybuild.compiler.lower.recipe.lower import lower
-    from pybuild.language.nothing import NoBridge
+    from pybuild.language.unlinked_bridge import UnlinkedBridge
 
-    return lower(frontend.recipe, frontend.options({}, linked=False), NoBridge(observer))
+    return lower(frontend.recipe, frontend.options({}, linked=False), UnlinkedBridge(observer))
 
 
 def _check_single(frontend: LanguageFrontend, format: str) -> None:

@@ -142,7 +142,7 @@ def _say(error: UserError) -> int:
 
 def _show_json(reports: Sequence[_Report]) -> None:
     from pybuild.cli.terminal import show
-    from pybuild.frontends.answers import check_json
+    from pybuild.frontends.answer_formats import check_json
 
     error = next((report.error.diagnostic for report in reports if report.error is not None), None)
     findings = [finding for report in reports for finding in report.findings]

@@ -51,7 +51,7 @@ def run_call(request: BuildRequest) -> int:
 def _metadata(call: Call, answer: Answer) -> dict[str, object]:
     import json
 
-    from pybuild.frontends.answers import VERSION
+    from pybuild.frontends.answer_formats import VERSION
 
     found = {"result.json": json.loads(answer.json), "result.txt": answer.text, "version": VERSION}
     return {**found, "result.statuscode": answer.status} if call.name == "check" else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pybuild import failure
+from pybuild.build import errors
 from pybuild.lang.diagnostics import Diagnostic, UsageError, visible
 from pybuild.runtime.verify.archives import verify
 from pybuild.runtime.verify.findings import Unreadable
@@ -34,7 +34,7 @@ def run_verify(paths: Sequence[str], *, format: str = "text", layer: int | None 
             report = verify(path, limits)
         except Unreadable as error:
             sys.stdout.flush()
-            code = max(code, failure.report(error, sys.stderr))
+            code = max(code, errors.report(error, sys.stderr))
             continue
         reports.append((path, report))
         code = max(code, PROBLEMS if report.count else SOUND)
@@ -49,9 +49,9 @@ def _print_text(path: str, report: Report) -> None:
     for image in report.images:
         sys.stdout.write(visible(f"{'ok ' if image.sound else 'bad'} {_line(image)}") + "\n")
     sys.stdout.flush()
-    colour = failure.coloured(sys.stderr)
+    colour = errors.coloured(sys.stderr)
     for finding in report.findings:
-        sys.stderr.write(failure.message(_diagnostic(path, finding), colour=colour) + "\n")
+        sys.stderr.write(errors.message(_diagnostic(path, finding), colour=colour) + "\n")
     sys.stderr.flush()
 
 

@@ -16,7 +16,7 @@ from pybuild.compiler.options import Options
 from pybuild.compiler.state import State
 from pybuild.frontends.attributes import parse_attributes
 from pybuild.frontends.bridge import GatewayBridge, layouts
-from pybuild.frontends.extra import need_extra
+from pybuild.frontends.buildkit_extra import need_extra
 from pybuild.frontends.named_contexts import named_states
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.runtime.bridge.caller import Caller

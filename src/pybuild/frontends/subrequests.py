@@ -12,7 +12,7 @@ from pybuild.compiler.gateway import Result, UnsupportedSubrequest
 from pybuild.compiler.lower.dockerfile import LowerOptions, lower
 from pybuild.compiler.lower.dockerfile.outline import outline
 from pybuild.compiler.lower.dockerfile.targets import targets
-from pybuild.frontends import answers
+from pybuild.frontends import answer_formats
 from pybuild.frontends.client_errors import for_clients
 from pybuild.frontends.dockerfile_text import Question, Text
 from pybuild.frontends.lint import check
@@ -46,29 +46,29 @@ class Answer:
 
 def describe() -> Answer:
     """List the questions that are answered."""
-    return Answer(answers.calls_text(), answers.calls_json())
+    return Answer(answer_formats.calls_text(), answer_formats.calls_json())
 
 
 def outline_target(question: Question) -> Answer:
     """List the arguments, secrets, agents and caches that the target takes. Raises UserError."""
     found = outline(question.parse(Linter.off()), question.options, question.bridge)
-    return Answer(answers.outline_text(found), answers.outline_json(found))
+    return Answer(answer_formats.outline_text(found), answer_formats.outline_json(found))
 
 
 def list_targets(parsed: Dockerfile) -> Answer:
     """List the stages of a Dockerfile."""
     stages = targets(parsed)
-    return Answer(answers.targets_text(stages), answers.targets_json(stages))
+    return Answer(answer_formats.targets_text(stages), answer_formats.targets_json(stages))
 
 
 def report_check(source: Source, findings: list[Finding], error: UserError | None) -> Answer:
     """Report the findings of `lint.check`."""
-    text = answers.check_text(findings)
+    text = answer_formats.check_text(findings)
     if error is None:
         text = text or "Check complete, no warnings found.\n"
     elif text:
         text += "\n"
-    json = answers.check_json([source], findings, error.diagnostic if error is not None else None)
+    json = answer_formats.check_json([source], findings, error.diagnostic if error is not None else None)
     return Answer(text, json, status=int(bool(findings) or error is not None), error=error)
 
 
@@ -92,7 +92,7 @@ def answer(
 
 
 def _result(answer: Answer, **more: str) -> Result:
-    metadata = {"result.json": answer.json, "result.txt": answer.text, "version": answers.VERSION}
+    metadata = {"result.json": answer.json, "result.txt": answer.text, "version": answer_formats.VERSION}
     return Result(metadata={name: _bytes(value) for name, value in {**metadata, **more}.items()})
 
 
@@ -113,9 +113,9 @@ def _linted(text: Text, questions: Sequence[Question]) -> Result:
             break
     listed = list(findings.values())
     found_error = for_clients(error).diagnostic if error is not None else None
-    json = answers.check_json([text.source], listed, found_error, pages=REFERENCE)
+    json = answer_formats.check_json([text.source], listed, found_error, pages=REFERENCE)
     status = str(int(bool(listed) or error is not None))
-    told = Answer(answers.findings_text(listed, pages=REFERENCE), json)
+    told = Answer(answer_formats.findings_text(listed, pages=REFERENCE), json)
     return _result(told, **{"result.statuscode": status})
 
 
@@ -126,7 +126,7 @@ def _converted(question: Question) -> Result:
 
     lowered = lower(question.parse(Linter.off()), question.options, question.bridge)
     metadata = {
-        "result.json": answers.json_text(graph_object(lowered.edge)).encode(),
+        "result.json": answer_formats.json_text(graph_object(lowered.edge)).encode(),
         "version": _CONVERT_VERSION.encode(),
     }
     return Result(metadata=metadata)

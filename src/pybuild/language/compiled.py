@@ -11,7 +11,7 @@ from pybuild.lang.textual.expand.options import DEFAULT, ExpandOptions
 from pybuild.language.library import LocalLibrary
 from pybuild.language.lock import NAME as LOCK
 from pybuild.language.lock import Lock
-from pybuild.language.parsed import parse
+from pybuild.language.parse_cache import parse
 from pybuild.language.remotemodules import RemoteModules
 from pybuild.language.world import LocalWorld, Repository
 from pybuild.replay.dependencies import Dependencies

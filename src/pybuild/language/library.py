@@ -8,8 +8,8 @@ from pybuild.lang.diagnostics import suggest
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.modules import FOREIGN, PROJECT, ROOT, STANDARD, Found, Module, NotFound
 from pybuild.lang.textual.parse import decode
+from pybuild.language.local_place import LocalPlace
 from pybuild.language.moduleaddress import is_remote
-from pybuild.language.place import LocalPlace
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.remoteplace import RemotePlace
 

@@ -14,7 +14,7 @@ from pybuild.lang.python.wording import error_in_python, in_python
 from pybuild.lang.textual.expand.options import DEFAULT, EVERYTHING
 from pybuild.language.compiled import Compiled
 from pybuild.language.params import given_params
-from pybuild.language.parsed import parse
+from pybuild.language.parse_cache import parse
 from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
@@ -55,9 +55,9 @@ class PythonCompiled(Compiled):
         return evolve(made, warnings=tuple(map(in_python, made.warnings)))
 
     def ended(self) -> None:
-        from pybuild.language.alone import go_on_alone
+        from pybuild.language.single_thread import ensure_single_thread
 
-        go_on_alone()
+        ensure_single_thread()
 
     def unrolled(self) -> str:
         """Return the recorded module as a file of the language. Raises SourceErrors."""

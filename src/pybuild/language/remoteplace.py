@@ -8,7 +8,7 @@ import stat
 
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import UserError
-from pybuild.language.place import LARGEST_FILE, kind_of, read_ignores
+from pybuild.language.local_place import LARGEST_FILE, kind_of, read_ignores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,33 +7,15 @@ import sys
 
 from pybuild.lang import frontends
 from pybuild.plugins import problems
+from pybuild.plugins.registered import Registered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from pybuild.lang.diagnostics import UserError
     from pybuild.lang.source import Source
     from pybuild.replay.dependencies import Dependencies
 
 GROUP = "pybuild.frontends"
-
-
-class Registered:
-    """A registered frontend: its `name`, its entry point, its package and the package's version."""
-
-    __slots__ = ("entry", "name", "package", "version")
-
-    def __init__(self, entry: EntryPoint) -> None:
-        self.entry = entry
-        self.name = entry.name
-        self.package = entry.dist.name if entry.dist is not None else entry.module
-        self.version = entry.dist.version if entry.dist is not None else ""
-
-    @property
-    def owner(self) -> str:
-        """The package and its version, for messages."""
-        return f"{self.package} {self.version}".rstrip()
 
 
 def registered() -> list[Registered]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.lang.source import Span
-    from pybuild.plugins.installed import Registered
+    from pybuild.plugins.registered import Registered
 
 
 class FrontendFailed(UserError):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import Observer
 
 
-class NoBridge:
+class UnlinkedBridge:
     """A bridge (`compiler.bridge.Bridge`) without files. Resolving an image raises UserError."""
 
     def __init__(self, observer: Observer) -> None:

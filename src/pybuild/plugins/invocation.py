@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pybuild.lang.diagnostics import DEBUG, UserError
 from pybuild.plugins import problems
-from pybuild.plugins.tracing import is_of_machine, place_of
+from pybuild.plugins.exception_origin import is_of_machine, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.frontend import Built, Frontend, FrontendInputs
     from pybuild.lang.source import Span
-    from pybuild.plugins.installed import Registered
+    from pybuild.plugins.registered import Registered
 
 
 def load(found: Registered, version: str, span: Span | None = None) -> Frontend:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def go_on_alone() -> None:
+def ensure_single_thread() -> None:
     """Return in a process whose only thread is this one: this process if it has no other, else a forked
     child. The parent waits for the child and ends as it does. The child has a process group of its own, so
     that a signal reaches it once, and dies with the parent. Must be called in the main thread."""
