@@ -42,6 +42,8 @@ OTHERS = {
     ".venv": "made by ./test",
     "only-include": "a key of hatchling in pyproject.toml",
     "dockerfile": "the kind of a fenced block",
+    "dockerfile.v0": "the name of a frontend, for clients of BuildKit",
+    "gateway.v0": "the name of a frontend, for clients of BuildKit",
 }
 """Words in backticks that are no names of this tree, each with its meaning."""
 

@@ -18,7 +18,7 @@ from pybuild.compiler.ops import Platform, SourceOp
 from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import SourceError, UsageError, render
 from pybuild.lang.source import Source
-from pybuild.plugins.calling import checked
+from pybuild.plugins.invocation import checked
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "recipe-frontend"
 ARM = Platform("arm64", "linux")

@@ -1,4 +1,4 @@
-"""Opens the engine of a request."""
+"""Open the engine of a request."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def open_gateway(
     *,
     enter: bool = True,
 ) -> Iterator[Gateway]:
-    """Open the engine of a frontend's build, and the gateway that it is asked through. See `open_engine`."""
+    """Open the engine of a frontend's build, and the gateway through which the frontend asks it. See
+    `open_engine`."""
     from pybuild.frontends.gateway import make_gateway
 
     names = frontend.begin(enter=enter)
@@ -85,7 +86,8 @@ def open_gateway(
 
 
 def with_modules(compiled: Compiled, request: BuildRequest, work: Callable[[], T]) -> T:
-    """Return what `work` returns, with an engine open meanwhile if a module of the file has to be fetched."""
+    """Return the result of `work`. If a module of the file has to be fetched for it, an engine is open
+    meanwhile."""
     from pybuild.language.remotemodules import NeedsEngine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation

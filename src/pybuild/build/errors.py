@@ -1,11 +1,11 @@
-"""From an exception to what the user reads and the exit code: the one place where that is decided.
+"""The one place that turns an exception into the user's message and the exit code.
 
-    0    done
-    1    the build failed, or the machine did (no space, no permission, a damaged store)
-    2    the command line, a configuration file or a build file is wrong
-    130  cancelled
+0    done
+1    the build failed, or the machine did (no space, no permission, a damaged store)
+2    the command line, a configuration file or a build file is wrong
+130  cancelled
 
-What no user can cause is a bug and said to be one; PYBUILD_DEBUG=1 adds the traceback.
+An exception that no user can cause is reported as a bug; PYBUILD_DEBUG=1 adds the traceback.
 """
 
 from __future__ import annotations
@@ -44,10 +44,9 @@ _DAMAGED = ("the store is damaged", "run `pybuild prune --all`, or set PYBUILD_R
 
 
 def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) -> int:
-    """Write what `error` means to `stream` and return the exit code.
+    """Write the message of an error to `stream` and return the exit code.
 
-    With `output_shown` the notes `output` of a failed step are left out. A stream that can't be written is
-    left alone.
+    With `output_shown` the notes `output` of a failed step are left out. Errors of writing the stream are ignored.
     """
     diagnostic, code = explain(error)
     if diagnostic is None:
@@ -68,7 +67,7 @@ def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) 
 
 
 def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
-    """What to say, None for nothing, and the exit code."""
+    """Return the diagnostic of an error, None for a silent one, and the exit code."""
     if isinstance(error, Cancelled | KeyboardInterrupt):
         return Diagnostic("cancelled", level="pybuild"), CANCELLED
     if isinstance(error, UserError):
@@ -97,7 +96,7 @@ def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
 
 
 def _of_machine(error: BaseException) -> tuple[str, str] | None:
-    """Failures of the machine that pybuild runs on: title and help."""
+    """Return title and help for a failure of the machine that pybuild runs on."""
     import sqlite3
 
     if isinstance(error, MemoryError):
@@ -120,7 +119,8 @@ def _of_machine(error: BaseException) -> tuple[str, str] | None:
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether messages on `stream` have colours: on a terminal, unless NO_COLOR is set (to anything)."""
+    """Report whether messages on `stream` have colours: on a terminal, unless NO_COLOR is set (to
+    anything)."""
     try:
         return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     except ValueError:
@@ -128,7 +128,7 @@ def coloured(stream: TextIO) -> bool:
 
 
 def message(diagnostic: Diagnostic, *, colour: bool = False) -> str:
-    """The diagnostic as text for a terminal: no control characters but line ends and tabs."""
+    """Return the diagnostic as text for a terminal: without control characters but line ends and tabs."""
     from pybuild.runtime.progress.terminal import printable
 
     text = printable(render(diagnostic))
@@ -136,7 +136,7 @@ def message(diagnostic: Diagnostic, *, colour: bool = False) -> str:
 
 
 def _roles(lines: list[str], diagnostic: Diagnostic) -> list[tuple[str, str]]:
-    """Each line of a rendered diagnostic with what it is."""
+    """Pair each line of a rendered diagnostic with its role."""
     out = [("title", lines[0])]
     for line in lines[1:]:
         bare = line.lstrip()

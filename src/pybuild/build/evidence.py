@@ -1,4 +1,4 @@
-"""What a finished build depended on, as far as it can be replayed while none of that changes."""
+"""The dependencies of a finished build, as far as it can be replayed while none of them changes."""
 
 from __future__ import annotations
 

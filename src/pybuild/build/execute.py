@@ -1,4 +1,4 @@
-"""Executes a plan: solves its goals and exports them. Every frontend shares this part of a build."""
+"""Execute a plan: solve its goals and export them. Every frontend shares this part of a build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports goals that have been solved, for the command line, programs and the daemon: images, archives, files."""
+"""Export solved goals: images, archives, files. The command line, programs and the daemon share it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @frozen
 class ExportedGoal:
-    """What came of one goal. `digest` is the image's (empty when no image was made), `iid` what `--iidfile` gets
-    (as buildx has it: the config's digest, where there is one config), `metadata` what `--metadata-file` gets,
-    `summary` lines for the user; `blobs` are the files of what the local store is to hold of it, `files` those that
-    were taken out of it, `snapshots` what its targets were solved to."""
+    """The outcome of one goal. `digest` is the image's ("" if no image was made), `iid` the text for
+    `--iidfile` (the config's digest, as in buildx, if there is one config), `metadata` the values for
+    `--metadata-file`, `summary` lines for the user; `blobs` are the files that the local store holds of it,
+    `files` those that were taken out of it, `snapshots` the solved targets."""
 
     name: str = ""
     digest: str = ""
@@ -131,7 +131,7 @@ def _export_files(files: Files, plan: Plan, snapshot: int | None, engine: Engine
 
 
 def export_failed(goal: Goal, plan: Plan, failed: StepFailed, engine: Engine) -> None:
-    """Take out what is wanted of a goal also when a step of it failed, as far as the step left it."""
+    """Take out files of a goal also when a step of it failed, from the snapshot that the step left."""
     if failed.snapshot is None:
         return
     for one in goal.files:
@@ -145,7 +145,7 @@ def export_failed(goal: Goal, plan: Plan, failed: StepFailed, engine: Engine) ->
 
 
 def steps_of_kept_files(plan: Plan) -> set[str]:
-    """Return the digests of the steps of which something is taken out also when they fail."""
+    """Return the digests of the steps whose files are taken out also when they fail."""
     edges = [edge for goal in plan.goals if any(one.always for one in goal.files) for edge in goal.edges]
     return {vertex.digest for vertex in walk(edges)}
 
@@ -153,7 +153,7 @@ def steps_of_kept_files(plan: Plan) -> set[str]:
 def _summary(
     goal: Goal, metadata: Mapping[str, object], request: BuildRequest, outputs: Sequence[Output]
 ) -> list[str]:
-    """Return the lines that tell the user what came of a goal."""
+    """Return the lines that tell the user the outcome of a goal."""
     lines = []
     if "containerimage.digest" in metadata:
         named = f" as {metadata['image.name']}" if "image.name" in metadata else ""

@@ -1,4 +1,4 @@
-"""The graph of a request: as a document, as LLB, as a drawing. Nothing is run."""
+"""The graph of a request as a JSON document, as LLB, or as a drawing. Nothing is run."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def graph(
     *,
     linked: bool = False,
 ) -> bytes:
-    """Return the graph of a request's targets as `json`, `llb` (a `pb.Definition`) or `dot`. Nothing is run but what
-    a package's frontend asks for. Raises UserError.
+    """Return the graph of a request's targets as `json`, `llb` (a `pb.Definition`) or `dot`. Only steps that
+    a package's frontend asks for are run. Raises UserError.
 
-    The graph of the language is `linked` only if that is asked for, or for `llb`: without the configs of its images
-    no step of it is whole, and only a linked one asks registries and servers. Other graphs always are.
+    The graph of the language is `linked` only on request, or for `llb`: without the configs of its images no
+    step of it is complete, and only a linked graph asks registries and servers. Other graphs are always
+    linked.
     """
     context = find_context(request, observer)
     frontend = choose(context, warner(observer))
@@ -87,15 +88,15 @@ def language_graph(
 
 
 def _lower(frontend: LanguageFrontend, observer: Observer) -> LoweredRecipe:
-    """Return the unlinked graph: no file but those of the project is looked at."""
+    """Return the unlinked graph: only files of the project are looked at."""
     from pybuild.compiler.lower.recipe.lower import lower
-    from pybuild.language.nothing import NoBridge
+    from pybuild.language.unlinked_bridge import UnlinkedBridge
 
-    return lower(frontend.recipe, frontend.options({}, linked=False), NoBridge(observer))
+    return lower(frontend.recipe, frontend.options({}, linked=False), UnlinkedBridge(observer))
 
 
 def _check_single(frontend: LanguageFrontend, format: str) -> None:
-    """Raises UsageError where a definition would be of several instances."""
+    """Raises UsageError for a definition of several instances."""
     titles = [_title(one) for goal in frontend.recipe.requested for one in goal.instances]
     if format == "llb" and len(titles) > 1:
         shown = ", ".join(titles[:8]) + (", …" if len(titles) > 8 else "")
@@ -140,7 +141,7 @@ def _drawing(lowered: LoweredRecipe) -> str:
 
 
 def naming(frontend: LanguageFrontend) -> Naming:
-    """Names relative to the root file's directory, for files of the project."""
+    """Return names for files of the project, relative to the root file's directory."""
     from pybuild.compiler.recipejson import Naming
 
     assert frontend.program is not None

@@ -15,9 +15,9 @@ _NO_IMAGE = ("local", "tar", "none")
 
 
 def requested_outputs(request: BuildRequest, tags: Sequence[str] | None = None) -> list[Output]:
-    """The outputs of a request for what has the names `tags` (None: those of the request). One that names none gets
-    an image in the local store if something asks for an image (a tag, its digest); else the result stays in the
-    build cache, as with buildx. Raises UsageError."""
+    """Return the outputs of a request for an image with the names `tags` (None: those of the request).
+    Without `--output` that is an image in the local store if something needs one (a tag, its digest); else
+    the result stays in the build cache, as with buildx. Raises UsageError."""
     outputs = [parse_output(text) for text in request.outputs]
     if request.push:
         images = [output for output in outputs if output.type == "image"]
@@ -45,7 +45,7 @@ def requested_outputs(request: BuildRequest, tags: Sequence[str] | None = None) 
 
 
 def check_several(request: BuildRequest, outputs: Sequence[Output]) -> None:
-    """Raises UsageError for what can belong to one goal only."""
+    """Raises UsageError for settings that can belong to one goal only."""
     placed = next((output for output in outputs if output.dest), None)
     for given, what in (
         (placed is not None, f"-o {placed.dest}" if placed is not None else ""),

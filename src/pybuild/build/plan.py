@@ -1,4 +1,4 @@
-"""A plan: the goals of a request, and what they depend on, once the frontend has done its part.
+"""A plan: the goals of a request and their dependencies, once the frontend has done its part.
 
 A plan has a plain form (`to_plain`) that an invocation record keeps: while the build files, flags and names mean
 the same, a later build starts from it and needs no frontend.
@@ -85,7 +85,8 @@ class Plan:
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> Plan:
-        """Raises KeyError, TypeError, ValueError and DefinitionError for what `to_plain` did not make."""
+        """Restore a plan. Raises KeyError, TypeError, ValueError and DefinitionError for a value that
+        `to_plain` did not make."""
         from pybuild.compiler.llb.decode import decode_definition
 
         dependencies = Dependencies()
@@ -104,8 +105,8 @@ class Plan:
 
 
 def plan_of(solution: Solution, owner: str, dependencies: Dependencies, engine: Engine) -> Plan:
-    """Return the plan for a frontend's solution, on the engine that it asked. Raises UserError for results whose
-    states and platforms don't go together."""
+    """Return the plan for a frontend's solution, on the engine that it asked. Raises UserError for results
+    whose states and platforms don't match."""
     from pybuild.frontends.goal_of_result import goal_of
 
     return Plan(

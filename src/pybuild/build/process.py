@@ -1,4 +1,5 @@
-"""The process of a command: it ends with the command's exit code, whatever that raises or leaves behind."""
+"""The process of a command: it ends with the command's exit code, whatever the command raises or leaves
+running."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(command: Callable[[], int]) -> NoReturn:
-    """Carry out a command and exit with its code. What it raises is told on standard error."""
+    """Run a command and exit with its code. An exception is reported on standard error."""
     try:
         code = command()
         sys.stdout.flush()
@@ -32,7 +33,8 @@ def run(command: Callable[[], int]) -> NoReturn:
 
 
 def _threads_left() -> bool:
-    """Whether threads that the interpreter would wait for go on and on; the program's own are about to end."""
+    """Report whether threads that the interpreter would wait for keep running; the program's own are about to
+    end."""
     own = threading.main_thread()
     waited = [one for one in threading.enumerate() if one is not own and not one.daemon]
     for one in waited:
@@ -41,7 +43,7 @@ def _threads_left() -> bool:
 
 
 def _forget_stdout() -> None:
-    """Leave nothing in the buffer for the interpreter to complain about when the reader has gone."""
+    """Empty stdout's buffer, so that the interpreter doesn't complain at its end that the reader has gone."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM: the first asks the build to end, the second ends the process.
 
-A signal to a process may be given to any of its threads, and Python runs handlers in the main thread alone: where
-another thread got it while the main one waits, the handler waits too. So once there are threads, one of them watches
-for signals by the descriptor that Python's own part of the handler writes to.
+The kernel may deliver a process's signal to any of its threads, and Python runs handlers in the main thread alone: if
+another thread gets it while the main one waits, the handler waits too. Once there are threads, one of them therefore
+watches the descriptor that Python's own part of the handler writes to.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ AGAIN = "cancelling; press Ctrl-C again to end at once"
 
 
 class Interrupts:
-    """Within, a signal cancels; a second one calls `restore` and ends the process with code 130. To be entered in the
-    main thread.
+    """A context manager in which a signal cancels the build; a second one calls `restore` and ends the
+    process with code 130. To be entered in the main thread.
 
-    The handler runs at any point, perhaps while its thread holds a lock: it takes none, and leaves the callbacks to a
-    thread of their own. What the dead process was about is swept by the next one.
+    The handler runs at any point, perhaps while its thread holds a lock: it takes none, and leaves the
+    callbacks to a thread of their own. What a process ended that way leaves behind, the next one removes.
     """
 
     __slots__ = ("_asked", "_before", "_cancellation", "_notice", "_pipe", "_restore")
@@ -52,7 +52,8 @@ class Interrupts:
             os.close(self._pipe[1])  # at which the thread ends
 
     def watch(self) -> None:
-        """Have a thread of its own wait for signals. Called in the main thread once the process may have threads."""
+        """Start a thread that waits for signals. Called in the main thread once the process may have
+        threads."""
         from _thread import start_new_thread
 
         if self._pipe is not None:

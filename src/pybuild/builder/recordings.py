@@ -48,7 +48,7 @@ def compiled(filename: str, text: str) -> Compiled:
 
 
 def _new_recording(code_filename: str) -> Recording:
-    from pybuild.language.parsed import parse
+    from pybuild.language.parse_cache import parse
 
     filename = os.path.abspath(code_filename)
     if not os.path.isfile(filename):

@@ -1,4 +1,4 @@
-"""`pybuild check`: what the checks find in build files, and fixes of that."""
+"""The command `pybuild check`: findings of the checks in build files, and their fixes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Source
 
 _OF_BASES = ("JSONArgsRecommended", "UndefinedVar", "WorkdirRelativePath")
-"""Rules that can't be judged without the config of the base image: its shell, variables and working directory."""
+"""Rules that can't be judged without the config of the base image: its shell, variables and working
+directory."""
 _WRONG = 2
 
 
 class _Report:
-    """What was found in one file: `fixed` and where, what is left, what can't be judged, what is wrong."""
+    """The report about one Dockerfile: fixed findings, remaining findings, images that could not be resolved,
+    the error of a build."""
 
     __slots__ = ("error", "findings", "fixed", "source", "unresolved")
 
@@ -46,8 +48,8 @@ class _Report:
 
 
 def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fix: bool) -> int:
-    """Check build files; a directory stands for the one in it. The exit code: 1 for findings, 2 for a file that
-    can't be built. Raises UsageError."""
+    """Check build files (a directory stands for its build file) and return the exit code: 1 for findings, 2
+    for a file that can't be built. Raises UsageError."""
     from pybuild.request.call import FORMATS
     from pybuild.request.values import known
 
@@ -86,7 +88,7 @@ def _fix(fixed: Diagnostic) -> tuple[str, str]:
 
 
 def _show_reports(reports: Sequence[_Report], format: str) -> int:
-    """Show what was found in Dockerfiles; the exit code."""
+    """Show the reports of Dockerfiles and return the exit code."""
     code = 0
     (_show_json if format == "json" else _show_text)(reports)
     for report in reports:
@@ -101,7 +103,7 @@ def _show_reports(reports: Sequence[_Report], format: str) -> int:
 
 
 def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
-    """Show what was found in files of the language; the exit code."""
+    """Show the findings in files of the language and return the exit code."""
     from pybuild.build.errors import coloured, message
     from pybuild.cli.terminal import show
 
@@ -129,7 +131,8 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
 
 
 def _say(error: UserError) -> int:
-    """Show an error; its exit code. Where checks are errors they are still findings."""
+    """Show an error and return its exit code. Checks that are errors (`check=error=true`) count as
+    findings."""
     from pybuild.build import errors
     from pybuild.lang.dockerfile.lint.linter import LintViolation
 
@@ -139,7 +142,7 @@ def _say(error: UserError) -> int:
 
 def _show_json(reports: Sequence[_Report]) -> None:
     from pybuild.cli.terminal import show
-    from pybuild.frontends.answers import check_json
+    from pybuild.frontends.answer_formats import check_json
 
     error = next((report.error.diagnostic for report in reports if report.error is not None), None)
     findings = [finding for report in reports for finding in report.findings]
@@ -225,7 +228,7 @@ def _check_dockerfile(
 
 
 class _Lenient(Forwarding):
-    """A bridge for which an image that can't be asked for has an empty config; `unresolved` says which and why."""
+    """A bridge that gives an image that can't be resolved an empty config; `unresolved` lists the errors."""
 
     def __init__(self, bridge: Bridge) -> None:
         super().__init__(bridge)
@@ -248,7 +251,7 @@ class _Lenient(Forwarding):
             return ResolvedImage(ref, "", image.empty(platform).to_json())
 
     def source_time(self, edge: Edge, *, log_name: str = "") -> int | None:
-        """Checks don't depend on the time: without an answer there is none."""
+        """Return the time of a source, None after an error: checks don't depend on it."""
         try:
             return self._bridge.source_time(edge, log_name=log_name)
         except Cancelled:

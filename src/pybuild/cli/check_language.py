@@ -1,4 +1,5 @@
-"""`pybuild check` of a `.pybuild` file: its static checks, then an expansion of all targets whose params are set."""
+"""The check of a `.pybuild` file: its static checks, then an expansion of all targets whose params are
+set."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ _MOST_ROUNDS = 10
 
 
 class CheckedFile:
-    """A file after a check: `name`, its text as bytes (changed by fixes), what is left to say of it, and the fixes
-    that were made. `caution` is what a check can't tell of such a file, "" if nothing."""
+    """A checked file: `name`, its text as bytes (changed by fixes), the remaining diagnostics and the fixed
+    ones. `caution` is a limit of the checks for such a file, "" for none."""
 
     __slots__ = ("caution", "data", "fixed", "found", "name")
 
@@ -34,8 +35,8 @@ class CheckedFile:
 
 
 def check_file(compiled: Compiled, request: BuildRequest, *, fix: bool = False) -> CheckedFile:
-    """Check a build file. With `fix`, edits of messages about this file are applied to its bytes until none is left;
-    nothing is written. Raises UserError for what is no text."""
+    """Check a build file. With `fix`, edits of messages about this file are applied to its bytes until none
+    is left; nothing is written. Raises UserError for a file that is not text."""
     checked = CheckedFile(compiled.name, compiled.data, compiled.caution)
     checked.found = with_modules(compiled, request, lambda: _checked(compiled, request))
     for _ in range(_MOST_ROUNDS if fix else 0):
@@ -65,7 +66,7 @@ def _checked(compiled: Compiled, request: BuildRequest) -> list[Diagnostic]:
 
 
 def _fixed(text: str, name: str, found: list[Diagnostic]) -> tuple[str, list[Diagnostic]]:
-    """The text with the edits of as many messages as don't touch each other, and those messages."""
+    """Apply the edits of as many messages as don't overlap. Return the text and those messages."""
     chosen: list[tuple[int, int, str]] = []
     applied = []
     for one in found:

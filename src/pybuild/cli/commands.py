@@ -28,7 +28,7 @@ def run() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command line; the exit code. Raises what the command raises, click's own errors as UsageError."""
+    """Run a command line and return the exit code. Raises the command's errors, and click's as UsageError."""
     try:
         result = _root.main(arguments, prog_name="pybuild", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _usage_error(error: click.ClickException) -> UsageError:
-    """Click's complaint in our form: lower case, no full stop, the nearest name as help."""
+    """Return click's error in pybuild's form: lower case, no full stop, the nearest name as help."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "pybuild"
     if isinstance(error, click.NoSuchOption):
@@ -60,7 +60,7 @@ def _options(context: click.Context) -> list[click.Option]:
 
 
 class _Root(click.Group):
-    """Unknown commands get the nearest name."""
+    """The root command, which suggests the nearest name for an unknown command."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,8 +78,8 @@ class _Root(click.Group):
 
 
 class _Command(click.Command):
-    """Takes `--switch=true` and `--switch=false` as Go's flags do, and refuses by name what other versions of
-    the program know."""
+    """A command that takes `--switch=true` and `--switch=false` as Go's flags do, and refuses flags of other
+    versions of the program by name."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         switches = {f"--{flag.long}": flag for flag in (*command_flags(ctx.info_name or ""), *REFUSED)}
@@ -176,7 +176,7 @@ def _root() -> None: ...
 
 
 def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """The command of a function: it takes the flags of that name and the words that its arguments say."""
+    """Return the decorator that makes a function a command with the flags of that name."""
     return click.command(
         name,
         cls=_Command,

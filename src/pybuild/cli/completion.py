@@ -1,6 +1,6 @@
-"""Shell completion: a script for each shell, made from the flags; only names of stages need pybuild to run.
+"""Shell completion: a script for each shell, generated from the flags. Only names of stages need pybuild to run.
 
-The scripts call `pybuild __stages WORD…` with the words of the command line for what `--target` may be.
+The scripts call `pybuild __stages WORD…` with the words of the command line for the values of `--target`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _UNTESTED = (
 )
 _LIST = Flag("format", "text", "FORMAT", "Form of the list: text or json.", words=("text", "json"))
 _FETCHED = ("locked", "secret", "ssh")
-"""What fetching a module may need."""
+"""Flags that fetching a module may need."""
 _CHECKED = (
     "build-arg",
     "build-context",
@@ -120,7 +120,7 @@ _SOLVED = (
 )
 
 _ALONE = (SWITCH, OPTIONAL)
-"""Kinds of flags that stand without a value."""
+"""Kinds of flags that may stand without a value."""
 
 _WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "lock", "test", "verify")
 _WITH_DIRECTORIES = ("build", "init", "lock", "test")
@@ -133,7 +133,7 @@ _STAGE = re.compile(r"^[ \t]*FROM[ \t].*?[ \t]AS[ \t]+([A-Za-z][\w.-]*)", re.IGN
 
 
 def command_flags(command: str) -> tuple[Flag, ...]:
-    """The flags of a command, for completion and for help."""
+    """Return the flags of a command, for completion and for help."""
     if command == "build":
         return FLAGS
     if command == "test":
@@ -153,13 +153,13 @@ def command_flags(command: str) -> tuple[Flag, ...]:
 
 
 def script(shell: str) -> str:
-    """The completion script for one of SHELLS."""
+    """Return the completion script for one of SHELLS."""
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
 
 
 def stages(words: Sequence[str]) -> list[str]:
-    """What the build file that the words of a command line mean declares: names of stages, or of targets, tests and
-    groups, as a look at its lines tells them. Never raises."""
+    """Return the names that the build file of a command line declares: stages, or targets, tests and groups,
+    found in its lines without parsing it. Never raises."""
     file, context = None, "."
     rest = iter(words)
     valued = {name for flag in FLAGS if flag.kind not in _ALONE for name in (flag.spelling, f"-{flag.short}")}
@@ -307,7 +307,7 @@ def _zsh_command(command: str) -> str:
 
 
 def _zsh_flag(flag: Flag) -> Iterator[str]:
-    """The lines of one flag for `_arguments`: name, help, what its value may be."""
+    """Return the lines of one flag for `_arguments`: name, help, possible values."""
     help = flag.help.rstrip(".").replace("[", "(").replace("]", ")").replace(":", " -")
     many = "*" if flag.kind == "many" else ""
     if flag.kind in _ALONE:

@@ -1,11 +1,11 @@
-"""`pybuild convert`: a build file as one of another kind.
+"""The command `pybuild convert`: a build file in another form.
 
     Dockerfile  -> .pybuild
     Dockerfile  -> .pybuild -> Python
     .pybuild    -> Python
     Python      -> .pybuild
 
-The result goes to standard output or a file; what means something else in it is said on standard error too.
+The result goes to standard output or a file; differences in meaning are reported on standard error too.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _DOCKERFILES: Final = (frontends.DOCKERFILE, frontends.DOCKERFILE_EXTENDED, fron
 def run_convert(
     file: str, *, to: str | None, output: str | None, context: str | None, linked: bool, force: bool
 ) -> int:
-    """Convert `file`, of a directory its build file. `to` None is what there is to convert to. Without `force` no
-    file is written over. The exit code. Raises UserError."""
+    """Convert `file`, or the build file of a directory, and return the exit code. `to` None chooses the form.
+    A file is only overwritten with `force`. Raises UserError."""
     from pybuild.cli.fmt import read_file
     from pybuild.cli.terminal import show
     from pybuild.request.values import known
@@ -57,7 +57,8 @@ def run_convert(
 def _converted(
     name: str, data: bytes, to: str | None, context: str | None, *, linked: bool
 ) -> tuple[str, tuple[Diagnostic, ...]]:
-    """The text, and what means something else in it as far as its comments come from here."""
+    """Return the converted text, and the differences in meaning that its comments name, as far as they come
+    from here."""
     syntax = frontends.detect_syntax(data)
     frontend = frontends.choose(syntax.reference) if syntax is not None else frontends.by_name(name)
     if frontend.kind == frontends.LANGUAGE:
@@ -99,7 +100,7 @@ def _from_dockerfile(
 
 
 def _python(name: str, data: bytes) -> str:
-    """The module of a file of the language. Raises SourceErrors."""
+    """Return a file of the language as a Python module. Raises SourceErrors."""
     from pybuild.lang.convert.pythonsource import python_source
     from pybuild.lang.diagnostics import SourceErrors
     from pybuild.lang.textual.parse import decode, parse
@@ -112,7 +113,7 @@ def _python(name: str, data: bytes) -> str:
 
 
 def _unrolled(name: str, data: bytes) -> str:
-    """The file of the language that does what a module records, with all loops unrolled. Raises UserError."""
+    """Return a Python module as a file of the language, with all loops unrolled. Raises UserError."""
     from pybuild.build.engine import with_modules
     from pybuild.language.params import given_params
     from pybuild.language.pythonmodule import PythonCompiled
@@ -125,7 +126,7 @@ def _unrolled(name: str, data: bytes) -> str:
 
 
 def _write(path: str, text: str, *, force: bool) -> None:
-    """A whole file or none. Raises UserError."""
+    """Write a file atomically. Raises UserError."""
     from pybuild.cli.rewrite_file import rewrite
 
     try:

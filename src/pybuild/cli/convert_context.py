@@ -1,4 +1,5 @@
-"""What a conversion of a Dockerfile asks, answered by its context and, if it may, by registries."""
+"""Answers to the questions of a Dockerfile's conversion, from its context and, if allowed, from
+registries."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ _BLOCK = 512
 
 
 class ConvertContext:
-    """See `lang.convert.Surroundings`. `name` is the Dockerfile's, None if it is no file. With `linked` configs of
-    images are asked for, the first of which opens the engine that leaving the context closes."""
+    """The surroundings of a Dockerfile (`lang.convert.Surroundings`). `name` is the Dockerfile's, None if it
+    is no file. With `linked` the configs of images are resolved; the first opens an engine, which leaving the
+    context closes."""
 
     def __init__(self, directory: str, name: str | None, *, linked: bool) -> None:
         """Raises UsageError for an ignore file that can't be read, SourceError for a bad pattern in it."""
@@ -50,7 +52,7 @@ class ConvertContext:
     # The context
 
     def read(self, path: str) -> bytes:
-        """A file, for INCLUDE. Raises FileNotFoundError."""
+        """Return the bytes of a file, for INCLUDE. Raises FileNotFoundError."""
         full = os.path.join(self._directory, os.path.normpath("/" + path).lstrip("/"))
         with open(full, "rb") as file:
             return file.read()
@@ -73,7 +75,7 @@ class ConvertContext:
         return tuple(path for path in self._found("", pattern.split("/")) if not self._ignored.matches(path))
 
     def _found(self, above: str, parts: list[str]) -> Iterator[str]:
-        """The paths below a directory that a pattern's components match, sorted."""
+        """Return the paths below a directory that a pattern's components match, sorted."""
         from pybuild.lang.dockerfile.wildcard import match
 
         try:
@@ -89,7 +91,7 @@ class ConvertContext:
                     yield from self._found(path, parts[1:])
 
     def ignored(self) -> tuple[str, ...]:
-        """Those of `Dockerfile.dockerignore`: the language reads `.dockerignore` itself."""
+        """Return the patterns of `Dockerfile.dockerignore`: the language reads `.dockerignore` itself."""
         own = os.path.basename(self._inputs.ignore_name) != ".dockerignore"
         return self._patterns if own else ()
 

@@ -1,4 +1,4 @@
-"""`pybuild explain CODE`: the page about a message."""
+"""The command `pybuild explain CODE`: the page about a message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INDEX = "https://pybuildkit.readthedocs.io/en/stable/language/diagnostics/"
 
 
 def page(word: str) -> str:
-    """The page of a code, as Markdown. Raises UsageError."""
+    """Return the page of a code, as Markdown. Raises UsageError."""
     code = word.upper()
     if not CODE.fullmatch(code):
         raise UsageError(
@@ -32,12 +32,12 @@ def page(word: str) -> str:
 
 
 def directory() -> str:
-    """Where the pages lie."""
+    """Return the directory of the pages."""
     import pybuild.lang.textual
 
     return os.path.join(pybuild.lang.textual.__path__[0], "pages")
 
 
 def address(code: str) -> str:
-    """The place of a code in the documentation."""
+    """Return the address of a code in the documentation."""
     return f"{INDEX}#{code.lower()}"

@@ -1,4 +1,4 @@
-"""`pybuild fmt`: build files in the formatter's form."""
+"""The command `pybuild fmt`: build files in the formatter's form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIALECTS = (frontends.DOCKERFILE, frontends.DOCKERFILE_EXTENDED, frontends.DOCK
 
 
 class Formatted:
-    """A build file before and after. `name` is what the user calls it."""
+    """A build file before and after formatting. `name` is its name for the user."""
 
     __slots__ = ("after", "before", "name")
 
@@ -47,8 +47,9 @@ class Formatted:
 
 
 def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
-    """Format `files`, of a directory its Dockerfile; `-` goes from standard input to standard output. With `check`
-    or `diff` nothing is written. The exit code; 2 if any file doesn't parse, and then none is written."""
+    """Format `files`, or the Dockerfile of a directory; `-` goes from standard input to standard output. With
+    `check` or `diff` nothing is written. Return the exit code; it is 2 if any file doesn't parse, and then
+    none is written."""
     done: list[Formatted] = []
     code = 0
     for file in dict.fromkeys(files or (".",)):
@@ -75,7 +76,7 @@ def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
 
 
 def formatted(file: str) -> Formatted:
-    """Raises SourceError, UsageError."""
+    """Format one build file. Raises SourceError, UsageError."""
     from pybuild.lang.dockerfile.fmt import format_text
     from pybuild.lang.dockerfile.parse import decode
 
@@ -98,7 +99,8 @@ def formatted(file: str) -> Formatted:
 
 
 def read_file(file: str) -> tuple[str, bytes]:
-    """The name and the bytes of a build file, of a directory's one as a build finds it. Raises UsageError."""
+    """Return the name and the bytes of a build file, or of a directory's, found as a build finds it. Raises
+    UsageError."""
     if file == STDIN:
         return STDIN, sys.stdin.buffer.read()
     if os.path.isdir(file):

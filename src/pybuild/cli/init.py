@@ -1,7 +1,7 @@
-"""`pybuild init`: a starter for the project that a directory holds.
+"""The command `pybuild init`: a starter for the project in a directory.
 
 The starters lie in `starters/`, programs with two kinds of gaps: `@NAME@` is a value, and lines from `#? NAME` to
-`#?` are there if the project has what they are about.
+`#?` are kept if the project has that part.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _OPTIONAL = re.compile(r"#\?(?: (\w+))?\n?")
 
 @frozen
 class Written:
-    """What was written: `path`, for `project`; `beside` is another build file in the same directory."""
+    """The written file: `path`, for `project`; `beside` is another build file in the same directory."""
 
     path: str
     project: Project
     beside: str | None
 
     def text(self) -> str:
-        """What to tell the user: what there is, and what to do next."""
+        """The message to the user: the written file, and what to do next."""
         lines = [f"wrote {self.path}, {self.project.title}"]
         lines += [f"first: {one}" for one in self.project.first]
         build = "pybuild build" if self.beside is None else f"pybuild build -f {self.path}"
@@ -42,7 +42,8 @@ class Written:
 
 
 def init(directory: str = "") -> Written:
-    """Writes a build file into `directory`, "" for this one. Raises UsageError where one is, or that can't be."""
+    """Write a build file into `directory`, "" for the current one. Raises UsageError if there is one, or if
+    it can't be written."""
     path = os.path.join(directory, LANGUAGE_FILE)
     if not os.path.isdir(directory or "."):
         raise UsageError(f"there is no directory {directory}", help=f"make it: mkdir -p {directory}")
@@ -68,12 +69,12 @@ def starter(name: str) -> str:
 
 
 def starters() -> str:
-    """Where they lie."""
+    """Return the directory of the starters."""
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "starters")
 
 
 def filled(text: str, project: Project) -> str:
-    """A starter as the program for a project."""
+    """Fill a starter's gaps for a project."""
     lines = []
     left_out: list[bool] = []
     for line in text.splitlines(keepends=True):

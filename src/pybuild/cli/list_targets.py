@@ -1,4 +1,5 @@
-"""`pybuild list`: what a file of the language offers. `list.schema.json` beside this file describes its JSON."""
+"""The command `pybuild list`: the declarations of a file of the language. `list.schema.json` beside this file
+describes its JSON."""
 
 from __future__ import annotations
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 SCHEMA = "pybuild.list/1"
 
 Row = tuple[str, str]
-"""A name with what belongs to it, and what is said of it."""
+"""A name with its parameters, and its description."""
 
 
 def list_targets(request: BuildRequest, format: str) -> str:
-    """What the build file of a request offers, as `text` or `json`. Raises UserError."""
+    """Return the declarations in the build file of a request, as `text` or `json`. Raises UserError."""
     from pybuild.build.engine import with_modules
     from pybuild.build.pipeline import find_context
     from pybuild.frontends.compile_file import compile_file
@@ -51,7 +52,7 @@ def list_targets(request: BuildRequest, format: str) -> str:
 
 
 def text(found: Listing) -> str:
-    """The tables for people."""
+    """Return the tables for people."""
     targets = [_target(one, found.default) for one in found.targets if one.kind == "target"]
     tests = [_target(one, found.default) for one in found.targets if one.kind == "test"]
     groups = [

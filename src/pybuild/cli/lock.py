@@ -1,4 +1,5 @@
-"""`pybuild lock`: resolves what the targets of a build file refer to and writes the lock file. No step is built."""
+"""The command `pybuild lock`: resolve the references of a build file's targets and write the lock file. No
+step is built."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ ALL = "*"
 
 
 class Locked:
-    """What came of it: the entries before and after, and the targets that were left out, with the params that they
-    need."""
+    """The result of a lock: the entries before and after, and the targets that were left out, with the params
+    that they need."""
 
     __slots__ = ("after", "before", "skipped")
 
@@ -65,8 +66,8 @@ class Locked:
 
 
 def run_lock(request: BuildRequest, update: str | None) -> int:
-    """Lock what the request names, all targets if it names none; entries that match the pattern `update` are moved.
-    The exit code. Raises UserError."""
+    """Lock the targets that the request names, or all, and return the exit code; entries that match the
+    pattern `update` are resolved again. Raises UserError."""
     if update is not None and request.locked:
         raise UsageError("--update changes entries and --locked refuses that", help="leave one out")
     display = make_display(request.progress, sys.stderr, quiet=request.quiet)
@@ -83,7 +84,7 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
 
 
 def lock(request: BuildRequest, update: str | None, observer: Observer, cancellation: Cancellation) -> Locked:
-    """Write the lock file. Raises UserError; the file stays as it is then."""
+    """Write the lock file. After a UserError, which it raises, the file is as it was."""
     from pybuild.build.engine import open_gateway
     from pybuild.build.pipeline import find_context, warner
     from pybuild.frontends.found_inputs import frontend_of
@@ -149,7 +150,7 @@ def _resolve(frontend: LanguageFrontend, gateway: Gateway) -> None:
 
 
 def _keep_unused(lock: Lock, forgotten: Entries) -> None:
-    """Put back entries that were not asked for: what was left out may use them."""
+    """Put back entries that were not looked up: targets that were left out may use them."""
     for (kind, key), value in forgotten.items():
         if (kind, key) not in lock.used:
             lock.restore(kind, key, value)

@@ -1,4 +1,4 @@
-"""Diagnostics in the form of the Language Server Protocol: what `--format=json` prints.
+"""Diagnostics in the form of the Language Server Protocol: the output of `--format=json`.
 
 Lines and characters count from 0, characters in UTF-16 code units (LSP 3.17, Position).
 """
@@ -22,8 +22,8 @@ _SEVERITY = {"error": 1, "warning": 2}
 
 
 def published(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> list[dict[str, Any]]:
-    """`PublishDiagnosticsParams` for each of the files `names`, in that order, and for others that messages are
-    about. A message without a place belongs to the first file, at its start."""
+    """Return `PublishDiagnosticsParams` for each of the files `names`, in that order, and for other files of
+    messages. A message without a place belongs to the first file, at its start."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for one in diagnostics:
         span = one.span
@@ -33,7 +33,7 @@ def published(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> list[d
 
 
 def diagnostic(one: Diagnostic) -> dict[str, Any]:
-    """One LSP `Diagnostic`. `data` has the texts of help and the edits that put it right."""
+    """Return an LSP `Diagnostic`. `data` has the texts of help and the edits of its fix."""
     value: dict[str, Any] = {
         "range": range_of(one.span),
         "severity": _SEVERITY.get(one.level, 3),
@@ -71,7 +71,7 @@ def _message(one: Diagnostic) -> str:
 
 
 def workspace_edit(edits: Iterable[Edit]) -> dict[str, Any]:
-    """An LSP `WorkspaceEdit`."""
+    """Return an LSP `WorkspaceEdit`."""
     changes: dict[str, list[dict[str, Any]]] = {}
     for one in edits:
         changes.setdefault(uri(one.span.source.name), []).append(
@@ -95,5 +95,5 @@ def _position(source: Source, line: int, column: int) -> dict[str, int]:
 
 
 def uri(name: str) -> str:
-    """A file's URI; a name that is no path of this machine stands as it is."""
+    """Return a file's URI; a name that is no path of this machine stays as it is."""
     return name if "://" in name else "file://" + quote(os.path.abspath(name))

@@ -1,4 +1,4 @@
-"""`pybuild prune --all`: empties the store."""
+"""The command `pybuild prune --all`: it empties the store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pybuild.runtime.content.root import ENTRIES, IN_USE
 
 
 def prune(root: str) -> None:
-    """Delete everything in the store at `root`, including files of other users of a user namespace. Waits for the
-    builds that use it. Raises UserError."""
+    """Delete everything in the store at `root`, including files of other users of a user namespace. Waits for
+    the builds that use it. Raises UserError."""
     from pybuild.runtime.sandbox import namespaces
     from pybuild.runtime.snapshots.removal import remove_tree
 

@@ -1,4 +1,4 @@
-"""Rebuilds from a recorded plan: the command means the same as before, but files of the context changed."""
+"""Rebuild from a recorded plan: the command means the same as before, but files of the context changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def rebuild(record: Mapping[str, Any]) -> int | None:
-    """Return the exit code; None for a record whose plan can't be read."""
+    """Build a record's plan and return the exit code; None for a record whose plan can't be read."""
     try:
         request = BuildRequest(**record["request"])
         plan = Plan.from_plain(record["plan"])

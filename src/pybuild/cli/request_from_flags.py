@@ -1,4 +1,4 @@
-"""From what the command line says to a BuildRequest: positional words, values of flags, configuration."""
+"""From the command line to a BuildRequest: positional words, values of flags, configuration."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ _CONVERSIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "max_parallelism": ("parallelism", values.parallelism),
     "call": ("call", checked_call),
 }
-"""Parameters whose values are converted: the field of BuildRequest, and how. The others are taken as they are."""
+"""Conversions of parameters: the field of BuildRequest, and the function. Other values are taken as they
+are."""
 _ATTESTATIONS = ("provenance", "sbom", "attest")
 
 
 def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
-    """The request that positional `words` and the `given` flags (by parameter name; None, False and () are not
-    given) make, with the configuration files beneath. Raises UsageError."""
+    """Return the request of positional `words` and `given` flags (by parameter name; None, False and () count
+    as not given), with the defaults of the configuration files. Raises UsageError."""
     targets, context = positionals(words)
     for name in _ATTESTATIONS:
         value = given.get(name) or ()
@@ -73,7 +74,8 @@ def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
 
 
 def _by_ssh(context: str) -> bool:
-    """Whether the context is a repository that is reached by SSH: buildx lends such a build the user's agent."""
+    """Report whether the context is a repository that is reached by SSH: buildx forwards the user's agent to
+    such a build."""
     if "@" not in context and not context.startswith("ssh://"):
         return False
     from pybuild.compiler.giturl import parse_git_ref
@@ -91,7 +93,7 @@ def _same(value: Any) -> Any:
 
 
 def positionals(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """The targets and the context that the words name. Raises UsageError."""
+    """Return the targets and the context that the words name. Raises UsageError."""
     targets = tuple(word for word in words if _is_target(word))
     contexts = [word for word in words if not _is_target(word)]
     if len(contexts) > 1:
@@ -105,14 +107,15 @@ def positionals(words: Sequence[str]) -> tuple[tuple[str, ...], str]:
 
 
 def _is_target(word: str) -> bool:
-    """NAME is a target where no directory has that name, NAME[…] always; `.`, `-` and what holds a `/` never are."""
+    """Report whether a word is a target: NAME if no directory has that name, NAME[…] always; `.`, `-` and
+    words with a `/` never."""
     if _INSTANCE.fullmatch(word):
         return True
     return bool(_NAME.fullmatch(word)) and not os.path.isdir(word)
 
 
 def _progress(flag: str | None, configured: str | None) -> str:
-    """The flag, else BUILDKIT_PROGRESS, else the configuration."""
+    """Return the flag, else BUILDKIT_PROGRESS, else the configured value."""
     where, value = "--progress", flag
     if value is None:
         where, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or configured or "auto"
@@ -126,8 +129,8 @@ def _progress(flag: str | None, configured: str | None) -> str:
 
 
 def files_and_targets(words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Words that are files or directories, or look like them, and the others, which are targets. Raises UsageError
-    for targets of several files."""
+    """Divide words into those that are or look like files and directories, and targets. Raises UsageError for
+    targets of several files."""
     files = tuple(word for word in words if _is_file(word))
     targets = tuple(word for word in words if not _is_file(word))
     if targets and len(files) > 1:
@@ -144,7 +147,7 @@ def _is_file(word: str) -> bool:
 
 
 def with_targets(given: Mapping[str, Any], targets: tuple[str, ...]) -> Mapping[str, Any]:
-    """The given flags with targets that words name. Raises UsageError if a flag names one too."""
+    """Add targets that words name to the given flags. Raises UsageError if a flag names one too."""
     if not targets:
         return given
     if given.get("target"):
@@ -155,7 +158,7 @@ def with_targets(given: Mapping[str, Any], targets: tuple[str, ...]) -> Mapping[
 
 
 def graph_request(path: str | None, given: Mapping[str, Any]) -> BuildRequest:
-    """The request for the graph of one build file, or of the one in a directory. Raises UsageError."""
+    """Return the request for the graph of one build file, or of the one in a directory. Raises UsageError."""
     if path is None or path == "-" or os.path.isdir(path):
         return request(
             [path or "."] if path != "-" else [], {**given, **({"file": "-"} if path == "-" else {})}

@@ -1,4 +1,4 @@
-"""Build files written anew: formatted, or with fixes."""
+"""Overwrite build files with a formatted or fixed text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def encoded(text: str, before: bytes) -> bytes:
-    """The bytes of a build file's text, with the byte-order mark that the file had."""
+    """Encode a build file's text, with the byte-order mark that the file had."""
     mark = BYTE_ORDER_MARK if before.startswith(BYTE_ORDER_MARK) else b""
     return mark + text.encode("utf-8", "surrogateescape")
 
 
 def rewrite(path: str, data: bytes) -> None:
-    """The file at `path` holds `data`, or what it held before, never a part. Symbolic links are followed; mode and,
-    where that is allowed, owner stay. Raises UserError."""
+    """Replace the file at `path` atomically. Symbolic links are followed; mode and, where that is allowed,
+    owner stay. Raises UserError."""
     try:
         _rewrite(os.path.realpath(path), data)
     except OSError as error:

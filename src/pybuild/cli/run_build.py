@@ -1,4 +1,4 @@
-"""One build from the command line: its display, its signals, the files it leaves, its exit code."""
+"""A build from the command line: its display, its signals, the files that it writes, its exit code."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") -> int:
-    """Build, say what came of it, return the exit code. Raises UserError for what is wrong before it began.
+    """Build, report the result, return the exit code. Raises UserError for errors before the build began.
 
-    `warned` is the text of warnings that the build files give, where no frontend reads them.
+    `warned` is the text of the build files' warnings, if no frontend reads them.
     """
     for path, flag in ((request.iidfile, "--iidfile"), (request.metadata_file, "--metadata-file")):
         if path is not None:
@@ -57,7 +57,7 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
 def observed(
     request: BuildRequest, display: Display, build: Callable[[BuildRequest, Observer, Cancellation], Result]
 ) -> Result:
-    """The build under signals; the display is stopped whatever happens."""
+    """Run a build that signals can cancel; the display is stopped whatever happens."""
     cancellation = Cancellation()
     ended: BaseException | None = None
     with Interrupts(cancellation, display.notice, display.restore) as heard:
@@ -82,7 +82,7 @@ def _leave(request: BuildRequest, result: BuildResult) -> None:
 
 
 def _say_warnings(display: Display, warned: str) -> str:
-    """Show `warned` and what the display heard; the text of the latter."""
+    """Show `warned` and the display's warnings, and return the text of the latter."""
     heard = warnings_text(display.warnings)
     if warned or heard:
         from pybuild.runtime.progress.rawjson import RawJson
@@ -93,14 +93,14 @@ def _say_warnings(display: Display, warned: str) -> str:
 
 
 def print_warnings(text: str) -> None:
-    """Write the text of warnings below what the display has shown."""
+    """Write the text of warnings below the display's output."""
     from pybuild.runtime.progress.terminal import printable
 
     print("\n" + printable(text), file=sys.stderr, end="")
 
 
 def _remember(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:
-    """Leave a record by which the same command is replayed while nothing changes. `warned` are all warnings,
+    """Write a record, by which the same command is replayed while nothing changes. `warned` are all warnings,
     `of_frontend` those that a rebuild repeats."""
     evidence = result.evidence
     if evidence is None:
@@ -132,7 +132,7 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
 
 
 def _print_digest(request: BuildRequest, result: BuildResult) -> None:
-    """On standard output, unless the image itself went there."""
+    """Print the digest on standard output, unless the image itself went there."""
     from pybuild.runtime.export.output import parse_output
 
     if result.digests and not any(parse_output(text).dest == "-" for text in request.outputs):

@@ -1,4 +1,5 @@
-"""`pybuild test`: all tests of a file, or those named, side by side; a table of how each went."""
+"""The command `pybuild test`: run all or the named tests of a file side by side, and print a table of the
+results."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class Tested:
-    """One test: `error` None if it passed, `cached` if nothing of it had to run, and the seconds it took."""
+    """The result of one test: `error` is None if it passed, `cached` says that no step of it had to run; it
+    took `seconds`."""
 
     __slots__ = ("cached", "error", "name", "seconds")
 
@@ -43,7 +45,7 @@ class Tested:
 
 
 def run_tests(request: BuildRequest) -> int:
-    """Run the tests that the request names, all if it names none; the exit code. Raises UserError."""
+    """Run the tests that the request names, or all, and return the exit code. Raises UserError."""
     display = make_display(request.progress, sys.stderr, quiet=request.quiet)
     tested = observed(request, display, test)
     if display.warnings:
@@ -62,7 +64,8 @@ def run_tests(request: BuildRequest) -> int:
 
 
 def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Tested]:
-    """The tests in the order of the file. Raises UserError for what is wrong before one can run."""
+    """Run the tests and return their results in the order of the file. Raises UserError for an error before
+    one can run."""
     from pybuild.build.pipeline import find_context, planned, warner
     from pybuild.frontends.found_inputs import frontend_of
     from pybuild.frontends.language import LanguageFrontend
@@ -85,7 +88,7 @@ def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) 
 def _tested(
     goal: Goal, plan: Plan, request: BuildRequest, outcomes: Sequence[Outcome[Result]], engine: Engine
 ) -> Tested:
-    """What came of one goal, its outputs exported."""
+    """Return the result of one goal and export its outputs."""
     from pybuild.runtime.export.output import Output
     from pybuild.runtime.ops.failures import StepFailed
 
@@ -109,7 +112,7 @@ def _snapshot(outcome: Outcome[Result], engine: Engine) -> int | None:
 
 
 def table(tested: Sequence[Tested]) -> str:
-    """A line a test, and a closing one."""
+    """Return a line for each test, and a closing one."""
     if not tested:
         return "no tests\n"
     width = max(len(one.name) for one in tested)

@@ -1,4 +1,4 @@
-"""`pybuild solve`: a graph that another client made, or what a frontend makes, solved and exported as a build is."""
+"""The command `pybuild solve`: solve and export another client's graph, or a frontend's result."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _NO_CACHE = "no-cache"
 
 
 class Solve:
-    """What is to be solved: the graph `definition`, or what `frontend` makes with `options`. `directories` and
-    `layouts` are what it calls by the names of local sources and content stores."""
+    """The input of a solve: the graph `definition`, or the call of `frontend` with `options`. `directories`
+    and `layouts` are the local sources and content stores by name."""
 
     __slots__ = ("definition", "directories", "frontend", "layouts", "options")
 
@@ -50,7 +50,7 @@ class Solve:
         self.layouts = dict(layouts or {})
 
     def request(self, *, no_cache: bool) -> Request:
-        """The same as a gateway takes it; with `no_cache` every step runs anew."""
+        """Return the solve as a gateway takes it; with `no_cache` every step runs again."""
         from pybuild.compiler.gateway import Request
 
         if self.frontend:
@@ -71,7 +71,7 @@ def read_solve(
     directories: Sequence[str],
     layouts: Sequence[str],
 ) -> Solve:
-    """What the flags of the command say. Raises UsageError, DefinitionError."""
+    """Return the solve that the flags of the command describe. Raises UsageError, DefinitionError."""
     named = {
         name: os.fsencode(os.path.abspath(path)) for name, path in _pairs(directories, "--local", "DIRECTORY")
     }
@@ -100,7 +100,8 @@ def read_solve(
 
 
 def run_solve(solve: Solve, request: BuildRequest) -> int:
-    """Solve and export as `request` says; the exit code. Raises UserError for what is wrong before that begins."""
+    """Solve and export with the settings of `request`, and return the exit code. Raises UserError for errors
+    before the build began."""
     from pybuild.cli.run_build import run_build
 
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
@@ -116,7 +117,8 @@ def run_solve(solve: Solve, request: BuildRequest) -> int:
 
 
 class SolveFrontend:
-    """Solves a definition, or calls a frontend as a client of BuildKit would. See `frontends.types.Frontend`."""
+    """A frontend (`frontends.types.Frontend`) that solves a definition, or calls a frontend as a client of
+    BuildKit would."""
 
     owner = ""
     fetches = True
@@ -129,7 +131,7 @@ class SolveFrontend:
         return GraphNames(self._solve.directories, self._solve.layouts)
 
     def provide(self, engine: Engine) -> None:
-        """Nothing: all names are known before."""
+        """Do nothing: all names are known before."""
 
     def solve(self, gateway: Gateway) -> Solution:
         result = gateway.solve(self._solve.request(no_cache=self._request.no_cache))

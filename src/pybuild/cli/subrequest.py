@@ -1,4 +1,4 @@
-"""`pybuild build --call=METHOD`: asks a frontend something about a build and runs none of its steps."""
+"""The option `pybuild build --call=METHOD`: it asks a frontend about a build and runs none of its steps."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from pybuild.runtime.solver.types import Cancellation
 
 _REQUESTS = {"check": "frontend.lint", "outline": "frontend.outline", "targets": "frontend.targets"}
-"""Questions as a frontend that is an image is asked them."""
+"""Names of the questions for a frontend that is an image."""
 
 
 def run_call(request: BuildRequest) -> int:
-    """Print the answer to standard output; the exit code. Raises UserError, after the answer where there is one."""
+    """Print the answer to standard output and return the exit code. Raises UserError, after the answer if
+    there is one."""
     from pybuild.cli.run_build import observed
     from pybuild.request import result_files
     from pybuild.runtime.progress.display import make_display, warnings_text
@@ -50,14 +51,14 @@ def run_call(request: BuildRequest) -> int:
 def _metadata(call: Call, answer: Answer) -> dict[str, object]:
     import json
 
-    from pybuild.frontends.answers import VERSION
+    from pybuild.frontends.answer_formats import VERSION
 
     found = {"result.json": json.loads(answer.json), "result.txt": answer.text, "version": VERSION}
     return {**found, "result.statuscode": answer.status} if call.name == "check" else found
 
 
 def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Cancellation) -> Answer:
-    """Return the answer to a call. If several platforms are named it is about the first. Raises UserError."""
+    """Return the answer to a call. Of several platforms it is about the first. Raises UserError."""
     from pybuild.build.engine import open_gateway
     from pybuild.build.pipeline import find_context
     from pybuild.frontends.found_inputs import frontend_of

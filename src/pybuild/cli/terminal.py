@@ -1,4 +1,4 @@
-"""Writes a command's results to standard output."""
+"""Write a command's results to standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pybuild verify`: whether images in files are sound, by their bytes alone."""
+"""The command `pybuild verify`: it checks images in files by their bytes alone."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SOUND, PROBLEMS, UNREADABLE = range(3)
 
 
 def run_verify(paths: Sequence[str], *, format: str = "text", layer: int | None = None) -> int:
-    """Verify the images at `paths`, print a line for each and what is wrong, and return the exit code. `layer` is the
-    most bytes of an uncompressed layer. Raises UsageError without a path."""
+    """Verify the images at `paths`, print a line for each and its findings, and return the exit code. `layer`
+    is the maximum size in bytes of an uncompressed layer. Raises UsageError without a path."""
     if not paths:
         raise UsageError("nothing to verify", help="give the directory of an OCI layout, or an image archive")
     limits = Limits() if layer is None else Limits(layer=layer)

@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 
 from pybuild.daemon.commandline import help_text, parse
-from pybuild.frontends.extra import need_extra
+from pybuild.frontends.buildkit_extra import need_extra
 from pybuild.lang.diagnostics import UserError
 
 TYPE_CHECKING = False

@@ -1,7 +1,7 @@
 """Attributes of the Dockerfile frontend, as buildx, buildctl and other clients of BuildKit write them.
 
-An attribute that no frontend knows is none of ours: clients pass those of one frontend to another. What a known one
-can't mean is refused in BuildKit's words.
+An attribute that no frontend knows is ignored: clients pass attributes of one frontend to another. An invalid
+value of a known one is refused in BuildKit's words.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
 HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 _NETWORKS = {"": "default", "sandbox": "default", "none": "none", "host": "host"}
 _PULLS = {"default": None, "pull": True, "local": False}
-"""Whether a tag that is known is asked for, by resolve mode."""
+"""True if a known tag is resolved again, by resolve mode; None leaves it to the builder."""
 _IMPORTERS = ("azblob", "gha", "inline", "local", "registry", "s3")
 _LARGEST = 2**63 - 1
 
@@ -38,7 +38,8 @@ V = TypeVar("V")
 
 @frozen
 class Capability:
-    """What a client relies on. With `forward` a frontend that the file asks for may have it instead."""
+    """A capability that a client requires. With `forward` it may be one of the frontend that the file
+    names."""
 
     name: str
     forward: bool
@@ -46,12 +47,12 @@ class Capability:
 
 @frozen
 class Attributes:
-    """`context` is the address of the main context, empty where that is sent; `dockerfile_name` names the local
-    directory that holds the Dockerfile, None where one that comes with the context goes first. `multi_platform` asks
-    for results by platform. At most one of `steps.no_cache` (all stages) and `no_cache_filter` is given. `contexts`,
-    `inputs_metadata` (of inputs) and `shared_keys` are by name, `sessions` by local directory. `forwarded` says that
-    the file's own choice of a frontend has been followed already; `request` is a question asked in place of a
-    build."""
+    """The parsed attributes of a request. `context` is the address of the main context, "" if the client
+    sends it; `dockerfile_name` names the local directory that holds the Dockerfile, None to prefer one that
+    comes with the context. `multi_platform` requests results by platform. At most one of `steps.no_cache`
+    (all stages) and `no_cache_filter` is set. `contexts`, `inputs_metadata` (of inputs) and `shared_keys` are
+    by name, `sessions` by local directory. `forwarded` says that the file's own choice of a frontend has been
+    followed already; `request` is a question in place of a build."""
 
     filename: str = "Dockerfile"
     target: str = ""
@@ -76,12 +77,12 @@ class Attributes:
 
     @property
     def pull(self) -> bool | None:
-        """Whether tags are asked for that are known, None where the builder may choose."""
+        """True if known tags are resolved again; None if the builder may choose."""
         return _PULLS[self.resolve_mode]
 
 
 def parse_attributes(options: Mapping[str, str]) -> Attributes:
-    """Raises UsageError for a value of a known attribute that can't be meant."""
+    """Parse the attributes of a request. Raises UsageError for an invalid value of a known attribute."""
     _refuse_removed(options)
     _check_cache_imports(options)
     _check_attestations(options)
@@ -131,7 +132,7 @@ def _refuse_removed(options: Mapping[str, str]) -> None:
 
 
 def _platforms(text: str) -> Iterator[Platform]:
-    """Each once, in the order in which they are asked for."""
+    """Parse platforms: each once, in the order of the text."""
     seen = set()
     for word in text.split(",") if text else ():
         try:
@@ -159,7 +160,7 @@ def _multi_platform(options: Mapping[str, str], args: Mapping[str, str]) -> bool
 
 
 def _step_defaults(options: Mapping[str, str], args: Mapping[str, str]) -> StepDefaults:
-    """Return the settings of all steps. Raises UsageError for a value that can't be meant."""
+    """Return the settings of all steps. Raises UsageError for an invalid value."""
     return StepDefaults(
         no_cache=options.get("no-cache") == "",
         network=_network(options.get("force-network-mode", "")),
@@ -172,7 +173,8 @@ def _step_defaults(options: Mapping[str, str], args: Mapping[str, str]) -> StepD
 
 
 def _no_cache_filter(options: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the stages that don't use the cache. An empty attribute means all of them: `StepDefaults.no_cache`."""
+    """Return the stages that don't use the cache. An empty attribute means all of them:
+    `StepDefaults.no_cache`."""
     text = options.get("no-cache")
     return tuple(text.split(",")) if text else ()
 
@@ -190,7 +192,7 @@ def _network(text: str) -> str:
 
 
 def _listed(options: Mapping[str, str], name: str, what: str, read: Callable[[str], V]) -> tuple[V, ...]:
-    """The fields of a value in CSV."""
+    """Parse the fields of a CSV value."""
     text = options.get(name, "")
     if not text:
         return ()
@@ -233,7 +235,7 @@ def _shm_size(text: str) -> int:
 
 
 def _int64(text: str) -> int:
-    """A decimal number as Go's `strconv.ParseInt` reads it."""
+    """Parse a decimal number as Go's `strconv.ParseInt` does."""
     digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdecimal()):
         raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
@@ -248,7 +250,8 @@ def _capabilities(text: str) -> Iterator[Capability]:
 
 
 def _check_cache_imports(options: Mapping[str, str]) -> None:
-    """Imports only make a build faster: what this builder can't read is no error, what no builder can is one."""
+    """Check cache imports. They only make a build faster: kinds that this builder can't read are ignored,
+    those that no builder can read are errors."""
     text = options.get("cache-imports", "")
     if not text:
         return
@@ -265,7 +268,7 @@ def _check_cache_imports(options: Mapping[str, str]) -> None:
 
 
 def _check_attestations(options: Mapping[str, str]) -> None:
-    """Who exports reads them; here they only must be well formed."""
+    """Check that attestation attributes are well formed; the exporter reads them."""
     for name, value in options.items():
         kind = name.removeprefix("attest:").removeprefix(ARG + "BUILDKIT_ATTEST_").lower()
         if kind != name.lower() and value:

@@ -1,4 +1,5 @@
-"""Attributes of a frontend for a request, and the texts that buildx writes: the inverse of `parse_attributes`."""
+"""Attributes of a frontend for a request, and their texts as buildx writes them (the inverse of
+`parse_attributes`)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ _CONTEXTS = "moby.buildkit.frontend.contexts"
 
 
 def attributes_of(context: BuildContext) -> Attributes:
-    """Return the attributes that a request comes to. Raises UsageError."""
+    """Return the attributes for a request. Raises UsageError."""
     request, args, inputs = context.request, context.args, context.inputs
     return Attributes(
         filename=inputs.name or DOCKERFILES[0],

@@ -1,4 +1,5 @@
-"""The bridge of a frontend that a gateway calls: the content stores of the client, and what a warning is about."""
+"""The bridge of a frontend that a gateway calls: it adds the client's content stores, and the vertex of a
+warning."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ _IMAGE = "docker-image://"
 
 @frozen
 class Layout:
-    """The image `digest` of the client's content store `store`. `ref` is what the graph calls it, the context's name
-    with that digest."""
+    """The image `digest` of the client's content store `store`. `ref` is its name in the graph: the context's
+    name with that digest."""
 
     ref: str
     store: str
@@ -32,7 +33,7 @@ class Layout:
 
 
 def layouts(contexts: Mapping[str, str]) -> dict[str, Layout]:
-    """The named contexts that lie in content stores of the client, by name. Raises UsageError."""
+    """Return the named contexts that lie in content stores of the client, by name. Raises UsageError."""
     return {
         name: _layout(name, source.removeprefix(_SCHEME).removeprefix("//"))
         for name, source in contexts.items()
@@ -56,9 +57,10 @@ def _layout(name: str, text: str) -> Layout:
 
 
 class GatewayBridge(Forwarding):
-    """See `compiler.bridge.Bridge`. `stored` are images of content stores; `pull` says whether tags are asked for
-    that are known. What is asked about is what the build's policies make of it. Warnings are of the vertex `about`,
-    which is set once the file they are about has been read."""
+    """A bridge (`compiler.bridge.Bridge`) on a gateway. `stored` are images of content stores; `pull` tells
+    whether known tags are resolved again. The build's policies are applied to every source before it is asked
+    about. Warnings belong to the vertex `about`, which is set once the file that they are about has been
+    read."""
 
     def __init__(self, gateway: Gateway, stored: Mapping[str, Layout], *, pull: bool | None = None) -> None:
         engine = gateway.engine
@@ -119,7 +121,7 @@ class GatewayBridge(Forwarding):
         self._gateway.warn(referred, self.about)
 
     def _state(self, edge: Edge) -> Edge:
-        """The state as the build's policies have it."""
+        """Return the state after the build's policies were applied."""
         key = edge.vertex.digest, edge.index
         if key not in self._judged:
             judged = self._gateway.judged(edge)
@@ -128,7 +130,7 @@ class GatewayBridge(Forwarding):
         return self._judged[key]
 
     def _source(self, op: SourceOp, platform: Platform, ref: str) -> str:
-        """The image to be looked for. Raises NotAnImage."""
+        """Return the reference that the policies give the image. Raises NotAnImage."""
         judged = self._gateway.judged_source(op, platform)
         if not judged.identifier.startswith(_IMAGE):
             raise NotAnImage(ref, judged.identifier)

@@ -1,4 +1,4 @@
-"""A request with what its build file is read with: the main context, the named ones, the build arguments."""
+"""A request with its inputs: the main context, the named ones, the build arguments."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CONTEXT = "context"
 
 
 def check_single(request: BuildRequest, kind: str, *, instead: str = "") -> None:
-    """Raises UsageError for what only files of the language take: several targets, params, a lock file. `kind` is
-    what is built in their place."""
+    """Raises UsageError for settings that only files of the language take: several targets, params, a lock
+    file. `kind` is what is built in their place."""
     if len(request.targets) > 1:
         raise UsageError(
             f"several targets of {kind} are not supported: " + " ".join(request.targets),
@@ -35,7 +35,8 @@ def check_single(request: BuildRequest, kind: str, *, instead: str = "") -> None
 
 
 class BuildContext:
-    """A request with its inputs and what follows from both. Immutable, but for `dependencies`, which collects.
+    """A request with its inputs and the values that follow from both. Immutable, except for `dependencies`,
+    which collects.
 
     `args` are the build arguments with those of the environment, `named` the contexts of `--build-context`.
     """
@@ -49,7 +50,7 @@ class BuildContext:
         dependencies: Dependencies,
         named: NamedContexts | None = None,
     ) -> None:
-        """Raises UsageError for a named context that is none."""
+        """Raises UsageError for an invalid named context."""
         self.request = request
         self.inputs = inputs
         self.dependencies = dependencies
@@ -57,23 +58,24 @@ class BuildContext:
         self.named = named or NamedContexts.of(request, dependencies)
 
     def with_inputs(self, inputs: FoundInputs) -> BuildContext:
-        """Return the same context with inputs of which more is known."""
+        """Return the same context with more complete inputs."""
         return BuildContext(self.request, inputs, self.dependencies, self.named)
 
     @property
     def syntax(self) -> str:
-        """The value of BUILDKIT_SYNTAX: the command line of a frontend that takes the place of the file's own."""
+        """The value of BUILDKIT_SYNTAX: the command line of a frontend that replaces the file's own."""
         return self.args.get("BUILDKIT_SYNTAX", "").strip()
 
     def graph_names(self) -> GraphNames:
-        """Return what the graph's names stand for. Copies the commands of `host:` contexts. Raises UserError."""
+        """Return the names of the graph on this machine. Copies the commands of `host:` contexts. Raises
+        UserError."""
         directories = dict(self.named.directories)
         if self.inputs.directory is not None:
             directories[CONTEXT] = os.fsencode(self.inputs.directory)
         return GraphNames(directories, {**self.named.images, **self._hosts()})
 
     def provide(self, engine: Engine) -> None:
-        """Give a main context that is no directory of the user's a place in the build's work directory: an archive
+        """Place a main context that is no directory of the user's in the build's work directory: an archive
         from standard input, or nothing."""
         inputs = self.inputs
         if inputs.directory is not None or inputs.remote is not None:

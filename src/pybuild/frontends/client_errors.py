@@ -1,4 +1,4 @@
-"""Errors of a Dockerfile as BuildKit's clients know them: in its words, and of whole lines."""
+"""Errors of a Dockerfile as BuildKit's clients know them: in BuildKit's words, and about whole lines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pybuild.lang.source import Span
 
 
 def for_clients(error: UserError) -> UserError:
-    """The error with the message that clients compare, and a place for each line of what it is about. Of several
-    it is the first."""
+    """Return the error with the message that clients compare, and a place for each line that it is about. Of
+    several errors it is the first."""
     found = next((one for one in error.messages if one.level == "error"), error.diagnostic)
     told = Diagnostic(
         found.buildkit or found.title, labels=list(_lines(found)), notes=found.notes, code=found.code
@@ -23,7 +23,8 @@ def for_clients(error: UserError) -> UserError:
 
 
 def with_places(error: UserError) -> None:
-    """Have the error point at whole lines, and the status of one that came by the wire without a place too."""
+    """Point the error at whole lines, also in the status of an error that came by the wire without a
+    place."""
     from google.rpc.status_pb2 import Status
 
     from pybuild.compiler.protos import errdefs_pb2

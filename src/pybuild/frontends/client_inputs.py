@@ -1,6 +1,6 @@
-"""What a Dockerfile build reads before anything is lowered: the Dockerfile, the ignore patterns, the main context.
+"""The inputs of a Dockerfile build for a client: the Dockerfile, the ignore patterns, the main context.
 
-Each comes from a state: one that the client gave by name, one at an address, or a directory of its session. The rules
+Each comes from a state: a named context of the client, one at an address, or a directory of its session. The rules
 and the names of the vertices are those of BuildKit's `frontend/dockerui`.
 """
 
@@ -39,9 +39,10 @@ _IGNORE = ".dockerignore"
 
 @frozen
 class ClientInputs:
-    """`data` is the Dockerfile as it was read, `source` its text, `vertex` the digest of what it was read from.
-    `context` is the main context where that is no directory of the session, else `excludes` are what is left out of
-    it; they are read when they are first looked at."""
+    """The inputs of a build. `data` is the Dockerfile as it was read, `source` its text, `vertex` the digest
+    of the vertex that it was read from. `context` is the main context unless that is a directory of the
+    session, for which `excludes` are the patterns of excluded files; they are read when they are first looked
+    at."""
 
     data: bytes
     source: Source
@@ -51,8 +52,8 @@ class ClientInputs:
 
 
 class Patterns(Sequence[str]):
-    """Patterns of an ignore file that is read when the first of them is wanted: a build that copies nothing needs
-    no context."""
+    """Patterns of an ignore file that is read when the first of them is needed: a build that copies nothing
+    needs no context."""
 
     def __init__(self, read: Callable[[], Sequence[str]]) -> None:
         self._read = read
@@ -76,8 +77,8 @@ class Patterns(Sequence[str]):
 
 @frozen
 class _Place:
-    """Where the files are: the main context, and what holds the Dockerfile `filename`; None stands for the client's
-    directories."""
+    """States of the main context, and of the directory that holds the Dockerfile `filename`; None stands for
+    the client's directories."""
 
     context: Edge | None
     dockerfile: Edge | None
@@ -85,7 +86,8 @@ class _Place:
 
 
 def read_inputs(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bridge) -> ClientInputs:
-    """Find and read what the build needs; `given` are the states that came with the request. Raises UserError."""
+    """Find and read the inputs of a build; `given` are the states that came with the request. Raises
+    UserError."""
     place = _place(attributes, given, bridge)
     edge = place.dockerfile or _dockerfile_directory(attributes, place.filename)
     with _doing("failed to read dockerfile: "):
@@ -100,7 +102,7 @@ def read_inputs(attributes: Attributes, given: Mapping[str, Edge | None], bridge
 
 @contextmanager
 def _doing(what: str) -> Iterator[None]:
-    """Errors say to clients what was being done."""
+    """A context manager that adds to errors, for clients, what was being done."""
     try:
         yield
     except Cancelled:
@@ -140,7 +142,7 @@ def _place(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bri
 
 
 def _dockerfile_given(edge: Edge | None) -> Edge:
-    """Raises UserError for an empty definition: there is no Dockerfile in it."""
+    """Return the state that holds the Dockerfile. Raises UserError for an empty definition."""
     if edge is None:
         raise UserError("invalid nil input definition to definition op: cannot marshal empty definition op")
     return edge
@@ -161,7 +163,7 @@ def _dockerfile_directory(attributes: Attributes, filename: str) -> Edge:
 
 
 def _other_casing(filename: str) -> list[str]:
-    """`dockerfile` is found too where `Dockerfile` is asked for."""
+    """Return the other spelling to look for: `dockerfile` is found too when `Dockerfile` is requested."""
     directory, name = posixpath.split(filename)
     return [posixpath.join(directory, name.lower())] if name == DOCKERFILES[0] else []
 
@@ -178,7 +180,7 @@ def _read_dockerfile(edge: Edge, filename: str, bridge: Bridge) -> bytes:
 
 
 def _excludes(attributes: Attributes, dockerfile: Edge, beside: str, bridge: Bridge) -> tuple[str, ...]:
-    """The patterns of the ignore file `beside` the Dockerfile, else of the one in the main context."""
+    """Return the patterns of the ignore file `beside` the Dockerfile, else of the one in the main context."""
     name, data = beside, _read(dockerfile, beside, bridge)
     if data is None:
         session = attributes.sessions.get(CONTEXT, "")
@@ -191,7 +193,7 @@ def _excludes(attributes: Attributes, dockerfile: Edge, beside: str, bridge: Bri
 
 
 def _read(edge: Edge, name: str, bridge: Bridge) -> bytes | None:
-    """The file's bytes, None where it is not there. Raises UsageError for one that is no text."""
+    """Return the file's bytes, None if it doesn't exist. Raises UsageError for a file that is not text."""
     try:
         data = bridge.read_file(edge, name, limit=LARGEST_FILE + 1)
     except FileNotFoundError:

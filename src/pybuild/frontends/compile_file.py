@@ -1,4 +1,4 @@
-"""Compiles the build file of a request: a file of the language, or a Python build module."""
+"""Compile the build file of a request: a file of the language, or a Python build module."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def compile_file(
     inputs: FoundInputs, request: BuildRequest, dependencies: Dependencies, *, shown: str = ""
 ) -> Compiled:
-    """Return the build file of a request, whose name is `shown` in messages if that is given. Raises UsageError if it
-    lies elsewhere, UserError for bad params."""
+    """Return the compilation of a request's build file, whose name is `shown` in messages unless that is "".
+    Raises UsageError if it lies elsewhere, UserError for bad params."""
     python = frontend_of(inputs, dict(request.build_args)).kind == PYTHON
     what = "a Python build module" if python else "a build file of the language"
     if inputs.data is None or inputs.directory is None:

@@ -40,7 +40,8 @@ class DockerfileFrontend:
     owner = ""
 
     def __init__(self, context: BuildContext, frontend: Frontend, warn: Warn | None) -> None:
-        """Read the text; parse it if `warn` is given and that takes no files of the context. Raises UserError."""
+        """Read the text, and parse it if `warn` is given, unless parsing needs files of the context. Raises
+        UserError."""
         check_single(context.request, "a Dockerfile", instead=", not for a Dockerfile")
         assert context.inputs.data is not None
         self._context = context
@@ -52,7 +53,8 @@ class DockerfileFrontend:
 
     @property
     def fetches(self) -> bool:
-        """Whether something may be fetched for the graph: a context, or a source that tells the time."""
+        """True if something may be fetched before there is a graph: a context, or a source whose time is
+        needed."""
         context = self._context
         if context.inputs.fetches or any(
             not source.startswith(_AT_HAND) for source in context.named.sources.values()
@@ -67,7 +69,7 @@ class DockerfileFrontend:
         return self._context.inputs.data or b""
 
     def linter(self, source: Source) -> Linter:
-        """Return a linter that the file and the build arguments configure, and that warns nobody."""
+        """Return a silent linter that the file and the build arguments configure."""
         return Linter.of(source, self._context.args)
 
     def begin(self, *, enter: bool) -> GraphNames:
@@ -88,7 +90,7 @@ class DockerfileFrontend:
         return Solution([FrontendResult(result, tags=context.request.tags)])
 
     def question(self, gateway: Gateway, lenient: Bridge | None = None) -> Question:
-        """Return what a question about the Dockerfile needs. `lenient` may take the bridge's place in lowering."""
+        """Return a question about the Dockerfile. `lenient` may take the bridge's place in the lowering."""
         bridge = gateway.bridge
         context = fetched(self._context, bridge)
         (options, *_) = for_platforms(self._options(context), self._attributes, Linter.off())

@@ -46,7 +46,8 @@ class Text:
     extended: bool
 
     def parse(self, warn: Warn | None, linter: Linter, read: ReadFile | None) -> Dockerfile:
-        """`read` reads a file of the main context; only an extended Dockerfile needs it. Raises SourceError."""
+        """Parse the text. `read` reads a file of the main context; only an extended Dockerfile needs it.
+        Raises SourceError."""
         assert read is not None or not self.extended
         return parse(self.source, warn, linter, read=read if self.extended else None)
 
@@ -57,8 +58,8 @@ class Text:
 
 
 def read_text(name: str, data: bytes, frontend: frontends.Frontend, syntax: str) -> Text:
-    """Return the text of a Dockerfile that `frontend` reads, which must be built in; `syntax` is BUILDKIT_SYNTAX.
-    Raises SourceError for what is no text, UsageError for another frontend."""
+    """Return the text of a Dockerfile that `frontend` reads, which must be built in; `syntax` is
+    BUILDKIT_SYNTAX. Raises SourceError for a file that is not text, UsageError for another frontend."""
     source = decode(name, data)
     if not frontend.builtin:
         from pybuild.plugins.installed import refused
@@ -75,8 +76,9 @@ def lower_options(
     context: Edge | None,
     excludes: Sequence[str],
 ) -> LowerOptions:
-    """Return the options of the lowering that all platforms share. `contexts` and `states` are the named contexts;
-    `context` is the main one where it is no local directory, whose ignored patterns are `excludes`."""
+    """Return the options of the lowering that all platforms share. `contexts` and `states` are the named
+    contexts; `context` is the main one unless that is a local directory, whose ignored patterns are
+    `excludes`."""
     return LowerOptions(
         target=attributes.target or None,
         build_args=attributes.build_args,
@@ -127,8 +129,8 @@ def lower_all(
 
 @frozen
 class Question:
-    """What a frontend needs to answer a question about a Dockerfile: its text, the options of the first platform,
-    whose linter is off, a bridge, and a function that reads a file of the main context."""
+    """A question about a Dockerfile: its text, the options of the first platform, whose linter is off, a
+    bridge, and a function that reads a file of the main context."""
 
     text: Text
     options: LowerOptions
@@ -136,7 +138,7 @@ class Question:
     read: ReadFile
 
     def parse(self, linter: Linter) -> Dockerfile:
-        """Raises SourceError."""
+        """Parse the text with `linter`. Raises SourceError."""
         return self.text.parse(None, linter, self.read)
 
     def with_source(self, source: Source) -> Question:
@@ -145,5 +147,6 @@ class Question:
 
 
 def context_reader(bridge: Bridge, context: Edge | None, session: str = "") -> ReadFile:
-    """Return a function that reads a file of the main context: of a directory of `session` where that is no state."""
+    """Return a function that reads a file of the main context, or of a directory of `session` if that is no
+    state."""
     return lambda path: read_context_file(path, bridge, context=context, local_name=CONTEXT, session=session)

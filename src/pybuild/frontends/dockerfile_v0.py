@@ -1,11 +1,11 @@
-"""`dockerfile.v0`: the Dockerfile frontend as BuildKit's clients call it, through a gateway.
+"""The frontend `dockerfile.v0`, as BuildKit's clients call it through a gateway.
 
 attributes = parse_attributes(request.options)       the options of the client, as values
 inputs     = read_inputs(attributes, …, bridge)      the Dockerfile, ignore patterns, the main context
 result     = lower_all(parsed, options, …)           a graph and an image config for each platform
 
-A file whose syntax line names another frontend goes to that one. Behaviour and names are those of BuildKit's
-`frontend/dockerfile/builder` and `frontend/dockerui`.
+A request for a file whose syntax line names another frontend is forwarded. Behaviour and names are those of
+BuildKit's `frontend/dockerfile/builder` and `frontend/dockerui`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _CAPABILITIES = frozenset(
 
 
 def solve(request: Request, gateway: Gateway) -> Result:
-    """What the Dockerfile comes to, or the answer to a question about it. Nothing of it is solved yet. Raises
-    UserError, Cancelled."""
+    """Return the unsolved result of the Dockerfile, or the answer to a question about it. Raises UserError,
+    Cancelled."""
     attributes = parse_attributes(request.options)
     missing = _missing(attributes.capabilities)
     if missing is not None and not missing.forward:
@@ -89,13 +89,15 @@ def _solve(
 
 
 def _missing(wanted: Iterable[Capability]) -> Capability | None:
-    """The first capability that can't be had here or elsewhere, else one that another frontend may have."""
+    """Return the first capability that no frontend can have, else the first that another frontend may
+    have."""
     missing = [one for one in wanted if one.name not in _CAPABILITIES]
     return min(missing, key=lambda one: one.forward, default=None)
 
 
 def _chosen(attributes: Attributes, inputs: ClientInputs) -> frontends.Frontend:
-    """The frontend that the client or the file asks for. Raises UserError for one that has no place here."""
+    """Return the frontend that the client or the file names. Raises UserError for one that can't be called
+    here."""
     if attributes.forwarded:
         return frontends.choose(None)
     asked = attributes.build_args.get(SYNTAX, "").strip().partition(" ")[0]
@@ -107,7 +109,8 @@ def _chosen(attributes: Attributes, inputs: ClientInputs) -> frontends.Frontend:
 
 
 def _forwarded(request: Request, attributes: Attributes, inputs: ClientInputs, gateway: Gateway) -> Result:
-    """What the frontend's image makes of the same request. Its errors say where it is asked for."""
+    """Return the result of the frontend's image for the same request. Its errors point at the place that
+    names it."""
     command_line = attributes.build_args.get(SYNTAX, "").strip()
     syntax = None if command_line else frontends.detect_syntax(inputs.data)
     command_line = syntax.command_line if syntax is not None else command_line

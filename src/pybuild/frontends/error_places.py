@@ -1,4 +1,4 @@
-"""Where an error of a frontend arose, as a user sees it: in the build file that asks for that frontend."""
+"""Places of a frontend's errors for the user: in the build file that names the frontend."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def place_error(error: UserError, syntax: Syntax | None, source: Source, command_line: str) -> None:
-    """Have an error that tells no place point at the `syntax` line, which asks for the frontend, or say what else
-    does. A place in the build file is called as `source` is."""
+    """Add a place to an error that has none: the `syntax` line that names the frontend, or a note about
+    another choice of it. A place in the build file gets the file's name from `source`."""
     if isinstance(error, SourceErrors):
         error.diagnostics = tuple(_of(one, source) for one in error.diagnostics)
     found = error.diagnostic

@@ -1,4 +1,4 @@
-"""Finds what a build reads on this machine: the build file, its ignore file, the context."""
+"""Find the inputs of a build on this machine: the build file, its ignore file, the context."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ LANGUAGE_FILE = "build.pybuild"
 EXTENSION = ".pybuild"
 MODULE_FILE = "build.py"
 LARGEST_FILE = 16 << 20
-"""Bytes of a build file; a larger one is something else."""
+"""Maximum size in bytes of a build file; a larger one is something else."""
 
 
 class FoundInputs:
     """The build file and the context of a request. Immutable.
 
-    The context is the `directory` (an absolute path); without one it is at the address `remote`, or an archive on
-    standard input, whose bytes are `archive`; with none of them it is empty. `edge` is the context as a state, once
-    it was fetched or unpacked. `data` holds the build file's bytes, None while it lies in such a context or at the
-    address `url`; `name` is what the user calls it. `ignore` are the bytes of the ignore file `ignore_name`.
+    The context is the `directory` (an absolute path); without one it is at the address `remote`, or an
+    archive on standard input, whose bytes are `archive`; with none of them it is empty. `edge` is the context
+    as a state, once it was fetched or unpacked. `data` holds the build file's bytes, None while it lies in
+    such a context or at the address `url`; `name` is its name for the user. `ignore` are the bytes of the
+    ignore file `ignore_name`.
     """
 
     __slots__ = ("archive", "data", "directory", "edge", "ignore", "ignore_name", "name", "remote", "url")
@@ -64,12 +65,12 @@ class FoundInputs:
 
     @property
     def fetches(self) -> bool:
-        """Whether the context or the build file has to be fetched or unpacked."""
+        """True if the context or the build file has to be fetched or unpacked."""
         return self.remote is not None or self.url is not None or self.archive is not None
 
     @property
     def excludes(self) -> tuple[str, ...]:
-        """The patterns of the ignore file. Raises UsageError for one that is none."""
+        """The patterns of the ignore file. Raises UsageError for an invalid one."""
         return tuple(read_patterns(self.ignore.decode("utf-8", "surrogateescape"), self.ignore_name))
 
     def with_file(self, name: str, data: bytes) -> FoundInputs:
@@ -90,8 +91,8 @@ class FoundInputs:
 
 
 def find_inputs(context: str, file: str | None, dependencies: Dependencies) -> FoundInputs:
-    """Find and read what a build of `context` with `-f file` needs. Every path that is read or looked for is noted in
-    `dependencies`. Raises UsageError."""
+    """Find and read the inputs of a build of `context` with `-f file`. Every path that is read or looked for
+    is noted in `dependencies`. Raises UsageError."""
     if context == STDIN:
         if file == STDIN:
             raise UsageError("standard input cannot be both the context and the Dockerfile")
@@ -148,7 +149,7 @@ def _from_stdin(file: str | None) -> FoundInputs:
 
 
 def read_build_file(path: str, dependencies: Dependencies) -> bytes | None:
-    """Return the file's bytes, None if it is not there. Raises UsageError."""
+    """Return the file's bytes, None if it doesn't exist. Raises UsageError."""
     dependencies.note(os.path.abspath(path))
     try:
         with open(path, "rb", opener=None if path == "/dev/stdin" else _open_nonblocking) as file:
@@ -176,7 +177,7 @@ def _open_nonblocking(path: str, flags: int) -> int:
 
 
 def default_name(context: str) -> str:
-    """Return what the build file of a context is probably called, for progress."""
+    """Return the probable name of a context's build file, for progress."""
     names = (LANGUAGE_FILE, *DOCKERFILES, MODULE_FILE)
     return next((name for name in names if os.path.exists(os.path.join(context, name))), DOCKERFILES[0])
 
@@ -242,7 +243,8 @@ def frontend_of(inputs: FoundInputs, build_args: Mapping[str, str | None]) -> fr
 
 
 def _named(reference: str) -> frontends.Frontend:
-    """Return what a reference names: a frontend of ours, else one of an installed package, else an image."""
+    """Return the frontend that a reference names: a built-in one, else one of an installed package, else an
+    image."""
     frontend = frontends.choose(reference)
     if frontend.kind == frontends.IMAGE:
         from pybuild.plugins.installed import find

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 DOCKERFILE, IMAGE = "dockerfile.v0", "gateway.v0"
 FRONTENDS = (DOCKERFILE, IMAGE)
 MOST_AT_ONCE = 64
-"""Images of frontends that a build runs side by side, most of them waiting for those that they have called."""
+"""Maximum number of frontend images that a build runs at once; most of them wait for those that they have
+called."""
 
 
 class BuiltinFrontends:
-    """See `compiler.gateway.Frontends`. `enabled` are those that may be called; `caller` and `repositories` are for
-    frontends that images hold (`external.ExternalFrontends`). `gateway` is who calls, known once it is open."""
+    """The frontends of a gateway (`compiler.gateway.Frontends`). `enabled` are those that may be called;
+    `caller` and `repositories` are for frontends that images hold (`external.ExternalFrontends`). `gateway`
+    is the calling gateway, set once it is open."""
 
     gateway: Gateway
 
@@ -64,7 +66,7 @@ class BuiltinFrontends:
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """Raises UserError where too many run already."""
+        """Count a running frontend. Raises UserError if too many run already."""
         with self._guard:
             if self._running >= MOST_AT_ONCE:
                 raise UserError(
@@ -88,7 +90,7 @@ def make_gateway(
     repositories: Sequence[str] = (),
     **options: Any,
 ) -> Gateway:
-    """A gateway that calls the built-in frontends, which are told the rest; `options` are its own."""
+    """Return a gateway that can call the enabled built-in frontends; `options` are its own."""
     from pybuild.runtime.bridge.gateway import Gateway
 
     frontends = BuiltinFrontends(enabled, caller, repositories)

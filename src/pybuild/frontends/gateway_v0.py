@@ -1,7 +1,7 @@
-"""`gateway.v0`: the frontend that an image holds, found by what the request's `source` says and run for it.
+"""The frontend `gateway.v0`: it resolves the image that the request's `source` names and runs the frontend in it.
 
-A named context called as the source takes the image's place, else its registry is asked, for this machine's platform.
-Rules and messages are those of BuildKit's `frontend/gateway`. Needs the extra `pybuild[buildkit]`.
+A named context with the source's name takes the image's place, else its registry is asked, for this machine's
+platform. Rules and messages are those of BuildKit's `frontend/gateway`. Needs the extra `pybuild[buildkit]`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pybuild.compiler.options import Options
 from pybuild.compiler.state import State
 from pybuild.frontends.attributes import parse_attributes
 from pybuild.frontends.bridge import GatewayBridge, layouts
-from pybuild.frontends.extra import need_extra
+from pybuild.frontends.buildkit_extra import need_extra
 from pybuild.frontends.named_contexts import named_states
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.runtime.bridge.caller import Caller
@@ -36,14 +36,14 @@ _MODULES = ("grpc", "google.protobuf", "google.rpc")
 
 @frozen
 class ExternalFrontends:
-    """Runs frontends that are images for a build. `repositories` are those that their images may be of, any without
-    one."""
+    """Runs frontends that are images for a build. `repositories` are those that their images may come from,
+    empty for any."""
 
     caller: Caller = field(factory=Caller)
     repositories: tuple[str, ...] = ()
 
     def solve(self, request: Request, gateway: Gateway) -> Result:
-        """What the frontend makes of the request. Raises UserError, Cancelled."""
+        """Return the frontend's result for the request. Raises UserError, Cancelled."""
         if _DEVELOPMENT in request.options:
             raise UsageError("development gateway is no longer supported", help=f"leave out {_DEVELOPMENT}")
         source = request.options.get(_SOURCE)
@@ -65,7 +65,7 @@ class ExternalFrontends:
 
 
 def find_image(source: str, request: Request, gateway: Gateway) -> FrontendImage:
-    """The image that `source` names in a request. Raises UserError, Cancelled."""
+    """Return the image that `source` names in a request. Raises UserError, Cancelled."""
     here = platforms.default()
     attributes = parse_attributes(request.options)
     stored = layouts(attributes.contexts)
@@ -90,7 +90,7 @@ def find_image(source: str, request: Request, gateway: Gateway) -> FrontendImage
 
 
 def _digest(context: str) -> str:
-    """That of an image which a context names by it."""
+    """Return the digest of the image that a context names by digest."""
     return context.rpartition("@")[2] if "@sha256:" in context else ""
 
 

@@ -1,4 +1,4 @@
-"""What is to be solved and exported for one image: a goal, its targets, and the files taken out of them."""
+"""Goals: an image to be solved and exported, its targets by platform, and the files taken out of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 class Target:
-    """One platform's target: its edge (None is the empty file system), image config, the config of the image it
-    is built on, and SOURCE_DATE_EPOCH, in seconds."""
+    """The target of one platform: its edge (None is the empty file system), its image config, the config of
+    its base image, and SOURCE_DATE_EPOCH in seconds."""
 
     __slots__ = ("base", "config", "edge", "epoch")
 
@@ -24,9 +24,9 @@ class Target:
 
 
 class Files:
-    """Files to be taken out of target number `target` of a goal: `sources` are paths and patterns, `dest` is an
-    absolute path, where a trailing `/` means what it does for `output`. `always`: also when a step failed. `span` is
-    where that is said."""
+    """Files to be taken out of target number `target` of a goal: `sources` are paths and patterns, `dest` is
+    an absolute path, whose trailing `/` has the meaning that `output` gives it. `always` takes them out after
+    a failed step too. `span` is the place of the statement."""
 
     __slots__ = ("always", "clean", "dest", "sources", "span", "target")
 
@@ -48,9 +48,9 @@ class Files:
 
 
 class Goal:
-    """One image to be made: a target for each platform. `index` asks for an index even of one platform, `tags` are
-    its names, `name` is what the build file calls it ("" if it is the only one), `files` what is taken out of it.
-    `annotations` are those of the build file: (place, platform or "", key) to value."""
+    """An image to be made: a target for each platform. `index` asks for an index even of one platform,
+    `tags` are its names, `name` is its name in the build file ("" for the only one), `files` are taken out of
+    it. `annotations` are those of the build file: (place, platform or "", key) to value."""
 
     __slots__ = ("annotations", "files", "index", "name", "tags", "targets")
 

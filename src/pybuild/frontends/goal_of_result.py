@@ -1,4 +1,5 @@
-"""Turns a frontend's result into a goal: its states, configs and platforms become targets."""
+"""Turn a frontend's result into a goal: its states, configs and platforms become targets to solve and
+export."""
 
 from __future__ import annotations
 
@@ -29,15 +30,15 @@ _PLACES = ("manifest", "manifest-descriptor", "index", "index-descriptor")
 
 @frozen
 class Listed:
-    """A platform of a result, and the key that states, configs and attestations have for it."""
+    """A platform of a result, and the key of its state, config and attestations."""
 
     key: str
     platform: Platform
 
 
 def goal_of(made: FrontendResult) -> Goal:
-    """Return the goal of one image that a frontend made. Raises UserError for states and platforms that don't go
-    together, BadPlatform."""
+    """Return the goal of one image that a frontend made. Raises UserError if its states and platforms don't
+    match, BadPlatform."""
     result = made.result
     return Goal(
         targets_of(result),
@@ -63,7 +64,8 @@ def targets_of(result: Result) -> list[Target]:
 
 
 def platforms_of(result: Result) -> list[Listed]:
-    """The platforms of a result: those it lists, else that of its config, else this machine's. Raises UserError."""
+    """Return the platforms of a result: those it lists, else that of its config, else this machine's. Raises
+    UserError."""
     text = result.metadata.get(PLATFORMS)
     if text is not None:
         listed = _listed(text)
@@ -83,7 +85,7 @@ def platforms_of(result: Result) -> list[Listed]:
 
 
 def state_of(result: Result, key: str) -> Edge | None:
-    """The state of a platform. Raises UserError."""
+    """Return the state of a platform. Raises UserError."""
     if result.edges is None:
         return result.edge
     if key not in result.edges:
@@ -92,12 +94,13 @@ def state_of(result: Result, key: str) -> Edge | None:
 
 
 def value_of(metadata: Mapping[str, bytes], name: str, key: str) -> bytes | None:
-    """The metadata `name` of one platform, else of all."""
+    """Return the metadata `name` of one platform, else of all."""
     return metadata.get(f"{name}/{key}", metadata.get(name))
 
 
 def epoch_of(metadata: Mapping[str, bytes], key: str) -> int | None:
-    """Raises UserError for what is no number."""
+    """Return a platform's SOURCE_DATE_EPOCH in seconds, None without one. Raises UserError for a value that
+    is no number."""
     text = (value_of(metadata, EPOCH, key) or b"").decode(errors="replace")
     if not text:
         return None
@@ -110,8 +113,8 @@ def epoch_of(metadata: Mapping[str, bytes], key: str) -> int | None:
 
 
 def annotations_of(values: Mapping[str, bytes]) -> dict[tuple[str, str, str], str]:
-    """The annotations among metadata or attributes: (place, platform or "", key) to value. Raises UserError,
-    BadPlatform."""
+    """Return the annotations among metadata or attributes: (place, platform or "", key) to value. Raises
+    UserError, BadPlatform."""
     found = {}
     for name, value in values.items():
         if not name.startswith(("annotation-", "annotation.", "annotation[")):
@@ -128,7 +131,7 @@ def annotations_of(values: Mapping[str, bytes]) -> dict[tuple[str, str, str], st
 
 
 def with_metadata(result: Result, metadata: Mapping[str, bytes]) -> Result:
-    """The result with more metadata, which take the place of its own."""
+    """Return the result with more metadata, which replaces its own."""
     return evolve(result, metadata={**result.metadata, **metadata})
 
 

@@ -1,5 +1,5 @@
-"""A graph as JSON for clients that want to see it: protobuf's mapping of each op, of its metadata and of the source
-map. Needs the extra `pybuild[buildkit]`."""
+"""A graph as JSON for clients: protobuf's JSON mapping of each op, of its metadata and of the source map.
+Needs the extra `pybuild[buildkit]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pybuild.compiler.protos.ops_pb2 import Definition, Op, OpMetadata
 
 
 def graph_object(edge: Edge | None) -> dict[str, object]:
-    """`def` and `metadata` by digest, `source`."""
+    """Return an object with `def` and `metadata` by digest, and `source`."""
     definition = Definition.FromString(encode_definition(edge))
     ops = {}
     for data in definition.__getattribute__("def"):

@@ -1,6 +1,6 @@
 """The frontend that an image holds, as a request of this process calls it.
 
-It is called as by any client of BuildKit: with attributes, and the directories `context` and `dockerfile`.
+It is called as any client of BuildKit calls it: with attributes, and the directories `context` and `dockerfile`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _SUBREQUESTS = "moby.buildkit.frontend.subrequests"
 class ImageFrontend:
     """Calls the frontend that an image holds for the file of a request. See `types.Frontend`.
 
-    The image is fetched when it is called; what it makes may depend on anything, so its builds are not replayed.
+    The image is fetched when it is called; its result may depend on anything, so its builds are not replayed.
     """
 
     owner = ""
     fetches = True  # the image, and whatever that asks for
 
     def __init__(self, context: BuildContext) -> None:
-        """Raises UsageError for what no frontend of an image takes."""
+        """Raises UsageError for settings that no frontend of an image takes."""
         check_single(context.request, "a frontend")
         self._context = context
         self._attributes = attributes_of(context)
@@ -112,13 +112,13 @@ class ImageFrontend:
 
     @property
     def _comes_apart(self) -> bool:
-        """Whether the build file does not come with the context."""
+        """Report whether the build file comes from another place than the context."""
         inputs = self._context.inputs
         within = inputs.remote is not None or inputs.archive is not None
         return not within or inputs.url is not None or self._context.request.file == STDIN
 
     def _file_directory(self, engine: Engine) -> str:
-        """Return the directory that has the build file, and what lies beside it."""
+        """Return the directory of the build file."""
         inputs = self._context.inputs
         if inputs.url is None and self._context.request.file != STDIN and os.path.exists(inputs.name):
             return os.path.dirname(os.path.abspath(inputs.name))
@@ -154,7 +154,7 @@ def _upload(engine: Engine) -> str:
 
 
 def _suggest_package(error: UserError, reference: str) -> None:
-    """Say which package's frontend was perhaps meant, where the image can't be had."""
+    """Suggest the package's frontend that was perhaps meant, if the image can't be fetched."""
     from pybuild.plugins.installed import names
     from pybuild.runtime.registry.errors import RegistryError
 

@@ -1,4 +1,5 @@
-"""The frontend of the language and of Python build modules: compiles a file to a recipe and lowers that."""
+"""The frontend of the language and of Python build modules: it compiles a file to a recipe and lowers
+that."""
 
 from __future__ import annotations
 
@@ -50,8 +51,8 @@ _FOR_DOCKERFILES = (
 class LanguageFrontend:
     """Compiles and lowers a build file of the language. See `types.Frontend`.
 
-    Making one compiles the file, except where the file or a module of it has to be fetched: then `ready` does, once
-    there is an engine.
+    The constructor compiles the file, unless the file or a module of it has to be fetched: then `ready` does,
+    once there is an engine.
     """
 
     def __init__(
@@ -65,8 +66,8 @@ class LanguageFrontend:
         edit_lock: Callable[[Lock], None] | None = None,
         compiled: Compiled | None = None,
     ) -> None:
-        """`wanted` None builds the request's targets, else the default. `edit_lock` may change the lock before its
-        use. `compiled` takes the place of the file that the inputs have. Raises UserError."""
+        """`wanted` None builds the request's targets, else the default. `edit_lock` may change the lock
+        before its use. `compiled` replaces the compilation of the inputs' file. Raises UserError."""
         for name, flag, help in _FOR_DOCKERFILES:
             if getattr(request, name):
                 raise UsageError(f"{flag} is for Dockerfiles", help=help)
@@ -112,12 +113,12 @@ class LanguageFrontend:
 
     @property
     def fetches(self) -> bool:
-        """Whether the file or a module of it has still to be fetched."""
+        """True while the file or a module of it has to be fetched."""
         return self._recipe is None
 
     @property
     def owner(self) -> str:
-        """The key that the project's caches are known by (language spec, section 10)."""
+        """The key of the project's caches (language spec, section 10)."""
         if self.request.project or self._remote:
             return self.request.project or self.request.context
         return self.compiled.repository.origin or self.compiled.directory
@@ -128,11 +129,11 @@ class LanguageFrontend:
         return GraphNames()
 
     def provide(self, engine: Engine) -> None:
-        """Nothing: what the recipe names is known in `ready`."""
+        """Do nothing: the names of the recipe are known in `ready`."""
 
     def ready(self, gateway: Gateway) -> None:
-        """Compile what had to be fetched, and tell the engine's client what the recipe's names stand for. Raises
-        UserError."""
+        """Compile a file that had to be fetched, and tell the engine's client what the recipe's names stand
+        for. Raises UserError."""
         engine = gateway.engine
         if self._remote:
             inputs, shown = remote_project.fetch_project(self._inputs, gateway)
@@ -146,7 +147,7 @@ class LanguageFrontend:
         engine.client.provide(directories=sources.directories, images=sources.images)
 
     def solve(self, gateway: Gateway) -> Solution:
-        """Lower every instance that is wanted. Raises UserError, Cancelled."""
+        """Lower every wanted instance. Raises UserError, Cancelled."""
         self.ready(gateway)
         lowered = self.lower(gateway)
         needed = [lowered.instances[one] for goal in self.recipe.needed for one in goal.instances]
@@ -157,7 +158,7 @@ class LanguageFrontend:
         )
 
     def lower(self, gateway: Gateway, *, keep_lock: bool = True) -> LoweredRecipe:
-        """Return the graph of every instance; what references resolved to is kept in the lock file. Raises
+        """Return the graph of every instance; resolved references are added to the lock file. Raises
         UserError."""
         from pybuild.language.pinnedimages import PinningBridge, lower_locked
         from pybuild.language.pins import Pinned, pin, unlocked

@@ -1,4 +1,4 @@
-"""Build checks without a build: the parser and the lowering of every stage report what they find."""
+"""Build checks without a build: findings of the parser, and of the lowering of every stage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check(question: Question, linter: Linter) -> tuple[list[Finding], UserError | None]:
-    """The findings, in the order in which they are found, and what a build would end with.
+    """Return the findings, in the order in which they are found, and the error of a build.
 
     Without a target all stages are checked. Raises Cancelled.
     """

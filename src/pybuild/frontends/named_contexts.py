@@ -1,4 +1,4 @@
-"""Named contexts that come as states, with the image configs that a client tells of them."""
+"""Named contexts that come as states, with the image configs that a client sends for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pybuild.lang.diagnostics import UserError
 
 
 def named_states(attributes: Attributes, given: Mapping[str, Edge | None]) -> dict[str, StateContext]:
-    """Named contexts that came with the request as states. Raises UserError."""
+    """Return the named contexts that came with the request as states. Raises UserError."""
     found = {}
     for name, source in attributes.contexts.items():
         kind, _, key = source.partition(":")
@@ -25,7 +25,7 @@ def named_states(attributes: Attributes, given: Mapping[str, Edge | None]) -> di
 
 
 def _state(edge: Edge | None, metadata: str | None, name: str) -> StateContext:
-    """A state with the image config that its metadata may hold: a JSON object of bytes in base64."""
+    """Return a state with the image config in its metadata, if any: a JSON object of bytes in base64."""
     if metadata is None:
         return StateContext(edge)
     from base64 import b64decode

@@ -14,7 +14,7 @@ from pybuild.frontends.types import FrontendResult, Solution
 from pybuild.frontends.watching_bridge import WatchingBridge
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, split
-from pybuild.plugins import calling, problems
+from pybuild.plugins import invocation, problems
 from pybuild.plugins.installed import find, note_installed
 from pybuild.request.arguments import step_defaults, target_platforms, wants_index
 from pybuild.request.values import epoch_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pybuild.frontends.types import GraphNames
     from pybuild.lang.frontends import Frontend
     from pybuild.lang.source import Source, Span
-    from pybuild.plugins.installed import Registered
+    from pybuild.plugins.registered import Registered
     from pybuild.runtime.bridge.gateway import Gateway
     from pybuild.runtime.engine import Engine
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class PluginFrontend:
     """Loads the frontend that an installed package registers and calls it. See `types.Frontend`.
 
-    What the file needs is known before anything is opened; the package is loaded when it is called.
+    The file's needs are known before anything is opened; the package is loaded when it is called.
     """
 
     owner = ""
@@ -76,9 +76,9 @@ class PluginFrontend:
         steps = step_defaults(context.request)
         inputs = self._inputs(context)
         loaded = frozenset(sys.modules)
-        frontend = calling.load(self._registered, inputs.version, self._syntax_line(inputs.source))
+        frontend = invocation.load(self._registered, inputs.version, self._syntax_line(inputs.source))
         bridge = WatchingBridge(gateway.bridge, dependencies, steps)
-        built = calling.call(self._registered, frontend, bridge, inputs)
+        built = invocation.call(self._registered, frontend, bridge, inputs)
         self._check_platforms(built)
         self._note_package(loaded)
         dependencies.replayable &= built.repeatable
@@ -102,7 +102,7 @@ class PluginFrontend:
         )
 
     def _syntax_line(self, source: Source) -> Span | None:
-        """Return the place of the syntax line; None where another one takes its place."""
+        """Return the place of the syntax line; None if BUILDKIT_SYNTAX replaces it."""
         syntax = detect_syntax(self._context.inputs.data or b"")
         return syntax.span(source) if syntax is not None and syntax.reference == self._reference else None
 
@@ -113,7 +113,7 @@ class PluginFrontend:
         return FrontendResult(result_of(images, index=index), tags=request.tags)
 
     def _check_platforms(self, built: Built) -> None:
-        """Raises FrontendFailed where other platforms were made than were asked for."""
+        """Raises FrontendFailed if the platforms differ from the requested ones."""
         if not self._platforms:
             return
         made = [platforms.format(platforms.normalize(image.image.platform)) for image in built.images]

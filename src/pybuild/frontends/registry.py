@@ -1,4 +1,4 @@
-"""Chooses the frontend of a build: the one place where that is decided."""
+"""Choose the frontend of a build: the one place where that is decided."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def choose_answering(context: BuildContext, warn: Warn | None = None) -> Fronten
 
 
 def fetched_frontend(frontend: Frontend, gateway: Gateway) -> Frontend:
-    """Return the frontend, chosen by its file once that is fetched if need be. Raises UserError, Cancelled."""
+    """Return the frontend itself, chosen once its file has been fetched if that is needed. Raises UserError,
+    Cancelled."""
     return frontend.fetch(gateway) if isinstance(frontend, FetchingFrontend) else frontend
 
 
@@ -68,8 +69,8 @@ def _silent(warning: Diagnostic) -> None:
 
 
 class FetchingFrontend:
-    """Stands for the frontend of a build file that has to be fetched before `choose` can choose one. See
-    `types.Frontend`."""
+    """A placeholder for the frontend of a build file that has to be fetched before `choose` can choose one.
+    See `types.Frontend`."""
 
     owner = ""
     fetches = True
@@ -87,7 +88,7 @@ class FetchingFrontend:
         self._context.provide(engine)
 
     def fetch(self, gateway: Gateway) -> Frontend:
-        """Fetch the build file and return the frontend that it asks for. Raises UserError, Cancelled."""
+        """Fetch the build file and return the frontend that it names. Raises UserError, Cancelled."""
         from pybuild.frontends.remote_context import fetched
 
         return self._choose(fetched(self._context, gateway.bridge), gateway.warn)

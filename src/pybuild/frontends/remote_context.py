@@ -1,4 +1,4 @@
-"""Fetches contexts and build files that are no files of this machine: repositories, archives, addresses."""
+"""Fetch contexts and build files that are no files of this machine: repositories, archives, addresses."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def fetched(context: BuildContext, bridge: Bridge) -> BuildContext:
-    """Return the context with the build file's bytes and the main context as a state, where they lie elsewhere and
-    were not fetched before. Raises UserError.
+    """Return the context with the build file's bytes and the main context as a state, if they lie elsewhere
+    and were not fetched before. Raises UserError.
 
-    .dockerignore means nothing for such a context: its files are not sent from anywhere.
+    .dockerignore is ignored for such a context: its files are not sent from anywhere.
     """
     inputs = context.inputs
     if not inputs.fetches:
@@ -48,9 +48,9 @@ def _fetch(inputs: FoundInputs, args: Mapping[str, str], bridge: Bridge) -> Foun
 
 
 def open_remote(inputs: FoundInputs, bridge: Bridge, *, keep_git_dir: bool, mtime: str = "") -> FoundInputs:
-    """Return the inputs with the context at `inputs.remote` as a state, and the build file in it unless that came
-    from another place. `mtime` is what time a repository's files get (`commit`) unless its address says that. Raises
-    UserError."""
+    """Return the inputs with the context at `inputs.remote` as a state, and with the build file in it unless
+    that came from another place. `mtime` is the time policy of a repository's files (`commit`) unless its
+    address has one. Raises UserError."""
     assert inputs.remote is not None
     repository = parse_git_ref(inputs.remote)
     single = False
@@ -68,9 +68,9 @@ def open_remote(inputs: FoundInputs, bridge: Bridge, *, keep_git_dir: bool, mtim
 
 
 def open_archive(inputs: FoundInputs, local_name: str, bridge: Bridge) -> FoundInputs:
-    """Return the inputs with the context unpacked from the archive on standard input, which is the file `FILE` of the
-    local source `local_name`, and the build file in it. As with an archive at an address its files keep their owners.
-    Raises UserError."""
+    """Return the inputs with the context unpacked from the archive on standard input, which is the file
+    `FILE` of the local source `local_name`, and with the build file in it. Its files keep their owners, as
+    those of an archive at an address do. Raises UserError."""
     archive = State.local(local_name, options=Options(name="[internal] load build context"))
     edge = State.scratch().file(copy(archive, "/" + FILE, "/", unpack=True)).edge
     assert edge is not None

@@ -1,7 +1,7 @@
-"""Build files of the language that lie elsewhere, in a repository or an archive: their context is fetched into a
+"""Remote build files of the language, in a repository or an archive: their context is fetched into a
 directory of the build.
 
-What is written into it (the lock file, outputs) would be gone with the build, so outputs are refused.
+Files written into it (the lock file, outputs) would be removed with the build, so outputs are refused.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pybuild.runtime.engine import Engine
 
 ALLOW: Final = "python"
-"""The entitlement that lets the build module of another place run."""
+"""The entitlement that lets a remote build module run."""
 
 
 def check_allowed(inputs: FoundInputs, request: BuildRequest) -> None:
-    """Raises UsageError for a build module that may not run, and for a build file that is apart from its context."""
+    """Raises UsageError for a build module that may not run, and for a build file outside of its context."""
     if inputs.url is not None or inputs.data is not None:
         raise UsageError(
             "a build file of another place is read from the context", help="name it as it lies there: -f FILE"
@@ -42,8 +42,8 @@ def check_allowed(inputs: FoundInputs, request: BuildRequest) -> None:
 
 
 def fetch_project(inputs: FoundInputs, gateway: Gateway) -> tuple[FoundInputs, str]:
-    """Fetch the context into a directory that goes with the engine. Return inputs whose build file lies there, and
-    what messages call that file. Raises UserError."""
+    """Fetch the context into a directory that is removed with the engine. Return inputs whose build file lies
+    there, and the file's name in messages. Raises UserError."""
     from pybuild.frontends.remote_context import open_archive, open_remote
     from pybuild.runtime.export.paths import export_paths
 

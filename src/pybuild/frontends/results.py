@@ -1,4 +1,5 @@
-"""Makes a gateway's result of images: a state for each platform, and the metadata that BuildKit's exporters read."""
+"""Results of a gateway made from images: a state for each platform, and the metadata that BuildKit's
+exporters read."""
 
 from __future__ import annotations
 
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from pybuild.compiler.lower.step_defaults import StepDefaults
 
 EPOCH = "source.date.epoch"
-"""Metadata: SOURCE_DATE_EPOCH as the frontend knows it, in seconds; with `/KEY` behind it that of one platform."""
+"""Metadata: SOURCE_DATE_EPOCH as the frontend knows it, in seconds; with a suffix `/KEY` that of one
+platform."""
 
 
 @frozen
 class PlatformImage:
-    """One platform's image: its state (None is the empty file system), its config as JSON, the config of the image it
-    is built on, and SOURCE_DATE_EPOCH in seconds."""
+    """The image of one platform: its state (None is the empty file system), its config as JSON, the config of
+    its base image, and SOURCE_DATE_EPOCH in seconds."""
 
     platform: Platform
     edge: Edge | None

@@ -1,6 +1,6 @@
-"""Questions to the Dockerfile frontend in place of a build: its arguments, its targets, what checks find, its graph.
+"""Questions to the Dockerfile frontend in place of a build: arguments, targets, findings of checks, the graph.
 
-An answer has no state; it is metadata: `result.json`, `result.txt`, the `version` of the question.
+An answer has no state, only metadata: `result.json`, `result.txt`, the `version` of the question.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pybuild.compiler.gateway import Result, UnsupportedSubrequest
 from pybuild.compiler.lower.dockerfile import LowerOptions, lower
 from pybuild.compiler.lower.dockerfile.outline import outline
 from pybuild.compiler.lower.dockerfile.targets import targets
-from pybuild.frontends import answers
+from pybuild.frontends import answer_formats
 from pybuild.frontends.client_errors import for_clients
 from pybuild.frontends.dockerfile_text import Question, Text
 from pybuild.frontends.lint import check
@@ -32,8 +32,8 @@ _CONVERT_VERSION = "0.1.0"
 
 
 class Answer:
-    """An answer as text and as JSON. `status` is the exit code that it asks for; `error` is what a build would end
-    with, where that is known."""
+    """An answer as text and as JSON. `status` is its exit code; `error` is the error of a build, if it is
+    known."""
 
     __slots__ = ("error", "json", "status", "text")
 
@@ -46,37 +46,37 @@ class Answer:
 
 def describe() -> Answer:
     """List the questions that are answered."""
-    return Answer(answers.calls_text(), answers.calls_json())
+    return Answer(answer_formats.calls_text(), answer_formats.calls_json())
 
 
 def outline_target(question: Question) -> Answer:
     """List the arguments, secrets, agents and caches that the target takes. Raises UserError."""
     found = outline(question.parse(Linter.off()), question.options, question.bridge)
-    return Answer(answers.outline_text(found), answers.outline_json(found))
+    return Answer(answer_formats.outline_text(found), answer_formats.outline_json(found))
 
 
 def list_targets(parsed: Dockerfile) -> Answer:
     """List the stages of a Dockerfile."""
     stages = targets(parsed)
-    return Answer(answers.targets_text(stages), answers.targets_json(stages))
+    return Answer(answer_formats.targets_text(stages), answer_formats.targets_json(stages))
 
 
 def report_check(source: Source, findings: list[Finding], error: UserError | None) -> Answer:
-    """Report what `lint.check` found."""
-    text = answers.check_text(findings)
+    """Report the findings of `lint.check`."""
+    text = answer_formats.check_text(findings)
     if error is None:
         text = text or "Check complete, no warnings found.\n"
     elif text:
         text += "\n"
-    json = answers.check_json([source], findings, error.diagnostic if error is not None else None)
+    json = answer_formats.check_json([source], findings, error.diagnostic if error is not None else None)
     return Answer(text, json, status=int(bool(findings) or error is not None), error=error)
 
 
 def answer(
     request: str, text: Text, options: Sequence[LowerOptions], bridge: Bridge, read: ReadFile
 ) -> Result:
-    """Return the answer to `request` about a Dockerfile; `options` are those of each platform, whose linters are off.
-    Raises UnsupportedSubrequest for an unknown question, UserError for what keeps it from being answered."""
+    """Return the answer to `request` about a Dockerfile; `options` has those of each platform, with linters
+    off. Raises UnsupportedSubrequest for an unknown question, UserError if it can't be answered."""
     first = Question(text, options[0], bridge, read)
     if request == DESCRIBE:
         return _result(describe())
@@ -92,7 +92,7 @@ def answer(
 
 
 def _result(answer: Answer, **more: str) -> Result:
-    metadata = {"result.json": answer.json, "result.txt": answer.text, "version": answers.VERSION}
+    metadata = {"result.json": answer.json, "result.txt": answer.text, "version": answer_formats.VERSION}
     return Result(metadata={name: _bytes(value) for name, value in {**metadata, **more}.items()})
 
 
@@ -101,7 +101,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _linted(text: Text, questions: Sequence[Question]) -> Result:
-    """The findings for all platforms, each once, up to the first platform that can't be built."""
+    """Return the findings for all platforms, each once, up to the first platform that can't be built."""
     findings: dict[tuple[str, int], Finding] = {}
     error: UserError | None = None
     for question in questions:
@@ -113,19 +113,20 @@ def _linted(text: Text, questions: Sequence[Question]) -> Result:
             break
     listed = list(findings.values())
     found_error = for_clients(error).diagnostic if error is not None else None
-    json = answers.check_json([text.source], listed, found_error, pages=REFERENCE)
+    json = answer_formats.check_json([text.source], listed, found_error, pages=REFERENCE)
     status = str(int(bool(listed) or error is not None))
-    told = Answer(answers.findings_text(listed, pages=REFERENCE), json)
+    told = Answer(answer_formats.findings_text(listed, pages=REFERENCE), json)
     return _result(told, **{"result.statuscode": status})
 
 
 def _converted(question: Question) -> Result:
-    """The target's graph: ops by digest and their metadata, with names of fields as BuildKit's clients read them."""
+    """Return the target's graph: ops by digest and their metadata, with names of fields as BuildKit's clients
+    read them."""
     from pybuild.frontends.graph_json import graph_object
 
     lowered = lower(question.parse(Linter.off()), question.options, question.bridge)
     metadata = {
-        "result.json": answers.json_text(graph_object(lowered.edge)).encode(),
+        "result.json": answer_formats.json_text(graph_object(lowered.edge)).encode(),
         "version": _CONVERT_VERSION.encode(),
     }
     return Result(metadata=metadata)

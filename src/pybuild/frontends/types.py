@@ -1,4 +1,4 @@
-"""The contract of a frontend: from a build file to results, which name graphs that nobody has solved yet."""
+"""The contract of a frontend: from a build file to results, which name unsolved graphs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pybuild.runtime.engine import Engine
 
     class Frontend(Protocol):
-        """The frontend of one build file. Making one reads and checks the file where it lies on this machine, so that
-        its mistakes are reported before a process enters namespaces. Every method may raise UserError."""
+        """The frontend of one build file. The constructor reads and checks a file of this machine, so that
+        mistakes are reported before a process enters namespaces. Every method may raise UserError."""
 
         @property
         def owner(self) -> str:
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
         @property
         def fetches(self) -> bool:
-            """Whether something may be fetched or run before there is a graph."""
+            """True if something may be fetched or run before there is a graph."""
 
         def begin(self, *, enter: bool) -> GraphNames:
-            """Return the names that the engine is opened with. Called while the process has no thread of ours, before
-            it enters namespaces; without `enter` it will not."""
+            """Return the names that the engine is opened with. Called while the process has no thread of
+            pybuild's, before it enters namespaces; without `enter` it will not."""
 
         def provide(self, engine: Engine) -> None:
-            """Give the engine's client what can only be placed once the store is open."""
+            """Give the engine's client the directories that need an open store."""
 
         def solve(self, gateway: Gateway) -> Solution:
             """Make the results of the file."""
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @frozen
 class GraphNames:
-    """What names in a graph stand for on this machine: `directories` by the names of local sources, `images`
+    """Names of a graph on this machine: `directories` by the names of local sources, `images`
     (`oci-layout://PATH`, `docker-archive:PATH`) by the names of OCI layouts."""
 
     directories: Mapping[str, bytes] = field(factory=FrozenMap)
@@ -51,10 +51,11 @@ class GraphNames:
 
 @frozen
 class FrontendResult:
-    """One image that a frontend made: its states and configs, and what the build file itself says of its export.
+    """The result for one image of a frontend: its states and configs, and the build file's own settings of
+    its export.
 
-    `name` is what the file calls it, "" for the only one. `index` asks for an index even of one platform. `files` are
-    taken out of its states; `annotations` map (place, platform or "", key) to values.
+    `name` is its name in the file, "" for the only one. `index` asks for an index even of one platform.
+    `files` are taken out of its states; `annotations` map (place, platform or "", key) to values.
     """
 
     result: Result

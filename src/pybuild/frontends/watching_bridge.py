@@ -1,4 +1,4 @@
-"""A bridge that notes what a frontend's answers depended on."""
+"""A bridge that notes the dependencies of a frontend's answers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class WatchingBridge(Forwarding):
-    """Notes the sources of states that are read or asked for a time in `dependencies`.
+    """A bridge that notes in `dependencies` the sources of states that are read or asked for a time.
 
-    The dependencies are not replayable once something is read whose change would not show: a step that always runs,
-    or a path of a local directory that its vertex doesn't name. With `steps` states are read as the build will make
-    them: with the defaults of its steps.
+    The dependencies are no longer replayable once something is read whose change would not show: a step that
+    always runs, or a path of a local directory that its vertex doesn't name. With `steps` states are read as
+    the build will make them: with the defaults of its steps.
     """
 
     def __init__(self, bridge: Bridge, dependencies: Dependencies, steps: StepDefaults | None = None) -> None:

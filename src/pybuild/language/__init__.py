@@ -1,1 +1,2 @@
-"""Builds of `.pybuild` files: the front door's part of the language."""
+"""Compilation of `.pybuild` files and Python build modules against this machine's files, repositories and
+lock file."""

@@ -1,4 +1,4 @@
-"""A `.pybuild` file compiled: from its text to the recipe of what is wanted, with all that was seen on the way."""
+"""Compilation of a `.pybuild` file: from its text to the recipe of the wanted targets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pybuild.lang.textual.expand.options import DEFAULT, ExpandOptions
 from pybuild.language.library import LocalLibrary
 from pybuild.language.lock import NAME as LOCK
 from pybuild.language.lock import Lock
-from pybuild.language.parsed import parse
+from pybuild.language.parse_cache import parse
 from pybuild.language.remotemodules import RemoteModules
 from pybuild.language.world import LocalWorld, Repository
 from pybuild.replay.dependencies import Dependencies
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from pybuild.runtime.engine import Engine
 
 READ = "read="
-"""What an entitlement that lets a build read a directory begins with."""
+"""Prefix of the entitlement that lets a build read a directory."""
 
 
 class Compiled:
-    """One root file: `name` is its path, `shown` what messages call it, `data` its bytes. `allow` holds granted
-    entitlements; `dependencies` collects what the compile reads."""
+    """The compilation of one root file: `name` is its path, `shown` its name in messages, `data` its bytes.
+    `allow` holds granted entitlements; `dependencies` collects the files that the compilation reads."""
 
     caution = ""
-    """What nothing can tell of such a file beforehand."""
+    """A limit of the static checks of such a file, for the user; "" for none."""
 
     def __init__(
         self,
@@ -63,16 +63,16 @@ class Compiled:
         self._readable = [text.removeprefix(READ) for text in allow if text.startswith(READ)]
 
     def of_text(self, data: bytes) -> Compiled:
-        """The same file with another text."""
+        """Return the compilation of the same file with another text."""
         return type(self)(self.name, data, allow=self.allow, params=self.params)
 
     def fetch_with(self, engine: Engine, *, locked: bool = False) -> None:
-        """Have modules that lie elsewhere fetched."""
+        """Fetch remote modules with this engine."""
         platform = platforms.format(platforms.default())
         self.library.remote = RemoteModules(engine, self.lock, locked=locked, platform=platform)
 
     def program(self) -> Program:
-        """The checked program; `warnings` is set. Raises SourceErrors, SourceError."""
+        """Return the checked program and set `warnings`. Raises SourceErrors, SourceError."""
         program, found = self.findings()
         if program is None or any(one.level == "error" for one in found):
             raise SourceErrors(found)
@@ -80,8 +80,8 @@ class Compiled:
         return program
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
-        """The program as far as it goes, and what the static checks say of it, arranged. Raises SourceError for a
-        file that is no text."""
+        """Return the program, None if it can't be loaded, and the diagnostics of the loader and the static
+        checks, arranged. Raises SourceError for a file that is not text."""
         from pybuild.lang.textual.load import load
 
         loaded = load(self.library.root(self.shown, self.data), self.library, parse)
@@ -91,7 +91,7 @@ class Compiled:
         return loaded.program, arranged(found)
 
     def checked(self, program: Program) -> Checked:
-        """What the static checks say of a program."""
+        """Run the static checks on a program."""
         from pybuild.lang.textual.check.check import checked
 
         return checked(program)
@@ -103,18 +103,18 @@ class Compiled:
         wanted: tuple[str, ...] | str = DEFAULT,
         target_platforms: Sequence[str] = (),
     ) -> Recipe:
-        """Raises SourceErrors."""
+        """Expand the wanted targets of a checked program to a recipe. Raises SourceErrors."""
         from pybuild.lang.textual.expand.expand import expand
 
         return expand(program, self.options(wanted, target_platforms), self.world)
 
     def ended(self) -> None:
-        """Called before an engine is opened, if the recipe is made: from here on the process has one thread."""
+        """Prepare the process for an engine, once the recipe exists: from here on it has one thread."""
 
     def options(
         self, wanted: tuple[str, ...] | str = DEFAULT, target_platforms: Sequence[str] = ()
     ) -> ExpandOptions:
-        """What the expansion is asked for."""
+        """Return the options of the expansion."""
         return ExpandOptions(
             project=self.project,
             directory=self.directory,

@@ -1,4 +1,5 @@
-"""Solve failures in the words of the language: R00xx, at the statement that failed (language spec, section 17)."""
+"""Solve failures as diagnostics of the language: R00xx, at the statement that failed (language spec, section
+17)."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
 
 _FILE = re.compile(r"\.py(build)?(@\S+)?$")
-"""Names of files of the language and of Python, those of other repositories with their version."""
+"""File names of the language and of Python; those of other repositories end with their version."""
 
 _RUNS = ("run", "exec", "call")
 
 
 def explained(error: UserError) -> Diagnostic | None:
-    """What to say of a failure of a build of the language; None for any other, and for what has a code, unless it is
-    about a build module."""
+    """Return the diagnostic of the language for a build failure. None for a failure at no statement of the
+    language, and for a diagnostic that has a code already, except one in a build module."""
     found = error.diagnostic
     if found.code and found.span is not None and found.span.source.name.endswith(".py"):
         from pybuild.lang.python.wording import in_python
@@ -53,6 +54,6 @@ def explained(error: UserError) -> Diagnostic | None:
 
 
 def _statement(span: Span) -> str:
-    """The word of the statement that stands at a place of a build file."""
+    """Return the keyword of the statement at a place of a build file, `run` if it is unknown."""
     text = span.source.line(span.line)[span.column - 1 :]
     return next((word for word in _RUNS if text.startswith(word)), "run")

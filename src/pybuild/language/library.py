@@ -1,4 +1,4 @@
-"""Finds modules: the standard library, files of the project, repositories and images elsewhere."""
+"""The module finder: standard library, files of the project, remote repositories and images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pybuild.lang.diagnostics import suggest
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.modules import FOREIGN, PROJECT, ROOT, STANDARD, Found, Module, NotFound
 from pybuild.lang.textual.parse import decode
+from pybuild.language.local_place import LocalPlace
 from pybuild.language.moduleaddress import is_remote
-from pybuild.language.place import LocalPlace
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.remoteplace import RemotePlace
 
@@ -24,9 +24,9 @@ CONTEXT = "context"
 
 
 class LocalLibrary:
-    """See `lang.textual.modules.Library`. `project` is the directory that files of the project lie in, `directory`
-    the root file's; `dependencies` notes what is read. `find` raises NeedsEngine for a module that lies
-    elsewhere while `remote`, which fetches it, is None."""
+    """Finder of the modules that files import (`lang.textual.modules.Library`). `project` is the project's
+    directory, `directory` the root file's; `dependencies` notes the files that are read. `find` raises
+    NeedsEngine for a remote module while `remote`, which fetches it, is None."""
 
     def __init__(self, project: str, directory: str, dependencies: Dependencies) -> None:
         self.project = project
@@ -36,13 +36,13 @@ class LocalLibrary:
         self._places: dict[str, LocalPlace] = {}
 
     def root(self, name: str, data: bytes) -> Found:
-        """The root module: the file `name` with its bytes. Raises SourceError."""
+        """Return the root module: the file `name` with its bytes. Raises SourceError."""
         place = self.place(self.directory)
         key = os.path.join(self.directory, os.path.basename(name))
         return Found(key, ROOT, decode(name, data), place)
 
     def place(self, directory: str) -> LocalPlace:
-        """One place a directory."""
+        """Return the place of a directory; the same object for the same directory."""
         if directory not in self._places:
             relative = os.path.relpath(directory, self.directory)
             name = CONTEXT if relative == "." else f"{CONTEXT}:{relative}"
@@ -123,6 +123,6 @@ def standard_directory() -> str:
 
 
 def standard_modules() -> list[str]:
-    """Names of the standard library's modules."""
+    """Return the names of the standard library's modules."""
     names = os.listdir(standard_directory())
     return sorted(name.removesuffix(EXTENSION) for name in names if name.endswith(EXTENSION))

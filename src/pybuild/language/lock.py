@@ -1,6 +1,8 @@
-"""`pybuild.lock`: what outside references resolved to, one sorted line each (language spec, section 14).
+"""The lock file `pybuild.lock`: what outside references resolved to, one sorted line each (language spec,
+section 14).
 
-A present entry is always obeyed; a missing one is added by whoever resolves it, or refused under `--locked`.
+An entry is always obeyed; a missing one is added by whoever resolves the reference, or refused under
+`--locked`.
 """
 
 from __future__ import annotations
@@ -29,12 +31,12 @@ _FORMS: Final = {
     HTTP: re.compile(r"sha256:[0-9a-f]{64}"),
     MODULE: re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}) sha256:[0-9a-f]{64}"),
 }
-"""Tables in the order of the file, and what their values look like."""
+"""Tables in the order of the file, with the form of their values."""
 
 
 class Lock:
-    """The entries of one lock file. `added` are those that were put, `removed` those that were dropped, `used` all
-    that were asked for."""
+    """The entries of one lock file. `added`, `removed` and `used` are the keys that were added, dropped and
+    looked up."""
 
     def __init__(self, path: str, entries: dict[tuple[str, str], str] | None = None) -> None:
         self.path = path
@@ -45,12 +47,13 @@ class Lock:
 
     @classmethod
     def read(cls, directory: str) -> Lock:
-        """The lock file of a directory; an empty one where there is none. Raises UsageError, SourceError."""
+        """Read the lock file of a directory; without a file there are no entries. Raises UsageError,
+        SourceError."""
         path = os.path.join(directory, NAME)
         return cls(path, _read(path))
 
     def get(self, kind: str, key: str) -> str | None:
-        """What a reference is pinned to."""
+        """Return the value that a reference is pinned to, None if it isn't, and count it as used."""
         self.used.add((kind, key))
         return self.entries.get((kind, key))
 
@@ -61,18 +64,18 @@ class Lock:
         self.removed.discard((kind, key))
 
     def drop(self, kind: str, key: str) -> None:
-        """Remove an entry: what it is of is resolved anew, if anything uses it."""
+        """Remove an entry, so that its reference is resolved again if anything uses it."""
         if self.entries.pop((kind, key), None) is not None:
             self.removed.add((kind, key))
 
     def restore(self, kind: str, key: str, value: str) -> None:
-        """Undo that an entry was dropped."""
+        """Put a dropped entry back."""
         self.entries[kind, key] = value
         self.removed.discard((kind, key))
 
     def save(self) -> bool:
-        """Write the file if it changes by that; whether it did. What other processes have added to it stays. Raises
-        UserError."""
+        """Write the file if that changes it, and report whether it did. Entries that other processes have
+        added stay. Raises UserError."""
         if not self.added and not self.removed:
             return False
         before = _read(self.path)
@@ -84,7 +87,7 @@ class Lock:
 
 
 def lock_text(entries: Mapping[tuple[str, str], str]) -> str:
-    """The file: only what is pinned decides about its bytes."""
+    """Return the text of a lock file: its bytes depend on the entries alone."""
     out = [f"version = {VERSION}"]
     for kind in _FORMS:
         rows = sorted((key, value) for (table, key), value in entries.items() if table == kind)
@@ -100,7 +103,7 @@ def _read(path: str) -> dict[tuple[str, str], str]:
 
 
 def _quoted(text: str) -> str:
-    """A basic string of TOML, which JSON's is but for DEL."""
+    """Return a basic string of TOML: a JSON string in which DEL is escaped too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -1,6 +1,6 @@
-"""How a `use` names a module that lies elsewhere: a repository or an image of a registry (language spec, section 14).
+"""Addresses of remote modules in `use`: a file of a repository, or an image (language spec, section 14).
 
-github.com/org/repo//path/to/file.pybuild@v1.4.0      any git host; https, unless the address says another way
+github.com/org/repo//path/to/file.pybuild@v1.4.0      any git host; https, unless the address has another scheme
 ssh://git@host/org/repo@9c2e…  git@host:org/repo@main
 oci://registry/name:tag
 """
@@ -23,8 +23,8 @@ _FORMS = "write it as HOST/ORG/REPO//FILE.pybuild@TAG"
 
 
 class Address:
-    """`written` is the whole text, `url` the repository's or the image's, `path` the file in it, `ref` a tag, branch
-    or commit; "" for an image."""
+    """The address of a remote module. `written` is the whole text, `url` the address of the repository or
+    image, `path` the file in it, `ref` a tag, branch or commit, "" for an image."""
 
     __slots__ = ("path", "ref", "url", "written")
 
@@ -45,21 +45,21 @@ class Address:
 
     @property
     def pin(self) -> str:
-        """The commit or digest that the address itself says, "" if it says none."""
+        """The commit or digest that the address itself contains, "" for none."""
         if self.is_image:
             return self.url.partition("@")[2]
         return self.ref if COMMIT.fullmatch(self.ref) else ""
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is meant as an address. What is wrong with it `parse` says."""
+    """Report whether a path has the form of an address. `parse` reports what is wrong with it."""
     if path.startswith((OCI, *SCHEMES)) or _SCP.match(path):
         return True
     return _HOST.fullmatch(path.partition("@")[0]) is not None
 
 
 def parse(written: str) -> Address:
-    """Raises NotFound (E0801) for an address that cannot be one of a module."""
+    """Parse an address. Raises NotFound (E0801) for one that cannot name a module."""
     if written.startswith(OCI):
         return _image(written)
     rest, at, ref = written.rpartition("@")

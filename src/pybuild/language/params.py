@@ -19,7 +19,8 @@ PREFIX = "PYBUILD_PARAM_"
 
 
 def given_params(request: BuildRequest) -> dict[str, Given]:
-    """The values of a request by the names of the params. Raises UsageError for a file that can't be used."""
+    """Return the values of a request by the names of the params. Raises UsageError for a file that can't be
+    used."""
     found = {
         name.removeprefix(PREFIX): Given(value, name)
         for name, value in sorted(os.environ.items())
@@ -45,7 +46,8 @@ def _of_file(path: str) -> dict[str, Given]:
 
 
 def param_text(name: str, value: object, where: str) -> str:
-    """A TOML value as `-p` would give it. Raises UsageError for one that no param takes, `where` it stands."""
+    """Return a TOML value in the form of `-p`. Raises UsageError for a type that no param takes; `where` is
+    its place."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int):

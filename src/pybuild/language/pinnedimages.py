@@ -1,4 +1,4 @@
-"""Images through the lock file: what a lowering asks a bridge for, also for the Dockerfiles in a recipe."""
+"""Image resolution through the lock file, for the images of a recipe and of the Dockerfiles in it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class NotLocked(SourceError):
 
 
 class PinningBridge(Forwarding):
-    """A bridge that remembers: images are those of the lock file, and what it lacks is added to it; with `locked`
-    that raises NotLocked. Images that builds on this machine have named are taken as they are. Files are not read
-    without `reads`: that may need a build."""
+    """A bridge that resolves images through the lock file, and adds an entry for one that has none; with
+    `locked` it raises NotLocked instead. Images that builds on this machine have named are taken as they are.
+    Files are only read with `reads`, since that may need a build."""
 
     def __init__(
         self, bridge: Bridge, lock: Lock, engine: Engine, *, locked: bool, reads: bool = True
@@ -48,11 +48,12 @@ class PinningBridge(Forwarding):
         self._assumed: set[str] = set()
 
     def assume(self, key: str) -> None:
-        """Say that there is an image without an entry, of which nothing is known: to find what else lacks one."""
+        """Treat an image without an entry as one with an empty config, so that the lowering goes on to find
+        what else lacks one."""
         self._assumed.add(key)
 
     def pins(self, key: str) -> bool:
-        """Whether an image has to be resolved to have an entry."""
+        """Report whether an image has to be resolved to get an entry."""
         return not self._engine.images.built_here(key) and self._lock.get(IMAGE, key) is None
 
     def resolve_image(self, ref: str, platform: Platform, *, log_name: str = "") -> ResolvedImage:
@@ -83,8 +84,8 @@ def lower_locked(
     bridge: PinningBridge,
     missing: Mapping[str, Diagnostic],
 ) -> LoweredRecipe:
-    """The graph of a recipe. Raises SourceErrors for all that is not in the lock file: what is `missing` and what
-    Dockerfiles name besides, each at its place."""
+    """Lower a recipe to a graph. Raises SourceErrors for all references that the lock file does not pin:
+    those in `missing`, and those that Dockerfiles name besides, each at its place."""
     from pybuild.compiler.lower.recipe.lower import lower
 
     found = dict(missing)

@@ -1,4 +1,5 @@
-"""References of a recipe through the lock file: each is resolved once, and what it resolved to is kept."""
+"""Resolution of a recipe's references through the lock file: each is resolved once, and the result is
+recorded."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Reference:
-    """A reference that is not pinned by itself: its kind and key in the lock file, and a state that it is of."""
+    """A reference that does not pin itself: its kind and key in the lock file, and a state that uses it."""
 
     __slots__ = ("key", "kind", "state")
 
@@ -47,14 +48,15 @@ class Reference:
 
 @frozen
 class Pinned:
-    """What the git and HTTP states of a recipe are pinned to. `moving` warns of those that name a branch."""
+    """Resolved values of the git and HTTP states of a recipe. `moving` holds warnings about references to
+    branches."""
 
     pins: Mapping[recipe.State, Pin] = field(factory=dict)
     moving: tuple[Diagnostic, ...] = ()
 
 
 def references(of: recipe.Recipe) -> Iterator[Reference]:
-    """What a recipe refers to outside of the project, each once, but for what Dockerfiles in it name."""
+    """Return the outside references of a recipe, each once, without those in its Dockerfiles."""
     seen: set[tuple[str, str]] = set()
     for state in states(of):
         found = _reference(state)
@@ -82,7 +84,7 @@ def git_key(state: recipe.Git) -> str:
 
 
 def unlocked(of: recipe.Recipe, lock: Lock, engine: Engine) -> Mapping[str, Diagnostic]:
-    """E0802 by key, for references that the lock file does not pin. Nothing is asked of anybody."""
+    """Return E0802 by key for references that the lock file does not pin. Nothing is fetched or resolved."""
     found: dict[str, Diagnostic] = {}
     for one in references(of):
         if one.kind == IMAGE and engine.images.built_here(one.key):
@@ -93,8 +95,8 @@ def unlocked(of: recipe.Recipe, lock: Lock, engine: Engine) -> Mapping[str, Diag
 
 
 def pin(of: recipe.Recipe, lock: Lock, engine: Engine) -> tuple[Pinned, list[Diagnostic]]:
-    """The pins of a recipe's git and HTTP states, from the lock file; what that lacks is resolved and added to it.
-    Then what can't be resolved. Raises Cancelled."""
+    """Return the pins of a recipe's git and HTTP states from the lock file, and the errors of what can't be
+    resolved. A missing entry is resolved and added. Raises Cancelled."""
     pins: dict[recipe.State, Pin] = {}
     branches: list[Diagnostic] = []
     failed: dict[str, Diagnostic] = {}
@@ -117,7 +119,8 @@ def pin(of: recipe.Recipe, lock: Lock, engine: Engine) -> tuple[Pinned, list[Dia
 
 
 def pin_images(of: recipe.Recipe, bridge: PinningBridge) -> list[Diagnostic]:
-    """Have a bridge resolve the images of a recipe that have no entry; what can't be resolved. Raises Cancelled."""
+    """Resolve the images of a recipe that have no entry, and return the errors of those that can't be
+    resolved. Raises Cancelled."""
     from pybuild.compiler import platforms
 
     failed = []
@@ -134,8 +137,8 @@ def pin_images(of: recipe.Recipe, bridge: PinningBridge) -> list[Diagnostic]:
 
 
 def _resolved(state: recipe.State, engine: Engine) -> tuple[str, bool]:
-    """What a git or HTTP state leads to, asked of the repository or the server, and whether that is a branch. Raises
-    UserError, Cancelled."""
+    """Ask the repository or server of a git or HTTP state, and return the commit or digest, and whether the
+    reference is a branch. Raises UserError, Cancelled."""
     from pybuild.compiler.lower.recipe.sources import source_op
     from pybuild.runtime.progress.observer import Tracked
 
@@ -149,7 +152,7 @@ def _resolved(state: recipe.State, engine: Engine) -> tuple[str, bool]:
 
 
 def failure(error: UserError, span: Span | None) -> Diagnostic:
-    """What to say of a reference that can't be resolved. Raises Cancelled."""
+    """Return the diagnostic of a reference that can't be resolved. Raises Cancelled."""
     if isinstance(error, Cancelled):
         raise error
     code = error.diagnostic.code or solve_code(error) or SOURCE_FAILED

@@ -1,6 +1,6 @@
-"""Projects by the files that they are known by, with what a starter for them has to know.
+"""Recognition of projects by their manifests, with the values that a starter build file needs.
 
-Manifests are read leniently: what they don't say, or say in an unknown way, gets a usual value.
+Manifests are read leniently: a missing or unknown value is replaced by a usual one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ GO: Final = "1.24"
 _WORD = re.compile(r"[A-Za-z0-9][\w.-]{0,60}", re.ASCII)
 _VERSION = re.compile(r"(\d+)(?:\.(\d+))?")
 _LARGEST: Final = 1 << 20
-"""Bytes of a manifest that are read."""
+"""Maximum number of bytes of a manifest that are read."""
 
 
 @frozen
 class Project:
-    """`starter` is a file's name, `title` says what was found, `first` what the user has to do before a build.
-    `values` and `parts` fill the starter's gaps."""
+    """A recognised project. `starter` is a file's name, `title` the description for the user, `first` what
+    the user has to do before a build. `values` and `parts` fill the starter's gaps."""
 
     starter: str
     title: str
@@ -41,7 +41,7 @@ class Project:
 
 
 class Files:
-    """A directory to look into."""
+    """The manifests of a directory."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
@@ -50,7 +50,7 @@ class Files:
         return any(os.path.exists(os.path.join(self.directory, name)) for name in names)
 
     def text(self, name: str) -> str:
-        """The text of a file, "" if there is none."""
+        """Return the text of a file, "" if there is none."""
         try:
             with open(os.path.join(self.directory, name), "rb") as file:
                 return file.read(_LARGEST).decode("utf-8", "replace")
@@ -77,13 +77,13 @@ class Files:
             return []
 
     def image(self, name: str) -> str:
-        """The repository that an image of the project gets: its own name, else the directory's."""
+        """Return the repository of the project's image: the project's own name, else the directory's."""
         directory = os.path.basename(os.path.abspath(self.directory))
         return repository(name) or repository(directory) or "app"
 
 
 class Table:
-    """A part of a manifest; whatever isn't there, or isn't what it should be, is empty."""
+    """A table of a manifest; a value that is missing or has another type is empty."""
 
     def __init__(self, value: object) -> None:
         self._value = value if isinstance(value, dict) else {}
@@ -96,7 +96,7 @@ class Table:
         return value if isinstance(value, str) else ""
 
     def word(self, name: str) -> str:
-        """A string that needs no quotes anywhere, else ""."""
+        """Return a string that needs no quotes anywhere, else ""."""
         value = self.string(name)
         return value if _WORD.fullmatch(value) else ""
 
@@ -109,7 +109,7 @@ class Table:
 
 
 def recognised(directory: str) -> Project:
-    """What a directory holds."""
+    """Return the project in a directory."""
     files = Files(directory)
     for names, describe in _KINDS:
         if files.has(*names):
@@ -118,7 +118,7 @@ def recognised(directory: str) -> Project:
 
 
 def repository(text: str) -> str:
-    """A name as the name of an image: the last component, in small letters."""
+    """Return a name in the form of an image's name: the last component, in small letters."""
     last = text.rstrip("/").rpartition("/")[2].lower()
     return re.sub(r"[^a-z0-9]+", "-", last).strip("-")[:100].strip("-")
 

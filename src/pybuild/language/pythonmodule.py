@@ -1,4 +1,5 @@
-"""A Python build module compiled: it is run, what it declared is checked and expanded as a file of the language."""
+"""Compilation of a Python build module: run it, then check and expand its declarations as a file of the
+language."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from pybuild.lang.python.wording import error_in_python, in_python
 from pybuild.lang.textual.expand.options import DEFAULT, EVERYTHING
 from pybuild.language.compiled import Compiled
 from pybuild.language.params import given_params
-from pybuild.language.parsed import parse
+from pybuild.language.parse_cache import parse
 from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 
 class PythonCompiled(Compiled):
-    """See `Compiled`. The module runs in this process. What it depends on can't be told, so such a build is never
-    replayed."""
+    """The compilation of a Python build module (see `Compiled`), which runs in this process. Its dependencies
+    can't be known, so its builds are never replayed."""
 
     caution = "a Python module is not hermetic: what it imports, reads and asks may differ in the next run"
 
@@ -54,12 +55,12 @@ class PythonCompiled(Compiled):
         return evolve(made, warnings=tuple(map(in_python, made.warnings)))
 
     def ended(self) -> None:
-        from pybuild.language.alone import go_on_alone
+        from pybuild.language.single_thread import ensure_single_thread
 
-        go_on_alone()
+        ensure_single_thread()
 
     def unrolled(self) -> str:
-        """What the module comes to, as a file of the language. Raises SourceErrors."""
+        """Return the recorded module as a file of the language. Raises SourceErrors."""
         from pybuild.lang.convert.unrolled import unrolled
 
         program = self.program()
@@ -78,7 +79,7 @@ class PythonCompiled(Compiled):
 
 
 class ReplayedCompiled(Compiled):
-    """What another process has recorded of a module and sent here."""
+    """The declarations that another process has recorded of a module and sent here."""
 
     def __init__(self, replay: Replay, *, allow: Sequence[str] = ()) -> None:
         text = replay.file.source.text.encode("utf-8", "surrogatepass")
@@ -86,7 +87,7 @@ class ReplayedCompiled(Compiled):
         self.replay = replay
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
-        """They have been looked at where it was recorded."""
+        """Return the program without findings: the recording process has checked it."""
         self.dependencies.replayable = False
         root = self.library.root(self.name, self.data)
         return self.replay.program(root, self.library, parse), []

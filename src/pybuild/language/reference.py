@@ -1,4 +1,4 @@
-"""The reference of the standard library, made of its modules' doc comments.
+"""The reference of the standard library, generated from its modules' doc comments.
 
 `python -m pybuild.language.reference > docs/language/stdlib.md` writes the page of the manual.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 WIDTH: Final = 100
-"""Signatures that are longer have a line for each parameter, as the formatter lays them out."""
+"""Width from which a signature has a line for each parameter, as the formatter lays it out."""
 
 _INTRODUCTION: Final = """\
 # Standard library
@@ -42,7 +42,8 @@ Downloads and what is built of them stay in caches, which are no part of the ima
 
 @frozen
 class Documented:
-    """A module of the standard library. `doc` is its first comment, `params` and `defs` what others see of it."""
+    """A documented module of the standard library. `doc` is its first comment, `params` and `defs` its public
+    names."""
 
     name: str
     doc: str
@@ -51,7 +52,7 @@ class Documented:
 
 
 def documented(name: str) -> Documented:
-    """Raises SourceErrors for a module with mistakes."""
+    """Read a module of the standard library. Raises SourceErrors for a module with mistakes."""
     path = os.path.join(standard_directory(), name + EXTENSION)
     with open(path, "rb") as text:
         file = parse(decode(f"std/{name}{EXTENSION}", text.read())).file
@@ -65,7 +66,7 @@ def documented(name: str) -> Documented:
 
 
 def module_doc(file: tree.File) -> str:
-    """The first comment of a file, if a blank line divides it from what follows."""
+    """Return the first comment of a file, if a blank line divides it from what follows."""
     lines: list[str] = []
     end = 0
     for comment in file.comments:
@@ -78,14 +79,14 @@ def module_doc(file: tree.File) -> str:
 
 
 def page() -> str:
-    """The page of the manual, as Markdown."""
+    """Return the page of the manual, as Markdown."""
     modules = [documented(name) for name in standard_modules()]
     listed = "".join(f"- [{one.name}](#{one.name}): {_first(one.doc)}\n" for one in modules)
     return _INTRODUCTION + listed + "".join(f"\n{section(one)}" for one in modules)
 
 
 def section(module: Documented) -> str:
-    """A module with all that it offers."""
+    """Return the section of a module."""
     parts = [f"## {module.name}\n", f"{fenced(module.doc)}\n"]
     if module.params:
         parts += ["| param | type | default | |\n|---|---|---|---|\n" + "".join(map(_row, module.params))]
@@ -99,7 +100,7 @@ def section(module: Documented) -> str:
 
 
 def signature(definition: tree.Def) -> str:
-    """A def's header without its colon."""
+    """Return a def's header without its colon."""
     name = definition.name.name
     parameters = [_parameter(one) for one in definition.parameters]
     returns = f" -> {written(definition.returns.span)}" if definition.returns is not None else ""
@@ -110,12 +111,12 @@ def signature(definition: tree.Def) -> str:
 
 
 def fenced(doc: str) -> str:
-    """A doc with its indented examples as fenced blocks."""
+    """Return a doc with its indented examples as fenced blocks."""
     return "\n".join(_fenced_lines(doc.strip("\n").split("\n")))
 
 
 def examples(doc: str) -> list[str]:
-    """The programs in a doc."""
+    """Return the programs in a doc."""
     return re.findall(r"^```pybuild\n(.*?)^```$", fenced(doc) + "\n", re.M | re.S)
 
 

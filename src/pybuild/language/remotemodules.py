@@ -1,4 +1,4 @@
-"""Fetches modules that lie elsewhere: from git repositories and registries (language spec, section 14)."""
+"""Fetch remote modules from git repositories and registries (language spec, section 14)."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class NeedsEngine(Exception):
-    """A module has to be fetched, and there is nothing open to fetch it with."""
+    """A module has to be fetched, and no engine is open to fetch it with."""
 
 
 class RemoteModules:
-    """Fetches modules with an engine; each repository and image once. What is not in the lock file is resolved and
-    added to it, or refused with `locked`."""
+    """Fetches modules with an engine; each repository and image once. A reference without an entry in the
+    lock file is resolved and added to it, or refused with `locked`."""
 
     def __init__(self, engine: Engine, lock: Lock, *, locked: bool, platform: str) -> None:
         self._engine = engine
@@ -42,14 +42,14 @@ class RemoteModules:
         self._found: dict[str, Found] = {}
 
     def find(self, written: str) -> Found:
-        """The module that a `use` writes so. Raises NotFound, Cancelled."""
+        """Return the module at the address that a `use` contains. Raises NotFound, Cancelled."""
         known = self._found.get(written)
         if known is None:
             known = self._found[written] = self._module(parse(written))
         return known
 
     def beside(self, path: str, place: RemotePlace) -> Found:
-        """A module at a path relative to another one, of the same repository. Raises NotFound."""
+        """Return the module at a path relative to another one, in the same repository. Raises NotFound."""
         full = posixpath.normpath(posixpath.join(place.base, path))
         if full.startswith("../") or full == "..":
             raise NotFound("E0804", f"the module `{path}` lies outside of its repository")
@@ -75,7 +75,8 @@ class RemoteModules:
         return Found(found.key, FOREIGN, found.source, found.place, moving)
 
     def _as_locked(self, address: Address, known: str) -> Found:
-        """The module of an entry of the lock file. Raises NotFound (E0803) if it is gone, or has other content."""
+        """Return the module of an entry of the lock file. Raises NotFound (E0803) if it is gone or has other
+        content."""
         from pybuild.runtime.sources.gitrepository import CommitNotFound
 
         pinned, _, content = known.partition(" ")
@@ -125,7 +126,8 @@ class RemoteModules:
         return self._engine.images.built_here(reference.parse(address.image).canonical)
 
     def _resolve(self, address: Address) -> tuple[str, bool]:
-        """The commit or digest that a reference leads to, and whether it is a branch. Raises NotFound, Cancelled."""
+        """Return the commit or digest that a reference leads to, and whether it is a branch. Raises NotFound,
+        Cancelled."""
         from pybuild.compiler import platforms
         from pybuild.compiler.ops import SourceOp
 
@@ -153,7 +155,7 @@ class RemoteModules:
 
 
 def _fetched(address: Address, work: Callable[[], T]) -> T:
-    """What `work` gives. Raises NotFound for what it can't get, Cancelled."""
+    """Return the result of `work`. Raises NotFound for a module that can't be fetched, Cancelled."""
     try:
         return work()
     except Cancelled:

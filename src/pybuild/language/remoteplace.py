@@ -1,4 +1,4 @@
-"""The directory of a module that was fetched, as the module sees it."""
+"""A fetched module's directory, as files of the language see it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import UserError
-from pybuild.language.place import LARGEST_FILE, kind_of, read_ignores
+from pybuild.language.local_place import LARGEST_FILE, kind_of, read_ignores
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 class Origin:
-    """A repository at a commit, or an image by its digest: `pinned`. Images are taken for `platform`."""
+    """The origin of a fetched module: a repository at the commit `pinned`, or an image with that digest.
+    Images are taken for `platform`."""
 
     __slots__ = ("address", "pinned", "platform")
 
@@ -27,7 +28,7 @@ class Origin:
         self.platform = platform
 
     def key(self, path: str) -> str:
-        """The name of a file of it: the same for the same file at the same version."""
+        """Return the identity of a file: the same for the same file at the same version."""
         address = self.address
         version = "" if address.is_image else f"@{address.ref}"
         return f"{address.url}//{path}{version}"
@@ -43,13 +44,13 @@ class Origin:
         return self._repository("")
 
     def below(self, base: str) -> recipe.State:
-        """A directory of it; `.` is all."""
+        """Return the state of a directory of it; `.` is the root."""
         if base == ".":
             return self.whole()
         return self.selected(base, ()) if self.address.is_image else self._repository(base)
 
     def selected(self, base: str, exclude: tuple[str, ...]) -> recipe.State:
-        """What a directory holds, without what the patterns match: a copy."""
+        """Return a state with a copy of a directory, without the files that the patterns match."""
         source = self.whole() if self.address.is_image or base == "." else self._repository(base)
         path = f"/{base}/" if self.address.is_image and base != "." else "/"
         body = recipe.Body(self.key("" if base == "." else base), self.platform)
@@ -72,8 +73,8 @@ class Origin:
 
 
 class RemotePlace:
-    """A directory of a fetched tree as a module sees it (`lang.textual.modules.Place`): `base` is its path in the
-    tree, `.` for the root."""
+    """A directory of a fetched tree as a module sees it (`lang.textual.modules.Place`): `base` is its path in
+    the tree, `.` for the root."""
 
     __slots__ = ("_ignores", "base", "origin", "tree")
 
@@ -115,7 +116,7 @@ class RemotePlace:
         return None
 
     def _node(self, path: str, *, follow: bool) -> Node | None:
-        """What is at a path, None if nothing is, or if it lies outside of the directory."""
+        """Return the node at a path; None if there is none, or if the path leads outside of the directory."""
         joined = posixpath.normpath(posixpath.join("/", self.base, path)).strip("/")
         try:
             found = self.tree.resolve(os.fsencode(joined), follow_last=follow)

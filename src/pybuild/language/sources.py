@@ -1,4 +1,4 @@
-"""What the states of a recipe stand for on this machine: directories, OCI layouts, commands of the host."""
+"""Sources of a recipe's states on this machine: directories, OCI layouts, commands of the host."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 class Names:
-    """What the states of a recipe are called in its graph: `directories` by local source name, `hosts` and `layouts`
-    the names of OCI layouts by commands and by paths. Nothing is looked at."""
+    """Names of a recipe's states in its graph: `directories` by local source name, `hosts` and `layouts` the
+    names of OCI layouts by commands and by paths. No file is looked at."""
 
     def __init__(self, of: recipe.Recipe) -> None:
         self.directories: dict[str, bytes] = {}
@@ -31,8 +31,8 @@ class Names:
 
 
 class Sources:
-    """`directories` are by local source name, `images` by OCI layout name. Making it copies the commands of
-    `host(…)`. Raises UserError."""
+    """The sources behind the names of a recipe: `directories` by local source name, `images` by OCI layout name.
+    The constructor copies the commands of `host(…)`. Raises UserError."""
 
     def __init__(self, of: recipe.Recipe, dependencies: Dependencies) -> None:
         names = Names(of)

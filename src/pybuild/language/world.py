@@ -1,4 +1,5 @@
-"""What the outside says during an expansion: the project's repository, and where a build may read."""
+"""Facts from outside of the build file for an expansion: the project's repository, and the readable
+directories."""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 _TIMEOUT = 60
-"""Seconds that git may take to answer."""
+"""Seconds after which git is given up."""
 
 
 class Repository:
-    """The repository that `directory` is in, asked with the command line git. Without git, or outside of a
+    """The repository that contains `directory`, read with the command line git. Without git, or outside of a
     repository, every answer is the one for that (language spec, section 10)."""
 
     def __init__(self, directory: str, dependencies: Dependencies) -> None:
@@ -28,7 +29,7 @@ class Repository:
         self._placed = False
 
     def vcs(self, name: str) -> str | bool | int:
-        """A member of `vcs`."""
+        """Return a member of `vcs`."""
         if name not in self._known:
             if not self._placed:
                 self._placed = True
@@ -43,7 +44,7 @@ class Repository:
 
     @property
     def origin(self) -> str:
-        """The address of the remote `origin` in one form, whatever the protocol; "" without one."""
+        """The address of the remote `origin` in one form for all protocols; "" without one."""
         found = self._git("config", "--get", "remote.origin.url")
         if not found:
             return ""
@@ -56,7 +57,7 @@ class Repository:
         return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
 
     def _git(self, *words: str) -> str:
-        """The first line of what git prints; empty if it fails."""
+        """Return the first line of git's output; "" if it fails."""
         from subprocess import DEVNULL, PIPE, SubprocessError, run
 
         # A repository's own configuration must not make git run programs.
@@ -86,7 +87,7 @@ class Repository:
         return done.stdout.decode("utf-8", "replace").partition("\n")[0]
 
     def _depend(self) -> None:
-        """Note the files that answers depend on: the head, what it names, and tags."""
+        """Note the files that answers depend on: HEAD, the ref that it names, and tags."""
         found = self._git("rev-parse", "--path-format=absolute", "--git-common-dir")
         own = self._git("rev-parse", "--path-format=absolute", "--git-dir")
         if not found or not own or os.path.isdir(os.path.join(found, "reftable")):
@@ -138,7 +139,8 @@ _MEMBERS: dict[str, Callable[[Repository], str | bool | int]] = {
 
 
 class LocalWorld:
-    """See `lang.textual.expand.options.World`. `readable` are directories of `--allow read=PATH`."""
+    """The outside world of an expansion (`lang.textual.expand.options.World`). `readable` holds the
+    directories of `--allow read=PATH`."""
 
     __slots__ = ("_readable", "_repository")
 
@@ -150,7 +152,7 @@ class LocalWorld:
         return self._repository.vcs(name)
 
     def reading(self, more: Sequence[str]) -> LocalWorld:
-        """The same where these directories may be read too."""
+        """Return the same world in which these directories may be read too."""
         return LocalWorld(self._repository, (*self._readable, *more))
 
     def may_read(self, path: str) -> bool:

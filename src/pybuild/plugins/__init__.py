@@ -1,1 +1,1 @@
-"""Frontends of installed packages: found by their entry points, called, and what they make turned into a plan."""
+"""Frontends of installed packages: their entry points, and calls of them."""

@@ -7,11 +7,10 @@ import sys
 
 from pybuild.lang import frontends
 from pybuild.plugins import problems
+from pybuild.plugins.registered import Registered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from pybuild.lang.diagnostics import UserError
     from pybuild.lang.source import Source
     from pybuild.replay.dependencies import Dependencies
@@ -19,26 +18,9 @@ if TYPE_CHECKING:
 GROUP = "pybuild.frontends"
 
 
-class Registered:
-    """A frontend as it is registered: its `name`, its entry point, the package that has it and that one's version."""
-
-    __slots__ = ("entry", "name", "package", "version")
-
-    def __init__(self, entry: EntryPoint) -> None:
-        self.entry = entry
-        self.name = entry.name
-        self.package = entry.dist.name if entry.dist is not None else entry.module
-        self.version = entry.dist.version if entry.dist is not None else ""
-
-    @property
-    def owner(self) -> str:
-        """The package and its version, for messages."""
-        return f"{self.package} {self.version}".rstrip()
-
-
 def registered() -> list[Registered]:
-    """All of them by name; of a package that is installed twice those of the first on `sys.path`. Raises
-    UsageError where the metadata of packages can't be read."""
+    """Return all registered frontends by name; of a package that is installed twice, those of the first on
+    `sys.path`. Raises UsageError if the metadata of packages can't be read."""
     from importlib.metadata import entry_points
 
     try:
@@ -49,13 +31,14 @@ def registered() -> list[Registered]:
 
 
 def names() -> list[str]:
-    """The names that can be used."""
+    """Return the usable names."""
     return list(dict.fromkeys(one.name for one in registered() if not frontends.is_built_in(one.name)))
 
 
 def find(reference: str) -> Registered | None:
-    """What is registered by the name in `reference`; None if nothing is, or if it can only be an image's. Raises
-    UsageError for a name that is built in, or that two packages have."""
+    """Return the frontend registered by the name in `reference`; None if there is none, or if the reference
+    can only be an image's. Raises UsageError for the name of a built-in frontend, and for one that two
+    packages register."""
     parts = frontends.split(reference)
     if parts is None:
         return None
@@ -68,7 +51,7 @@ def find(reference: str) -> Registered | None:
 
 
 def refused(frontend: frontends.Frontend, syntax: frontends.Syntax | None, source: Source) -> UserError:
-    """The error for a file that asks for `frontend`, in a command that is for built-in ones."""
+    """Return the error for a file that requires `frontend`, in a command for built-in frontends."""
     if frontend.kind not in (frontends.IMAGE, frontends.PLUGIN) or frontend.reference is None:
         return frontends.refused(frontend, syntax, source)
     found = find(frontend.reference)
@@ -78,15 +61,15 @@ def refused(frontend: frontends.Frontend, syntax: frontends.Syntax | None, sourc
 
 
 def unlisted(frontend: frontends.Frontend, file: str) -> UserError:
-    """The error for a file of a package's frontend, in a command that asks what a file declares."""
+    """Return the error for a file of a package's frontend, in a command that lists declarations."""
     found = find(frontend.reference or "")
     assert found is not None
     return problems.not_for_plugins(file, found)
 
 
 def note_installed(dependencies: Dependencies) -> None:
-    """Note all that decides which packages are installed and what they register: where packages lie, their names with
-    their versions, their entry points."""
+    """Note everything that decides which packages are installed and what they register: the directories of
+    packages, the packages' names with their versions, their entry points."""
     for place in dict.fromkeys(os.path.abspath(path) for path in sys.path):
         dependencies.note_names(place)
         try:

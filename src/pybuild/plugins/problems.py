@@ -1,4 +1,4 @@
-"""What can be wrong with frontends of installed packages: one constructor a message."""
+"""Errors of frontends of installed packages: one constructor for each message."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.lang.source import Span
-    from pybuild.plugins.installed import Registered
+    from pybuild.plugins.registered import Registered
 
 
 class FrontendFailed(UserError):
-    """A frontend of an installed package that is broken: it can't be loaded, raises what is no UserError, or returns
-    what is no graph."""
+    """A broken frontend of an installed package: it can't be loaded, raises something other than a UserError,
+    or returns no valid result."""
 
 
 def unreadable_metadata(error: Exception) -> UsageError:
@@ -65,7 +65,7 @@ def flag_of_others(found: Registered, flag: str, whose: str) -> UsageError:
 
 
 def unknown_version(found: Registered, version: str, known: Sequence[str], span: Span | None) -> UserError:
-    """`span` is the syntax line; None where the command line asks for the version."""
+    """`span` is the syntax line; None if the command line requires the version."""
     wrong = f"has no version {version}" if version else "is named without a version"
     title = f"the frontend {found.name} of the package {found.owner} {wrong}"
     help = f"write {found.name}:{known[-1]}" + (f" (it knows {', '.join(known)})" if len(known) > 1 else "")
@@ -91,7 +91,7 @@ def wrong_versions(found: Registered, what: str) -> FrontendFailed:
 
 
 def wrong_result(found: Registered, where: str, what: str, wanted: str) -> FrontendFailed:
-    """`where` is the place in what was returned, "" for all of it."""
+    """`where` is the place in the returned value, "" for all of it."""
     place = f" in {where}" if where else ""
     return _wrong(found, f"returned {what}{place}", f"{where or '`build`'} must be {wanted}")
 
@@ -111,7 +111,7 @@ def one_platform_twice(found: Registered, platform: str) -> FrontendFailed:
 
 
 def other_platforms(found: Registered, made: Sequence[str], wanted: Sequence[str]) -> UserError:
-    """It may well be that the frontend can't do better."""
+    """Not a bug of the package: the frontend may not support the platforms."""
     return UserError(
         f"the frontend {found.name} made {' and '.join(made)}, and {' and '.join(wanted)} was asked for",
         help=f"leave out --platform, or ask the authors of {found.package} for it",

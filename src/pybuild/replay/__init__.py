@@ -1,1 +1,1 @@
-"""Invocation records: a build of which nothing changed is replayed."""
+"""Invocation records, by which an unchanged build is replayed."""

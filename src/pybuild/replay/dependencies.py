@@ -1,4 +1,4 @@
-"""The state that a build's graph depends on, noted while build files are found, read and compiled."""
+"""The dependencies of a build's graph, noted while build files are found, read and compiled."""
 
 from __future__ import annotations
 

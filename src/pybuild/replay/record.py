@@ -1,7 +1,8 @@
-"""Writes invocation records: what `replay.replay` checks before it says that nothing has to be done.
+"""Write invocation records, which `replay.replay` checks before it skips a build.
 
-A record is written after a build all of whose inputs are known to hold still: files younger than the clock's grain
-when the build began, a context from standard input, or an output that must be made anew each time leave none.
+A record is only written after a build all of whose inputs are known to be unchanged since they were read. None is
+written for files modified within the clock's granularity before the build began, a context from standard input, or
+an output that must be made again each time.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Listed = tuple[bytes, dict[bytes, bool], list[bytes]]
 
 KEPT = 200
-"""Records of one store; the oldest go."""
+"""Maximum number of records in a store; the oldest are removed."""
 
 
 class Unrecordable(Exception):
@@ -39,11 +40,11 @@ class Unrecordable(Exception):
 class Finished:
     """A finished build, as its record holds it.
 
-    `request` and `plan` are values of built-in types; the plan depends on the files that it names as consulted and on
-    what was read of `plan_trees`. `trees` are the local directories that the build read, `blobs` the files of the
-    store that its outputs need, `outputs` the files that it left. `generation` is that of the store while names were
-    looked up. `stdout` and `stderr` are what a replay prints, `warnings` those of the frontend, which a rebuild
-    repeats.
+    `request` and `plan` are values of built-in types; the plan depends on the consulted files that it names
+    and on what was read of `plan_trees`. `trees` are the local directories that the build read, `blobs` the
+    files of the store that its outputs need, `outputs` the files that it wrote. `generation` is the store's
+    generation while names were looked up. `stdout` and `stderr` are what a replay prints, `warnings` those of
+    the frontend, which a rebuild repeats.
     """
 
     __slots__ = (
@@ -125,7 +126,7 @@ def _put(path: str, body: bytes) -> None:
 
 
 def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
-    """What a replayed build says of its steps: every one is cached."""
+    """Return the progress text of a replayed build: every step is cached."""
     if not plain:
         return ""
     out = StringIO()
@@ -135,14 +136,14 @@ def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
 
 
 def _check(found: signatures.Signature | None, begun: int) -> None:
-    """Raises Unrecordable for a file whose state does not tell of every change."""
+    """Raises Unrecordable for a file whose signature does not show every later change."""
     if found == signatures.UNKNOWN or (found is not None and len(found) > 1 and not at_rest(found[3], begun)):
         raise Unrecordable
 
 
 def _left(path: str) -> tuple[int, ...]:
-    """The state of a file that the build left. Raises Unrecordable for what is written each time (a pipe), and
-    where the clock is too coarse to show a change right after the build."""
+    """Return the signature of an output file. Raises Unrecordable for one that is written each time (a pipe),
+    and if the clock is too coarse to show a change right after the build."""
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode) or grain(found.st_ctime_ns) > FINE_GRAIN:
         raise Unrecordable(path)
@@ -150,8 +151,8 @@ def _left(path: str) -> tuple[int, ...]:
 
 
 def _parts(tree: LocalTree, begun: int) -> list[signatures.Part]:
-    """The state of all that the tree's selected paths lead to, in one part or two of the same size. It is the
-    state in which the build saw it. Raises Unrecordable."""
+    """Return the state of all files that the tree's selected paths lead to, as the build saw it, in one part
+    or two of the same size. Raises Unrecordable."""
     directories: dict[bytes, Listed] = {}
     singles: dict[bytes, bytes] = {}
     for pattern in tree.selected or (b"",):
@@ -178,7 +179,8 @@ def _parts(tree: LocalTree, begun: int) -> list[signatures.Part]:
 
 
 def _walked(tree: LocalTree, where: Resolution, out: dict[bytes, bytes], begun: int) -> None:
-    """What a path leads through and to: links, directories above, and what is there in the end."""
+    """Collect everything on the way of a path: links, directories above, and the file or directory at its
+    end."""
     for link in where.links:
         _above(tree, link.path, out)
         _single(tree, link.path, link, out, begun)
@@ -207,7 +209,7 @@ def _single(tree: LocalTree, path: bytes, node: Node | None, out: dict[bytes, by
 
 
 def _listed(tree: LocalTree, base: Resolution, pattern: bytes, out: dict[bytes, Listed], begun: int) -> None:
-    """The directories in which a pattern's wildcards look for names."""
+    """Collect the directories in which a pattern's wildcards look for names."""
     if base.node is None or not stat.S_ISDIR(base.node.stat.st_mode):
         return
     parts = [part for part in os.path.normpath(b"/" + pattern).split(b"/") if part]
@@ -220,7 +222,7 @@ def _listed(tree: LocalTree, base: Resolution, pattern: bytes, out: dict[bytes, 
 
 
 def _below(tree: LocalTree, top: bytes, out: dict[bytes, Listed], begun: int) -> None:
-    """The directory `top` and those in it, ignored ones that may hold exceptions too."""
+    """Collect the directory `top` and those in it, ignored ones that may hold exceptions too."""
     pending = [top]
     while pending:
         path = pending.pop()
@@ -238,7 +240,7 @@ def _directory(tree: LocalTree, path: bytes, begun: int) -> Listed:
 
 
 def _settled(node: Node, begun: int) -> Node:
-    """The node, if its state tells of every change. Raises Unrecordable."""
+    """Return the node if its state shows every later change. Raises Unrecordable."""
     if not stat.S_ISDIR(node.stat.st_mode) and not settled(node.stat, begun):
         raise Unrecordable(node.path)
     return node
@@ -254,7 +256,7 @@ def _part(directories: Sequence[Listed], singles: Mapping[bytes, bytes]) -> sign
 
 
 def _thin(directory: str) -> None:
-    """Remove the oldest records. Others may do the same."""
+    """Remove the oldest records. Other processes may do so at the same time."""
     found = []
     for name in os.listdir(directory):
         path = os.path.join(directory, name)

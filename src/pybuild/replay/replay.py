@@ -1,9 +1,9 @@
-"""Replays a build of which nothing changed, without importing the rest of the program.
+"""Replay an unchanged build without importing the rest of the program.
 
 An *invocation record* says what an earlier build of the same command line depended on: variables, files read or
 looked for, directories and the state of every file in them, the store's generation, the outputs it left. If each
-of these is as it was, the outputs are too, and the record's messages are printed. Any difference, or a record
-that cannot be read, lets the ordinary path run, which writes a new one (`record.py`).
+of these is as it was, the outputs are too, and the record's messages are printed. After any difference, or for a
+record that cannot be read, the ordinary path runs and writes a new one (`record.py`).
 
 Only modules that the interpreter has loaded anyway, or that cost next to nothing, are imported here.
 """
@@ -34,8 +34,8 @@ PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 def replay(argv: Sequence[str]) -> int | Mapping[str, Any] | None:
     """Return the exit code of a replayed build; None when the ordinary path must run.
 
-    Where the command means the same, but files of the context or outputs changed, the record is returned: the build
-    can start from its plan, without a frontend.
+    If the command means the same, but files of the context or outputs changed, the record is returned: the build can
+    start from its plan, without a frontend.
     """
     if not argv or argv[0] != "build":
         return None
@@ -53,7 +53,7 @@ def replay(argv: Sequence[str]) -> int | Mapping[str, Any] | None:
 
 
 def _say(said: str, printed: str) -> int | None:
-    """Write what a replayed build says. Progress isn't the build: who doesn't listen to it doesn't fail it."""
+    """Print the messages of a replayed build. A progress stream that nobody reads does not fail the build."""
     try:
         if said and sys.stderr is not None:
             sys.stderr.write(said)
@@ -70,8 +70,8 @@ def _say(said: str, printed: str) -> int | None:
 
 
 def record_path(argv: Sequence[str]) -> str:
-    """Where the record of a command line lies: by its words, the working directory, the kind of terminal, where
-    packages are looked for, and the program itself."""
+    """Return the path of a command line's record. It depends on the words, the working directory, the kind of
+    terminal, the search path of packages, and the program itself."""
     parts = [*argv, os.getcwd(), str(os.isatty(2)), str(UID), sys.version, *sys.path, program()]
     key = hasher()
     key.update("\0".join(parts).encode("utf-8", "surrogateescape"))
@@ -79,7 +79,7 @@ def record_path(argv: Sequence[str]) -> str:
 
 
 def program() -> str:
-    """What the program is: every source file of the package with its size and time."""
+    """Return the identity of the program: every source file of the package with its size and time."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = []
     stack = [package]
@@ -96,7 +96,7 @@ def program() -> str:
 
 
 def load(argv: Sequence[str]) -> dict[str, Any] | None:
-    """The record of a command line, if there is a sound one."""
+    """Return the record of a command line, None without a valid one."""
     try:
         with open(record_path(argv), "rb") as file:
             data = file.read()
@@ -111,8 +111,8 @@ def load(argv: Sequence[str]) -> dict[str, Any] | None:
 
 
 def same_command(record: Mapping[str, Any]) -> bool:
-    """Whether the command line means what it meant: variables, build files, names in the store, and what a
-    frontend read of local directories."""
+    """Report whether the command line means the same as when it was recorded: variables, build files, names
+    in the store, and what a frontend read of local directories."""
     plan = record["plan"]
     return (
         variables(plan["names"]) == record["variables"]
@@ -124,7 +124,7 @@ def same_command(record: Mapping[str, Any]) -> bool:
 
 
 def same_result(record: Mapping[str, Any]) -> bool:
-    """Whether the context's files are as they were and the outputs still there."""
+    """Report whether the context's files are unchanged and the outputs still there."""
     return (
         all(signature_of(path) == expected for path, expected in record["outputs"])
         and all(os.path.exists(path) for path in record["blobs"])
@@ -133,7 +133,7 @@ def same_result(record: Mapping[str, Any]) -> bool:
 
 
 def variables(names: Iterable[str]) -> dict[str, str]:
-    """The variables that may matter, and `names`, as far as they are set."""
+    """Return the variables that may matter and `names`, as far as they are set."""
     wanted = set(names)
     return {
         name: value

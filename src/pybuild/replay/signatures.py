@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
     Signature = tuple[int, ...]
     Directory = tuple[bytes, Mapping[bytes, bool] | None]
-    """A directory, and the names in it that are ignored: whether each is a directory itself. None: only the names
-    in it count, and which of them are directories and links."""
+    """A directory, and its ignored names: whether each is a directory itself. None: only the names in it
+    count, and which of them are directories and links."""
 
     Part = tuple[tuple[Directory, ...], tuple[bytes, ...], bytes]
     """Directories and single files that are looked at together, and the digest of their state."""
 
 
 BEGUN = time_ns()
-"""When this process began, near enough: no file was read before."""
+"""Time when this process began, near enough: no file was read before."""
 
 
 UNKNOWN: Signature = ()
-"""The state of a file that can't be looked at. It is never the same as any other."""
+"""The signature of a file that can't be looked at. It never equals any other."""
 
 
 FORKED = 4000
-"""Files from which two processes look at them side by side."""
+"""Number of files from which two processes look at them side by side."""
 
 
 def signature_of(path: str) -> Signature | None:
-    """What tells a file's state without reading it; None if nothing is there. Raises OSError."""
+    """Return the signature of a path, without reading the file; None if nothing is there. Raises OSError."""
     try:
         return signature(os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -47,15 +47,16 @@ def signature_of(path: str) -> Signature | None:
 
 
 def signature(stat: os.stat_result) -> Signature:
-    """Of a directory only its kind and mode: what is in it, is looked at by name."""
+    """Return the signature for a stat result. A directory's is only its kind and mode: its entries are looked
+    at by name."""
     if stat.st_mode & 0o170000 == 0o040000:
         return (stat.st_mode,)
     return stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev
 
 
 def note(path: str, states: dict[str, Signature | None]) -> None:
-    """Note the state of a file that is about to be read or looked for, if it is not noted yet. So a change while
-    it is read shows at the next build."""
+    """Note the signature of a file before it is read or looked for, unless it is noted already. A change
+    while it is read therefore shows at the next build."""
     if path not in states:
         try:
             states[path] = signature_of(path)
@@ -64,7 +65,8 @@ def note(path: str, states: dict[str, Signature | None]) -> None:
 
 
 def generation(store: str) -> str:
-    """Changes whenever a name in the store gets another meaning or content is deleted; "" at first."""
+    """Return the store's generation, which changes whenever a name gets another meaning or content is
+    deleted; "" at first."""
     try:
         with open(os.path.join(store, "generation"), encoding="ascii") as file:
             return file.read()
@@ -73,8 +75,8 @@ def generation(store: str) -> str:
 
 
 def same_parts(parts: Sequence[Part]) -> bool:
-    """Whether the directories and files of every part are in the state of its digest. A large set comes in two
-    parts, of which a forked process takes one; no thread exists yet."""
+    """Report whether the directories and files of every part have the state of its digest. A large set comes
+    in two parts, one of which a forked process takes; no thread exists yet."""
     if len(parts) < 2:
         return all(map(_same_part, parts))
     child = os.fork()
@@ -100,8 +102,8 @@ def _same_part(part: Part) -> bool:
 
 
 def part_digest(directories: Iterable[Directory], files: Iterable[bytes]) -> bytes:
-    """Digest of the names and states in some directories, without their ignored names, and of single files.
-    Raises OSError."""
+    """Return the digest of the names and states in some directories, without their ignored names, and of
+    single files. Raises OSError."""
     state = hasher()
     for path, ignored in directories:
         rows = []
@@ -128,13 +130,13 @@ def hasher() -> blake2b:
 
 
 def listing(path: bytes, rows: list[bytes]) -> bytes:
-    """The state of a directory with these entries: their rows, and extended attributes of its own."""
+    """Return the state of a directory with these entries: their rows, and its own extended attributes."""
     rows.sort()
     return b"%d %b\n" % (len(rows), path) + b"".join(rows) + _attributes(path)
 
 
 def names(path: bytes, rows: list[bytes]) -> bytes:
-    """The names in a directory."""
+    """Return the state of a directory of which only the names count."""
     rows.sort()
     return b"names %d %b\n" % (len(rows), path) + b"".join(rows)
 
@@ -148,7 +150,7 @@ def _attributes(path: bytes) -> bytes:
 
 
 def single(path: bytes) -> bytes:
-    """The state of a single file."""
+    """Return the state of a single file."""
     try:
         return row(path, os.lstat(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -160,8 +162,8 @@ def absent(path: bytes) -> bytes:
 
 
 def row(name: bytes, stat: os.stat_result) -> bytes:
-    """One entry's state; empty for a socket, which is no content. A directory's size and times say nothing that
-    its entries don't."""
+    """Return the state of one entry; empty for a socket, which is no content. A directory's size and times
+    tell nothing that its entries don't."""
     kind = stat.st_mode & 0o170000
     if kind == 0o040000:
         return b"%b/%o\n" % (name, stat.st_mode)

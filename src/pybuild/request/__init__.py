@@ -1,1 +1,1 @@
-"""What is asked of a build: flags, their values, configuration files."""
+"""The request of a build: flags, their values, configuration files."""

@@ -1,7 +1,7 @@
-"""The value of `--call`: a question about a build that is asked in its place.
+"""The value of `--call`: a question to the frontend in place of a build.
 
-check                   what the build checks say of the file
-outline                 what a target takes: arguments, secrets, SSH agents, cache mounts
+check                   findings of the build checks
+outline                 the arguments, secrets, SSH agents and cache mounts that a target takes
 targets                 the stages of the file
 subrequests.describe    these calls
 """
@@ -28,13 +28,13 @@ _OTHER_NAMES = {"lint": "check"}
 
 
 class Call:
-    """A call as its flag says it: `METHOD[,format=json|text][,ignorestatus=true]`. With `ignore_status` findings
-    don't change the exit code."""
+    """A parsed `--call`: `METHOD[,format=json|text][,ignorestatus=true]`. With `ignore_status` findings don't
+    change the exit code."""
 
     __slots__ = ("format", "ignore_status", "name")
 
     def __init__(self, text: str) -> None:
-        """Raises UsageError."""
+        """Parse the value of the flag. Raises UsageError."""
         self.name = ""
         self.format = "text"
         self.ignore_status = False
@@ -52,12 +52,13 @@ class Call:
 
 
 def checked_call(text: str) -> str:
-    """`text` if it is a call, `build` for that one however it is written. Raises UsageError."""
+    """Return `text` if it is a valid call, and just `build` for every spelling of that one. Raises
+    UsageError."""
     return text if Call(text).name != "build" else "build"
 
 
 def one_call(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given flags with `call` for all that say one. Raises UsageError if they say different things."""
+    """Replace the flags `--call`, `--check` and `--print` by one `call`. Raises UsageError if they differ."""
     fields = {name: value for name, value in given.items() if name not in ("check", "print")}
     texts = [text for text in (given.get("call"), given.get("print")) if text is not None]
     if given.get("check") and not any(Call(text).name == "check" for text in texts):

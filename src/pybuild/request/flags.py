@@ -1,4 +1,4 @@
-"""The flags of `pybuild build` as data: the command line, configuration files and shell completion read them.
+"""The flags of `pybuild build` as data, for the command line, configuration files and shell completion.
 
 Spellings are those of `docker buildx build`.
 """
@@ -16,8 +16,9 @@ OPTIONAL: Final = "optional"  # a value or none
 
 
 class Flag:
-    """One flag. `key` is its name in `pybuild.toml`; `value` says in capitals what it takes; `words` are what
-    completion offers for it, `files` whether these are paths; `graph` whether it can change the graph."""
+    """A flag. `key` is its name in `pybuild.toml`; `value` is the placeholder of its value, in capitals;
+    `words` are the words that completion offers, `files` tells whether these are paths, `graph` whether the
+    flag can change the graph."""
 
     __slots__ = ("files", "graph", "help", "key", "kind", "long", "short", "value", "words")
 
@@ -46,7 +47,7 @@ class Flag:
 
     @property
     def parameter(self) -> str:
-        """The name as a Python word."""
+        """The flag's name as a Python identifier."""
         return self.long.replace("-", "_")
 
     @property

@@ -1,4 +1,4 @@
-"""What is asked of one build: the command line, with the defaults of `pybuild.toml` filled in."""
+"""The request of one build: the command line, completed with the defaults of `pybuild.toml`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from attrs import asdict, field, frozen
 
 @frozen
 class BuildRequest:
-    """A build as the user put it; nothing is looked up or checked against the world.
+    """A build as the user requests it; nothing in it has been looked up or checked against files or
+    registries.
 
-    `context` is a directory, or `-` for standard input. `file` None means by name in the context, `-` standard
-    input. `build_args` with the value None take the variable of that name from the environment. `outputs` are
-    texts of `--output`. `parallelism` 0 leaves it to the machine. `secrets` and `ssh` are texts of
-    their flags; `call` is `build`, `check`, `outline` or `targets`, with `,format=json` and the like after it.
-    `registries` maps hosts to the arguments of
-    `RegistryConfig`.
+    `context` is a directory, or `-` for standard input. `file` None stands for the default name in the
+    context, `-` for standard input. `build_args` with the value None take the variable of that name from the
+    environment. `outputs` are texts of `--output`. `parallelism` 0 leaves the number of steps at once to the
+    machine. `secrets` and `ssh` are texts of their flags; `call` is `build`, `check`, `outline` or `targets`,
+    with `,format=json` and the like after it. `registries` maps hosts to the arguments of `RegistryConfig`.
 
-    `targets` are names, with the axes chosen (`NAME[axis=value]`) in the language; `params` are values of its params,
-    `project` is what its caches are known by ("": by where it lies), `locked` has it refuse what the lock file
-    doesn't pin, `rerun` has tests run that are cached. `consulted` are the absolute paths of all configuration files
-    that were looked for, those that do not exist too.
+    `targets` are names, in the language with the chosen axes (`NAME[axis=value]`); `params` are values of its
+    params. `project` is the key of its caches ("": its directory), `locked` refuses references that the lock
+    file doesn't pin, `rerun` runs cached tests again. `consulted` are the absolute paths of all configuration
+    files that were looked for, including those that do not exist.
     """
 
     context: str = "."
@@ -69,5 +69,5 @@ class BuildRequest:
         return self.targets[0] if self.targets else None
 
     def to_plain(self) -> dict[str, Any]:
-        """The request as values of built-in types, from which `BuildRequest(**…)` makes it again."""
+        """Return the request as values of built-in types, from which `BuildRequest(**…)` restores it."""
         return asdict(self, recurse=False)

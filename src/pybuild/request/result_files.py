@@ -1,4 +1,4 @@
-"""The files a build leaves for scripts: the image's digest and the metadata."""
+"""The files that a build writes for scripts: the image's digest and the metadata."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def check(path: str, flag: str) -> None:
-    """Raises UsageError when no file can come to be at `path`: found before the build rather than after it."""
+    """Check that a file can be written at `path`, before the build rather than after it. Raises
+    UsageError."""
     directory = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise UsageError(f"{flag}: {path} is a directory", help="give the name of a file")
@@ -33,8 +34,8 @@ def discard_stale(path: str) -> None:
 
 
 def write(path: str, text: str) -> None:
-    """The file holds `text` or what it held before, never a part. Symbolic links are followed; what is no
-    regular file (/dev/stdout, a pipe) is written directly. Raises UserError."""
+    """Write a file atomically, through symbolic links; a path that is no regular file (/dev/stdout, a pipe)
+    is written directly. Raises UserError."""
     try:
         _write(path, text)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Values of flags: from the texts a user gives to what a BuildRequest holds.
+"""Values of flags: from the user's texts to the values in a BuildRequest.
 
-Every function raises UsageError for what can't be meant, with the value and how it should look.
+Every function raises UsageError for an invalid value, with the value and the form that is expected.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DEVICE = "write --allow device, or --allow device=VENDOR/CLASS=NAME[,alias=OTHE
 
 
 def boolean(text: str, flag: str) -> bool:
-    """The spellings of Go's flag package."""
+    """Parse a boolean in the spellings of Go's flag package."""
     on = truth(text)
     if on is None:
         raise UsageError(f"invalid value {text!r} of {flag}", help="give true or false")
@@ -35,7 +35,7 @@ def boolean(text: str, flag: str) -> bool:
 
 
 def known(word: str, words: Sequence[str], what: str) -> str:
-    """`word`, if it is one of `words`; `what` says what they are."""
+    """Return `word` if it is one of `words`; `what` says what they are."""
     if word not in words:
         near = suggest(word, words)
         raise UsageError(
@@ -46,7 +46,7 @@ def known(word: str, words: Sequence[str], what: str) -> str:
 
 
 def epoch_of(text: str) -> int | None:
-    """The value of SOURCE_DATE_EPOCH; None where it is empty."""
+    """Parse the value of SOURCE_DATE_EPOCH; None if it is empty."""
     if not text:
         return None
     from pybuild.runtime.export.output import source_date_epoch
@@ -55,7 +55,7 @@ def epoch_of(text: str) -> int | None:
 
 
 def build_args(texts: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
-    """`NAME=VALUE`, or `NAME` whose value None stands for the environment's."""
+    """Parse `NAME=VALUE`, or `NAME`, whose value None stands for the environment's."""
     pairs: list[tuple[str, str | None]] = []
     for text in texts:
         name, equals, value = text.partition("=")
@@ -81,7 +81,7 @@ def build_contexts(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def labels(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """`NAME=VALUE`; without `=` the value is empty."""
+    """Parse `NAME=VALUE`; without `=` the value is empty."""
     pairs = []
     for text in texts:
         name, _, value = text.partition("=")
@@ -92,7 +92,7 @@ def labels(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def params(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """`NAME=VALUE` texts, one a name. Raises UsageError."""
+    """Parse `NAME=VALUE` texts, one for each name. Raises UsageError."""
     pairs = []
     for text in texts:
         name, equals, value = text.partition("=")
@@ -105,7 +105,7 @@ def params(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def annotation_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    """Kept as they are (`[TYPE:]NAME=VALUE`); the exporter knows the types."""
+    """Check `[TYPE:]NAME=VALUE` texts and return them as they are; the exporter knows the types."""
     kept = tuple(texts)
     for text in kept:
         if not text.partition("=")[0] or "=" not in text:
@@ -114,7 +114,7 @@ def annotation_texts(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def listed(texts: Iterable[str]) -> tuple[str, ...]:
-    """Texts that may each hold several items with commas between them."""
+    """Return the items of texts that may each hold several, separated by commas."""
     items = (item.strip() for text in texts for item in text.split(","))
     return tuple(dict.fromkeys(item for item in items if item))
 
@@ -126,7 +126,7 @@ def network(text: str) -> str:
 
 
 def entitlements(texts: Iterable[str]) -> tuple[str, ...]:
-    """Names with commas between them; `device=NAME[,alias=OTHER]` and `read=PATH` stand alone."""
+    """Parse names separated by commas; `device=NAME[,alias=OTHER]` and `read=PATH` stand alone."""
     names: list[str] = []
     for text in texts:
         if text.startswith("device="):
@@ -157,7 +157,7 @@ def _device(text: str) -> str:
 
 
 def add_hosts(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """`HOST:IP` or `HOST=IP`; an IPv6 address may stand in brackets."""
+    """Parse `HOST:IP` or `HOST=IP`; an IPv6 address may stand in brackets."""
     from ipaddress import ip_address
 
     pairs = []
@@ -178,7 +178,7 @@ def add_hosts(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def ulimits(texts: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
-    """`TYPE=SOFT[:HARD]`; -1 is no limit, the hard one is the soft one if it isn't given."""
+    """Parse `TYPE=SOFT[:HARD]`; -1 is unlimited, and the hard limit defaults to the soft one."""
     limits: dict[str, tuple[str, int, int]] = {}
     for text in texts:
         name, _, values = text.partition("=")
@@ -203,7 +203,7 @@ def ulimits(texts: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
 
 
 def size(text: str) -> int:
-    """Bytes, with k, m, g, t or p in powers of 1024: `64m`, `1.5g`, `67108864`."""
+    """Parse a number of bytes, with k, m, g, t or p for powers of 1024: `64m`, `1.5g`, `67108864`."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"invalid size {text!r}", help="write a number of bytes, or one like 64m or 1g")
@@ -222,7 +222,7 @@ def parallelism(text: str) -> int:
 
 
 def no_attestation(flag: str, text: str) -> None:
-    """Accepts the values that switch an attestation off; no other is possible."""
+    """Accept the values that switch an attestation off; no other is possible."""
     words = dict(part.partition("=")[::2] for part in text.split(","))
     if truth(text) is False or truth(words.get("disabled", "")):
         return
@@ -235,13 +235,13 @@ def no_attestation(flag: str, text: str) -> None:
 
 
 def last_of_each(pairs: Iterable[tuple[str, V]]) -> tuple[tuple[str, V], ...]:
-    """One pair a name, the last one given, at the place of the first."""
+    """Return one pair for each name: the last value, at the place of the first."""
     return tuple(dict(pairs).items())
 
 
 def secrets(texts: Iterable[str]) -> tuple[str, ...]:
-    """`id=ID[,type=file|env][,src=PATH][,env=NAME]`, kept as they are once they are known to be well formed and
-    their files to be there."""
+    """Check texts `id=ID[,type=file|env][,src=PATH][,env=NAME]` and that their files exist, and return them
+    as they are."""
     from pybuild.runtime.session.secrets import parse
 
     kept = tuple(texts)
@@ -251,8 +251,8 @@ def secrets(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def agents(texts: Iterable[str]) -> tuple[str, ...]:
-    """`ID[=SOCKET|KEY[,KEY…]]`, kept as they are once they are known to be well formed, their files to be there
-    and to hold keys that need no passphrase."""
+    """Check texts `ID[=SOCKET|KEY[,KEY…]]`, that their files exist and their keys need no passphrase, and
+    return them as they are."""
     from pybuild.runtime.session.agents import parse_all
 
     kept = tuple(texts)

@@ -24,7 +24,7 @@ from pybuild.frontends.registry import choose
 from pybuild.lang.source import Source
 from pybuild.lang.textual import modules
 from pybuild.language.library import LocalLibrary
-from pybuild.language.place import LocalPlace
+from pybuild.language.local_place import LocalPlace
 from pybuild.replay.dependencies import Dependencies
 from pybuild.request.request import BuildRequest
 from pybuild.runtime.progress.observer import Observer

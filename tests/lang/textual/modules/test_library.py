@@ -10,7 +10,7 @@ from pybuild.lang.textual import tree
 from pybuild.lang.textual.modules import PROJECT, STANDARD, Found, Module
 from pybuild.lang.textual.parse import parse
 from pybuild.language.library import LocalLibrary, standard_directory
-from pybuild.language.place import LocalPlace
+from pybuild.language.local_place import LocalPlace
 from pybuild.replay.dependencies import Dependencies
 
 

@@ -14,7 +14,7 @@ from pybuild.compiler.frontend import Built, FrontendInputs
 from pybuild.compiler.ops import Platform
 from pybuild.lang.diagnostics import SourceError, UsageError, UserError, render
 from pybuild.lang.source import Source, Span
-from pybuild.plugins import calling, tracing
+from pybuild.plugins import exception_origin, invocation
 from pybuild.plugins import installed as registry
 
 HERE = Platform("amd64", "linux")
@@ -49,7 +49,7 @@ def failure(site: Site, code: str, value: str = "acme_build:frontend", **more: s
 
 def run(found: registry.Registered, version: str = "1") -> Built:
     inputs = FrontendInputs(Source("file", "text"), version, (HERE,), HERE)
-    return calling.call(found, calling.load(found, version), BRIDGE, inputs)
+    return invocation.call(found, invocation.load(found, version), BRIDGE, inputs)
 
 
 def title(error: UserError) -> str:
@@ -215,18 +215,18 @@ def test_versions_that_a_frontend_does_not_know(
     found = installed_as(installed, code)
     source = Source("file", "# syntax=acme")
     with pytest.raises(SourceError) as placed:
-        calling.load(found, version, Span(source, 1, 10, 1, 14))
+        invocation.load(found, version, Span(source, 1, 10, 1, 14))
     assert title(placed.value) == message
     assert f"= help: {help}" in render(placed.value.diagnostic)
     assert "file:1:10" in render(placed.value.diagnostic)
     with pytest.raises(UsageError):
-        calling.load(found, version)
+        invocation.load(found, version)
 
 
 def test_what_the_machine_does_is_not_laid_on_a_package(installed: Site) -> None:
     """A disk that is full beneath the bridge, against a file that a package opens itself."""
     found = installed_as(installed, "def build(bridge, inputs):\n    bridge()\n", "acme_build")
-    frontend = calling.load(found, "1")
+    frontend = invocation.load(found, "1")
     inputs = FrontendInputs(Source("file", ""), "1", (HERE,), HERE)
 
     def full() -> None:
@@ -237,11 +237,11 @@ def test_what_the_machine_does_is_not_laid_on_a_package(installed: Site) -> None
     exec("def full():\n    raise OSError(errno.ENOSPC, 'No space left on device')\n", ours)
     beneath: Any = ours["full"]
     with pytest.raises(OSError, match="No space left"):
-        calling.call(found, frontend, beneath, inputs)
+        invocation.call(found, frontend, beneath, inputs)
     with pytest.raises(UserError, match=r"acme-build .* failed: OSError: "):
-        calling.call(found, frontend, full_of_ours, inputs)
+        invocation.call(found, frontend, full_of_ours, inputs)
 
 
 def test_an_exception_without_a_traceback_has_no_place() -> None:
-    assert tracing.place_of(ValueError("x"), "acme_build") is None
-    assert not tracing.is_of_machine(OSError(errno.ENOSPC, "x"))
+    assert exception_origin.place_of(ValueError("x"), "acme_build") is None
+    assert not exception_origin.is_of_machine(OSError(errno.ENOSPC, "x"))

@@ -1,4 +1,4 @@
-"""A bridge for graphs that are not linked: it knows nothing of what is outside."""
+"""The bridge for unlinked graphs: it resolves no image and has no files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import Observer
 
 
-class NoBridge:
-    """See `compiler.bridge.Bridge`. No file is there; images are not to be asked for."""
+class UnlinkedBridge:
+    """A bridge (`compiler.bridge.Bridge`) without files. Resolving an image raises UserError."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

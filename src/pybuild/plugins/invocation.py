@@ -1,4 +1,4 @@
-"""Loads a registered frontend and calls it: whatever it does wrong becomes an error that says so.
+"""Load a registered frontend and call it; every mistake of it becomes an error that names it.
 
 A frontend runs in this process with the rights of the user. It is loaded after the build's namespaces were entered,
 as its modules may start threads.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pybuild.lang.diagnostics import DEBUG, UserError
 from pybuild.plugins import problems
-from pybuild.plugins.tracing import is_of_machine, place_of
+from pybuild.plugins.exception_origin import is_of_machine, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.frontend import Built, Frontend, FrontendInputs
     from pybuild.lang.source import Span
-    from pybuild.plugins.installed import Registered
+    from pybuild.plugins.registered import Registered
 
 
 def load(found: Registered, version: str, span: Span | None = None) -> Frontend:
-    """The frontend itself. Raises UserError for one that can't be loaded, is none, or doesn't know the `version` that
-    the file asks for at `span`."""
+    """Load a frontend. Raises UserError for an entry point that can't be loaded or is no frontend, and for a
+    `version`, from the syntax line at `span`, that it doesn't know."""
     try:
         loaded: Any = found.entry.load()
     except UserError:
@@ -46,7 +46,7 @@ def load(found: Registered, version: str, span: Span | None = None) -> Frontend:
 
 
 def call(found: Registered, frontend: Frontend, bridge: Bridge, inputs: FrontendInputs) -> Built:
-    """What the frontend makes of the inputs, with every part of the type it must have. Raises UserError."""
+    """Call the frontend and check the types of all parts of its result. Raises UserError."""
     try:
         built: object = frontend.build(bridge, inputs)
     except UserError:
@@ -59,7 +59,7 @@ def call(found: Registered, frontend: Frontend, bridge: Bridge, inputs: Frontend
 
 
 def checked(found: Registered, built: object, inputs: FrontendInputs) -> Built:
-    """`built` if it is what a frontend returns. Raises FrontendFailed."""
+    """Return `built` if it is a valid result of a frontend. Raises FrontendFailed."""
     from pybuild.compiler.frontend import Built, BuiltImage
     from pybuild.compiler.image import Image
     from pybuild.compiler.state import State

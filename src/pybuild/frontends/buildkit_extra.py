@@ -12,7 +12,7 @@ MODULES = ("grpc", "grpc_health", "google.protobuf", "google.rpc", "h2")
 
 
 def need_extra(who: str, modules: Iterable[str] = MODULES) -> None:
-    """Raises UserError, which says that `who` needs it, where one of the extra's modules is not installed."""
+    """Raises UserError, saying that `who` needs it, if a module of the extra is not installed."""
     from importlib.util import find_spec
 
     for name in modules:

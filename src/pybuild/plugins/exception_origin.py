@@ -1,4 +1,4 @@
-"""Where an exception of a package comes from."""
+"""The origin of an exception that a package's frontend lets through."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LOADER = "importlib"
 
 
 def is_of_machine(error: BaseException) -> bool:
-    """Whether an exception that a package lets through is no fault of it: the store or the disk failed beneath a
-    question that it asked the bridge, or memory ran out. A file that isn't there is one that it asked for."""
+    """Report whether an exception that a package lets through is no fault of it: the store or the disk failed
+    while the bridge answered it, or memory ran out. A missing file is a fault: the package asked for it."""
     from sqlite3 import DatabaseError
 
     if isinstance(error, MemoryError):
@@ -29,8 +29,8 @@ def is_of_machine(error: BaseException) -> bool:
 
 
 def place_of(error: BaseException, module: str) -> Span | None:
-    """The innermost place in the package that `module` belongs to, else the innermost one that is neither ours nor
-    the import system's; None where there is no source."""
+    """Return the innermost place in the package that `module` belongs to, else the innermost one that is
+    neither pybuild's nor the import system's; None if there is no source."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         column = max(error.offset or 1, 1)
         return _span(error.filename, error.lineno, column, max(error.end_offset or 0, column + 1))
@@ -48,7 +48,7 @@ def place_of(error: BaseException, module: str) -> Span | None:
 
 
 def _modules(traceback: TracebackType | None) -> list[str]:
-    """The names of the modules whose code the frames run, outermost first."""
+    """Return the names of the modules whose code the frames run, outermost first."""
     found = []
     while traceback is not None:
         found.append(str(traceback.tb_frame.f_globals.get("__name__", "")))
@@ -57,7 +57,8 @@ def _modules(traceback: TracebackType | None) -> list[str]:
 
 
 def _of_frame(frame: FrameSummary) -> Span | None:
-    """Columns of a frame count bytes, from 0."""
+    """Return the place of a frame, whose columns count bytes from 0, as a span, whose columns count
+    characters from 1."""
     if frame.lineno is None:
         return None
     line = linecache.getline(frame.filename, frame.lineno).encode()

@@ -1,7 +1,7 @@
-"""What a call answers, as text for people and as JSON for programs.
+"""The answers to `--call` and to clients' subrequests, as text for people and as JSON for programs.
 
 Field names, tables and frames are those of `docker buildx build --call`: BuildKit's `frontend/subrequests` and
-`solver/errdefs`. An answer is printed whole: nothing in it can take over a terminal.
+`solver/errdefs`. Control characters in an answer are escaped: it can't take over a terminal.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VERSION = "1.0.0"
 
 
 def json_text(value: object) -> str:
-    """JSON as Go writes it: two spaces, no character that means something in HTML."""
+    """Return JSON as Go writes it: indented by two spaces, without characters that mean something in HTML."""
     return json.dumps(value, indent=2, ensure_ascii=False).translate(_GO_ESCAPES)
 
 
@@ -120,7 +120,8 @@ def check_json(
     *,
     pages: str = DOCUMENTATION,
 ) -> str:
-    """What `check` found in `sources`. The error is what a build would end with; `pages` tell more of the rules."""
+    """Return the findings of `check` in `sources`. `error` is the error of a build; `pages` is the address of
+    the rules' documentation."""
     warnings = [
         _some(
             {
@@ -145,7 +146,7 @@ def check_json(
 
 
 def check_text(findings: Sequence[Finding]) -> str:
-    """How many findings there are, and what they are; empty if there are none."""
+    """Return the number of findings and the findings; "" for none."""
     if not findings:
         return ""
     many = len(findings) > 1
@@ -154,7 +155,7 @@ def check_text(findings: Sequence[Finding]) -> str:
 
 
 def findings_text(findings: Iterable[Finding], *, pages: str = DOCUMENTATION) -> str:
-    """The findings with their frames, by file and line."""
+    """Return the findings with their frames, by file and line."""
     out = []
     for finding in sorted(findings, key=lambda one: (base_name(one.span.source), one.span.line)):
         out.append(f"\nWARNING: {finding.rule.name} - {finding.rule.page(pages)}\n{finding.message}\n")
@@ -163,12 +164,13 @@ def findings_text(findings: Iterable[Finding], *, pages: str = DOCUMENTATION) ->
 
 
 def base_name(source: Source) -> str:
-    """The file's name as BuildKit gives it: without the directory."""
+    """Return the file's name as BuildKit shows it: without the directory."""
     return source.name.rpartition("/")[2]
 
 
 def _frame(span: Span) -> str:
-    """The lines of `span` marked, with as many around as BuildKit shows: two above and below a single line."""
+    """Return the lines of `span`, marked, with as many around them as BuildKit shows: two above and below a
+    single line."""
     lines = span.source.text.split("\n")
     first = min(span.line, len(lines))
     last = min(_last_line(span), len(lines))
@@ -193,7 +195,7 @@ def _last_line(span: Span) -> int:
 
 
 def _located(span: Span | None, index: int = 0) -> dict[str, Any] | None:
-    """A `pb.Location`: one range a line, characters left out."""
+    """Return a `pb.Location`: a range for each line, without characters."""
     if span is None:
         return None
     ranges = [
@@ -217,12 +219,12 @@ def _data(source: Source) -> str:
 
 
 def _some(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields that aren't empty."""
+    """Return the fields that aren't empty."""
     return {name: value for name, value in fields.items() if value}
 
 
 def _table(rows: Sequence[tuple[str, ...]], *, gap: int) -> str:
-    """Columns as wide as their widest cell and `gap` spaces; the last one isn't padded."""
+    """Return columns as wide as their widest cell and `gap` spaces; the last one isn't padded."""
     cells = [[_cell(text) for text in row] for row in rows]
     widths = [max(map(len, column)) + gap for column in list(zip(*cells, strict=True))[:-1]]
     lines = (
@@ -233,7 +235,7 @@ def _table(rows: Sequence[tuple[str, ...]], *, gap: int) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text on one line: other control characters as escapes."""
+    """Return a text on one line, with control characters as escapes."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 

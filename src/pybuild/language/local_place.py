@@ -1,4 +1,4 @@
-"""The directory of a module on this machine, as the language sees it."""
+"""A module's directory on this machine, as files of the language see it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from pybuild.replay.dependencies import Dependencies
 
 LARGEST_FILE = 16 << 20
-"""Bytes of a file that a build file may read."""
+"""Maximum size in bytes of a file that a build file may read."""
 
 IGNORE = ".dockerignore"
 _MOST_STEPS = 1000
-"""Components of a path, with those of links in it, that are looked at."""
+"""Maximum number of components of a path that are followed, those of links in it included."""
 
 
 def kind_of(mode: int) -> str:
-    """What `Place.kind` calls something of a mode."""
+    """Return the kind that `Place.kind` gives a file of this mode."""
     if stat.S_ISREG(mode):
         return "file"
     if stat.S_ISDIR(mode):
@@ -33,7 +33,7 @@ def kind_of(mode: int) -> str:
 
 
 def read_ignores(read: Callable[[str], bytes]) -> tuple[str, ...]:
-    """The patterns of a directory's ignore file; `read` reads its files. Raises as `Place.read`."""
+    """Return the patterns of a directory's ignore file; `read` reads its files. Raises as `Place.read`."""
     try:
         text = read(IGNORE).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
@@ -42,8 +42,8 @@ def read_ignores(read: Callable[[str], bytes]) -> tuple[str, ...]:
 
 
 class LocalPlace:
-    """A directory as a module sees it (`lang.textual.modules.Place`). `name` is that of its context in the graph.
-    Links may lead anywhere inside of it; what leads out of it isn't there."""
+    """A directory as a module sees it (`lang.textual.modules.Place`); `name` is the name of its context in
+    the graph. Links are followed inside of it; a path that leads out of it does not exist."""
 
     __slots__ = ("_dependencies", "_ignores", "_real", "directory", "name")
 
@@ -113,7 +113,7 @@ class LocalPlace:
         return full if self._holds(real) else real
 
     def _inside(self, path: str) -> str | None:
-        """Where a path leads with the links above its last component followed; None if that is outside."""
+        """Resolve a path, except for its last component; None if it leads outside."""
         if "\0" in path:
             return None
         normal = os.path.normpath(path)

@@ -1,6 +1,6 @@
-"""Parsed files are kept: a file that parsed without a complaint is read back without the parser's grammar.
+"""A cache of parsed files: a file that parsed without diagnostics is read back without loading the parser's grammar.
 
-parsed/KEY      the tree in its plain form, by the text and the parser that read it
+parsed/KEY      the tree in its plain form; the key is made of the text and the parser's state
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 FORMAT = b"pybuild parsed 1\n"
 KEPT = 1000
-"""Parsed files of one store; the oldest go."""
+"""Maximum number of parsed files in a store; the oldest are removed."""
 
 
 def parse(source: Source) -> Parsed:
-    """What `lang.textual.parse.parse` says of the file, from the store where it is known."""
+    """Return the result of `lang.textual.parse.parse` for a file, from the store if it is there."""
     from pybuild.lang.textual import parse as parser
 
     path = os.path.join(default_root(), "parsed", _key(source.text))
@@ -44,7 +44,7 @@ def parse(source: Source) -> Parsed:
 
 
 def _key(text: str) -> str:
-    """By the text and by the parser: its modules with their sizes and times."""
+    """Return the key of a text for this parser, whose modules count with their sizes and times."""
     import pybuild.lang.textual as parser
 
     (directory,) = parser.__path__
@@ -79,7 +79,7 @@ def _load(path: str) -> object:
 
 
 def _store(path: str, plain: Any) -> None:
-    """Keep it, atomically; what can't be kept is parsed again."""
+    """Store a tree atomically. A failure is ignored: the file is parsed again next time."""
     body = marshal.dumps(plain)
     temporary = f"{path}.{os.urandom(6).hex()}"
     directory = os.path.dirname(path)

@@ -1,8 +1,8 @@
-"""Threads that a build module has left running: the build goes on without them.
+"""Continue a build in a process of one thread, whatever threads its build module has left running.
 
 A build enters its namespaces from a process of one thread (`runtime/sandbox/namespaces.py`). A module may leave
-threads, of its own or of a library's (OpenBLAS has some as soon as NumPy is imported). When all bodies have run,
-nobody needs them any more: a forked process has the one thread that forked it, and does the rest.
+threads of its own or of a library (NumPy's import starts those of OpenBLAS). Once all bodies have run nothing needs
+them: a forked process has only the thread that forked it, and does the rest.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def go_on_alone() -> None:
-    """Return in a process that has this thread only: in this one, if it has no other; else in a child, for which this
-    one waits, to end as it does. The child has a process group of its own, so that a signal reaches it once, and dies
-    with this process. Must be called in the main thread."""
+def ensure_single_thread() -> None:
+    """Return in a process whose only thread is this one: this process if it has no other, else a forked
+    child. The parent waits for the child and ends as it does. The child has a process group of its own, so
+    that a signal reaches it once, and dies with the parent. Must be called in the main thread."""
     if len(os.listdir("/proc/self/task")) == 1:
         return
     from pybuild.runtime.sandbox import libc
@@ -45,8 +45,8 @@ def go_on_alone() -> None:
 
 
 def _wait(child: int) -> NoReturn:
-    """Pass signals on to the child, and end as it ends. No thread but this one gets to run code of Python's, yet
-    another one may get the signal: a pipe tells of it."""
+    """Pass signals on to the child, and end as it ends. Only this thread still runs Python code, yet the
+    kernel may deliver a signal to another one: the wakeup pipe reports it here."""
     told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
     for number in _SIGNALS:
