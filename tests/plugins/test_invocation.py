@@ -16,6 +16,7 @@ from pybuild.lang.diagnostics import SourceError, UsageError, UserError, render
 from pybuild.lang.source import Source, Span
 from pybuild.plugins import exception_origin, invocation
 from pybuild.plugins import installed as registry
+from pybuild.plugins.registered import Registered
 
 HERE = Platform("amd64", "linux")
 BRIDGE: Any = None
@@ -32,7 +33,7 @@ def fresh_modules() -> Iterator[None]:
 
 def installed_as(
     site: Site, code: str, value: str = "acme_build:frontend", **more: str
-) -> registry.Registered:
+) -> Registered:
     site.install("acme-build", {"acme": value}, {"acme_build.py": code, **more}, version="1.2")
     found = registry.find("acme:1")
     assert found is not None
@@ -47,7 +48,7 @@ def failure(site: Site, code: str, value: str = "acme_build:frontend", **more: s
     return caught.value
 
 
-def run(found: registry.Registered, version: str = "1") -> Built:
+def run(found: Registered, version: str = "1") -> Built:
     inputs = FrontendInputs(Source("file", "text"), version, (HERE,), HERE)
     return invocation.call(found, invocation.load(found, version), BRIDGE, inputs)
 
