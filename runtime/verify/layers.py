@@ -186,7 +186,10 @@ class Entries:
         key = _key(path)
         kind = self._kinds.get(key)
         directory = member.type == tar.DIRECTORY
-        if kind is not None and kind != _IMPLIED:
+        if kind == _DIRECTORY and directory:
+            # The later attributes win everywhere, and what lies beneath is the same.
+            self._tally.note("directory-twice", f"has the directory {quoted(member.name)} twice")
+        elif kind is not None and kind != _IMPLIED:
             self._tally.problem("twice", f"has the entry {quoted(member.name)} twice", UNUSUAL)
         elif kind == _IMPLIED and not directory:
             self._tally.problem(

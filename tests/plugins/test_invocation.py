@@ -31,9 +31,7 @@ def fresh_modules() -> Iterator[None]:
         del sys.modules[name]
 
 
-def installed_as(
-    site: Site, code: str, value: str = "acme_build:frontend", **more: str
-) -> Registered:
+def installed_as(site: Site, code: str, value: str = "acme_build:frontend", **more: str) -> Registered:
     site.install("acme-build", {"acme": value}, {"acme_build.py": code, **more}, version="1.2")
     found = registry.find("acme:1")
     assert found is not None

@@ -6,18 +6,19 @@ from attrs import frozen
 
 from pybuild.build.evidence import evidence_of
 from pybuild.build.export import export_failed, export_goal, steps_of_kept_files
-from pybuild.build.outputs import check_several, requested_outputs
+from pybuild.build.outputs import check_several, default_output
 from pybuild.runtime.ops.failures import StepFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pybuild.build.evidence import Evidence
     from pybuild.build.export import ExportedGoal
     from pybuild.build.plan import Plan
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
+    from pybuild.runtime.export.output import Output
 
 
 @frozen
@@ -49,10 +50,9 @@ class BuildResult:
         return tuple(path for one in self.goals for path in one.files)
 
 
-def execute(plan: Plan, request: BuildRequest, engine: Engine) -> BuildResult:
+def execute(plan: Plan, request: BuildRequest, outputs: Sequence[Output], engine: Engine) -> BuildResult:
     """Solve and export. Raises UserError, Cancelled."""
-    wanted = [(goal, requested_outputs(request, goal.tags)) for goal in plan.goals]
-    outputs = [output for _, of_goal in wanted for output in of_goal]
+    wanted = [(goal, outputs or [default_output(request, goal.tags)]) for goal in plan.goals]
     if len(wanted) > 1:
         check_several(request, outputs)
     try:

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 _NO_IMAGE = ("local", "tar", "none")
 
 
-def requested_outputs(request: BuildRequest, tags: Sequence[str] | None = None) -> list[Output]:
-    """Return the outputs of a request for an image with the names `tags` (None: those of the request).
-    Without `--output` that is an image in the local store if something needs one (a tag, its digest); else
-    the result stays in the build cache, as with buildx. Raises UsageError."""
+def requested_outputs(request: BuildRequest) -> list[Output]:
+    """Return the outputs that a request names. Raises UsageError."""
     outputs = [parse_output(text) for text in request.outputs]
     if request.push:
         images = [output for output in outputs if output.type == "image"]
@@ -27,13 +25,9 @@ def requested_outputs(request: BuildRequest, tags: Sequence[str] | None = None) 
             outputs.append(Output("image", attributes={"push": "true"}))
     if request.load:
         outputs.append(Output("docker"))
-    if not outputs:
-        wanted = (request.tags if tags is None else tags) or request.quiet or request.progress == "quiet"
-        named = wanted or request.iidfile is not None or request.metadata_file is not None
-        outputs.append(Output("image" if named else "none"))
     if sum(output.dest == "-" for output in outputs) > 1:
         raise UsageError("more than one output goes to standard output", help="give all but one a dest=FILE")
-    if request.iidfile is not None and all(output.type in _NO_IMAGE for output in outputs):
+    if outputs and request.iidfile is not None and all(output.type in _NO_IMAGE for output in outputs):
         kinds = " and ".join(dict.fromkeys(output.type for output in outputs))
         raise UsageError(
             f"--iidfile: an output of type {kinds} makes no image, so there is no ID to write",
@@ -42,6 +36,14 @@ def requested_outputs(request: BuildRequest, tags: Sequence[str] | None = None) 
     for output in outputs:
         output.check()
     return outputs
+
+
+def default_output(request: BuildRequest, tags: Sequence[str]) -> Output:
+    """Return the output of an image with the names `tags` if the request names none: an image in the local store if
+    something needs one (a tag, its digest); else the result stays in the build cache, as with buildx."""
+    needed = tags or request.quiet or request.progress == "quiet"
+    needed = needed or request.iidfile is not None or request.metadata_file is not None
+    return Output("image" if needed else "none")
 
 
 def check_several(request: BuildRequest, outputs: Sequence[Output]) -> None:

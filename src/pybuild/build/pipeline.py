@@ -41,37 +41,22 @@ def build(request: BuildRequest, observer: Observer, cancellation: Cancellation)
 
     Raises UserError, Cancelled.
     """
-    requested_outputs(request)  # their mistakes are reported before anything is read
+    outputs = requested_outputs(request)  # first, so that their mistakes are reported before anything is read
     context = find_context(request, observer)
     frontend = choose(context, warner(observer))
-    return build_with(frontend, context.dependencies, request, observer, cancellation)
-
-
-def build_with(
-    frontend: Frontend,
-    dependencies: Dependencies,
-    request: BuildRequest,
-    observer: Observer,
-    cancellation: Cancellation,
-) -> BuildResult:
-    """Build with a frontend that has been chosen. See `build`."""
-    with planned(frontend, dependencies, request, observer, cancellation) as (plan, engine):
-        return execute(plan, request, engine)
+    with planned(frontend, context, observer, cancellation) as (plan, engine):
+        return execute(plan, request, outputs, engine)
 
 
 @contextmanager
 def planned(
-    frontend: Frontend,
-    dependencies: Dependencies,
-    request: BuildRequest,
-    observer: Observer,
-    cancellation: Cancellation,
+    frontend: Frontend, context: BuildContext, observer: Observer, cancellation: Cancellation
 ) -> Iterator[tuple[Plan, Engine]]:
     """Call a frontend; within, its plan can be executed on the engine that is open. Raises UserError, Cancelled."""
-    with open_gateway(frontend, request, observer, cancellation) as gateway:
+    with open_gateway(frontend, context.request, observer, cancellation) as gateway:
         observer.start()
         solution = frontend.solve(gateway)
-        yield plan_of(solution, frontend.owner, dependencies, gateway.engine), gateway.engine
+        yield plan_of(solution, frontend.owner, context.dependencies, gateway.engine), gateway.engine
 
 
 def find_context(request: BuildRequest, observer: Observer) -> BuildContext:

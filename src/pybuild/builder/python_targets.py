@@ -11,6 +11,7 @@ from itertools import chain, count
 from attrs import evolve
 
 from pybuild.builder.recordings import filename_of, recording_of
+from pybuild.frontends.build_context import BuildContext
 from pybuild.frontends.found_inputs import FoundInputs
 from pybuild.frontends.language import LanguageFrontend
 from pybuild.lang.diagnostics import SourceError, SourceErrors, UsageError
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from pybuild.frontends.language import Warn
     from pybuild.lang.python.recording import Recording
     from pybuild.lang.textual.expand.options import World
-    from pybuild.replay.dependencies import Dependencies
     from pybuild.request.request import BuildRequest
 
     PythonTarget = State | Group | Sequence[State | Group]
@@ -145,12 +145,10 @@ class _Wanted:
 
 def frontend_of_targets(
     request: BuildRequest, recorded: bytes, warn: Warn
-) -> tuple[LanguageFrontend, Dependencies]:
-    """Return, in the worker, the frontend of what `record_targets` returned, and what its build depends on. Raises
+) -> tuple[LanguageFrontend, BuildContext]:
+    """Return, in the worker, the frontend of what `record_targets` returned, and the context of its build. Raises
     UserError."""
     compiled = ReplayedCompiled(from_bytes(recorded), allow=request.allow)
-    dependencies = compiled.dependencies
-    frontend = LanguageFrontend(
-        request, FoundInputs(), dependencies, warn, wanted=compiled.replay.wanted, compiled=compiled
-    )
-    return frontend, dependencies
+    context = BuildContext(request, FoundInputs(), compiled.dependencies)
+    frontend = LanguageFrontend(context, warn, wanted=compiled.replay.wanted, compiled=compiled)
+    return frontend, context

@@ -41,7 +41,7 @@ def build(task: Task, owner: Owner) -> list[dict[str, Any]]:
         raise UsageError("a build of a program has no standard output", help="give the output a dest=FILE")
     places = [os.path.abspath(output.dest) for output in outputs if output.dest]
     with _planned(request, task, owner) as (engine, plan):
-        goals = execute(plan, request, engine).goals
+        goals = execute(plan, request, outputs, engine).goals
         return [_plain_image(*pair, places, engine) for pair in zip(plan.goals, goals, strict=True)]
 
 
@@ -105,10 +105,10 @@ def _planned(request: BuildRequest, task: Task, owner: Owner) -> Iterator[tuple[
     frontend: Frontend
     if task["recorded"] is None:
         context = find_context(request, observer)
-        frontend, dependencies = choose(context, warner(observer)), context.dependencies
+        frontend = choose(context, warner(observer))
     else:
-        frontend, dependencies = frontend_of_targets(request, task["recorded"], warner(observer))
-    with planned(frontend, dependencies, request, observer, owner.cancellation) as (plan, engine):
+        frontend, context = frontend_of_targets(request, task["recorded"], warner(observer))
+    with planned(frontend, context, observer, owner.cancellation) as (plan, engine):
         yield engine, plan
 
 

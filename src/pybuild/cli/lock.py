@@ -108,9 +108,7 @@ def lock(request: BuildRequest, update: str | None, observer: Observer, cancella
                 lock.drop(kind, key)
 
     frontend = LanguageFrontend(
-        request,
-        inputs,
-        context.dependencies,
+        context,
         warner(observer),
         wanted=request.targets or EVERYTHING,
         edit_lock=forget,

@@ -7,6 +7,7 @@ import sys
 from pybuild.build import errors
 from pybuild.build.engine import open_engine
 from pybuild.build.execute import BuildResult, execute
+from pybuild.build.outputs import requested_outputs
 from pybuild.build.plan import Plan
 from pybuild.cli.run_build import run_build
 from pybuild.frontends.types import GraphNames
@@ -34,7 +35,7 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
         names = GraphNames(plan.directories, plan.images)
         with open_engine(request, names, observer, cancellation, owner=plan.owner) as engine:
             observer.start()
-            return execute(plan, request, engine)
+            return execute(plan, request, requested_outputs(request), engine)
 
     try:
         return run_build(request, build, warned=record["warnings"])

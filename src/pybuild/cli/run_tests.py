@@ -77,8 +77,8 @@ def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) 
             f"{inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
         )
     wanted = request.targets or TESTS
-    frontend = LanguageFrontend(request, inputs, context.dependencies, warner(observer), wanted=wanted)
-    with planned(frontend, context.dependencies, request, observer, cancellation) as (plan, engine):
+    frontend = LanguageFrontend(context, warner(observer), wanted=wanted)
+    with planned(frontend, context, observer, cancellation) as (plan, engine):
         outcomes = iter(engine.solve_each(plan.edges, keep_failed=steps_of_kept_files(plan)))
         return [
             _tested(goal, plan, request, [next(outcomes) for _ in goal.edges], engine) for goal in plan.goals

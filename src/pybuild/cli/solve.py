@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from pybuild.frontends.build_context import BuildContext
+from pybuild.frontends.found_inputs import FoundInputs
 from pybuild.frontends.results import with_epoch
 from pybuild.frontends.types import FrontendResult, GraphNames, Solution
 from pybuild.lang.diagnostics import UsageError
@@ -105,13 +107,20 @@ def run_solve(solve: Solve, request: BuildRequest) -> int:
     from pybuild.cli.run_build import run_build
 
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
+        from pybuild.build.execute import execute
         from pybuild.build.outputs import requested_outputs
-        from pybuild.build.pipeline import build_with
+        from pybuild.build.pipeline import planned
 
-        requested_outputs(request)  # their mistakes are reported before anything is run
-        dependencies = Dependencies()
-        dependencies.replayable = False  # a definition from a stream has no state that a record could name
-        return build_with(SolveFrontend(solve, request), dependencies, request, observer, cancellation)
+        outputs = requested_outputs(
+            request
+        )  # first, so that their mistakes are reported before anything is run
+        context = BuildContext(request, FoundInputs(), Dependencies())
+        context.dependencies.replayable = (
+            False  # a definition from a stream has no state that a record could name
+        )
+        frontend = SolveFrontend(solve, request)
+        with planned(frontend, context, observer, cancellation) as (plan, engine):
+            return execute(plan, request, outputs, engine)
 
     return run_build(request, build)
 

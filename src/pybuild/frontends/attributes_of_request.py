@@ -10,7 +10,6 @@ from pybuild.compiler import platforms
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.frontends.attributes import HOSTNAME, Attributes
 from pybuild.frontends.found_inputs import DOCKERFILES
-from pybuild.request.arguments import step_defaults, target_platforms, wants_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,18 +22,18 @@ _CONTEXTS = "moby.buildkit.frontend.contexts"
 
 def attributes_of(context: BuildContext) -> Attributes:
     """Return the attributes for a request. Raises UsageError."""
-    request, args, inputs = context.request, context.args, context.inputs
+    request, arguments, inputs = context.request, context.arguments, context.inputs
     return Attributes(
         filename=inputs.name or DOCKERFILES[0],
-        target=request.target or "",
-        build_args=FrozenMap(args),
+        target=next(iter(request.targets), ""),
+        build_args=FrozenMap(arguments.args),
         labels=FrozenMap(dict(request.labels)),
-        platforms=tuple(target_platforms(request.platforms)),
-        multi_platform=wants_index(request, args),
-        steps=step_defaults(request),
+        platforms=arguments.platforms,
+        multi_platform=arguments.index,
+        steps=arguments.steps,
         no_cache_filter=request.no_cache_filter,
         resolve_mode="pull" if request.pull else "default",
-        hostname=args.get(HOSTNAME, ""),
+        hostname=arguments.args.get(HOSTNAME, ""),
         context=inputs.remote or "",
         contexts=FrozenMap(context.named.sources),
     )

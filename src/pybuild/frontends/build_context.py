@@ -8,11 +8,13 @@ from pybuild.compiler.remote import FILE, is_remote
 from pybuild.frontends.types import GraphNames
 from pybuild.lang.diagnostics import UsageError
 from pybuild.replay.dependencies import Dependencies
-from pybuild.request.arguments import build_args
+from pybuild.request.arguments import RequestArguments
 from pybuild.runtime.content.place import default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pybuild.frontends.found_inputs import FoundInputs
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
@@ -38,28 +40,34 @@ class BuildContext:
     """A request with its inputs and the values that follow from both. Immutable, except for `dependencies`,
     which collects.
 
-    `args` are the build arguments with those of the environment, `named` the contexts of `--build-context`.
+    `arguments` are what the flags come to, `named` the contexts of `--build-context`.
     """
 
-    __slots__ = ("args", "dependencies", "inputs", "named", "request")
+    __slots__ = ("arguments", "dependencies", "inputs", "named", "request")
 
     def __init__(
         self,
         request: BuildRequest,
         inputs: FoundInputs,
         dependencies: Dependencies,
+        arguments: RequestArguments | None = None,
         named: NamedContexts | None = None,
     ) -> None:
-        """Raises UsageError for an invalid named context."""
+        """Raises UsageError for an invalid named context or platform."""
         self.request = request
         self.inputs = inputs
         self.dependencies = dependencies
-        self.args = build_args(request)
+        self.arguments = arguments or RequestArguments(request)
         self.named = named or NamedContexts.of(request, dependencies)
 
     def with_inputs(self, inputs: FoundInputs) -> BuildContext:
         """Return the same context with more complete inputs."""
-        return BuildContext(self.request, inputs, self.dependencies, self.named)
+        return BuildContext(self.request, inputs, self.dependencies, self.arguments, self.named)
+
+    @property
+    def args(self) -> Mapping[str, str]:
+        """The build arguments, with those of the environment."""
+        return self.arguments.args
 
     @property
     def syntax(self) -> str:
@@ -101,6 +109,22 @@ class BuildContext:
                 for path in host.files:
                     self.dependencies.note(path)
         return layouts
+
+
+class ContextFrontend:
+    """The part of a frontend that is the same for all that read a main context and named ones. See
+    `types.Frontend`."""
+
+    owner = ""
+
+    def __init__(self, context: BuildContext) -> None:
+        self._context = context
+
+    def begin(self, *, enter: bool) -> GraphNames:
+        return self._context.graph_names()
+
+    def provide(self, engine: Engine) -> None:
+        self._context.provide(engine)
 
 
 def local_name(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybuild.frontends.attributes_of_request import attributes_of
-from pybuild.frontends.build_context import check_single
+from pybuild.frontends.build_context import ContextFrontend, check_single
 from pybuild.frontends.dockerfile_text import (
     Question,
     context_reader,
@@ -12,7 +12,6 @@ from pybuild.frontends.dockerfile_text import (
     lower_options,
     read_text,
 )
-from pybuild.frontends.remote_context import fetched
 from pybuild.frontends.types import FrontendResult, Solution
 from pybuild.frontends.watching_bridge import WatchingBridge
 from pybuild.lang.dockerfile.lint.linter import Linter
@@ -23,28 +22,24 @@ if TYPE_CHECKING:
     from pybuild.compiler.lower.dockerfile import LowerOptions
     from pybuild.frontends.build_context import BuildContext
     from pybuild.frontends.dockerfile_text import Parsed
-    from pybuild.frontends.types import GraphNames
     from pybuild.lang.dockerfile.reader import Warn
     from pybuild.lang.frontends import Frontend
     from pybuild.lang.source import Source
     from pybuild.runtime.bridge.gateway import Gateway
-    from pybuild.runtime.engine import Engine
 
 _AT_HAND = ("docker-image:", "local:", "oci-layout:", "target:")
 """Sources of named contexts that need not be fetched for a graph to be made."""
 
 
-class DockerfileFrontend:
+class DockerfileFrontend(ContextFrontend):
     """Lowers the Dockerfile of a request. See `types.Frontend`."""
-
-    owner = ""
 
     def __init__(self, context: BuildContext, frontend: Frontend, warn: Warn | None) -> None:
         """Read the text, and parse it if `warn` is given, unless parsing needs files of the context. Raises
         UserError."""
         check_single(context.request, "a Dockerfile", instead=", not for a Dockerfile")
         assert context.inputs.data is not None
-        self._context = context
+        super().__init__(context)
         self._attributes = attributes_of(context)
         self.text = read_text(context.inputs.name, context.inputs.data, frontend, context.syntax)
         self._parsed: Parsed | None = None
@@ -72,15 +67,9 @@ class DockerfileFrontend:
         """Return a silent linter that the file and the build arguments configure."""
         return Linter.of(source, self._context.args)
 
-    def begin(self, *, enter: bool) -> GraphNames:
-        return self._context.graph_names()
-
-    def provide(self, engine: Engine) -> None:
-        self._context.provide(engine)
-
     def solve(self, gateway: Gateway) -> Solution:
         """Lower the target for every platform. Raises UserError, Cancelled."""
-        context = fetched(self._context, gateway.bridge)
+        context = self._fetched(gateway)
         bridge = WatchingBridge(gateway.bridge, context.dependencies)
         parsed = self._parsed
         if parsed is None:
@@ -92,10 +81,18 @@ class DockerfileFrontend:
     def question(self, gateway: Gateway, lenient: Bridge | None = None) -> Question:
         """Return a question about the Dockerfile. `lenient` may take the bridge's place in the lowering."""
         bridge = gateway.bridge
-        context = fetched(self._context, bridge)
+        context = self._fetched(gateway)
         (options, *_) = for_platforms(self._options(context), self._attributes, Linter.off())
         read = context_reader(bridge, context.inputs.edge)
         return Question(self.text, options, lenient or bridge, read)
+
+    def _fetched(self, gateway: Gateway) -> BuildContext:
+        """Return the context with what lies elsewhere fetched."""
+        if not self._context.inputs.fetches:
+            return self._context
+        from pybuild.frontends.remote_context import fetched
+
+        return fetched(self._context, gateway.bridge)
 
     def _options(self, context: BuildContext) -> LowerOptions:
         return lower_options(

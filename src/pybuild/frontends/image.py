@@ -14,12 +14,12 @@ from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.gateway import Request
 from pybuild.compiler.remote import FILE
 from pybuild.frontends.attributes_of_request import attribute_texts, attributes_of
-from pybuild.frontends.build_context import CONTEXT, check_single
+from pybuild.frontends.build_context import CONTEXT, ContextFrontend, check_single
 from pybuild.frontends.error_places import place_error
 from pybuild.frontends.found_inputs import DOCKERFILES, STDIN
 from pybuild.frontends.gateway import IMAGE
 from pybuild.frontends.results import with_epoch
-from pybuild.frontends.types import FrontendResult, GraphNames, Solution
+from pybuild.frontends.types import FrontendResult, Solution
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, not_installed
@@ -38,27 +38,20 @@ _LAYOUT = "oci-layout://"
 _SUBREQUESTS = "moby.buildkit.frontend.subrequests"
 
 
-class ImageFrontend:
+class ImageFrontend(ContextFrontend):
     """Calls the frontend that an image holds for the file of a request. See `types.Frontend`.
 
     The image is fetched when it is called; its result may depend on anything, so its builds are not replayed.
     """
 
-    owner = ""
     fetches = True  # the image, and whatever that asks for
 
     def __init__(self, context: BuildContext) -> None:
         """Raises UsageError for settings that no frontend of an image takes."""
         check_single(context.request, "a frontend")
-        self._context = context
+        super().__init__(context)
         self._attributes = attributes_of(context)
         context.dependencies.replayable = False
-
-    def begin(self, *, enter: bool) -> GraphNames:
-        return self._context.graph_names()
-
-    def provide(self, engine: Engine) -> None:
-        self._context.provide(engine)
 
     def solve(self, gateway: Gateway) -> Solution:
         """Call the frontend. Raises UserError, Cancelled."""

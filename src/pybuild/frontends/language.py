@@ -18,7 +18,6 @@ from pybuild.lang.textual.expand.options import DEFAULT
 from pybuild.lang.textual.trivia import is_allowed
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.sources import Names, Sources
-from pybuild.request.arguments import step_defaults, target_platforms
 from pybuild.request.values import epoch_of
 
 TYPE_CHECKING = False
@@ -27,15 +26,13 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.gateway import Request, Result
     from pybuild.compiler.lower.recipe.options import LoweredRecipe, LowerOptions, Pin
-    from pybuild.frontends.found_inputs import FoundInputs
+    from pybuild.frontends.build_context import BuildContext
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.recipe import Goal as RecipeGoal
     from pybuild.lang.recipe import Recipe, State
     from pybuild.lang.textual.modules import Program
     from pybuild.language.compiled import Compiled
     from pybuild.language.lock import Lock
-    from pybuild.replay.dependencies import Dependencies
-    from pybuild.request.request import BuildRequest
     from pybuild.runtime.bridge.gateway import Gateway
     from pybuild.runtime.engine import Engine
 
@@ -57,9 +54,7 @@ class LanguageFrontend:
 
     def __init__(
         self,
-        request: BuildRequest,
-        inputs: FoundInputs,
-        dependencies: Dependencies,
+        context: BuildContext,
         warn: Warn,
         *,
         wanted: tuple[str, ...] | str | None = None,
@@ -68,12 +63,14 @@ class LanguageFrontend:
     ) -> None:
         """`wanted` None builds the request's targets, else the default. `edit_lock` may change the lock
         before its use. `compiled` replaces the compilation of the inputs' file. Raises UserError."""
+        request, inputs = context.request, context.inputs
         for name, flag, help in _FOR_DOCKERFILES:
             if getattr(request, name):
                 raise UsageError(f"{flag} is for Dockerfiles", help=help)
         self.request = request
         self._inputs = inputs
-        self._dependencies = dependencies
+        self._arguments = context.arguments
+        self._dependencies = context.dependencies
         self._edit_lock = edit_lock
         self._wanted = wanted if wanted is not None else request.targets or DEFAULT
         self.program: Program | None = None
@@ -82,7 +79,7 @@ class LanguageFrontend:
         if self._remote:
             remote_project.check_allowed(inputs, request)
             return
-        self._take(compiled or compile_file(inputs, request, dependencies))
+        self._take(compiled or compile_file(inputs, request, self._dependencies))
         try:
             self._expand(warn)
         except NeedsEngine:
@@ -101,7 +98,7 @@ class LanguageFrontend:
         self._recipe = self.compiled.recipe(
             program,
             wanted=self._wanted,
-            target_platforms=list(map(platforms.format, target_platforms(self.request.platforms))),
+            target_platforms=list(map(platforms.format, self._arguments.platforms)),
         )
         for warning in (*self.compiled.warnings, *self.recipe.warnings):
             warn(warning)
@@ -250,7 +247,7 @@ class LanguageFrontend:
             linked=linked,
             pull=request.pull,
             rerun=request.rerun,
-            steps=step_defaults(request),
+            steps=self._arguments.steps,
             labels=dict(request.labels),
             epoch=self._epoch,
             pins=pins,

@@ -7,7 +7,7 @@ import sys
 
 from pybuild.compiler import platforms
 from pybuild.compiler.frontend import Context, FrontendInputs, plain_args
-from pybuild.frontends.build_context import CONTEXT
+from pybuild.frontends.build_context import CONTEXT, ContextFrontend
 from pybuild.frontends.remote_context import fetched
 from pybuild.frontends.results import images_of, result_of
 from pybuild.frontends.types import FrontendResult, Solution
@@ -16,7 +16,6 @@ from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, split
 from pybuild.plugins import invocation, problems
 from pybuild.plugins.installed import find, note_installed
-from pybuild.request.arguments import step_defaults, target_platforms, wants_index
 from pybuild.request.values import epoch_of
 
 TYPE_CHECKING = False
@@ -26,26 +25,23 @@ if TYPE_CHECKING:
     from pybuild.compiler.frontend import Built
     from pybuild.compiler.lower.step_defaults import StepDefaults
     from pybuild.frontends.build_context import BuildContext
-    from pybuild.frontends.types import GraphNames
     from pybuild.lang.frontends import Frontend
     from pybuild.lang.source import Source, Span
     from pybuild.plugins.registered import Registered
     from pybuild.runtime.bridge.gateway import Gateway
-    from pybuild.runtime.engine import Engine
 
 
-class PluginFrontend:
+class PluginFrontend(ContextFrontend):
     """Loads the frontend that an installed package registers and calls it. See `types.Frontend`.
 
     The file's needs are known before anything is opened; the package is loaded when it is called.
     """
 
-    owner = ""
     fetches = True  # the frontend may ask for anything
 
     def __init__(self, context: BuildContext, frontend: Frontend) -> None:
         """Raises UsageError for a request that no frontend of a package takes."""
-        self._context = context
+        super().__init__(context)
         self._reference = frontend.reference or ""
         note_installed(context.dependencies)
         registered = find(self._reference)
@@ -61,19 +57,13 @@ class PluginFrontend:
         ):
             if value:
                 raise problems.flag_of_others(registered, flag, whose)
-        self._platforms = tuple(target_platforms(request.platforms))
-
-    def begin(self, *, enter: bool) -> GraphNames:
-        return self._context.graph_names()
-
-    def provide(self, engine: Engine) -> None:
-        self._context.provide(engine)
+        self._platforms = context.arguments.platforms
 
     def solve(self, gateway: Gateway) -> Solution:
         """Load and call the frontend. Raises UserError, Cancelled."""
         context = fetched(self._context, gateway.bridge)
         dependencies = context.dependencies
-        steps = step_defaults(context.request)
+        steps = context.arguments.steps
         inputs = self._inputs(context)
         loaded = frozenset(sys.modules)
         frontend = invocation.load(self._registered, inputs.version, self._syntax_line(inputs.source))
@@ -109,7 +99,7 @@ class PluginFrontend:
     def _result(self, built: Built, steps: StepDefaults, epoch: int | None) -> FrontendResult:
         request = self._context.request
         images = images_of(built, steps, dict(request.labels), epoch)
-        index = wants_index(request, self._context.args) or len(images) > 1
+        index = self._context.arguments.index or len(images) > 1
         return FrontendResult(result_of(images, index=index), tags=request.tags)
 
     def _check_platforms(self, built: Built) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybuild.frontends.build_context import ContextFrontend
 from pybuild.frontends.found_inputs import frontend_of
 from pybuild.lang.frontends import PLUGIN
 
@@ -10,11 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pybuild.frontends.build_context import BuildContext
-    from pybuild.frontends.types import Frontend, GraphNames, Solution
+    from pybuild.frontends.types import Frontend, Solution
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.dockerfile.reader import Warn
     from pybuild.runtime.bridge.gateway import Gateway
-    from pybuild.runtime.engine import Engine
 
 
 def choose(context: BuildContext, warn: Warn | None) -> Frontend:
@@ -24,7 +24,7 @@ def choose(context: BuildContext, warn: Warn | None) -> Frontend:
     if frontend.records:
         from pybuild.frontends.language import LanguageFrontend
 
-        return LanguageFrontend(context.request, inputs, context.dependencies, warn or _silent)
+        return LanguageFrontend(context, warn or _silent)
     if inputs.data is None and (inputs.url is not None or not frontend.is_image):
         return FetchingFrontend(context, choose)
     if frontend.kind == PLUGIN:
@@ -68,24 +68,17 @@ def _silent(warning: Diagnostic) -> None:
     pass
 
 
-class FetchingFrontend:
+class FetchingFrontend(ContextFrontend):
     """A placeholder for the frontend of a build file that has to be fetched before `choose` can choose one.
     See `types.Frontend`."""
 
-    owner = ""
     fetches = True
 
     def __init__(
         self, context: BuildContext, choose: Callable[[BuildContext, Warn | None], Frontend]
     ) -> None:
-        self._context = context
+        super().__init__(context)
         self._choose = choose
-
-    def begin(self, *, enter: bool) -> GraphNames:
-        return self._context.graph_names()
-
-    def provide(self, engine: Engine) -> None:
-        self._context.provide(engine)
 
     def fetch(self, gateway: Gateway) -> Frontend:
         """Fetch the build file and return the frontend that it names. Raises UserError, Cancelled."""

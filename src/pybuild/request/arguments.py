@@ -20,7 +20,24 @@ if TYPE_CHECKING:
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
-def step_defaults(request: BuildRequest) -> StepDefaults:
+class RequestArguments:
+    """What the flags of a request come to, for every frontend. Immutable.
+
+    `args` are the build arguments with those of the environment, `platforms` the requested ones, each once. `index`
+    tells whether the result is an index. `steps` are the settings of all steps.
+    """
+
+    __slots__ = ("args", "index", "platforms", "steps")
+
+    def __init__(self, request: BuildRequest) -> None:
+        """Raises UsageError for values that contradict each other, BadPlatform."""
+        self.args = build_args(request)
+        self.platforms = tuple(target_platforms(request.platforms))
+        self.index = _wants_index(self.platforms, self.args)
+        self.steps = _step_defaults(request, self.args)
+
+
+def _step_defaults(request: BuildRequest, args: Mapping[str, str]) -> StepDefaults:
     """Return the settings of all steps that a request gives, with the proxies of the environment."""
     return StepDefaults(
         no_cache=request.no_cache,
@@ -29,7 +46,7 @@ def step_defaults(request: BuildRequest) -> StepDefaults:
         ulimits=tuple(Ulimit(name, soft, hard) for name, soft, hard in request.ulimits),
         shm_size=request.shm_size,
         cgroup_parent=request.cgroup_parent,
-        proxies=proxy_variables(build_args(request)),
+        proxies=proxy_variables(args),
     )
 
 
@@ -67,10 +84,10 @@ def target_platforms(texts: Sequence[str]) -> list[Platform]:
     return unique
 
 
-def wants_index(request: BuildRequest, args: Mapping[str, str]) -> bool:
+def _wants_index(platforms: Sequence[Platform], args: Mapping[str, str]) -> bool:
     """Report whether the result is an index: for several platforms, or where BUILDKIT_MULTI_PLATFORM asks for one.
     Raises UsageError for a value that is no boolean, or that forbids what several platforms need."""
-    several = len(target_platforms(request.platforms)) > 1
+    several = len(platforms) > 1
     text = args.get("BUILDKIT_MULTI_PLATFORM", "")
     if not text:
         return several
