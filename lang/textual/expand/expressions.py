@@ -14,6 +14,7 @@ from pybuild.lang.diagnostics import SourceError
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.expand import limits, operators
 from pybuild.lang.textual.expand.calls import call
+from pybuild.lang.textual.expand.conversions import convert
 from pybuild.lang.textual.expand.frame import Compilation, Frame, Later
 from pybuild.lang.textual.expand.members import member
 from pybuild.lang.textual.expand.steps import Ask, Steps
@@ -27,10 +28,11 @@ from pybuild.lang.textual.expand.values import (
     Size,
     TargetValue,
     Value,
+    Version,
     text_of,
 )
 from pybuild.lang.textual.problems import types as problems
-from pybuild.lang.textual.types import ListOf, MapOf, Type
+from pybuild.lang.textual.types import VERSION, ListOf, MapOf, Type
 
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -211,6 +213,10 @@ def _binary(expr: tree.Binary, frame: Frame, compilation: Compilation, wanted: T
     right = yield Ask(expr.right, frame)
     if expr.op in ("and", "or"):
         return right
+    if expr.op in operators.ORDERS and isinstance(left, Version) != isinstance(right, Version):
+        # A string that is compared with a version is read as one.
+        left = convert(left, VERSION, expr.left, frame, compilation)
+        right = convert(right, VERSION, expr.right, frame, compilation)
     return operators.binary(expr.op, left, right, expr.span, compilation)
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 def binary(op: str, left: Value, right: Value, span: Span, compilation: Compilation) -> Value:
     """Return the result of any operator but `and` and `or`. `span` is the whole expression's."""
-    if op in _ORDERS:
-        return _ORDERS[op](order(left), order(right))
+    if op in ORDERS:
+        return ORDERS[op](order(left), order(right))
     if op in _ARITHMETIC:
         return _ARITHMETIC[op](left, right, span, compilation)
     if op in ("==", "!="):
@@ -59,12 +59,13 @@ def in_order(items: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(sorted(items, key=key))  # type: ignore[arg-type]
 
 
-_ORDERS: Final[Mapping[str, Callable[..., bool]]] = {
+ORDERS: Final[Mapping[str, Callable[..., bool]]] = {
     "<": lambda left, right: left < right,
     "<=": lambda left, right: left <= right,
     ">": lambda left, right: left > right,
     ">=": lambda left, right: left >= right,
 }
+"""Comparisons by order. Both sides have one type: strings beside versions were read as versions."""
 
 
 def equal(left: Value, right: Value) -> bool:
