@@ -141,6 +141,7 @@ def test_a_sound_layer() -> None:
     [
         ("is not sorted: `a` comes after `b`", archive(("b", FILE, ""), ("a", FILE, ""))),
         ("without its parent directory", archive(F)),
+        ("the directory `d/` twice", archive(D, F, D)),
         ("the whiteout `.wh.f`, which is no file", archive((".wh.f", LINK, ".wh..wh.aufs"))),
         ("in the padding", archive(("f", FILE, "abc"))[:600] + b"x" + archive(("f", FILE, "abc"))[601:]),
         ("can have no content", edited(archive(D), 124, b"00000000007\0")),
