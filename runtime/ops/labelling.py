@@ -37,7 +37,7 @@ def _source(op: SourceOp) -> Label:
         return Label(type, f"pulled from {rest}", chain=True)
     if scheme.endswith("+blob"):
         return Label(op.attrs.get("image.recordtype") or REGULAR, f"blob {rest}")
-    from pybuild.compiler.credentials import without_credentials
+    from pybuild.compiler.hide_credentials import without_credentials
 
     if scheme == "git":
         remote, _, ref = (op.attrs.get("git.fullurl") or rest).partition("#")

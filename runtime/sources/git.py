@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 
-from pybuild.compiler.credentials import without_credentials
+from pybuild.compiler.hide_credentials import without_credentials
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.content.directories import note_use

@@ -14,7 +14,7 @@ from pybuild.compiler.graphjson import dumps as dumps_graph
 from pybuild.compiler.llb.encode import encode_definition
 from pybuild.frontends.goal_of_result import goal_of
 from pybuild.frontends.language import LanguageFrontend
-from pybuild.frontends.registry import choose
+from pybuild.frontends.choose import choose
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceErrors, UsageError
 from pybuild.lang.textual.modules import PROJECT, ROOT
 

@@ -14,7 +14,7 @@ from pybuild.build.pipeline import find_context, planned, warner
 from pybuild.builder.events import Sender
 from pybuild.builder.python_targets import frontend_of_targets
 from pybuild.builder.states import snapshot_of, state_of
-from pybuild.frontends.registry import choose
+from pybuild.frontends.choose import choose
 from pybuild.frontends.types import GraphNames
 from pybuild.lang.diagnostics import UsageError
 from pybuild.request.request import BuildRequest

@@ -63,7 +63,7 @@ def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Can
     from pybuild.build.pipeline import find_context
     from pybuild.frontends.found_inputs import frontend_of
     from pybuild.frontends.image import ImageFrontend
-    from pybuild.frontends.registry import choose_answering, fetched_frontend
+    from pybuild.frontends.choose import choose_answering, fetched_frontend
 
     if call.name == DESCRIBE:
         return describe()

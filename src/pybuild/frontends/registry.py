@@ -69,7 +69,7 @@ def _silent(warning: Diagnostic) -> None:
 
 
 class FetchingFrontend(ContextFrontend):
-    """A placeholder for the frontend of a build file that has to be fetched before `choose` can choose one.
+    """The stand-in for the frontend of a build file that has to be fetched before `choose` can choose one.
     See `types.Frontend`."""
 
     fetches = True

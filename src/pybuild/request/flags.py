@@ -16,7 +16,7 @@ OPTIONAL: Final = "optional"  # a value or none
 
 
 class Flag:
-    """A flag. `key` is its name in `pybuild.toml`; `value` is the placeholder of its value, in capitals;
+    """A flag. `key` is its name in `pybuild.toml`; `value` is the word in capitals that stands for its value;
     `words` are the words that completion offers, `files` tells whether these are paths, `graph` whether the
     flag can change the graph."""
 

@@ -20,7 +20,7 @@ from pybuild.build import errors
 from pybuild.build.execute import BuildResult
 from pybuild.build.pipeline import find_context, warner
 from pybuild.cli.commands import main
-from pybuild.frontends.registry import choose
+from pybuild.frontends.choose import choose
 from pybuild.lang.source import Source
 from pybuild.lang.textual import modules
 from pybuild.language.library import LocalLibrary
