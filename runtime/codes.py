@@ -1,4 +1,5 @@
-"""Codes of errors in a solve: group R of the error codes, and E0903 (language spec, section 16)."""
+"""Codes of errors in a solve: group R of the error codes, and E0903 (language spec, section 16). The front door's
+`language/failures.py` words them (section 17)."""
 
 from __future__ import annotations
 

@@ -50,6 +50,8 @@ def _exporter(type: str) -> Exporter:
         from pybuild.runtime.export.image import export
     elif type == "local":
         from pybuild.runtime.export.local import export
-    else:
+    elif type == "tar":
         from pybuild.runtime.export.tar import export
+    else:
+        raise ValueError(f"no exporter of type {type}")
     return export

@@ -4,6 +4,9 @@ For root that is a mount namespace. For an ordinary user it is a user namespace,
 the user's sub-ids are 1 and up, with a mount namespace that belongs to it. The process needs no re-exec to get
 there: a helper forked before, which is still outside, runs newuidmap and newgidmap to write the maps.
 
+`runtime/engine.py` enters them for a build. `pybuild prune` and the process that reads states for a program
+(`builder/state_server.py`) enter them without an engine.
+
 Mounts made inside are not seen outside. They propagate to namespaces made from this one, so that the runner
 (`runner.py`) sees later mounts.
 """

@@ -1,4 +1,5 @@
-"""Prune a store by rules, as BuildKit does, while builds go on.
+"""Prune a store by rules, as BuildKit does, while builds go on. The daemon does; `pybuild prune --all` removes the
+whole store instead (`cli/prune.py`).
 
 A rule selects records by filter and by time of last use, all of them or only those that are easily made again.
 With space limits, records are deleted one by one until the limit is met, least and longest ago used first; without

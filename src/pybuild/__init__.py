@@ -1,4 +1,5 @@
-"""pybuild: a container and artifact builder. The front door: public API and the command `pybuild`."""
+"""pybuild: a container and artifact builder. The public API, and `main`, which tries a replay before it imports the
+command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place that turns an exception into the user's message and the exit code.
+"""Turns an exception into the message for the user and the exit code (`exit_code` of the error's class).
 
 0    done
 1    the build failed, or the machine did (no space, no permission, a damaged store)

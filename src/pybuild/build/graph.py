@@ -12,9 +12,9 @@ from pybuild.compiler.dot import to_dot
 from pybuild.compiler.graph import walk
 from pybuild.compiler.graphjson import dumps as dumps_graph
 from pybuild.compiler.llb.encode import encode_definition
+from pybuild.frontends.choose import choose
 from pybuild.frontends.goal_of_result import goal_of
 from pybuild.frontends.language import LanguageFrontend
-from pybuild.frontends.choose import choose
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceErrors, UsageError
 from pybuild.lang.textual.modules import PROJECT, ROOT
 

@@ -18,8 +18,8 @@ from pybuild.build.execute import BuildResult, execute
 from pybuild.build.outputs import requested_outputs
 from pybuild.build.plan import plan_of
 from pybuild.frontends.build_context import BuildContext
-from pybuild.frontends.found_inputs import STDIN, default_name, find_inputs
 from pybuild.frontends.choose import choose
+from pybuild.frontends.found_inputs import STDIN, default_name, find_inputs
 from pybuild.replay.dependencies import Dependencies
 from pybuild.runtime.progress.observer import Tracked
 

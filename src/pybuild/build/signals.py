@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the first asks the build to end, the second ends the process.
+"""Ctrl-C and SIGTERM: the first cancels the build (`Cancellation` of `runtime/solver/types.py`), the second ends the
+process.
 
 The kernel may deliver a process's signal to any of its threads, and Python runs handlers in the main thread alone: if
 another thread gets it while the main one waits, the handler waits too. Once there are threads, one of them therefore

@@ -61,9 +61,9 @@ def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Can
     """Return the answer to a call. Of several platforms it is about the first. Raises UserError."""
     from pybuild.build.engine import open_gateway
     from pybuild.build.pipeline import find_context
+    from pybuild.frontends.choose import choose_answering, fetched_frontend
     from pybuild.frontends.found_inputs import frontend_of
     from pybuild.frontends.image import ImageFrontend
-    from pybuild.frontends.choose import choose_answering, fetched_frontend
 
     if call.name == DESCRIBE:
         return describe()

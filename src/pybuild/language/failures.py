@@ -1,5 +1,5 @@
 """Solve failures as diagnostics of the language: R00xx, at the statement that failed (language spec, section
-17)."""
+17). `runtime/codes.py` says which code an error has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Continue a build in a process of one thread, whatever threads its build module has left running.
+"""Continue a build in a forked process, which has one thread, if its build module has left others running.
 
 A build enters its namespaces from a process of one thread (`runtime/sandbox/namespaces.py`). A module may leave
 threads of its own or of a library (NumPy's import starts those of OpenBLAS). Once all bodies have run nothing needs

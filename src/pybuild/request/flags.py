@@ -16,11 +16,11 @@ OPTIONAL: Final = "optional"  # a value or none
 
 
 class Flag:
-    """A flag. `key` is its name in `pybuild.toml`; `value` is the word in capitals that stands for its value;
+    """A flag. `value` is the word in capitals that stands for its value;
     `words` are the words that completion offers, `files` tells whether these are paths, `graph` whether the
     flag can change the graph."""
 
-    __slots__ = ("files", "graph", "help", "key", "kind", "long", "short", "value", "words")
+    __slots__ = ("files", "graph", "help", "kind", "long", "short", "value", "words")
 
     def __init__(
         self,
@@ -30,7 +30,6 @@ class Flag:
         help: str,
         *,
         short: str = "",
-        key: str = "",
         words: tuple[str, ...] = (),
         files: bool = False,
         graph: bool = False,
@@ -40,7 +39,6 @@ class Flag:
         self.value = value
         self.help = help
         self.short = short
-        self.key = key or long
         self.words = words
         self.files = files
         self.graph = graph
@@ -70,7 +68,7 @@ FLAGS = (
         files=True,
         graph=True,
     ),
-    Flag("tag", MANY, "NAME[:TAG]", "Name of the image.", short="t", key="tags"),
+    Flag("tag", MANY, "NAME[:TAG]", "Name of the image.", short="t"),
     Flag("target", TEXT, "STAGE", "Stage or target to build (default: the last one).", graph=True),
     Flag(
         "param",
@@ -78,7 +76,6 @@ FLAGS = (
         "NAME=VALUE",
         "Value of a param of a .pybuild file or a Python module.",
         short="p",
-        key="params",
         graph=True,
     ),
     Flag(
@@ -86,26 +83,24 @@ FLAGS = (
         MANY,
         "FILE",
         "TOML file with values of params.",
-        key="params-files",
         files=True,
         graph=True,
     ),
     Flag("locked", SWITCH, "", "Refuse a reference that pybuild.lock doesn't pin.", graph=True),
-    Flag("build-arg", MANY, "NAME[=VALUE]", "Build argument.", key="build-args", graph=True),
-    Flag("build-context", MANY, "NAME=VALUE", "Additional context.", key="build-contexts", graph=True),
-    Flag("platform", MANY, "OS/ARCH", "Platform to build for, or several.", key="platforms", graph=True),
+    Flag("build-arg", MANY, "NAME[=VALUE]", "Build argument.", graph=True),
+    Flag("build-context", MANY, "NAME=VALUE", "Additional context.", graph=True),
+    Flag("platform", MANY, "OS/ARCH", "Platform to build for, or several.", graph=True),
     Flag(
         "output",
         MANY,
         "DEST",
         "Where the result goes: a directory, or type=…,dest=….",
         short="o",
-        key="outputs",
     ),
     Flag("push", SWITCH, "", "Push the image to its registry."),
     Flag("load", SWITCH, "", "Load the image into the Docker daemon."),
-    Flag("label", MANY, "NAME=VALUE", "Label of the image.", key="labels", graph=True),
-    Flag("annotation", MANY, "[TYPE:]NAME=VALUE", "Annotation of the image.", key="annotations"),
+    Flag("label", MANY, "NAME=VALUE", "Label of the image.", graph=True),
+    Flag("annotation", MANY, "[TYPE:]NAME=VALUE", "Annotation of the image."),
     Flag("no-cache", SWITCH, "", "Run every step anew.", graph=True),
     Flag("no-cache-filter", MANY, "STAGE", "Run the steps of this stage anew.", graph=True),
     Flag("pull", SWITCH, "", "Ask the registry for images even if they are known.", graph=True),
@@ -117,8 +112,8 @@ FLAGS = (
         "Allow network.host, security.insecure, device, read=PATH, python.",
         words=ENTITLEMENTS,
     ),
-    Flag("add-host", MANY, "HOST:IP", "Line of /etc/hosts for RUN.", key="add-hosts", graph=True),
-    Flag("ulimit", MANY, "TYPE=SOFT[:HARD]", "Resource limit of RUN.", key="ulimits", graph=True),
+    Flag("add-host", MANY, "HOST:IP", "Line of /etc/hosts for RUN.", graph=True),
+    Flag("ulimit", MANY, "TYPE=SOFT[:HARD]", "Resource limit of RUN.", graph=True),
     Flag("shm-size", TEXT, "BYTES", "Size of /dev/shm for RUN.", graph=True),
     Flag("cgroup-parent", TEXT, "NAME", "Cgroup that RUN's is made in.", graph=True),
     Flag(
@@ -126,7 +121,6 @@ FLAGS = (
         MANY,
         "ID=env:NAME|ID=file:PATH",
         "Secret for steps; also in the form id=ID,env=NAME or id=ID,src=PATH.",
-        key="secrets",
         graph=True,
     ),
     Flag("ssh", MANY, "ID[=SOCKET|KEY,…]", "SSH agent or keys for RUN --mount=type=ssh.", graph=True),
@@ -140,7 +134,7 @@ FLAGS = (
     Flag("metadata-file", TEXT, "PATH", "Write the result's metadata (JSON) to a file.", files=True),
     Flag("provenance", TEXT, "false", "Provenance attestation; only false.", words=("false",)),
     Flag("sbom", TEXT, "false", "SBOM attestation; only false.", words=("false",)),
-    Flag("attest", MANY, "type=…,disabled=true", "Attestation; only disabled ones.", key="attests"),
+    Flag("attest", MANY, "type=…,disabled=true", "Attestation; only disabled ones."),
 )
 
 REFUSED = (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-PROJECT_FILE = "pybuild.toml"
+PROJECT_FILE_NAME = "pybuild.toml"
 USER_FILE = os.path.join("pybuild", "config.toml")
 MERGED = ("build_args", "build_contexts", "labels", "params")
 """Fields of BuildRequest that are pairs: the command line replaces only those of the same name."""
@@ -95,10 +95,10 @@ def _project_paths(context: str, file: str | None, consulted: list[str]) -> Iter
     if context != "-":
         starts.append(os.path.abspath(context))
     for start in starts:
-        yield os.path.join(start, PROJECT_FILE)
+        yield os.path.join(start, PROJECT_FILE_NAME)
     for start in starts:
         for directory in _up_to_repository(start, consulted):
-            yield os.path.join(directory, PROJECT_FILE)
+            yield os.path.join(directory, PROJECT_FILE_NAME)
 
 
 def _up_to_repository(start: str, consulted: list[str]) -> list[str]:

@@ -1,5 +1,5 @@
-"""The schema of `pybuild.toml`: any flag of `pybuild build`, under its long name (in the plural where a flag may be
-repeated), and `project`, the name that the project's caches are known by."""
+"""The schema of `pybuild.toml`, `PROJECT_FILE`: the flags of `pybuild build` that a project may set, under their long
+names (in the plural where a flag may be repeated), and `project`, the name that the project's caches are known by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Choose the frontend of a build: the one place where that is decided."""
+"""Makes the frontend of a request's build file.
+
+`found_inputs.frontend_of` says which one it is, by BUILDKIT_SYNTAX, the syntax line or the file's name. For clients
+of BuildKit `gateway.py` goes by the name that they request, and `dockerfile_v0.py` by the file.
+"""
 
 from __future__ import annotations
 
