@@ -9,12 +9,8 @@ import pytest
 from tests.guards.imports import modules
 
 _KNOWN = (
-    "builder.result builder.table",
-    "builder.tasks builder.worker",
     "compiler.exec_process compiler.file_actions compiler.mounts compiler.state",
     "compiler.graph compiler.llb.encode",
-    "daemon.control daemon.records",
-    "daemon.solving daemon.tasks daemon.usage daemon.worker",
     """
     lang.convert.pythonsource.calls lang.convert.pythonsource.dollars lang.convert.pythonsource.expressions
     lang.convert.pythonsource.facts lang.convert.pythonsource.making lang.convert.pythonsource.strings

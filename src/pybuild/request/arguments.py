@@ -21,7 +21,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 class RequestArguments:
-    """What the flags of a request come to, for every frontend. Immutable.
+    """Values that the flags of a request come to, for every frontend. Immutable.
 
     `args` are the build arguments with those of the environment, `platforms` the requested ones, each once. `index`
     tells whether the result is an index. `steps` are the settings of all steps.
