@@ -74,10 +74,11 @@ class FrontProcess:
         )
         listening = addresses.Listening()
         try:
-            listening.add(outer, places, self._settings)
             if self._settings.debug_address:
                 await debugging.listen(self._settings.debug_address)
             await sessions.listen(inner_path)
+            # Last, since an address accepts connections from here on.
+            listening.add(outer, places, self._settings)
             await outer.start()
             for place in listening.bound:
                 self._journal.info(f"running server on {place}")

@@ -73,14 +73,19 @@ def _is_pythons(env: Mapping[str, str], package: Path | None) -> bool:
     )
 
 
-_servers: dict[tuple[Path | None, int], Server] = {}
+_servers: dict[tuple[Path | None, int, str], Server] = {}
 
 
 def _server(package: Path | None, owner: int) -> Server:
-    """The server of this process for a program; one that has ended is started again."""
-    known = _servers.get((package, owner))
+    """Return the server of this process for a program; one that has ended is started again.
+
+    A server lives in the mount namespace that this process had when it started: once a test has moved the process to
+    another one, builds need a server that sees its mounts.
+    """
+    key = (package, owner, os.readlink("/proc/self/ns/mnt"))
+    known = _servers.get(key)
     if known is None or known.ended:
-        known = _servers[package, owner] = Server(package)
+        known = _servers[key] = Server(package)
     return known
 
 
