@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 from hypothesis import settings
 
@@ -16,6 +17,10 @@ pytest_plugins = [
 
 # Tests fork, and what they fork enters namespaces: gRPC must not start its threads anew there.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+# A shell that starts the suite in the background has it ignore SIGINT, and so would the builds that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Deadlines are of wall time, which other work on the machine decides about. `processor_time` has bounds instead.
 settings.register_profile("suite", max_examples=40, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -45,6 +46,7 @@ class Child:
         self.pid = os.fork()
         if self.pid == 0:
             signal.alarm(self.life)
+            gc.disable()  # what earlier tests left of gRPC can't be collected in a forked process: its locks are held
             try:
                 result: tuple[bool, object] = True, work()
             except BaseException:
