@@ -16,9 +16,7 @@ from pybuild.compiler.ops import ExecOp, FileOp
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.runtime.bridge import reading
 from pybuild.runtime.bridge.bridge import local_bridge
-from pybuild.runtime.bridge.metadata import source_metadata
 from pybuild.runtime.ops.results import Snapshot
-from pybuild.runtime.policy.sources import SourcePolicies
 from pybuild.runtime.solver.types import Cancellation
 
 TYPE_CHECKING = False
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.bridge.metadata import SourceMetadata, Wanted
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result as Solved
+    from pybuild.runtime.policy.sources import SourcePolicies
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.snapshots.types import Node, Tree
 
@@ -69,7 +68,7 @@ class Gateway:
         self.bridge = local_bridge(engine, observer)
         self._observer = observer
         self._frontends = frontends
-        self._policy = policy or SourcePolicies()
+        self._policy = policy
         self._imports = imports
         self._solved: dict[tuple[str, int], Solved | UserError] = {}
         self._guard = threading.Lock()
@@ -189,6 +188,8 @@ class Gateway:
     ) -> SourceMetadata:
         """Resolve a source without its files. A source without metadata of its own is returned with its op
         alone. The build's policies and those of the request are applied."""
+        from pybuild.runtime.bridge.metadata import source_metadata
+
         op = self.judged_source(op, wanted.platform, policies)
         with linked(self.engine.cancellation, cancellation) as both:
             return source_metadata(self.engine, self._observer, op, wanted, both)
@@ -197,17 +198,29 @@ class Gateway:
 
     def judged(self, edge: Edge | None, policies: Sequence[bytes] = ()) -> Edge | None:
         """Return a state with the policies of the build and the request applied to its sources."""
-        return None if edge is None else self._policy.edge(edge, policies, self._facts)
+        if edge is None or (self._policy is None and not policies):
+            return edge
+        return self._policies().edge(edge, policies, self._facts)
 
     def judged_source(
         self, op: SourceOp, platform: Platform | None, policies: Sequence[bytes] = ()
     ) -> SourceOp:
         """Return the source to resolve in place of `op`."""
-        return self._policy.source(op, platform, policies, self._facts)
+        if self._policy is None and not policies:
+            return op
+        return self._policies().source(op, platform, policies, self._facts)
+
+    def _policies(self) -> SourcePolicies:
+        """Return the build's policies. Only builds that have some import the room."""
+        from pybuild.runtime.policy.sources import SourcePolicies
+
+        return self._policy or SourcePolicies()
 
     def _facts(self, op: SourceOp, wanted: Wanted) -> SourceMetadata:
         """Resolve a source for the client that decides on it, by the build's own policies."""
-        stated = self._policy.stated(op)
+        from pybuild.runtime.bridge.metadata import source_metadata
+
+        stated = self._policies().stated(op)
         return source_metadata(self.engine, self._observer, stated, wanted, self.engine.cancellation)
 
     def warn(self, warning: Diagnostic, digest: str = "") -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import ip_address
 from typing import TypeVar
 
 from attrs import field, frozen
@@ -203,6 +202,8 @@ def _listed(options: Mapping[str, str], name: str, what: str, read: Callable[[st
 
 
 def _host(text: str) -> HostIP:
+    from ipaddress import ip_address
+
     name, equals, address = text.lower().partition("=")
     if not equals:
         raise ValueError(f"invalid key-value pair {text}")

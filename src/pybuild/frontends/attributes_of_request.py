@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from pybuild.compiler import platforms
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.frontends.attributes import HOSTNAME, Attributes
@@ -70,6 +67,9 @@ def attribute_texts(attributes: Attributes) -> dict[str, str]:
 
 def _row(fields: Iterable[str]) -> str:
     """Return one line of CSV."""
+    import csv
+    import io
+
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(fields)
     return out.getvalue()

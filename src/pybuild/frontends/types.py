@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
-
-from pybuild.compiler.frozenmap import FrozenMap
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,16 +36,19 @@ if TYPE_CHECKING:
             """Make the results of the file."""
 
 
-@frozen
 class GraphNames:
     """Names of a graph on this machine: `directories` by the names of local sources, `images`
     (`oci-layout://PATH`, `docker-archive:PATH`) by the names of OCI layouts."""
 
-    directories: Mapping[str, bytes] = field(factory=FrozenMap)
-    images: Mapping[str, str] = field(factory=FrozenMap)
+    __slots__ = ("directories", "images")
+
+    def __init__(
+        self, directories: Mapping[str, bytes] | None = None, images: Mapping[str, str] | None = None
+    ) -> None:
+        self.directories = directories or {}
+        self.images = images or {}
 
 
-@frozen
 class FrontendResult:
     """The result for one image of a frontend: its states and configs, and the build file's own settings of
     its export.
@@ -58,19 +57,35 @@ class FrontendResult:
     `files` are taken out of its states; `annotations` map (place, platform or "", key) to values.
     """
 
-    result: Result
-    name: str = ""
-    tags: tuple[str, ...] = ()
-    index: bool = False
-    files: tuple[Files, ...] = ()
-    annotations: Mapping[tuple[str, str, str], str] = field(factory=dict)
+    __slots__ = ("annotations", "files", "index", "name", "result", "tags")
+
+    def __init__(
+        self,
+        result: Result,
+        *,
+        name: str = "",
+        tags: tuple[str, ...] = (),
+        index: bool = False,
+        files: tuple[Files, ...] = (),
+        annotations: Mapping[tuple[str, str, str], str] | None = None,
+    ) -> None:
+        self.result = result
+        self.name = name
+        self.tags = tags
+        self.index = index
+        self.files = files
+        self.annotations = annotations or {}
 
 
-@frozen
 class Solution:
     """All results of a build file. `gates` are edges that must be solved before anything is exported; outputs of the
     file itself stay in the directory `project`."""
 
-    results: Sequence[FrontendResult]
-    gates: Sequence[Edge] = ()
-    project: str = ""
+    __slots__ = ("gates", "project", "results")
+
+    def __init__(
+        self, results: Sequence[FrontendResult], *, gates: Sequence[Edge] = (), project: str = ""
+    ) -> None:
+        self.results = tuple(results)
+        self.gates = tuple(gates)
+        self.project = project
