@@ -12,15 +12,19 @@ from time import monotonic
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.blobs import DigestMismatch
 from pybuild.runtime.image.layers import SOURCE, chain_ids
+from pybuild.runtime.snapshots.types import INDEX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from hashlib import _Hash as Hash
 
     from pybuild.runtime.content.store import Store
+    from pybuild.runtime.image.decompression import Pull
     from pybuild.runtime.image.descriptor import Descriptor
+    from pybuild.runtime.image.extract import Extracted
     from pybuild.runtime.progress.observer import Tracked
-    from pybuild.runtime.snapshots.types import Snapshotter
+    from pybuild.runtime.snapshots.types import Active, Snapshotter
 
 TELL_SECONDS = 1.0
 """Seconds between two reports of a layer's progress."""
@@ -100,8 +104,6 @@ def _unpack_one(
     notice: Callable[[str], None] | None,
 ) -> int:
     from pybuild.runtime.image.decompression import Ahead, pull_decompressed
-    from pybuild.runtime.image.extract import extract
-    from pybuild.runtime.image.layering import layering
 
     name = f"layer {layer.digest}"
     hashed = sha256()
@@ -120,7 +122,7 @@ def _unpack_one(
                 return file.read(size)
 
             with Ahead(pull_decompressed(_Counted(read), name=name), hashed.update) as pull:
-                done = extract(pull, active.upper, archive=name, layering=layering(snapshotter, active))
+                done = _read(snapshotter, active, pull, name, hashed)
         diff_id = "sha256:" + hashed.hexdigest()
         if layer.diff_id and diff_id != layer.diff_id:
             raise DigestMismatch(f"{name}, uncompressed,", layer.diff_id, diff_id)
@@ -132,6 +134,22 @@ def _unpack_one(
     if notice is not None and done.skipped:
         notice(_skipped(name, done.skipped))
     return snapshot
+
+
+def _read(snapshotter: Snapshotter, active: Active, pull: Pull, name: str, hashed: Hash) -> Extracted:
+    """Bring a layer into a snapshot, in the form of its kind. `hashed` is the hash of what `pull` has given."""
+    if snapshotter.name != INDEX:
+        from pybuild.runtime.image.extract import extract
+        from pybuild.runtime.image.layering import layering
+
+        return extract(pull, active.upper, archive=name, layering=layering(snapshotter, active))
+    from pybuild.runtime.image.indexextract import read_layer
+    from pybuild.runtime.snapshots.indexactive import IndexActive
+
+    assert isinstance(active, IndexActive)
+    done = read_layer(pull, active, name)
+    active.layer = "sha256:" + hashed.hexdigest()
+    return done
 
 
 class _Counted:

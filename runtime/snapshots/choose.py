@@ -7,6 +7,7 @@ import os
 from pybuild.lang.diagnostics import Diagnostic, UsageError
 from pybuild.runtime.snapshots.committed import SnapshotError
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
+from pybuild.runtime.snapshots.types import INDEX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Snapshotter
 
 VARIABLE = "PYBUILD_SNAPSHOTTER"
-KINDS = ("overlay", "fuse-overlayfs", "copy")
+KINDS = ("overlay", "fuse-overlayfs", "copy", INDEX)
 REMEMBERED = "snapshotter"
 """File of the store: the kind that worked last, then the circumstances in which it was tried."""
 
@@ -23,7 +24,7 @@ _CAP_SYS_ADMIN = 1 << 21
 
 def choose(store: Store) -> Snapshotter:
     """Return the best snapshotter that works here: overlay, else fuse-overlayfs, else copies; PYBUILD_SNAPSHOTTER
-    overrides.
+    overrides. Indexes need nothing, but no step can run on them.
 
     The result is remembered for this boot and these circumstances (privileges, confinement, file system), so an
     ordinary build tries no mounts. A process that may not mount at all, such as a build that has not entered its
@@ -43,7 +44,7 @@ def choose(store: Store) -> Snapshotter:
     if remembered is not None and then == circumstances and wanted in (None, remembered):
         return _snapshotter(store, remembered, userxattr=nested)
     reasons: list[tuple[str, str]] = []
-    for kind in KINDS if wanted is None else (wanted,):
+    for kind in KINDS[:-1] if wanted is None else (wanted,):
         snapshotter = _snapshotter(store, kind, userxattr=nested)
         failure = _failure(store, snapshotter)
         if failure is None:
@@ -52,6 +53,12 @@ def choose(store: Store) -> Snapshotter:
             return snapshotter
         reasons.append((kind, failure))
     raise _refused(store, reasons)
+
+
+def choose_index(store: Store) -> Snapshotter:
+    """Return the snapshotter for processes that can't enter namespaces, and remember it."""
+    _remember(store, INDEX, _circumstances(store, in_user_namespace()))
+    return _snapshotter(store, INDEX, userxattr=True)
 
 
 def forget(store: Store) -> None:
@@ -77,6 +84,10 @@ def may_mount() -> bool:
 def _snapshotter(store: Store, kind: str, *, userxattr: bool) -> Snapshotter:
     if kind == "overlay":
         return OverlaySnapshotter(store, userxattr=userxattr)
+    if kind == INDEX:
+        from pybuild.runtime.snapshots.indexing import IndexSnapshotter
+
+        return IndexSnapshotter(store)
     if kind == "fuse-overlayfs":
         from pybuild.runtime.snapshots.fuse import FuseOverlaySnapshotter
 

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pybuild.runtime.snapshots.tree import LayeredTree, Stack
+    from pybuild.runtime.snapshots.tree import LayeredTree, PathTree, Stack
 
 CHUNK = 1 << 20
 
@@ -77,7 +77,7 @@ def _entries(
 
 
 def tree_changes(
-    old: LayeredTree, new: LayeredTree, copied: tuple[int, int] | None, *, times: bool = True
+    old: PathTree, new: PathTree, copied: tuple[int, int] | None, *, times: bool = True
 ) -> Iterator[Change]:
     """Yield the changes that turn tree `old` into tree `new`.
 
@@ -116,13 +116,13 @@ def path_order(path: bytes) -> list[bytes]:
     return path.split(b"/")
 
 
-def _relinked(old: LayeredTree, new: LayeredTree) -> set[bytes]:
+def _relinked(old: PathTree, new: PathTree) -> set[bytes]:
     """Paths in either tree at which the set of names of the same file differs."""
     before, after = _links(old), _links(new)
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-def _links(tree: LayeredTree) -> dict[bytes, frozenset[bytes]]:
+def _links(tree: PathTree) -> dict[bytes, frozenset[bytes]]:
     """Map each path of a file with several names in the tree to all of them."""
     groups: dict[tuple[int, int], list[bytes]] = {}
     for node in tree.walk(b""):

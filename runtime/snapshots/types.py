@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
+INDEX = "index"
+"""The name of the snapshotter whose states are lists of entries, with no places on the disk."""
+
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -149,7 +152,10 @@ class Active(Protocol):
     """
 
     parent: int | None
-    upper: bytes
+
+    @property
+    def upper(self) -> bytes:
+        """The directory."""
 
     def mount(self) -> AbstractContextManager[bytes]:
         """Mount the merged root, writable, in the build's mount namespace; the context gives its path and

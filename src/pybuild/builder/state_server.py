@@ -41,13 +41,18 @@ def serve(channel: Channel) -> None:
     from pybuild.runtime.content.place import default_root
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.sandbox import namespaces
-    from pybuild.runtime.snapshots.choose import choose
+    from pybuild.runtime.sandbox.errors import SandboxError
+    from pybuild.runtime.snapshots.choose import choose, choose_index
     from pybuild.runtime.snapshots.removal import remove_tree
 
     root = default_root()
-    namespaces.enter(root)
+    try:
+        namespaces.enter(root)
+        kind = choose
+    except SandboxError:
+        kind = choose_index
     with Store.open(root) as store:
-        snapshotter = choose(store)
+        snapshotter = kind(store)
         while channel.readable(IDLE):
             try:
                 kind, state, path = channel.receive()
