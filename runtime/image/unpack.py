@@ -12,19 +12,16 @@ from time import monotonic
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.blobs import DigestMismatch
 from pybuild.runtime.image.layers import SOURCE, chain_ids
-from pybuild.runtime.snapshots.types import INDEX
+from pybuild.runtime.image.twins import usable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from hashlib import _Hash as Hash
 
     from pybuild.runtime.content.store import Store
-    from pybuild.runtime.image.decompression import Pull
     from pybuild.runtime.image.descriptor import Descriptor
-    from pybuild.runtime.image.extract import Extracted
     from pybuild.runtime.progress.observer import Tracked
-    from pybuild.runtime.snapshots.types import Active, Snapshotter
+    from pybuild.runtime.snapshots.types import Snapshotter
 
 TELL_SECONDS = 1.0
 """Seconds between two reports of a layer's progress."""
@@ -85,12 +82,11 @@ def unpack(
 
 
 def known(store: Store, snapshotter: Snapshotter, chain_id: str) -> int | None:
-    """Return the trusted snapshot of a chain ID, leased; None if there is none."""
+    """Return a trusted snapshot of a chain ID, leased; None if there is none."""
     for (snapshot,) in store.query("SELECT snapshot FROM chain WHERE chain_id = ?", chain_id):
         number = int(str(snapshot))
         store.lease("snapshot", str(number))
-        if snapshotter.trusted(number):
-            return number
+        return usable(store, snapshotter, number)
     return None
 
 
@@ -104,6 +100,7 @@ def _unpack_one(
     notice: Callable[[str], None] | None,
 ) -> int:
     from pybuild.runtime.image.decompression import Ahead, pull_decompressed
+    from pybuild.runtime.image.layerreading import read_layer
 
     name = f"layer {layer.digest}"
     hashed = sha256()
@@ -122,7 +119,7 @@ def _unpack_one(
                 return file.read(size)
 
             with Ahead(pull_decompressed(_Counted(read), name=name), hashed.update) as pull:
-                done = _read(snapshotter, active, pull, name, hashed)
+                done = read_layer(snapshotter, active, pull, name, hashed)
         diff_id = "sha256:" + hashed.hexdigest()
         if layer.diff_id and diff_id != layer.diff_id:
             raise DigestMismatch(f"{name}, uncompressed,", layer.diff_id, diff_id)
@@ -134,22 +131,6 @@ def _unpack_one(
     if notice is not None and done.skipped:
         notice(_skipped(name, done.skipped))
     return snapshot
-
-
-def _read(snapshotter: Snapshotter, active: Active, pull: Pull, name: str, hashed: Hash) -> Extracted:
-    """Bring a layer into a snapshot, in the form of its kind. `hashed` is the hash of what `pull` has given."""
-    if snapshotter.name != INDEX:
-        from pybuild.runtime.image.extract import extract
-        from pybuild.runtime.image.layering import layering
-
-        return extract(pull, active.upper, archive=name, layering=layering(snapshotter, active))
-    from pybuild.runtime.image.indexextract import read_layer
-    from pybuild.runtime.snapshots.indexactive import IndexActive
-
-    assert isinstance(active, IndexActive)
-    done = read_layer(pull, active, name)
-    active.layer = "sha256:" + hashed.hexdigest()
-    return done
 
 
 class _Counted:

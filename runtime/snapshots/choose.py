@@ -61,6 +61,14 @@ def choose_index(store: Store) -> Snapshotter:
     return _snapshotter(store, INDEX, userxattr=True)
 
 
+def readable(store: Store, kind: str) -> Snapshotter | None:
+    """Return the snapshotter of a kind, if this process sees the files of such snapshots as their maker does; it may
+    lack permissions to read some. Opaque marks of overlays are visible to who may mount alone."""
+    if kind == "copy" or (kind == "overlay" and may_mount()):
+        return None if in_user_namespace() else _snapshotter(store, kind, userxattr=False)
+    return None
+
+
 def forget(store: Store) -> None:
     """Make the next `choose` try again, after a mount failed that should have worked."""
     try:

@@ -45,7 +45,7 @@ def is_opaque(directory: bytes, attribute: str) -> bool:
 
 
 class PathTree:
-    """What trees have in common: paths that are resolved part by part, and walks. A directory is represented by a
+    """The common part of trees: paths that are resolved part by part, and walks. A directory is represented by a
     *place*, which only the tree itself looks into; it is false for whatever is no directory."""
 
     __slots__ = ()
