@@ -59,7 +59,7 @@ class IndexWriter(Writer):
 
     def make_room(self, path: bytes, *, directories: bool = False) -> None:
         above, name = self._at(path)
-        if isinstance(above.children.get(name), Directory) and not directories:
+        if not path or (isinstance(above.children.get(name), Directory) and not directories):
             raise is_a_directory(path)
         self._drop(above, name)
 

@@ -251,7 +251,7 @@ def layered(root: bytes, spec: Spec, number: int) -> None:
 def expected(
     room: Room, base: object, source: object, actions: list[Copy | Rm | MkDir | MkFile]
 ) -> dict[str, object] | None:
-    active = room.snapshotter.prepare(base.id)  # type: ignore[attr-defined]
+    active = room.over(base)  # type: ignore[arg-type]
     try:
         with active.mount() as root, room.snapshotter.mount(source.id) as below:  # type: ignore[attr-defined]
             for action in actions:

@@ -1,0 +1,26 @@
+"""Indexes for tests that look at mounts: what is mounted is the twin that an ordinary build would make."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from pybuild.runtime.image.twins import usable
+from pybuild.runtime.snapshots.indexing import IndexSnapshotter
+from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
+
+
+class ShownIndex(IndexSnapshotter):
+    def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
+        overlay = OverlaySnapshotter(self.committed.store)
+        return overlay.mount(None if snapshot is None else self.ordinary(overlay, snapshot))
+
+    def ordinary(self, overlay: OverlaySnapshotter, snapshot: int) -> int:
+        twin = usable(self.committed.store, overlay, snapshot)
+        assert twin is not None
+        return twin
+
+    def indexed(self, snapshot: int) -> int:
+        """The index of an ordinary snapshot."""
+        twin = usable(self.committed.store, self, snapshot)
+        assert twin is not None
+        return twin
