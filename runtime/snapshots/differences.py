@@ -44,10 +44,11 @@ def overlay_changes(
             if not stat.S_ISDIR(status.st_mode):
                 yield Change("add", path, node)
                 continue
-            hides = False
+            hides = marked = False
             inside: Stack = ()
             if below is not None and old is not None and stat.S_ISDIR(old[1].st_mode):
-                hides = hidden or is_opaque(real, opaque)
+                marked = is_opaque(real, opaque)
+                hides = hidden or marked
                 inside = below.descend(beneath, name, old[2], path)
             if (
                 hides
@@ -55,7 +56,7 @@ def overlay_changes(
                 or old is None
                 or not _same_directory(node, Node(path, old[0], old[1]), times)
             ):
-                yield Change("add", path, node)
+                yield Change("add", path, node, opaque=marked)
             pending.append((iter(_entries(real, below, inside, hides=hides)), path + b"/", inside, hides))
             break
         else:

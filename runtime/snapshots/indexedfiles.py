@@ -51,7 +51,7 @@ def lay_files(active: IndexActive, snapshotter: Snapshotter, snapshot: int) -> N
             continue
         status, there = change.node.stat, children.get(name)
         inode = (status.st_dev, status.st_ino)
-        if stat.S_ISDIR(status.st_mode) and isinstance(there, Directory):
+        if stat.S_ISDIR(status.st_mode) and isinstance(there, Directory) and not change.opaque:
             _describe(active.own(_led(active, tree, above), name, there), change.node)
         elif (entry := inodes.get(inode)) is not None:
             entry.names += 1

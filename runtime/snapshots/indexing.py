@@ -17,6 +17,7 @@ from pybuild.runtime.snapshots.committed import CommittedSnapshots, SnapshotErro
 from pybuild.runtime.snapshots.digests import diff_identity, empty_identity
 from pybuild.runtime.snapshots.index import (
     NAME,
+    OPAQUE,
     STREAM,
     TIME_ONLY,
     Index,
@@ -173,7 +174,8 @@ class IndexSnapshotter:
             if record.entry is None:
                 yield Change("delete", record.path)
             elif times or not record.flags & TIME_ONLY:
-                yield Change("add", record.path, IndexNode(record.path, record.entry, self.open))
+                node = IndexNode(record.path, record.entry, self.open)
+                yield Change("add", record.path, node, opaque=bool(record.flags & OPAQUE))
 
     # Layers that contents lie in
 

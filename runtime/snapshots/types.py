@@ -132,15 +132,16 @@ class Change:
     """An entry of a snapshot's diff against its parent.
 
     `kind` is `add` for an entry that is new, replaced or has other metadata, with the entry as `node`, or
-    `delete`.
+    `delete`. An `opaque` directory has taken the place of the parent's.
     """
 
-    __slots__ = ("kind", "node", "path")
+    __slots__ = ("kind", "node", "opaque", "path")
 
-    def __init__(self, kind: str, path: bytes, node: Node | None = None) -> None:
+    def __init__(self, kind: str, path: bytes, node: Node | None = None, *, opaque: bool = False) -> None:
         self.kind = kind
         self.path = path
         self.node = node
+        self.opaque = opaque
 
 
 class Active(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from pybuild.runtime.image.twins import usable
@@ -18,6 +19,11 @@ class ShownIndex(IndexSnapshotter):
         twin = usable(self.committed.store, overlay, snapshot)
         assert twin is not None
         return twin
+
+    def over(self, parent: int | None, make: Callable[[OverlaySnapshotter, int | None], int]) -> int:
+        """The index of what `make` makes of the ordinary snapshot of `parent`."""
+        overlay = OverlaySnapshotter(self.committed.store)
+        return self.indexed(make(overlay, None if parent is None else self.ordinary(overlay, parent)))
 
     def indexed(self, snapshot: int) -> int:
         """The index of an ordinary snapshot."""
