@@ -151,7 +151,7 @@ def archived(snapshotter: Snapshotter, snapshot: int) -> bytes:
 
 
 @pytest.mark.root
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(layers(ALL))
 @example([BASE, [UNDER, ("remove", b"b\xff", b""), AGAIN]])
 @example([BASE, [("emptied", b"a", b""), ("directory", b"a/a", b""), ("write", b"a/a/a", b"one")]])
