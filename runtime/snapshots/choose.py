@@ -41,7 +41,7 @@ def choose(store: Store) -> Snapshotter:
     remembered, then = _remembered(store)
     if not may_mount():
         return _snapshotter(store, wanted or remembered or KINDS[0], userxattr=True)
-    if remembered is not None and then == circumstances and wanted in (None, remembered):
+    if remembered not in (None, INDEX) and then == circumstances and wanted in (None, remembered):
         return _snapshotter(store, remembered, userxattr=nested)
     reasons: list[tuple[str, str]] = []
     for kind in KINDS[:-1] if wanted is None else (wanted,):
@@ -57,7 +57,8 @@ def choose(store: Store) -> Snapshotter:
 
 def choose_index(store: Store) -> Snapshotter:
     """Return the snapshotter for processes that can't enter namespaces, and remember it."""
-    _remember(store, INDEX, _circumstances(store, in_user_namespace()))
+    if not may_mount():
+        _remember(store, INDEX, _circumstances(store, in_user_namespace()))
     return _snapshotter(store, INDEX, userxattr=True)
 
 
