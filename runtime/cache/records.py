@@ -168,6 +168,15 @@ class Records:
             return False
         return identity == snapshotter.identity(snapshot)
 
+    def first_of(self, snapshot: int | None) -> int | None:
+        """Return the number by which records tell states apart: of snapshots of several kinds that are one state, the
+        lowest."""
+        if snapshot is None:
+            return None
+        rows = self._store.query("SELECT min(twin) FROM twin WHERE snapshot = ?", snapshot)
+        twin = snapshot_table.number(rows[0][0])
+        return snapshot if twin is None else min(snapshot, twin)
+
     def hold(self, snapshot: int) -> bool:
         """Lease a snapshot and report whether it exists and is trusted."""
         return self._lease([snapshot])
