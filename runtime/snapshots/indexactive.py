@@ -65,7 +65,8 @@ class IndexActive:
         """A directory whose content `commit` takes over, with owners that are this process's as root's."""
         path = self._room + b"/fs"
         if not os.path.isdir(path):
-            os.mkdir(path, 0o755)
+            os.mkdir(path)
+            os.chmod(path, stat.S_IMODE(self.root.mode) | stat.S_IRWXU)
         return path
 
     # Writing

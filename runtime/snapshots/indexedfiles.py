@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 def take_over(active: IndexActive, directory: bytes) -> None:
     """Add everything in `directory` to the state; what belongs to this process's user or group is root's there."""
-    status = os.lstat(directory)
-    active.root.mtime = status.st_mtime_ns
-    active.root.mode = status.st_mode
+    status, root = os.lstat(directory), active.root
+    root.mtime, root.mode = status.st_mtime_ns, status.st_mode
+    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        root.uid, root.gid = status.st_uid, status.st_gid
     inodes: dict[tuple[int, int], Entry] = {}
     for node in DirectoryTree(directory).walk(b""):
         parent, _, name = node.path.rpartition(b"/")
