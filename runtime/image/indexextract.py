@@ -122,32 +122,37 @@ class _Reader:
         if known is not None:
             return known
         trail = [self._root]
+        names: list[bytes] = []
         rest = parts[::-1]
         links = 0
         while rest:
             part = rest.pop()
             if part == b"..":
                 self._above(trail, member)
+                del names[len(trail) - 1 :]
                 continue
             here = trail[-1]
             entry = here.children.get(part)
             if isinstance(entry, Directory):
                 trail.append(self._active.own(here, part, entry))
+                names.append(part)
             elif entry is None or self._foreign(entry):
                 made = self._active.make(stat.S_IFDIR | 0o755, 0, 0, None)
                 assert isinstance(made, Directory)
                 here.children[part] = made
                 trail.append(made)
+                names.append(part)
             elif stat.S_ISLNK(entry.mode):
                 links += 1
                 if links > MAX_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                 # An absolute link starts at the root of what is unpacked.
                 if entry.link.startswith(b"/"):
-                    del trail[1:]
+                    del trail[1:], names[:]
                 rest += [step for step in entry.link.split(b"/") if step not in (b"", b".")][::-1]
             else:
-                raise self._refused(member, f"{os.fsdecode(part)!r} is not a directory")
+                path = os.fsdecode(b"/".join((*names, part)))
+                raise self._refused(member, f"{path!r} is not a directory")
         # Only the last one: members of a directory mostly come together.
         self._directories = {key: trail}
         return trail
