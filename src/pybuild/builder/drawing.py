@@ -45,10 +45,10 @@ class Box:
     node: Node
 
 
-def drawn(dot: str) -> str:
+def draw_svg(dot: str) -> str:
     """Return the `svg` element; an empty one for a graph without nodes."""
     nodes = _nodes(dot)
-    boxes = _placed(nodes)
+    boxes = _place_nodes(nodes)
     width = max((box.x + box.node.width for box in boxes.values()), default=0) + MARGIN
     height = max((box.y + box.node.height for box in boxes.values()), default=0) + MARGIN
     arrows = "".join(
@@ -82,11 +82,11 @@ def _unescaped(text: str) -> str:
     return _ESCAPED.sub(r"\1", text)
 
 
-def _placed(nodes: dict[str, Node]) -> dict[str, Box]:
+def _place_nodes(nodes: dict[str, Node]) -> dict[str, Box]:
     columns: list[list[str]] = []
     ranks: dict[str, int] = {}
     for name, node in nodes.items():
-        rank = ranks[name] = 1 + max((ranks[one] for one in node.inputs), default=-1)
+        rank = ranks[name] = 1 + max((ranks[source] for source in node.inputs), default=-1)
         if rank == len(columns):
             columns.append([])
         columns[rank].append(name)
@@ -106,7 +106,7 @@ def _middle(node: Node, boxes: dict[str, Box]) -> float:
     """Return the mean height of a node's inputs."""
     if not node.inputs:
         return 0.0
-    return sum(boxes[one].y for one in node.inputs) / len(node.inputs)
+    return sum(boxes[source].y for source in node.inputs) / len(node.inputs)
 
 
 def _drawn_box(box: Box) -> str:

@@ -40,10 +40,18 @@ class InternalError(RuntimeError):
         self.details = details
 
 
-def plain_diagnostic(one: Diagnostic) -> tuple[Any, ...]:
-    labels = [(plain_span(label.span), label.text, label.primary) for label in one.labels]
-    edits = [(plain_span(edit.span), edit.text) for edit in one.edits]
-    return one.title, one.code, one.level, one.url, one.notes, labels, edits
+def plain_diagnostic(diagnostic: Diagnostic) -> tuple[Any, ...]:
+    labels = [(plain_span(label.span), label.text, label.primary) for label in diagnostic.labels]
+    edits = [(plain_span(edit.span), edit.text) for edit in diagnostic.edits]
+    return (
+        diagnostic.title,
+        diagnostic.code,
+        diagnostic.level,
+        diagnostic.url,
+        diagnostic.notes,
+        labels,
+        edits,
+    )
 
 
 def diagnostic_of(plain: tuple[Any, ...]) -> Diagnostic:
@@ -84,7 +92,7 @@ def plain_error(error: BaseException) -> dict[str, Any]:
     return {
         "class": (kind.__module__, kind.__qualname__),
         "diagnostic": plain_diagnostic(explained or Diagnostic(str(error))),
-        "diagnostics": [plain_diagnostic(one) for one in diagnostics],
+        "diagnostics": [plain_diagnostic(diagnostic) for diagnostic in diagnostics],
         "data": _data(error),
         "vertex": None if vertex is None else _definition(vertex),
     }

@@ -161,15 +161,15 @@ def stages(words: Sequence[str]) -> list[str]:
     """Return the names that the build file of a command line declares: stages, or targets, tests and groups,
     found in its lines without parsing it. Never raises."""
     file, context = None, "."
-    rest = iter(words)
+    remaining = iter(words)
     valued = {name for flag in FLAGS if flag.kind not in _ALONE for name in (flag.spelling, f"-{flag.short}")}
-    for word in rest:
+    for word in remaining:
         if word in ("-f", "--file"):
-            file = next(rest, None)
+            file = next(remaining, None)
         elif word.startswith("--file="):
             file = word.partition("=")[2]
         elif word in valued:
-            next(rest, None)
+            next(remaining, None)
         elif not word.startswith("-") and os.path.isdir(word):
             context = word
     paths = [file] if file else [os.path.join(context, name) for name in _BUILD_FILES]
@@ -343,15 +343,15 @@ def _fish() -> str:
             'complete -c pybuild -n "not __fish_seen_subcommand_from $commands" '
             f"-a {name} -d {_fish_quoted(text)}"
         )
-        used = f"-n '__fish_seen_subcommand_from {name}'"
-        out.extend(f"complete -c pybuild {used} {_fish_flag(flag)}" for flag in command_flags(name))
+        condition = f"-n '__fish_seen_subcommand_from {name}'"
+        out.extend(f"complete -c pybuild {condition} {_fish_flag(flag)}" for flag in command_flags(name))
         if name == "completion":
-            out.append(f"complete -c pybuild {used} -a '{' '.join(SHELLS)}'")
+            out.append(f"complete -c pybuild {condition} -a '{' '.join(SHELLS)}'")
         elif name in _WITH_PATHS:
             paths = "__fish_complete_directories" if name in _WITH_DIRECTORIES else "__fish_complete_path"
-            out.append(f"complete -c pybuild {used} -a '({paths})'")
+            out.append(f"complete -c pybuild {condition} -a '({paths})'")
             if name in _WITH_TARGETS:
-                out.append(f"complete -c pybuild {used} -a '({_FISH_STAGES})'")
+                out.append(f"complete -c pybuild {condition} -a '({_FISH_STAGES})'")
     return "\n".join(out) + "\n"
 
 

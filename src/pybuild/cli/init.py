@@ -24,7 +24,7 @@ _OPTIONAL = re.compile(r"#\?(?: (\w+))?\n?")
 
 
 @frozen
-class Written:
+class StarterFile:
     """The written file: `path`, for `project`; `beside` is another build file in the same directory."""
 
     path: str
@@ -34,14 +34,14 @@ class Written:
     def text(self) -> str:
         """The message to the user: the written file, and what to do next."""
         lines = [f"wrote {self.path}, {self.project.title}"]
-        lines += [f"first: {one}" for one in self.project.first]
+        lines += [f"first: {step}" for step in self.project.first]
         build = "pybuild build" if self.beside is None else f"pybuild build -f {self.path}"
         directory = os.path.dirname(self.path)
         lines.append(f"next: {build} {directory}".rstrip())
         return "".join(f"{line}\n" for line in lines)
 
 
-def init(directory: str = "") -> Written:
+def init(directory: str = "") -> StarterFile:
     """Write a build file into `directory`, "" for the current one. Raises UsageError if there is one, or if
     it can't be written."""
     path = os.path.join(directory, LANGUAGE_FILE)
@@ -58,9 +58,9 @@ def init(directory: str = "") -> Written:
         ) from None
     except OSError as error:
         raise UsageError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
-    others = (*DOCKERFILES, MODULE_FILE)
-    beside = (name for name in others if os.path.lexists(os.path.join(directory, name)))
-    return Written(path, project, next(beside, None))
+    other_names = (*DOCKERFILES, MODULE_FILE)
+    beside = (name for name in other_names if os.path.lexists(os.path.join(directory, name)))
+    return StarterFile(path, project, next(beside, None))
 
 
 def starter(name: str) -> str:

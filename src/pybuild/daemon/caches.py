@@ -72,14 +72,14 @@ class Imports:
         self._known: list[tuple[str, dict[str, str]]] = []
         self._guard = Lock()
 
-    def __call__(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+    def __call__(self, entries: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Import caches, given as types and attributes. Raises Cancelled."""
         with self._guard:
-            for kind, attrs in wanted:
-                one = kind, dict(attrs)
-                if one not in self._known:
-                    self._known.append(one)
-                    self._read(*one)
+            for kind, attrs in entries:
+                cache = kind, dict(attrs)
+                if cache not in self._known:
+                    self._known.append(cache)
+                    self._read(*cache)
 
     def _read(self, kind: str, attrs: Mapping[str, str]) -> None:
         name = attrs.get("ref") or attrs.get("src") or kind
@@ -137,11 +137,11 @@ def export_all(
     for number, entry in enumerate(request.Cache.Exports):
         if entry.Type not in (REGISTRY, LOCAL):
             continue
-        where = "registry" if entry.Type == REGISTRY else "client directory"
+        destination = "registry" if entry.Type == REGISTRY else "client directory"
         try:
-            with Tracked(observer, f"exporting cache to {where}", _vertex(request, number)) as tracked:
-                made = _export(entry, request, edges, finals, engine, sessions, tracked)
-            response[MANIFEST] = compact(made.to_json()).decode()
+            with Tracked(observer, f"exporting cache to {destination}", _vertex(request, number)) as tracked:
+                descriptor = _export(entry, request, edges, finals, engine, sessions, tracked)
+            response[MANIFEST] = compact(descriptor.to_json()).decode()
         except Cancelled:
             raise
         except UserError:
@@ -208,7 +208,7 @@ def inline(
 ) -> dict[str, object]:
     """Return the fields that an inline cache adds to an image's config, for a state that was solved to `snapshot`.
     Raises UserError, Cancelled."""
-    if edge is None or all(one.Type != INLINE for one in request.Cache.Exports):
+    if edge is None or all(export.Type != INLINE for export in request.Cache.Exports):
         return {}
     from base64 import b64encode
 

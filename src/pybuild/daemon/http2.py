@@ -54,7 +54,7 @@ class Call:
         self.ended = False
         self.sent_all = False
         self._parts: list[bytes] = []
-        self._untold = 0
+        self._unacknowledged = 0
         self._changed = asyncio.Event()
 
     async def receive(self) -> bytes:
@@ -64,8 +64,8 @@ class Call:
             await self._changed.wait()
         data = b"".join(self._parts)
         self._parts.clear()
-        untold, self._untold = self._untold, 0
-        self._connection.taken(self._id, untold)
+        unacknowledged, self._unacknowledged = self._unacknowledged, 0
+        self._connection.acknowledge(self._id, unacknowledged)
         return data
 
     async def send(self, data: bytes, *, end: bool = False) -> None:
@@ -96,7 +96,7 @@ class Call:
 
     def take(self, data: bytes, size: int) -> None:
         """Take data that have arrived. `size` is what they count in flow-control windows, padding included."""
-        self._untold += size
+        self._unacknowledged += size
         if data:
             self._parts.append(data)
             self._changed.set()
@@ -127,12 +127,12 @@ class Connection:
         self._wake = asyncio.Event()
         self._room = asyncio.Condition()
         self._h2 = _Lasting(H2Configuration(client_side=True, header_encoding="latin-1"))
-        own = {
+        settings = {
             SettingCodes.ENABLE_PUSH: 0,
             SettingCodes.INITIAL_WINDOW_SIZE: OWN_WINDOW,
             SettingCodes.MAX_HEADER_LIST_SIZE: LARGEST_BLOCK,
         }
-        self._h2.local_settings = Settings(client=True, initial_values=own)
+        self._h2.local_settings = Settings(client=True, initial_values=settings)
         self._h2.decoder.max_header_list_size = LARGEST_BLOCK
         self._refusing = False
         self.closed = False
@@ -198,19 +198,19 @@ class Connection:
     async def room(self, call: Call, id: int) -> int:
         """Return how many bytes a call may send at once, at least one; 0 once it has ended."""
 
-        def found() -> int:
+        def sendable() -> int:
             window = self._h2.local_flow_control_window(id)
             return min(window, self._h2.max_outbound_frame_size) if self._waiting < WAITING else 0
 
         async with self._room:
-            await self._room.wait_for(lambda: call.ended or found() > 0)
-            return 0 if call.ended else found()
+            await self._room.wait_for(lambda: call.ended or sendable() > 0)
+            return 0 if call.ended else sendable()
 
     def put(self, id: int, data: bytes, *, end: bool) -> None:
         self._h2.send_data(id, data, end_stream=end)
         self._flush()
 
-    def taken(self, id: int, size: int) -> None:
+    def acknowledge(self, id: int, size: int) -> None:
         """Open the window again by `size` bytes of a call that its reader has taken."""
         if size and not self.closed:
             with suppress(H2Error):
@@ -235,7 +235,7 @@ class Connection:
         if isinstance(event, events.DataReceived):
             size = event.flow_controlled_length or 0
             if call is None:
-                self.taken(id, size)  # it was cancelled
+                self.acknowledge(id, size)  # it was cancelled
             else:
                 call.take(event.data or b"", size)
         elif isinstance(event, events.ConnectionTerminated):

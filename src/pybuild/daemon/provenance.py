@@ -119,9 +119,9 @@ class _Facts:
         args = {name: value for name, value in args.items() if not name.startswith("vcs:")}
         self.complete = bool(captured.frontend)
         if not options.full:
-            kept = {name: value for name, value in args.items() if not name.startswith(_PRIVATE)}
-            self.complete = self.complete and kept == args
-            args = kept
+            public_args = {name: value for name, value in args.items() if not name.startswith(_PRIVATE)}
+            self.complete = self.complete and public_args == args
+            args = public_args
         self.request = _without_empty(
             {
                 "frontend": captured.frontend,
@@ -132,7 +132,8 @@ class _Facts:
             }
         )
         self.materials = [
-            _without_empty({"uri": one.uri, "digest": dict(one.digest)}) for one in captured.materials
+            _without_empty({"uri": material.uri, "digest": dict(material.digest)})
+            for material in captured.materials
         ]
         self.all_materials = not (captured.incomplete or captured.locals)
         self.hermetic = self.all_materials and not captured.network
@@ -185,7 +186,11 @@ def _v1(
         },
         "runDetails": {
             "builder": {"id": options.builder},
-            "metadata": {name: one for name, one in metadata.items() if one or name not in dropped},
+            "metadata": {
+                name: field_value
+                for name, field_value in metadata.items()
+                if field_value or name not in dropped
+            },
         },
     }
 
@@ -229,12 +234,12 @@ _FORMS: Mapping[
 ] = {V1: _v1, V02: _v02}
 
 
-def _ids(known: Mapping[str, bool]) -> list[dict[str, object]]:
-    return [{"id": id, **({"optional": True} if known[id] else {})} for id in sorted(known)]
+def _ids(optional_by_id: Mapping[str, bool]) -> list[dict[str, object]]:
+    return [{"id": id, **({"optional": True} if optional_by_id[id] else {})} for id in sorted(optional_by_id)]
 
 
 def _without_empty(value: Mapping[str, object]) -> dict[str, object]:
-    return {name: one for name, one in value.items() if one}
+    return {name: field_value for name, field_value in value.items() if field_value}
 
 
 def _time(seconds: float) -> str:

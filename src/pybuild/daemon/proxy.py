@@ -49,7 +49,7 @@ async def forward(
 ) -> None:
     """Forward the call of `context` to `channel`, apart from metadata of the names `without`."""
     make: Any = channel.stream_stream(method)
-    call = make(metadata=passed_on(context, without), timeout=context.time_remaining())
+    call = make(metadata=forwarded_metadata(context, without), timeout=context.time_remaining())
     pusher = asyncio.create_task(_push(requests, call))
     try:
         await context.send_initial_metadata(_pairs(await call.initial_metadata()))
@@ -66,10 +66,10 @@ async def forward(
     context.set_details(await call.details() or "")
 
 
-def passed_on(context: Context, without: Iterable[str] = ()) -> Metadata:
+def forwarded_metadata(context: Context, without: Iterable[str] = ()) -> Metadata:
     """Return the metadata of a call, apart from those of its connection."""
-    left = (*_OWN, *without)
-    return [(key, value) for key, value in context.invocation_metadata() or () if key not in left]
+    dropped = (*_OWN, *without)
+    return [(key, value) for key, value in context.invocation_metadata() or () if key not in dropped]
 
 
 def only(context: Context, name: str) -> str:

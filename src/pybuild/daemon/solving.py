@@ -57,7 +57,7 @@ def solve(task: Task, owner: Owner, settings: Settings) -> tuple[dict[str, str],
         for name in solve_task.unexported:
             _fail_vertex(progress, f"exporting cache to {name}", "this daemon writes no caches of this type")
         imports = caches.Imports(request, engine, sessions, progress)
-        imports((one.Type, one.Attrs) for one in request.Cache.Imports)
+        imports((entry.Type, entry.Attrs) for entry in request.Cache.Imports)
         policies = policy_of(request, sessions)
         worker = worker_record(settings)
         gateway = make_gateway(
@@ -72,7 +72,7 @@ def solve(task: Task, owner: Owner, settings: Settings) -> tuple[dict[str, str],
         if request.Frontend or request.HasField("Definition"):
             result = gateway.solve(_request(request))
         else:
-            inputs = {name: edge_of(one) for name, one in request.FrontendInputs.items()}
+            inputs = {name: edge_of(definition) for name, definition in request.FrontendInputs.items()}
             result = _from_client(gateway.with_inputs(inputs), worker, task, owner)
         return exporting.export(request, result, gateway, sessions, progress)
     finally:
@@ -118,7 +118,7 @@ def _request(request: SolveRequest) -> Request:
         edge=edge_of(request.Definition),
         frontend=request.Frontend,
         options=dict(request.FrontendAttrs),
-        inputs={name: edge_of(one) for name, one in request.FrontendInputs.items()},
+        inputs={name: edge_of(definition) for name, definition in request.FrontendInputs.items()},
     )
 
 

@@ -116,9 +116,9 @@ def part_digest(directories: Iterable[Directory], files: Iterable[bytes]) -> byt
                     )
                     continue
                 if name not in ignored or ignored[name] is not entry.is_dir(follow_symlinks=False):
-                    found = row(name, entry.stat(follow_symlinks=False))
-                    if found:
-                        rows.append(found)
+                    entry_row = row(name, entry.stat(follow_symlinks=False))
+                    if entry_row:
+                        rows.append(entry_row)
         state.update(listing(path, rows) if ignored is not None else names(path, rows))
     for path in files:
         state.update(single(path))

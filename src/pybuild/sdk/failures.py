@@ -47,5 +47,5 @@ def warning_message(warning: Diagnostic) -> gateway_pb2.WarnRequest:
     span = warning.span
     if span is not None:
         request.info.MergeFromString(encode_source_info(span.source))
-        request.ranges.extend(ops_pb2.Range.FromString(one) for one in encode_ranges(span))
+        request.ranges.extend(ops_pb2.Range.FromString(encoded) for encoded in encode_ranges(span))
     return request
