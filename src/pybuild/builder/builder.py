@@ -240,6 +240,7 @@ class Builder:
                 worker_task = {**task, "request": fields, "config": self._config, "recorded": recorded}
                 worker = Worker(worker_task, root=self._root, directory=self._directory, lent=descriptors)
             finally:
+                # The worker has inherited them.
                 self._close_fields(request_parts)
             forget = call_cancellation.on_cancel(worker.cancel)
             try:

@@ -104,6 +104,7 @@ def _data(error: BaseException) -> dict[str, Any]:
     for name, value in vars(error).items():
         if name in _APART or name.startswith("__"):
             continue
+        # marshal takes no subclass of int, such as an exit code.
         bare = int(value) if isinstance(value, int) and not isinstance(value, bool) else value
         try:
             marshal.dumps(bare)
@@ -126,6 +127,7 @@ def error_of(plain: dict[str, Any]) -> Exception:
         return InternalError(plain["title"], plain["details"])
     kind = _class(*plain["class"])
     diagnostic = diagnostic_of(plain["diagnostic"])
+    # Not by the constructor, whose parameters differ between the classes.
     error = kind.__new__(kind)
     Exception.__init__(error, diagnostic.title)
     error.diagnostic = diagnostic

@@ -47,6 +47,7 @@ class Worker:
     ) -> None:
         """Start the process. `root` is the store, `directory` the working directory; the worker inherits the
         descriptors `lent` under the same numbers."""
+        # The worker's standard streams would cover a descriptor with a number below 3.
         ours, theirs = map(_above_streams, socket.socketpair())
         output = os.memfd_create("pybuild-worker")
         try:
@@ -160,9 +161,11 @@ def _command(channel: int, root: str) -> list[str]:
             help="set sys.executable to one that has pybuild",
         )
     package = os.path.abspath(__file__)
+    # From builder/process.py up to the directory that holds the package.
     for _ in range(3):
         package = os.path.dirname(package)
     path = [os.path.abspath(entry) for entry in sys.path if entry]
+    # -I: neither variables nor the working directory decide what the worker imports.
     flags = ["-I", "-X", "utf8", *(["-B"] if sys.dont_write_bytecode else [])]
     return [sys.executable, *flags, "-c", _START, str(channel), root, package, *path]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pybuild.language.compiled import Compiled
     from pybuild.request.request import BuildRequest
 
+# A fix may uncover another finding. The bound is for fixes that undo each other.
 _MOST_ROUNDS = 10
 
 

@@ -104,6 +104,7 @@ class _Command(click.Command):
         try:
             remaining = super().parse_args(ctx, words)
         except click.UsageError as error:
+            # `_usage_error` names the command by it, and click doesn't set it on every error.
             error.ctx = error.ctx or ctx
             raise
         ctx.params.update(switch_values)

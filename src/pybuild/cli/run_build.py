@@ -66,6 +66,7 @@ def observed(
             return build(request, display, cancellation)
         except BaseException as error:
             ended = error
+            # What goes wrong after a cancellation is a consequence of it.
             if cancellation.cancelled and not isinstance(error, Cancelled):
                 ended = Cancelled()
                 raise ended from error

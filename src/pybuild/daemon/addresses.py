@@ -90,6 +90,7 @@ class Listening:
     def _unix(self, server: grpc.aio.Server, path: str, settings: Settings) -> None:
         os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
         remove_stale_socket(path)
+        # Nobody else may connect before the socket has its owner and mode.
         before = os.umask(0o177)
         try:
             if not _port(server, f"unix:{path}", None):
@@ -147,6 +148,7 @@ def _port(server: grpc.aio.Server, place: str, credentials: grpc.ServerCredentia
         if credentials is None:
             return server.add_insecure_port(place)
         return server.add_secure_port(place, credentials)
+    # Raised by later versions of gRPC where earlier ones return 0.
     except RuntimeError:
         return 0
 

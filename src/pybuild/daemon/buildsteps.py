@@ -37,6 +37,7 @@ class Steps:
         self.definition: list[dict[str, object]] = []
         ops = {_digest(data): ops_pb2.Op.FromString(data) for data in getattr(definition, "def")}
         if ops:
+            # A definition ends with the op that names its result.
             self._add(ops, next(reversed(ops)))
 
     @property
@@ -46,6 +47,7 @@ class Steps:
 
     def _add(self, ops: Mapping[str, ops_pb2.Op], last: str) -> None:
         """Add the steps that `last` depends on, then `last`."""
+        # A stack of its own, as graphs are deeper than Python's.
         pending = [(last, False)]
         while pending:
             digest, inputs_added = pending.pop()

@@ -42,6 +42,7 @@ def read_cache(store: Store, provider: Provider, root: Descriptor, transfer: Tra
         for descriptor in content.manifests[:LARGEST_INDEX]:
             if descriptor.media_type == cacheconfig.CONFIG:
                 entries += cacheconfig.decode(read(descriptor))
+            # The annotation marks an attestation manifest, which describes another manifest and holds no cache.
             elif descriptor.is_manifest and not descriptor.annotations.get("vnd.docker.reference.digest"):
                 manifest = parse(read(descriptor), descriptor.media_type)
                 assert isinstance(manifest, Manifest)

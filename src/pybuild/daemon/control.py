@@ -155,6 +155,7 @@ class Control:
             worker = running.worker = await self._workers.fork()
         except WorkerLost as error:
             return Outcome(failure=status(13, str(error)))
+        # The call may have ended while the fork was under way.
         if running.cancelled:
             worker.cancel()
         await worker.send(task)

@@ -93,6 +93,7 @@ class Debugging:
             resident = int(file.read().split()[1]) * _PAGE
         process = {
             "resident_bytes": resident,
+            # Less the descriptor that lists them.
             "descriptors": len(os.listdir("/proc/self/fd")) - 1,
             "threads": threading.active_count(),
         }

@@ -197,6 +197,7 @@ class ForkServer:
             self._become_worker(channel)
         os.close(channel)
         self._workers[pid] = number
+        # The child is not reaped yet, so the pid is its own.
         handle = os.pidfd_open(pid)
         self._report((number, STARTED, pid), handle)
         os.close(handle)

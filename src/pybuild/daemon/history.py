@@ -79,6 +79,7 @@ class History:
             os.path.join(directory, "builds-v1.sqlite"), timeout=60, isolation_level=None
         )
         self._db.execute("PRAGMA journal_mode=WAL")
+        # With WAL: a loss of power may take the latest records, and never damages the others.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
@@ -200,6 +201,7 @@ class History:
             digests.add(self._put_failure(record, failure))
         digests |= self._put_attestations(record, facts.get("attestations", ()))
         digests |= self._put_results(record, facts.get("results", {}))
+        # A client may use a ref again: the earlier record goes, and blobs of both stay.
         self._delete(record.Ref, but=digests)
         with self._transaction():
             times = (record.CreatedAt.ToNanoseconds(), record.CompletedAt.ToNanoseconds())

@@ -36,6 +36,7 @@ class RunningBuild:
     def begin(cls, directory: str, record: BuildHistoryRecord) -> RunningBuild:
         path = os.path.join(directory, os.urandom(12).hex())
         file = open(path + ".log", "xb", buffering=0)  # noqa: SIM115
+        # The record comes last: without it the build has not begun (`dead_builds`).
         with open(path + ".new", "xb") as record_file:
             record_file.write(record.SerializeToString())
         os.rename(path + ".new", path + ".record")

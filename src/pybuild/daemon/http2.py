@@ -34,6 +34,7 @@ PIECE = 64 << 10
 """Bytes from the peer that are processed before other tasks of the loop have their turn."""
 UNREAD = 4 << 20
 """The most bytes that may wait for a peer that provokes answers and reads none of them."""
+# The largest window of HTTP/2, and the one that a connection begins with (RFC 9113, 6.9).
 _MOST, _FULL = (1 << 31) - 1, 65535
 
 
@@ -132,11 +133,13 @@ class Connection:
             SettingCodes.INITIAL_WINDOW_SIZE: OWN_WINDOW,
             SettingCodes.MAX_HEADER_LIST_SIZE: LARGEST_BLOCK,
         }
+        # Before the connection is initiated, so that its first SETTINGS frame has them.
         self._h2.local_settings = Settings(client=True, initial_values=settings)
         self._h2.decoder.max_header_list_size = LARGEST_BLOCK
         self._refusing = False
         self.closed = False
         self._h2.initiate_connection()
+        # Each call's window bounds what waits; the connection's must not let one call stop another.
         self._h2.increment_flow_control_window(_MOST - _FULL)
         self._flush()
 
@@ -249,6 +252,7 @@ class Connection:
         elif isinstance(event, events.StreamEnded):
             self._calls.pop(id, None)
             call.finish(ErrorCodes.NO_ERROR)
+            # The peer has answered in full: what is left to send is of no use.
             if not call.sent_all:
                 self._stop(id, ErrorCodes.NO_ERROR)
         elif isinstance(event, events.StreamReset):

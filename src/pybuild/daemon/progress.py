@@ -216,4 +216,5 @@ def written(text: str) -> str:
 def set_time(into: Timestamp, seconds: float | None) -> None:
     """Leave it unset for None."""
     if seconds is not None:
+        # A float of seconds since the epoch is exact to microseconds only.
         into.FromNanoseconds(round(seconds * 1_000_000) * 1000)

@@ -64,6 +64,7 @@ class Run:
 def process_start() -> float:
     """Return the time when this process began. It does one build and nothing else."""
     with open("/proc/self/stat", "rb") as file:
+        # The command's name, in parentheses, may hold anything; field 22 is the start in clock ticks (proc(5)).
         ticks = int(file.read().rpartition(b") ")[2].split()[19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return time.time() - age

@@ -30,7 +30,9 @@ SERVER = (
     ("grpc.max_receive_message_length", MESSAGE),
     ("grpc.max_metadata_size", MESSAGE),
     ("grpc.absolute_max_metadata_size", MESSAGE),
+    # Else a second daemon could bind the same port unnoticed.
     ("grpc.so_reuseport", 0),
+    # 0 sets no limit: clients may ping as often as they like.
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.keepalive_permit_without_calls", 1),
 )

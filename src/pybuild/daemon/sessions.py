@@ -92,6 +92,7 @@ class Sessions:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # A later session of the same ID may have taken its place.
             if self._open.get(session.id) is session:
                 del self._open[session.id]
             session.connection.close()

@@ -28,6 +28,7 @@ def load(registration: Registered, version: str, span: Span | None = None) -> Fr
         loaded: Any = registration.entry.load()
     except UserError:
         raise
+    # A package that calls sys.exit makes a mistake; it must not end the build.
     except (Exception, SystemExit) as error:
         raise problems.not_loaded(
             registration, error, place_of(error, registration.entry.module), DEBUG

@@ -103,6 +103,7 @@ def load(argv: Sequence[str]) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     start = len(FORMAT) + 4
+    # Records are not synced, so after a loss of power one may be incomplete.
     expected = int.from_bytes(data[len(FORMAT) : start], "little")
     if len(data) <= start or not data.startswith(FORMAT) or crc32(data[start:]) != expected:
         return None

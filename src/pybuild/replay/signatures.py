@@ -85,6 +85,7 @@ def same_parts(parts: Sequence[Part]) -> bool:
         try:
             same = all(map(_same_part, parts[1::2]))
         finally:
+            # Not sys.exit: exit handlers and buffered output are the parent's.
             os._exit(0 if same else 1)
     try:
         ours = all(map(_same_part, parts[0::2]))
