@@ -19,7 +19,7 @@ from pybuild.lang.python.callsite import caller
 from pybuild.lang.python.expansion import Expansion
 from pybuild.lang.python.expressions import Expression, State
 from pybuild.lang.python.recording import at_work
-from pybuild.lang.python.states import Called
+from pybuild.lang.python.states import ReturnedState
 from pybuild.lang.python.targets import Group, Target
 from pybuild.lang.python.transfer import from_bytes, to_bytes
 from pybuild.lang.python.wording import error_in_python
@@ -139,7 +139,7 @@ class _RequestedTargets:
 
     def _state(self, state: State) -> tree.Expr:
         """Make a target of a state; return its name."""
-        state_recording = state.recording if isinstance(state, Called) else None
+        state_recording = state.recording if isinstance(state, ReturnedState) else None
         recording = state_recording or self._recording or recording_of(caller())
         self._of(recording)
         node = state.node
