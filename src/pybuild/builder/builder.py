@@ -207,7 +207,7 @@ class Builder:
     ) -> tuple[dict[str, Any], list[int], bytes | None]:
         """Return the request's fields, the descriptors for the worker to inherit, and the recorded targets."""
         merged = {**self._defaults, **options}
-        if _named(target):
+        if _is_by_name(target):
             fields, descriptors = fields_of(merged, target)
             return {**self._inputs, **fields}, descriptors, None
         fields, descriptors = fields_of(merged, None)
@@ -269,7 +269,7 @@ def _with(record: Record, observer: Observer | None) -> Observer:
     return record if observer is None else ObserverPair(record, observer)
 
 
-def _named(target: Buildable) -> TypeGuard[str | Sequence[str] | None]:
+def _is_by_name(target: Buildable) -> TypeGuard[str | Sequence[str] | None]:
     if isinstance(target, list | tuple):
         return bool(target) and all(isinstance(name, str) for name in target)
     return target is None or isinstance(target, str)

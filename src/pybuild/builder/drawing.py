@@ -58,14 +58,14 @@ def draw_svg(dot: str) -> str:
         f'<svg width="{width:.0f}" height="{height:.0f}" role="img" font-family="monospace" font-size="11">'
         '<defs><marker id="pybuild-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>'
-        f"{arrows}{''.join(map(_drawn_box, boxes.values()))}</svg>"
+        f"{arrows}{''.join(map(_draw_box, boxes.values()))}</svg>"
     )
 
 
 def _nodes(dot: str) -> dict[str, Node]:
     """Return the nodes by name, inputs before their users, as the text has them."""
     nodes = {
-        name: Node(tuple(_unescaped(line) for line in _lines(label)), shape)
+        name: Node(tuple(_unescape(line) for line in _lines(label)), shape)
         for name, shape, label in _NODE.findall(dot)
     }
     for source, user in _ARROW.findall(dot):
@@ -78,7 +78,7 @@ def _lines(label: str) -> list[str]:
     return re.sub(r"(?<!\\)((?:\\\\)*)\\n", "\\1\n", label).split("\n")
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return _ESCAPED.sub(r"\1", text)
 
 
@@ -109,7 +109,7 @@ def _middle(node: Node, boxes: dict[str, Box]) -> float:
     return sum(boxes[source].y for source in node.inputs) / len(node.inputs)
 
 
-def _drawn_box(box: Box) -> str:
+def _draw_box(box: Box) -> str:
     node = box.node
     fill = _COLOURS.get(node.shape, "#fafafa")
     rounded = 12 if node.shape in ("ellipse", "doublecircle") else 2

@@ -85,7 +85,7 @@ def fields_of(options: Mapping[str, Any], targets: Texts | None) -> tuple[dict[s
         if name not in BuildOptions.__annotations__:
             near = suggest(name, BuildOptions.__annotations__)
             raise TypeError(f"a build has no option {name!r}" + (f": did you mean {near!r}?" if near else ""))
-    fields = {name: _converted(name, value) for name, value in options.items() if name != "secrets"}
+    fields = {name: _convert(name, value) for name, value in options.items() if name != "secrets"}
     if targets is not None:
         fields["targets"] = _texts(targets)
     descriptors: list[int] = []
@@ -101,18 +101,19 @@ def fields_of(options: Mapping[str, Any], targets: Texts | None) -> tuple[dict[s
     return fields, descriptors
 
 
-def _converted(name: str, value: Any) -> Any:
+def _convert(name: str, value: Any) -> Any:
     """Return a BuildRequest's value for an option."""
     kind = get_type_hints(BuildOptions)[name]
+    # Not isinstance, by which True is an int.
     if kind in (bool, int, str) and type(value) is not kind:
-        raise _mistyped(name, value)
+        raise _type_error(name, value)
     try:
         return _CONVERSIONS[name](value) if name in _CONVERSIONS else value
     except (AttributeError, TypeError, ValueError):
-        raise _mistyped(name, value) from None
+        raise _type_error(name, value) from None
 
 
-def _mistyped(name: str, value: object) -> TypeError:
+def _type_error(name: str, value: object) -> TypeError:
     return TypeError(f"the option {name!r} of a build can't be {value!r}: see BuildOptions")
 
 

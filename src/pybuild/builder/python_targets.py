@@ -56,7 +56,7 @@ def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
     wanted_targets = _RequestedTargets(target)
     recording = wanted_targets.recording
     expansion = Expansion(recording, *wanted_targets.decls)
-    wanted_targets.still_named(expansion)
+    wanted_targets.check_names(expansion)
     program, diagnostics = expansion.findings()
     if program is None or any(diagnostic.level == "error" for diagnostic in diagnostics):
         raise SourceErrors(diagnostics)
@@ -67,6 +67,7 @@ def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
     except SourceError as error:
         raise error_in_python(error) from None
     finally:
+        # The recording outlives this call, and what was declared for the call must not stay in it.
         for decl in wanted_targets.decls:
             recording.bodies.pop(decl, None)
     return to_bytes(expansion, filename_of(recording), (wanted_targets.name,))
@@ -115,7 +116,7 @@ class _RequestedTargets:
         assert self._recording is not None
         return self._recording
 
-    def still_named(self, expansion: Expansion) -> None:
+    def check_names(self, expansion: Expansion) -> None:
         """Check that the names still belong to these targets. Raises SourceError (E1004) if another thread has
         declared something else by one."""
         with at_work(self.recording, expansion.names):

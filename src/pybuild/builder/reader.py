@@ -37,6 +37,7 @@ class Reader:
             if self._closed:
                 raise RuntimeError("the builder of this result is closed")
             try:
+                # Twice: a worker that was idle may have ended before it got the question.
                 for _ in range(2):
                     parts = self._answer(kind, state, path)
                     if parts is not None:

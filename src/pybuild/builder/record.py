@@ -56,6 +56,7 @@ class _Log:
     def add(self, stream: int, data: bytes, limit: int) -> None:
         self.pieces.append((stream, data))
         self.size += len(data)
+        # The latest piece stays, however long it is.
         while self.size > limit and len(self.pieces) > 1:
             _, gone = self.pieces.popleft()
             self.size -= len(gone)
@@ -81,6 +82,7 @@ class Record(Observer):
         with self._guard:
             earlier = self._events.get(event.digest)
             announced = event.started is None and event.completed is None
+            # An announcement that comes after the start must not undo it.
             if earlier is None or not announced:
                 self._events[event.digest] = event
 

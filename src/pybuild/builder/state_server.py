@@ -89,14 +89,14 @@ def _entries(tree: Tree, path: str) -> Iterator[list[tuple[Any, ...]]]:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     batch = []
     for node in tree.walk(top.path):
-        batch.append(_described(node))
+        batch.append(_entry_row(node))
         if len(batch) == ENTRIES:
             yield batch
             batch = []
     yield batch
 
 
-def _described(node: Node) -> tuple[Any, ...]:
+def _entry_row(node: Node) -> tuple[Any, ...]:
     status = node.stat
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
     link = os.fsdecode(os.readlink(node.real)) if kind == "symlink" else ""

@@ -113,9 +113,9 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
     if format == "json":
         import json
 
-        from pybuild.cli.lsp_diagnostics import published
+        from pybuild.cli.lsp_diagnostics import publish_params
 
-        listed = published(diagnostics, [file.name for file in checked])
+        listed = publish_params(diagnostics, [file.name for file in checked])
         show(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
     else:
         colour = coloured(sys.stdout)
@@ -209,7 +209,7 @@ def _check_dockerfile(
 ) -> _Report:
     fixed: list[Finding] = []
     if fix:
-        from pybuild.cli.rewrite_file import encoded, rewrite
+        from pybuild.cli.rewrite_file import encode, rewrite
         from pybuild.lang.dockerfile.fix import fix_all
 
         def lint(source: Source) -> list[Finding]:
@@ -222,7 +222,7 @@ def _check_dockerfile(
         after, fixed = fix_all(before, lint)
         question = question.with_source(after)
         if fixed:
-            rewrite(before.name, encoded(after.text, frontend.written))
+            rewrite(before.name, encode(after.text, frontend.written))
     source = question.text.source
     report = _Report(source, *check(question, frontend.linter(source)), unresolved)
     report.fixed = fixed

@@ -196,6 +196,7 @@ def _spellings(flag: Flag) -> list[str]:
 def _bash() -> str:
     commands = " ".join(COMMANDS)
     cases = "\n".join(_bash_command(command) for command in COMMANDS)
+    # bash breaks words at `=` too, so `--flag=value` comes as three of them.
     return f"""# bash completion for pybuild; load it with:  source <(pybuild completion bash)
 _pybuild() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command=${{COMP_WORDS[1]}}
@@ -260,7 +261,7 @@ def _bash_command(command: str) -> str:
 
 
 def _zsh() -> str:
-    commands = "\n".join(f"        {_zsh_quoted(f'{name}:{text}')}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"        {_zsh_quote(f'{name}:{text}')}" for name, text in COMMANDS.items())
     cases = "\n".join(_zsh_command(command) for command in COMMANDS)
     return f"""#compdef pybuild
 # zsh completion for pybuild; load it with:  source <(pybuild completion zsh)
@@ -294,7 +295,7 @@ fi
 
 
 def _zsh_command(command: str) -> str:
-    lines = [_zsh_quoted(line) for flag in command_flags(command) for line in _zsh_flag(flag)]
+    lines = [_zsh_quote(line) for flag in command_flags(command) for line in _zsh_flag(flag)]
     lines.append("'--help[Show help]'")
     if command == "completion":
         lines.append(f"'1:shell:({' '.join(SHELLS)})'")
@@ -323,7 +324,7 @@ def _zsh_flag(flag: Flag) -> Iterator[str]:
         yield f"{many}{name}{equals}[{help}]{action}"
 
 
-def _zsh_quoted(text: str) -> str:
+def _zsh_quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
@@ -341,7 +342,7 @@ def _fish() -> str:
     for name, text in COMMANDS.items():
         out.append(
             'complete -c pybuild -n "not __fish_seen_subcommand_from $commands" '
-            f"-a {name} -d {_fish_quoted(text)}"
+            f"-a {name} -d {_fish_quote(text)}"
         )
         condition = f"-n '__fish_seen_subcommand_from {name}'"
         out.extend(f"complete -c pybuild {condition} {_fish_flag(flag)}" for flag in command_flags(name))
@@ -357,7 +358,7 @@ def _fish() -> str:
 
 def _fish_flag(flag: Flag) -> str:
     short = f"-s {flag.short} " if flag.short else ""
-    text = f"{short}-l {flag.long} -d {_fish_quoted(flag.help.rstrip('.'))}"
+    text = f"{short}-l {flag.long} -d {_fish_quote(flag.help.rstrip('.'))}"
     if flag.kind in _ALONE:
         return text
     if flag.long == "target":
@@ -367,5 +368,5 @@ def _fish_flag(flag: Flag) -> str:
     return f"{text} -r -F" if flag.files or flag.long == "output" else f"{text} -x"
 
 
-def _fish_quoted(text: str) -> str:
+def _fish_quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

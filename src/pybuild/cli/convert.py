@@ -72,7 +72,7 @@ def _convert(
             raise UsageError(
                 f"{name} is a Python module already", help="--to pybuild makes a build file of it"
             )
-        return _unrolled(name, data), ()
+        return _unroll(name, data), ()
     if frontend.kind not in _DOCKERFILES:
         from pybuild.lang.convert.problems import other_frontend
 
@@ -112,7 +112,7 @@ def _python(name: str, data: bytes) -> str:
     return python_source(parsed.file)
 
 
-def _unrolled(name: str, data: bytes) -> str:
+def _unroll(name: str, data: bytes) -> str:
     """Return a Python module as a file of the language, with all loops unrolled. Raises UserError."""
     from pybuild.build.engine import with_modules
     from pybuild.language.params import given_params

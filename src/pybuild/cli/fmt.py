@@ -6,7 +6,7 @@ import os
 import sys
 
 from pybuild.build import errors
-from pybuild.cli.rewrite_file import encoded, rewrite
+from pybuild.cli.rewrite_file import encode, rewrite
 from pybuild.cli.terminal import show
 from pybuild.frontends.found_inputs import STDIN, find_inputs
 from pybuild.lang import frontends
@@ -54,7 +54,7 @@ def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
     code = 0
     for file in dict.fromkeys(files or (".",)):
         try:
-            results.append(formatted(file))
+            results.append(format_file(file))
         except UserError as error:
             code = max(code, errors.report(error, sys.stderr))
     if code:
@@ -75,7 +75,7 @@ def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
     return 1 if check and changed else 0
 
 
-def formatted(file: str) -> FormattedFile:
+def format_file(file: str) -> FormattedFile:
     """Format one build file. Raises SourceError, UsageError."""
     from pybuild.lang.dockerfile.fmt import format_text
     from pybuild.lang.dockerfile.parse import decode
@@ -91,11 +91,11 @@ def formatted(file: str) -> FormattedFile:
     if frontend.kind == frontends.PYTHON:
         raise UsageError(f"{name} is a Python module", help=f"format it with: ruff format {name}")
     if frontend.kind not in _DIALECTS:
-        from pybuild.plugins.installed import refused
+        from pybuild.plugins.installed import refusal
 
-        raise refused(frontend, syntax, source)
+        raise refusal(frontend, syntax, source)
     text = format_text(source, extended=frontend.kind == frontends.DOCKERFILE_EXTENDED)
-    return FormattedFile(name, data, encoded(text, data))
+    return FormattedFile(name, data, encode(text, data))
 
 
 def read_file(file: str) -> tuple[str, bytes]:

@@ -48,7 +48,7 @@ def init(directory: str = "") -> StarterFile:
     if not os.path.isdir(directory or "."):
         raise UsageError(f"there is no directory {directory}", help=f"make it: mkdir -p {directory}")
     project = recognised(directory or ".")
-    text = filled(starter(project.starter), project)
+    text = fill(starter(project.starter), project)
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
@@ -73,7 +73,7 @@ def starters() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "starters")
 
 
-def filled(text: str, project: Project) -> str:
+def fill(text: str, project: Project) -> str:
     """Fill a starter's gaps for a project."""
     lines = []
     left_out: list[bool] = []

@@ -36,9 +36,9 @@ def list_targets(request: BuildRequest, format: str) -> str:
     inputs = context.inputs
     frontend = frontend_of(inputs, context.args)
     if frontend.kind == PLUGIN:
-        from pybuild.plugins.installed import unlisted
+        from pybuild.plugins.installed import listing_refusal
 
-        raise unlisted(frontend, inputs.name)
+        raise listing_refusal(frontend, inputs.name)
     if not frontend.records:
         raise UsageError(
             f"{inputs.name} is a Dockerfile",

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from attrs import evolve
 
-from pybuild.cli.run_build import observed, print_warnings
+from pybuild.cli.run_build import print_warnings, run_observed
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import SourceErrors, UsageError
 from pybuild.lang.reachable import states
@@ -75,7 +75,7 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
     def work(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> LockChanges:
         return lock(request, update, observer, cancellation)
 
-    locked = observed(request, display, work)
+    locked = run_observed(request, display, work)
     if display.warnings:
         print_warnings(warnings_text(display.warnings))
     print(locked.text(), end="")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SEVERITY = {"error": 1, "warning": 2}
 
 
-def published(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> list[dict[str, Any]]:
+def publish_params(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> list[dict[str, Any]]:
     """Return `PublishDiagnosticsParams` for each of the files `names`, in that order, and for other files of
     messages. A message without a place belongs to the first file, at its start."""
     by_file: dict[str, list[dict[str, Any]]] = {name: [] for name in names}

@@ -10,7 +10,7 @@ from pybuild.lang.diagnostics import UserError
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def encoded(text: str, before: bytes) -> bytes:
+def encode(text: str, before: bytes) -> bytes:
     """Encode a build file's text, with the byte-order mark that the file had."""
     mark = BYTE_ORDER_MARK if before.startswith(BYTE_ORDER_MARK) else b""
     return mark + text.encode("utf-8", "surrogateescape")

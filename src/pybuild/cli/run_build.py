@@ -38,7 +38,7 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     if request.iidfile is not None:
         result_files.discard_stale(request.iidfile)
     try:
-        result = observed(request, display, build)
+        result = run_observed(request, display, build)
         _write_result_files(request, result)
     except BaseException as error:
         _show_warnings(display, warned)
@@ -54,7 +54,7 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     return 0
 
 
-def observed(
+def run_observed(
     request: BuildRequest, display: Display, build: Callable[[BuildRequest, Observer, Cancellation], Result]
 ) -> Result:
     """Run a build that signals can cancel; the display is stopped whatever happens."""

@@ -7,7 +7,7 @@ import sys
 
 from pybuild.build import errors
 from pybuild.build.export import export_failed, export_goal, steps_of_kept_files
-from pybuild.cli.run_build import observed, print_warnings
+from pybuild.cli.run_build import print_warnings, run_observed
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
 from pybuild.runtime.progress.display import make_display, warnings_text
@@ -47,7 +47,7 @@ class Verdict:
 def run_tests(request: BuildRequest) -> int:
     """Run the tests that the request names, or all, and return the exit code. Raises UserError."""
     display = make_display(request.progress, sys.stderr, quiet=request.quiet)
-    tested = observed(request, display, test)
+    tested = run_observed(request, display, test)
     if display.warnings:
         print_warnings(warnings_text(display.warnings))
     shown: list[str] = []

@@ -28,7 +28,7 @@ _REQUESTS = {"check": "frontend.lint", "outline": "frontend.outline", "targets":
 def run_call(request: BuildRequest) -> int:
     """Print the answer to standard output and return the exit code. Raises UserError, after the answer if
     there is one."""
-    from pybuild.cli.run_build import observed
+    from pybuild.cli.run_build import run_observed
     from pybuild.request import result_files
     from pybuild.runtime.progress.display import make_display, warnings_text
     from pybuild.runtime.progress.terminal import printable
@@ -37,7 +37,7 @@ def run_call(request: BuildRequest) -> int:
     if request.metadata_file is not None:
         result_files.check(request.metadata_file, "--metadata-file")
     display = make_display(request.progress, sys.stderr, quiet=request.quiet)
-    answer = observed(
+    answer = run_observed(
         request, display, lambda build_request, observer, stop: ask(build_request, call, observer, stop)
     )
     if display.warnings:

@@ -91,7 +91,7 @@ def attest(
     """Return the attestations of a solved result, by the key of the platform. Raises UserError, Cancelled."""
     by_platform: dict[str, list[Predicate]] = {}
     for entry in listed:
-        predicates = _unbundled(result.attestations.get(entry.key, ()), gateway)
+        predicates = _read_predicates(result.attestations.get(entry.key, ()), gateway)
         if options.provenance is not None:
             predicates.append(_provenance(options.provenance, result, entry.key, gateway, run))
         if predicates:
@@ -99,7 +99,7 @@ def attest(
     return by_platform
 
 
-def recorded(
+def history_provenance(
     result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
 ) -> list[tuple[str, str, bytes]]:
     """Return the provenance for the history, requested or not: platform ("" for a result of one state), predicate
@@ -127,7 +127,7 @@ def _read_edges(result: Result, gateway: Gateway) -> list[Edge]:
     return [edge for edge in list(gateway.engine.solved) if edge not in returned]
 
 
-def _unbundled(attestations: Sequence[Attestation], gateway: Gateway) -> list[Predicate]:
+def _read_predicates(attestations: Sequence[Attestation], gateway: Gateway) -> list[Predicate]:
     """Read the attestations of a frontend. A bill of materials of the result itself goes first."""
     predicates: list[Predicate] = []
     for attestation in attestations:
@@ -199,6 +199,7 @@ def _bundle(attestation: Attestation, gateway: Gateway) -> list[Predicate]:
 
 
 def _read(attestation: Attestation, path: str, gateway: Gateway) -> bytes:
+    # One byte more than the limit, so that a longer file shows.
     data = gateway.read_file(attestation.edge, path, length=LARGEST + 1)
     if len(data) > LARGEST:
         raise UserError(f"cannot read in-toto attestation: {path} exceeds {LARGEST} bytes")

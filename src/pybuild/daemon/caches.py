@@ -75,6 +75,7 @@ class Imports:
     def __call__(self, entries: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Import caches, given as types and attributes. Raises Cancelled."""
         with self._guard:
+            # Locked while it is fetched too: a frontend that needs the same cache has to wait for it.
             for kind, attrs in entries:
                 cache = kind, dict(attrs)
                 if cache not in self._known:
@@ -189,6 +190,7 @@ def _export(
     engine.layers.keep([described.digest, root.digest])
     if entry.Type == LOCAL:
         sink = ContentSink(sessions.get(request.Session), STORE + attrs["dest"])
+        # The root last: whoever finds it finds all that it names.
         for blob in (*layers, described, root):
             sink.put(blob, blobs.path(blob.digest))
     else:

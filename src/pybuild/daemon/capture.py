@@ -66,7 +66,7 @@ def capture(edge: Edge | None, gateway: Gateway, read_edges: Iterable[Edge] = ()
     if request is not None:
         captured.frontend = request.frontend
         captured.args = {
-            name: redacted(value) if name == "context" or name.startswith("context:") else value
+            name: redact(value) if name == "context" or name.startswith("context:") else value
             for name, value in request.options.items()
             if name not in _OF_THE_HOST and not name.startswith("attest:")
         }
@@ -153,7 +153,7 @@ def _git(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> Non
 
 
 def _http(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
-    uri = redacted(op.identifier)
+    uri = redact(op.identifier)
     captured.files[uri] = Material(
         uri, _digests(engine.fetchers.http().resolve(op, engine.cancellation).digest)
     )
@@ -173,7 +173,7 @@ _SOURCES: Mapping[str, Callable[[Capture, Vertex, SourceOp, Engine], None]] = {
 }
 
 
-def redacted(url: str) -> str:
+def redact(url: str) -> str:
     """Return an address with its user and password blotted out."""
     scheme, separator, remainder = url.partition("://")
     if not separator:

@@ -43,7 +43,9 @@ class Contents:
         try:
             return content_pb2.InfoResponse(info=_info(path))
         except FileNotFoundError:
+            # It was pruned after it was looked for.
             await _missing(request.digest, context)
+            # Never reached, here and below: abort raises, which its type doesn't say.
             raise AssertionError from None
 
     async def List(self, request: content_pb2.ListContentRequest, context: Context) -> None:

@@ -91,6 +91,7 @@ class Control:
 
     async def Status(self, request: StatusRequest, context: Context) -> None:
         await context.send_initial_metadata(((_TIMESTAMP, _now()),))
+        # A build under way comes before the record of an earlier one with its ref.
         job = self._jobs.now(request.Ref)
         if job is None and await self._records.replay(request.Ref, context.write):
             return

@@ -116,11 +116,11 @@ def stacks() -> str:
         f"thread {names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame))}"
         for ident, frame in sys._current_frames().items()
     ]
-    tasks = [f"{task.get_name()}:\n{''.join(_awaited(task.get_coro()))}" for task in asyncio.all_tasks()]
+    tasks = [f"{task.get_name()}:\n{''.join(_await_chain(task.get_coro()))}" for task in asyncio.all_tasks()]
     return "\n".join((*threads, *tasks))
 
 
-def _awaited(waiting: object) -> Iterator[str]:
+def _await_chain(waiting: object) -> Iterator[str]:
     """Return a line for each coroutine in a chain of awaits. gRPC's compiled coroutines have no frames."""
     while (frame := getattr(waiting, "cr_frame", None)) is not None:
         yield f"  {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}\n"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NETWORK, SECURITY, DEVICE = "network.host", "security.insecure", "device"
 
 
-def granted(requested: Iterable[str], settings: Settings) -> frozenset[str]:
+def grant(requested: Iterable[str], settings: Settings) -> frozenset[str]:
     """Return the entitlements of a build. Raises UserError for an unknown one, and for one that the daemon doesn't
     grant."""
     out = set()

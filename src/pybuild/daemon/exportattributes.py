@@ -94,10 +94,10 @@ def _check_image(attributes: Mapping[str, str]) -> None:
         raise UsageError('exporter option "oci-artifact=true" conflicts with "oci-mediatypes=false"')
     for name in attributes.get("name", "").split(","):
         if name not in ("", "*"):
-            _parsed(name)
+            _parse_name(name)
 
 
-def _parsed(name: str) -> reference.Reference:
+def _parse_name(name: str) -> reference.Reference:
     try:
         return reference.parse(name)
     except reference.InvalidReference as error:

@@ -88,7 +88,7 @@ def export(
     response = {name: value.decode(errors="replace") for name, value in frontend_metadata.items()}
     facts: dict[str, object] = {
         "metadata": dict(response),
-        "attestations": attesting.recorded(result, listed, gateway, run),
+        "attestations": attesting.history_provenance(result, listed, gateway, run),
         "results": {
             number: exported[DESCRIPTOR]
             for number, exported in enumerate(responses)
@@ -137,6 +137,7 @@ class Exporting:
     def warn(self, listed: Sequence[Listed], exporters: Sequence[Exporter]) -> None:
         """Warn if the result is for other platforms than the request."""
         options = dict(self._request.FrontendAttrs)
+        # Of several with this result the innermost frontend's counts: it ended first, so it is looked at last.
         for request, returned in reversed(self._gateway.requests):
             if (returned.edge, returned.edges) == (self._result.edge, self._result.edges):
                 options = dict(request.options)

@@ -268,6 +268,7 @@ class History:
 
     def _expire(self) -> list[BuildHistoryEvent]:
         """Delete expired records; return the events for listeners."""
+        # SQLite takes an OFFSET behind a LIMIT only; -1 is none.
         rows = self._db.execute(
             "SELECT ref, completed FROM build WHERE NOT pinned ORDER BY completed DESC LIMIT -1 OFFSET ?",
             (self._max_entries,),

@@ -30,7 +30,7 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def selected(
+def select(
     records: Iterable[BuildHistoryRecord], filters: Sequence[str], limit: int
 ) -> list[BuildHistoryRecord]:
     """Return the records that match; with a limit the latest ones, the latest first. Raises UserError."""
@@ -48,7 +48,7 @@ def _test(text: str) -> Test:
     tests: list[Test] = []
     expressions = []
     for field in next(csv.reader([text]), []):
-        test = _timed(field)
+        test = _time_test(field)
         if test is None:
             expressions.append(field)
         else:
@@ -62,7 +62,7 @@ def _test(text: str) -> Test:
     )
 
 
-def _timed(field: str) -> Test | None:
+def _time_test(field: str) -> Test | None:
     """Return the predicate of a comparison of times, None for another expression. Raises UserError."""
     sign = next((sign for sign in _COMPARISONS if sign in field), "")
     key, _, value = field.partition(sign) if sign else (field, "", "")

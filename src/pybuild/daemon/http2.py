@@ -170,7 +170,7 @@ class Connection:
             self._output.clear()
             yield data
             self._waiting -= len(data)
-            await self._changed()
+            await self._wake_senders()
 
     async def feed(self, data: bytes) -> None:
         """Take data from the peer. Raises BadPeer."""
@@ -185,7 +185,7 @@ class Connection:
             self._flush()
             if self._waiting > UNREAD:
                 raise BadPeer("a peer that doesn't read")
-            await self._changed()
+            await self._wake_senders()
             await asyncio.sleep(0)
 
     def close(self) -> None:
@@ -272,7 +272,7 @@ class Connection:
             self._waiting += len(data)
             self._wake.set()
 
-    async def _changed(self) -> None:
+    async def _wake_senders(self) -> None:
         """Wake the senders: there may be room."""
         async with self._room:
             self._room.notify_all()

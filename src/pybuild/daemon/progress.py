@@ -74,9 +74,9 @@ class Progress(Observer):
             vertex = self._message.vertexes.add(
                 digest=event.digest,
                 inputs=event.inputs,
-                name=written(event.name),
+                name=valid_text(event.name),
                 cached=event.cached and begun is None,
-                error=written(error),
+                error=valid_text(error),
             )
             set_time(vertex.started, event.started if begun is None else begun)
             set_time(vertex.completed, event.completed)
@@ -100,7 +100,7 @@ class Progress(Observer):
         if waiting is not None:
             self._begin(waiting, event.started or event.timestamp or time.time())
         with self._guard:
-            name = written(event.id)
+            name = valid_text(event.id)
             status = self._message.statuses.add(
                 ID=name, vertex=event.vertex, name=name, current=event.current, total=event.total
             )
@@ -204,11 +204,12 @@ class Progress(Observer):
     def _run(self) -> None:
         while not self._closed.is_set():
             self._wanted.wait()
+            # Not a sleep: `close` need not wait for it.
             self._closed.wait(GATHERED)
             self.flush()
 
 
-def written(text: str) -> str:
+def valid_text(text: str) -> str:
     """The text as a field of a message: what is no Unicode, as of a path, is replaced."""
     return text.encode("utf-8", "replace").decode()
 

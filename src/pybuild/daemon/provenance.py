@@ -16,7 +16,7 @@ from pybuild.compiler import platforms
 from pybuild.compiler.llb.encode import encode_definition
 from pybuild.compiler.protos import ops_pb2
 from pybuild.daemon.buildsteps import Steps, sources_of
-from pybuild.daemon.capture import Capture, redacted
+from pybuild.daemon.capture import Capture, redact
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.image.gojson import indented
@@ -114,7 +114,7 @@ class _Facts:
     def __init__(self, options: ProvenanceOptions, captured: Capture, run: Run) -> None:
         args = dict(captured.args)
         self.config = _config_source(captured, args)
-        source = redacted(args.get("vcs:source", ""))
+        source = redact(args.get("vcs:source", ""))
         vcs = {name[4:]: value for name, value in args.items() if name.startswith("vcs:") and value}
         self.vcs = {**vcs, "source": source} if source else vcs
         args = {name: value for name, value in args.items() if not name.startswith("vcs:")}
@@ -152,7 +152,7 @@ def _config_source(captured: Capture, args: dict[str, str]) -> dict[str, object]
     uri = args.pop(key, "")
     if uri:
         material = captured.material(uri)
-        source["uri"] = redacted(uri)
+        source["uri"] = redact(uri)
         if material is not None:
             source["digest"] = dict(material.digest)
     name = args.pop("filename", "")

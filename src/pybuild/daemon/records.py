@@ -10,7 +10,7 @@ from itertools import islice
 import grpc
 
 from pybuild.daemon.history import History
-from pybuild.daemon.historyfilter import selected
+from pybuild.daemon.historyfilter import select
 from pybuild.daemon.historylog import messages
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content.filters import parse_all
@@ -154,7 +154,7 @@ def _events(history: History, request: BuildHistoryRequest) -> list[BuildHistory
 
     running = [record for record in history.running() if request.Ref in ("", record.Ref)]
     over = [] if request.ActiveOnly else history.recorded(request.Ref)
-    complete = selected(over, request.Filter, request.Limit)
+    complete = select(over, request.Filter, request.Limit)
     return [
         *(BuildHistoryEvent(type=STARTED, record=record) for record in running),
         *(BuildHistoryEvent(type=COMPLETE, record=record) for record in complete),

@@ -56,9 +56,9 @@ def _handler(behaviour: Any, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
         (True, True): grpc.stream_stream_rpc_method_handler,
     }
     make: Any = kinds[method.client_streaming, method.server_streaming]
-    handler: grpc.RpcMethodHandler[Any, Any] = make(behaviour, method.request.FromString, _encoded)
+    handler: grpc.RpcMethodHandler[Any, Any] = make(behaviour, method.request.FromString, _encode)
     return handler
 
 
-def _encoded(message: Any) -> bytes:
+def _encode(message: Any) -> bytes:
     return message if isinstance(message, bytes) else bytes(message.SerializeToString())

@@ -95,7 +95,7 @@ def settings_of(flags: FlagValues) -> Settings:
         runtime=str(flags.get("oci-worker-binary") or oci["binary"]),
         parallelism=values.parallelism(flags.get("oci-max-parallelism", oci["max-parallelism"])),
         cgroup_parent=oci["defaultCgroupParent"],
-        policies=gc_policies(oci, root, _kept_bytes(flags)) if collect else (),
+        policies=gc_policies(oci, root, _reserved_bytes(flags)) if collect else (),
         registries=tuple((host, _registry(section)) for host, section in file["registry"].items()),
         dns=(
             tuple(_texts(flags, "dns-nameserver") or file["dns"]["nameservers"]),
@@ -162,7 +162,7 @@ def _tls(flags: FlagValues, file: Section) -> tuple[str, str, str]:
     return cert, key, authority
 
 
-def _kept_bytes(flags: FlagValues) -> int | None:
+def _reserved_bytes(flags: FlagValues) -> int | None:
     megabytes = flags.get("oci-worker-gc-keepstorage")
     return None if megabytes is None else int(str(megabytes)) * 1_000_000
 

@@ -41,7 +41,7 @@ def solve_task_of(data: bytes) -> SolveTask:
         raise UserError("cannot solve with both Definition and Frontend specified")
     _move_deprecated(request)
     _pass_epoch(request)
-    return SolveTask(request, tuple(_unexported(request)))
+    return SolveTask(request, tuple(_tolerated_exports(request)))
 
 
 def _check_compatibility(version: int) -> None:
@@ -79,7 +79,7 @@ def _pass_epoch(request: SolveRequest) -> None:
                 exporter.Attrs[EPOCH] = request.FrontendAttrs[name]
 
 
-def _unexported(request: SolveRequest) -> Iterable[str]:
+def _tolerated_exports(request: SolveRequest) -> Iterable[str]:
     """Yield the names of unsupported caches that the client can do without. Raises UserError for one that it can't,
     and for unknown and duplicate ones."""
     _refuse_duplicates(request.Cache.Exports)

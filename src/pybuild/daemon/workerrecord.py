@@ -98,6 +98,7 @@ def worker_id(root: str) -> str:
     new_id = "".join(secrets.choice(_DIGITS) for _ in range(25))
     with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
         file.write(new_id)
+    # Renamed, so that no other process reads a part of it.
     os.replace(f"{path}.{os.getpid()}", path)
     return new_id
 

@@ -18,22 +18,24 @@ if TYPE_CHECKING:
 GROUP = "pybuild.frontends"
 
 
-def registered() -> list[Registered]:
+def registrations() -> list[Registered]:
     """Return all registered frontends by name; of a package that is installed twice, those of the first on
     `sys.path`. Raises UsageError if the metadata of packages can't be read."""
     from importlib.metadata import entry_points
 
     try:
-        registrations = [Registered(entry) for entry in entry_points(group=GROUP)]
+        in_path_order = [Registered(entry) for entry in entry_points(group=GROUP)]
     except Exception as error:  # whatever a damaged package raises
         raise problems.unreadable_metadata(error) from error
-    return sorted(registrations, key=lambda frontend: (frontend.name, frontend.package))
+    return sorted(in_path_order, key=lambda frontend: (frontend.name, frontend.package))
 
 
 def names() -> list[str]:
     """Return the usable names."""
     return list(
-        dict.fromkeys(frontend.name for frontend in registered() if not frontends.is_built_in(frontend.name))
+        dict.fromkeys(
+            frontend.name for frontend in registrations() if not frontends.is_built_in(frontend.name)
+        )
     )
 
 
@@ -44,7 +46,7 @@ def find(reference: str) -> Registered | None:
     parts = frontends.split(reference)
     if parts is None:
         return None
-    matches = [frontend for frontend in registered() if frontend.name == parts[0]]
+    matches = [frontend for frontend in registrations() if frontend.name == parts[0]]
     if matches and frontends.is_built_in(parts[0]):
         raise problems.built_in(matches[0])
     if len(matches) > 1:
@@ -52,7 +54,7 @@ def find(reference: str) -> Registered | None:
     return matches[0] if matches else None
 
 
-def refused(frontend: frontends.Frontend, syntax: frontends.Syntax | None, source: Source) -> UserError:
+def refusal(frontend: frontends.Frontend, syntax: frontends.Syntax | None, source: Source) -> UserError:
     """Return the error for a file that requires `frontend`, in a command for built-in frontends."""
     if frontend.kind not in (frontends.IMAGE, frontends.PLUGIN) or frontend.reference is None:
         return frontends.refused(frontend, syntax, source)
@@ -62,7 +64,7 @@ def refused(frontend: frontends.Frontend, syntax: frontends.Syntax | None, sourc
     return frontends.refused(frontend, syntax, source, installed=names())
 
 
-def unlisted(frontend: frontends.Frontend, file: str) -> UserError:
+def listing_refusal(frontend: frontends.Frontend, file: str) -> UserError:
     """Return the error for a file of a package's frontend, in a command that lists declarations."""
     registration = find(frontend.reference or "")
     assert registration is not None

@@ -36,11 +36,11 @@ def load(registration: Registered, version: str, span: Span | None = None) -> Fr
     if isinstance(loaded, type):
         raise problems.no_frontend(registration, f"the class {loaded.__name__}, not an object of it")
     if not callable(getattr(loaded, "build", None)):
-        raise problems.no_frontend(registration, f"{_described(loaded)}, which has no function `build`")
+        raise problems.no_frontend(registration, f"{_describe(loaded)}, which has no function `build`")
     versions: object = getattr(loaded, "versions", None)
     if versions is not None:
         if not _texts(versions):
-            raise problems.wrong_versions(registration, _described(versions))
+            raise problems.wrong_versions(registration, _describe(versions))
         known_versions = list(versions)  # type: ignore[call-overload]
         if known_versions and version not in known_versions:
             raise problems.unknown_version(registration, version, known_versions, span)
@@ -60,17 +60,17 @@ def call(registration: Registered, frontend: Frontend, bridge: Bridge, inputs: F
         raise problems.raised(
             registration, error, place_of(error, registration.entry.module), DEBUG
         ) from error
-    return checked(registration, built, inputs)
+    return check_result(registration, built, inputs)
 
 
-def checked(registration: Registered, built: object, inputs: FrontendInputs) -> Built:
+def check_result(registration: Registered, built: object, inputs: FrontendInputs) -> Built:
     """Return `built` if it is a valid result of a frontend. Raises FrontendFailed."""
     from pybuild.compiler.frontend import Built, BuiltImage
     from pybuild.compiler.image import Image
     from pybuild.compiler.state import State
 
     if not isinstance(built, Built):
-        raise problems.wrong_result(registration, "", _described(built), "a function that returns a Built")
+        raise problems.wrong_result(registration, "", _describe(built), "a function that returns a Built")
     if not built.images:
         raise problems.no_images(registration)
     for number, image in enumerate(built.images):
@@ -84,9 +84,7 @@ def checked(registration: Registered, built: object, inputs: FrontendInputs) -> 
             )
         for part, value, expected in parts:
             if not isinstance(value, expected):
-                raise problems.wrong_result(
-                    registration, part, _described(value), _article(expected.__name__)
-                )
+                raise problems.wrong_result(registration, part, _describe(value), _article(expected.__name__))
     _check_platforms(registration, built)
     return built
 
@@ -108,7 +106,7 @@ def _texts(value: object) -> bool:
     return isinstance(value, tuple | list) and all(isinstance(text, str) for text in value)
 
 
-def _described(value: object) -> str:
+def _describe(value: object) -> str:
     return "None" if value is None else _article(type(value).__name__)
 
 

@@ -206,7 +206,7 @@ def _collect_entry(
 ) -> None:
     real = os.path.join(tree.root, path)
     if node is not None:
-        out[real] = signatures.row(real, _settled(node, begun).stat)
+        out[real] = signatures.row(real, _require_settled(node, begun).stat)
     elif tree.left_out(path):
         raise Unrecordable(path)  # ignored: whatever it is, it might as well not be there
     else:
@@ -243,12 +243,12 @@ def _collect_below(tree: LocalTree, top: bytes, out: dict[bytes, Listed], begun:
 
 def _directory(tree: LocalTree, path: bytes, begun: int) -> Listed:
     start = len(path) + 1 if path else 0
-    rows = [signatures.row(node.path[start:], _settled(node, begun).stat) for node in tree.list(path)]
+    rows = [signatures.row(node.path[start:], _require_settled(node, begun).stat) for node in tree.list(path)]
     real = os.path.join(tree.root, path) if path else tree.root
     return real, dict(tree.ignored(path)), rows
 
 
-def _settled(node: Node, begun: int) -> Node:
+def _require_settled(node: Node, begun: int) -> Node:
     """Return the node if its state shows every later change. Raises Unrecordable."""
     if not stat.S_ISDIR(node.stat.st_mode) and not settled(node.stat, begun):
         raise Unrecordable(node.path)

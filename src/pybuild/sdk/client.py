@@ -69,9 +69,9 @@ class Client:
         try:
             answer = self._calls[name](request, timeout=timeout)
         except grpc.RpcError as error:
-            from pybuild.sdk.failures import failed
+            from pybuild.sdk.failures import call_failure
 
-            raise failed(name, error) from None
+            raise call_failure(name, error) from None
         assert isinstance(answer, response)
         return answer
 

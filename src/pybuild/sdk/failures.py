@@ -20,7 +20,7 @@ class BuilderLost(UserError):
     """The connection to the builder has ended, or it does not answer."""
 
 
-def failed(method: str, error: grpc.RpcError) -> UserError:
+def call_failure(method: str, error: grpc.RpcError) -> UserError:
     """Return the error of a failed call, with the places in build files that it names."""
     from grpc import Call
 
