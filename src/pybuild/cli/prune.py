@@ -23,7 +23,7 @@ def prune(root: str) -> None:
     except SandboxError:
         pass  # builds that can't enter them leave only files of this user
     path = os.path.join(root, IN_USE)
-    lock = wait_lock(path, on_wait=lambda who: print(f"waiting for {who}", file=sys.stderr))
+    lock = wait_lock(path, on_wait=lambda holder: print(f"waiting for {holder}", file=sys.stderr))
     assert lock is not None
     with lock:
         # Invocation records refer to the store, so they go first: a replay never finds half of it.
