@@ -249,7 +249,7 @@ def test_an_index_gives_the_layers_of_an_overlay(
     overlay_room: Room, bases: list[Spec], source: Spec, actions: list[Copy | Rm | MkDir | MkFile]
 ) -> None:
     index_room = Room(overlay_room.store, ShownIndex(overlay_room.store), overlay_room.directory)
-    layers = []
+    layers: list[object] = []
     for room in (overlay_room, index_room):
         held = None
         for number, spec in enumerate(bases):
