@@ -8,6 +8,8 @@ layers, and is made once. What can't be had in this way is made again by the bui
 
 from __future__ import annotations
 
+import errno
+
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content import snapshot_table
 from pybuild.runtime.image.layerreading import read_layer_blob
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.types import Snapshotter
 
+# No permission, no id for an owner in the user namespace, and files that are gone.
+_LACKING = frozenset({errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOENT})
 _COPIED = (
     "INSERT OR IGNORE INTO layer SELECT ?, variant, diff_id, digest, size, media_type, compressor FROM layer "
     "WHERE snapshot = ?"
@@ -96,7 +100,14 @@ class _Twins:
             # Another process may have made it while this one waited for the lock.
             twin = self._known(snapshot)
             if twin is None:
-                twin = self._copied(source, snapshot, parent, layer)
+                try:
+                    twin = self._copied(source, snapshot, parent, layer)
+                except UserError:
+                    return None  # what is damaged here is no reason to fail: the build makes it again
+                except OSError as error:
+                    if error.errno not in _LACKING:
+                        raise
+                    return None
                 if twin is not None:
                     self._keep(snapshot, twin, source.snapshots.kind)
             return twin
@@ -126,8 +137,8 @@ class _Twins:
                 try:
                     read_layer_blob(self._store, self._snapshotter, active, digest, diff_id)
                     return active.commit()
-                except (UserError, OSError):
-                    return None
+                except UserError:
+                    continue
                 finally:
                     active.abort()
         return None
@@ -146,8 +157,6 @@ class _Twins:
         try:
             lay_files(active, ordinary, snapshot)
             return active.commit()
-        except PermissionError:
-            return None
         finally:
             active.abort()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import pytest
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.image.descriptor import OCI_LAYER_GZIP, Descriptor
 from pybuild.runtime.image.tarwriter import header
+from pybuild.runtime.image.twins import usable
 from pybuild.runtime.image.unpack import unpack
 from pybuild.runtime.ops.files.indexwriter import IndexWriter
 from pybuild.runtime.snapshots.index import IndexDamaged
 from pybuild.runtime.snapshots.indexing import IndexSnapshotter
+from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 
 pytestmark = pytest.mark.root
 
@@ -82,6 +85,25 @@ def test_a_damaged_index_is_named(store: Store) -> None:
             IndexSnapshotter(store).tree(snapshot)
     path.write_bytes(whole)
     assert content(IndexSnapshotter(store), snapshot, b"f") == b"data"
+
+
+def test_what_is_damaged_has_no_twin(store: Store) -> None:
+    snapshotter, overlay = IndexSnapshotter(store), OverlaySnapshotter(store)
+    whole, damaged = (write(snapshotter, None, b"f", b"data") for _ in range(2))
+    path = Path(os.fsdecode(snapshotter.committed.directory(damaged))) / "index"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert usable(store, overlay, damaged) is None
+    # Made once, whoever asks, and each is the other's.
+    with ThreadPoolExecutor(2) as pool:
+        (twin,) = set(pool.map(lambda _: usable(store, overlay, whole), range(2)))
+    assert twin is not None
+    assert usable(store, snapshotter, twin) == whole
+    # A twin that goes away is made anew.
+    with store.transaction() as db:
+        db.execute("DELETE FROM lease WHERE kind = 'snapshot'")
+    assert overlay.remove([twin]) == [twin]
+    assert snapshotter.trusted(whole)
+    assert usable(store, overlay, whole) not in (None, twin)
 
 
 def test_the_same_diff_has_the_same_bytes(store: Store) -> None:
