@@ -8,7 +8,8 @@ import stat
 import time
 from hashlib import sha256
 
-from pybuild.runtime.snapshots.index import NAME, OWN, Directory, Entry, Index, Place, differences, encode
+from pybuild.runtime.snapshots.index import NAME, OWN, Directory, Entry, Index, Place, encode
+from pybuild.runtime.snapshots.indexstates import differences
 from pybuild.runtime.snapshots.indextree import IndexNode
 
 TYPE_CHECKING = False

@@ -22,12 +22,11 @@ from pybuild.runtime.snapshots.index import (
     TIME_ONLY,
     Index,
     IndexDamaged,
-    applied,
     decode,
-    empty,
     layer_of,
 )
 from pybuild.runtime.snapshots.indexactive import DATA, IndexActive
+from pybuild.runtime.snapshots.indexstates import applied, empty
 from pybuild.runtime.snapshots.indextree import IndexNode, IndexTree
 from pybuild.runtime.snapshots.types import INDEX, Change
 

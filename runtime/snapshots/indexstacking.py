@@ -5,7 +5,8 @@ from __future__ import annotations
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.snapshots.copies import copy_data
 from pybuild.runtime.snapshots.differences import tree_changes
-from pybuild.runtime.snapshots.index import Directory, Entry, set_metadata
+from pybuild.runtime.snapshots.index import Directory, Entry
+from pybuild.runtime.snapshots.indexstates import set_metadata
 from pybuild.runtime.snapshots.indextree import IndexNode
 
 TYPE_CHECKING = False
