@@ -121,9 +121,10 @@ class Engine:
     ) -> None:
         """Without `enter` the process stays in its namespaces, and nothing can be mounted or run. Where the build's
         own namespaces can't be entered, states are indexes: everything but steps can be solved."""
+        from pybuild.runtime.image.indexes import open_indexes
         from pybuild.runtime.ops.failedstates import FailedStates
         from pybuild.runtime.ops.files.handler import FileHandler
-        from pybuild.runtime.snapshots.choose import choose, choose_index
+        from pybuild.runtime.snapshots.choose import choose, remember_indexes
 
         self.options = options
         self.observer = observer
@@ -133,7 +134,9 @@ class Engine:
         make_root(options.root)
         runner, refusal = _enter_namespaces(options.root) if enter else (None, None)
         self.store = Store.open(options.root, on_wait=lambda who: observer.waiting(f"waiting for {who}"))
-        self.snapshotter = choose(self.store) if refusal is None else choose_index(self.store)
+        self.snapshotter = choose(self.store, open_indexes) if refusal is None else open_indexes(self.store)
+        if refusal is not None:
+            remember_indexes(self.store)
         self.client = options.client
         self.client.enter(Workplace(self.store, runner, observer))
         self._steps = StepHost(runner, self.store.work, options.surroundings, observer, refusal)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
+from pybuild.runtime.image.indexes import open_indexes
 from pybuild.runtime.snapshots.copies import copy_data
 from pybuild.runtime.snapshots.index import OPAQUE, Directory
-from pybuild.runtime.snapshots.indexing import IndexSnapshotter
 from pybuild.runtime.snapshots.indextree import IndexNode
 from pybuild.runtime.snapshots.stacking import note_deletions
 from pybuild.runtime.snapshots.upper import hide, make_directory, make_opaque_directory, replace
@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.index import Entry
+    from pybuild.runtime.snapshots.indexing import IndexSnapshotter
     from pybuild.runtime.snapshots.types import Active, Snapshotter
 
 
@@ -24,7 +25,7 @@ def unpack_index(store: Store, snapshot: int, snapshotter: Snapshotter, parent: 
     this process may not make are left out. Raises OSError, UserError."""
     active = snapshotter.prepare(parent)
     try:
-        _Unpacking(IndexSnapshotter(store), snapshotter, active).run(snapshot)
+        _Unpacking(open_indexes(store), snapshotter, active).run(snapshot)
         return active.commit()
     finally:
         active.abort()

@@ -182,9 +182,9 @@ class _Source:
     def __init__(self, store: Store, kind: str) -> None:
         self._readable: Callable[[int], bool]
         if kind == INDEX:
-            from pybuild.runtime.snapshots.indexing import IndexSnapshotter
+            from pybuild.runtime.image.indexes import open_indexes
 
-            indexes = IndexSnapshotter(store)
+            indexes = open_indexes(store)
             self.snapshots = indexes.committed
             self._readable = indexes.trusted
         else:

@@ -11,8 +11,13 @@ from pybuild.runtime.snapshots.types import INDEX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.types import Snapshotter
+
+    Indexes: TypeAlias = Callable[[Store], Snapshotter]
 
 VARIABLE = "PYBUILD_SNAPSHOTTER"
 KINDS = ("overlay", "fuse-overlayfs", "copy", INDEX)
@@ -22,9 +27,9 @@ REMEMBERED = "snapshotter"
 _CAP_SYS_ADMIN = 1 << 21
 
 
-def choose(store: Store) -> Snapshotter:
+def choose(store: Store, indexes: Indexes | None = None) -> Snapshotter:
     """Return the best snapshotter that works here: overlay, else fuse-overlayfs, else copies; PYBUILD_SNAPSHOTTER
-    overrides. Indexes need nothing, but no step can run on them.
+    overrides. Indexes need nothing, but no step can run on them; `indexes` makes their snapshotter.
 
     The result is remembered for this boot and these circumstances (privileges, confinement, file system), so an
     ordinary build tries no mounts. A process that may not mount at all, such as a build that has not entered its
@@ -39,12 +44,16 @@ def choose(store: Store) -> Snapshotter:
     nested = in_user_namespace()
     circumstances = _circumstances(store, nested)
     remembered, then = _remembered(store)
+    if indexes is not None and INDEX in (wanted, None if wanted or may_mount() else remembered):
+        return indexes(store)
+    ordinary = KINDS[:-1]
     if not may_mount():
-        return _snapshotter(store, wanted or remembered or KINDS[0], userxattr=True)
-    if remembered not in (None, INDEX) and then == circumstances and wanted in (None, remembered):
+        kind = wanted or remembered
+        return _snapshotter(store, kind if kind in ordinary else ordinary[0], userxattr=True)
+    if remembered in ordinary and then == circumstances and wanted in (None, remembered):
         return _snapshotter(store, remembered, userxattr=nested)
     reasons: list[tuple[str, str]] = []
-    for kind in KINDS[:-1] if wanted is None else (wanted,):
+    for kind in (wanted,) if wanted in ordinary else ordinary:
         snapshotter = _snapshotter(store, kind, userxattr=nested)
         failure = _failure(store, snapshotter)
         if failure is None:
@@ -55,11 +64,10 @@ def choose(store: Store) -> Snapshotter:
     raise _refused(store, reasons)
 
 
-def choose_index(store: Store) -> Snapshotter:
-    """Return the snapshotter for processes that can't enter namespaces, and remember it."""
+def remember_indexes(store: Store) -> None:
+    """Note that this process couldn't enter namespaces: one that doesn't try looks indexes up."""
     if not may_mount():
         _remember(store, INDEX, _circumstances(store, in_user_namespace()))
-    return _snapshotter(store, INDEX, userxattr=True)
 
 
 def readable(store: Store, kind: str) -> Snapshotter | None:
@@ -93,10 +101,6 @@ def may_mount() -> bool:
 def _snapshotter(store: Store, kind: str, *, userxattr: bool) -> Snapshotter:
     if kind == "overlay":
         return OverlaySnapshotter(store, userxattr=userxattr)
-    if kind == INDEX:
-        from pybuild.runtime.snapshots.indexing import IndexSnapshotter
-
-        return IndexSnapshotter(store)
     if kind == "fuse-overlayfs":
         from pybuild.runtime.snapshots.fuse import FuseOverlaySnapshotter
 

@@ -34,10 +34,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
+    from io import FileIO
+    from typing import TypeAlias
 
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.index import Directory, Place
     from pybuild.runtime.snapshots.types import Active
+
+    Decompressed: TypeAlias = Callable[[FileIO, str], Callable[[], bytes]]
 
 LAYER = b"layer"
 KEPT = 64
@@ -51,9 +55,12 @@ class IndexSnapshotter:
     name = INDEX
     plain = True
 
-    __slots__ = ("_roots", "committed")
+    __slots__ = ("_decompressed", "_roots", "committed")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, decompressed: Decompressed) -> None:
+        """`decompressed` returns a function that gives the next bytes of a compressed file, b"" at its end; its
+        second argument names the file in errors."""
+        self._decompressed = decompressed
         self.committed = CommittedSnapshots(store, self.name, files=NAME)
         self._roots: dict[int, Directory] = {}
 
@@ -216,7 +223,6 @@ class IndexSnapshotter:
     def _decompress(self, blob: str, layer: str, path: bytes) -> None:
         """Write the bytes of a layer to a file of a snapshot. Two processes that do it at once do the same."""
         from pybuild.runtime.content.blobs import DigestMismatch
-        from pybuild.runtime.image.decompression import pull_decompressed
 
         room = self.committed.room()
         value = sha256()
@@ -224,7 +230,7 @@ class IndexSnapshotter:
             open(self.committed.store.blobs.path(blob), "rb", buffering=0) as file,
             open(room, "wb", buffering=0) as out,
         ):
-            pull = pull_decompressed(file, name=f"layer {blob}")
+            pull = self._decompressed(file, f"layer {blob}")
             while piece := pull():
                 value.update(piece)
                 view = memoryview(piece)

@@ -23,11 +23,11 @@ from pybuild.runtime.image import layerreading
 from pybuild.runtime.image.compression import Compression
 from pybuild.runtime.image.decompression import open_decompressed
 from pybuild.runtime.image.descriptor import OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, Descriptor
+from pybuild.runtime.image.indexes import open_indexes
 from pybuild.runtime.image.layers import Layers, chain_ids
 from pybuild.runtime.image.tarwriter import header
 from pybuild.runtime.image.unpack import unpack
 from pybuild.runtime.snapshots.copying import CopySnapshotter
-from pybuild.runtime.snapshots.indexing import IndexSnapshotter
 from pybuild.runtime.snapshots.types import Snapshotter
 
 pytestmark = pytest.mark.root
@@ -309,7 +309,7 @@ def apply(snapshotter: Snapshotter, layers: list[list[tuple[bytes, bytes]]]) -> 
 def test_all_forms_of_a_snapshot_mean_the_same(room: Room, layers: list[list[tuple[bytes, bytes]]]) -> None:
     expected = apply(room.snapshotter, layers)
     assert expected == apply(CopySnapshotter(room.store), layers)
-    assert expected == apply(IndexSnapshotter(room.store), layers)
+    assert expected == apply(open_indexes(room.store), layers)
 
 
 def test_marks_speak_of_the_parent_only(room: Room) -> None:
@@ -328,7 +328,7 @@ def test_implied_directories_look_like_the_parents(room: Room) -> None:
     kinds: list[Snapshotter] = [
         room.snapshotter,
         CopySnapshotter(room.store),
-        IndexSnapshotter(room.store),
+        open_indexes(room.store),
     ]
     for snapshotter in kinds:
         room.store.query("SELECT 1")

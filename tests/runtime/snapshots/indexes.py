@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from pybuild.runtime.content.store import Store
+from pybuild.runtime.image.decompression import pull_decompressed
 from pybuild.runtime.image.twins import usable
 from pybuild.runtime.snapshots.indexing import IndexSnapshotter
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 
 
 class ShownIndex(IndexSnapshotter):
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, lambda file, name: pull_decompressed(file, name=name))
+
     def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
         overlay = OverlaySnapshotter(self.committed.store)
         return overlay.mount(None if snapshot is None else self.ordinary(overlay, snapshot))

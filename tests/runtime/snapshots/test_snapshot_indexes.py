@@ -13,6 +13,7 @@ import pytest
 
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.image.descriptor import OCI_LAYER_GZIP, Descriptor
+from pybuild.runtime.image.indexes import open_indexes
 from pybuild.runtime.image.tarwriter import header
 from pybuild.runtime.image.twins import usable
 from pybuild.runtime.image.unpack import unpack
@@ -54,7 +55,7 @@ def content(snapshotter: IndexSnapshotter, snapshot: int, path: bytes) -> bytes:
 
 
 def test_a_pulled_layer_is_read_from_its_blob(store: Store) -> None:
-    snapshotter = IndexSnapshotter(store)
+    snapshotter = open_indexes(store)
     snapshot = pulled(store, snapshotter)
     place = snapshotter.committed.directory(snapshot)
     assert os.listdir(place) == [b"index"]
@@ -63,32 +64,32 @@ def test_a_pulled_layer_is_read_from_its_blob(store: Store) -> None:
 
 
 def test_a_layer_that_is_gone_is_pulled_again(store: Store) -> None:
-    snapshotter = IndexSnapshotter(store)
+    snapshotter = open_indexes(store)
     snapshot = pulled(store, snapshotter)
     above = write(snapshotter, snapshot, b"g", b"above")
     assert snapshotter.trusted(above)
     ((blob,),) = store.query("SELECT digest FROM layer WHERE snapshot = ?", snapshot)
     os.unlink(store.blobs.path(str(blob)))
-    assert not IndexSnapshotter(store).trusted(above)
+    assert not open_indexes(store).trusted(above)
     again = pulled(store, snapshotter)
     assert content(snapshotter, again, b"f") == b"content"
 
 
 def test_a_damaged_index_is_named(store: Store) -> None:
-    snapshotter = IndexSnapshotter(store)
+    snapshotter = open_indexes(store)
     snapshot = write(snapshotter, None, b"f", b"data")
     path = Path(os.fsdecode(snapshotter.committed.directory(snapshot))) / "index"
     whole = path.read_bytes()
     for damaged in (whole[:-1], whole[:20], b"", whole[:70] + b"x" + whole[71:], b"X" + whole[1:]):
         path.write_bytes(damaged)
         with pytest.raises(IndexDamaged, match=str(path)):
-            IndexSnapshotter(store).tree(snapshot)
+            open_indexes(store).tree(snapshot)
     path.write_bytes(whole)
-    assert content(IndexSnapshotter(store), snapshot, b"f") == b"data"
+    assert content(open_indexes(store), snapshot, b"f") == b"data"
 
 
 def test_what_is_damaged_has_no_twin(store: Store) -> None:
-    snapshotter, overlay = IndexSnapshotter(store), OverlaySnapshotter(store)
+    snapshotter, overlay = open_indexes(store), OverlaySnapshotter(store)
     whole, damaged = (write(snapshotter, None, b"f", b"data") for _ in range(2))
     path = Path(os.fsdecode(snapshotter.committed.directory(damaged))) / "index"
     path.write_bytes(path.read_bytes()[:-1])
@@ -107,14 +108,14 @@ def test_what_is_damaged_has_no_twin(store: Store) -> None:
 
 
 def test_the_same_diff_has_the_same_bytes(store: Store) -> None:
-    snapshotter = IndexSnapshotter(store)
+    snapshotter = open_indexes(store)
     places = [snapshotter.committed.directory(write(snapshotter, None, b"f", b"data")) for _ in range(2)]
     one, two = (Path(os.fsdecode(place) + "/index").read_bytes() for place in places)
     assert one == two
 
 
 def test_contents_of_the_chain_are_not_copied(store: Store) -> None:
-    snapshotter = IndexSnapshotter(store)
+    snapshotter = open_indexes(store)
     below = write(snapshotter, None, b"f", b"data")
     for parent, kept in ((below, True), (None, False)):
         active = snapshotter.prepare(parent)
@@ -125,7 +126,7 @@ def test_contents_of_the_chain_are_not_copied(store: Store) -> None:
 
 
 def test_entries_need_no_permission(store: Store) -> None:
-    snapshotter = IndexSnapshotter(store)
+    snapshotter = open_indexes(store)
     snapshot = write(snapshotter, None, b"f", b"data")
     node = snapshotter.tree(snapshot).lstat(b"f")
     assert node is not None
