@@ -13,9 +13,8 @@ from pybuild.compiler.lower.dockerfile import LowerOptions, lower
 from pybuild.compiler.lower.dockerfile.outline import outline
 from pybuild.compiler.lower.dockerfile.targets import targets
 from pybuild.frontends import answer_formats
-from pybuild.frontends.client_errors import for_clients
-from pybuild.frontends.dockerfile_text import Question, Text
-from pybuild.frontends.lint import check
+from pybuild.frontends.dockerfile import Question, Text
+from pybuild.frontends.error_places import for_clients
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile.extensions import ReadFile
 from pybuild.lang.dockerfile.instructions import Dockerfile
@@ -51,8 +50,8 @@ def describe() -> Answer:
 
 def outline_target(question: Question) -> Answer:
     """List the arguments, secrets, agents and caches that the target takes. Raises UserError."""
-    found = outline(question.parse(Linter.off()), question.options, question.bridge)
-    return Answer(answer_formats.outline_text(found), answer_formats.outline_json(found))
+    target = outline(question.parse(Linter.off()), question.options, question.bridge)
+    return Answer(answer_formats.outline_text(target), answer_formats.outline_json(target))
 
 
 def list_targets(parsed: Dockerfile) -> Answer:
@@ -62,7 +61,7 @@ def list_targets(parsed: Dockerfile) -> Answer:
 
 
 def report_check(source: Source, findings: list[Finding], error: UserError | None) -> Answer:
-    """Report the findings of `lint.check`."""
+    """Report the findings of `Question.check`."""
     text = answer_formats.check_text(findings)
     if error is None:
         text = text or "Check complete, no warnings found.\n"
@@ -85,7 +84,7 @@ def answer(
     if request == TARGETS:
         return _result(list_targets(first.parse(Linter.off())))
     if request == LINT:
-        return _linted(text, [Question(text, one, bridge, read) for one in options])
+        return _linted(text, [Question(text, each, bridge, read) for each in options])
     if request == CONVERT:
         return _converted(first)
     raise UnsupportedSubrequest(request)
@@ -106,17 +105,17 @@ def _linted(text: Text, questions: Sequence[Question]) -> Result:
     error: UserError | None = None
     for question in questions:
         linter = Linter.of(text.source, question.options.build_args)
-        found, error = check(question, linter)
-        for one in found:
-            findings.setdefault((one.message, one.span.line), one)
+        of_platform, error = question.check(linter)
+        for finding in of_platform:
+            findings.setdefault((finding.message, finding.span.line), finding)
         if error is not None:
             break
     listed = list(findings.values())
-    found_error = for_clients(error).diagnostic if error is not None else None
-    json = answer_formats.check_json([text.source], listed, found_error, pages=REFERENCE)
+    message = for_clients(error).diagnostic if error is not None else None
+    json = answer_formats.check_json([text.source], listed, message, pages=REFERENCE)
     status = str(int(bool(listed) or error is not None))
-    told = Answer(answer_formats.findings_text(listed, pages=REFERENCE), json)
-    return _result(told, **{"result.statuscode": status})
+    report = Answer(answer_formats.findings_text(listed, pages=REFERENCE), json)
+    return _result(report, **{"result.statuscode": status})
 
 
 def _converted(question: Question) -> Result:
