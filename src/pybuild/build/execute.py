@@ -194,7 +194,7 @@ def export_goal(
     from pybuild.runtime.image.assemble import Result
 
     results = [
-        Result(target.config, snapshot, base=target.base, made=engine.creation.time)
+        Result(target.config, snapshot, base=target.base, creation=engine.creation.time)
         for target, snapshot in zip(goal.targets, snapshots, strict=True)
     ]
     build = build_of(

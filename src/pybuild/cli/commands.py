@@ -39,7 +39,7 @@ def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "pybuild"
     if isinstance(error, click.NoSuchOption):
-        names = [name for one in _options(context) for name in one.opts] if context is not None else []
+        names = [name for option in _options(context) for name in option.opts] if context is not None else []
         near = suggest(error.option_name, names)
         return UsageError(
             f"no such option: {error.option_name}",
@@ -50,7 +50,11 @@ def _usage_error(error: click.ClickException) -> UsageError:
 
 
 def _options(context: click.Context) -> list[click.Option]:
-    return [one for one in context.command.params if isinstance(one, click.Option) and not one.hidden]
+    return [
+        parameter
+        for parameter in context.command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+    ]
 
 
 class _Root(click.Group):
@@ -77,7 +81,7 @@ class _Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         switches = {f"--{flag.long}": flag for flag in (*command_flags(ctx.info_name or ""), *REFUSED)}
-        given: dict[str, bool] = {}
+        values: dict[str, bool] = {}
         rest: list[str] = []
         for place, word in enumerate(args):
             if word == "--":
@@ -94,13 +98,13 @@ class _Command(click.Command):
             if flag in REFUSED:
                 rest.extend([name] if on else [])
             else:
-                given[flag.parameter] = on
+                values[flag.parameter] = on
         try:
             left = super().parse_args(ctx, rest)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
-        ctx.params.update(given)
+        ctx.params.update(values)
         return left
 
 
@@ -182,7 +186,7 @@ def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
 
 @_command("build")
 @click.argument("words", nargs=-1, metavar="[TARGET… | CONTEXT]")
-def _build(words: tuple[str, ...], **given: Any) -> int:
+def _build(words: tuple[str, ...], **flags: Any) -> int:
     """Build images from a .pybuild file, a Dockerfile or a Python module.
 
     CONTEXT is a directory (default: this one), or - for a tar archive or a Dockerfile on standard input. A
@@ -193,17 +197,17 @@ def _build(words: tuple[str, ...], **given: Any) -> int:
     from pybuild.cli.request_from_flags import request
     from pybuild.cli.run_build import run_build
 
-    asked = request(words, given)
-    if asked.call != "build":
+    build_request = request(words, flags)
+    if build_request.call != "build":
         from pybuild.cli.subrequest import run_call
 
-        return run_call(asked)
-    return run_build(asked, build)
+        return run_call(build_request)
+    return run_build(build_request, build)
 
 
 @_command("graph")
 @click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
-def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **given: Any) -> int:
+def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **flags: Any) -> int:
     """Print the graph of a build without running it.
 
     json is for reading, llb is BuildKit's wire format (for buildctl build), dot is for Graphviz. Words that name no
@@ -223,7 +227,7 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **gi
     if format == "llb" and sys.stdout.isatty():
         raise UsageError("llb is binary: not written to a terminal", help="redirect it to a file")
     for file in files or (None,):
-        request = graph_request(file, with_targets(given, targets))
+        request = graph_request(file, with_targets(flags, targets))
         data = graph(request, Observer(), Cancellation(), format, linked=bool(linked))
         sys.stdout.buffer.write(data if format == "llb" or data.endswith(b"\n") else data + b"\n")
     return 0
@@ -231,7 +235,7 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **gi
 
 @_command("check")
 @click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
-def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **given: Any) -> int:
+def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **flags: Any) -> int:
     """Check build files without building them.
 
     A directory stands for its build file (default: this one), - for standard input; words that name neither are
@@ -242,7 +246,7 @@ def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **given
     from pybuild.cli.request_from_flags import files_and_targets, with_targets
 
     files, targets = files_and_targets(words)
-    return run_check(files, with_targets(given, targets), format=format or "text", fix=bool(fix))
+    return run_check(files, with_targets(flags, targets), format=format or "text", fix=bool(fix))
 
 
 @_command("fmt")
@@ -260,7 +264,7 @@ def _fmt(files: tuple[str, ...], check: bool | None, diff: bool | None) -> int:
 
 @_command("convert")
 @click.argument("file", required=False, metavar="[FILE | DIRECTORY | -]")
-def _convert(file: str | None, to: str | None, output: str | None, context: str | None, **given: Any) -> int:
+def _convert(file: str | None, to: str | None, output: str | None, context: str | None, **flags: Any) -> int:
     """Convert a Dockerfile to a .pybuild file, or either of them to a Python module.
 
     A directory stands for its build file (default: this one). A build of the result makes the same files and the
@@ -268,13 +272,13 @@ def _convert(file: str | None, to: str | None, output: str | None, context: str 
     """
     from pybuild.cli.convert import run_convert
 
-    linked, force = bool(given["linked"]), bool(given["force"])
+    linked, force = bool(flags["linked"]), bool(flags["force"])
     return run_convert(file or ".", to=to, output=output, context=context, linked=linked, force=force)
 
 
 @_command("test")
 @click.argument("words", nargs=-1, metavar="[TEST… | DIRECTORY]")
-def _test(words: tuple[str, ...], **given: Any) -> int:
+def _test(words: tuple[str, ...], **flags: Any) -> int:
     """Run the tests of a .pybuild file or a Python module, side by side.
 
     Without a name all of them are run. A test whose inputs are as they were is not run again. The exit code is 1
@@ -283,12 +287,12 @@ def _test(words: tuple[str, ...], **given: Any) -> int:
     from pybuild.cli.request_from_flags import request
     from pybuild.cli.run_tests import run_tests
 
-    return run_tests(request(words, given))
+    return run_tests(request(words, flags))
 
 
 @_command("list")
 @click.argument("path", required=False, metavar="[FILE | DIRECTORY]")
-def _list(path: str | None, format: str | None, **given: Any) -> None:
+def _list(path: str | None, format: str | None, **flags: Any) -> None:
     """List the targets, tests, groups and params of a .pybuild file or a Python module, and its secrets."""
     from pybuild.cli.list_targets import list_targets
     from pybuild.cli.request_from_flags import graph_request
@@ -296,12 +300,12 @@ def _list(path: str | None, format: str | None, **given: Any) -> None:
     from pybuild.request.values import known
 
     form = known(format or "text", FORMATS, "format")
-    click.echo(list_targets(graph_request(path, given), form), nl=False)
+    click.echo(list_targets(graph_request(path, flags), form), nl=False)
 
 
 @_command("lock")
 @click.argument("words", nargs=-1, metavar="[TARGET… | DIRECTORY]")
-def _lock(words: tuple[str, ...], update: str | None, **given: Any) -> int:
+def _lock(words: tuple[str, ...], update: str | None, **flags: Any) -> int:
     """Resolve what a .pybuild file or a module refers to and write it to pybuild.lock; nothing is built.
 
     All targets are looked at, unless some are named. Entries stay as they are without --update, which moves those
@@ -310,7 +314,7 @@ def _lock(words: tuple[str, ...], update: str | None, **given: Any) -> int:
     from pybuild.cli.lock import run_lock
     from pybuild.cli.request_from_flags import request
 
-    return run_lock(request(words, given), update)
+    return run_lock(request(words, flags), update)
 
 
 @click.command("init", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["init"])
@@ -372,7 +376,7 @@ def _prune(all: bool | None, force: bool | None) -> int:
 
 
 @_command("solve")
-def _solve(definition: str | None, frontend: str | None, **given: Any) -> int:
+def _solve(definition: str | None, frontend: str | None, **flags: Any) -> int:
     """Solve a graph in BuildKit's wire format, as any client writes it, and export the result.
 
     The graph comes from standard input: pybuild graph --format=llb | pybuild solve --local context=. With --frontend
@@ -381,9 +385,9 @@ def _solve(definition: str | None, frontend: str | None, **given: Any) -> int:
     from pybuild.cli.request_from_flags import request
     from pybuild.cli.solve import read_solve, run_solve
 
-    options, directories, layouts = (given.pop(name) or () for name in ("opt", "local", "oci_layout"))
-    asked = request((), given)
-    return run_solve(read_solve(definition, frontend, options, directories, layouts), asked)
+    options, directories, layouts = (flags.pop(name) or () for name in ("opt", "local", "oci_layout"))
+    solve = read_solve(definition, frontend, options, directories, layouts)
+    return run_solve(solve, request((), flags))
 
 
 _RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -433,7 +437,7 @@ def _stages(words: tuple[str, ...]) -> None:
         click.echo(name)
 
 
-for _one in (
+for _each in (
     _build,
     _test,
     _check,
@@ -453,4 +457,4 @@ for _one in (
     _completion,
     _stages,
 ):
-    _root.add_command(_with_flags(_one))
+    _root.add_command(_with_flags(_each))

@@ -39,12 +39,12 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
         result_files.discard_stale(request.iidfile)
     try:
         result = observed(request, display, build)
-        _leave(request, result)
+        _write_files(request, result)
     except BaseException as error:
-        _say_warnings(display, warned)
+        _show_warnings(display, warned)
         return errors.report(error, sys.stderr, output_shown=display.output_shown)
-    heard = _say_warnings(display, warned)
-    _remember(request, result, warned + heard, warned or heard)
+    warnings = _show_warnings(display, warned)
+    _remember(request, result, warned + warnings, warned or warnings)
     silent = request.quiet or request.progress in ("quiet", "rawjson")
     if not silent:
         for line in result.summary:
@@ -60,8 +60,9 @@ def observed(
     """Run a build that signals can cancel; the display is stopped whatever happens."""
     cancellation = Cancellation()
     ended: BaseException | None = None
-    with Interrupts(cancellation, display.notice, display.restore) as heard:
-        display.on_start = heard.watch
+    with Interrupts(cancellation, display.notice, display.restore) as interrupts:
+        # Threads start once the engine has entered its namespaces, which needs a process with one thread.
+        display.on_start = interrupts.watch
         try:
             return build(request, display, cancellation)
         except BaseException as error:
@@ -74,22 +75,22 @@ def observed(
             display.stop(ended)
 
 
-def _leave(request: BuildRequest, result: BuildResult) -> None:
+def _write_files(request: BuildRequest, result: BuildResult) -> None:
     if request.iidfile is not None:
         result_files.write(request.iidfile, result.goals[0].iid)
     if request.metadata_file is not None:
         result_files.write(request.metadata_file, result_files.metadata_text(result.metadata))
 
 
-def _say_warnings(display: Display, warned: str) -> str:
+def _show_warnings(display: Display, warned: str) -> str:
     """Show `warned` and the display's warnings, and return the text of the latter."""
-    heard = warnings_text(display.warnings)
-    if warned or heard:
+    warnings = warnings_text(display.warnings)
+    if warned or warnings:
         from pybuild.runtime.progress.rawjson import RawJson
 
         if not isinstance(display, RawJson):
-            print_warnings(warned + heard)
-    return heard
+            print_warnings(warned + warnings)
+    return warnings
 
 
 def print_warnings(text: str) -> None:
@@ -111,9 +112,9 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
 
     silent = request.quiet or request.progress == "quiet"
     plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
-    said = [] if silent else [replayed_text(evidence.steps, plain=plain)]
-    said += ["\n" + printable(warned)] if warned else []
-    said += [] if silent else [line + "\n" for line in result.summary]
+    lines = [] if silent else [replayed_text(evidence.steps, plain=plain)]
+    lines += ["\n" + printable(warned)] if warned else []
+    lines += [] if silent else [line + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]
     files += [path for path in (request.iidfile, request.metadata_file, *result.files) if path is not None]
     finished = Finished(
@@ -125,7 +126,7 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
         outputs=[os.path.abspath(path) for path in files if path],
         generation=evidence.generation,
         stdout="".join(f"{digest}\n" for digest in result.digests) if silent else "",
-        stderr="".join(said),
+        stderr="".join(lines),
         warnings=of_frontend,
     )
     write(sys.argv[1:], finished)

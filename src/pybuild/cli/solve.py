@@ -85,8 +85,8 @@ def read_solve(
     if frontend:
         if definition is not None:
             raise UsageError("--definition and --frontend exclude each other", help="leave one out")
-        given = dict(_pairs(options, "--opt", "VALUE", empty=True))
-        return Solve(frontend=frontend, options=given, directories=named, layouts=stores)
+        attributes = dict(_pairs(options, "--opt", "VALUE", empty=True))
+        return Solve(frontend=frontend, options=attributes, directories=named, layouts=stores)
     if options:
         raise UsageError("--opt is for a frontend", help="name one: --frontend dockerfile.v0")
     from pybuild.compiler.llb.decode import EmptyDefinition, decode_definition
@@ -159,10 +159,10 @@ def _read(path: str) -> bytes:
 
 
 def _pairs(texts: Iterable[str], flag: str, value: str, *, empty: bool = False) -> list[tuple[str, str]]:
-    found = []
+    pairs = []
     for text in texts:
-        name, equals, given = text.partition("=")
-        if not name or not (given or (empty and equals)):
+        name, equals, rest = text.partition("=")
+        if not name or not (rest or (empty and equals)):
             raise UsageError(f"invalid {flag} {text!r}", help=f"write {flag} NAME={value}")
-        found.append((name, given))
-    return found
+        pairs.append((name, rest))
+    return pairs

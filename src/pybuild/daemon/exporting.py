@@ -130,7 +130,7 @@ class Exporting:
         self._sessions = sessions
         self._solved = solved
         self._predicates = predicates
-        self._made = self._results()
+        self._image_results = self._results()
         self._builds: dict[tuple[object, ...], Build] = {}
 
     def warn(self, listed: Sequence[Listed], exporters: Sequence[Exporter]) -> None:
@@ -162,9 +162,9 @@ class Exporting:
             exporter.attributes,
             Client(lambda: self._sessions.get(self._request.Session), str(number), self._engine.cancellation),
             compatibility=self._request.CompatibilityVersion,
-            attested=any(one.predicates for one in self._made),
+            attested=any(one.predicates for one in self._image_results),
             rewritable=bool(exporter.attributes.get("source-date-epoch"))
-            or all(one.epoch is not None for one in self._made),
+            or all(one.epoch is not None for one in self._image_results),
             name=self._result.metadata.get(NAME, b"").decode(errors="replace"),
         )
         response = carry_out(output, self._build(exporter.attributes), self._vertex(number))
@@ -179,7 +179,7 @@ class Exporting:
         key = annotations.identity
         if key not in self._builds:
             self._builds[key] = build_of(
-                self._made,
+                self._image_results,
                 self._engine,
                 self._observer,
                 index=self._result.edges is not None,
@@ -209,7 +209,7 @@ class Exporting:
                 target.config,
                 self._snapshot(one.key),
                 base=target.base,
-                made=creation.time if value_of(metadata, CONFIG, one.key) else creation.describe,
+                creation=creation.time if value_of(metadata, CONFIG, one.key) else creation.describe,
                 platform=platform_object(one.platform),
                 predicates=self._predicates.get(one.key, ()),
                 epoch=target.epoch,

@@ -24,7 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.compiler.graph import Edge
     from pybuild.request.request import BuildRequest
-    from pybuild.runtime.bridge.gateway import Gateway
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 
@@ -126,16 +125,6 @@ class BuildContext:
             with open(os.path.join(directory, FILE), "wb") as file:
                 file.write(inputs.archive)
         engine.client.provide(directories={CONTEXT: os.fsencode(directory)})
-
-    def fetched(self, gateway: Gateway) -> BuildContext:
-        """Return the context with the build file's bytes, and with the main context as a state if it lies elsewhere.
-        Raises UserError, Cancelled."""
-        self.provide(gateway.engine)
-        if not self.inputs.fetches:
-            return self
-        from pybuild.frontends.remote_context import fetch
-
-        return self.with_inputs(fetch(self.inputs, self.args, gateway.bridge))
 
 
 class ContextFrontend:

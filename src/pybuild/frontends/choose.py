@@ -82,7 +82,9 @@ class FetchingFrontend(ContextFrontend):
 
     def fetch(self, gateway: Gateway) -> Frontend:
         """Fetch the build file and return the frontend that it names. Raises UserError, Cancelled."""
-        return self._choose(self._context.fetched(gateway), gateway.warn)
+        from pybuild.frontends.remote_context import fetched
+
+        return self._choose(fetched(self._context, gateway), gateway.warn)
 
     def solve(self, gateway: Gateway) -> Solution:
         return self.fetch(gateway).solve(gateway)

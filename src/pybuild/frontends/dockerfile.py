@@ -14,6 +14,7 @@ from pybuild.compiler.contextfile import read_context_file
 from pybuild.compiler.lower.dockerfile import LowerOptions, lower
 from pybuild.frontends.attributes import attributes_of
 from pybuild.frontends.build_context import CONTEXT, ContextFrontend, check_single
+from pybuild.frontends.remote_context import fetched
 from pybuild.frontends.types import Goal, Solution, Target
 from pybuild.frontends.watching_bridge import WatchingBridge
 from pybuild.lang.diagnostics import Cancelled, UserError
@@ -82,7 +83,7 @@ class DockerfileFrontend(ContextFrontend):
 
     def solve(self, gateway: Gateway) -> Solution:
         """Lower the target for every platform. Raises UserError, Cancelled."""
-        context = self._context.fetched(gateway)
+        context = fetched(self._context, gateway)
         bridge = WatchingBridge(gateway.bridge, context.dependencies)
         parsed = self._parsed
         if parsed is None:
@@ -95,7 +96,7 @@ class DockerfileFrontend(ContextFrontend):
     def question(self, gateway: Gateway, lenient: Bridge | None = None) -> Question:
         """Return a question about the Dockerfile. `lenient` may take the bridge's place in the lowering."""
         bridge = gateway.bridge
-        context = self._context.fetched(gateway)
+        context = fetched(self._context, gateway)
         (options, *_) = for_platforms(self._options(context), self._attributes, Linter.off())
         read = context_reader(bridge, context.inputs.edge)
         return Question(self.text, options, lenient or bridge, read)

@@ -20,7 +20,7 @@ def graph_object(edge: Edge | None) -> dict[str, object]:
         ops["sha256:" + sha256(data).hexdigest()] = MessageToDict(Op.FromString(data))
     return {
         "def": ops,
-        "metadata": {digest: _metadata(one) for digest, one in definition.metadata.items()},
+        "metadata": {digest: _metadata(metadata) for digest, metadata in definition.metadata.items()},
         "source": MessageToDict(definition.Source),
     }
 

@@ -143,9 +143,12 @@ class LanguageFrontend:
         known in `ready`."""
         if self._remote:
             return GraphNames(owner=self.request.project or self.request.context)
-        if enter:
-            self.compiled.ended()
         compiled = self.compiled
+        if enter and compiled.runs_code:
+            # Only a process with one thread can enter namespaces.
+            from pybuild.language.single_thread import ensure_single_thread
+
+            ensure_single_thread()
         return GraphNames(owner=self.request.project or compiled.repository.origin or compiled.directory)
 
     def ready(self, gateway: Gateway) -> None:

@@ -8,6 +8,7 @@ import sys
 from pybuild.compiler import platforms
 from pybuild.compiler.frontend import Context, FrontendInputs, plain_args
 from pybuild.frontends.build_context import CONTEXT, ContextFrontend
+from pybuild.frontends.remote_context import fetched
 from pybuild.frontends.results import targets_of_built
 from pybuild.frontends.types import Goal, Solution
 from pybuild.frontends.watching_bridge import WatchingBridge
@@ -59,7 +60,7 @@ class PluginFrontend(ContextFrontend):
 
     def solve(self, gateway: Gateway) -> Solution:
         """Load and call the frontend. Raises UserError, Cancelled."""
-        context = self._context.fetched(gateway)
+        context = fetched(self._context, gateway)
         dependencies = context.dependencies
         steps = context.arguments.steps
         inputs = self._inputs(context)

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.bridge import Bridge
     from pybuild.compiler.graph import Edge
-    from pybuild.frontends.build_context import BuildInputs
+    from pybuild.frontends.build_context import BuildContext, BuildInputs
+    from pybuild.runtime.bridge.gateway import Gateway
+
+
+def fetched(context: BuildContext, gateway: Gateway) -> BuildContext:
+    """Return the context with the build file's bytes, and with the main context as a state if it lies elsewhere. A
+    context that came by standard input is provided. Raises UserError, Cancelled."""
+    context.provide(gateway.engine)
+    if not context.inputs.fetches:
+        return context
+    return context.with_inputs(fetch(context.inputs, context.args, gateway.bridge))
 
 
 def fetch(inputs: BuildInputs, args: Mapping[str, str], bridge: Bridge) -> BuildInputs:
