@@ -33,7 +33,7 @@ SYNTAX = "BUILDKIT_SYNTAX"
 _MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
 HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 _NETWORKS = {"": "default", "sandbox": "default", "none": "none", "host": "host"}
-_PULLS = {"default": None, "pull": True, "local": False}
+PULLS = {"default": None, "pull": True, "local": False}
 """True if a known tag is resolved again, by resolve mode; None leaves it to the builder."""
 _IMPORTERS = ("azblob", "gha", "inline", "local", "registry", "s3")
 _LARGEST = 2**63 - 1
@@ -80,11 +80,6 @@ class Attributes:
     capabilities: tuple[Capability, ...] = ()
     forwarded: bool = False
     request: str | None = None
-
-    @property
-    def pull(self) -> bool | None:
-        """True if known tags are resolved again; None if the builder may choose."""
-        return _PULLS[self.resolve_mode]
 
 
 def parse_attributes(options: Mapping[str, str]) -> Attributes:
@@ -185,8 +180,8 @@ def _no_cache_filter(options: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _resolve_mode(text: str) -> str:
-    if (text or "default") not in _PULLS:
-        raise UsageError(f"invalid image-resolve-mode: {text}", help="give one of " + ", ".join(_PULLS))
+    if (text or "default") not in PULLS:
+        raise UsageError(f"invalid image-resolve-mode: {text}", help="give one of " + ", ".join(PULLS))
     return text or "default"
 
 

@@ -12,7 +12,7 @@ from pybuild.compiler.bridge import FileStat, Forwarding, NotAnImage, ResolvedIm
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.ops import Platform, SourceOp
-from pybuild.frontends.attributes import Attributes
+from pybuild.frontends.attributes import PULLS, Attributes
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, UsageError, UserError
 from pybuild.lang.dockerfile.lint.rules import DOCUMENTATION, REFERENCE
 from pybuild.runtime.bridge.bridge import local_bridge
@@ -65,7 +65,7 @@ class GatewayBridge(Forwarding):
 
     def __init__(self, gateway: Gateway, attributes: Attributes) -> None:
         """Raises UsageError for a context that names no image of a content store."""
-        engine, pull = gateway.engine, attributes.pull
+        engine, pull = gateway.engine, PULLS[attributes.resolve_mode]
         layouts = _layouts(attributes.contexts)
         own = pull is not None
         super().__init__(local_bridge(engine, engine.observer, pull=pull) if own else gateway.bridge)

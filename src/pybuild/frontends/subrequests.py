@@ -6,9 +6,12 @@ An answer has no state, only metadata: `result.json`, `result.txt`, the `version
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from pybuild.compiler.bridge import Bridge
 from pybuild.compiler.gateway import Result, UnsupportedSubrequest
+from pybuild.compiler.graph import Edge
+from pybuild.compiler.llb.encode import encode_definition
 from pybuild.compiler.lower.dockerfile import LowerOptions, lower
 from pybuild.compiler.lower.dockerfile.outline import outline
 from pybuild.compiler.lower.dockerfile.targets import targets
@@ -121,11 +124,30 @@ def _linted(text: Text, questions: Sequence[Question]) -> Result:
 def _converted(question: Question) -> Result:
     """Return the target's graph: ops by digest and their metadata, with names of fields as BuildKit's clients
     read them."""
-    from pybuild.frontends.graph_json import graph_object
-
     lowered = lower(question.parse(Linter.off()), question.options, question.bridge)
     metadata = {
-        "result.json": answer_formats.json_text(graph_object(lowered.edge)).encode(),
+        "result.json": answer_formats.json_text(_graph_object(lowered.edge)).encode(),
         "version": _CONVERT_VERSION.encode(),
     }
     return Result(metadata=metadata)
+
+
+def _graph_object(edge: Edge | None) -> dict[str, object]:
+    """Return a graph in protobuf's JSON mapping: `def` and `metadata` by digest, and `source`. Needs the extra
+    `pybuild[buildkit]`."""
+    from google.protobuf.json_format import MessageToDict
+
+    from pybuild.compiler.protos.ops_pb2 import Definition, Op
+
+    definition = Definition.FromString(encode_definition(edge))
+    ops = {}
+    for data in definition.__getattribute__("def"):
+        ops["sha256:" + sha256(data).hexdigest()] = MessageToDict(Op.FromString(data))
+    return {
+        "def": ops,
+        "metadata": {
+            digest: MessageToDict(metadata, preserving_proto_field_name=True)
+            for digest, metadata in definition.metadata.items()
+        },
+        "source": MessageToDict(definition.Source),
+    }
