@@ -50,11 +50,7 @@ def _usage_error(error: click.ClickException) -> UsageError:
 
 
 def _options(context: click.Context) -> list[click.Option]:
-    return [
-        parameter
-        for parameter in context.command.params
-        if isinstance(parameter, click.Option) and not parameter.hidden
-    ]
+    return [param for param in context.command.params if isinstance(param, click.Option) and not param.hidden]
 
 
 class _Root(click.Group):
@@ -81,31 +77,32 @@ class _Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         switches = {f"--{flag.long}": flag for flag in (*command_flags(ctx.info_name or ""), *REFUSED)}
-        values: dict[str, bool] = {}
-        rest: list[str] = []
+        switch_values: dict[str, bool] = {}
+        words: list[str] = []
         for place, word in enumerate(args):
             if word == "--":
-                rest.extend(args[place:])
+                words.extend(args[place:])
                 break
             name, equals, value = word.partition("=")
             flag = switches.get(name)
             if flag is None or not equals or flag.kind != SWITCH:
-                rest.append(word)
+                words.append(word)
                 continue
             from pybuild.request.values import boolean
 
             on = boolean(value, name)
             if flag in REFUSED:
-                rest.extend([name] if on else [])
+                words.extend([name] if on else [])
             else:
-                values[flag.parameter] = on
+                switch_values[flag.parameter] = on
         try:
-            left = super().parse_args(ctx, rest)
+            remaining = super().parse_args(ctx, words)
         except click.UsageError as error:
+            # `_usage_error` names the command by it, and click doesn't set it on every error.
             error.ctx = error.ctx or ctx
             raise
-        ctx.params.update(values)
-        return left
+        ctx.params.update(switch_values)
+        return remaining
 
 
 def _option(flag: Flag) -> click.Option:
@@ -386,8 +383,8 @@ def _solve(definition: str | None, frontend: str | None, **flags: Any) -> int:
     from pybuild.cli.solve import read_solve, run_solve
 
     options, directories, layouts = (flags.pop(name) or () for name in ("opt", "local", "oci_layout"))
-    solve = read_solve(definition, frontend, options, directories, layouts)
-    return run_solve(solve, request((), flags))
+    build_request = request((), flags)
+    return run_solve(read_solve(definition, frontend, options, directories, layouts), build_request)
 
 
 _RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}

@@ -57,7 +57,7 @@ def request(words: Sequence[str], flags: Mapping[str, Any]) -> BuildRequest:
     for name, value in one_call(flags).items():
         if value is None or value == () or name in _ATTESTATIONS:
             continue
-        field, convert = _CONVERSIONS.get(name, (name, _same))
+        field, convert = _CONVERSIONS.get(name, (name, _unchanged))
         fields[field] = convert(value)
     if targets:
         if fields.get("targets", targets) != targets:
@@ -82,13 +82,13 @@ def _by_ssh(context: str) -> bool:
     from pybuild.compiler.sources import git_remote
 
     try:
-        repository = parse_git_ref(context)
-        return repository is not None and not os.path.isdir(context) and git_remote(repository.remote)[3]
+        ref = parse_git_ref(context)
+        return ref is not None and not os.path.isdir(context) and git_remote(ref.remote)[3]
     except UserError:
         return False
 
 
-def _same(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
@@ -116,13 +116,13 @@ def _is_target(word: str) -> bool:
 
 def _progress(flag: str | None, configured: str | None) -> str:
     """Return the flag, else BUILDKIT_PROGRESS, else the configured value."""
-    where, value = "--progress", flag
+    origin, value = "--progress", flag
     if value is None:
-        where, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or configured or "auto"
+        origin, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or configured or "auto"
     if value not in PROGRESS:
         near = suggest(value, PROGRESS)
         raise UsageError(
-            f"{where}: unknown kind of progress {value!r}",
+            f"{origin}: unknown kind of progress {value!r}",
             help=f"did you mean {near}?" if near else "choose one of " + ", ".join(PROGRESS),
         )
     return value
@@ -147,7 +147,7 @@ def _is_file(word: str) -> bool:
 
 
 def with_targets(flags: Mapping[str, Any], targets: tuple[str, ...]) -> Mapping[str, Any]:
-    """Add targets that words name to the flags. Raises UsageError if a flag names one too."""
+    """Add targets that words name to the given flags. Raises UsageError if a flag names one too."""
     if not targets:
         return flags
     if flags.get("target"):

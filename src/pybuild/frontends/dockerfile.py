@@ -138,9 +138,9 @@ def _read_text(context: BuildContext) -> Text:
     source = decode(context.inputs.name, data)
     if not context.frontend.builtin:
         from pybuild.lang.frontends import detect_syntax
-        from pybuild.plugins.installed import refused
+        from pybuild.plugins.installed import refusal
 
-        raise refused(context.frontend, None if context.syntax else detect_syntax(data), source)
+        raise refusal(context.frontend, None if context.syntax else detect_syntax(data), source)
     return Text(source, context.frontend.extended)
 
 
