@@ -72,18 +72,18 @@ def main() -> None:
             code = rebuild(code)
     except KeyboardInterrupt:
         code = 130
-    if code is None and sys.argv[1:2] in (["serve"], ["buildkitd"]):
+    if code is not None:
+        sys.exit(code)
+    from pybuild.build.process import run
+
+    if sys.argv[1:2] in (["serve"], ["buildkitd"]):
         # The rest of the command line would take a good part of the time in which the daemon has to be there.
-        from pybuild.build.process import run as run_process
         from pybuild.daemon.serving import serve
 
-        run_process(lambda: serve(sys.argv[2:]))
-    elif code is None:
-        from pybuild.cli.commands import run
+        run(serve, sys.argv[2:])
+    from pybuild.cli.commands import main as command
 
-        run()
-    else:
-        sys.exit(code)
+    run(command, sys.argv[1:])
 
 
 def _restart_with_utf8() -> None:

@@ -52,10 +52,10 @@ def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) 
     if diagnostic is None:
         return code
     several = error.diagnostics if isinstance(error, SourceErrors) else (diagnostic,)
-    shown = [one.without("output") if output_shown else one for one in several]
+    shown = [diagnostic.without("output") if output_shown else diagnostic for diagnostic in several]
     colour = coloured(stream)
     try:
-        stream.write("\n".join(message(one, colour=colour) + "\n" for one in shown))
+        stream.write("\n".join(message(diagnostic, colour=colour) + "\n" for diagnostic in shown))
         if os.environ.get(DEBUG) == "1" and not isinstance(error, UserError):
             from traceback import format_exception
 

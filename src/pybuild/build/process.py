@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def run(command: Callable[[], int]) -> NoReturn:
-    """Run a command and exit with its code. An exception is reported on standard error."""
+def run(command: Callable[[list[str]], int], words: list[str]) -> NoReturn:
+    """Run a command with the words of a command line and exit with its code. An exception is reported on standard
+    error."""
     try:
-        code = command()
+        code = command(words)
         sys.stdout.flush()
     except BaseException as error:
         if isinstance(error, SystemExit):
@@ -36,10 +37,10 @@ def _threads_left() -> bool:
     """Report whether threads that the interpreter would wait for keep running; the program's own are about to
     end."""
     own = threading.main_thread()
-    waited = [one for one in threading.enumerate() if one is not own and not one.daemon]
-    for one in waited:
-        one.join(1.0)
-    return any(one.is_alive() for one in waited)
+    waited = [thread for thread in threading.enumerate() if thread is not own and not thread.daemon]
+    for thread in waited:
+        thread.join(1.0)
+    return any(thread.is_alive() for thread in waited)
 
 
 def _forget_stdout() -> None:

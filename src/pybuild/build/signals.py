@@ -30,7 +30,7 @@ class Interrupts:
     callbacks to a thread of their own. What a process ended that way leaves behind, the next one removes.
     """
 
-    __slots__ = ("_asked", "_before", "_cancellation", "_notice", "_pipe", "_restore")
+    __slots__ = ("_before", "_cancellation", "_cancelled", "_notice", "_pipe", "_restore")
 
     def __init__(
         self, cancellation: Cancellation, notice: Callable[[str], None], restore: Callable[[], None]
@@ -38,7 +38,7 @@ class Interrupts:
         self._cancellation = cancellation
         self._notice = notice
         self._restore = restore
-        self._asked = False
+        self._cancelled = False
         self._pipe: tuple[int, int] | None = None
 
     def __enter__(self) -> Interrupts:
@@ -69,24 +69,26 @@ class Interrupts:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _hear(self, heard: int) -> None:
-        with open(heard, "rb", buffering=0) as file:
+    def _hear(self, pipe: int) -> None:
+        with open(pipe, "rb", buffering=0) as file:
             while numbers := file.read(64):
                 for number in numbers:
                     if number in SIGNALS:
-                        self._asked_for(number)
+                        self._interrupt(number)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        # Once there is a pipe, Python has written the signal's number to it, and `_hear` reads that.
         if self._pipe is None:
-            self._asked_for(number)
+            self._interrupt(number)
 
-    def _asked_for(self, number: int) -> None:
+    def _interrupt(self, number: int) -> None:
         from _thread import start_new_thread
 
-        if self._asked:
+        if self._cancelled:
             self._restore()
+            # Not sys.exit: this may be any thread, and others may never end.
             os._exit(130)
-        self._asked = True
+        self._cancelled = True
         start_new_thread(self._cancel, (number == signal.SIGINT,))
 
     def _cancel(self, interactive: bool) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 
 from pybuild.compiler.bridge import Forwarding, ResolvedImage
-from pybuild.frontends.found_inputs import frontend_of
-from pybuild.frontends.lint import check
 from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
 
 TYPE_CHECKING = False
@@ -19,8 +17,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.ops import Platform
     from pybuild.frontends.build_context import BuildContext
-    from pybuild.frontends.dockerfile import DockerfileFrontend
-    from pybuild.frontends.dockerfile_text import Question
+    from pybuild.frontends.dockerfile import DockerfileFrontend, Question
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.dockerfile.lint.linter import Finding
     from pybuild.lang.source import Source
@@ -171,8 +168,8 @@ def _show_text(reports: Sequence[_Report]) -> None:
 
 def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:
     from pybuild.build.engine import open_gateway
-    from pybuild.build.pipeline import find_context
     from pybuild.cli.request_from_flags import graph_request
+    from pybuild.frontends.build_context import find_context
     from pybuild.frontends.choose import choose_dockerfile, fetched_frontend
     from pybuild.frontends.dockerfile import DockerfileFrontend
     from pybuild.runtime.progress.observer import Observer
@@ -181,7 +178,7 @@ def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | Chec
     observer = Observer()
     request = graph_request(None if file == "." else file, flags)
     context = find_context(request, observer)
-    if frontend_of(context.inputs, context.args).records:
+    if context.frontend.records:
         return _check_language(context, fix=fix)
     frontend = choose_dockerfile(context)
     with open_gateway(frontend, request, observer, Cancellation(), enter=frontend.fetches) as gateway:
@@ -195,9 +192,9 @@ def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | Chec
 def _check_language(context: BuildContext, *, fix: bool) -> CheckedFile:
     from pybuild.cli.check_language import check_file
     from pybuild.cli.rewrite_file import rewrite
-    from pybuild.frontends.compile_file import compile_file
+    from pybuild.frontends.language import compile_file
 
-    compiled = compile_file(context.inputs, context.request, context.dependencies)
+    compiled = compile_file(context)
     checked = check_file(compiled, context.request, fix=fix)
     if checked.data != context.inputs.data:
         rewrite(checked.name, checked.data)
@@ -213,7 +210,7 @@ def _check_dockerfile(
         from pybuild.lang.dockerfile.fix import fix_all
 
         def lint(source: Source) -> list[Finding]:
-            findings = check(question.with_source(source), frontend.linter(source))[0]
+            findings, _ = question.with_source(source).check(frontend.linter(source))
             return [
                 finding for finding in findings if finding.span.source is source
             ]  # files it includes stay as they are
@@ -224,7 +221,7 @@ def _check_dockerfile(
         if fixed:
             rewrite(before.name, encode(after.text, frontend.written))
     source = question.text.source
-    report = _Report(source, *check(question, frontend.linter(source)), unresolved)
+    report = _Report(source, *question.check(frontend.linter(source)), unresolved)
     report.fixed = fixed
     return report
 

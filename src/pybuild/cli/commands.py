@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from pybuild.build import process
 from pybuild.cli.completion import COMMANDS, FORMATS, SHELLS, STAGES_COMMAND, command_flags
 from pybuild.cli.completion import script as completion_script
 from pybuild.cli.completion import stages as completion_stages
@@ -20,11 +19,6 @@ LATER = ("lsp", "debug")
 """Commands of the language that later versions have."""
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-def run() -> None:
-    """Run the command line of this process and exit with its code."""
-    process.run(lambda: main(sys.argv[1:]))
 
 
 def main(arguments: list[str]) -> int:
@@ -440,7 +434,7 @@ def _stages(words: tuple[str, ...]) -> None:
         click.echo(name)
 
 
-for _one in (
+for _each in (
     _build,
     _test,
     _check,
@@ -460,4 +454,4 @@ for _one in (
     _completion,
     _stages,
 ):
-    _root.add_command(_with_flags(_one))
+    _root.add_command(_with_flags(_each))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pybuild.frontends.found_inputs import MODULE_FILE, STDIN
+from pybuild.frontends.build_context import MODULE_FILE, STDIN
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 

@@ -8,7 +8,7 @@ import sys
 from pybuild.build import errors
 from pybuild.cli.rewrite_file import encode, rewrite
 from pybuild.cli.terminal import show
-from pybuild.frontends.found_inputs import STDIN, find_inputs
+from pybuild.frontends.build_context import STDIN, find_inputs
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.replay.dependencies import Dependencies

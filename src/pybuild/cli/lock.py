@@ -88,17 +88,16 @@ def lock(
 ) -> LockChanges:
     """Write the lock file. After a UserError, which it raises, the file is as it was."""
     from pybuild.build.engine import open_gateway
-    from pybuild.build.pipeline import find_context, warner
-    from pybuild.frontends.found_inputs import frontend_of
+    from pybuild.build.pipeline import warner
+    from pybuild.frontends.build_context import find_context
     from pybuild.frontends.language import LanguageFrontend
 
     if update is not None:
         request = evolve(request, pull=True)  # a tag is where its registry has it
     context = find_context(request, observer)
-    inputs = context.inputs
-    if not frontend_of(inputs, context.args).records:
+    if not context.frontend.records:
         raise UsageError(
-            f"{inputs.name} has no references to lock",
+            f"{context.inputs.name} has no references to lock",
             help="pybuild.lock is of .pybuild files; pin by digest",
         )
     forgotten: dict[tuple[str, str], str] = {}

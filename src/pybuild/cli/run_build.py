@@ -61,6 +61,7 @@ def run_observed(
     cancellation = Cancellation()
     ended: BaseException | None = None
     with Interrupts(cancellation, display.notice, display.restore) as interrupts:
+        # Threads start once the engine has entered its namespaces, which needs a process with one thread.
         display.on_start = interrupts.watch
         try:
             return build(request, display, cancellation)

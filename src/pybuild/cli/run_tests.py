@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 from pybuild.build import errors
-from pybuild.build.export import export_failed, export_goal, steps_of_kept_files
+from pybuild.build.execute import export_failed, export_goal, steps_of_kept_files
 from pybuild.cli.run_build import print_warnings, run_observed
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.build.plan import Plan
-    from pybuild.frontends.goal import Goal
+    from pybuild.frontends.types import Goal
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
@@ -66,15 +66,14 @@ def run_tests(request: BuildRequest) -> int:
 def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Verdict]:
     """Run the tests and return their results in the order of the file. Raises UserError for an error before
     one can run."""
-    from pybuild.build.pipeline import find_context, planned, warner
-    from pybuild.frontends.found_inputs import frontend_of
+    from pybuild.build.pipeline import planned, warner
+    from pybuild.frontends.build_context import find_context
     from pybuild.frontends.language import LanguageFrontend
 
     context = find_context(request, observer)
-    inputs = context.inputs
-    if not frontend_of(inputs, context.args).records:
+    if not context.frontend.records:
         raise UsageError(
-            f"{inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
+            f"{context.inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
         )
     names = request.targets or TESTS
     frontend = LanguageFrontend(context, warner(observer), wanted=names)

@@ -36,6 +36,8 @@ class Compiled:
 
     caution = ""
     """A limit of the static checks of such a file, for the user; "" for none."""
+    runs_code = False
+    """True for a program, which runs in this process and may leave threads in it."""
 
     def __init__(
         self,
@@ -107,9 +109,6 @@ class Compiled:
         from pybuild.lang.textual.expand.expand import expand
 
         return expand(program, self.options(wanted, target_platforms), self.world)
-
-    def ended(self) -> None:
-        """Prepare the process for an engine, once the recipe exists: from here on it has one thread."""
 
     def options(
         self, wanted: tuple[str, ...] | str = DEFAULT, target_platforms: Sequence[str] = ()

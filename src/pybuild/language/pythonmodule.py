@@ -32,6 +32,7 @@ class PythonCompiled(Compiled):
     can't be known, so its builds are never replayed."""
 
     caution = "a Python module is not hermetic: what it imports, reads and asks may differ in the next run"
+    runs_code = True
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
         try:
@@ -53,11 +54,6 @@ class PythonCompiled(Compiled):
         except SourceError as error:
             raise error_in_python(error) from None
         return evolve(made, warnings=tuple(map(in_python, made.warnings)))
-
-    def ended(self) -> None:
-        from pybuild.language.single_thread import ensure_single_thread
-
-        ensure_single_thread()
 
     def unrolled(self) -> str:
         """Return the recorded module as a file of the language. Raises SourceErrors."""

@@ -20,13 +20,15 @@ _TIMEOUT = 60
 
 class Repository:
     """The repository that contains `directory`, read with the command line git. Without git, or outside of a
-    repository, every answer is the one for that (language spec, section 10)."""
+    repository, every answer is the one for that (language spec, section 10). `root` is the top directory of the work
+    tree, None outside of one."""
 
     def __init__(self, directory: str, dependencies: Dependencies) -> None:
         self._directory = directory
         self._dependencies = dependencies
         self._known: dict[str, str | bool | int] = {}
         self._placed = False
+        self.root = self._git("rev-parse", "--show-toplevel") or None
 
     def vcs(self, name: str) -> str | bool | int:
         """Return a member of `vcs`."""
@@ -36,11 +38,6 @@ class Repository:
                 self._depend()
             self._known[name] = _MEMBERS[name](self)
         return self._known[name]
-
-    @property
-    def root(self) -> str | None:
-        """The top directory of the work tree, None outside of one."""
-        return self._git("rev-parse", "--show-toplevel") or None
 
     @property
     def origin(self) -> str:
