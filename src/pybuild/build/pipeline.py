@@ -64,6 +64,8 @@ def find_context(request: BuildRequest, observer: Observer) -> BuildContext:
     UsageError."""
     from pybuild.build.evidence import named_files
 
+    for text in request.notices:
+        observer.notice(text)
     dependencies = Dependencies()
     for path in (*request.consulted, *(named_files(request) or ())):
         dependencies.note(path)

@@ -122,9 +122,9 @@ def _request(task: Task) -> BuildRequest:
         )
     if not task["config"]:
         return BuildRequest(context=context, **fields)
-    from pybuild.request.config import defaults
+    from pybuild.request.config.defaults import complete
 
-    return BuildRequest(context=context, **defaults.load(context, file).over(fields))
+    return complete(context, fields)
 
 
 def _plain_image(goal: Goal, exported: ExportedGoal, places: list[str], engine: Engine) -> dict[str, Any]:

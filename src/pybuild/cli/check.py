@@ -171,12 +171,12 @@ def _report(file: str, given: Mapping[str, Any], *, fix: bool) -> _Report | Chec
     from pybuild.build.engine import open_gateway
     from pybuild.build.pipeline import find_context
     from pybuild.cli.request_from_flags import graph_request
+    from pybuild.cli.terminal import Notices
     from pybuild.frontends.choose import choose_dockerfile, fetched_frontend
     from pybuild.frontends.dockerfile import DockerfileFrontend
-    from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
-    observer = Observer()
+    observer = Notices()
     request = graph_request(None if file == "." else file, given)
     context = find_context(request, observer)
     if frontend_of(context.inputs, context.args).records:

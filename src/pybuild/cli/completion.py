@@ -33,6 +33,7 @@ COMMANDS = {
     "serve": "Serve BuildKit's clients",
     "solve": "Solve a graph that another client made",
     "test": "Run the tests of a build file",
+    "trust": "Let a project have what it requests",
     "verify": "Verify images in files",
     "version": "Print the version",
 }
@@ -81,6 +82,10 @@ _PRUNE = (
     Flag("all", SWITCH, "", "Remove the whole store.", short="a"),
     Flag("force", SWITCH, "", "Do not ask.", short="f"),
 )
+_TRUST = (
+    Flag("list", SWITCH, "", "List what is remembered."),
+    Flag("revoke", SWITCH, "", "Forget what is remembered of DIRECTORY."),
+)
 _VERIFY = (
     Flag("format", "text", "FORMAT", "Form of the report: text or json.", words=("text", "json")),
     Flag("max-layer-size", "text", "SIZE", "Stop reading a layer that has more bytes (default: 32g)."),
@@ -122,8 +127,8 @@ _SOLVED = (
 _ALONE = (SWITCH, OPTIONAL)
 """Kinds of flags that may stand without a value."""
 
-_WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "lock", "test", "verify")
-_WITH_DIRECTORIES = ("build", "init", "lock", "test")
+_WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "lock", "test", "trust", "verify")
+_WITH_DIRECTORIES = ("build", "init", "lock", "test", "trust")
 _WITH_TARGETS = ("build", "check", "graph", "lock", "test")
 
 _BUILD_FILES = ("build.pybuild", "Dockerfile", "Containerfile")
@@ -149,7 +154,8 @@ def command_flags(command: str) -> tuple[Flag, ...]:
         return (*_SOLVE, *(flag for flag in FLAGS if flag.long in _SOLVED))
     if command == "lock":
         return (_UPDATE, *(flag for flag in FLAGS if flag.long in _LOCKED))
-    return {"prune": _PRUNE, "fmt": _FMT, "convert": _CONVERT, "verify": _VERIFY}.get(command, ())
+    own = {"prune": _PRUNE, "fmt": _FMT, "convert": _CONVERT, "trust": _TRUST, "verify": _VERIFY}
+    return own.get(command, ())
 
 
 def script(shell: str) -> str:

@@ -28,11 +28,11 @@ def list_targets(request: BuildRequest, format: str) -> str:
     """Return the declarations in the build file of a request, as `text` or `json`. Raises UserError."""
     from pybuild.build.engine import with_modules
     from pybuild.build.pipeline import find_context
+    from pybuild.cli.terminal import Notices
     from pybuild.frontends.compile_file import compile_file
     from pybuild.frontends.found_inputs import frontend_of
-    from pybuild.runtime.progress.observer import Observer
 
-    context = find_context(request, Observer())
+    context = find_context(request, Notices())
     inputs = context.inputs
     frontend = frontend_of(inputs, context.args)
     if frontend.kind == PLUGIN:

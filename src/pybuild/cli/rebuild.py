@@ -34,6 +34,8 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
         names = GraphNames(plan.directories, plan.images)
         with open_engine(request, names, observer, cancellation, owner=plan.owner) as engine:
+            for text in request.notices:
+                observer.notice(text)
             observer.start()
             return execute(plan, request, requested_outputs(request), engine)
 

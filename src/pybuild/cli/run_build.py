@@ -111,7 +111,8 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
 
     silent = request.quiet or request.progress == "quiet"
     plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
-    said = [] if silent else [replayed_text(evidence.steps, plain=plain)]
+    notices = [f"#0 {line}\n" if plain else f"{line}\n" for line in map(printable, request.notices)]
+    said = [] if silent else [*notices, replayed_text(evidence.steps, plain=plain)]
     said += ["\n" + printable(warned)] if warned else []
     said += [] if silent else [line + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]

@@ -21,7 +21,7 @@ def compile_file(
     inputs: FoundInputs, request: BuildRequest, dependencies: Dependencies, *, shown: str = ""
 ) -> Compiled:
     """Return the compilation of a request's build file, whose name is `shown` in messages unless that is "".
-    Raises UsageError if it lies elsewhere, UserError for bad params."""
+    Raises UsageError if it lies elsewhere or may not run, UserError for bad params."""
     python = frontend_of(inputs, dict(request.build_args)).kind == PYTHON
     what = "a Python build module" if python else "a build file of the language"
     if inputs.data is None or inputs.directory is None:
@@ -33,6 +33,9 @@ def compile_file(
     name = os.path.normpath(os.path.join(inputs.directory, default) if request.file == STDIN else inputs.name)
     kind = Compiled
     if python:
+        from pybuild.request.trust import refuse_module
+
+        refuse_module(inputs.name, request)
         from pybuild.language.pythonmodule import PythonCompiled
 
         kind = PythonCompiled

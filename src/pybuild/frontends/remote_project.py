@@ -13,19 +13,15 @@ from pybuild.frontends.build_context import CONTEXT
 from pybuild.frontends.found_inputs import frontend_of
 from pybuild.lang.diagnostics import SourceErrors, UsageError, source_error
 from pybuild.lang.frontends import PYTHON
+from pybuild.request.trust import PYTHON as PYTHON_ALLOWED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
-
     from pybuild.frontends.found_inputs import FoundInputs
     from pybuild.lang.recipe import Recipe
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.bridge.gateway import Gateway
     from pybuild.runtime.engine import Engine
-
-ALLOW: Final = "python"
-"""The entitlement that lets a remote build module run."""
 
 
 def check_allowed(inputs: FoundInputs, request: BuildRequest) -> None:
@@ -34,7 +30,7 @@ def check_allowed(inputs: FoundInputs, request: BuildRequest) -> None:
         raise UsageError(
             "a build file of another place is read from the context", help="name it as it lies there: -f FILE"
         )
-    if frontend_of(inputs, dict(request.build_args)).kind == PYTHON and ALLOW not in request.allow:
+    if frontend_of(inputs, dict(request.build_args)).kind == PYTHON and PYTHON_ALLOWED not in request.allow:
         raise UsageError(
             f"{inputs.name} of {request.context} is a Python module, which would run on this machine",
             help="read it first; --allow python lets it run",

@@ -15,6 +15,7 @@ from pybuild.language.parse_cache import parse
 from pybuild.language.remotemodules import RemoteModules
 from pybuild.language.world import LocalWorld, Repository
 from pybuild.replay.dependencies import Dependencies
+from pybuild.request.project import Project
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,8 +56,11 @@ class Compiled:
         self.directory = os.path.dirname(os.path.abspath(name))
         self.dependencies = dependencies or Dependencies()
         self.repository = Repository(self.directory, self.dependencies)
-        self.project = self.repository.root or self.directory
-        self.library = LocalLibrary(self.project, self.directory, self.dependencies)
+        project = Project(self.directory)
+        for path in project.consulted:
+            self.dependencies.note(path)
+        self.project = project.root
+        self.library = LocalLibrary(project, self.directory, self.dependencies)
         self.dependencies.note(os.path.join(self.directory, LOCK))
         self.lock = Lock.read(self.directory)
         self.warnings: tuple[Diagnostic, ...] = ()

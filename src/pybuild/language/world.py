@@ -38,11 +38,6 @@ class Repository:
         return self._known[name]
 
     @property
-    def root(self) -> str | None:
-        """The top directory of the work tree, None outside of one."""
-        return self._git("rev-parse", "--show-toplevel") or None
-
-    @property
     def origin(self) -> str:
         """The address of the remote `origin` in one form for all protocols; "" without one."""
         found = self._git("config", "--get", "remote.origin.url")

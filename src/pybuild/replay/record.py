@@ -137,7 +137,7 @@ def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
 
 def _check(found: signatures.Signature | None, begun: int) -> None:
     """Raises Unrecordable for a file whose signature does not show every later change."""
-    if found == signatures.UNKNOWN or (found is not None and len(found) > 1 and not at_rest(found[3], begun)):
+    if found == signatures.UNKNOWN or (found is not None and len(found) > 2 and not at_rest(found[3], begun)):
         raise Unrecordable
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 
 from pybuild.lang.diagnostics import Diagnostic, Label, UsageError
 from pybuild.lang.source import Source, Span
@@ -18,7 +20,12 @@ _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 def read_text(path: str) -> str | None:
     """Return the file's text, None if there is no such file. Raises UsageError if it can't be read."""
     try:
-        with open(path, encoding="utf-8") as file:
+        # Opening a named pipe would wait for its writer.
+        with open(
+            path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
+        ) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"cannot read {path}: it is not a regular file")
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
