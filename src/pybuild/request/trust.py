@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from hashlib import sha256
 
 from pybuild.lang.diagnostics import Diagnostic, Label, UsageError
@@ -41,10 +42,10 @@ class Untrusted(UsageError):
         self.requests = tuple(requests)
         directory = os.path.relpath(os.path.dirname(os.path.abspath(path)))
         flags = " ".join(one.flag for one in requests)
-        trust = f"pybuild trust {directory} remembers all that it requests"
+        trust = f"`pybuild trust {shlex.quote(directory)}` remembers all that it requests"
         if source is None:
             title = f"{path} is a Python module, which would run on this machine"
-            super().__init__(Diagnostic(title), help=f"read it first; then name it, {flags}, or {trust}")
+            super().__init__(Diagnostic(title), help=f"read it first; to run it, name it: {flags}; {trust}")
             return
         from pybuild.request.config.tomlfile import key_span
 
