@@ -72,7 +72,10 @@ def test_every_key(place: Path, tmp_path: Path, recorder: Any, pybuild: Any) -> 
 
 
 def test_the_command_line_overrides(place: Path, recorder: Any, pybuild: Any) -> None:
-    write(place / "pybuild.toml", EVERYTHING.replace('"../lib"', '"lib"').replace('allow = ["network.host"]', ""))
+    write(
+        place / "pybuild.toml",
+        EVERYTHING.replace('"../lib"', '"lib"').replace('allow = ["network.host"]', ""),
+    )
     words = ["--target=t", "-t", "c", "--build-arg", "B=3", "--build-arg", "C", "--push=false", "-o", "x"]
     code, _, err = pybuild("build", *words, "--label", "m=w", "--annotation", "index:x=z", "--progress=quiet")
     assert code == 0, err

@@ -131,7 +131,8 @@ _WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "loc
 _WITH_DIRECTORIES = ("build", "init", "lock", "test", "trust")
 _WITH_TARGETS = ("build", "check", "graph", "lock", "test")
 
-_BUILD_FILES = ("build.pybuild", "Dockerfile", "Containerfile")
+_MODULE = ".py"
+_BUILD_FILES = ("build.pybuild", "Dockerfile", "Containerfile", f"build{_MODULE}")
 _LONGEST = 1 << 20
 _DECLARED = re.compile(r"^(?:target|test|group)[ ]+([A-Za-z][A-Za-z0-9_]*)", re.MULTILINE)
 _STAGE = re.compile(r"^[ \t]*FROM[ \t].*?[ \t]AS[ \t]+([A-Za-z][\w.-]*)", re.IGNORECASE | re.MULTILINE)
@@ -165,7 +166,8 @@ def script(shell: str) -> str:
 
 def stages(words: Sequence[str]) -> list[str]:
     """Return the names that the build file of a command line declares: stages, or targets, tests and groups,
-    found in its lines without parsing it. Never raises."""
+    found in its lines without parsing it. A Python module is not run: its names are those of the last time that it
+    was. Never raises."""
     file, context = None, "."
     rest = iter(words)
     valued = {name for flag in FLAGS if flag.kind not in _ALONE for name in (flag.spelling, f"-{flag.short}")}
@@ -185,6 +187,10 @@ def stages(words: Sequence[str]) -> list[str]:
                 text = lines.read(_LONGEST)
         except (OSError, ValueError):
             continue
+        if path.endswith(_MODULE):
+            from pybuild.language.parse_cache import known_names
+
+            return known_names(path)
         pattern = _DECLARED if _is_language(path, text) else _STAGE
         return list(dict.fromkeys(pattern.findall(text)))
     return []

@@ -35,13 +35,14 @@ _WRITERS = 0o022
 
 
 class Untrusted(UsageError):
-    """A file makes `requests` that nothing grants. `source` is its text, None for a Python module at `path`."""
+    """The file `path` makes requests that nothing grants; `flags` would. `source` is its text, None for a Python
+    module."""
 
     def __init__(self, path: str, source: Source | None, requests: Sequence[Requested]) -> None:
         self.path = path
-        self.requests = tuple(requests)
+        self.flags = tuple(one.flag for one in requests)
         directory = os.path.relpath(os.path.dirname(os.path.abspath(path)))
-        flags = " ".join(one.flag for one in requests)
+        flags = " ".join(self.flags)
         trust = f"`pybuild trust {shlex.quote(directory)}` remembers all that it requests"
         if source is None:
             title = f"{path} is a Python module, which would run on this machine"

@@ -78,15 +78,18 @@ class Defaults:
         return requests, tuple(reach.places.items())
 
 
-def complete(context: str, given: Mapping[str, Any], *, flags: Container[str] | None = None) -> BuildRequest:
-    """Return the request for `context` with the given fields, completed by the configuration files.
+def complete(
+    context: str, given: Mapping[str, Any], *, flags: Container[str] | None = None, config: bool = True
+) -> BuildRequest:
+    """Return the request for `context` with the given fields, completed by the configuration files unless `config` is
+    False.
 
     `flags` are the parameters of the command, None for all that there are. Raises UsageError for a file that can't be
     read or isn't valid, Untrusted for one that requests more than it was granted.
     """
     from pybuild.request.request import BuildRequest
 
-    defaults = load(context, given.get("file"))
+    defaults = load(context, given.get("file")) if config else _without_files(context, given.get("file"))
     if flags is not None and defaults.wishes:
         from pybuild.request.grants import without_flags
 
@@ -129,6 +132,14 @@ def load(context: str, file: str | None) -> Defaults:
             break
     for project in projects.values():
         defaults.consulted += project.consulted
+        defaults.notices += project.skipped
+    return defaults
+
+
+def _without_files(context: str, file: str | None) -> Defaults:
+    """Return no settings; what doesn't count is noted nevertheless."""
+    defaults = Defaults()
+    for project in _projects(context, file).values():
         defaults.notices += project.skipped
     return defaults
 
