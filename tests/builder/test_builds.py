@@ -254,7 +254,7 @@ def test_a_build_module(place: Place) -> None:
         result = builder.build("hello", params={"name": "given"}, allow=["python", read])
         assert result.read_text("/greeting") == "given\n"
     with place.builder(file=place.project / "build.py") as builder:
-        assert builder.build("hello").digest
+        assert builder.build("hello").images
 
 
 def test_a_build_module_of_the_working_directory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,10 +77,10 @@ class Compiled:
 
     def program(self) -> Program:
         """Return the checked program and set `warnings`. Raises SourceErrors, SourceError."""
-        program, found = self.findings()
-        if program is None or any(one.level == "error" for one in found):
-            raise SourceErrors(found)
-        self.warnings = tuple(found)
+        program, diagnostics = self.findings()
+        if program is None or any(diagnostic.level == "error" for diagnostic in diagnostics):
+            raise SourceErrors(diagnostics)
+        self.warnings = tuple(diagnostics)
         return program
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
@@ -89,10 +89,10 @@ class Compiled:
         from pybuild.lang.textual.load import load
 
         loaded = load(self.library.root(self.shown, self.data), self.library, parse)
-        found = list(loaded.diagnostics)
+        diagnostics = list(loaded.diagnostics)
         if loaded.program is not None:
-            found += self.checked(loaded.program).diagnostics
-        return loaded.program, arranged(found)
+            diagnostics += self.checked(loaded.program).diagnostics
+        return loaded.program, arranged(diagnostics)
 
     def checked(self, program: Program) -> Checked:
         """Run the static checks on a program."""

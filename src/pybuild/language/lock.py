@@ -120,7 +120,7 @@ def _entries(source: Source) -> dict[tuple[str, str], str]:
             f"{source.name} is of version {version}, and this pybuild knows {VERSION}",
             help="use the version of pybuild that wrote it, or delete the file and run pybuild lock",
         )
-    found: dict[tuple[str, str], str] = {}
+    entries: dict[tuple[str, str], str] = {}
     for kind, rows in table.items():
         if kind not in _FORMS or not isinstance(rows, dict):
             raise source_error(
@@ -133,8 +133,8 @@ def _entries(source: Source) -> dict[tuple[str, str], str]:
                     key_span(source, (kind, key)),
                     help="delete the line and run pybuild lock",
                 )
-            found[kind, key] = value
-    return found
+            entries[kind, key] = value
+    return entries
 
 
 def _span(source: Source, table: str) -> Span:

@@ -47,16 +47,16 @@ def ensure_single_thread() -> None:
 def _wait(child: int) -> NoReturn:
     """Pass signals on to the child, and end as it ends. Only this thread still runs Python code, yet the
     kernel may deliver a signal to another one: the wakeup pipe reports it here."""
-    told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
     ended = os.pidfd_open(child)
     poll = select.poll()
-    poll.register(told, select.POLLIN)
+    poll.register(reading, select.POLLIN)
     poll.register(ended, select.POLLIN)
     while ended not in [fd for fd, _ in poll.poll()]:
-        for byte in os.read(told, 64):
+        for byte in os.read(reading, 64):
             os.kill(child, byte)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code < 0 and -code in _SIGNALS:

@@ -40,7 +40,7 @@ class Untrusted(UsageError):
 
     def __init__(self, path: str, source: Source | None, requests: Sequence[Requested]) -> None:
         self.path = path
-        self.flags = tuple(one.flag for one in requests)
+        self.flags = tuple(request.flag for request in requests)
         directory = os.path.relpath(os.path.dirname(os.path.abspath(path)))
         flags = " ".join(self.flags)
         trust = f"`pybuild trust {shlex.quote(directory)}` remembers all that it requests"
@@ -52,8 +52,9 @@ class Untrusted(UsageError):
 
         # Items of a list share the line of its key.
         texts: dict[tuple[str | int, ...], list[str]] = {}
-        for one in requests:
-            texts.setdefault(tuple(part for part in one.key if isinstance(part, str)), []).append(one.text)
+        for request in requests:
+            key = tuple(part for part in request.key if isinstance(part, str))
+            texts.setdefault(key, []).append(request.text)
         labels = [Label(key_span(source, key), " ".join(each)) for key, each in texts.items()]
         labels.sort(key=lambda label: label.span.line)
         title = f"{path} requests what only you can grant"
@@ -69,10 +70,10 @@ def refuse_untrusted(
         return
     directory = os.path.realpath(os.path.dirname(os.path.abspath(path)))
     consulted += [*user_paths(), memory_of(directory)]
-    if any(within(directory, one) for one in trusted_directories()):
+    if any(within(directory, trusted) for trusted in trusted_directories()):
         return
     granted = remembered(directory)
-    missing = [one for one in requests if one.text not in granted]
+    missing = [request for request in requests if request.text not in granted]
     if missing:
         raise Untrusted(path, source, missing)
 
@@ -128,7 +129,7 @@ def remember(directory: str, requests: Sequence[Requested]) -> None:
         forget(directory)
         return
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    data = json.dumps({"directory": directory, "requests": [one.text for one in requests]}, indent=1)
+    data = json.dumps({"directory": directory, "requests": [request.text for request in requests]}, indent=1)
     temporary = f"{path}.{os.getpid()}.part"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

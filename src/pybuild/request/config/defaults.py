@@ -47,30 +47,30 @@ class Defaults:
         self.consulted: list[str] = []
         self.notices: list[str] = []
 
-    def over(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return these defaults with the fields that the command line gives put over them."""
+    def over(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return these defaults with the fields of the command line put over them."""
         settings = {**self.settings, **self.wishes}
-        merged = {**settings, **given}
+        merged = {**settings, **fields}
         for name in MERGED:
-            if name in settings and name in given:
-                merged[name] = values.last_of_each((*settings[name], *given[name]))
-        if "annotations" in settings and "annotations" in given:
+            if name in settings and name in fields:
+                merged[name] = values.last_of_each((*settings[name], *fields[name]))
+        if "annotations" in settings and "annotations" in fields:
             pairs = [
-                (text.partition("=")[0], text) for text in (*settings["annotations"], *given["annotations"])
+                (text.partition("=")[0], text) for text in (*settings["annotations"], *fields["annotations"])
             ]
             merged["annotations"] = tuple(dict(pairs).values())
         return merged
 
-    def requests(self, given: Mapping[str, Any]) -> tuple[list[Requested], tuple[tuple[str, str], ...]]:
+    def requests(self, fields: Mapping[str, Any]) -> tuple[list[Requested], tuple[tuple[str, str], ...]]:
         """Return what the project's file requests beyond the given fields, and the paths in it, each with where it
         leads. Raises UsageError."""
         if self.source is None or self.project is None:
             return [], ()
         from pybuild.request.grants import Reach, requests_of
 
-        wishes = {field: value for field, value in self.wishes.items() if field not in given}
-        if "build_contexts" in given:
-            names = dict(given["build_contexts"])
+        wishes = {field: value for field, value in self.wishes.items() if field not in fields}
+        if "build_contexts" in fields:
+            names = dict(fields["build_contexts"])
             contexts = self.wishes.get("build_contexts", ())
             wishes["build_contexts"] = tuple(pair for pair in contexts if pair[0] not in names)
         reach = Reach(self.project, os.path.dirname(os.path.abspath(self.source.name)))
@@ -79,7 +79,7 @@ class Defaults:
 
 
 def complete(
-    context: str, given: Mapping[str, Any], *, flags: Container[str] | None = None, config: bool = True
+    context: str, fields: Mapping[str, Any], *, flags: Container[str] | None = None, config: bool = True
 ) -> BuildRequest:
     """Return the request for `context` with the given fields, completed by the configuration files unless `config` is
     False.
@@ -89,12 +89,12 @@ def complete(
     """
     from pybuild.request.request import BuildRequest
 
-    defaults = load(context, given.get("file")) if config else _without_files(context, given.get("file"))
+    defaults = load(context, fields.get("file")) if config else _without_files(context, fields.get("file"))
     if flags is not None and defaults.wishes:
         from pybuild.request.grants import without_flags
 
         defaults.wishes = without_flags(defaults.wishes, flags)
-    requests, places = defaults.requests(given)
+    requests, places = defaults.requests(fields)
     if requests and defaults.source is not None:
         from pybuild.request.trust import refuse_untrusted
 
@@ -104,7 +104,7 @@ def complete(
         consulted=tuple(dict.fromkeys(defaults.consulted)),
         places=places,
         notices=tuple(dict.fromkeys(defaults.notices)),
-        **defaults.over(given),
+        **defaults.over(fields),
     )
 
 
@@ -146,7 +146,7 @@ def _without_files(context: str, file: str | None) -> Defaults:
 
 def _consult(path: str, consulted: list[str]) -> str | None:
     consulted.append(path)
-    return tomlfile.read_text(path)
+    return tomlfile.read_text(path, regular=True)
 
 
 def _shown(path: str) -> str:
