@@ -51,7 +51,7 @@ REQUESTS = [
         "--build-context h=docker-archive:PLACE/a.tar",
         {"build_contexts": (("h", "x"),)},
     ),
-    ('build-contexts = { h = "xx:/../../b" }', "--build-context h=xx:/../../b", {"build_contexts": (("h", "x"),)}),
+    ('build-contexts = { h = "xx:/../../b" }', "--build-context h=OUTER/b", {"build_contexts": (("h", "x"),)}),
 ]  # fmt: skip
 """The text, its flag, and fields that a command line would give in its place."""
 DEFAULTS = """\
@@ -93,7 +93,7 @@ def test_each_request(place: Path, tmp_path: Path, text: str, flag: str, fields:
     write(place, text)
     with pytest.raises(Untrusted) as caught:
         complete("it", {})
-    flag = flag.replace("PLACE", str(place))
+    flag = flag.replace("PLACE", str(place)).replace("OUTER", str(place.parent))
     assert caught.value.flags == (flag,)
     help = dict(caught.value.diagnostic.notes)["help"]
     assert help == f"to grant it, give {flag}; `pybuild trust it` remembers all that it requests"

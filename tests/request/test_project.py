@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -135,3 +137,33 @@ def test_in_another_users_repository_only_the_directory_itself_is_here(
     monkeypatch.chdir(parent)
     assert is_here(".")
     assert not is_here("theirs")
+
+
+@pytest.mark.user
+def test_an_ordinary_user_in_a_shared_directory(monkeypatch: pytest.MonkeyPatch, ordinary_user: int) -> None:
+    """What root has left above counts, what a third user has left does not."""
+    monkeypatch.setattr(project, "UID", ordinary_user)
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        mine = Path(place, "mine")
+        for path, owner in ((mine, ordinary_user), (Path(place, ".git"), OTHER)):
+            path.mkdir()
+            os.chown(path, owner, owner)
+        assert as_user(ordinary_user, lambda: Project(str(mine)).root == str(mine))
+        os.chown(Path(place, ".git"), 0, 0)
+        assert as_user(ordinary_user, lambda: Project(str(mine)).root == place)
+
+
+def as_user(uid: int, holds: Callable[[], bool]) -> bool:
+    """Whether something holds in a process of this user."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            code = int(not holds())
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

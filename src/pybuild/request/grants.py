@@ -44,7 +44,7 @@ class Requested:
 
     @property
     def text(self) -> str:
-        """What is remembered of it: the same text is the same request."""
+        """The text that is remembered: the same text is the same request."""
         return f"{self.flag} (leads to {self.leads})" if self.leads else self.flag
 
 
@@ -136,17 +136,19 @@ def _cgroup_parent(reach: Reach, flag: str, name: str) -> Iterator[Requested]:
 
 def _contexts(reach: Reach, flag: str, contexts: tuple[tuple[str, str], ...]) -> Iterator[Requested]:
     for name, value in contexts:
-        words, key = (flag, f"{name}={value}"), ("build-contexts", name)
+        key = ("build-contexts", name)
+        words = (flag, f"{name}={value}")
         if value.startswith("host:"):
             # Plain names are looked up on PATH, as those of `host(…)`; a path could be any file.
             if "/" in value:
                 yield Requested(words, key)
             continue
-        for path in _context_paths(value):
-            outside = list(reach.request(path, words, key))
-            yield from outside
-            if outside:
-                break
+        paths = _context_paths(value)
+        if len(paths) == 1:
+            # The same words from another working directory must be another request.
+            words = (flag, f"{name}={paths[0]}")
+        outside = [requested for path in paths for requested in reach.request(path, words, key)]
+        yield from outside[:1]
 
 
 def _context_paths(value: str) -> list[str]:

@@ -119,6 +119,12 @@ def is_here(directory: str) -> bool:
     return there == here.root
 
 
+def shown(path: str) -> str:
+    """Return an absolute path as the user would write it in the working directory."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith(os.path.join("..", "..")) else relative
+
+
 def within(path: str, directory: str) -> bool:
     """Report whether a path is a directory or lies below it, going by names alone."""
     return path == directory or path.startswith(os.path.join(directory, ""))

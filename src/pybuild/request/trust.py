@@ -18,7 +18,7 @@ from hashlib import sha256
 from pybuild.lang.diagnostics import Diagnostic, Label, UsageError
 from pybuild.request.config.user_file import trusted_directories, user_paths
 from pybuild.request.grants import MODULE, module_request
-from pybuild.request.project import is_here, trusted_users, within
+from pybuild.request.project import is_here, shown, trusted_users, within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Untrusted(UsageError):
     def __init__(self, path: str, source: Source | None, requests: Sequence[Requested]) -> None:
         self.path = path
         self.flags = tuple(request.flag for request in requests)
-        directory = os.path.relpath(os.path.dirname(os.path.abspath(path)))
+        directory = shown(os.path.dirname(os.path.abspath(path)))
         flags = " ".join(self.flags)
         trust = f"`pybuild trust {shlex.quote(directory)}` remembers all that it requests"
         if source is None:

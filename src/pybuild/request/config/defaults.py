@@ -13,11 +13,11 @@ from pybuild.lang.source import Source
 from pybuild.request import values
 from pybuild.request.config import tomlfile
 from pybuild.request.config.user_file import user_paths
-from pybuild.request.project import Project
+from pybuild.request.project import Project, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from pybuild.request.grants import Requested
@@ -79,7 +79,7 @@ class Defaults:
 
 
 def complete(
-    context: str, fields: Mapping[str, Any], *, flags: Container[str] | None = None, config: bool = True
+    context: str, fields: Mapping[str, Any], *, flags: Iterable[str] | None = None, config: bool = True
 ) -> BuildRequest:
     """Return the request for `context` with the given fields, completed by the configuration files unless `config` is
     False.
@@ -127,7 +127,7 @@ def load(context: str, file: str | None) -> Defaults:
         if text is not None:
             from pybuild.request.config.project_file import project_settings
 
-            defaults.source, defaults.project = Source(_shown(name), text), project
+            defaults.source, defaults.project = Source(shown(name), text), project
             defaults.wishes = project_settings(defaults.source)
             break
     for project in projects.values():
@@ -147,12 +147,6 @@ def _without_files(context: str, file: str | None) -> Defaults:
 def _consult(path: str, consulted: list[str]) -> str | None:
     consulted.append(path)
     return tomlfile.read_text(path, regular=True)
-
-
-def _shown(path: str) -> str:
-    """Return the path as the user would write it in the working directory."""
-    relative = os.path.relpath(path)
-    return path if relative.startswith(os.path.join("..", "..")) else relative
 
 
 def _projects(context: str, file: str | None) -> dict[str, Project]:
