@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pybuild.build.errors import message
 from pybuild.cli.commands import main
 from pybuild.cli.trust import trust_directory
 from pybuild.request import trust
@@ -239,3 +240,28 @@ def test_python_is_named_allowed_or_here(place: Path) -> None:
         trust.refuse_module("it/build.py", BuildRequest("it"))
     with pytest.raises(Exception, match="from standard input"):
         trust.refuse_module("Dockerfile", BuildRequest(file="-"))
+
+
+def test_a_relative_directory_of_the_environment_counts_as_none(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, "it")
+    write(place, "push = true")
+    (place / "it" / "pybuild").mkdir()
+    (place / "it" / "pybuild" / "config.toml").write_text('trust = ["/"]\n')
+    with pytest.raises(Untrusted):
+        complete("it", {})
+    trust_directory("it")
+    assert [path.name for path in (tmp_path / "home").iterdir()] == [".local"]
+
+
+def test_the_message_holds_no_control_characters(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(place, 'allow = ["read=\\u001b[2J"]')
+    main(["trust", "it"])
+    assert "\x1b" not in capsys.readouterr().out
+    trust.forget(str(place / "it"))
+    with pytest.raises(Untrusted) as caught:
+        complete("it", {})
+    assert "\x1b" not in message(caught.value.diagnostic, colour=False)

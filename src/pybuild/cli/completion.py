@@ -60,6 +60,7 @@ _LIST = Flag("format", "text", "FORMAT", "Form of the list: text or json.", word
 _FETCHED = ("locked", "secret", "ssh")
 """Flags that fetching a module may need."""
 _CHECKED = (
+    "file",
     "build-arg",
     "build-context",
     "target",

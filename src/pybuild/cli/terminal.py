@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from pybuild.lang.diagnostics import visible
 from pybuild.runtime.progress.observer import Observer
-from pybuild.runtime.progress.terminal import printable
 
 
 class Notices(Observer):
     """The observer of a command without a display: only notices are shown."""
 
     def notice(self, text: str) -> None:
-        print(f"note: {printable(text)}", file=sys.stderr)
+        print(f"note: {visible(text)}", file=sys.stderr)
 
 
 def show(text: str) -> None:

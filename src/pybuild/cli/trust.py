@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.lang.diagnostics import UsageError, UserError, visible
 from pybuild.request import trust
 from pybuild.request.config import defaults
 from pybuild.request.grants import MODULE, module_request
@@ -51,9 +51,7 @@ def list_trusted() -> str:
 
 
 def _lines(directory: str, texts: list[str] | tuple[str, ...]) -> list[str]:
-    from pybuild.runtime.progress.terminal import printable
-
-    return [printable(line) for line in (directory, *(f"  {text}" for text in texts))]
+    return [visible(line) for line in (directory, *(f"  {text}" for text in texts))]
 
 
 def _requests(context: str) -> Mapping[str, list[Requested]]:

@@ -16,7 +16,7 @@ import shlex
 from hashlib import sha256
 
 from pybuild.lang.diagnostics import Diagnostic, Label, UsageError
-from pybuild.request.config.user_file import trusted_directories, user_paths
+from pybuild.request.config.user_file import trusted_directories, user_directory, user_paths
 from pybuild.request.grants import MODULE, module_request
 from pybuild.request.project import is_here, shown, trusted_users, within
 
@@ -46,7 +46,10 @@ class Untrusted(UsageError):
         trust = f"`pybuild trust {shlex.quote(directory)}` remembers all that it requests"
         if source is None:
             title = f"{path} is a Python module, which would run on this machine"
-            super().__init__(Diagnostic(title), help=f"read it first; to run it, name it: {flags}; {trust}")
+            super().__init__(
+                Diagnostic(title),
+                help=f"read it first; to run it, name the file itself, as by {flags}; {trust}",
+            )
             return
         from pybuild.request.config.tomlfile import key_span
 
@@ -167,8 +170,7 @@ def _entries() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _memory() -> str:
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(os.path.abspath(state), "pybuild", "trust")
+    return os.path.join(user_directory("XDG_STATE_HOME", ".local/state"), "pybuild", "trust")
 
 
 def _read(path: str) -> tuple[str, tuple[str, ...]] | None:

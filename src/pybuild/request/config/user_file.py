@@ -30,8 +30,14 @@ _NAME = os.path.join("pybuild", "config.toml")
 
 def user_paths() -> list[str]:
     """Return the places of a `config.toml`: the user's, then the machine's."""
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return [os.path.join(os.path.abspath(home), _NAME), os.path.join("/etc", _NAME)]
+    return [os.path.join(user_directory("XDG_CONFIG_HOME", ".config"), _NAME), os.path.join("/etc", _NAME)]
+
+
+def user_directory(variable: str, beneath: str) -> str:
+    """Return the directory that a variable of the XDG specification names, else that one beneath the user's home. A
+    relative path counts as none: it would lead into whatever is built."""
+    directory = os.environ.get(variable, "")
+    return directory if os.path.isabs(directory) else os.path.join(os.path.expanduser("~"), beneath)
 
 
 def registry_keys(file: Kind) -> Schema:
