@@ -51,7 +51,8 @@ def list_trusted() -> str:
 
 
 def _lines(directory: str, texts: list[str] | tuple[str, ...]) -> list[str]:
-    return [visible(line) for line in (directory, *(f"  {text}" for text in texts))]
+    # A line end in a path must not look like another request.
+    return [visible(line).replace("\n", "\u240a") for line in (directory, *(f"  {text}" for text in texts))]
 
 
 def _requests(context: str) -> Mapping[str, list[Requested]]:
