@@ -79,7 +79,7 @@ def _content(tree: Tree, path: str) -> Iterator[bytes]:
     if not stat.S_ISREG(node.stat.st_mode):
         code = errno.EISDIR if stat.S_ISDIR(node.stat.st_mode) else errno.EINVAL
         raise OSError(code, os.strerror(code))
-    with open(node.real, "rb") as file:
+    with node.content() as file:
         yield from iter(partial(file.read, CHUNK), b"")
 
 
@@ -99,7 +99,7 @@ def _entries(tree: Tree, path: str) -> Iterator[list[tuple[Any, ...]]]:
 def _described(node: Node) -> tuple[Any, ...]:
     status = node.stat
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
-    link = os.fsdecode(os.readlink(node.real)) if kind == "symlink" else ""
+    link = os.fsdecode(node.readlink()) if kind == "symlink" else ""
     size = status.st_size if kind in ("file", "symlink") else 0
     mode, owner = stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
     return "/" + os.fsdecode(node.path), kind, mode, *owner, size, link, status.st_mtime_ns
