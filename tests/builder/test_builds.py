@@ -188,6 +188,16 @@ def test_what_a_project_requests_is_refused_as_on_the_command_line(place: Place)
         assert builder.build("named").images
 
 
+def test_what_another_user_may_have_left_above_is_named(place: Place) -> None:
+    place.write(PROGRAM)
+    (place.project.parent / ".git").mkdir()
+    os.chown(place.project.parent / ".git", 1234, 1234)
+    record = Record()
+    with place.builder() as builder:
+        builder.graph("named", observer=record)
+    assert record.notices == [f"{place.project.parent}/.git doesn't count: it belongs to user 1234"]
+
+
 def test_a_builder_stays_where_it_was_made(project: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.project)
     options = {"root": os.path.relpath(project.store), "allow": f"read={project.base}"}

@@ -99,15 +99,15 @@ class LocalLibrary:
         directory, name = os.path.split(full)
         if importer.origin in (ROOT, PROJECT):
             self._check_module(path, full)
-            within = self.place(directory)
+            module_place = self.place(directory)
         elif not full.startswith(os.path.join(place.directory, "")):
             raise _outside(path, place.directory)
         else:
-            within = place
+            module_place = place
         try:
             data = LocalPlace(directory, "", self.dependencies).read(name)
         except OSError:
-            names = [name for name in within.names(".") if name.endswith(EXTENSION)]
+            names = [name for name in module_place.names(".") if name.endswith(EXTENSION)]
             near = suggest(name, names)
             shown = os.path.join(os.path.dirname(path), near) if near else ""
             raise NotFound(
@@ -115,7 +115,7 @@ class LocalLibrary:
             ) from None
         origin = importer.origin if importer.origin in (STANDARD, FOREIGN) else PROJECT
         shown = os.path.relpath(full)
-        return Found(full, origin, decode(full if shown.startswith("..") else shown, data), within)
+        return Found(full, origin, decode(full if shown.startswith("..") else shown, data), module_place)
 
     def _check_module(self, path: str, full: str) -> None:
         """Raise NotFound for a module that lies outside of the project, by its name or by a link, or that another

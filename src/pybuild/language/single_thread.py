@@ -32,14 +32,14 @@ def ensure_single_thread() -> None:
     sys.stderr.flush()
     parent = os.getpid()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # that locks of other threads stay locked is known
+        # Python warns that locks of other threads stay locked in the child; those threads are the module's own.
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child:
         os.setpgid(child, child)
         _wait(child)
     libc.die_with_parent(signal.SIGKILL)
+    # A parent that ended before that sends no signal.
     if os.getppid() != parent:
         os._exit(130)
 
@@ -62,4 +62,4 @@ def _wait(child: int) -> NoReturn:
     if code < 0 and -code in _SIGNALS:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
-    os._exit(code if code >= 0 else 128 - code)
+    os._exit(code if code >= 0 else 128 - code)  # as a shell reports a signal

@@ -133,7 +133,7 @@ def remember(directory: str, requests: Sequence[Requested]) -> None:
         return
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     data = json.dumps({"directory": directory, "requests": [request.text for request in requests]}, indent=1)
-    temporary = f"{path}.{os.getpid()}.part"
+    temporary = f"{path}.{os.urandom(6).hex()}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(fd, "w", encoding="ascii") as file:
