@@ -123,6 +123,7 @@ class Records:
 
     def replace(self, snapshot: int, earlier: int) -> None:
         """Replace `snapshot` by `earlier` in the results of all records."""
+        # Commas on both sides, so that 2 does not match within 12.
         pattern = f"%,{snapshot},%"
         rows = self._store.query(
             "SELECT key, results FROM record WHERE ',' || results || ',' LIKE ?", pattern
