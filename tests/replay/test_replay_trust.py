@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.replay.project import SETTLE_SECONDS, Project
+from tests.support.warm import program
 
 pytestmark = pytest.mark.root
 
 
 def _pybuild(project: Project, *words: str) -> None:
-    command = [*project.command()[:-1], *words]
-    subprocess.run(
-        command, cwd=project.context, env=project.environment(), check=True, capture_output=True, timeout=60
+    done = program.run(
+        words, cwd=project.context, env=project.environment(), timeout=60, package=project.package
     )
+    assert done.returncode == 0, done.stderr
 
 
 def _user_file(project: Project) -> Path:
