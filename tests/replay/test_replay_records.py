@@ -87,7 +87,7 @@ def test_a_record_of_other_values_is_none(
 
 
 @pytest.mark.parametrize("damage", [
-    lambda data: data.replace(b"invocation 2", b"invocation 1", 1),
+    lambda data: data.replace(b"invocation 3", b"invocation 1", 1),
     lambda data: b"",
     lambda data: replay.FORMAT,
     lambda data: data[:-1],

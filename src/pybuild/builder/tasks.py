@@ -17,7 +17,6 @@ from pybuild.frontends.build_context import find_context
 from pybuild.frontends.choose import choose
 from pybuild.frontends.types import GraphNames
 from pybuild.lang.diagnostics import UsageError
-from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pybuild.build.plan import Plan
     from pybuild.build.worker import Owner, Task
     from pybuild.frontends.types import Frontend, Goal
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 
@@ -119,11 +119,9 @@ def _request(task: Task) -> BuildRequest:
         raise UsageError(
             "a build of a program has no standard input", help="write what it is to read to a file"
         )
-    if not task["config"]:
-        return BuildRequest(context=context, **fields)
-    from pybuild.request.config import defaults
+    from pybuild.request.config.defaults import complete
 
-    return BuildRequest(context=context, **defaults.load(context, file).over(fields))
+    return complete(context, fields, config=task["config"])
 
 
 def _plain_image(goal: Goal, exported: ExportedGoal, places: list[str], engine: Engine) -> dict[str, Any]:

@@ -169,13 +169,13 @@ def _show_text(reports: Sequence[_Report]) -> None:
 def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:
     from pybuild.build.engine import open_gateway
     from pybuild.cli.request_from_flags import graph_request
+    from pybuild.cli.terminal import Notices
     from pybuild.frontends.build_context import find_context
     from pybuild.frontends.choose import choose_dockerfile, fetched_frontend
     from pybuild.frontends.dockerfile import DockerfileFrontend
-    from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
-    observer = Observer()
+    observer = Notices()
     request = graph_request(None if file == "." else file, flags)
     context = find_context(request, observer)
     if context.frontend.records:

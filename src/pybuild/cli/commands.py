@@ -213,8 +213,8 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **fl
     """
     from pybuild.build.graph import graph
     from pybuild.cli.request_from_flags import files_and_targets, graph_request, with_targets
+    from pybuild.cli.terminal import Notices
     from pybuild.request.values import known
-    from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
     format = known(format or "json", FORMATS, "format")
@@ -225,7 +225,7 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **fl
         raise UsageError("llb is binary: not written to a terminal", help="redirect it to a file")
     for file in files or (None,):
         request = graph_request(file, with_targets(flags, targets))
-        data = graph(request, Observer(), Cancellation(), format, linked=bool(linked))
+        data = graph(request, Notices(), Cancellation(), format, linked=bool(linked))
         sys.stdout.buffer.write(data if format == "llb" or data.endswith(b"\n") else data + b"\n")
     return 0
 
@@ -325,6 +325,24 @@ def _init(directory: str | None) -> None:
     from pybuild.cli.init import init
 
     click.echo(init(directory or "").text(), nl=False)
+
+
+@_command("trust")
+@click.argument("directory", required=False, metavar="[DIRECTORY]")
+def _trust(directory: str | None, list: bool | None, revoke: bool | None) -> None:
+    """Show what a project requests, and remember that it may have it.
+
+    A pybuild.toml may request what reaches beyond its project, and a build.py to run on this machine. That is
+    refused unless it is on the command line, or was remembered here for DIRECTORY (default: this one). A request that
+    is added later is refused again.
+    """
+    from pybuild.cli import trust
+
+    if list and (revoke or directory):
+        raise UsageError("--list takes nothing else", help="pybuild trust --list")
+    if list:
+        return click.echo(trust.list_trusted(), nl=False)
+    click.echo((trust.revoke if revoke else trust.trust_directory)(directory or "."), nl=False)
 
 
 @_command("verify")
@@ -445,6 +463,7 @@ for _each in (
     _list,
     _lock,
     _explain,
+    _trust,
     _verify,
     _prune,
     _serve,

@@ -27,11 +27,11 @@ Row = tuple[str, str]
 def list_targets(request: BuildRequest, format: str) -> str:
     """Return the declarations in the build file of a request, as `text` or `json`. Raises UserError."""
     from pybuild.build.engine import with_modules
+    from pybuild.cli.terminal import Notices
     from pybuild.frontends.build_context import find_context
     from pybuild.frontends.language import compile_file
-    from pybuild.runtime.progress.observer import Observer
 
-    context = find_context(request, Observer())
+    context = find_context(request, Notices())
     name, frontend = context.inputs.name, context.frontend
     if frontend.kind == PLUGIN:
         from pybuild.plugins.installed import listing_refusal

@@ -33,6 +33,8 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
         names = GraphNames(plan.directories, plan.images, plan.owner)
         with open_engine(request, names, observer, cancellation) as engine:
+            for text in request.notices:
+                observer.notice(text)
             observer.start()
             return execute(plan, request, requested_outputs(request), engine)
 

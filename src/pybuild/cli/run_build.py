@@ -113,7 +113,8 @@ def _write_record(request: BuildRequest, result: BuildResult, warned: str, of_fr
 
     silent = request.quiet or request.progress == "quiet"
     plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
-    texts = [] if silent else [replayed_text(evidence.steps, plain=plain)]
+    notices = [f"#0 {line}\n" if plain else f"{line}\n" for line in map(printable, request.notices)]
+    texts = [] if silent else [*notices, replayed_text(evidence.steps, plain=plain)]
     texts += ["\n" + printable(warned)] if warned else []
     texts += [] if silent else [line + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]

@@ -154,6 +154,8 @@ def check_single(request: BuildRequest, kind: str, *, instead: str = "") -> None
 def find_context(request: BuildRequest, observer: Observer) -> BuildContext:
     """Find and read the files that a request names, and note the state of those that decide what it means. Raises
     UsageError."""
+    for text in request.notices:
+        observer.notice(text)
     dependencies = Dependencies()
     files = _secret_files(request)
     dependencies.replayable = files is not None

@@ -46,7 +46,7 @@ _FOR_DOCKERFILES = (
 
 def compile_file(context: BuildContext, *, shown: str = "") -> Compiled:
     """Compile the build file of a context: a file of the language, or a Python build module. Its name is `shown` in
-    messages unless that is "". Raises UsageError if it lies elsewhere, UserError for bad params."""
+    messages unless that is "". Raises UsageError if it lies elsewhere or may not run, UserError for bad params."""
     inputs, request = context.inputs, context.request
     python = context.frontend.kind == PYTHON
     what = "a Python build module" if python else "a build file of the language"
@@ -60,6 +60,9 @@ def compile_file(context: BuildContext, *, shown: str = "") -> Compiled:
     kind = Compiled
     if python:
         from pybuild.language.pythonmodule import PythonCompiled
+        from pybuild.request.trust import refuse_module
+
+        refuse_module(inputs.name, request)
 
         kind = PythonCompiled
     return kind(

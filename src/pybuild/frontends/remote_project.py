@@ -13,18 +13,14 @@ from attrs import evolve
 from pybuild.frontends.build_context import CONTEXT
 from pybuild.lang.diagnostics import SourceErrors, UsageError, source_error
 from pybuild.lang.frontends import PYTHON
+from pybuild.request.trust import PYTHON as PYTHON_ALLOWED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
-
     from pybuild.frontends.build_context import BuildContext
     from pybuild.lang.recipe import Recipe
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.bridge.gateway import Gateway
-
-ALLOW: Final = "python"
-"""The entitlement that lets a remote build module run."""
 
 
 def check_allowed(context: BuildContext) -> None:
@@ -39,7 +35,7 @@ def check_allowed(context: BuildContext) -> None:
 def _check_module(context: BuildContext, name: str) -> None:
     """Raises UsageError for a build module that may not run; `name` is its name in the context."""
     request = context.request
-    if context.frontend.kind == PYTHON and ALLOW not in request.allow:
+    if context.frontend.kind == PYTHON and PYTHON_ALLOWED not in request.allow:
         raise UsageError(
             f"{name} of {request.context} is a Python module, which would run on this machine",
             help="read it first; --allow python lets it run",

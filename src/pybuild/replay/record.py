@@ -137,9 +137,9 @@ def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
 
 def _check(signature: signatures.Signature | None, begun: int) -> None:
     """Raises Unrecordable for a file whose signature does not show every later change."""
-    # A directory's signature has one member; [3] of a file's is its ctime.
+    # A directory's signature has two members; [3] of a file's is its ctime.
     if signature == signatures.UNKNOWN or (
-        signature is not None and len(signature) > 1 and not at_rest(signature[3], begun)
+        signature is not None and len(signature) > 2 and not at_rest(signature[3], begun)
     ):
         raise Unrecordable
 
