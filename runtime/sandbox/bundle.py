@@ -74,6 +74,7 @@ class Bundle:
             cgroup=self.group if self.grouped else None,
             rootless=sandbox.rootless,
             unified=sandbox.cgroups.unified,
+            unfiltered=sandbox.unfiltered,
         )
         text = spec.configuration(step, context, self._limits)
         os.mkdir(self.path, 0o700)
