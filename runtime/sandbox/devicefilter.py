@@ -2,7 +2,7 @@
 
 In the initial user namespace a step of root may make and open device nodes, and a control group is all that keeps
 it from a disk: the devices controller of version 1, or a BPF program on a group of version 2. In any other user
-namespace the kernel itself refuses to make and to open them.
+namespace the kernel itself refuses to make them, so a build there has none.
 """
 
 from __future__ import annotations

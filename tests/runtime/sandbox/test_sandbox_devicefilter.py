@@ -152,3 +152,10 @@ def test_control_groups_of_an_ordinary_user_in_the_host_network(user_box: Box) -
     """/sys is the host's there, and its control groups are no part of it."""
     result = user_box.inside(lambda stage: stage.sh(f"ls -A {GROUPS}; ls /sys", network=NetMode.HOST))
     assert result.out.startswith("block\n")
+
+
+@pytest.mark.user
+def test_an_ordinary_user_needs_no_filter(user_box: Box) -> None:
+    script = "mknod /tmp/node c 1 3 || echo refused; mknod /dev/node b 7 0 || echo refused"
+    reason, result = user_box.inside(lambda stage: (stage.unfiltered, stage.sh(script)))
+    assert (reason, result.out) == ("", "refused\nrefused\n")
