@@ -72,6 +72,7 @@ class Sandbox:
         self._groups: set[str] = set()
         self._command = [runtime, "--root", os.path.join(self.directory, "state"), "--log-format", "json"]
         self._is_crun = os.path.basename(runtime).startswith("crun")
+        self.lacks_crun = unfiltered and not self._is_crun
 
     def run(
         self,

@@ -7,6 +7,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.runtime.sandbox.stage import Box, Stage
@@ -14,8 +15,10 @@ from tests.runtime.sandbox.test_sandbox_containers import Watched
 from tests.support.controlgroups import GROUPS, block_device, points, read_only, version_2
 
 from pybuild.compiler.ops import NetMode
-from pybuild.runtime.sandbox import devicefilter, libc
+from pybuild.lang.diagnostics import render
+from pybuild.runtime.sandbox import devicefilter, find, libc
 from pybuild.runtime.sandbox.container import Container
+from pybuild.runtime.sandbox.errors import NotStarted
 from pybuild.runtime.sandbox.step import StepMount
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
@@ -115,6 +118,15 @@ def test_groups_that_filter_nothing(box: Box, before: Callable[[], None], told: 
     reason, reached = box.inside(lambda stage: (stage.unfiltered, tried(stage, numbers)), before=before)
     assert reason == told
     assert reached == ["ordinary", "writable"]
+
+
+def test_runc_starts_nothing_without_control_groups(tmp_path: Path) -> None:
+    runtime = find.find_program("runc")
+    if runtime is None:
+        pytest.skip("needs runc")
+    with pytest.raises(NotStarted) as caught:
+        Box(tmp_path, runtime).inside(lambda stage: stage.run("true"), before=read_only)
+    assert "= help: crun can: " in render(caught.value.diagnostic)
 
 
 def test_a_process_that_joins(box: Box) -> None:
