@@ -136,7 +136,9 @@ class Engine:
         self.client.enter(Workplace(self.store, runner, observer))
         self._steps = StepHost(runner, self.store.work, options.surroundings, observer)
         self._sweep()
-        self.entitlements = Entitlements(options.allow, _devices(options.surroundings))
+        self.entitlements = Entitlements(
+            options.allow, _devices(options.surroundings), self._steps.unfiltered
+        )
         self.images = Images(
             self.store, self.snapshotter, observer, client=self.client, hosts=options.hosts, pull=options.pull
         )

@@ -37,17 +37,26 @@ class Sandbox:
 
     Its files are in `work`, this process's directory in the store; `close` it before that is removed. The process
     must be in the build's mount namespace (`namespaces.enter`). `cgroup_parent` is the parent of control groups
-    for steps that name none.
+    for steps that name none. `unfiltered`: there is no device filter (`devicefilter.missing`), so steps are kept
+    from devices by other means.
     """
 
     def __init__(
-        self, work: str, runner: Runner, networks: NetworkPool, runtime: str, *, cgroup_parent: str = ""
+        self,
+        work: str,
+        runner: Runner,
+        networks: NetworkPool,
+        runtime: str,
+        *,
+        unfiltered: bool,
+        cgroup_parent: str = "",
     ) -> None:
         self.directory = os.path.join(work, "sandbox")
         self.name = os.path.basename(work)
         self.networks = networks
         self.rootless = rootless()
         self.cgroups = Cgroups.detect(rootless=self.rootless)
+        self.unfiltered = unfiltered
         self._cgroup_parent = cgroup_parent
         self._runner = runner
         self._guard = threading.Lock()
@@ -63,6 +72,7 @@ class Sandbox:
         self._groups: set[str] = set()
         self._command = [runtime, "--root", os.path.join(self.directory, "state"), "--log-format", "json"]
         self._is_crun = os.path.basename(runtime).startswith("crun")
+        self.lacks_crun = unfiltered and not self._is_crun
 
     def run(
         self,

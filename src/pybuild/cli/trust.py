@@ -83,7 +83,8 @@ def _module(context: str, files: Defaults) -> str | None:
         inputs = find_inputs(context, None, Dependencies())
     except UserError:
         return None  # no build file, or several: -f will name one
-    kind = frontend_of(inputs, dict(files.wishes.get("build_args", ()))).kind
+    arguments = dict(files.wishes.get("build_args", ()))
+    kind = frontend_of(inputs, arguments.get("BUILDKIT_SYNTAX", "").strip()).kind
     return inputs.name if kind == PYTHON and inputs.name.endswith(MODULE) else None
 
 
