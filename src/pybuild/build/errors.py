@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 CANCELLED = 130
 
-_SPACE = "free some, run `pybuild prune --all`, or set PYBUILD_ROOT to a directory on a larger file system"
 _REASONS = {
-    errno.ENOSPC: ("no space left on device", _SPACE),
-    errno.EDQUOT: ("disk quota exceeded", _SPACE),
     errno.EACCES: ("permission denied", "check who owns it and its mode"),
     errno.EPERM: ("operation not permitted", "check who owns it, its mode and its attributes"),
     errno.EROFS: ("read-only file system", "set PYBUILD_ROOT to a directory that can be written"),
@@ -34,7 +31,6 @@ _REASONS = {
     errno.ENOMEM: ("out of memory", "free some, or use --max-parallelism=1"),
 }
 _DATABASE = (
-    ("full", _REASONS[errno.ENOSPC]),
     ("locked", ("the store is busy with another process", "wait for the other build to end, then run again")),
     ("readonly", ("the store can't be written", "set PYBUILD_ROOT to a directory you can write")),
     ("unable to open", ("the store can't be opened", "check who owns it and its mode, or set PYBUILD_ROOT")),
@@ -76,6 +72,9 @@ def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
         return explained(error) or error.diagnostic, error.exit_code
     if isinstance(error, BrokenPipeError):
         return None, 1
+    error = _in_store(error) or error
+    if isinstance(error, UserError):
+        return error.diagnostic, error.exit_code
     known = _of_machine(error)
     if known is not None:
         title, help = known
@@ -93,6 +92,23 @@ def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
         ),
         1,
     )
+
+
+def _in_store(error: BaseException) -> UserError | None:
+    """Return the error of the store that an exception amounts to: there is no room for a write."""
+    import sqlite3
+
+    from pybuild.runtime.content.place import default_root
+    from pybuild.runtime.content.space import NO_ROOM, NoRoom, unmasked
+
+    root = default_root()
+    if isinstance(error, sqlite3.OperationalError):
+        return unmasked(error, root)
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+        return None
+    # A write by descriptor names no file. What writes elsewhere than to the store has errors of its own.
+    path = error.filename if isinstance(error.filename, str | bytes) else root
+    return NoRoom(error.errno, os.fsdecode(path), root)
 
 
 def _of_machine(error: BaseException) -> tuple[str, str] | None:
