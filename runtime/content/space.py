@@ -32,6 +32,10 @@ _KEPT_SHARE, _KEPT_BLOCKS = 40, 4096
 # A write is made in pieces of up to a large page; the last one fails whole, though there are blocks for a part of it.
 _REST, _REST_SHARE = 1 << 20, 100
 
+# A step can't write more than the first between two looks that are apart by the longer time.
+_NEARLY, _NEARLY_INODES = 128 << 20, 10_000
+_OFTEN, _SELDOM = 2, 50
+
 _COARSE = 5
 """CLOCK_REALTIME_COARSE, the clock of files' times."""
 _MEASURE_SECONDS = 0.5
@@ -70,23 +74,41 @@ def advice(store: str = "") -> str:
     from pybuild.runtime.progress.amounts import bytes_text
 
     size, whole = _held(store) if store else (0, True)
-    holds = f", which frees the {'' if whole else 'more than '}{bytes_text(size)} of the store {store}" if size else ""
+    holds = (
+        f", which frees the {'' if whole else 'more than '}{bytes_text(size)} of the store {store}"
+        if size
+        else ""
+    )
     return f"free some, run `pybuild prune --all`{holds}, or set PYBUILD_ROOT to a directory on a larger file system"
 
 
 def used_up(path: str, *, root: bool = False) -> str:
     """Return "block" or "inode" if the file system of `path` has none left for an ordinary user, or for `root`; ""
     if it has both. A total of 0 means that it doesn't count them."""
+    there = _statistics(path)
+    return "" if there is None else _used_up(there, root=root)
+
+
+def _statistics(path: str) -> os.statvfs_result | None:
     try:
-        there = os.statvfs(path)
+        return os.statvfs(path)
     except OSError:
-        return ""
-    if there.f_blocks:
-        left = there.f_bavail
-        if root and there.f_bfree > there.f_bavail:
-            left = there.f_bfree - min(there.f_blocks // _KEPT_SHARE, _KEPT_BLOCKS)
-        if left * there.f_frsize <= min(_REST, there.f_blocks * there.f_frsize // _REST_SHARE):
-            return "block"
+        return None
+
+
+def _left(there: os.statvfs_result, *, root: bool) -> float:
+    """Return the bytes that can be written, without the rest that a larger write leaves."""
+    if there.f_blocks == 0:
+        return float("inf")
+    left = there.f_bavail
+    if root and there.f_bfree > there.f_bavail:
+        left = there.f_bfree - min(there.f_blocks // _KEPT_SHARE, _KEPT_BLOCKS)
+    return left * there.f_frsize - min(_REST, there.f_blocks * there.f_frsize // _REST_SHARE)
+
+
+def _used_up(there: os.statvfs_result, *, root: bool) -> str:
+    if _left(there, root=root) <= 0:
+        return "block"
     if there.f_files and (there.f_ffree if root else there.f_favail) == 0:
         return "inode"
     return ""
@@ -104,8 +126,20 @@ class SpaceWatch:
         self.began = time.clock_gettime_ns(_COARSE)
         self.lacked = ""
 
-    def look(self) -> None:
-        self.lacked = self.lacked or used_up(self._path, root=self._root)
+    def look(self) -> int:
+        """Look, and return the milliseconds until the next look is due."""
+        if not self.lacked:
+            there = _statistics(self._path)
+            if there is None:
+                return _SELDOM
+            self.lacked = _used_up(there, root=self._root)
+            if (
+                _left(there, root=self._root) < _NEARLY
+                or 0 < there.f_files
+                and there.f_favail < _NEARLY_INODES
+            ):
+                return _OFTEN
+        return _SELDOM
 
     def written(self, directory: bytes) -> bool:
         """Report whether something in a directory has changed since the watch began."""

@@ -155,9 +155,7 @@ class ExecHandler:
         devices = self._entitlements.devices(vertex, op)
         return edits(devices, uid=identity.uid, gid=identity.gid, bound=bound)
 
-    def _execute(
-        self, vertex: Vertex, step: Step, mounts: StepMounts, cancellation: Cancellation
-    ) -> None:
+    def _execute(self, vertex: Vertex, step: Step, mounts: StepMounts, cancellation: Cancellation) -> None:
         step_output = StepOutput()
         watch = mounts.watch(self._store, step.identity.uid)
 

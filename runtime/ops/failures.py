@@ -67,7 +67,9 @@ class StepFailed(UserError):
             notes=[("output", "\n".join(["(the last lines)", *shown]))] if shown else [],
         )
         raised = f"raise the limit of {limit}, or have the step need less" if limit else ""
-        super().__init__(diagnostic, help=raised or (advice(store) if lacked else "") or _length(tail) or _advice(code))
+        super().__init__(
+            diagnostic, help=raised or (advice(store) if lacked else "") or _length(tail) or _advice(code)
+        )
         self.vertex = vertex
         self.code = code
         self.output = output.lines()

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 STDOUT, STDERR = 1, 2
 _CHUNK = 1 << 16
 _SIGNALLED = 128
-_WATCH = 50
-"""Milliseconds between two calls of `watch`, at most."""
 _LOOKS = 2
 """Milliseconds between two checks for the pid file, by which the runtime tells that a process has started."""
 
@@ -82,9 +80,9 @@ class Process:
         else:
             self._child, self._outputs = self._sandbox.spawn_piped(command, stdin, stdout)
 
-    def attend(self, on_output: OnOutput, watch: Callable[[], None] | None = None) -> None:
+    def attend(self, on_output: OnOutput, watch: Callable[[], int] | None = None) -> None:
         """Call `on_output(stream, data)` with everything the process writes, until it has ended. `watch` is called
-        after each piece of output, and several times a second."""
+        after each piece of output, and again after as many milliseconds as it returns."""
         assert self._child is not None
         output = Output(self.program, on_output)
         _stream(self._outputs, output, watch)
@@ -139,7 +137,7 @@ class Process:
         self._outputs = {}
 
 
-def _stream(outputs: dict[int, int], on_output: OnOutput, watch: Callable[[], None] | None) -> None:
+def _stream(outputs: dict[int, int], on_output: OnOutput, watch: Callable[[], int] | None) -> None:
     """Pass on output until the last writer of each stream has closed it. A step's orphans may hold on to a stream,
     but they die with its pid namespace."""
     poll = select.poll()
@@ -147,10 +145,7 @@ def _stream(outputs: dict[int, int], on_output: OnOutput, watch: Callable[[], No
         poll.register(fd, select.POLLIN)
     left = len(outputs)
     while left:
-        ready = poll.poll(None if watch is None else _WATCH)
-        if watch is not None:
-            watch()
-        for fd, _ in ready:
+        for fd, _ in poll.poll(None if watch is None else watch()):
             data = _read(fd)
             if data:
                 on_output(outputs[fd], data)

@@ -32,7 +32,9 @@ def make_disk() -> Iterator[MakeDisk]:
             point.mkdir()
             with open(image, "wb") as file:
                 os.truncate(file.fileno(), mebibytes << 20)
-            subprocess.run(["mkfs.ext4", "-q", "-F", *options, image], check=True, capture_output=True, timeout=30)
+            subprocess.run(
+                ["mkfs.ext4", "-q", "-F", *options, image], check=True, capture_output=True, timeout=30
+            )
             mount = subprocess.run(
                 ["mount", "-o", "loop", image, point], capture_output=True, text=True, timeout=30
             )

@@ -65,7 +65,9 @@ def test_a_watch_remembers_and_tells_what_was_written(
     assert watch.written(os.fsencode(tmp_path))
 
 
-@pytest.mark.parametrize("text", ["database or disk is full", "disk I/O error", "unable to open database file"])
+@pytest.mark.parametrize(
+    "text", ["database or disk is full", "disk I/O error", "unable to open database file"]
+)
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_disguises_of_the_database(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, number: int
@@ -80,11 +82,14 @@ def test_disguises_of_the_database(
     error = unmasked(sqlite3.OperationalError(text), str(tmp_path))
     assert error is not None
     assert error.number == number
-    assert error.diagnostic.title == {
-        errno.ENOSPC: f"no space left on device: {tmp_path}",
-        errno.EDQUOT: f"disk quota exceeded: {tmp_path}",
-        errno.EFBIG: f"file too large: {tmp_path}",
-    }[number]
+    assert (
+        error.diagnostic.title
+        == {
+            errno.ENOSPC: f"no space left on device: {tmp_path}",
+            errno.EDQUOT: f"disk quota exceeded: {tmp_path}",
+            errno.EFBIG: f"file too large: {tmp_path}",
+        }[number]
+    )
 
 
 def test_a_transaction_without_room(tmp_path: Path) -> None:
