@@ -3,7 +3,7 @@
 0    done
 1    the build failed, or the machine did (no space, no permission, a damaged store)
 2    the command line, a configuration file or a build file is wrong
-130  cancelled
+130  cancelled by Ctrl-C; 143 by SIGTERM
 
 An exception that no user can cause is reported as a bug; PYBUILD_DEBUG=1 adds the traceback.
 """
@@ -13,13 +13,12 @@ from __future__ import annotations
 import errno
 import os
 
+from pybuild.build.signals import exit_code
 from pybuild.lang.diagnostics import DEBUG, Cancelled, Diagnostic, SourceErrors, UserError, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
-
-CANCELLED = 130
 
 _REASONS = {
     errno.EACCES: ("permission denied", "check who owns it and its mode"),
@@ -65,7 +64,7 @@ def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) 
 def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
     """Return the diagnostic of an error, None for a silent one, and the exit code."""
     if isinstance(error, Cancelled | KeyboardInterrupt):
-        return Diagnostic("cancelled", level="pybuild"), CANCELLED
+        return Diagnostic("cancelled", level="pybuild"), exit_code()
     if isinstance(error, UserError):
         from pybuild.language.failures import explained
 

@@ -44,4 +44,4 @@ def work(descriptor: int, settings: Settings) -> NoReturn:
             return "failed", status_bytes(error, cancelled=owner.cancellation.cancelled)
 
     # The front process reads the answer after those of LLBBridge, which this process serves until then.
-    work_for(descriptor, carry_out, linger=ALONE)
+    work_for(descriptor, carry_out, linger=ALONE, patient=True)

@@ -1,0 +1,83 @@
+"""Builds that are killed or signalled at any moment, the first hundredths of a second included: what they print, their
+exit codes, and what they leave running. `python -m tests.e2e.ends --seconds N` goes on for as long as one likes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.e2e.building import Builder
+from tests.e2e.remains import wait_for_none, work_names
+
+DOCKERFILE = "FROM base\nRUN echo go-on >/f; sleep 0.3\nRUN cp /f /g\n"
+BEFORE_PYTHON_IS_UP = 0.05
+"""Seconds in which the interpreter starts, which nothing of the program's can change."""
+
+
+def end(builder: Builder, context: Path, number: signal.Signals, after: float) -> str:
+    """Start a build that has nothing cached, signal it after so many seconds, and return what it printed. Asserts that
+    it ended at once with the right code, and left nothing running."""
+    log = builder.place / "log"
+    process = builder.start("--no-cache", context, log=log)
+    time.sleep(after)
+    works = work_names(builder.store)
+    process.send_signal(number)
+    started = time.monotonic()
+    code = process.wait(60)
+    took = time.monotonic() - started
+    printed = log.read_text("utf-8", "replace")
+    works |= work_names(builder.store)
+    what = f"signal {number} after {after:.4f} s: code {code} in {took:.2f} s: {printed}"
+    expected = -number if number == signal.SIGKILL else 128 + number
+    assert code in (expected, 0), what
+    assert took < 10, what
+    assert "Traceback" not in printed, what
+    assert "internal error" not in printed, what
+    assert (left := wait_for_none(builder.store, works)) == [], f"{what}: {left}"
+    return printed
+
+
+def rounds(builder: Builder, draw: random.Random, *, until: float = 0.0, at_least: int = 0) -> int:
+    """End builds by all signals in turn until a moment of the monotonic clock, and then make a whole one. Returns how
+    many were ended."""
+    context = builder.context("ended", DOCKERFILE)
+    builder.build(context)
+    count = 0
+    while count < at_least or time.monotonic() < until:
+        number = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[count % 3]
+        early = BEFORE_PYTHON_IS_UP if number == signal.SIGINT else 0.0
+        end(builder, context, number, early + draw.choice([draw.uniform(0.0, 0.22), draw.uniform(0.0, 0.8)]))
+        count += 1
+    builder.build("--no-cache", context)
+    return count
+
+
+def main() -> None:
+    from tests.support.base_image import make_base
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 1 << 32))
+    given = parser.parse_args()
+    place = Path(tempfile.mkdtemp(prefix="pybuild-ends-"))
+    try:
+        builder = Builder(place, make_base(place / "base"))
+        count = rounds(builder, random.Random(given.seed), until=time.monotonic() + given.seconds)
+        print(f"{count} builds ended, seed {given.seed}: nothing left, no traceback, codes right")
+    except AssertionError as error:
+        sys.exit(f"seed {given.seed}: {error}")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    os.environ.pop("PYBUILD_ROOT", None)
+    main()
