@@ -1,10 +1,11 @@
 """Builds that are killed or signalled at any moment, the first hundredths of a second included: what they print, their
-exit codes, and what they leave running. `python -m tests.e2e.ends --seconds N` goes on for as long as one likes.
+exit codes, and what they leave running. `python tests/e2e/ends.py --seconds N` goes on for as long as one likes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -13,6 +14,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.e2e.building import Builder
 from tests.e2e.remains import wait_for_none, work_names
@@ -61,7 +65,7 @@ def rounds(builder: Builder, draw: random.Random, *, until: float = 0.0, at_leas
 
 
 def main() -> None:
-    from tests.support.base_image import make_base
+    from tests.support.fixtures import PLAIN, busybox_layer, write_layout
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -69,7 +73,8 @@ def main() -> None:
     given = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="pybuild-ends-"))
     try:
-        builder = Builder(place, make_base(place / "base"))
+        write_layout(place / "base", busybox_layer(), json.loads(PLAIN))
+        builder = Builder(place, place / "base")
         count = rounds(builder, random.Random(given.seed), until=time.monotonic() + given.seconds)
         print(f"{count} builds ended, seed {given.seed}: nothing left, no traceback, codes right")
     except AssertionError as error:
