@@ -61,7 +61,7 @@ def told(number: int, directory: str, store: str, *, inodes: bool = False) -> tu
     if number == errno.EFBIG:
         return (
             f"file too large: {directory}",
-            "raise the limit of the size of files (ulimit -f unlimited), or choose a file system that takes larger ones",
+            "raise the limit of the size of files (ulimit -f), or use a file system that takes larger ones",
         )
     lacks = "disk quota exceeded" if number == errno.EDQUOT else "no space left on device"
     if inodes:
@@ -133,11 +133,8 @@ class SpaceWatch:
             if there is None:
                 return _SELDOM
             self.lacked = _used_up(there, root=self._root)
-            if (
-                _left(there, root=self._root) < _NEARLY
-                or 0 < there.f_files
-                and there.f_favail < _NEARLY_INODES
-            ):
+            few_inodes = there.f_files > 0 and there.f_favail < _NEARLY_INODES
+            if few_inodes or _left(there, root=self._root) < _NEARLY:
                 return _OFTEN
         return _SELDOM
 

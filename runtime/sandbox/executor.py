@@ -81,9 +81,10 @@ class Sandbox:
         stream 1 is stdout, 2 stderr. The step reads from descriptor `stdin`, or nothing without one, and writes to
         descriptor `stdout` in place of stream 1 if given. The caller keeps both; `on_start` is called in this
         thread when the step's side has them, and the caller may close its own. `watch` is called in this thread
-        while the step runs, each time after as many milliseconds as it returned. Raises Cancelled once every process of the cancelled step is dead, NotStarted if the runtime can't set the container up, LimitError for a limit
-        that can't be enforced. A program that is not found or can't be executed is no error here: the runtime's
-        message comes as stderr, and the code is 127 or 126.
+        while the step runs, each time after as many milliseconds as it returned. Raises Cancelled once every
+        process of the cancelled step is dead, NotStarted if the runtime can't set the container up, LimitError for
+        a limit that can't be enforced. A program that is not found or can't be executed is no error here: the
+        runtime's message comes as stderr, and the code is 127 or 126.
         """
         if cancellation.cancelled:
             raise Cancelled

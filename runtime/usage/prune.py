@@ -71,8 +71,8 @@ def prune(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Apply rules one after the other; other processes that prune this store wait. `report` is called with each
-    deleted record. The store has its ballast again afterwards, if there is room for it: its caller has given it back
-    before it opened the store. Returns early when `cancelled` answers true. Raises FilterError before anything is deleted."""
+    deleted record. The store, whose ballast was given back before it was opened, has one again afterwards, if there
+    is room for it. Returns early when `cancelled` answers true. Raises FilterError before anything is deleted."""
     filters = [parsed(rule.filters, "prune") for rule in rules]
     lock = store.lock("prune", cancelled=cancelled)
     if lock is None:

@@ -1,5 +1,5 @@
-"""Builds that are killed or signalled at any moment, the first hundredths of a second included: what they print, their
-exit codes, and what they leave running. `python tests/e2e/ends.py --seconds N` goes on for as long as one likes.
+"""Builds that are killed or signalled at any moment, also right after their start: what they print, their exit codes,
+and what they leave running. `python tests/e2e/ends.py --seconds N` goes on for as long as one likes.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ BEFORE_PYTHON_IS_UP = 0.05
 
 
 def end(builder: Builder, context: Path, number: signal.Signals, after: float) -> str:
-    """Start a build that has nothing cached, signal it after so many seconds, and return what it printed. Asserts that
-    it ended at once with the right code, and left nothing running."""
+    """Start a build that has nothing cached, signal it after so many seconds, and return what it printed. Asserts
+    that it ended at once with the right code, and left nothing running."""
     log = builder.place / "log"
     process = builder.start("--no-cache", context, log=log)
     time.sleep(after)

@@ -141,7 +141,11 @@ pybuild.main()
 def test_while_it_imports(builder: Builder, module: str, number: signal.Signals) -> None:
     script = IMPORTING.format(module=module, number=number.name)
     done = subprocess.run(
-        [sys.executable, "-c", script], env=builder.variables(), cwd=builder.place, capture_output=True, timeout=60
+        [sys.executable, "-c", script],
+        env=builder.variables(),
+        cwd=builder.place,
+        capture_output=True,
+        timeout=60,
     )
     assert done.returncode == 128 + number
     assert done.stderr.strip() in (b"", b"pybuild: cancelled")
@@ -171,7 +175,9 @@ print(init[0])
 
 
 def test_process_1_of_a_namespace_whose_parent_died_before_it_asked() -> None:
-    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHAN], capture_output=True, text=True, timeout=60, check=True
+    )
     init = int(done.stdout)
     gone: Callable[[], bool] = lambda: not Path(f"/proc/{init}/exe").exists()  # noqa: E731
     assert until(gone, 20)

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the build ends soon with the signal's code, nothing it started lives on, what was finished is kept."""
+"""Ctrl-C and SIGTERM: the build ends soon with the signal's code, nothing it started lives on, what was
+finished is kept."""
 
 from __future__ import annotations
 

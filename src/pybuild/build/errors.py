@@ -27,8 +27,14 @@ _REASONS = {
     errno.EMFILE: ("too many open files", "raise the limit: ulimit -n 65536"),
     errno.ENFILE: ("too many open files on this machine", "raise fs.file-max with sysctl"),
     errno.EIO: ("input/output error", "the disk may be failing: look at dmesg"),
+    errno.EAGAIN: (
+        "no more threads or processes can be started",
+        "raise the limits of memory and processes (ulimit -v, ulimit -u, those of the container), or use "
+        "--max-parallelism=1",
+    ),
     errno.ENOMEM: ("out of memory", "free some, or use --max-parallelism=1"),
 }
+_NO_THREAD = "can't start new thread"
 _DATABASE = (
     ("locked", ("the store is busy with another process", "wait for the other build to end, then run again")),
     ("readonly", ("the store can't be written", "set PYBUILD_ROOT to a directory you can write")),
@@ -114,6 +120,8 @@ def _of_machine(error: BaseException) -> tuple[str, str] | None:
     """Return title and help for a failure of the machine that pybuild runs on."""
     import sqlite3
 
+    if isinstance(error, RuntimeError) and str(error).startswith(_NO_THREAD):
+        return _REASONS[errno.EAGAIN]
     if isinstance(error, MemoryError):
         return _REASONS[errno.ENOMEM]
     if isinstance(error, OSError) and error.errno in _REASONS:

@@ -144,7 +144,7 @@ def test_a_part_that_found_no_room_is_dropped(tmp_path: Path, monkeypatch: pytes
         with monkeypatch.context() as patch, store.blobs.writer(resume=digest) as writer:
             assert writer.offset == 1
             patch.setattr(os, "write", full)
-            with pytest.raises(OSError, match="No space left on device: .*part"):
+            with pytest.raises(OSError, match="No space left on device"):
                 writer.write(b"2")
         assert os.listdir(store.path("ingest")) == []
 
