@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def run_all(jobs: Sequence[Callable[[], T]], *, threads: int | None = None) -> list[T]:
-    """Run all `jobs`, at most `threads` (default: one a CPU) at a time, and return their results in order,
-    in fewer threads where no more can be started. After a failure no further job starts; the failure of the earliest failed job is raised once the running
-    ones have ended."""
+    """Run all `jobs`, at most `threads` (default: one a CPU) at a time, and return their results in order.
+    Fewer threads do where no more can be started. After a failure no further job starts; the failure of the
+    earliest failed job is raised once the running ones have ended."""
     limit = min(len(jobs), threads or len(os.sched_getaffinity(0)))
     if limit <= 1:
         return [job() for job in jobs]

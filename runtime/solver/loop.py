@@ -229,13 +229,6 @@ class Loop:
         return stranded
 
     def _worker(self) -> None:
-        try:
-            self._work_off()
-        finally:
-            with self._work:
-                self._workers -= 1
-
-    def _work_off(self) -> None:
         while True:
             with self._work:
                 # Counted as idle until a call is taken, so that `_call` starts a thread only if none is free.
@@ -244,6 +237,7 @@ class Loop:
                     self._work.wait_for(lambda: self._calls or self._closed, IDLE_SECONDS)
                 self._idle -= 1
                 if not self._calls:
+                    self._workers -= 1
                     return
                 task, call = self._calls.popleft()
             value, error = None, None
