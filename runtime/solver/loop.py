@@ -84,7 +84,7 @@ class Task:
         self.value: Any = None
         self.error: BaseException | None = None
         self.listeners: list[Callable[[], None]] = []
-        self._waiting_for: object = None
+        self.waiting_for: object = None
         self.missing = 0
 
 
