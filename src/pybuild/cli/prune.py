@@ -21,7 +21,7 @@ def prune(root: str) -> None:
     give_back_ballast(root)
     namespaces.enter(root)
     path = os.path.join(root, IN_USE)
-    lock = wait_lock(path, on_wait=lambda who: print(f"waiting for {who}", file=sys.stderr))
+    lock = wait_lock(path, on_wait=lambda holder: print(f"waiting for {holder}", file=sys.stderr))
     assert lock is not None
     with lock:
         for name in sorted(os.listdir(root), key=_order):
