@@ -41,7 +41,7 @@ _COARSE = 5
 _MEASURE_SECONDS = 0.5
 _PROBE = 128 << 10
 _DISGUISES = ("disk i/o", "unable to open")
-"""What SQLite says, besides "full", if its files can't grow or be made."""
+"""Words of SQLite's, besides "full", if its files can't grow or be made."""
 
 
 class NoRoom(UserError):

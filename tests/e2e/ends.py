@@ -65,7 +65,7 @@ def rounds(builder: Builder, draw: random.Random, *, until: float = 0.0, at_leas
 
 
 def main() -> None:
-    from tests.support.fixtures import PLAIN, busybox_layer, write_layout
+    from tests.differential.bases import PLAIN, busybox_layer, write_layout
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)

@@ -37,13 +37,13 @@ def exit_code() -> int:
 
 
 def raise_interrupts() -> None:
-    """Have the first signal raise a KeyboardInterrupt in the main thread. A signal that this process was started to
-    ignore is ignored."""
+    """Make the first signal raise a KeyboardInterrupt in the main thread. A signal that this process was started to
+    ignore stays ignored."""
     _handle_by(_interrupt)
 
 
 def end_silently() -> None:
-    """Have a signal end the process at once: nothing is left to be cancelled."""
+    """Make a signal end the process at once: nothing is left to be cancelled."""
     _handle_by(_end)
 
 
