@@ -19,11 +19,9 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.e2e.building import Builder
-from tests.e2e.remains import wait_for_none, work_names
+from tests.e2e.remains import until, wait_for_none, work_names
 
 DOCKERFILE = "FROM base\nRUN echo go-on >/f; sleep 0.3\nRUN cp /f /g\n"
-BEFORE_PYTHON_IS_UP = 0.05
-"""Seconds in which the interpreter starts, which nothing of the program's can change."""
 
 
 def end(builder: Builder, context: Path, number: signal.Signals, after: float) -> str:
@@ -31,6 +29,9 @@ def end(builder: Builder, context: Path, number: signal.Signals, after: float) -
     that it ended at once with the right code, and left nothing running."""
     log = builder.place / "log"
     process = builder.start("--no-cache", context, log=log)
+    if number != signal.SIGKILL:
+        # Until then the interpreter starts, which nothing of the program's can change.
+        assert until(lambda: _handles_signals(process.pid) or process.poll() is not None, 60)
     time.sleep(after)
     works = work_names(builder.store)
     process.send_signal(number)
@@ -49,16 +50,25 @@ def end(builder: Builder, context: Path, number: signal.Signals, after: float) -
     return printed
 
 
-def rounds(builder: Builder, draw: random.Random, *, until: float = 0.0, at_least: int = 0) -> int:
+def _handles_signals(process: int) -> bool:
+    """Report whether a process has a handler of SIGTERM."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except FileNotFoundError:
+        return False
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def rounds(builder: Builder, draw: random.Random, *, stop: float = 0.0, at_least: int = 0) -> int:
     """End builds by all signals in turn until a moment of the monotonic clock, and then make a whole one. Returns how
     many were ended."""
     context = builder.context("ended", DOCKERFILE)
     builder.build(context)
     count = 0
-    while count < at_least or time.monotonic() < until:
+    while count < at_least or time.monotonic() < stop:
         number = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[count % 3]
-        early = BEFORE_PYTHON_IS_UP if number == signal.SIGINT else 0.0
-        end(builder, context, number, early + draw.choice([draw.uniform(0.0, 0.22), draw.uniform(0.0, 0.8)]))
+        end(builder, context, number, draw.choice([draw.uniform(0.0, 0.22), draw.uniform(0.0, 0.8)]))
         count += 1
     builder.build("--no-cache", context)
     return count
@@ -75,7 +85,7 @@ def main() -> None:
     try:
         write_layout(place / "base", busybox_layer(), json.loads(PLAIN))
         builder = Builder(place, place / "base")
-        count = rounds(builder, random.Random(given.seed), until=time.monotonic() + given.seconds)
+        count = rounds(builder, random.Random(given.seed), stop=time.monotonic() + given.seconds)
         print(f"{count} builds ended, seed {given.seed}: nothing left, no traceback, codes right")
     except AssertionError as error:
         sys.exit(f"seed {given.seed}: {error}")
