@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content.locks import Lock, wait_lock
+from pybuild.runtime.content.space import NO_ROOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ class Blobs:
 class BlobWriter:
     """Writes one blob in a temporary file and renames it into place by `commit`. `offset` is the bytes written.
 
-    Leaving the context without a commit drops the bytes, except those of a resumable transfer.
+    Leaving the context without a commit drops the bytes, except those of a resumable transfer. A write that finds no
+    room drops those, too.
     """
 
     __slots__ = ("_blobs", "_fd", "_hash", "_lock", "_path", "offset")
@@ -134,10 +136,16 @@ class BlobWriter:
     def write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         self._hash.update(view)
-        while view:
-            written = os.write(self._fd, view)
-            self.offset += written
-            view = view[written:]
+        try:
+            while view:
+                written = os.write(self._fd, view)
+                self.offset += written
+                view = view[written:]
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                self.restart()
+            error.filename = self._path
+            raise
 
     def restart(self) -> None:
         """Drop what was written, when the other side can't resume."""

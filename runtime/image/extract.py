@@ -19,6 +19,7 @@ import os
 import stat
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content.space import NO_ROOM, advice
 from pybuild.runtime.image.decompression import ArchiveError
 from pybuild.runtime.image.filecontent import write_content
 from pybuild.runtime.image.tarreader import (
@@ -417,8 +418,8 @@ class Extractor:
 
     def _failure(self, entry: Entry, error: OSError) -> ExtractError:
         help = "check the disk and the permissions of the target directory"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            help = "free some space on the disk that holds the target"
+        if error.errno in NO_ROOM:
+            help = advice()
         elif error.errno == errno.EINVAL and self._owners:
             help = (
                 f"its owner {entry.uid}:{entry.gid} may lie outside the ids this user can give: add a wider "

@@ -83,16 +83,18 @@ class Sandbox:
         stdin: int | None = None,
         stdout: int | None = None,
         on_start: Callable[[], None] | None = None,
+        watch: Callable[[], int] | None = None,
     ) -> ExitCode:
         """Run the step to its end.
 
         `on_output(stream, bytes)` is called in this thread with everything that the step writes, as it comes;
         stream 1 is stdout, 2 stderr. The step reads from descriptor `stdin`, or nothing without one, and writes to
         descriptor `stdout` in place of stream 1 if given. The caller keeps both; `on_start` is called in this
-        thread when the step's side has them, and the caller may close its own. Raises Cancelled once every process
-        of the cancelled step is dead, NotStarted if the runtime can't set the container up, LimitError for a limit
-        that can't be enforced. A program that is not found or can't be executed is no error here: the runtime's
-        message comes as stderr, and the code is 127 or 126.
+        thread when the step's side has them, and the caller may close its own. `watch` is called in this thread
+        while the step runs, each time after as many milliseconds as it returned. Raises Cancelled once every
+        process of the cancelled step is dead, NotStarted if the runtime can't set the container up, LimitError for
+        a limit that can't be enforced. A program that is not found or can't be executed is no error here: the
+        runtime's message comes as stderr, and the code is 127 or 126.
         """
         if cancellation.cancelled:
             raise Cancelled
@@ -103,7 +105,7 @@ class Sandbox:
                 try:
                     if on_start is not None:
                         on_start()
-                    process.attend(on_output)
+                    process.attend(on_output, watch)
                 finally:
                     forget()
                 if cancellation.cancelled:

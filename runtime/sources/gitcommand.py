@@ -226,7 +226,9 @@ def mortal() -> list[str]:
         from shutil import which
 
         setpriv = which("setpriv")
-        prefix = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+        # The parent may have died before setpriv(1) asked for the signal, so that is checked after it.
+        check = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid())]
+        prefix = [setpriv, "--pdeathsig", "KILL", "--", *check] if setpriv else []
         trial = [*prefix, "true"]
         works = not prefix or subprocess.run(trial, capture_output=True, check=False).returncode == 0
         _mortal.append(prefix if works else [])

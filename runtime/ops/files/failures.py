@@ -7,6 +7,7 @@ import os
 import stat
 
 from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.runtime.content.space import NO_ROOM, told, used_up
 from pybuild.runtime.sources.expansion import look_up
 from pybuild.runtime.sources.local import LocalTree
 
@@ -117,17 +118,17 @@ def is_a_directory(path: bytes) -> UserError:
     )
 
 
-def system_error(error: OSError) -> UserError:
-    """Return the error for a system call that failed during an action."""
+def system_error(error: OSError, store: str) -> UserError:
+    """Return the error for a system call that failed during an action, in the store at `store`."""
+    if error.errno in NO_ROOM:
+        title, help = told(error.errno or 0, store, store, inodes=used_up(store) == "inode")
+        return UserError(f"cannot carry out the file operation: {title}", help=help)
     return UserError(
         f"cannot carry out the file operation: {error.strerror or error}", help=_WAYS.get(error.errno or 0)
     )
 
 
-_FULL = "make room on the store's file system"
 _WAYS = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
     # The kernel's answer to an owner that the user namespace has no id for.
     errno.EINVAL: "if it gives files an owner: an ordinary user's build has as many ids as /etc/subuid and "
     "/etc/subgid give the user",

@@ -86,7 +86,7 @@ class FileHandler:
                 error.origin = self._origin(vertex, inputs, run)
                 raise _located(error, vertex)  # noqa: B904 - the same error
             except OSError as error:
-                failure = system_error(error)
+                failure = system_error(error, self._records.root)
                 failure.origin = self._origin(vertex, inputs, run)
                 raise _located(failure, vertex) from error
 

@@ -35,4 +35,4 @@ def work(descriptor: int, settings: Settings) -> NoReturn:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)  # the fork server ignores them
     # The front process reads the answer after those of LLBBridge, which this process serves until then.
-    work_for(descriptor, partial(carry_out, settings=settings), linger=ALONE)
+    work_for(descriptor, partial(carry_out, settings=settings), linger=ALONE, patient=True)
