@@ -80,6 +80,7 @@ class OverlayLayering:
         self._replaced: set[bytes] = set()  # what stood here hid what the parent has
         self._opaque: set[bytes] = set()
         self._times: dict[bytes, int] = {}
+        self._absent: set[bytes] = set()  # directories that the parent lacks, or that hide its own
 
     def begin(self, extractor: Extractor) -> None:
         self._extractor = extractor
@@ -117,8 +118,7 @@ class OverlayLayering:
             return
         node = self._visible(path)
         if node is not None:
-            inner = b"/proc/self/fd/%d/%b" % (self._extractor.fd, path)
-            copy_attributes(node, inner)
+            copy_attributes(node, self._extractor.beneath_proc(path))
             self._times[path] = node.stat.st_mtime_ns
 
     def entered(self, path: bytes, found: os.stat_result) -> None:
@@ -131,6 +131,7 @@ class OverlayLayering:
         for known in [p for p in self._times if p == path or p.startswith(inside)]:
             del self._times[known]
         self._opaque = {p for p in self._opaque if p != path and not p.startswith(inside)}
+        self._absent.clear()
 
     def end(self, explicit: Container[bytes]) -> None:
         # At the end, when it is known which names the layer has itself.
@@ -138,7 +139,7 @@ class OverlayLayering:
             self._hide_root()
         for path, mtime in reversed(self._times.items()):
             if path not in explicit:
-                os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
+                self._extractor.set_time(path, mtime)
 
     def _hide_below(self, path: bytes) -> None:
         if path not in self._opaque:
@@ -157,18 +158,28 @@ class OverlayLayering:
 
     def _visible(self, path: bytes) -> Node | None:
         """Return the parent's directory at exactly `path`, if no whiteout of this layer hides it."""
-        parts = path.split(b"/")
-        if any(b"/".join(parts[:count]) in self._opaque for count in range(len(parts))):
-            return None
-        try:
-            node = self._below.lstat(path)
-        except OSError as error:
-            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-                raise
-            return None  # what the parent has on the way is no directory
+        above = path.rpartition(b"/")[0]
+        node = None
+        if above not in self._absent and not self._hidden(above):
+            try:
+                node = self._below.lstat(path)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise  # what the parent has on the way is no directory
         if node is None or node.path != path or not stat.S_ISDIR(node.stat.st_mode):
+            self._absent.add(path)
             return None
         return node
+
+    def _hidden(self, directory: bytes) -> bool:
+        """Return whether this layer hides what the parent has in a directory."""
+        if not self._opaque:
+            return False
+        while directory not in self._opaque:
+            if not directory:
+                return False
+            directory = directory.rpartition(b"/")[0]
+        return True
 
 
 class PlainLayering:
@@ -219,7 +230,7 @@ class PlainLayering:
     def end(self, explicit: Container[bytes]) -> None:
         for path, mtime in reversed(self._times.items()):
             if path not in explicit:
-                os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
+                self._extractor.set_time(path, mtime)
 
     def _remember(self, path: bytes) -> None:
         state = self._extractor.lstat(path)

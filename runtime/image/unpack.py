@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.image.descriptor import Descriptor
+    from pybuild.runtime.image.extract import Extracted
     from pybuild.runtime.progress.observer import Tracked
     from pybuild.runtime.snapshots.types import Snapshotter
 
@@ -130,7 +131,7 @@ def _unpack_one(
     if tracked is not None:
         tracked.progress(f"extracting {layer.digest}", layer.size, layer.size, done=True)
     if notice is not None and done.skipped:
-        notice(_skipped(name, done.skipped))
+        notice(_skipped(name, done))
     return snapshot
 
 
@@ -143,11 +144,11 @@ class _Counted:
         self.read = read
 
 
-def _skipped(name: str, skipped: Sequence[tuple[bytes, str]]) -> str:
+def _skipped(name: str, done: Extracted) -> str:
     import os
 
-    first, reason = skipped[0]
-    more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    first, reason = done.skipped[0]
+    more = f" and {done.skipped_count - 1} more" if done.skipped_count > 1 else ""
     return f"{name}: left out {os.fsdecode(first)!r}{more}: {reason}"
 
 
