@@ -66,7 +66,9 @@ class Images:
 
         with self._guard:
             if self._registry is None:
-                self._registry = Client(self._hosts, self._build_client.credentials)
+                self._registry = Client(
+                    self._hosts, self._build_client.credentials, tell=self._observer.waiting
+                )
             return self._registry
 
     def resolve_image(
