@@ -37,7 +37,7 @@ from pybuild.runtime.image.ways import ExtractError, Ways
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.runtime.image.decompression import Pull
-    from pybuild.runtime.image.layering import Layering
+    from pybuild.runtime.image.ways import Layering
 
 MAX_ID = (1 << 32) - 2
 
@@ -97,8 +97,8 @@ def extract_all(extractor: Extractor, pull: Pull, archive: str) -> Extracted:
 
 
 class _Finish:
-    """What a directory gets when everything is unpacked. It is all that is kept of an entry: a long archive must
-    not fill the memory with names and attributes."""
+    """The metadata that a directory gets when everything is unpacked. It is all that is kept of an entry: a long
+    archive must not fill the memory with names and attributes."""
 
     __slots__ = ("mode", "mtime")
 

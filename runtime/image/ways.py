@@ -11,8 +11,12 @@ from pybuild.runtime.image.rooted import Rooted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.runtime.image.layering import Layering
+    from collections.abc import Container
+    from typing import Protocol
+
     from pybuild.runtime.image.tarreader import Entry
+else:
+    Protocol = object
 
 MAX_LINKS = 40
 MAX_PARENTS = 4096
@@ -25,6 +29,35 @@ class ExtractError(UserError):
     def __init__(self, archive: str, entry: bytes, reason: str, help: str) -> None:
         super().__init__(f"cannot unpack {os.fsdecode(entry)!r} of {archive}: {reason}", help=help)
         self.entry = entry
+
+
+class Layering(Protocol):
+    """A receiver of the steps of an unpacking: what an archive means as a layer. Paths are real and relative to the
+    snapshot's root."""
+
+    def begin(self, ways: Ways) -> None: ...
+
+    def mark(self, parent: bytes, name: bytes) -> bool:
+        """Apply the whiteout or opaque mark `name` (`.wh.…`) in directory `parent`; False if it names
+        nothing."""
+
+    def below(self, path: bytes, found: os.stat_result) -> bool:
+        """Return whether what is at `path` belongs to the parent, not to this layer."""
+
+    def made(self, path: bytes) -> None:
+        """An entry of the archive is at `path`."""
+
+    def implied(self, path: bytes) -> None:
+        """A directory was made at `path` because an entry lies in it."""
+
+    def entered(self, path: bytes, found: os.stat_result) -> None:
+        """A path leads through the directory at `path`, whose state is `found`."""
+
+    def removed(self, path: bytes) -> None:
+        """The extractor has removed what was at `path`."""
+
+    def end(self, explicit: Container[bytes]) -> None:
+        """Everything is unpacked; the archive had entries for the directories in `explicit`."""
 
 
 class Ways(Rooted):

@@ -1,4 +1,4 @@
-"""What another server says, parsed: addresses, numbers, times and JSON of headers and bodies.
+"""Answers of servers, parsed: addresses, numbers, times and JSON of headers and bodies.
 
 Everything here takes any text. What can't be parsed is a ValueError whose words continue "HOST answered with", or
 None where the value is of no consequence.

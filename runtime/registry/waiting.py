@@ -214,7 +214,7 @@ class WatchedSocket:
 
 
 class _File(io.RawIOBase):
-    """What is received, as a file."""
+    """The received bytes as a file."""
 
     def __init__(self, sock: WatchedSocket) -> None:
         self._socket: WatchedSocket | None = sock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from pybuild.cli.terminal import note
 from pybuild.compiler.bridge import Forwarding, ResolvedImage
 from pybuild.frontends.found_inputs import frontend_of
 from pybuild.frontends.lint import check
@@ -75,7 +76,7 @@ def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fi
         raise UsageError("the forms of Dockerfiles and of the language differ", help="check them one by one")
     fixed = [(one.span.place, one.rule.name) for report in reports for one in report.fixed]
     for place, name in [*fixed, *(_fix(one) for found in checked for one in found.fixed)]:
-        print(f"{place}: fixed {name}", file=sys.stderr)
+        note(f"{place}: fixed {name}")
     if reports or not checked:
         code = max(code, _show_reports(reports, format))
     if checked:
@@ -93,10 +94,7 @@ def _show_reports(reports: Sequence[_Report], format: str) -> int:
     (_show_json if format == "json" else _show_text)(reports)
     for report in reports:
         for text in report.unresolved:
-            print(
-                f"note: {report.source.name}: checks that need an image were left out: {text}",
-                file=sys.stderr,
-            )
+            note(f"note: {report.source.name}: checks that need an image were left out: {text}")
         if report.error is not None:
             code = max(code, _say(report.error))
     return code or int(any(report.findings for report in reports))
@@ -120,7 +118,7 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
         show("".join(message(one, colour=colour) + "\n\n" for one in found))
         for file in checked:
             if file.caution:
-                print(f"note: {file.name}: {file.caution}", file=sys.stderr)
+                note(f"note: {file.name}: {file.caution}")
     errors = sum(one.level == "error" for one in found)
     if found:
         several = "s" if len(found) > 1 else ""

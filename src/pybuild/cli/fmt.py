@@ -7,7 +7,7 @@ import sys
 
 from pybuild.build import errors
 from pybuild.cli.rewrite_file import encoded, rewrite
-from pybuild.cli.terminal import show
+from pybuild.cli.terminal import note, show
 from pybuild.frontends.found_inputs import STDIN, find_inputs
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError, UserError
@@ -71,7 +71,7 @@ def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
                 sys.stdout.buffer.flush()
             elif one.changed:
                 rewrite(one.name, one.after)
-                print(f"formatted {one.name}", file=sys.stderr)
+                note(f"formatted {one.name}")
     return 1 if check and changed else 0
 
 

@@ -7,7 +7,7 @@ import json
 
 from attrs import asdict
 
-from pybuild.lang.diagnostics import UsageError, display_width
+from pybuild.lang.diagnostics import UsageError, display_width, visible
 from pybuild.lang.frontends import PLUGIN
 from pybuild.lang.textual.listing import listing
 
@@ -48,7 +48,7 @@ def list_targets(request: BuildRequest, format: str) -> str:
     found = listing(with_modules(compiled, request, compiled.program))
     if format == "json":
         return json.dumps({"schema": SCHEMA, **asdict(found)}, indent=2, ensure_ascii=False) + "\n"
-    return text(found)
+    return visible(text(found))
 
 
 def text(found: Listing) -> str:

@@ -7,7 +7,8 @@ import sys
 
 from pybuild.build import errors
 from pybuild.build.signals import Interrupts
-from pybuild.lang.diagnostics import Cancelled
+from pybuild.cli.terminal import note
+from pybuild.lang.diagnostics import Cancelled, visible
 from pybuild.request import result_files
 from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
 from pybuild.runtime.solver.types import Cancellation
@@ -48,7 +49,7 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     silent = request.quiet or request.progress in ("quiet", "rawjson")
     if not silent:
         for line in result.summary:
-            print(line, file=sys.stderr)
+            note(line)
     if request.quiet or request.progress == "quiet":
         _print_digest(request, result)
     return 0
@@ -113,7 +114,7 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
     plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
     said = [] if silent else [replayed_text(evidence.steps, plain=plain)]
     said += ["\n" + printable(warned)] if warned else []
-    said += [] if silent else [line + "\n" for line in result.summary]
+    said += [] if silent else [visible(line) + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]
     files += [path for path in (request.iidfile, request.metadata_file, *result.files) if path is not None]
     finished = Finished(

@@ -22,12 +22,12 @@ from pybuild.runtime.registry.waiting import Patience
 
 DATA = bytes(range(256)) * 1200
 MANIFEST = b'{"schemaVersion":2,"config":{"digest":"sha256:%b","size":1},"layers":[]}' % (b"0" * 64)
-QUICK = {"silence": 0.15, "manifest": 0.4, "commit": 0.5, "told": 0.05, "window": 0.3}
+QUICK = Patience(silence=0.15, manifest=0.4, commit=0.5, told=0.05, window=0.3)
 
 
 @pytest.fixture
 def repository(behaving: Registry, make_client: MakeClient) -> Repository:
-    repository = make_client(patience=Patience(**QUICK)).repository(behaving.host, "app")
+    repository = make_client(patience=QUICK).repository(behaving.host, "app")
     repository.session.origin()
     return repository
 
@@ -133,7 +133,7 @@ def test_an_upload_that_is_lost_is_sent_again(
 
 def test_a_hanging_request_is_told_and_given_up(behaving: Registry, make_client: MakeClient) -> None:
     lines: list[str] = []
-    client = make_client(patience=Patience(**QUICK), tell=lines.append)
+    client = make_client(patience=QUICK, tell=lines.append)
     repository = client.repository(behaving.host, "app")
     repository.session.origin()
     behaving.rules.append(lambda h: bool(faults.stall(2)(h)) or True)
@@ -231,7 +231,7 @@ def test_nonsense_is_a_message_that_names_the_server(
         lambda: repository.put_manifest("v1", OCI_MANIFEST, MANIFEST),
     ):
         try:
-            act()  # type: ignore[no-untyped-call]
+            act()
         except UserError as error:
             text = render(error.diagnostic)
             assert behaving.host in text or "no HTTP address" in text or "127.0.0.1" in text
