@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
+from pybuild.runtime.image.manifest import decode
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,17 +123,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def json_object(body: bytes) -> dict[str, object]:
     """Return the JSON object in a body. Raises ValueError."""
-    import json
-
     try:
-        value = json.loads(body)
-    except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
-    except ValueError:
-        raise ValueError("something that is not JSON") from None
-    if not isinstance(value, dict):
-        raise ValueError("JSON that is no object")
-    return value
+        return decode(body)
+    except ValueError as error:
+        raise ValueError(f"a body that can't be used: {error}") from None
 
 
 def text_of(value: Mapping[str, object], *names: str) -> str:

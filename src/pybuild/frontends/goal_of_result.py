@@ -142,7 +142,7 @@ def _listed(text: bytes) -> list[Listed]:
             Listed(str(one.get("ID", "")), _platform(one.get("Platform") or {}))
             for one in found.get("Platforms") or []
         ]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"failed to parse platforms passed to exporter: {error}") from None
 
 
