@@ -11,14 +11,14 @@ import os
 import stat
 
 from pybuild.runtime.ops.files.failures import is_a_directory, not_a_directory, through_a_file
-from pybuild.runtime.snapshots.upper import copy_up_directory, hide, make_opaque_directory, replace
+from pybuild.runtime.snapshots.upper import copy_up_directory, hide, look, make_opaque_directory, replace
 from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pybuild.runtime.snapshots.types import Active, Resolution, Snapshotter, Tree
+    from pybuild.runtime.snapshots.types import Active, Node, Resolution, Snapshotter, Tree
 
 Owner = tuple[int, int]
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -50,6 +50,15 @@ class Writer:
             raise through_a_file(path.strip(b"/")) from None
         except OSError:
             return look_up(self.tree, path)
+
+    def look(self, path: bytes) -> Node | None:
+        """Return the entry at a resolved path, None if there is none."""
+        if not path:
+            return self.tree.lstat(path)
+        try:
+            return look(self._snapshotter, self._active, path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def enter(self, path: bytes) -> bool:
         """Prepare the existing directory `path` for entries. Return True if it can't hold entries of the parent
@@ -91,11 +100,15 @@ class Writer:
     def make_parents(self, path: bytes, owner: Owner | None, mtime: int | None, mode: int = 0o755) -> bytes:
         """Create the directory `path` and those above it where they are missing, following symlinks. Return its
         resolved path. Raises UserError for anything else on the way."""
-        here = b""
-        for part in path.split(b"/"):
-            if part in (b"", b"."):
+        here, rest = self._existing([part for part in path.split(b"/") if part not in (b"", b".")])
+        empty = False
+        for part in rest:
+            if empty and part != b"..":
+                here = here + b"/" + part
+                self.mkdir(here, mode, owner, mtime)
                 continue
             where = self.find(here + b"/" + part)
+            empty = where.node is None
             if where.node is None:
                 if where.path.rpartition(b"/")[0] != here:
                     self.make_parents(where.path.rpartition(b"/")[0], owner, mtime, mode)
@@ -105,12 +118,28 @@ class Writer:
             here = where.path
         return here
 
+    def _existing(self, parts: list[bytes]) -> tuple[bytes, list[bytes]]:
+        """Return the resolved path of the deepest directory on a way that exists, and the rest of the way. Found by
+        bisection: each look-up takes all steps from the root."""
+        here, first, last = b"", 0, len(parts)
+        while first < last:
+            middle = (first + last + 1) // 2
+            try:
+                where = self.tree.resolve(b"/".join(parts[:middle]))
+            except OSError:
+                where = None  # `find` tells about it
+            if where is not None and where.node is not None and stat.S_ISDIR(where.node.stat.st_mode):
+                here, first = where.path, middle
+            else:
+                last = middle - 1
+        return here, parts[first:]
+
     def make_room(self, path: bytes, *, directories: bool = False) -> None:
         """Remove an existing entry at `path`, whose directory exists, so that it can be created. Raises UserError for
         a directory, unless `directories` allows to remove it."""
         if self.enter(path.rpartition(b"/")[0]) and not os.path.lexists(self.real(path)):
             return
-        node = self.tree.lstat(path)
+        node = self.look(path)
         if node is not None and stat.S_ISDIR(node.stat.st_mode):
             if not directories or not path:
                 raise is_a_directory(path)
