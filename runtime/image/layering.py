@@ -13,12 +13,15 @@ import errno
 import os
 import stat
 
+from pybuild.runtime.snapshots.tree import LayeredTree
+from pybuild.runtime.snapshots.types import Node
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
 
     from pybuild.runtime.image.ways import Layering, Ways
-    from pybuild.runtime.snapshots.types import Active, Node, Snapshotter
+    from pybuild.runtime.snapshots.types import Active, Snapshotter
 
 OPAQUE = b".wh..wh..opq"
 
@@ -44,7 +47,9 @@ class OverlayLayering:
 
     def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
         self._active = active
-        self._below = snapshotter.tree(active.parent)
+        tree = snapshotter.tree(active.parent)
+        assert isinstance(tree, LayeredTree)
+        self._below = tree
         self._whiteouts: set[bytes] = set()
         self._replaced: set[bytes] = set()  # what stood here hid what the parent has
         self._opaque: set[bytes] = set()
@@ -127,18 +132,17 @@ class OverlayLayering:
 
     def _visible(self, path: bytes) -> Node | None:
         """Return the parent's directory at exactly `path`, if no whiteout of this layer hides it."""
-        above = path.rpartition(b"/")[0]
-        node = None
+        above, _, name = path.rpartition(b"/")
+        entry = None
         if above not in self._absent and not self._hidden(above):
             try:
-                node = self._below.lstat(path)
-            except OSError as error:
-                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-                    raise  # what the parent has on the way is no directory
-        if node is None or node.path != path or not stat.S_ISDIR(node.stat.st_mode):
+                entry = self._below.find(self._below.stack(above), name)
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # the parent has no directory on the way, or a symlink
+        if entry is None or not stat.S_ISDIR(entry[1].st_mode):
             self._absent.add(path)
             return None
-        return node
+        return Node(path, entry[0], entry[1])
 
     def _hidden(self, directory: bytes) -> bool:
         """Return whether this layer hides what the parent has in a directory."""

@@ -155,6 +155,27 @@ def test_a_deep_path_costs_its_length(tmp_path: Path) -> None:
     assert_linear(layer, 400)
 
 
+def test_a_deep_path_in_a_deep_parent_costs_its_length(tmp_path: Path) -> None:
+    room = Room(tmp_path / "store")
+    try:
+
+        def layer(levels: int) -> None:
+            base = room.snapshotter.prepare(None)
+            active = base
+            try:
+                extract(io.BytesIO(deep(levels)).read, base.upper, owners=False)
+                active = room.snapshotter.prepare(base.commit())
+                above = layering(room.snapshotter, active)
+                extract(io.BytesIO(deep(levels)).read, active.upper, layering=above, owners=False)
+            finally:
+                active.abort()
+
+        assert_linear(layer, 150)
+    finally:
+        for name in os.listdir(tmp_path / "store" / "snapshots"):
+            remove_tree(os.fsencode(tmp_path / "store" / "snapshots" / name))
+
+
 def test_a_deep_archive_is_unpacked(tmp_path: Path) -> None:
     root = os.fsencode(tmp_path)
     try:

@@ -56,10 +56,12 @@ class Deep:
 
     def acts(self) -> dict[str, Act]:
         room, state = self.room, self.state
+        assert state.id is not None
+        snapshot = state.id
         return {
             "digest of a context": lambda: self.local().digest(),
             "exceptions of ignored directories": lambda: self.local("a", "!**/f").digest(),
-            "digest of a state": lambda: selected_digest(room.snapshotter.tree(state.id), b"a"),
+            "digest of a state": lambda: selected_digest(room.snapshotter.tree(snapshot), b"a"),
             "copy of a context": lambda: room.do(copy("/", "/d/"), None, View(self.local())),
             "copy of a state": lambda: room.do(copy("/a", "/d/"), None, state),
             "copy onto a state": lambda: room.do(copy("/a", "/a"), state, state),
@@ -67,7 +69,7 @@ class Deep:
             "mkdir -p": lambda: room.do(MkDir(self.path, make_parents=True)),
             "mkdir -p in a state": lambda: room.do(MkDir(self.path + "b", make_parents=True), state),
             "rm": lambda: room.do(Rm("/a"), state),
-            "layer": lambda: Layers(room.store, room.snapshotter).layer(state.id, Compression("gzip")),
+            "layer": lambda: Layers(room.store, room.snapshotter).layer(snapshot, Compression("gzip")),
         }
 
 
