@@ -17,6 +17,7 @@ def show(text: str) -> None:
 
     if obeys(sys.stdout):
         text = harmless(text)
+    # Text printed before is in a buffer above the one that is written to here.
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()

@@ -14,7 +14,7 @@ from pybuild.lang.dockerfile.ignore import Matcher
 from pybuild.runtime.image.compression import Compression
 from pybuild.runtime.image.layers import Layers
 from pybuild.runtime.ops.results import Snapshot, View
-from pybuild.runtime.snapshots.contents import selected_digest
+from pybuild.runtime.snapshots.digests import selected_digest
 from pybuild.runtime.snapshots.removal import remove_tree
 from pybuild.runtime.sources.local import LocalTree
 from pybuild.runtime.sources.statcache import StatCache
