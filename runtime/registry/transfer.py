@@ -170,9 +170,14 @@ def run_parallel(jobs: list[Callable[[Transfer], None]], transfer: Transfer) -> 
 
 
 def read_blob(store: Store, provider: Provider, descriptor: Descriptor, transfer: Transfer) -> bytes:
-    """Return a small blob's bytes, fetched if the store lacks it and leased for this process."""
+    """Return a small blob's bytes, fetched if the store lacks it (or its file is damaged) and leased for this
+    process."""
     fetch_blob(store, provider, descriptor, transfer)
-    return store.blobs.read(descriptor.digest)
+    try:
+        return store.blobs.read(descriptor.digest)
+    except FileNotFoundError:
+        fetch_blob(store, provider, descriptor, transfer)
+        return store.blobs.read(descriptor.digest)
 
 
 def copy_range(fd: int, start: int, size: int, writer: BlobWriter, report: Callable[[int], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from pybuild.cli.terminal import note
 from pybuild.compiler.bridge import Forwarding, ResolvedImage
 from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
 
@@ -74,7 +75,7 @@ def run_check(files: Sequence[str], flags: Mapping[str, Any], *, format: str, fi
         raise UsageError("the forms of Dockerfiles and of the language differ", help="check them one by one")
     fixed = [(finding.span.place, finding.rule.name) for report in reports for finding in report.fixed]
     for place, name in [*fixed, *(_fix(finding) for result in checked for finding in result.fixed)]:
-        print(f"{place}: fixed {name}", file=sys.stderr)
+        note(f"{place}: fixed {name}")
     if reports or not checked:
         code = max(code, _show_reports(reports, format))
     if checked:
@@ -92,10 +93,7 @@ def _show_reports(reports: Sequence[_Report], format: str) -> int:
     (_show_json if format == "json" else _show_text)(reports)
     for report in reports:
         for text in report.unresolved:
-            print(
-                f"note: {report.source.name}: checks that need an image were left out: {text}",
-                file=sys.stderr,
-            )
+            note(f"note: {report.source.name}: checks that need an image were left out: {text}")
         if report.error is not None:
             code = max(code, _show_error(report.error))
     return code or int(any(report.findings for report in reports))
@@ -119,7 +117,7 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
         show("".join(message(diagnostic, colour=colour) + "\n\n" for diagnostic in diagnostics))
         for file in checked:
             if file.caution:
-                print(f"note: {file.name}: {file.caution}", file=sys.stderr)
+                note(f"note: {file.name}: {file.caution}")
     errors = sum(diagnostic.level == "error" for diagnostic in diagnostics)
     if diagnostics:
         several = "s" if len(diagnostics) > 1 else ""

@@ -11,7 +11,6 @@ The result goes to standard output or a file; differences in meaning are reporte
 from __future__ import annotations
 
 import os
-import sys
 
 from pybuild.frontends.build_context import MODULE_FILE, STDIN
 from pybuild.lang import frontends
@@ -36,7 +35,7 @@ def run_convert(
     """Convert `file`, or the build file of a directory, and return the exit code. `to` None chooses the form.
     A file is only overwritten with `force`. Raises UserError."""
     from pybuild.cli.fmt import read_file
-    from pybuild.cli.terminal import show
+    from pybuild.cli.terminal import note, show
     from pybuild.request.values import known
 
     kind = None if to is None else known(to, KINDS, "kind")
@@ -50,7 +49,7 @@ def run_convert(
         _write(output, text, force=force)
     for difference in differences:
         place = difference.span.place if difference.span is not None else name
-        print(f"{place}: differs: {difference.title}", file=sys.stderr)
+        note(f"{place}: differs: {difference.title}")
     return 0
 
 

@@ -7,7 +7,7 @@ import json
 
 from attrs import asdict
 
-from pybuild.lang.diagnostics import UsageError, display_width
+from pybuild.lang.diagnostics import UsageError, display_width, visible
 from pybuild.lang.frontends import PLUGIN
 from pybuild.lang.textual.listing import listing
 
@@ -46,7 +46,7 @@ def list_targets(request: BuildRequest, format: str) -> str:
     declarations = listing(with_modules(compiled, request, compiled.program))
     if format == "json":
         return json.dumps({"schema": SCHEMA, **asdict(declarations)}, indent=2, ensure_ascii=False) + "\n"
-    return text(declarations)
+    return visible(text(declarations))
 
 
 def text(declarations: Listing) -> str:

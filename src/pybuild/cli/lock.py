@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from attrs import evolve
 
 from pybuild.cli.run_build import print_warnings, run_observed
+from pybuild.cli.terminal import tell
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import SourceErrors, UsageError
 from pybuild.lang.reachable import states
@@ -78,8 +79,7 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
     locked = run_observed(request, display, work)
     if display.warnings:
         print_warnings(warnings_text(display.warnings))
-    print(locked.text(), end="")
-    sys.stdout.flush()
+    tell(locked.text())
     return 0
 
 

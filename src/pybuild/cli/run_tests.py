@@ -8,6 +8,7 @@ import sys
 from pybuild.build import errors
 from pybuild.build.execute import export_failed, export_goal, steps_of_kept_files
 from pybuild.cli.run_build import print_warnings, run_observed
+from pybuild.cli.terminal import tell
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
 from pybuild.runtime.progress.display import make_display, warnings_text
@@ -58,8 +59,7 @@ def run_tests(request: BuildRequest) -> int:
         if text not in shown:  # a step that several wait for fails once
             shown.append(text)
             errors.report(result.error, sys.stderr, output_shown=display.output_shown)
-    print(table(tested), end="")
-    sys.stdout.flush()
+    tell(table(tested))
     return int(any(result.error is not None for result in tested))
 
 

@@ -203,7 +203,7 @@ def _listed(text: bytes) -> list[Listed]:
             Listed(str(entry.get("ID", "")), _platform(entry.get("Platform") or {}))
             for entry in value.get("Platforms") or []
         ]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"failed to parse platforms passed to exporter: {error}") from None
 
 

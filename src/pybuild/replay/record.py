@@ -13,7 +13,7 @@ import stat
 from io import StringIO
 from zlib import crc32
 
-from pybuild.lang.diagnostics import UserError
+from pybuild.lang.diagnostics import UserError, visible
 from pybuild.lang.dockerfile.wildcard import has_wildcard
 from pybuild.replay import replay, signatures
 from pybuild.runtime.sources.expansion import expand, look_up
@@ -130,7 +130,7 @@ def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
     if not plain:
         return ""
     out = StringIO()
-    for number, name in enumerate(steps, 1):
+    for number, name in enumerate(map(visible, steps), 1):
         out.write(f"#{number} {name}\n#{number} CACHED\n\n")
     return out.getvalue()
 
