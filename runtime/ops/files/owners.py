@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Tree
 
 
-def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tuple[int, int] | None:
+def resolve_owner(
+    owner: ChownOpt | None,
+    tree_of: Callable[[int], Tree],
+    unknown: Callable[[UserError], None] | None = None,
+) -> tuple[int, int] | None:
     """Return (uid, gid), looking names up in the passwd and group files of the inputs; None without an owner.
 
     As in BuildKit, a user brings a group of its own unless a group is given: a name that of its passwd entry, a
-    number the group of that number. An absent half is 0. Raises UserError for an unknown name, or one without an
-    input.
+    number the group of that number. An absent half is 0. Raises UserError for a name without an input, and for an
+    unknown one unless `unknown` takes the error: then the name counts for nothing.
     """
     if owner is None:
         return None
@@ -35,18 +39,24 @@ def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tup
     if isinstance(owner.user, NamedUser):
         row = _row(tree_of(owner.user.input), b"etc/passwd", owner.user.name, fields=4)
         if row is None:
-            raise _unknown("user", owner.user.name, "/etc/passwd")
-        uid, gid = row
+            _refuse(_unknown("user", owner.user.name, "/etc/passwd"), unknown)
+        uid, gid = row or (0, 0)
     elif owner.user is not None:
         uid = gid = owner.user
     if isinstance(owner.group, NamedUser):
         row = _row(tree_of(owner.group.input), b"etc/group", owner.group.name, fields=3)
         if row is None:
-            raise _unknown("group", owner.group.name, "/etc/group")
-        gid = row[0]
+            _refuse(_unknown("group", owner.group.name, "/etc/group"), unknown)
+        gid = row[0] if row else gid
     elif owner.group is not None:
         gid = owner.group
     return uid, gid
+
+
+def _refuse(error: UserError, unknown: Callable[[UserError], None] | None) -> None:
+    if unknown is None:
+        raise error
+    unknown(error)
 
 
 def _row(tree: Tree, path: bytes, name: str, *, fields: int) -> tuple[int, int] | None:
