@@ -47,8 +47,8 @@ SEMANTICS = "file 3"
 
 
 class FileHandler:
-    """Executes file ops. `failed` keeps the states of failing ones; without it none is kept. Warnings go to `warn`, with
-    the vertex's digest."""
+    """Executes file ops. `failed` keeps the states of failing ones; without it none is kept. Warnings go to `warn`,
+    with the vertex's digest."""
 
     recorded = True
     limited = True
