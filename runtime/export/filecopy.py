@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from pybuild.runtime.snapshots.contents import is_content_attribute
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Node
@@ -38,8 +40,7 @@ def copy_attributes(node: Node, target: bytes, *, capabilities: bool) -> None:
             return
         raise
     for name in names:
-        wanted = name.startswith("user.") or (capabilities and name == "security.capability")
-        if not wanted or name.startswith("user.overlay."):
+        if not is_content_attribute(name) or (name == "security.capability" and not capabilities):
             continue
         try:
             os.setxattr(target, name, os.getxattr(node.real, name, follow_symlinks=False))

@@ -32,6 +32,7 @@ from pybuild.runtime.image.tarreader import (
     Entry,
     TarReader,
 )
+from pybuild.runtime.snapshots.contents import is_overlays_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -399,7 +400,7 @@ class Extractor:
     def _attributes(self, entry: Entry, where: int | bytes) -> None:
         """Set extended attributes, overlay's own excepted: they would change what the snapshot means."""
         for key, value in (entry.attributes or {}).items():
-            if key.startswith((b"trusted.overlay.", b"user.overlay.")) or b"\0" in key:
+            if is_overlays_own(os.fsdecode(key)) or b"\0" in key:
                 continue
             try:
                 os.setxattr(where, key, value, follow_symlinks=isinstance(where, int))

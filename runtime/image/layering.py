@@ -13,6 +13,8 @@ import errno
 import os
 import stat
 
+from pybuild.runtime.snapshots.contents import is_overlays_own
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -251,5 +253,5 @@ def copy_attributes(node: Node, target: bytes) -> None:
             return
         raise
     for name in names:
-        if not name.startswith(("trusted.overlay.", "user.overlay.", "system.")):
+        if not is_overlays_own(name) and not name.startswith("system."):
             os.setxattr(target, name, os.getxattr(node.real, name))

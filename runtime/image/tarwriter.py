@@ -14,6 +14,7 @@ import stat
 from zlib import adler32
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.snapshots.contents import is_content_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -357,15 +358,12 @@ def _names(real: bytes, *, follow: bool) -> list[str]:
 
 
 def _attributes(real: bytes, names: list[str]) -> dict[bytes, bytes]:
-    """Return the extended attributes that a layer keeps: file capabilities and `user.*`, except overlay's own
-    marks."""
-    attributes = {}
-    for name in names:
-        if name == "security.capability" or (
-            name.startswith("user.") and not name.startswith("user.overlay.")
-        ):
-            attributes[os.fsencode(name)] = os.getxattr(real, name, follow_symlinks=False)
-    return attributes
+    """Return the extended attributes that a layer keeps."""
+    return {
+        os.fsencode(name): os.getxattr(real, name, follow_symlinks=False)
+        for name in names
+        if is_content_attribute(name)
+    }
 
 
 def _hole(fd: int, position: int, left: int) -> int:
