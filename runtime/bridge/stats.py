@@ -10,7 +10,6 @@ import stat
 from pybuild.compiler.protos.fsutil_pb2 import Stat
 from pybuild.runtime.bridge.reading import link_target
 from pybuild.runtime.session.filemodes import go_mode, go_time
-from pybuild.runtime.snapshots.contents import is_overlays_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def stat_of(node: Node, path: str | None = None) -> Stat:
         linkname=link_target(node).encode("utf-8", "replace").decode(),
         devmajor=os.major(found.st_rdev) if device else 0,
         devminor=os.minor(found.st_rdev) if device else 0,
-        xattrs=_attributes(node.real),
+        xattrs=_attributes(node),
     )
 
 
@@ -44,10 +43,9 @@ def base_name(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2] or "/"
 
 
-def _attributes(real: bytes) -> dict[str, bytes]:
+def _attributes(node: Node) -> dict[str, bytes]:
     try:
-        names = [one for one in os.listxattr(real, follow_symlinks=False) if not is_overlays_own(one)]
-        return {one: os.getxattr(real, one, follow_symlinks=False) for one in names}
+        return dict(node.attributes())
     except OSError as error:
         if error.errno in (errno.ENOTSUP, errno.ENODATA, errno.EPERM):
             return {}

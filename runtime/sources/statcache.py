@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAGIC = b"pybuild stat cache 2\n"
 _ENTRY = struct.Struct("<QqqQQ32s?")
 _LEAST_TIME, _LAST_TIME = -(1 << 63), (1 << 63) - 1
-"""In nanoseconds since the epoch: in the years 1677 and 2262."""
+"""Nanoseconds since the epoch: in the years 1677 and 2262."""
 _COUNT = struct.Struct("<Q")
 _SUM = struct.Struct("<I")
 FINE_GRAIN = 12_000_000
