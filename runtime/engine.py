@@ -146,7 +146,7 @@ class Engine:
         self.records = Records(self.store, self.snapshotter)
         self.creation = CreationTimes(self.store)
         self._failed = FailedStates(self._lease)
-        self._files = FileHandler(self.snapshotter, self.records, self._failed)
+        self._files = FileHandler(self.snapshotter, self.records, self._failed, observer.warning)
         self._local = LocalHandler(self.client)
         self.resources = self._step_resources()
         sources, ops = self._source_handlers(), self._op_handlers()

@@ -34,6 +34,7 @@ from pybuild.runtime.image.tarreader import (
     TarReader,
 )
 from pybuild.runtime.image.ways import ExtractError, Ways
+from pybuild.runtime.snapshots.contents import is_overlays_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -319,7 +320,7 @@ class Extractor(Ways):
     def _attributes(self, entry: Entry, where: int | bytes) -> None:
         """Set extended attributes, overlay's own excepted: they would change what the snapshot means."""
         for key, value in (entry.attributes or {}).items():
-            if key.startswith((b"trusted.overlay.", b"user.overlay.")) or b"\0" in key:
+            if is_overlays_own(os.fsdecode(key)) or b"\0" in key:
                 continue
             try:
                 os.setxattr(where, key, value, follow_symlinks=isinstance(where, int))

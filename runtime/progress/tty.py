@@ -255,7 +255,8 @@ class Tty(Display):
         from pybuild.lang.diagnostics import Cancelled
 
         total = seconds_text(time() - self._begun)
-        if error is None:
+        # A run of several goals may return although steps of one failed.
+        if error is None and not self._failed:
             steps = self._steps
             cached = f", {steps.cached} cached" if steps.cached else ""
             return Text(f"Built in {total}: {counted(len(steps), 'step')}{cached}", style="bold green")

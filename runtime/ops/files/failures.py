@@ -40,6 +40,13 @@ def not_found(tree: Tree, path: bytes) -> SourceNotFound:
     return SourceNotFound(diagnostic, help=_missing_part(tree, here))
 
 
+def owned_by_root(path: str, error: UserError) -> UserError:
+    """Return the warning about a directory that is made although its owner isn't known, which `error` says."""
+    bare = error.diagnostic
+    note = f"{path} is made all the same: an unknown user counts as root, an unknown group as the user's own"
+    return UserError(Diagnostic(bare.title, notes=[("note", note), *bare.notes], level="warning"))
+
+
 def _dangling(tree: Tree, path: bytes) -> str | None:
     """Return the reason if the path goes through a dangling symlink, else None."""
     parts = path.split(b"/")

@@ -28,21 +28,27 @@ if TYPE_CHECKING:
 
 class Verdict:
     """The result of one test: `error` is None if it passed, `cached` says that no step of it had to run; it
-    took `seconds`."""
+    took `seconds`. `base` is the target that failed before the test could run, else empty."""
 
-    __slots__ = ("cached", "error", "name", "seconds")
+    __slots__ = ("base", "cached", "error", "name", "seconds")
 
-    def __init__(self, name: str, error: UserError | None, cached: bool, seconds: float) -> None:
+    def __init__(
+        self, name: str, error: UserError | None, cached: bool, seconds: float, base: str = ""
+    ) -> None:
         self.name = name
         self.error = error
         self.cached = cached
         self.seconds = seconds
+        self.base = base
 
     @property
     def status(self) -> str:
-        if self.error is not None:
-            return "FAILED"
-        return "cached" if self.cached else "passed"
+        """The words of the table, with the time if the test ran."""
+        if self.base:
+            return f"not run: {self.base} failed"
+        if self.error is None and self.cached:
+            return "cached"
+        return f"{'passed' if self.error is None else 'FAILED'}  {self.seconds:.1f}s"
 
 
 def run_tests(request: BuildRequest) -> int:
@@ -104,7 +110,19 @@ def _verdict(
             export_goal(goal, plan, request, [Output("none")], snapshots, engine)
     except UserError as wrong:
         error = wrong
-    return Verdict(goal.name, error, all(outcome.cached for outcome in outcomes), seconds)
+    cached = all(one.cached for one in outcomes)
+    return Verdict(goal.name, error, cached, seconds, "" if error is None else _failed_base(goal, error))
+
+
+def _failed_base(goal: Goal, error: UserError) -> str:
+    """Return the target below a test that an error came from; "" if it is the test's own or of no target."""
+    from pybuild.compiler.descriptions import BODY
+
+    vertex = getattr(error, "vertex", None) or getattr(error.origin, "vertex", None)
+    body = "" if vertex is None else vertex.metadata.description.get(BODY, "")
+    # `f(…)` is the body of a function, which belongs to its caller; a platform may follow a target's name.
+    own = "(" in body or body == goal.name or body.startswith(f"{goal.name} ")
+    return "" if own else body
 
 
 def _snapshot(outcome: Outcome[Result], engine: Engine) -> int | None:
@@ -116,13 +134,13 @@ def table(tested: Sequence[Verdict]) -> str:
     """Return a line for each test, and a closing one."""
     if not tested:
         return "no tests\n"
-    width = max(len(result.name) for result in tested)
-    lines = [
-        f"{result.name:<{width}}  {result.status}" + ("" if result.cached else f"  {result.seconds:.1f}s")
-        for result in tested
-    ]
-    failed = sum(result.error is not None for result in tested)
-    cached = sum(result.error is None and result.cached for result in tested)
-    parts = [f"{len(tested) - failed - cached} passed" if len(tested) - failed - cached else ""]
-    parts += [f"{cached} cached" if cached else "", f"{failed} failed" if failed else ""]
-    return "\n".join(lines) + "\n\n" + ", ".join(part for part in parts if part) + "\n"
+    width = max(len(one.name) for one in tested)
+    lines = [f"{one.name:<{width}}  {one.status}" for one in tested]
+    counts = dict.fromkeys(("passed", "cached", "failed", "not run"), 0)
+    for one in tested:
+        if one.error is None:
+            counts["cached" if one.cached else "passed"] += 1
+        else:
+            counts["not run" if one.base else "failed"] += 1
+    parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return "\n".join(lines) + f"\n\n{parts}\n"

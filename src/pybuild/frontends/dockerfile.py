@@ -104,7 +104,7 @@ class DockerfileFrontend(ContextFrontend):
     def _options(self, context: BuildContext) -> LowerOptions:
         return lower_options(
             self._attributes,
-            contexts=self._attributes.contexts,
+            contexts={**self._attributes.contexts, **{name: f"host:{name}" for name in context.named.hosts}},
             states={},
             context=context.inputs.edge,
             excludes=context.inputs.excludes,
