@@ -57,9 +57,8 @@ def base() -> Iterator[Path]:
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a copy of the program, which nobody edits while the tests run."""
     path = tmp_path_factory.mktemp("package")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(Path(pybuild.__file__).parent, path / "pybuild", ignore=ignored)
-    compileall.compile_dir(path, quiet=2)
+    shutil.copytree(Path(pybuild.__file__).parent, path / "pybuild")
+    compileall.compile_dir(path, quiet=2)  # what isn't compiled yet
     return path
 
 

@@ -136,7 +136,7 @@ def test_the_dockerfiles_of_all_suites() -> None:
         check(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(TEXT)
 def test_generated_files(text: str) -> None:
     check(text)

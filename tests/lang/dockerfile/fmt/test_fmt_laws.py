@@ -80,7 +80,7 @@ def test_the_dockerfiles_of_all_suites() -> None:
         check(text.replace("\n", "\r\n") if number % 4 == 0 else text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(dockerfiles()), st.lists(st.tuples(st.integers(0, 2000), NOISE), max_size=8))
 def test_dockerfiles_with_noise(text: str, noise: list[tuple[int, str]]) -> None:
     for place, added in noise:
@@ -89,7 +89,7 @@ def test_dockerfiles_with_noise(text: str, noise: list[tuple[int, str]]) -> None
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TEXT)
 def test_generated_files(text: str) -> None:
     check(text)

@@ -69,13 +69,12 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.lists(WORDS, max_size=40).map("".join))
 def test_any_words(text: str) -> None:
     answer(HEADER + text)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(sorted(PROGRAMS)),
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 30), WORDS), max_size=4),
