@@ -10,8 +10,6 @@ from tests.e2e.building import Builder, Outcome
 from tests.plugins.site import HEAD, Site
 from tests.replay.project import SETTLE_SECONDS, TELL
 
-import pybuild
-
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
 MODULE = """\
