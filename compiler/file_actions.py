@@ -43,16 +43,16 @@ class Actions:
 
     body: Body
     owner: Owner = None
-    source: State | Bound | None = None
+    source: State | BoundActions | None = None
     previous: Actions | None = None
 
-    def on(self, state: State) -> Bound:
+    def on(self, state: State) -> BoundActions:
         """Bind the chain to `state`, as the source of a copy within the same file op."""
-        return Bound(self, state)
+        return BoundActions(self, state)
 
     def copy(
         self,
-        source: State | Bound,
+        source: State | BoundActions,
         src: str,
         dest: str,
         *,
@@ -133,7 +133,7 @@ class Actions:
 
 
 @frozen(eq=False)
-class Bound:
+class BoundActions:
     """A chain of actions bound to a state, which may be the source of a copy."""
 
     actions: Actions
@@ -149,7 +149,7 @@ def _first(actions: Actions) -> Actions:
 
 
 def copy(
-    source: State | Bound,
+    source: State | BoundActions,
     src: str,
     dest: str,
     *,
@@ -287,7 +287,7 @@ class _Numbering:
             return EMPTY
         return self.inputs.setdefault(edge, len(self.inputs))
 
-    def add(self, bound: Bound) -> int:
+    def add(self, bound: BoundActions) -> int:
         """Number the actions of a chain that have no number yet; return the number of the last one."""
         chain: list[Actions] = []
         actions: Actions | None = bound.actions
@@ -307,7 +307,7 @@ class _Numbering:
     def _step(self, action: Actions, state: State, before: int | None) -> int:
         base = self.input_number(state.edge)
         secondary = False, EMPTY
-        if isinstance(action.source, Bound):
+        if isinstance(action.source, BoundActions):
             secondary = True, self.add(action.source)
         elif action.source is not None:
             secondary = False, self.input_number(action.source.edge)
@@ -346,7 +346,7 @@ def _copy(step: _Step) -> Copy:
     source = step.actions.source
     cwd = "/"
     if source is not None:
-        cwd = source.state.cwd if isinstance(source, Bound) else source.cwd
+        cwd = source.state.cwd if isinstance(source, BoundActions) else source.cwd
     return evolve(
         body,
         src=absolute(cwd, body.src),

@@ -26,7 +26,7 @@ from pybuild.compiler.frozenmap import FrozenMap, frozen_map
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.image import Image
 from pybuild.compiler.lower.commands import PROXIES
-from pybuild.compiler.lower.dockerfile.contexts import Loaded, NamedContexts
+from pybuild.compiler.lower.dockerfile.contexts import ContextContent, NamedContexts
 from pybuild.compiler.lower.dockerfile.options import DirectoryContext, LoweredTarget, StateContext
 from pybuild.compiler.lower.dockerfile.pending import settle
 from pybuild.compiler.lower.images import is_empty, pinned
@@ -209,7 +209,7 @@ class FrontendInputs:
                 help="give a directory, docker-image://REF, oci-layout://PATH or an address",
             )
 
-        loaded: Loaded = context.load(bridge, lambda: map(used_path, paths or ("/",)), target)
+        loaded: ContextContent = context.load(bridge, lambda: map(used_path, paths or ("/",)), target)
         edge = settle(loaded.files)
         if loaded.image is None:
             return Base(State(edge).on_platform(platform), images.empty(platform))

@@ -20,7 +20,7 @@ from attrs import evolve, field, frozen
 from pybuild.compiler.exec_process import arguments, exec_caps, process
 from pybuild.compiler.file_actions import (
     Actions,
-    Bound,
+    BoundActions,
     Owner,
     absolute,
     copy,
@@ -75,7 +75,7 @@ from pybuild.lang.diagnostics import UserError
 __all__ = [
     "Actions",
     "AnyMount",
-    "Bound",
+    "BoundActions",
     "ExecState",
     "FileMount",
     "Options",

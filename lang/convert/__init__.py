@@ -6,7 +6,7 @@
 `Surroundings` answers a conversion's questions about the context, addresses and images.
 """
 
-from pybuild.lang.convert.dockerfile import Converted, convert_dockerfile
+from pybuild.lang.convert.dockerfile import Conversion, convert_dockerfile
 from pybuild.lang.convert.surroundings import BaseImage, Repository, Surroundings
 
-__all__ = ["BaseImage", "Converted", "Repository", "Surroundings", "convert_dockerfile"]
+__all__ = ["BaseImage", "Conversion", "Repository", "Surroundings", "convert_dockerfile"]

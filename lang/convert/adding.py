@@ -8,7 +8,7 @@ from pybuild.lang.convert import problems
 from pybuild.lang.convert.bases import SCRATCH
 from pybuild.lang.convert.copying import (
     Context,
-    Taken,
+    CopySource,
     add_copies,
     copy_files,
     destination,
@@ -48,7 +48,7 @@ def add_instruction(stage: Stage, instruction: AddInstruction) -> None:
     dest = destination(stage, instruction.dest, span)
     shared = shared_options(stage, instruction, excludes=instruction.excludes)
     context = Context(stage, span, foreign=False)
-    local: list[Taken] = []
+    local: list[CopySource] = []
     for source in instruction.sources:
         path = stage.value(source, span)
         state = _fetched(stage, instruction, path)
@@ -58,24 +58,26 @@ def add_instruction(stage: Stage, instruction: AddInstruction) -> None:
         add_copies(stage, local, "", dest, shared)
         local = []
         code, origin, unpack = state
-        add_copies(stage, [Taken((code,), unpack)], origin, dest, shared)
+        add_copies(stage, [CopySource((code,), unpack)], origin, dest, shared)
     add_copies(stage, local, "", dest, shared)
     _write_heredocs(stage, instruction)
 
 
-def _unpacked(stage: Stage, instruction: AddInstruction, context: Context, path: Value, dest: Value) -> Taken:
+def _unpacked(
+    stage: Stage, instruction: AddInstruction, context: Context, path: Value, dest: Value
+) -> CopySource:
     """Convert a source from the context."""
     text = known(path)
     if instruction.unpack is False:
         return context.taken(path, dest)
     if text is not None and has_wildcard(text):
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
-        return Taken((string(text),), (*_unpack(instruction), "optional=true"), into)
+        return CopySource((string(text),), (*_unpack(instruction), "optional=true"), into)
     kind = None if text is None else stage.shared.surroundings.kind(text.strip("/"))
     taken = context.taken(path, dest)
     if kind not in (None, ARCHIVE) or taken.codes == ('"."',):
         return taken
-    return Taken(taken.codes, (*_unpack(instruction), *taken.options), taken.dest)
+    return CopySource(taken.codes, (*_unpack(instruction), *taken.options), taken.dest)
 
 
 def _unpack(instruction: AddInstruction) -> tuple[str, ...]:
@@ -183,7 +185,7 @@ def _link(stage: Stage, content: Value, name: str, dest: Value, options: Sequenc
     target = stage.shared.names.new(f"{stage.name}_file")
     rows = (f"from {SCRATCH}", *_write(content, literal(f"/{name}"), ()))
     stage.helpers.append((f"target {target}:", *(MARGIN + row if row else "" for row in rows)))
-    add_copies(stage, [Taken((string(f"/{name}"),))], target, dest, options)
+    add_copies(stage, [CopySource((string(f"/{name}"),))], target, dest, options)
 
 
 def _write(content: Value, name: Value, options: Sequence[str]) -> tuple[str, ...]:

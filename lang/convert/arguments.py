@@ -12,7 +12,7 @@ import re
 from attrs import field, frozen
 
 from pybuild.lang.convert.expansion import Variable
-from pybuild.lang.convert.values import Inserted, Value, is_local, string, written
+from pybuild.lang.convert.values import StringExpression, Value, is_local, string, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"\w+")
 PLATFORMS: Final[Mapping[str, Value]] = {
-    "BUILDPLATFORM": (Inserted("str(build_platform)", empty=False),),
-    "BUILDOS": (Inserted("build_platform.os", empty=False),),
+    "BUILDPLATFORM": (StringExpression("str(build_platform)", empty=False),),
+    "BUILDOS": (StringExpression("build_platform.os", empty=False),),
     "BUILDOSVERSION": (),
-    "BUILDARCH": (Inserted("build_platform.arch", empty=False),),
-    "BUILDVARIANT": (Inserted("build_platform.variant"),),
-    "TARGETPLATFORM": (Inserted("str(platform)", empty=False, local=True),),
-    "TARGETOS": (Inserted("platform.os", empty=False, local=True),),
+    "BUILDARCH": (StringExpression("build_platform.arch", empty=False),),
+    "BUILDVARIANT": (StringExpression("build_platform.variant"),),
+    "TARGETPLATFORM": (StringExpression("str(platform)", empty=False, local=True),),
+    "TARGETOS": (StringExpression("platform.os", empty=False, local=True),),
     "TARGETOSVERSION": (),
-    "TARGETARCH": (Inserted("platform.arch", empty=False, local=True),),
-    "TARGETVARIANT": (Inserted("platform.variant", local=True),),
+    "TARGETARCH": (StringExpression("platform.arch", empty=False, local=True),),
+    "TARGETVARIANT": (StringExpression("platform.variant", local=True),),
     "TARGETSTAGE": ("default",),
 }
 """Arguments that exist without a declaration in global scope."""
 
 
 @frozen
-class Declared:
+class ParamDeclaration:
     """A param. `default` None: `""` means that it isn't set. `comments` are those of its first declaration."""
 
     name: str
@@ -50,7 +50,7 @@ class Arguments:
     """The arguments of one pass. `simple` are the names with a single default, as found by an earlier pass."""
 
     simple: frozenset[str] = frozenset()
-    declared: dict[str, Declared] = field(factory=dict)
+    declared: dict[str, ParamDeclaration] = field(factory=dict)
     defaults: dict[str, list[Value | None]] = field(factory=dict)
 
     def declare(self, name: str, default: Value | None, comments: tuple[str, ...] = ()) -> Variable:
@@ -58,21 +58,21 @@ class Arguments:
         self.defaults.setdefault(name, []).append(default)
         simple = name in self.simple
         if name not in self.declared:
-            self.declared[name] = Declared(name, default if simple else None, comments)
+            self.declared[name] = ParamDeclaration(name, default if simple else None, comments)
         if simple:
-            return Variable((Inserted(name),))
+            return Variable((StringExpression(name),))
         if default is None:
-            return Variable((Inserted(name),), unset=True)
+            return Variable((StringExpression(name),), unset=True)
         if not default:
-            return Variable((Inserted(name),))
+            return Variable((StringExpression(name),))
         code = f'{name} if {name} != "" else {written(default)}'
-        return Variable((Inserted(code, local=is_local(default)),))
+        return Variable((StringExpression(code, local=is_local(default)),))
 
     def by_default(self, value: Value) -> str | None:
         """Return the value if no argument is passed; None if it depends on anything else."""
         out = ""
         for piece in value:
-            if isinstance(piece, Inserted):
+            if isinstance(piece, StringExpression):
                 name = _NAME.match(piece.code)
                 default = next(iter(self.defaults.get(name[0], ())), None) if name is not None else None
                 text = None if default is None else self.by_default(default)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybuild.lang.convert import problems
 from pybuild.lang.convert.expansion import Unknown, Variable
 from pybuild.lang.convert.names import IDENTIFIER
-from pybuild.lang.convert.values import Inserted, Value, known, literal, operand, string, written
+from pybuild.lang.convert.values import StringExpression, Value, known, literal, operand, string, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from pybuild.lang.convert.stage import Shared, Stage
-    from pybuild.lang.dockerfile.instructions import Stage as Written
+    from pybuild.lang.dockerfile.instructions import Stage as DockerfileStage
 
 SCRATCH: Final = "scratch"
 _OWN_PLATFORMS: Final[Mapping[str, str]] = {
@@ -22,7 +22,7 @@ _OWN_PLATFORMS: Final[Mapping[str, str]] = {
 }
 
 
-def start(stage: Stage, parsed: Written) -> None:
+def start(stage: Stage, parsed: DockerfileStage) -> None:
     """Add the `from` statement. Raises SourceError."""
     shared = stage.shared
     environment = {**_platforms(), **shared.globals}
@@ -66,7 +66,7 @@ def _platforms() -> dict[str, Variable]:
 
 def _platform(value: Value) -> str:
     """Return the `on` of a `from`."""
-    if len(value) == 1 and isinstance(value[0], Inserted):
+    if len(value) == 1 and isinstance(value[0], StringExpression):
         own = _OWN_PLATFORMS.get(value[0].code)
         if own == "platform":
             return ""
@@ -88,7 +88,7 @@ def _alike(one: Stage, other: Stage) -> bool:
     return (one.variables, one.shell, one.user) == (other.variables, other.shell, other.user)
 
 
-def _from_image(stage: Stage, base: Value, platform: str | None, parsed: Written) -> None:
+def _from_image(stage: Stage, base: Value, platform: str | None, parsed: DockerfileStage) -> None:
     """Inherit what is known of an image. If arguments name it, it is the image of their defaults."""
     image = None
     reference = stage.shared.arguments.by_default(base)
@@ -129,7 +129,7 @@ def _chosen(shared: Shared, base: Value) -> str:
 
 def _may_be(base: Value, name: str) -> bool:
     """True if a value with one expression in it can be the name of a stage."""
-    inserted = [piece for piece in base if isinstance(piece, Inserted)]
+    inserted = [piece for piece in base if isinstance(piece, StringExpression)]
     if len(inserted) != 1:
         return False
     place = base.index(inserted[0])

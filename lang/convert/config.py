@@ -10,8 +10,8 @@ from pybuild.lang.convert.arguments import PLATFORMS
 from pybuild.lang.convert.expansion import Variable
 from pybuild.lang.convert.names import IDENTIFIER, is_param
 from pybuild.lang.convert.values import (
-    Inserted,
     Native,
+    StringExpression,
     Value,
     is_local,
     known,
@@ -86,7 +86,9 @@ def arg(stage: Stage, instruction: ArgInstruction) -> None:
         elif earlier.image:
             # An argument that isn't passed leaves the variable unchanged.
             code = f'{argument.key} if {argument.key} != "" else {written(earlier.value)}'
-            stage.set_variable(argument.key, Variable((Inserted(code, local=is_local(earlier.value)),)))
+            stage.set_variable(
+                argument.key, Variable((StringExpression(code, local=is_local(earlier.value)),))
+            )
 
 
 def global_arg(stage: Stage, instruction: ArgInstruction) -> None:

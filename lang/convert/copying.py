@@ -38,7 +38,7 @@ _OWNER: Final = re.compile(r"[^\s:]+(?::[^\s:]+)?")
 
 
 @frozen
-class Taken:
+class CopySource:
     """A source as expressions, the options it needs, and its destination if that isn't the instruction's."""
 
     codes: tuple[str, ...]
@@ -80,17 +80,19 @@ def _state(stage: Stage, instruction: CopyInstruction) -> str:
     return state_of(stage, name)
 
 
-def add_copies(stage: Stage, taken: Sequence[Taken], state: str, dest: Value, shared: Sequence[str]) -> None:
+def add_copies(
+    stage: Stage, taken: Sequence[CopySource], state: str, dest: Value, shared: Sequence[str]
+) -> None:
     """Add the statements. Sources with equal options and the same directory as destination share one."""
-    groups: list[Taken] = []
+    groups: list[CopySource] = []
     for source in taken:
         last = groups[-1] if groups else None
         to = dest if source.dest is None else source.dest
         together = last is not None and (last.options, last.dest) == (source.options, to)
         if last is not None and together and ends_in_slash(to):
-            groups[-1] = Taken((*last.codes, *source.codes), source.options, to)
+            groups[-1] = CopySource((*last.codes, *source.codes), source.options, to)
         else:
-            groups.append(Taken(source.codes, source.options, to))
+            groups.append(CopySource(source.codes, source.options, to))
     for group in groups:
         assert group.dest is not None
         origin = f" from {state}" if state else ""
@@ -165,7 +167,7 @@ class Context:
         stage = self._stage.shared.stages.get(name.lower())
         return stage is None or stage.owners
 
-    def taken(self, path: Value, dest: Value, *, optional: bool = False) -> Taken:
+    def taken(self, path: Value, dest: Value, *, optional: bool = False) -> CopySource:
         """Convert a source without `--parents`."""
         text = known(path)
         if text is not None and ".." in text.split("/"):
@@ -176,17 +178,17 @@ class Context:
             return self._pattern(text.replace("**", "*"), dest)
         kind = None if text is None or self._foreign else self._kind(text)
         if text is not None and posixpath.normpath("/" + text).strip("/") in ("", "."):
-            return Taken((string("." if not self._foreign else "/"),), options)
+            return CopySource((string("." if not self._foreign else "/"),), options)
         if kind in (FILE, ARCHIVE):
-            return Taken((written(path),), options)
+            return CopySource((written(path),), options)
         if kind is None and not self._foreign and ends_in_slash(dest) and not ends_in_slash(path):
-            return Taken((self._guessed(path),), options)
+            return CopySource((self._guessed(path),), options)
         if ends_in_slash(dest) or kind == DIRECTORY:
             # A trailing slash takes a directory's contents and follows a link.
             ended = path if ends_in_slash(path) or not ends_in_slash(dest) else joined((*path, "/"))
-            return Taken((written(ended),), options)
+            return CopySource((written(ended),), options)
         follow = () if ends_in_slash(path) else ("follow=true",)
-        return Taken((written(path),), (*follow, *options))
+        return CopySource((written(path),), (*follow, *options))
 
     def _guessed(self, path: Value) -> str:
         """Convert a path that doesn't exist: a file if its name has an extension, else a directory."""
@@ -199,7 +201,7 @@ class Context:
     def _kind(self, text: str) -> str | None:
         return self._surroundings.kind(posixpath.normpath("/" + text).lstrip("/"))
 
-    def _pattern(self, pattern: str, dest: Value) -> Taken:
+    def _pattern(self, pattern: str, dest: Value) -> CopySource:
         """Convert a pattern. In COPY it stands for the contents of directories, and for files by their names
         alone."""
         pattern = posixpath.normpath(pattern)
@@ -211,7 +213,7 @@ class Context:
         files = kinds <= {FILE, ARCHIVE}
         if not ends_in_slash(dest):
             if len(paths) == 1 and files:
-                return Taken((f"glob({string(pattern)})[0]",), dest=dest)
+                return CopySource((f"glob({string(pattern)})[0]",), dest=dest)
             if len(paths) > 1:
                 help = "end the destination with a `/`"
                 raise problems.not_expressible("several files that become one", self._span, help)
@@ -220,14 +222,14 @@ class Context:
             option = () if paths else ("optional=true",)
             # Excludes don't apply to a file that is named itself, and `glob` names each file that matches.
             code = string(pattern) if simple and not self._excludes else f"glob({string(pattern)})"
-            return Taken((code,), option, into)
+            return CopySource((code,), option, into)
         self._stage.differs(f"what {pattern} matches is written out", self._span)
         codes = [
             string(_plain(path) + ("" if self._kind(path) in (FILE, ARCHIVE) else "/")) for path in paths
         ]
-        return Taken(tuple(codes), dest=into)
+        return CopySource(tuple(codes), dest=into)
 
-    def _unseen(self, pattern: str, dest: Value, *, simple: bool) -> Taken:
+    def _unseen(self, pattern: str, dest: Value, *, simple: bool) -> CopySource:
         """Convert a pattern whose matches aren't known."""
         if not ends_in_slash(dest):
             help = "name the file, or end the destination with a `/`"
@@ -236,9 +238,9 @@ class Context:
             self._stage.differs("directories that match keep their names, and links stay links", self._span)
         else:
             self._stage.differs("what matches keeps its path behind the pattern's beginning", self._span)
-        return Taken((string(pattern),), ("optional=true",))
+        return CopySource((string(pattern),), ("optional=true",))
 
-    def with_parents(self, path: Value, dest: Value, *, optional: bool) -> Taken:
+    def with_parents(self, path: Value, dest: Value, *, optional: bool) -> CopySource:
         """Convert a source that keeps its parent directories, from the root or from a `/./` in it."""
         text = known(path)
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
@@ -246,7 +248,7 @@ class Context:
         if text is None or PIVOT not in text:
             left_out = relative_excludes(self._excludes, "" if text is None else _split(text)[0])
             options = (f"exclude={strings(left_out)}",) if left_out else ()
-            return Taken((written(path),), ("parents=true", *options, *optional_option), into)
+            return CopySource((written(path),), ("parents=true", *options, *optional_option), into)
         if self._excludes:
             help = "copy the directory before `/./` into a stage of its own first"
             raise problems.not_expressible("--exclude with `/./`", self._span, help)
@@ -259,7 +261,7 @@ class Context:
         base = "" if start in (".", "/") else start + "/"
         below = posixpath.dirname(tail) if not pattern else plain
         target = joined((*into, f"{below}/")) if below else into
-        return Taken((string(posixpath.normpath(base + tail)),), optional_option, target)
+        return CopySource((string(posixpath.normpath(base + tail)),), optional_option, target)
 
 
 def _split(path: str) -> tuple[str, str]:

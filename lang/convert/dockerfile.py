@@ -58,14 +58,14 @@ _CONVERT: Final[Mapping[type[parsed.Instruction], Callable[[Stage, Any], None]]]
 
 
 @frozen
-class Converted:
+class Conversion:
     """A file of the language; `differences` are changes of meaning, at places of the Dockerfile."""
 
     text: str
     differences: tuple[Diagnostic, ...] = ()
 
 
-def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings) -> Converted:
+def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings) -> Conversion:
     """Convert a Dockerfile. Raises SourceError for what the language can't express, and what `surroundings` raise."""
     first = _Pass(dockerfile, surroundings, Arguments())
     first.run()
@@ -75,7 +75,7 @@ def convert_dockerfile(dockerfile: parsed.Dockerfile, surroundings: Surroundings
 
     text = format_source(dockerfile.source.name, second.text().encode())
     differences = {(one.span, one.title): one for one in second.shared.differences}
-    return Converted(text, tuple(differences.values()))
+    return Conversion(text, tuple(differences.values()))
 
 
 class _Pass:

@@ -17,9 +17,9 @@ from attrs import frozen
 
 from pybuild.lang.convert import problems
 from pybuild.lang.convert.values import (
-    Inserted,
     Native,
     Piece,
+    StringExpression,
     Value,
     condition,
     is_local,
@@ -180,7 +180,7 @@ class _Reading:
             tests = [self._condition(name, full=name not in empty) for name in cases]
             code = f"{operand(written(value))} if {' and '.join(tests)} else {code}"
         values = [value for _, value in results]
-        return (Inserted(code, any(map(may_be_empty, values)), any(map(is_local, values))),)
+        return (StringExpression(code, any(map(may_be_empty, values)), any(map(is_local, values))),)
 
     def _condition(self, name: str, *, full: bool) -> str:
         return condition(self._variables[name].value, "!=" if full else "==")
@@ -276,7 +276,7 @@ class _Reading:
                 self._unknown.differs(f"every {pattern} in {name} is replaced, not only the first one")
         part = f"__part{len(self._parts)}__"
         self._parts[part] = match[0].removeprefix("${").removesuffix("}")
-        self._variables[part] = Variable((Inserted(code, local=is_local(variable.value)),))
+        self._variables[part] = Variable((StringExpression(code, local=is_local(variable.value)),))
         return f"${{{part}}}"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from pybuild.lang.python.expansion import Expansion, Written
+    from pybuild.lang.python.expansion import BodyStatements, Expansion
     from pybuild.lang.textual.expand.values import Value
 
 Case = tuple[str, list[str]]
@@ -40,7 +40,7 @@ class _Unrolling:
 
     def __init__(self, expansion: Expansion) -> None:
         self._recording = expansion.recording
-        self._bodies: dict[tree.Decl, list[Written]] = {}
+        self._bodies: dict[tree.Decl, list[BodyStatements]] = {}
         self._by_platforms: dict[str, tuple[str, ...]] = {}
         for body in expansion.written:
             self._bodies.setdefault(body.decl, []).append(body)
@@ -73,7 +73,7 @@ class _Unrolling:
     # Bodies
 
     def _target(self, decl: tree.Target) -> list[str]:
-        by_axes: dict[str, list[Written]] = {}
+        by_axes: dict[str, list[BodyStatements]] = {}
         for body in self._bodies.get(decl, ()):
             condition = " and ".join(
                 f"{writing.name(axis)} == {_literal(of)}" for axis, of in body.names.items()
@@ -88,14 +88,14 @@ class _Unrolling:
     def _functions(self, decl: tree.Def) -> Iterator[list[str]]:
         """Yield the functions for a state function, one for each call."""
         parameter = decl.parameters[0].name.name
-        calls: dict[str, list[Written]] = {}
+        calls: dict[str, list[BodyStatements]] = {}
         for body in self._bodies.get(decl, ()):
             calls.setdefault(text_of(body.names[parameter]), []).append(body)
         for number, bodies in sorted(calls.items(), key=lambda call: int(call[0])):
             head = f"def {numbered(decl.name.name, number)}() -> state:"
             yield [*writing.doc(decl.doc), head, *_branches(self._by_platform(bodies))]
 
-    def _by_platform(self, bodies: Sequence[Written]) -> list[Case]:
+    def _by_platform(self, bodies: Sequence[BodyStatements]) -> list[Case]:
         """Return a case for each platform, or a single one if the body is the same on all."""
         cases = [(one.platform, self._rows(one.statements)) for one in bodies]
         if all(rows == cases[0][1] for _, rows in cases):

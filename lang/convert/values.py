@@ -23,7 +23,7 @@ _ESCAPES: Final = {"\n": "\\n", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 
 @frozen
-class Inserted:
+class StringExpression:
     """An expression of type `str`. `empty`: it may be empty; `local`: it is valid in bodies only."""
 
     code: str
@@ -38,7 +38,7 @@ class Native:
     name: str
 
 
-Piece = str | Inserted | Native
+Piece = str | StringExpression | Native
 Value = tuple[Piece, ...]
 
 
@@ -68,19 +68,21 @@ def known(value: Value) -> str | None:
 
 def may_be_empty(value: Value) -> bool:
     """True if the value can be an empty text."""
-    return all(isinstance(piece, Inserted) and piece.empty for piece in value)
+    return all(isinstance(piece, StringExpression) and piece.empty for piece in value)
 
 
 def is_local(value: Value) -> bool:
     """True if it is valid in bodies only."""
-    return any(isinstance(piece, Native) or (isinstance(piece, Inserted) and piece.local) for piece in value)
+    return any(
+        isinstance(piece, Native) or (isinstance(piece, StringExpression) and piece.local) for piece in value
+    )
 
 
 def written(value: Value) -> str:
     """Return the value as an expression of the language."""
     if not value:
         return _EMPTY
-    if len(value) == 1 and isinstance(value[0], Inserted):
+    if len(value) == 1 and isinstance(value[0], StringExpression):
         return value[0].code
     return quoted(value)
 
@@ -91,8 +93,8 @@ def quoted(value: Value) -> str:
     for place, piece in enumerate(value):
         if isinstance(piece, str):
             following = value[place + 1] if place + 1 < len(value) else ""
-            out.append(_escaped(piece, last=not isinstance(following, Inserted | Native)))
-        elif isinstance(piece, Inserted):
+            out.append(_escaped(piece, last=not isinstance(following, StringExpression | Native)))
+        elif isinstance(piece, StringExpression):
             out.append(f"${{{{{piece.code}}}}}")
         else:
             following = value[place + 1] if place + 1 < len(value) else ""
@@ -122,7 +124,7 @@ def operand(code: str) -> str:
 
 def condition(value: Value, operator: str = "!=") -> str:
     """Return an expression that is true if a value made of insertions is not empty (for `==`: is empty)."""
-    codes = [operand(piece.code) for piece in value if isinstance(piece, Inserted)]
+    codes = [operand(piece.code) for piece in value if isinstance(piece, StringExpression)]
     return f'{" + ".join(codes)} {operator} ""'
 
 
@@ -134,7 +136,7 @@ def raw(value: Value) -> str | None:
             return None
         if isinstance(piece, str) and "$" + _OPENS not in piece:
             out += piece.replace(_OPENS, "$" + _OPENS)
-        elif isinstance(piece, Inserted) and not out.endswith("$"):
+        elif isinstance(piece, StringExpression) and not out.endswith("$"):
             out += f"${{{{{piece.code}}}}}"
         else:
             return None

@@ -168,7 +168,7 @@ def parameters_fit(
         raise wrong(problems.bad_parameters(span, function.__name__, missing, sorted(extra), kind))
 
 
-class Captured:
+class FreeVariables:
     """Variables of a function's surroundings that it reads, with their values when it was declared."""
 
     __slots__ = ("_names", "_span", "_target", "_values", "function")
@@ -213,13 +213,13 @@ def _same(before: object, after: object) -> bool:
     return type(before) is type(after) and isinstance(before, str | int) and before == after
 
 
-def captured(recording: Recording, function: Callable[..., object], target: str) -> Captured | None:
+def captured(recording: Recording, function: Callable[..., object], target: str) -> FreeVariables | None:
     """Capture the variables that a function reads, and note it under its code.
 
     A second function with the same code means that the `def` stands in a loop: its body, which runs after the loop,
     would read the loop variable's last value.
     """
-    variables = Captured(function, place_of(function), target)
+    variables = FreeVariables(function, place_of(function), target)
     declared = recording.captured.setdefault(function.__code__, [])
     declared.append(variables)
     return variables
@@ -230,7 +230,7 @@ def body_of(
     decl: tree.Target | tree.Def,
     function: Callable[..., object],
     axes: Axes,
-    captured: Captured | None,
+    captured: FreeVariables | None,
 ) -> Make:
     """Return a function that makes the statements of an instance of a target."""
 

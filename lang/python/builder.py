@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Literal, ParamSpec
 
     from pybuild.lang.python.callsite import Site
-    from pybuild.lang.python.functions import Returned
+    from pybuild.lang.python.functions import ReturnValue
     from pybuild.lang.python.quantities import Duration
     from pybuild.lang.python.recording import Recording
     from pybuild.lang.python.targets import Group
@@ -176,7 +176,7 @@ class StateBuilder:
         leads = literal(target, site.positional(0))
         self._add(tree.Symlink(site.span, leads, literal(to, site.named("to")), options))
 
-    def call(self, function: Callable[..., object], /, *args: object, **kwargs: object) -> Returned:
+    def call(self, function: Callable[..., object], /, *args: object, **kwargs: object) -> ReturnValue:
         """Run a Python function in the container, whose image has `python3`: `t.call(render, "page", size=2)`.
 
         The functions, classes and constants of the project that it uses are sent along. Arguments and the returned

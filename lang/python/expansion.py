@@ -11,7 +11,7 @@ from pybuild.lang.python.wording import in_python
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.arrange import arranged
 from pybuild.lang.textual.check.check import checked
-from pybuild.lang.textual.check.cycles import Named, name_of
+from pybuild.lang.textual.check.cycles import NamedDeclaration, name_of
 from pybuild.lang.textual.check.recorded import RecordedBodies
 from pybuild.lang.textual.expand.values import text_of
 from pybuild.lang.textual.load import load
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @frozen(eq=False)
-class Written:
+class BodyStatements:
     """The statements of a body for values of its axes (as values of the language) and a platform."""
 
     decl: tree.Target | tree.Def
@@ -39,14 +39,14 @@ class Written:
 
 
 class Expansion:
-    """Implements `modules.Recorded`. `file` has the declarations; `written` collects the bodies so far."""
+    """Implements `modules.ModuleRecording`. `file` has the declarations; `written` collects the bodies so far."""
 
     def __init__(self, recording: Recording, *more: tree.Decl) -> None:
         """Prepare a compile. `more` are further declarations, whose bodies the recording has too."""
         self.recording = recording
         self.file = evolve(recording.file, decls=(*recording.decls, *more))
-        self.names = {name_of(decl): decl for decl in self.file.decls if isinstance(decl, Named)}
-        self.written: list[Written] = []
+        self.names = {name_of(decl): decl for decl in self.file.decls if isinstance(decl, NamedDeclaration)}
+        self.written: list[BodyStatements] = []
         self._bodies: RecordedBodies | None = None
 
     @property
@@ -89,5 +89,5 @@ class Expansion:
         diagnostics = self._bodies.check(evolve(decl, body=statements), call)
         if any(one.level == "error" for one in diagnostics):
             raise SourceErrors([in_python(one) for one in diagnostics])
-        self.written.append(Written(decl, dict(names), platform, statements))
+        self.written.append(BodyStatements(decl, dict(names), platform, statements))
         return statements

@@ -118,9 +118,9 @@ def _no_value(value: object, span: Span) -> Diagnostic:
 
 
 def _instead(value: object) -> str:
-    from pybuild.lang.python.functions import Returned
+    from pybuild.lang.python.functions import ReturnValue
 
-    if isinstance(value, Returned):
+    if isinstance(value, ReturnValue):
         return "it is known when the step has run: pass it to another call, or have the function write a file"
     if value is None:
         return 'use an empty value, such as "" or [], or leave the argument out'

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    found: modules.Found,
+    found: modules.ModuleText,
     filename: str,
     library: modules.Library,
     options: ExpandOptions,

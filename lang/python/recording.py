@@ -19,7 +19,7 @@ from pybuild.lang.python import problems
 from pybuild.lang.python.callsite import Files, Site, caller
 from pybuild.lang.textual import modules, tree
 from pybuild.lang.textual.check.checking import Checking
-from pybuild.lang.textual.check.cycles import Named, name_of
+from pybuild.lang.textual.check.cycles import NamedDeclaration, name_of
 from pybuild.lang.textual.check.expressions import infer
 from pybuild.lang.textual.check.scope import Scope
 from pybuild.lang.textual.expand.compilation import Compilation
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType, ModuleType
 
     from pybuild.lang.diagnostics import Diagnostic
-    from pybuild.lang.python.bodies import Captured
+    from pybuild.lang.python.bodies import FreeVariables
     from pybuild.lang.source import Source, Span
     from pybuild.lang.textual.expand.options import ExpandOptions, World
     from pybuild.lang.textual.expand.values import Value
@@ -71,7 +71,7 @@ class Recording:
 
     def __init__(
         self,
-        found: modules.Found,
+        found: modules.ModuleText,
         library: modules.Library,
         options: ExpandOptions,
         world: World,
@@ -95,7 +95,7 @@ class Recording:
         self.depth = 0
         self.bodies: dict[tree.Decl, Callable[[Mapping[str, Value], str], tuple[tree.Stmt, ...]]] = {}
         self.params: dict[str, Value] = {}
-        self.captured: dict[CodeType, list[Captured]] = {}
+        self.captured: dict[CodeType, list[FreeVariables]] = {}
         self.module = modules.Module(found.key, found.origin, self.file, found.place)
         self._compilation = Compilation(
             modules.Program(self.module, {found.key: self.module}), options, world
@@ -133,7 +133,7 @@ class Recording:
         except modules.NotFound:
             return AnyMember()
         file = self.parse(module.source).file
-        return {name_of(decl): decl for decl in file.decls if isinstance(decl, Named)}
+        return {name_of(decl): decl for decl in file.decls if isinstance(decl, NamedDeclaration)}
 
     def declare(self, decl: tree.Decl, name: str = "") -> None:
         """Add a declaration. Raises SourceError (E1004) if the module has ended."""

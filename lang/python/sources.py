@@ -129,7 +129,7 @@ def diff(lower: State, upper: State) -> State:
     return _source("diff", lower, upper)
 
 
-class Named(State):
+class NamedState(State):
     """A state with a name of its own: `scratch`, `context`."""
 
     __slots__ = ("_name",)
@@ -148,8 +148,8 @@ class Named(State):
         return f"pb.{self._name}"
 
 
-scratch: State = Named("scratch")
+scratch: State = NamedState("scratch")
 """The empty file system with an empty image config."""
 
-context: State = Named("context")
+context: State = NamedState("context")
 """The directory of the build module, without the files that `.dockerignore` and `pb.ignore` leave out."""

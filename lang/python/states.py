@@ -80,7 +80,7 @@ class StateFunction(Generic[P]):
             self._depths.append(self._recording.depth + 1)
         argument = tree.Argument(site.span, None, string(str(number), site.span, plain=True))
         node = tree.Call(site.span, tree.Name(site.span, self._name), (argument,))
-        return Called(node, self._name, self._recording, self.decl)
+        return ReturnedState(node, self._name, self._recording, self.decl)
 
     def _body(self, names: Mapping[str, Value], platform: str) -> tuple[tree.Stmt, ...]:
         number = int(text_of(names[CALL]))
@@ -94,7 +94,7 @@ class StateFunction(Generic[P]):
             recording.depth = 0
 
 
-class Called(State):
+class ReturnedState(State):
     """The state that a state function of `recording` returns."""
 
     __slots__ = ("_decl", "_name", "recording")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @frozen(eq=False)
 class Replay:
-    """Implements `modules.Recorded` with bodies that were recorded in another process.
+    """Implements `modules.ModuleRecording` with bodies that were recorded in another process.
 
     `filename` is the module's, `wanted` the names of the targets to build.
     """
@@ -50,7 +50,7 @@ class Replay:
 
     def program(
         self,
-        found: modules.Found,
+        found: modules.ModuleText,
         library: modules.Library,
         parse: Callable[[Source], Parsed],
     ) -> Program:

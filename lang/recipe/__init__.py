@@ -12,10 +12,10 @@ States are compared by identity: a state that is shared in the recipe is shared 
 """
 
 from pybuild.lang.recipe.goals import (
-    Given,
     Goal,
     Instance,
     Output,
+    ParamSetting,
     Recipe,
     Tag,
 )
@@ -113,7 +113,6 @@ __all__ = [
     "Files",
     "Frontend",
     "Git",
-    "Given",
     "Goal",
     "Healthcheck",
     "Host",
@@ -130,6 +129,7 @@ __all__ = [
     "Network",
     "Option",
     "Output",
+    "ParamSetting",
     "Recipe",
     "Remove",
     "Run",

@@ -86,7 +86,7 @@ class Goal:
 
 
 @frozen
-class Given:
+class ParamSetting:
     """The value of a param as text, and its origin (`default`, `-p`, a file name, …)."""
 
     value: str
@@ -104,7 +104,7 @@ class Recipe:
 
     requested: tuple[Goal, ...]
     needed: tuple[Goal, ...]
-    params: Mapping[str, Given]
+    params: Mapping[str, ParamSetting]
     reads: Mapping[str, str]
     modules: Mapping[str, str]
     vcs: Mapping[str, str]

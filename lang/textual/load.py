@@ -27,7 +27,7 @@ _UNREADABLE = frozenset({"E0001", "E0002"})
 
 
 @frozen
-class Loaded:
+class LoadResult:
     """The result of loading.
 
     `program` is None if the root file is of another language or edition. The diagnostics are about loading and
@@ -37,7 +37,9 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def load(root: modules.Found, library: modules.Library, parse: Callable[[Source], Parsed] = parse) -> Loaded:
+def load(
+    root: modules.ModuleText, library: modules.Library, parse: Callable[[Source], Parsed] = parse
+) -> LoadResult:
     """Load the program of a root file. Mistakes become diagnostics; only the library may raise."""
     return _Loading(library, parse).load(root)
 
@@ -70,11 +72,11 @@ class _Loading:
         self.stack: list[_Open] = []
         self.open: dict[str, int] = {}
 
-    def load(self, root: modules.Found) -> Loaded:
+    def load(self, root: modules.ModuleText) -> LoadResult:
         parsed = self.parse(root.source)
         self.diagnostics.extend(parsed.diagnostics)
         if any(diagnostic.code in _UNREADABLE for diagnostic in parsed.diagnostics):
-            return Loaded(None, tuple(self.diagnostics))
+            return LoadResult(None, tuple(self.diagnostics))
         self.edition = _edition(parsed.file)
         self._push(root, parsed.file)
         while self.stack:
@@ -86,9 +88,9 @@ class _Loading:
             self.stack.pop()
             del self.open[top.module.key]
             self.done[top.module.key] = top.module
-        return Loaded(modules.Program(self.done[root.key], self.done), tuple(self.diagnostics))
+        return LoadResult(modules.Program(self.done[root.key], self.done), tuple(self.diagnostics))
 
-    def _push(self, found: modules.Found, file: tree.File) -> None:
+    def _push(self, found: modules.ModuleText, file: tree.File) -> None:
         uses: dict[str, str] = {}
         module = modules.Module(found.key, found.origin, file, found.place, uses, found.recorded)
         self.open[found.key] = len(self.stack)
@@ -106,7 +108,7 @@ class _Loading:
         elif found.key in self.done or self._read(found, use):
             top.uses.setdefault(name.name, found.key)
 
-    def _find(self, importer: modules.Module, use: tree.Use) -> modules.Found | None:
+    def _find(self, importer: modules.Module, use: tree.Use) -> modules.ModuleText | None:
         if use.path is not None and any(isinstance(part, tree.Interpolation) for part in use.path.parts):
             self.diagnostics.append(problems.spliced(use.path.span))
             return None
@@ -119,7 +121,7 @@ class _Loading:
             self.diagnostics.append(diagnostic if diagnostic.labels else diagnostic.at(_written(use)))
         return None
 
-    def _read(self, found: modules.Found, use: tree.Use) -> bool:
+    def _read(self, found: modules.ModuleText, use: tree.Use) -> bool:
         """Parse a module and push it on the stack. Returns False if it is of another edition."""
         parsed = self.parse(found.source)
         header = parsed.file.header

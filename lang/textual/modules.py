@@ -60,11 +60,11 @@ class Place(Protocol):
 class Library(Protocol):
     """A finder of modules."""
 
-    def find(self, use: tree.Use, importer: Module) -> Found:
+    def find(self, use: tree.Use, importer: Module) -> ModuleText:
         """Return the module that a `use` in `importer` names. Raises `NotFound` or `UserError`."""
 
 
-class Recorded(Protocol):
+class ModuleRecording(Protocol):
     """The recording behind a root module that a program wrote: its bodies, which are recorded on demand, and the
     program's queries meanwhile, by name."""
 
@@ -99,7 +99,7 @@ class NotFound(Exception):
 
 
 @frozen(eq=False)
-class Found:
+class ModuleText:
     """A module's text. `key` is equal for equal files at equal versions. `moving` marks a reference to a branch
     (W0801)."""
 
@@ -108,7 +108,7 @@ class Found:
     source: Source
     place: Place
     moving: bool = False
-    recorded: Recorded | None = None
+    recorded: ModuleRecording | None = None
 
 
 @frozen(eq=False)
@@ -123,7 +123,7 @@ class Module:
     file: tree.File
     place: Place
     uses: Mapping[str, str] = field(factory=dict)
-    recorded: Recorded | None = None
+    recorded: ModuleRecording | None = None
 
 
 @frozen(eq=False)

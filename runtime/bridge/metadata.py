@@ -6,7 +6,6 @@ A source that has no such facts (a local directory) is answered with its op alon
 from __future__ import annotations
 
 import hashlib
-import os
 
 from attrs import field, frozen
 
@@ -21,7 +20,10 @@ if TYPE_CHECKING:
     from pybuild.runtime.bridge.attestations import AttestationChain
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.snapshots.types import Node
     from pybuild.runtime.solver.types import Cancellation
+
+CHUNK = 1 << 20
 
 _PULL = {"": None, "default": None, "pull": True, "local": False}
 """Values of `image.resolvemode`: True resolves a known tag again, False never does, None leaves it to the
@@ -143,13 +145,15 @@ def _http(engine: Engine, op: SourceOp, wanted: Wanted, cancellation: Cancellati
     if wanted.algorithm:
         tree = engine.snapshotter.tree(source.snapshot(op, cancellation))
         (node,) = tree.list(b"")
-        digest = _hash(os.fsdecode(node.real), wanted.algorithm, wanted.suffix)
+        digest = _hash(node, wanted.algorithm, wanted.suffix)
     return SourceMetadata(op, http=HttpMetadata(file.digest, file.name, file.modified, digest))
 
 
-def _hash(path: str, algorithm: str, suffix: bytes) -> str:
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, algorithm)
+def _hash(node: Node, algorithm: str, suffix: bytes) -> str:
+    digest = hashlib.new(algorithm)
+    with node.content() as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
     digest.update(suffix)
     return f"{algorithm}:{digest.hexdigest()}"
 

@@ -36,7 +36,7 @@ def read_file(tree: Tree, path: str, *, offset: int = 0, limit: int | None = Non
     if not stat.S_ISREG(node.stat.st_mode):
         code = errno.EISDIR if stat.S_ISDIR(node.stat.st_mode) else errno.EINVAL
         raise OSError(code, os.strerror(code), path)
-    with open(node.real, "rb") as file:
+    with node.content() as file:
         file.seek(offset)
         return file.read(-1 if limit is None else limit)
 
@@ -76,4 +76,4 @@ def _matches(tree: Tree, node: Node, within: State) -> bool:
 
 def link_target(node: Node) -> str:
     """Return the target of a symlink, "" for other entries."""
-    return os.fsdecode(os.readlink(node.real)) if stat.S_ISLNK(node.stat.st_mode) else ""
+    return os.fsdecode(node.readlink()) if stat.S_ISLNK(node.stat.st_mode) else ""

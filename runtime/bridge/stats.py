@@ -24,8 +24,6 @@ _KINDS = {
     stat.S_IFCHR: _DEVICE | _CHARACTER,
 }
 _BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
-_OWN = ("trusted.overlay.", "user.overlay.")
-"""Extended attributes of the store's directories that are no part of a state."""
 
 
 def go_mode(mode: int) -> int:
@@ -49,7 +47,7 @@ def stat_of(node: Node, path: str | None = None) -> Stat:
         linkname=link_target(node).encode("utf-8", "replace").decode(),
         devmajor=os.major(found.st_rdev) if device else 0,
         devminor=os.minor(found.st_rdev) if device else 0,
-        xattrs=_attributes(node.real),
+        xattrs=_attributes(node),
     )
 
 
@@ -61,10 +59,9 @@ def base_name(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2] or "/"
 
 
-def _attributes(real: bytes) -> dict[str, bytes]:
+def _attributes(node: Node) -> dict[str, bytes]:
     try:
-        names = [one for one in os.listxattr(real, follow_symlinks=False) if not one.startswith(_OWN)]
-        return {one: os.getxattr(real, one, follow_symlinks=False) for one in names}
+        return dict(node.attributes())
     except OSError as error:
         if error.errno in (errno.ENOTSUP, errno.ENODATA, errno.EPERM):
             return {}

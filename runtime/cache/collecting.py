@@ -69,6 +69,7 @@ class Collector:
                 continue
             snapshots = [id for id in record.results if id is not None]
             if full or exported.issuperset(snapshots):
+                # The highest number is the snapshot that was made last.
                 created = self._creation.describe(max(snapshots))[0] if snapshots else None
                 results = [chain(id) for id in record.results]
                 entries.append(Entry(record.key, record.op, record.content, results, created or ""))

@@ -123,6 +123,7 @@ class Records:
 
     def replace(self, snapshot: int, earlier: int) -> None:
         """Replace `snapshot` by `earlier` in the results of all records."""
+        # Commas on both sides, so that 2 does not match within 12.
         pattern = f"%,{snapshot},%"
         rows = self._store.query(
             "SELECT key, results FROM record WHERE ',' || results || ',' LIKE ?", pattern
@@ -189,8 +190,8 @@ def _same_shape(snapshotter: Snapshotter, one: int, other: int) -> bool:
     for a, b in zip_longest(snapshotter.changes(one), snapshotter.changes(other)):
         if a is None or b is None or a.kind != b.kind or a.path != b.path:
             return False
-        if a.stat is not None and b.stat is not None:
-            x, y = a.stat, b.stat
+        if a.node is not None and b.node is not None:
+            x, y = a.node.stat, b.node.stat
             if (x.st_mode, x.st_uid, x.st_gid, x.st_rdev) != (y.st_mode, y.st_uid, y.st_gid, y.st_rdev):
                 return False
             if x.st_mode & 0o170000 == 0o100000 and x.st_size != y.st_size:

@@ -104,6 +104,7 @@ def wait_lock(
                 return lock
             if cancelled is not None and cancelled():
                 return None
+            # None while `wanted` is trying that lock; then the next round takes it.
             waiter = waiter or try_lock(path + WANTED, shared=True)
             if not reported and on_wait is not None:
                 signature = holder(path)

@@ -172,6 +172,7 @@ def file_system(path: str) -> str:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             fields, _, rest = line.partition(" - ")
+            # The kernel writes a blank in a path as \040 (proc(5)).
             point = fields.split(" ")[4].replace("\\040", " ")
             inside = path == point or path.startswith(point.rstrip("/") + "/")
             # Of two mounts on the same point the later one is on top.

@@ -144,6 +144,7 @@ class Store:
             with open(temporary, "w", encoding="ascii") as file:
                 file.write(generation)
             os.rename(temporary, self.path("generation"))
+            # Else the change by another process must go on showing in `known_generation`.
             if alone:
                 self._seen = generation
 
@@ -183,6 +184,7 @@ class Store:
             lock = try_lock(self.path("work", entry))
             if lock is not None:
                 yield entry.removesuffix(".lock")
+                # Last: a sweep that is killed before this is done again by the next one.
                 lock.remove()
 
     def clear(self, remove: Callable[[str], None]) -> None:

@@ -126,7 +126,7 @@ class _Writer:
     def _make(self, node: Node, kind: int, target: bytes) -> bool:
         mode = stat.S_IMODE(node.stat.st_mode)
         if kind == stat.S_IFLNK:
-            os.symlink(os.readlink(node.real), target)
+            os.symlink(node.readlink(), target)
         elif kind == stat.S_IFREG:
             copy_file(node, target)
         elif kind == stat.S_IFIFO:

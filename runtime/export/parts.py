@@ -70,7 +70,7 @@ def _contents(tree: Tree, build: Build) -> list[About]:
         if build.cancelled is not None and build.cancelled():
             raise Cancelled
         if stat.S_ISREG(node.stat.st_mode):
-            with open(node.real, "rb") as file:
+            with node.content() as file:
                 hashed = sha256()
                 while data := file.read(1 << 20):
                     hashed.update(data)

@@ -290,4 +290,4 @@ def _times(node: Node, target: bytes) -> None:
 
 def _link_target(tree: Tree, node: Node) -> bytes:
     # A local tree reads each link once, so that it is the same throughout a build.
-    return tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real)
+    return tree.readlink(node) if isinstance(tree, LocalTree) else node.readlink()

@@ -37,7 +37,7 @@ def _write(file: Sink, parts: Sequence[Part], build: Build) -> None:
         if part.prefix:
             writer.directory(part.prefix, mtime=part.time or 0)
         for node in part.tree.walk(b""):
-            writer.add(_below(part.prefix, node.path), node.real, node.stat)
+            writer.add(_below(part.prefix, node.path), node)
         for name, data in part.files.items():
             writer.file(_below(part.prefix, name), data, mtime=part.now)
         if part is parts[-1]:

@@ -244,12 +244,5 @@ def copy_attributes(node: Node, target: bytes) -> None:
     `target`."""
     os.chown(target, node.stat.st_uid, node.stat.st_gid)
     os.chmod(target, stat.S_IMODE(node.stat.st_mode))
-    try:
-        names = os.listxattr(node.real)
-    except OSError as error:
-        if error.errno == errno.ENOTSUP:
-            return
-        raise
-    for name in names:
-        if not name.startswith(("trusted.overlay.", "user.overlay.", "system.")):
-            os.setxattr(target, name, os.getxattr(node.real, name))
+    for name, value in node.attributes():
+        os.setxattr(target, name, value)

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pybuild.runtime.snapshots.types import Change, Tree
+    from pybuild.runtime.snapshots.types import Change, Content, Node, Tree
 
     Sink = Callable[[bytes], object]
 
@@ -100,11 +100,10 @@ class LayerWriter:
             if parent not in directories:
                 count += self._lead(parent)
             if change.kind == "add":
-                assert change.real is not None
-                assert change.stat is not None
-                if stat.S_ISDIR(change.stat.st_mode):
+                assert change.node is not None
+                if stat.S_ISDIR(change.node.stat.st_mode):
                     directories.add(path)
-                count += self.add(path, change.real, change.stat)
+                count += self.add(path, change.node)
             else:
                 self._append(header(parent + slash + WHITEOUT + name))
                 count += 1
@@ -134,10 +133,11 @@ class LayerWriter:
         node = self._parents.lstat(path) if self._parents is not None else None
         if node is None or not stat.S_ISDIR(node.stat.st_mode):
             return count
-        return count + self.add(path, node.real, node.stat)
+        return count + self.add(path, node)
 
-    def add(self, path: bytes, real: bytes, found: os.stat_result) -> bool:
+    def add(self, path: bytes, node: Node) -> bool:
         """Write one entry under `path`. Returns False for a socket, which a layer cannot hold."""
+        found = node.stat
         mode = found.st_mode
         kind = _TYPES.get(mode & 0o170000)
         if kind is None:
@@ -150,7 +150,7 @@ class LayerWriter:
         elif kind == b"5":
             path += b"/"
         elif kind == b"2":
-            link = _target(real)
+            link = _target(node)
         elif kind != b"6":
             device = (os.major(found.st_rdev), os.minor(found.st_rdev))
         if found.st_nlink > 1 and kind != b"5":
@@ -165,13 +165,12 @@ class LayerWriter:
         mtime = found.st_mtime_ns // 1_000_000_000
         if self._clamp is not None and (mtime > self._clamp or self._fixed):
             mtime = self._clamp
-        names = _names(real, follow=kind != b"2")
-        attributes = _attributes(real, names) if names else None
+        attributes = _attributes(node)
         head = header(
             path, kind, mode & 0o7777, found.st_uid, found.st_gid, size, mtime, link, device, attributes
         )
         if size:
-            self._file(real, head, size)
+            self._file(node, head, size)
         else:
             self._append(head)
         return True
@@ -189,44 +188,42 @@ class LayerWriter:
             self._parts = []
             self._size = 0
 
-    def _file(self, real: bytes, head: bytes, size: int) -> None:
+    def _file(self, node: Node, head: bytes, size: int) -> None:
         try:
-            fd = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            content = node.content()
         except OSError as error:
-            raise _unreadable(real, error) from None
+            raise _unreadable(node, error) from None
         try:
-            if size <= BATCH:
-                data = os.read(fd, size)
-                if len(data) == size:
-                    self._parts += (head, data, _PADDING[size % BLOCK])
-                    self._size += BLOCK + size
-                    if self._size >= BATCH:
-                        self.flush()
-                    return
-                os.lseek(fd, 0, os.SEEK_SET)
-            self._append(head)
-            self._large(fd, real, size)
+            with content:
+                if size <= BATCH:
+                    data = content.read(size)
+                    if len(data) == size:
+                        self._parts += (head, data, _PADDING[size % BLOCK])
+                        self._size += BLOCK + size
+                        if self._size >= BATCH:
+                            self.flush()
+                        return
+                self._append(head)
+                self._large(content, node, size)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise  # where the layer is written: reading needs no space
-            raise _unreadable(real, error) from None
-        finally:
-            os.close(fd)
+            raise _unreadable(node, error) from None
 
-    def _large(self, fd: int, real: bytes, size: int) -> None:
+    def _large(self, content: Content, node: Node, size: int) -> None:
         left = size
         while left:
-            hole = _hole(fd, size - left, left)
+            hole = _hole(content, size - left, left)
             if hole:
                 for start in range(0, hole, BATCH):
                     self._append(_HOLE[: hole - start])
                 left -= hole
-                os.lseek(fd, size - left, os.SEEK_SET)
                 continue
-            data = os.read(fd, min(left, BATCH))
+            content.seek(size - left)
+            data = content.read(min(left, BATCH))
             if not data:
                 raise LayerReadError(
-                    f"{os.fsdecode(real)} ended {left} bytes early while its layer was written",
+                    f"{_name(node)} ended {left} bytes early while its layer was written",
                     help="something outside pybuild changed the store, or its disk is damaged",
                 )
             left -= len(data)
@@ -340,53 +337,41 @@ def _ascii_title(title: bytes) -> bytes:
     return title[:100].rstrip(b"/")
 
 
-def _target(real: bytes) -> bytes:
+def _target(node: Node) -> bytes:
     try:
-        return os.readlink(real)
+        return node.readlink()
     except OSError as error:
-        raise _unreadable(real, error) from None
+        raise _unreadable(node, error) from None
 
 
-def _names(real: bytes, *, follow: bool) -> list[str]:
+def _attributes(node: Node) -> dict[bytes, bytes]:
     try:
-        return os.listxattr(real, follow_symlinks=follow)
+        return {os.fsencode(name): value for name, value in node.attributes()}
     except OSError as error:
-        if error.errno == errno.ENOTSUP:
-            return []
-        raise _unreadable(real, error) from None
+        raise _unreadable(node, error) from None
 
 
-def _attributes(real: bytes, names: list[str]) -> dict[bytes, bytes]:
-    """Return the extended attributes that a layer keeps: file capabilities and `user.*`, except overlay's own
-    marks."""
-    attributes = {}
-    for name in names:
-        if name == "security.capability" or (
-            name.startswith("user.") and not name.startswith("user.overlay.")
-        ):
-            attributes[os.fsencode(name)] = os.getxattr(real, name, follow_symlinks=False)
-    return attributes
-
-
-def _hole(fd: int, position: int, left: int) -> int:
-    """Return the length of the hole at `position`, 0 where there is data. Leaves the offset at `position`."""
+def _hole(content: Content, position: int, left: int) -> int:
+    """Return the length of the hole at `position`, 0 where there is data."""
     # Looking for a hole costs more than reading a piece.
     if left <= BATCH:
         return 0
+    fd, at = content.fd, content.offset + position
     try:
-        data = os.lseek(fd, position, os.SEEK_DATA)
+        data = os.lseek(fd, at, os.SEEK_DATA)
     except OSError as error:
         # ENXIO: no data up to the end. A file that has become shorter meanwhile is no hole.
-        whole = error.errno == errno.ENXIO and os.fstat(fd).st_size >= position + left
-        os.lseek(fd, position, os.SEEK_SET)
+        whole = error.errno == errno.ENXIO and os.fstat(fd).st_size >= at + left
         return left if whole else 0
-    if data > position:
-        os.lseek(fd, position, os.SEEK_SET)
-    return min(data - position, left)
+    return min(data - at, left)
 
 
-def _unreadable(real: bytes, error: OSError) -> LayerReadError:
+def _name(node: Node) -> str:
+    return os.fsdecode(node.real or node.path)
+
+
+def _unreadable(node: Node, error: OSError) -> LayerReadError:
     return LayerReadError(
-        f"cannot read {os.fsdecode(real)} for its layer: {error.strerror}",
+        f"cannot read {_name(node)} for its layer: {error.strerror}",
         help="something outside pybuild changed the store, or its disk is damaged",
     )

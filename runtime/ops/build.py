@@ -66,5 +66,5 @@ class BuildHandler(WholeInputs):
             raise UserError(f"failed to open {name}: no such file or directory")
         if not stat.S_ISREG(node.stat.st_mode):
             raise UserError(f"{name} is not a regular file")
-        with open(node.real, "rb") as file:
+        with node.content() as file:
             return file.read()

@@ -90,6 +90,7 @@ class Bundle:
         root = self._step.rootfs.rstrip(b"/")
         path = resolve(root, self._step.meta.cwd or "/")
         if not os.path.lexists(path):
+            # It belongs to the step's user, as in BuildKit.
             make_directories(path, root, self._step.identity.uid, self._step.identity.gid)
 
     def failure(self, log: str, program: str) -> int | None:

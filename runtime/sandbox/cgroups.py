@@ -184,6 +184,7 @@ def _hierarchies(mountinfo: str) -> tuple[list[tuple[str, frozenset[str]]], list
     with open(mountinfo, encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             left, _, right = line.partition(" - ")
+            # The kernel writes a blank in a path as \040 (proc(5)).
             point = left.split(" ")[4].replace("\\040", " ")
             kind, _, options = right.split(" ", 2)
             if kind == "cgroup":
@@ -229,6 +230,7 @@ def _switch_on(directory: str, controller: str) -> None:
 def remove_group(directory: str) -> None:
     """Remove a control group and the groups below it, waiting a moment for processes that are dying."""
     try:
+        # Only directories: the control files go with their group.
         below = [entry.path for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return

@@ -139,6 +139,7 @@ class Sandbox:
                 os.close(reading)
             raise
         finally:
+            # The child alone keeps the writing ends, so that its end shows as the end of the streams.
             for _, writing in pipes.values():
                 os.close(writing)
         return child, {reading: stream for stream, (reading, _) in pipes.items()}
@@ -158,6 +159,7 @@ class Sandbox:
             if path is None:
                 path = os.path.join(self.directory, f"file-{len(self._files)}")
                 with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+                    # Any user of a step must be able to read it, whatever the umask.
                     os.fchmod(file.fileno(), 0o644)
                     file.write(text)
                 self._files[text] = path

@@ -126,12 +126,14 @@ class MountPoints:
             os.mkdir(path, 0o755)
         if path.removeprefix(self._root) not in KEPT:
             self._made += missing if self._recursive else missing[:1]
+        # Otherwise directories made in it stay in the result, and its new time belongs to that.
         if self._recursive or len(missing) == 1:
             os.utime(above, ns=times)
 
     def clean(self) -> None:
         """Remove the entries that `prepare` made and the step left empty. Idempotent."""
         paths, self._made = self._made, []
+        # Longest first: a directory after what lies in it.
         for path in sorted(paths, key=len, reverse=True):
             try:
                 self._remove(path)

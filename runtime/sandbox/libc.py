@@ -38,6 +38,7 @@ def mount(source: str, target: str, kind: str | None = None, flags: int = 0, dat
         os.fsencode(source),
         os.fsencode(target),
         os.fsencode(kind) if kind else None,
+        # As it is, ctypes would pass a C int; mount(2) takes an unsigned long.
         ctypes.c_ulong(flags),
         os.fsencode(data) or None,
     )

@@ -109,7 +109,9 @@ def _write_maps(outer: int, maps: subids.Maps, go_read: int, go_write: int, resu
     both maps are written, else it is the reason."""
     report = "the helper ended early"
     try:
+        # Else the read below would not see the other side hang up.
         os.close(go_write)
+        # Nothing to read: there are no namespaces, and the other side reports that itself.
         report = subids.write(maps, outer) if os.read(go_read, 1) else ""
     except BaseException as error:
         report = str(error)

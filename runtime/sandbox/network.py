@@ -247,6 +247,7 @@ def _wait(ready: int) -> bool:
 
     poll = select.poll()
     poll.register(ready, select.POLLIN)
+    # Readable without data: the tool has ended.
     return bool(poll.poll(_START_SECONDS * 1000)) and bool(os.read(ready, 16))
 
 

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# The kernel's own limit (path_resolution(7)).
 _MAX_LINKS = 40
 
 
@@ -29,6 +30,7 @@ def resolve(root: bytes, path: str) -> bytes:
         try:
             target = os.readlink(b"/".join((base, *names, name)))
         except OSError:
+            # No symlink, or nothing there at all.
             names.append(name)
             continue
         links += 1
@@ -63,5 +65,6 @@ def make_directories(path: bytes, root: bytes, uid: int, gid: int, mode: int = 0
         path = os.path.dirname(path)
     for directory in reversed(missing):
         os.mkdir(directory, mode)
+        # mkdir's mode is cut by the umask.
         os.chmod(directory, mode)
         os.chown(directory, uid, gid)

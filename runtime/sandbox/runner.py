@@ -181,6 +181,7 @@ class Runner:
         read, write = os.pipe()
         try:
             self.send((operation, key, *request), (*fds, write))
+            # Before the read, which would never end if the runner died while this process had the end open.
             os.close(write)
             write = -1
             pid = _read_number(read)

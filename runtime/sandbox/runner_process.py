@@ -43,6 +43,7 @@ def run(channel: int, main: int) -> NoReturn:
             # No destructor of an inherited object may run here: it would close a descriptor number that belongs to
             # something else by now.
             gc.disable()
+            # A session of its own: signals of main's terminal and process group are not for steps.
             os.setsid()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             libc.die_with_parent(signal.SIGTERM)
@@ -199,6 +200,7 @@ class _Runner:
         pid = self._by_key.get(key)
         if pid is None:
             return
+        # Not reaped yet, so the pid is still the child's.
         os.kill(pid, signal.SIGSTOP)
         for target in [*self._descendants(pid), pid]:
             try:
@@ -247,7 +249,9 @@ def _report(fd: int, number: int) -> None:
 
 
 def _spawn(argv: list[str], env: dict[str, str], cwd: str, *, fds: list[int]) -> int:
+    # posix_spawn can't set the working directory: the child inherits this process's.
     os.chdir(cwd)
+    # Received descriptors have numbers above 3, so no dup2 covers one that is still needed.
     actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(fds)]
     return os.posix_spawn(
         argv[0], argv, env, file_actions=actions, setpgroup=0, setsigmask=(), setsigdef=_DEFAULT_SIGNALS
@@ -292,6 +296,7 @@ def _become_init(ready: int) -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         libc.mount("proc", "/proc", "proc", libc.MS_NOSUID | libc.MS_NODEV | libc.MS_NOEXEC)
         os.write(ready, bytes(4))
+        # The runner's descriptors, all of low numbers: one left open here would outlive the runner.
         os.closerange(0, 64)
         while True:
             signal.pause()

@@ -122,7 +122,7 @@ def _read(tree: Tree, path: bytes) -> bytes:
         return b""
     if node is None or not stat.S_ISREG(node.stat.st_mode):
         return b""
-    with open(node.real, "rb") as file:
+    with node.content() as file:
         return file.read(_MAX_FILE)
 
 

@@ -100,6 +100,7 @@ class ContentSink:
         """Write a blob from the file at `path`, unless the store has it. Idempotent."""
         if self.has(blob.digest):
             return
+        # A ref of its own: a content store locks each ref for its writer.
         ref = f"{blob.digest}-{os.urandom(6).hex()}"
         messages = _written(ref, blob, path, labels or {})
         try:

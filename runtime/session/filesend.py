@@ -187,6 +187,7 @@ class _Sender:
                 if entry.is_file:
                     self._files[number] = entry
                 yield self._counted(Packet(type=Packet.PACKET_STAT, stat=entry.stat))
+            # A STAT packet without an entry ends the list.
             yield Packet(type=Packet.PACKET_STAT)
             yield from self._requested()
         except Exception as error:  # from reading a file or from the iterator of entries; `run` raises it
@@ -210,6 +211,7 @@ class _Sender:
         with entry.open() as file:
             while data := file.read(CHUNK):
                 yield self._counted(Packet(type=Packet.PACKET_DATA, ID=number, data=data))
+        # An empty packet ends the file.
         yield Packet(type=Packet.PACKET_DATA, ID=number)
 
     def _counted(self, packet: Packet) -> Packet:

@@ -70,6 +70,7 @@ class FrontSessions(Sessions):
             # Without the lock, as this waits seconds for a session that does not exist.
             known = self._find(id)
             with self._guard:
+                # Another thread may have found it meanwhile: all use the first.
                 known = self._known.setdefault(id, known)
         return known
 
@@ -228,6 +229,7 @@ class _Exchange:
                     raise CallFailed(
                         self._method, INTERNAL, "a message is compressed, which nobody asked for"
                     )
+                # Through a view, which spares a second copy of the slice.
                 yield bytes(memoryview(data)[at + 5 : end])
                 at = end
             del data[:at]

@@ -46,6 +46,7 @@ class Outbox(Generic[T]):
             if self._ended:
                 return False
             self._messages.append(message)
+            # All, as the reader and the writers wait on one condition.
             self._changed.notify_all()
             return True
 

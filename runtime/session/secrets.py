@@ -60,6 +60,7 @@ def parse(text: str) -> SecretSource:
     id, path, variable = words.get("id", ""), words.get("src", ""), words.get("env", "")
     if not id:
         raise _usage(text, "secret missing ID")
+    # With type=env a client may name the variable by src, as in BuildKit.
     if words.get("type") == "env" and not variable:
         path, variable = "", path
     if not path and not variable:
@@ -150,6 +151,7 @@ def read(source: SecretSource) -> bytes:
     else:
         try:
             with open(source.path, "rb") as file:
+                # One byte more than the limit: the file may have grown since it was checked.
                 value = file.read(MAX_SIZE + 1)
         except OSError as error:
             raise UserError(

@@ -11,14 +11,13 @@ import stat
 
 from pybuild.compiler.protos.fspackets_pb2 import Stat
 from pybuild.runtime.session.filemodes import KINDS, go_mode
-from pybuild.runtime.snapshots.contents import attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
-    from pybuild.runtime.snapshots.types import Node, Tree
+    from pybuild.runtime.snapshots.types import Content, Node, Tree
 
 
 class SentEntry:
@@ -26,7 +25,7 @@ class SentEntry:
 
     __slots__ = ("open", "stat")
 
-    def __init__(self, stat: Stat, open: Callable[[], BinaryIO] | None = None) -> None:
+    def __init__(self, stat: Stat, open: Callable[[], BinaryIO | Content] | None = None) -> None:
         self.stat = stat
         self.open = open
 
@@ -66,10 +65,10 @@ def _entry(node: Node, path: bytes, first: dict[tuple[int, int], bytes], mtime: 
         uid=status.st_uid,
         gid=status.st_gid,
         modTime=status.st_mtime_ns if mtime is None else mtime,
-        xattrs=dict(attributes(node.real)),
+        xattrs=dict(node.attributes()),
     )
     if stat.S_ISLNK(mode):
-        packet.linkname = os.readlink(node.real)
+        packet.linkname = node.readlink()
         packet.size = len(packet.linkname)
     elif stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
         packet.devmajor, packet.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
@@ -77,6 +76,6 @@ def _entry(node: Node, path: bytes, first: dict[tuple[int, int], bytes], mtime: 
         earlier = first.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
         if earlier == path:
             packet.size = status.st_size
-            return SentEntry(packet, lambda: open(node.real, "rb"))
+            return SentEntry(packet, node.content)
         packet.linkname = earlier
     return SentEntry(packet)

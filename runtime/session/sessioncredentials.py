@@ -80,6 +80,7 @@ class SessionCredentials(Credentials):
             raise
         if not answer.Secret:
             return None
+        # A client sends an identity token as a secret without a user name.
         if not answer.Username:
             return Credential(refresh=answer.Secret)
         return Credential(answer.Username, answer.Secret)

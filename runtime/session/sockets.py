@@ -32,6 +32,7 @@ class Sockets:
 
     def _make(self) -> str:
         place = os.path.join(self._directory(), "agents") if self._directory is not None else ""
+        # 8 for a slash and the number.
         if place and len(os.fsencode(place)) + 8 <= LONGEST:
             os.mkdir(place, 0o700)
             return place

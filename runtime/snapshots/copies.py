@@ -8,6 +8,7 @@ import os
 import stat
 
 from pybuild.runtime.snapshots.contents import attributes
+from pybuild.runtime.snapshots.types import Content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _copy_file(real: bytes, status: os.stat_result, target: bytes) -> None:
         sink = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             if status.st_size:
-                copy_data(source, sink, status.st_size)
+                copy_data(Content(source), sink, status.st_size)
         finally:
             os.close(sink)
     finally:
@@ -118,29 +119,36 @@ def _clone(source: int, sink: int) -> bool:
     return True
 
 
-def copy_data(source: int, sink: int, size: int) -> None:
-    """Copy `size` bytes of file `source` to the empty file `sink`: shared where the file system can, else copied
-    by the kernel. Holes stay holes: a sparse file may claim far more than the disk has."""
-    if _clone(source, sink):
+def copy_data(content: Content, sink: int, size: int) -> None:
+    """Append the `size` bytes of a content to the file `sink`, whose offset is at its end: shared where the file
+    system can, else copied by the kernel. Holes stay holes: a sparse file may claim far more than the disk has."""
+    source, at = content.fd, content.offset
+    base = os.lseek(sink, 0, os.SEEK_CUR)
+    if not base and not at and os.fstat(source).st_size == size and _clone(source, sink):
         return
-    os.ftruncate(sink, size)
-    at = 0
-    while at < size:
+    os.ftruncate(sink, base + size)
+    os.lseek(sink, base + size, os.SEEK_SET)
+    end = at + size
+    shift = base - at
+    while at < end:
         try:
             start = os.lseek(source, at, os.SEEK_DATA)
         except OSError as failure:
             if failure.errno == errno.ENXIO:
                 return  # nothing but a hole up to the end
             raise
-        at = os.lseek(source, start, os.SEEK_HOLE)
-        _copy_range(source, sink, start, at)
+        if start >= end:
+            return
+        at = min(os.lseek(source, start, os.SEEK_HOLE), end)
+        _copy_range(source, sink, start, at, shift)
 
 
-def _copy_range(source: int, sink: int, start: int, end: int) -> None:
-    """Copy bytes by copy_file_range(2); the rest by reading and writing if the kernel can't or stops early."""
+def _copy_range(source: int, sink: int, start: int, end: int, shift: int) -> None:
+    """Copy bytes by copy_file_range(2), to where they are plus `shift`; the rest by reading and writing if the kernel
+    can't or stops early."""
     while start < end:
         try:
-            done = os.copy_file_range(source, sink, end - start, start, start)
+            done = os.copy_file_range(source, sink, end - start, start, start + shift)
         except OSError as failure:
             if failure.errno not in _NO_RANGE:
                 raise
@@ -152,4 +160,4 @@ def _copy_range(source: int, sink: int, start: int, end: int) -> None:
         data = os.pread(source, min(CHUNK, end - start), start)
         if not data:
             return
-        start += os.pwrite(sink, data, start)
+        start += os.pwrite(sink, data, start + shift)

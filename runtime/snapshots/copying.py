@@ -6,8 +6,8 @@ import os
 import time
 
 from pybuild.runtime.snapshots.committed import CommittedSnapshots, files_missing
-from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
 from pybuild.runtime.snapshots.differences import tree_changes
+from pybuild.runtime.snapshots.digests import diff_identity, empty_identity
 from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.snapshots.types import Node
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import stat
 
-from pybuild.runtime.snapshots.contents import attributes
 from pybuild.runtime.snapshots.tree import is_opaque, is_whiteout
-from pybuild.runtime.snapshots.types import Change
+from pybuild.runtime.snapshots.types import Change, Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pybuild.runtime.snapshots.tree import LayeredTree, Stack
-    from pybuild.runtime.snapshots.types import Node
 
 CHUNK = 1 << 20
 
@@ -42,16 +40,22 @@ def overlay_changes(
                 if old is not None:
                     yield Change("delete", path)
                 continue
+            node = Node(path, real, status)
             if not stat.S_ISDIR(status.st_mode):
-                yield Change("add", path, real, status)
+                yield Change("add", path, node)
                 continue
             hides = False
             inside: Stack = ()
             if below is not None and old is not None and stat.S_ISDIR(old[1].st_mode):
                 hides = hidden or is_opaque(real, opaque)
                 inside = below.descend(beneath, name, old[2], path)
-            if hides or not inside or old is None or not _same_directory(real, status, old[0], old[1], times):
-                yield Change("add", path, real, status)
+            if (
+                hides
+                or not inside
+                or old is None
+                or not _same_directory(node, Node(path, old[0], old[1]), times)
+            ):
+                yield Change("add", path, node)
             pending.append((iter(_entries(real, below, inside, hides=hides)), path + b"/", inside, hides))
             break
         else:
@@ -95,12 +99,12 @@ def tree_changes(
         assert right is not None
         same = left is not None and left.path == right.path
         if left is None or not same:
-            yield Change("add", right.path, right.real, right.stat)
+            yield Change("add", right.path, right)
         else:
             if stat.S_ISDIR(left.stat.st_mode) and not stat.S_ISDIR(right.stat.st_mode):
                 replaced = left.path + b"/"
             if right.path in relinked or not _same(left, right, copied, times):
-                yield Change("add", right.path, right.real, right.stat)
+                yield Change("add", right.path, right)
             left = next(before, None)
         right = next(after, None)
 
@@ -129,7 +133,7 @@ def _links(tree: LayeredTree) -> dict[bytes, frozenset[bytes]]:
 
 def _same(left: Node, right: Node, copied: tuple[int, int] | None, times: bool) -> bool:
     if stat.S_ISDIR(left.stat.st_mode) and stat.S_ISDIR(right.stat.st_mode):
-        return _same_directory(right.real, right.stat, left.real, left.stat, times)
+        return _same_directory(right, left, times)
     a, b = left.stat, right.stat
     if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino):
         return True
@@ -138,30 +142,29 @@ def _same(left: Node, right: Node, copied: tuple[int, int] | None, times: bool) 
     if times and a.st_mtime_ns != b.st_mtime_ns:
         return False
     if stat.S_ISLNK(a.st_mode):
-        return os.readlink(left.real) == os.readlink(right.real)
+        return left.readlink() == right.readlink()
     if a.st_size != b.st_size and stat.S_ISREG(a.st_mode):
         return False
-    if attributes(left.real) != attributes(right.real):
+    if left.attributes() != right.attributes():
         return False
     if not stat.S_ISREG(a.st_mode):
         return True
     if copied is not None and a.st_mtime_ns == b.st_mtime_ns and copied[0] <= b.st_ctime_ns <= copied[1]:
         return True
-    return _same_bytes(left.real, right.real)
+    return _same_bytes(left, right)
 
 
-def _same_directory(
-    real: bytes, status: os.stat_result, other: bytes, old: os.stat_result, times: bool
-) -> bool:
+def _same_directory(node: Node, other: Node, times: bool) -> bool:
+    a, b = node.stat, other.stat
     return (
-        (status.st_mode, status.st_uid, status.st_gid) == (old.st_mode, old.st_uid, old.st_gid)
-        and (not times or status.st_mtime_ns == old.st_mtime_ns)
-        and attributes(real) == attributes(other)
+        (a.st_mode, a.st_uid, a.st_gid) == (b.st_mode, b.st_uid, b.st_gid)
+        and (not times or a.st_mtime_ns == b.st_mtime_ns)
+        and node.attributes() == other.attributes()
     )
 
 
-def _same_bytes(left: bytes, right: bytes) -> bool:
-    with open(left, "rb", buffering=0) as one, open(right, "rb", buffering=0) as other:
+def _same_bytes(left: Node, right: Node) -> bool:
+    with left.content() as one, right.content() as other:
         while True:
             a, b = one.read(CHUNK), other.read(CHUNK)
             if a != b:

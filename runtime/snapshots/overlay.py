@@ -8,7 +8,7 @@ import stat
 
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.runtime.snapshots.committed import CommittedSnapshots, SnapshotError, files_missing
-from pybuild.runtime.snapshots.contents import diff_identity, empty_identity
+from pybuild.runtime.snapshots.digests import diff_identity, empty_identity
 from pybuild.runtime.snapshots.removal import Discarder
 from pybuild.runtime.snapshots.tree import ActiveTree, LayeredTree, topmost
 from pybuild.runtime.snapshots.types import Node

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pybuild.runtime.snapshots.copying import CopySnapshotter
     from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
-    from pybuild.runtime.snapshots.types import Active, Tree
+    from pybuild.runtime.snapshots.types import Active, Node, Tree
 
     Layered: TypeAlias = OverlaySnapshotter | CopySnapshotter
     Cancel: TypeAlias = Callable[[], bool] | None
@@ -193,12 +193,11 @@ class Applier:
                 hide(self._snapshotter, self._active, change.path)
                 self.deleted.append(change.path)
                 continue
-            assert change.real is not None
-            assert change.stat is not None
-            if stat.S_ISDIR(change.stat.st_mode):
-                self._directory(change.path, change.real, change.stat)
+            assert change.node is not None
+            if stat.S_ISDIR(change.node.stat.st_mode):
+                self._directory(change.path, change.node)
             else:
-                self._leaf(change.path, change.real, change.stat)
+                self._leaf(change.path, change.node)
 
     def finish(self, layers: Iterable[bytes]) -> None:
         """Give directories their times; if files were linked, note `layers` as where they are from."""
@@ -221,20 +220,21 @@ class Applier:
         self._lead(path.rpartition(b"/")[0])
         node = self._source.lstat(path)
         assert node is not None
-        self._directory(path, node.real, node.stat)
+        self._directory(path, node)
 
-    def _directory(self, path: bytes, real: bytes, status: os.stat_result) -> None:
+    def _directory(self, path: bytes, node: Node) -> None:
         from pybuild.runtime.snapshots.copies import copy_metadata
         from pybuild.runtime.snapshots.upper import make_directory
 
-        copy_metadata(real, status, make_directory(self._snapshotter, self._active, path))
-        self._directories[path] = status.st_mtime_ns
+        copy_metadata(node.real, node.stat, make_directory(self._snapshotter, self._active, path))
+        self._directories[path] = node.stat.st_mtime_ns
 
-    def _leaf(self, path: bytes, real: bytes, status: os.stat_result) -> None:
+    def _leaf(self, path: bytes, node: Node) -> None:
         from pybuild.runtime.snapshots.copies import copy_entry, link_entry
         from pybuild.runtime.snapshots.upper import replace
 
         target = replace(self._snapshotter, self._active, path)
+        status = node.stat
         inode = (status.st_dev, status.st_ino)
         earlier = self._copies.get(inode) if status.st_nlink > 1 else None
         if earlier is not None and link_entry(earlier, target):
@@ -243,10 +243,10 @@ class Applier:
             not self._snapshotter.plain
             and stat.S_ISREG(status.st_mode)
             and inode not in self._unlinkable
-            and link_entry(real, target)
+            and link_entry(node.real, target)
         ):
             self._linked = True
         else:
-            copy_entry(real, status, target)
+            copy_entry(node.real, status, target)
         if status.st_nlink > 1:
             self._copies[inode] = target

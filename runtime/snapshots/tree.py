@@ -11,8 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import time
-from hashlib import sha256
 
 from pybuild.runtime.snapshots.types import Node, Resolution
 
@@ -23,38 +21,9 @@ if TYPE_CHECKING:
 LINK_LIMIT = 40
 """The most symlinks to follow in one resolution, as in the kernel (path_resolution(7))."""
 
-CHUNK = 1 << 20
-_SETTLED_NS = 100_000_000  # far more than a tick of the kernel's clock for file times, 10 ms at most
-_CACHED_FILES = 200_000
-_digests: dict[tuple[int, int, int, int, int], bytes] = {}
-
 Stack = tuple[bytes, ...]
 Nodes = list[Node]
 Merged = list[tuple[Node, Stack]]
-
-
-def file_digest(real: bytes, status: os.stat_result) -> bytes:
-    """The sha256 of the regular file `real`, whose lstat is `status`.
-
-    It is kept for the life of the process by device, inode, size and both times, unless the file changed so
-    recently that another change could fall into the same tick of the file system's clock."""
-    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    known = _digests.get(key)
-    if known is not None:
-        return known
-    value = sha256()
-    fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        while data := os.read(fd, CHUNK):
-            value.update(data)
-    finally:
-        os.close(fd)
-    digest = value.digest()
-    if abs(time.time_ns() - status.st_ctime_ns) > _SETTLED_NS:
-        if len(_digests) >= _CACHED_FILES:
-            _digests.clear()
-        _digests[key] = digest
-    return digest
 
 
 def is_whiteout(status: os.stat_result) -> bool:
@@ -111,7 +80,7 @@ class LayeredTree:
                 links.append(entry)
                 if len(links) > LINK_LIMIT:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fsdecode(path))
-                target = os.readlink(entry.real)
+                target = entry.readlink()
                 if target.startswith(b"/"):
                     del trail[1:], names[:]  # start over from the root
                 pending += _parts(target)
@@ -141,7 +110,7 @@ class LayeredTree:
                 pending.pop()
 
     def file_digest(self, node: Node) -> bytes:
-        return file_digest(node.real, node.stat)
+        return node.digest()
 
     # Merged directories, for code that reads layers side by side.
 

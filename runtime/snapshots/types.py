@@ -7,18 +7,61 @@ a leading or trailing slash, `b""` for the root; they are resolved inside the ro
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import Protocol
 else:
     Protocol = object
 
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Content:
+    """The bytes of a regular file, open for reading: those of descriptor `fd` from `offset` on, which may be amid
+    those of other files. Leaving the context closes the descriptor."""
+
+    __slots__ = ("_at", "_end", "fd", "offset")
+
+    def __init__(self, fd: int, offset: int = 0, size: int | None = None) -> None:
+        """Without a `size` the content ends where the file does."""
+        self.fd = fd
+        self.offset = offset
+        self._at = offset
+        self._end = None if size is None else offset + size
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, everything that is left if `size` is negative; b"" at the end."""
+        if size < 0:
+            parts = []
+            while data := self.read(1 << 20):
+                parts.append(data)
+            return b"".join(parts)
+        if self._end is not None:
+            size = min(size, self._end - self._at)
+        data = os.pread(self.fd, size, self._at)
+        self._at += len(data)
+        return data
+
+    def seek(self, position: int) -> None:
+        """Go on reading at a position of the content."""
+        self._at = self.offset + position
+        if self._end is not None:
+            self._at = min(self._at, self._end)
+
+    def __enter__(self) -> Content:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
 
 class Node:
-    """An entry of a tree: its path in the state, its path on the disk (`real`), and its `lstat`."""
+    """An entry of a tree: its path in the state, its path on the disk (`real`), and its `lstat`. Readers of states
+    use its methods, not the disk: trees that are no directories have nodes without a `real` path."""
 
     __slots__ = ("path", "real", "stat")
 
@@ -26,6 +69,26 @@ class Node:
         self.path = path
         self.real = real
         self.stat = stat
+
+    def content(self) -> Content:
+        """Open a regular file. Raises OSError."""
+        return Content(os.open(self.real, _READ))
+
+    def readlink(self) -> bytes:
+        """The target of a symlink. Raises OSError."""
+        return os.readlink(self.real)
+
+    def attributes(self) -> Sequence[tuple[str, bytes]]:
+        """The extended attributes that are content, as (name, value), ordered by name. Raises OSError."""
+        from pybuild.runtime.snapshots.contents import attributes
+
+        return attributes(self.real)
+
+    def digest(self) -> bytes:
+        """The sha256 of a regular file. Raises OSError."""
+        from pybuild.runtime.snapshots.contents import file_digest
+
+        return file_digest(self.real, self.stat)
 
 
 class Resolution:
@@ -65,19 +128,16 @@ class Tree(Protocol):
 class Change:
     """An entry of a snapshot's diff against its parent.
 
-    `kind` is `add` for an entry that is new, replaced or has other metadata, with `real` and `stat` set, or
+    `kind` is `add` for an entry that is new, replaced or has other metadata, with the entry as `node`, or
     `delete`.
     """
 
-    __slots__ = ("kind", "path", "real", "stat")
+    __slots__ = ("kind", "node", "path")
 
-    def __init__(
-        self, kind: str, path: bytes, real: bytes | None = None, stat: os.stat_result | None = None
-    ) -> None:
+    def __init__(self, kind: str, path: bytes, node: Node | None = None) -> None:
         self.kind = kind
         self.path = path
-        self.real = real
-        self.stat = stat
+        self.node = node
 
 
 class Active(Protocol):

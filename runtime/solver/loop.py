@@ -118,6 +118,7 @@ class Loop:
     def spawn(self, body: Body) -> Task:
         """Start a task."""
         task = Task(body)
+        # No wake-up, here and in `resume`: they run in the loop's thread, which looks at the queue before it waits.
         self._ready.append(lambda: self._step(task, None, None))
         return task
 
@@ -141,6 +142,7 @@ class Loop:
                     self._wake.wait()
                 if self._closed:
                     return
+            # Without the lock: a deque's appends and pops are atomic, and only this thread pops.
             while self._ready:
                 self._ready.popleft()()
 
@@ -167,6 +169,7 @@ class Loop:
             failed = next((other for other in wanted.tasks if other.error is not None), None)
             if failed is not None or not pending:
                 self._check(task, wanted)
+            # A listener may outlive this wait, after a failure or a `throw`: `_arrived` checks that it still lasts.
             for other in pending:
                 other.listeners.append(lambda: self._arrived(task, wanted))
 
@@ -191,6 +194,7 @@ class Loop:
     def _call(self, task: Task, call: Call) -> None:
         with self._work:
             self._calls.append((task, call))
+            # A thread that was notified counts as idle until it runs, so there must be one for each queued call.
             if self._idle >= len(self._calls):
                 self._work.notify()
                 return

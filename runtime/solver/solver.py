@@ -151,6 +151,7 @@ class Solver(Generic[V, R]):
 
     def keys(self) -> dict[str, str]:
         """Return the cache keys computed so far, by vertex digest."""
+        # `list` copies in one step of the interpreter: the loop's thread may be adding keys.
         known = list(self._keys.items())
         return {digest: task.value for digest, task in known if task.done and task.error is None}
 
@@ -175,6 +176,7 @@ class Solver(Generic[V, R]):
                 ]
                 client.ran = any(solve.ran for solve in solves)
         except BaseException as error:
+            # `_leave` has set the error already where it made this task raise.
             client.error = client.error or error
         ended = self._abandon(client)
         yield All([self._loop.spawn(self._settled(solve)) for solve in ended])
@@ -205,6 +207,7 @@ class Solver(Generic[V, R]):
             if not solve.clients and not solve.task.done:
                 ended.append(solve)  # type: ignore[arg-type]
                 digest = self._delegate.digest(solve.vertex)  # type: ignore[arg-type]
+                # Forgotten first: a later client must not join a solve that is about to be cancelled.
                 if self._solves.get(digest) is solve:
                     del self._solves[digest]
                 if self._delegate.wanted(solve.vertex):  # type: ignore[arg-type]
@@ -272,9 +275,11 @@ class Solver(Generic[V, R]):
             if (results := (yield Call(partial(delegate.find, vertex, key, inputs, stop)))) is not None:
                 return results
             self._observer.missed(vertex, key)
+        # Entered in a worker thread: it may wait for another process.
         job = delegate.job(vertex, key, stop)
         yield Call(job.__enter__)
         try:
+            # Another process may have run and recorded the vertex while this one waited for the lock.
             if (
                 by_key
                 and delegate.known(vertex)
@@ -375,5 +380,6 @@ class Solver(Generic[V, R]):
         tasks = [self._key_task(edge.vertex, cancellation) for edge in edges]
         keys = yield All(tasks)
         call = partial(self._delegate.op_key, vertex, cancellation)
+        # Only a source's key may need I/O; the others are computed in the loop's thread.
         own = call() if edges else (yield Call(call))
         return combine_keys(own, [(key, edge.index) for key, edge in zip(keys, edges, strict=True)])

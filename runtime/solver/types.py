@@ -46,6 +46,7 @@ class Cancellation:
                 return
             self.cancelled = True
             callbacks, self._callbacks = self._callbacks, []
+        # Without the lock, which is not reentrant: a callback may remove callbacks or add some.
         for callback in callbacks:
             callback()
 

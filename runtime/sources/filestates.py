@@ -10,7 +10,6 @@ import time
 from hashlib import sha256
 from threading import Lock
 
-from pybuild.runtime.snapshots.contents import attributes
 from pybuild.runtime.sources.reading import CHUNK, read, read_small, restless
 from pybuild.runtime.sources.statcache import StatCache, known_of, settled
 
@@ -55,7 +54,7 @@ class FileStates:
     def attributes(self, node: Node) -> Sequence[tuple[str, bytes]]:
         """Return the extended attributes of an entry that count as content."""
         known = self.known.get(node.path)
-        return () if known is not None and not known[6] else attributes(node.real)
+        return () if known is not None and not known[6] else node.attributes()
 
     def small(self, node: Node) -> bytes | None:
         """Return all bytes of a file that is no larger than a chunk and unchanged; else None, and `copy` has to be
@@ -70,19 +69,20 @@ class FileStates:
         if known is None or self.cache.get(node.path, after) is not known:
             if not settled(after, time.time_ns()):
                 return None
-            known = known_of(after, sha256(data).digest(), bool(attributes(node.real)))
+            known = known_of(after, sha256(data).digest(), bool(node.attributes()))
             self._enter(node, known, after)
         return data
 
     def copy(self, node: Node, target: int) -> None:
-        """Write a file's bytes to the descriptor `target` of an empty file. Holes stay holes. Raises ContextError
-        like `small`."""
+        """Append a file's bytes to the file of descriptor `target`, whose offset is at its end. Holes stay holes.
+        Raises ContextError like `small`."""
         sparse = node.stat.st_size > node.stat.st_blocks * 512
+        base = os.lseek(target, 0, os.SEEK_CUR)
 
         def sink(data: bytes | None) -> None:
             if data is None:
-                os.ftruncate(target, 0)
-                os.lseek(target, 0, os.SEEK_SET)
+                os.ftruncate(target, base)
+                os.lseek(target, base, os.SEEK_SET)
             elif sparse and not data.strip(b"\0"):
                 os.lseek(target, len(data), os.SEEK_CUR)
             else:
@@ -92,7 +92,7 @@ class FileStates:
 
         known, after = read(node, sink)
         if sparse:
-            os.ftruncate(target, after.st_size)  # a hole at the end was only skipped
+            os.ftruncate(target, base + after.st_size)  # a hole at the end was only skipped
         self._enter(node, known, after)
 
     def save(self) -> None:

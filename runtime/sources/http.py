@@ -136,7 +136,7 @@ class HttpSource:
         assert file.snapshot is not None
         node = self._snapshotter.tree(file.snapshot).lstat(os.fsencode(file.name))
         assert node is not None
-        with open(node.real, "rb") as archive:
+        with node.content() as archive:
             return newest_file(archive, cancellation)
 
     def close(self) -> None:

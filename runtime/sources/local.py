@@ -174,7 +174,7 @@ class LocalTree:
         self, path: bytes, name: bytes | None, *, follow: bool, below: Below | None = None
     ) -> str:
         """Return the digest of the entry at `path` under the name `name`, and of the symlinks on the way. `below`
-        yields the entries of a directory that count, as in `snapshots.contents.selected_digest`."""
+        yields the entries of a directory that count, as in `snapshots.digests.selected_digest`."""
         where = look_up(self, path, follow=follow)
         state = sha256(b"selected 2\n")
         self._walked(state.update, where)

@@ -6,12 +6,11 @@ from pybuild.lang.diagnostics import Cancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
+    from pybuild.runtime.image.decompression import Readable
     from pybuild.runtime.solver.types import Cancellation
 
 
-def newest_file(file: BinaryIO, cancellation: Cancellation) -> int | None:
+def newest_file(file: Readable, cancellation: Cancellation) -> int | None:
     """Return the latest modification time of the files and hard links in a tar archive, compressed or not, as Unix
     time. None for an archive without files, a damaged one, and any other file. Raises Cancelled."""
     import tarfile

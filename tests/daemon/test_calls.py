@@ -263,4 +263,4 @@ def test_refs_of_nothing(path: str, said: str, seconds: float, of_nothing: Mappi
     code, message, took = of_nothing[path]()
     assert said in message
     assert code is (grpc.StatusCode.UNKNOWN if path == "unnamed" else grpc.StatusCode.NOT_FOUND)
-    assert seconds <= took < seconds + 2
+    assert seconds - 0.05 <= took < seconds + 2  # the clocks of client and server differ a little

@@ -161,7 +161,7 @@ class Compiled:
             PROJECT,
             "linux/amd64",
             tuple(asks.split()) or EVERYTHING,
-            {name: recipe.Given(value, f"-p {name}={value}") for name, value in given.items()},
+            {name: recipe.ParamSetting(value, f"-p {name}={value}") for name, value in given.items()},
             tuple(platforms.split()),
         )
         try:

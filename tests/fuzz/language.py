@@ -171,12 +171,12 @@ def fuzz_param(data: bytes) -> None:
     assert isinstance(param, tree.Param)
     text = text_of(data)
     try:
-        value = params.from_text(param, recipe.Given(text, f"-p p={text}"))
+        value = params.from_text(param, recipe.ParamSetting(text, f"-p p={text}"))
     except UserError as error:
         show(error.diagnostic)
         return
     again = params.as_text(value)
-    assert params.from_text(param, recipe.Given(again, "again")) == value
+    assert params.from_text(param, recipe.ParamSetting(again, "again")) == value
 
 
 def fuzz_selection(data: bytes) -> None:

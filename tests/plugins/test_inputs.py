@@ -18,7 +18,7 @@ from pybuild.compiler.ops import Platform, SourceOp
 from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import SourceError, UsageError, render
 from pybuild.lang.source import Source
-from pybuild.plugins.invocation import checked
+from pybuild.plugins.invocation import check_result
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "recipe-frontend"
 ARM = Platform("arm64", "linux")
@@ -131,7 +131,7 @@ def test_the_example_makes_an_image_a_platform(example: ModuleType) -> None:
     )
     inputs = evolve(INPUTS, source=Source("recipe.json", text), platforms=(ARM, Platform("amd64", "linux")))
     built = example.frontend.build(bridge(), inputs)
-    assert checked(None, evolve(built, images=built.images[:1]), inputs)  # type: ignore[arg-type]
+    assert check_result(None, evolve(built, images=built.images[:1]), inputs)  # type: ignore[arg-type]
     assert [one.image.config.env for one in built.images] == [("A=1", "B=2")] * 2
     assert [one.image.config.cmd for one in built.images] == [("c",)] * 2
 

@@ -105,7 +105,7 @@ def refused(reference: str) -> UserError:
     data = f"# syntax={reference}\nFROM scratch\n".encode()
     syntax = frontends.detect_syntax(data)
     assert syntax is not None
-    return registry.refused(frontends.choose(reference), syntax, decode("Dockerfile", data))
+    return registry.refusal(frontends.choose(reference), syntax, decode("Dockerfile", data))
 
 
 def test_a_reference_that_nobody_registers_lists_what_is(installed: Site) -> None:

@@ -240,7 +240,9 @@ def test_records_are_thinned(tmp_path: Path) -> None:
     for number in range(record.KEPT + 9):
         (directory / f"{number}").write_text("")
         os.utime(directory / f"{number}", (number, number))
-    threads = [threading.Thread(target=record._put, args=(str(directory / "new"), b"body")) for _ in range(4)]
+    threads = [
+        threading.Thread(target=record._store, args=(str(directory / "new"), b"body")) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -9,7 +9,7 @@ from attrs import evolve
 from pybuild.compiler import image, platforms, reference
 from pybuild.compiler.image import Image
 from pybuild.compiler.lower.dockerfile.checks import check_base_platform
-from pybuild.compiler.lower.dockerfile.contexts import Loaded
+from pybuild.compiler.lower.dockerfile.contexts import ContextContent
 from pybuild.compiler.lower.dockerfile.lowering import Lowering
 from pybuild.compiler.lower.dockerfile.names import step_name
 from pybuild.compiler.lower.dockerfile.pending import settled
@@ -58,7 +58,7 @@ def _resolve(lowering: Lowering, state: StageState) -> None:
     _take_image(lowering, state, origin, platform)
 
 
-def _take_override(state: StageState, loaded: Loaded) -> None:
+def _take_override(state: StageState, loaded: ContextContent) -> None:
     """Replace the whole stage by a context that has the stage's own name."""
     state.files = loaded.files
     state.files_have_platform = loaded.image is not None
@@ -68,7 +68,7 @@ def _take_override(state: StageState, loaded: Loaded) -> None:
             state.platform = loaded.image.platform
 
 
-def _take_context(state: StageState, loaded: Loaded, platform: Platform) -> None:
+def _take_context(state: StageState, loaded: ContextContent, platform: Platform) -> None:
     state.files = loaded.files
     state.files_have_platform = True
     state.image = loaded.image if loaded.image is not None else image.empty(platform)

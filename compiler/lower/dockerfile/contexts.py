@@ -37,7 +37,7 @@ LowerTarget = Callable[[str, str], LoweredTarget]
 
 
 @frozen
-class Loaded:
+class ContextContent:
     """The content of a named context. `image` None means files without a config; `files` None the empty file
     system."""
 
@@ -58,14 +58,14 @@ class NamedContext:
     session: str = ""
     shared_key: str = ""
 
-    def load(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> Loaded:
+    def load(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> ContextContent:
         """Resolve the context. `paths` returns the paths that are used of a directory, once everything is lowered;
         `lower` lowers another target of the same file, without this context.
 
         Raises `UsageError` for a specification of no known form.
         """
         if isinstance(self.given, StateContext):
-            return Loaded(settled(self.given.edge), self.given.image, self.given.config)
+            return ContextContent(settled(self.given.edge), self.given.image, self.given.config)
         if self.given is not None:
             return _load_directory(self, self.given.name, self.given.exclude, paths)
         context = self
@@ -79,7 +79,7 @@ class NamedContext:
             f"{context.source}"
         )
 
-    def _loaded(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> Loaded:
+    def _loaded(self, bridge: Bridge, paths: Paths, lower: LowerTarget) -> ContextContent:
         kind, colon, rest = self.source.partition(":")
         if colon and kind == "target":
             return _load_target(lower(rest, self.key))
@@ -170,14 +170,14 @@ def main_context(options: LowerOptions, paths: Paths) -> Pending | None:
     return Pending(make)
 
 
-def _load_target(lowered: LoweredTarget) -> Loaded:
-    return Loaded(settled(lowered.edge), lowered.image, lowered.base_config)
+def _load_target(lowered: LoweredTarget) -> ContextContent:
+    return ContextContent(settled(lowered.edge), lowered.image, lowered.base_config)
 
 
-def _load_image(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
+def _load_image(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> ContextContent:
     ref = rest.removeprefix("//")
     if ref == "scratch":
-        return Loaded(None)
+        return ContextContent(None)
     platform = context.platform or platforms.default()
     log_name = f"[context {context.key}] load metadata for {ref}"
     resolved = bridge.resolve_image(reference.parse(ref).canonical, platform, log_name=log_name)
@@ -186,12 +186,12 @@ def _load_image(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) 
     return _with_config(files, resolved)
 
 
-def _with_config(files: State, resolved: ResolvedImage) -> Loaded:
+def _with_config(files: State, resolved: ResolvedImage) -> ContextContent:
     config = evolve(image.parse(resolved.config), created=None)
-    return Loaded(settled(files.edge), config, resolved.config)
+    return ContextContent(settled(files.edge), config, resolved.config)
 
 
-def _load_layout(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
+def _load_layout(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> ContextContent:
     platform = context.platform or platforms.default()
     ref = rest.removeprefix("//")
     log_name = f"[context {context.key}] load metadata for {ref}"
@@ -200,11 +200,13 @@ def _load_layout(context: NamedContext, rest: str, bridge: Bridge, paths: Paths)
     return _with_config(State.oci_layout(pinned(resolved), store=resolved.store, options=options), resolved)
 
 
-def _load_local(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
+def _load_local(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> ContextContent:
     return _load_directory(context, rest, _ignore_patterns(context, rest, bridge), paths)
 
 
-def _load_directory(context: NamedContext, name: str, excludes: Sequence[str], paths: Paths) -> Loaded:
+def _load_directory(
+    context: NamedContext, name: str, excludes: Sequence[str], paths: Paths
+) -> ContextContent:
     def make(inputs: Inputs) -> Edge | None:
         return State.local(
             name,
@@ -215,7 +217,7 @@ def _load_directory(context: NamedContext, name: str, excludes: Sequence[str], p
             options=Options(name=f"[context {context.key}] load from client"),
         ).edge
 
-    return Loaded(Pending(make))
+    return ContextContent(Pending(make))
 
 
 def _ignore_patterns(context: NamedContext, name: str, bridge: Bridge) -> list[str]:
@@ -235,19 +237,21 @@ def _ignore_patterns(context: NamedContext, name: str, bridge: Bridge) -> list[s
     return read_patterns(data.decode(errors="surrogateescape"), IGNORE_FILE)
 
 
-def _load_input(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
+def _load_input(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> ContextContent:
     raise UsageError(f"invalid input {rest} for {context.key}", help="the client gave no state of that name")
 
 
-def _load_remote(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> Loaded:
+def _load_remote(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> ContextContent:
     """Load a git repository, or the file at an HTTP address."""
     repository = parse_git_ref(context.source)
     if repository is not None:
-        return Loaded(settled(git_state(repository, f"[internal] load git source {context.source}").edge))
+        return ContextContent(
+            settled(git_state(repository, f"[internal] load git source {context.source}").edge)
+        )
     if not is_http(context.source):
         raise UsageError(f"invalid git context {context.source}")
     state, _ = http_context(context.source, f"[context {context.key}] {context.source}", bridge)
-    return Loaded(settled(state.edge))
+    return ContextContent(settled(state.edge))
 
 
 _LOADERS = {

@@ -24,8 +24,8 @@ from pybuild.lang.convert.pythonsource.making import (
     TERNARY,
     UNARY,
     At,
-    Made,
     Place,
+    PythonExpression,
     api,
     bare,
 )
@@ -77,14 +77,14 @@ class Expressions:
         node = bare(node)
         return self.standing(node, self.made(node, place))
 
-    def standing(self, node: tree.Expr, made: Made) -> Doc:
+    def standing(self, node: tree.Expr, made: PythonExpression) -> Doc:
         """Lay out an expression that stands alone."""
         if made.in_brackets:
             return shapes.row(made.parts)
         long = made.parts or isinstance(node, tree.String)
         return shapes.in_parentheses_if_long(made.doc) if long else made.doc
 
-    def made(self, root: tree.Node, place: Place) -> Made:
+    def made(self, root: tree.Node, place: Place) -> PythonExpression:
         """Convert a node."""
         return self.at(root, place).done[root]
 
@@ -103,13 +103,17 @@ class Expressions:
             for child in children(node):
                 places[child] = self._inside(node, child, at)
                 waiting.append(child)
-        done: dict[tree.Node, Made] = {}
+        done: dict[tree.Node, PythonExpression] = {}
         # Children before their parents. A stack instead of recursion, as chains may be long.
         for node in reversed(order):
             build = _BUILD.get(type(node))
             if build is not None:
                 made = build(node, At(self, places[node], done))
-                done[node] = Made(shapes.call(api("plain"), [made.doc]), POSTFIX) if node in plain else made
+                done[node] = (
+                    PythonExpression(shapes.call(api("plain"), [made.doc]), POSTFIX)
+                    if node in plain
+                    else made
+                )
         return At(self, place, done)
 
     def _of_text(self, node: tree.Expr, place: Place, plain: set[tree.Node]) -> Place:
@@ -145,79 +149,88 @@ class Expressions:
         return owner is not None and owner.kind == "module"
 
 
-def _name(node: tree.Name, at: At) -> Made:
+def _name(node: tree.Name, at: At) -> PythonExpression:
     binding = at.facts.binding(node)
     if binding is None and node.name in ("this", "platform", "build_platform"):
         builder = at.place.builder or node.name != "build_platform"
-        return Made(f"{BUILDER if builder else API}.{node.name}", POSTFIX)
+        return PythonExpression(f"{BUILDER if builder else API}.{node.name}", POSTFIX)
     if binding is None and node.name in ("scratch", "context", "vcs"):
-        return Made(api(node.name), POSTFIX)
-    return Made(at.names.value(node.name), ATOM)
+        return PythonExpression(api(node.name), POSTFIX)
+    return PythonExpression(at.names.value(node.name), ATOM)
 
 
-def _number(node: tree.Number, at: At) -> Made:
+def _number(node: tree.Number, at: At) -> PythonExpression:
     text = written(node)
     if node.kind == "int":
-        return Made(text[:2] + text[2:].upper() if text.startswith("0x") else text, ATOM)
+        return PythonExpression(text[:2] + text[2:].upper() if text.startswith("0x") else text, ATOM)
     digits = text.rstrip("".join(map(chr, (*range(65, 91), *range(97, 123)))))
     unit = text[len(digits) :]
     if node.kind == "size":
-        return Made(f"{digits} * {api(unit)}", PRODUCT) if digits != "1" else Made(api(unit), POSTFIX)
-    return Made(shapes.call(api("duration"), [literals.string(text, at.place.quote)]), POSTFIX)
+        return (
+            PythonExpression(f"{digits} * {api(unit)}", PRODUCT)
+            if digits != "1"
+            else PythonExpression(api(unit), POSTFIX)
+        )
+    return PythonExpression(shapes.call(api("duration"), [literals.string(text, at.place.quote)]), POSTFIX)
 
 
-def _bool(node: tree.Bool, at: At) -> Made:
-    return Made(str(node.value), ATOM)
+def _bool(node: tree.Bool, at: At) -> PythonExpression:
+    return PythonExpression(str(node.value), ATOM)
 
 
-def _parens(node: tree.Parens, at: At) -> Made:
-    return Made(shapes.parenthesised(at.of(bare(node))), ATOM)
+def _parens(node: tree.Parens, at: At) -> PythonExpression:
+    return PythonExpression(shapes.parenthesised(at.of(bare(node))), ATOM)
 
 
-def _list(node: tree.List, at: At) -> Made:
-    return Made(shapes.bracketed("[", [at.of(item) for item in node.items], "]"), ATOM)
+def _list(node: tree.List, at: At) -> PythonExpression:
+    return PythonExpression(shapes.bracketed("[", [at.of(item) for item in node.items], "]"), ATOM)
 
 
-def _entry(node: tree.Entry, at: At) -> Made:
-    return Made(Concat([at.of(node.key), ": ", at.of(node.value)]), TERNARY)
+def _entry(node: tree.Entry, at: At) -> PythonExpression:
+    return PythonExpression(Concat([at.of(node.key), ": ", at.of(node.value)]), TERNARY)
 
 
-def _map(node: tree.Map, at: At) -> Made:
-    return Made(shapes.bracketed("{", [at.of(entry) for entry in node.entries], "}"), ATOM)
+def _map(node: tree.Map, at: At) -> PythonExpression:
+    return PythonExpression(shapes.bracketed("{", [at.of(entry) for entry in node.entries], "}"), ATOM)
 
 
-def _list_comp(node: tree.ListComp, at: At) -> Made:
-    return Made(shapes.comprehension("[", [at.of(node.item), *map(at.of, node.axes)], "]"), ATOM)
+def _list_comp(node: tree.ListComp, at: At) -> PythonExpression:
+    return PythonExpression(shapes.comprehension("[", [at.of(node.item), *map(at.of, node.axes)], "]"), ATOM)
 
 
-def _map_comp(node: tree.MapComp, at: At) -> Made:
-    return Made(shapes.comprehension("{", [at.of(node.entry), *map(at.of, node.axes)], "}"), ATOM)
+def _map_comp(node: tree.MapComp, at: At) -> PythonExpression:
+    return PythonExpression(shapes.comprehension("{", [at.of(node.entry), *map(at.of, node.axes)], "}"), ATOM)
 
 
-def _axis_for(node: tree.AxisFor, at: At) -> Made:
-    return Made(Concat([f"for {at.names.value(node.name.name)} in ", at.of(node.values, OR)]), TERNARY)
+def _axis_for(node: tree.AxisFor, at: At) -> PythonExpression:
+    return PythonExpression(
+        Concat([f"for {at.names.value(node.name.name)} in ", at.of(node.values, OR)]), TERNARY
+    )
 
 
-def _axis_if(node: tree.AxisIf, at: At) -> Made:
-    return Made(Concat(["if ", at.of(node.condition, OR)]), TERNARY)
+def _axis_if(node: tree.AxisIf, at: At) -> PythonExpression:
+    return PythonExpression(Concat(["if ", at.of(node.condition, OR)]), TERNARY)
 
 
-def _ternary(node: tree.Ternary, at: At) -> Made:
+def _ternary(node: tree.Ternary, at: At) -> PythonExpression:
     parts = (("", at.of(node.then, OR)), ("if", at.of(node.condition, OR)), ("else", at.of(node.otherwise)))
-    return Made(shapes.chain(parts), TERNARY, parts)
+    return PythonExpression(shapes.chain(parts), TERNARY, parts)
 
 
-def _binary(node: tree.Binary, at: At) -> Made:
+def _binary(node: tree.Binary, at: At) -> PythonExpression:
     level = _LEVELS[node.op]
     left, right = _operands(node, at, level)
     before = at.done[node.left]
     same = before.level == level and level != COMPARISON and before.parts
     parts = (*(before.parts if same else (("", left),)), (node.op, right))
-    return Made(shapes.chain(parts), level, parts, in_brackets=not same and _ends_in_brackets(node, at))
+    return PythonExpression(
+        shapes.chain(parts), level, parts, in_brackets=not same and _ends_in_brackets(node, at)
+    )
 
 
 def _ends_in_brackets(node: tree.Binary, at: At) -> bool:
-    """Return `in_brackets` of a `Made`. Neither operand may be a chain: its lines would end beside an operator."""
+    """Return `in_brackets` of a `PythonExpression`. Neither operand may be a chain: its lines would end beside an
+    operator."""
     if any(at.done[one].parts for one in (node.left, node.right)):
         return False
     return isinstance(node.right, _BRACKETED) or isinstance(node.left, tree.Parens)
@@ -248,28 +261,28 @@ def _is_platform(node: tree.Expr, at: At) -> bool:
     return isinstance(node, tree.Name) and known and str(at.facts.type(node)) == "platform"
 
 
-def _unary(node: tree.Unary, at: At) -> Made:
+def _unary(node: tree.Unary, at: At) -> PythonExpression:
     if node.op == "not":
-        return Made(Concat(["not ", at.of(node.operand, NOT)]), NOT)
-    return Made(Concat([node.op, at.of(node.operand, UNARY)]), UNARY)
+        return PythonExpression(Concat(["not ", at.of(node.operand, NOT)]), NOT)
+    return PythonExpression(Concat([node.op, at.of(node.operand, UNARY)]), UNARY)
 
 
-def _attribute(node: tree.Attribute, at: At) -> Made:
+def _attribute(node: tree.Attribute, at: At) -> PythonExpression:
     value, name, type = at.of(node.value, POSTFIX), node.name.name, str(at.facts.type(node.value))
     if type in builtins.MEMBERS and name in builtins.MEMBERS[type]:
         known = _is_platform(node.value, at) or at.facts.is_version(node.value)
         value = value if known else shapes.call(api(type), [at.of(node.value)])
-    return Made(Concat([value, f".{member(name)}"]), POSTFIX)
+    return PythonExpression(Concat([value, f".{member(name)}"]), POSTFIX)
 
 
-def _call(node: tree.Call, at: At) -> Made:
+def _call(node: tree.Call, at: At) -> PythonExpression:
     signature = at.facts.callee(node)
     method = node.function if isinstance(node.function, tree.Attribute) else None
     if signature is None or at.facts.binding(node.function) is not None:
-        return Made(defined(node, at), POSTFIX)
+        return PythonExpression(defined(node, at), POSTFIX)
     if method is not None:
-        return Made(_method(method, signature, node, at), POSTFIX)
-    return Made(calls.built_in(node, signature, at), POSTFIX)
+        return PythonExpression(_method(method, signature, node, at), POSTFIX)
+    return PythonExpression(calls.built_in(node, signature, at), POSTFIX)
 
 
 def defined(node: tree.Call, at: At, first: tuple[Doc, ...] = ()) -> Doc:
@@ -294,18 +307,18 @@ def _method(function: tree.Attribute, signature: Signature, node: tree.Call, at:
     return shapes.call(Concat([value, f".{signature.name}"]), arguments)
 
 
-def _index(node: tree.Index, at: At) -> Made:
+def _index(node: tree.Index, at: At) -> PythonExpression:
     index = shapes.subscript(at.of(node.value, POSTFIX), at.of(node.index))
-    return Made(index, POSTFIX)
+    return PythonExpression(index, POSTFIX)
 
 
-def _select(node: tree.Select, at: At) -> Made:
+def _select(node: tree.Select, at: At) -> PythonExpression:
     chosen = [
         shapes.named(at.names.value(one.name.name), at.of(one.value))
         for one in node.arguments
         if one.name is not None
     ]
-    return Made(shapes.call(at.of(node.value, POSTFIX), chosen), POSTFIX)
+    return PythonExpression(shapes.call(at.of(node.value, POSTFIX), chosen), POSTFIX)
 
 
 _PASSING: Final = (
@@ -326,7 +339,7 @@ _COMPUTING: Final = (tree.Interpolation, tree.Binary, tree.Unary, tree.Index, tr
 _BRACKETED: Final = (tree.Call, tree.List, tree.ListComp, tree.Map, tree.MapComp, tree.Parens, tree.Select)
 """Nodes that end with a bracket, inside which lines can end."""
 
-_BUILD: Final[dict[type, Callable[[Any, At], Made]]] = {
+_BUILD: Final[dict[type, Callable[[Any, At], PythonExpression]]] = {
     tree.Name: _name,
     tree.String: strings.build,
     tree.Script: strings.script,

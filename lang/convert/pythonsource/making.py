@@ -37,7 +37,7 @@ class Place:
 
 
 @frozen(eq=False)
-class Made:
+class PythonExpression:
     """A converted expression.
 
     `parts` are the operands of a chain of operators, each with the operator before it. `in_brackets`: if it is a
@@ -56,7 +56,7 @@ class At:
 
     expressions: Expressions
     place: Place
-    done: Mapping[tree.Node, Made]
+    done: Mapping[tree.Node, PythonExpression]
 
     @property
     def facts(self) -> Facts:
@@ -75,7 +75,7 @@ class At:
         return bound(self.expressions.made(node, self.place), level)
 
 
-def bound(made: Made, level: int) -> Doc:
+def bound(made: PythonExpression, level: int) -> Doc:
     """Return an expression, in parentheses if it binds less tightly than `level`."""
     return made.doc if made.level >= level else shapes.parenthesised(made.doc)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pybuild.lang.convert.pythonsource.defaults import late
 from pybuild.lang.textual import tree
-from pybuild.lang.textual.check.cycles import Named, name_of
+from pybuild.lang.textual.check.cycles import NamedDeclaration, name_of
 from pybuild.lang.textual.check.walk import bound, mentions
 
 TYPE_CHECKING = False
@@ -38,7 +38,9 @@ class _Needs:
     """Finds the declarations that others need."""
 
     def __init__(self, decls: Sequence[tree.Decl]) -> None:
-        self._values = {name_of(one): one for one in decls if isinstance(one, Named) and not _is_def(one)}
+        self._values = {
+            name_of(one): one for one in decls if isinstance(one, NamedDeclaration) and not _is_def(one)
+        }
         self._functions = {one.name.name: one for one in decls if isinstance(one, tree.Def)}
 
     def of(self, decl: tree.Decl) -> list[tree.Decl]:

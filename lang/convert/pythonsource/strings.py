@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybuild.lang.convert.pythonsource import literals, shapes
 from pybuild.lang.convert.pythonsource.literals import Hole, Piece
-from pybuild.lang.convert.pythonsource.making import ATOM, POSTFIX, SUM, TERNARY, At, Made, api
+from pybuild.lang.convert.pythonsource.making import ATOM, POSTFIX, SUM, TERNARY, At, PythonExpression, api
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.fmt.docs import flat
 from pybuild.lang.textual.types import is_text
@@ -25,16 +25,16 @@ def quote_of(parts: Sequence[Part]) -> str:
     )
 
 
-def build(node: tree.String, at: At) -> Made:
+def build(node: tree.String, at: At) -> PythonExpression:
     return text(node.parts, at)
 
 
-def script(node: tree.Script, at: At) -> Made:
+def script(node: tree.Script, at: At) -> PythonExpression:
     """Convert the text of a `write`."""
     return text(node.parts, at)
 
 
-def text(parts: Sequence[Part], at: At) -> Made:
+def text(parts: Sequence[Part], at: At) -> PythonExpression:
     """Convert a text with values in it, which have been converted."""
     quote = at.place.quote or quote_of(parts)
     pieces: list[Piece] = [
@@ -46,8 +46,8 @@ def text(parts: Sequence[Part], at: At) -> Made:
         return _sum(parts, at)
     rows = literals.rows(pieces)
     if len(rows) < 2 or at.place.quote:
-        return Made(whole, ATOM)
-    return Made(shapes.pieces(whole, [literals.row(one, quote) for one in rows]), ATOM)
+        return PythonExpression(whole, ATOM)
+    return PythonExpression(shapes.pieces(whole, [literals.row(one, quote) for one in rows]), ATOM)
 
 
 def _inserted(value: tree.Expr, at: At) -> Doc:
@@ -55,7 +55,7 @@ def _inserted(value: tree.Expr, at: At) -> Doc:
     return at.of(value) if alike else shapes.call(api("text"), [at.of(value)])
 
 
-def _sum(parts: Sequence[Part], at: At) -> Made:
+def _sum(parts: Sequence[Part], at: At) -> PythonExpression:
     out: list[tuple[str, Doc]] = []
     for part in parts:
         if not isinstance(part, tree.Interpolation):
@@ -65,4 +65,8 @@ def _sum(parts: Sequence[Part], at: At) -> Made:
         else:
             doc = shapes.call(api("text"), [at.again(part.value, TERNARY)])
         out.append(("+" if out else "", doc))
-    return Made(shapes.chain(out), SUM, tuple(out)) if len(out) > 1 else Made(out[0][1], POSTFIX)
+    return (
+        PythonExpression(shapes.chain(out), SUM, tuple(out))
+        if len(out) > 1
+        else PythonExpression(out[0][1], POSTFIX)
+    )

@@ -10,17 +10,17 @@ decode(data, value.classes)                      the value in the build, after t
 from __future__ import annotations
 
 from pybuild.lang.python.functions.calling import CallStep, decode, returned, statement
-from pybuild.lang.python.functions.capturing import Captured, capture
+from pybuild.lang.python.functions.capturing import CapturedFunction, capture
 from pybuild.lang.python.functions.encoding import BadData
-from pybuild.lang.python.functions.payload import VALUE, Payload, Returned, payload
+from pybuild.lang.python.functions.payload import VALUE, Payload, ReturnValue, payload
 
 __all__ = [
     "VALUE",
     "BadData",
     "CallStep",
-    "Captured",
+    "CapturedFunction",
     "Payload",
-    "Returned",
+    "ReturnValue",
     "capture",
     "decode",
     "payload",

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from pybuild.lang.python.functions import problems
 from pybuild.lang.python.functions.encoding import BadData, loads
-from pybuild.lang.python.functions.payload import CALL, INPUTS, RETURN, VALUE, Returned
+from pybuild.lang.python.functions.payload import CALL, INPUTS, RETURN, VALUE, ReturnValue
 from pybuild.lang.recipe import BindMount, Call, Files, Mounted, RunEnv
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def statement(payload: Payload, options: Iterable[Option] = (), span: Span | Non
     return Call(payload.title, payload.argv, payload.lines, (seed, *options, *own))
 
 
-def _state_of(value: Returned, span: Span | None) -> State:
+def _state_of(value: ReturnValue, span: Span | None) -> State:
     if value.state is None:
         raise problems.not_called_yet(span, value.name)
     return value.state
@@ -57,7 +57,7 @@ class CallStep:
         # A step may be pickled for another process, which lacks the build module's classes.
         self._payload = evolve(payload, classes={})
         self._span = span
-        self.value = Returned(None, payload.name, payload.classes)
+        self.value = ReturnValue(None, payload.name, payload.classes)
 
     def statement(self, options: tuple[Option, ...]) -> Call:
         """Make the statement. Raises SourceError if an argument is the result of a call in another body."""
@@ -68,15 +68,15 @@ class CallStep:
         self.value.state = Mounted(step.span, step, RETURN)
 
 
-def returned(step: Step, payload: Payload) -> Returned:
+def returned(step: Step, payload: Payload) -> ReturnValue:
     """Return a stand-in for the value that the step of `statement` returns."""
-    return Returned(Mounted(step.span, step, RETURN), payload.name, payload.classes)
+    return ReturnValue(Mounted(step.span, step, RETURN), payload.name, payload.classes)
 
 
 def decode(data: bytes, classes: Mapping[str, type] | None = None) -> object:
     """Decode the value that a call has written into its file `VALUE`. Raises BadData.
 
-    `classes` are classes of the build module that may occur in it (`Returned.classes`); others are looked up in
+    `classes` are classes of the build module that may occur in it (`ReturnValue.classes`); others are looked up in
     modules that are already imported. Nothing is imported or run.
     """
 

@@ -25,7 +25,7 @@ _NOT_AWAITED = "only ordinary functions run as steps: call it from one"
 
 
 @frozen(eq=False)
-class Captured:
+class CapturedFunction:
     """A function that can run in a container.
 
     `name` is its name; `project` the directory whose files are sent with it; `texts` are the texts of files that are
@@ -70,7 +70,7 @@ def capture(
     texts: Mapping[str, str] | None = None,
     modules: Mapping[str, types.ModuleType] | None = None,
     span: Span | None = None,
-) -> Captured:
+) -> CapturedFunction:
     """Capture a function with all that it needs: code of the files under the directory `project`, and data.
 
     `texts` are the texts of files that are not on disk, by the file names in their code; `modules` are the modules
@@ -80,7 +80,7 @@ def capture(
     """
     original_of(function, span)
     name = str(getattr(function, "__qualname__", "")).rpartition(".")[2]
-    captured = Captured(function, name, project, texts or {}, dict(modules or {}), span)
+    captured = CapturedFunction(function, name, project, texts or {}, dict(modules or {}), span)
     with captured.at_work():
         # Slice once to report errors early; the slice itself is made again for each call.
         captured.slice()

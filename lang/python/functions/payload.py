@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from pybuild.lang.python.functions.capturing import Captured
+    from pybuild.lang.python.functions.capturing import CapturedFunction
     from pybuild.lang.python.functions.parts import Closure, Module
     from pybuild.lang.python.functions.slice import Slice
     from pybuild.lang.source import Span
@@ -67,7 +67,7 @@ exec(code, {"__name__": __name__, "__file__": runner})
 
 
 @define(eq=False)
-class Returned:
+class ReturnValue:
     """A value that a call will return: data that only a container sees.
 
     `state` holds it, as the file `VALUE`, and is None before the call has become a step; `classes` are the classes
@@ -117,13 +117,13 @@ class Payload:
     files: dict[str, bytes]
     argv: tuple[str, ...]
     lines: str
-    inputs: tuple[Returned, ...] = ()
+    inputs: tuple[ReturnValue, ...] = ()
     classes: Mapping[str, type] = field(factory=dict)
     name: str = ""
 
 
 def payload(
-    captured: Captured,
+    captured: CapturedFunction,
     args: Sequence[object] = (),
     kwargs: Mapping[str, object] | None = None,
     *,
@@ -164,7 +164,9 @@ def payload(
     )
 
 
-def _check_arguments(captured: Captured, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+def _check_arguments(
+    captured: CapturedFunction, args: Sequence[object], kwargs: Mapping[str, object]
+) -> None:
     """Check that the arguments fit the function's parameters, so that the error comes before the step runs."""
     import inspect
 
@@ -182,10 +184,10 @@ class _Inputs:
     """Collects values of other calls, in the order in which they occur."""
 
     def __init__(self) -> None:
-        self.found: list[Returned] = []
+        self.found: list[ReturnValue] = []
 
     def prepare(self, value: object) -> object:
-        if not isinstance(value, Returned):
+        if not isinstance(value, ReturnValue):
             return plain(value)
         number = next((at for at, one in enumerate(self.found) if one is value), len(self.found))
         if number == len(self.found):

@@ -44,7 +44,7 @@ class Name:
 
 
 @frozen
-class Imported:
+class ImportStatement:
     """An import: `import module` (`names` empty) or `from module import names`; `level` counts the dots."""
 
     module: str
@@ -60,7 +60,7 @@ def compiled(statement: ast.stmt, filename: str) -> types.CodeType:
     return code
 
 
-def references(code: types.CodeType) -> Iterator[Name | Imported]:
+def references(code: types.CodeType) -> Iterator[Name | ImportStatement]:
     """Yield the references of the code and of the functions and classes in it, in order."""
     import dis
 
@@ -81,7 +81,9 @@ def references(code: types.CodeType) -> Iterator[Name | Imported]:
         elif instruction.opname == "IMPORT_NAME":
             # The instruction before loads the names of a `from … import`, or None.
             names = tuple(instructions[at - 1].argval or ())
-            yield Imported(instruction.argval, _level(instructions, at), names, _place(instruction, code))
+            yield ImportStatement(
+                instruction.argval, _level(instructions, at), names, _place(instruction, code)
+            )
         elif isinstance(instruction.argval, types.CodeType):
             yield from references(instruction.argval)
 

@@ -22,7 +22,7 @@ from pybuild.lang.python.functions.files import Definition, Import, Project, bou
 from pybuild.lang.python.functions.kinds import described, is_definition, is_own, is_own_value, plain
 from pybuild.lang.python.functions.names import EMPTY, at_path, contents, title, undecorated_of
 from pybuild.lang.python.functions.parts import Closure, Module, Use
-from pybuild.lang.python.functions.references import Imported, Place, compiled, references, variables
+from pybuild.lang.python.functions.references import ImportStatement, Place, compiled, references, variables
 from pybuild.lang.source import Span
 
 TYPE_CHECKING = False
@@ -188,7 +188,7 @@ class Slice:
         """Add what code refers to."""
         for reference in references(code):
             use = Use(module.file, reference.place, function)
-            if isinstance(reference, Imported):
+            if isinstance(reference, ImportStatement):
                 self._import(module, reference, use)
             elif reference.name in module.namespace and reference.name not in _SPECIAL:
                 value = module.namespace[reference.name]
@@ -331,7 +331,7 @@ class Slice:
         if target is not None:
             self._want(target, alias.name, use)
 
-    def _import(self, module: Module, imported: Imported, use: Use) -> None:
+    def _import(self, module: Module, imported: ImportStatement, use: Use) -> None:
         """Add an import inside a function. A module of the project is imported here, to find out what it contains."""
         name = module.absolute(imported.module, imported.level)
         if is_own(name):

@@ -6,7 +6,7 @@ from pybuild.lang.textual import builtins, tree
 from pybuild.lang.textual.check import variables
 from pybuild.lang.textual.check.names import usage
 from pybuild.lang.textual.check.visit import At
-from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.check.wanted import Expectation
 from pybuild.lang.textual.problems import calls as problems
 from pybuild.lang.textual.types import ERROR, INT, STR, VERSION, MapOf, Type
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pybuild.lang.source import Span
     from pybuild.lang.textual.builtins import Parameter, Signature
 
-    Given = dict[str, tuple[tree.Expr, Type]]
+    ArgumentTypes = dict[str, tuple[tree.Expr, Type]]
     """The arguments and their types, by parameter name."""
 
 
@@ -88,11 +88,11 @@ class _Placing:
 
 def arguments(
     call: tree.Call, signature: Signature, name: str, receiver: Type, at: At
-) -> Generator[tuple[tree.Expr, At], Type, Given]:
+) -> Generator[tuple[tree.Expr, At], Type, ArgumentTypes]:
     """Check the arguments of a call of `signature`, named `name` in messages. `receiver` is the type of a method's
     value."""
     placing = _Placing(call, signature, name, at)
-    types: Given = {}
+    types: ArgumentTypes = {}
     for argument in call.arguments:
         parameter = placing.place(argument)
         wanted = None if parameter is None else _wanted(parameter, signature, name, receiver)
@@ -105,17 +105,17 @@ def arguments(
     return types
 
 
-def _wanted(parameter: Parameter, signature: Signature, name: str, receiver: Type) -> Wanted | None:
+def _wanted(parameter: Parameter, signature: Signature, name: str, receiver: Type) -> Expectation | None:
     place = f"`{parameter.name}` of `{name}`"
     type = VERSION if signature is builtins.FUNCTIONS["version"] else parameter.type
     if type == builtins.ANY:
         if parameter.name == "default" and isinstance(receiver, MapOf) and receiver.item != ERROR:
-            return Wanted(receiver.item, what=place)
+            return Expectation(receiver.item, what=place)
         return None
     if type == builtins.MODE:
-        return Wanted(INT, also=(STR,), what=place)
+        return Expectation(INT, also=(STR,), what=place)
     if type == builtins.OWNER:
-        return Wanted(STR, what=place)
+        return Expectation(STR, what=place)
     if signature.open is not None:
-        return Wanted(type, also=(INT,), what=place)
-    return Wanted(type, what=place)
+        return Expectation(type, also=(INT,), what=place)
+    return Expectation(type, what=place)

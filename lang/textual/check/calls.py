@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.check.expressions import infer
-from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.check.wanted import Expectation
 from pybuild.lang.textual.habits import MEANT
 from pybuild.lang.textual.problems import calls as problems
 from pybuild.lang.textual.problems.excerpt import excerpt
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pybuild.lang.textual.check.checking import Checking
     from pybuild.lang.textual.check.scope import Scope
 
-_STATEMENT: Final = Wanted(STEP)
+_STATEMENT: Final = Expectation(STEP)
 
 
 def _foreign(expr: tree.Expr, scope: Scope) -> tree.Name | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Checked:
+class CheckResult:
     """The result of a check: facts about each module by key, and all messages, in no order."""
 
     modules: Mapping[str, ModuleTypes]
@@ -40,7 +40,7 @@ def check(program: modules.Program) -> list[Diagnostic]:
     return arranged(checked(program).diagnostics)
 
 
-def checked(program: modules.Program) -> Checked:
+def checked(program: modules.Program) -> CheckResult:
     """Check a program. Returns the messages with the facts about expressions."""
     types: dict[str, ModuleTypes] = {}
     checkings: dict[str, Checking] = {}
@@ -63,7 +63,7 @@ def checked(program: modules.Program) -> Checked:
             messages[key] = _without_allowed(messages[key], module.file)
         else:
             messages[key] = [one for one in messages[key] if one.level == "error"]
-    return Checked(types, checkings, tuple(one for key in reversed(messages) for one in messages[key]))
+    return CheckResult(types, checkings, tuple(one for key in reversed(messages) for one in messages[key]))
 
 
 def _rules(module: modules.Module, declarations: Declarations, reported: list[Diagnostic]) -> None:

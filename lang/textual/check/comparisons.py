@@ -6,7 +6,7 @@ from __future__ import annotations
 from pybuild.lang.textual import forms, tree
 from pybuild.lang.textual.check.conformity import as_text, conform
 from pybuild.lang.textual.check.visit import At
-from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.check.wanted import Expectation
 from pybuild.lang.textual.problems import types as problems
 from pybuild.lang.textual.problems.excerpt import excerpt, named
 from pybuild.lang.textual.types import (
@@ -87,7 +87,7 @@ def _texts(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
                 )
             )
         elif type in CHECKED:
-            conform(other, given, at.wanting(Wanted(type)))
+            conform(other, given, at.wanting(Expectation(type)))
 
 
 def _declared(expr: tree.Expr, at: At) -> Span | None:
@@ -151,7 +151,7 @@ def _ordered(expr: tree.Binary, left: Type, right: Type, at: At) -> None:
         at.report(problems.strings_ordered(expr.op_span, expr.op, _as_versions(expr, at), expr.span))
     else:
         other, given = (expr.left, left) if right == VERSION else (expr.right, right)
-        conform(other, given, at.wanting(Wanted(VERSION)))
+        conform(other, given, at.wanting(Expectation(VERSION)))
 
 
 def _as_versions(expr: tree.Binary, at: At) -> str:

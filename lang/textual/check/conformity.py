@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from pybuild.lang.textual.check.visit import At
-    from pybuild.lang.textual.check.wanted import Wanted
+    from pybuild.lang.textual.check.wanted import Expectation
 
 _QUANTITY: Final = re.compile(r"[0-9][0-9_]*(?:ms|s|m|h|[KMGT]i?B)")
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]*")
@@ -65,7 +65,7 @@ def conform(expr: tree.Expr, given: Type, at: At) -> Type:
     return given if _known_fits(expr, given, fitting, wanted, at) else ERROR
 
 
-def _known_fits(expr: tree.Expr, given: Type, type: Type, wanted: Wanted, at: At) -> bool:
+def _known_fits(expr: tree.Expr, given: Type, type: Type, wanted: Expectation, at: At) -> bool:
     """Tell whether the known texts of an expression have the right form. Items of a literal list have been checked
     on their own."""
     value = at.checking.constants.get(expr)
@@ -77,7 +77,7 @@ def _known_fits(expr: tree.Expr, given: Type, type: Type, wanted: Wanted, at: At
     return True
 
 
-def _valid(expr: tree.Expr, value: str, type: Type, wanted: Wanted, at: At) -> bool:
+def _valid(expr: tree.Expr, value: str, type: Type, wanted: Expectation, at: At) -> bool:
     literal = isinstance(expr, tree.String) and len(expr.parts) <= 1
     if isinstance(type, Literals):
         if value in type.options:
@@ -93,7 +93,7 @@ def _valid(expr: tree.Expr, value: str, type: Type, wanted: Wanted, at: At) -> b
     return True
 
 
-def _refuse(expr: tree.Expr, given: Type, wanted: Wanted, at: At) -> None:
+def _refuse(expr: tree.Expr, given: Type, wanted: Expectation, at: At) -> None:
     at.checking.refusals += 1
     # The items of a list share `at`: one message for all of one type.
     if given == at.refused:

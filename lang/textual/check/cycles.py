@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.source import Span
 
-Named = tree.Use | tree.Param | tree.Let | tree.Group | tree.Def | tree.Target
+NamedDeclaration = tree.Use | tree.Param | tree.Let | tree.Group | tree.Def | tree.Target
 
 
 @frozen
@@ -41,7 +41,7 @@ class Edge:
 
 
 def cycles(file: tree.File) -> list[Diagnostic]:
-    nodes = [decl for decl in file.decls if isinstance(decl, Named)]
+    nodes = [decl for decl in file.decls if isinstance(decl, NamedDeclaration)]
     edges = _edges(nodes)
     reported = []
     for component in components(edges):
@@ -52,14 +52,14 @@ def cycles(file: tree.File) -> list[Diagnostic]:
     return reported
 
 
-def name_of(decl: Named) -> str:
+def name_of(decl: NamedDeclaration) -> str:
     if isinstance(decl, tree.Use):
         ident = decl.alias or decl.module
         return ident.name if ident is not None else ""
     return decl.name.name
 
 
-def _edges(nodes: Sequence[Named]) -> list[list[Edge]]:
+def _edges(nodes: Sequence[NamedDeclaration]) -> list[list[Edge]]:
     values: dict[str, int] = {}
     functions: dict[str, int] = {}
     for at, decl in enumerate(nodes):
@@ -67,7 +67,7 @@ def _edges(nodes: Sequence[Named]) -> list[list[Edge]]:
     return [_edges_of(decl, values, functions) for decl in nodes]
 
 
-def _edges_of(decl: Named, values: dict[str, int], functions: dict[str, int]) -> list[Edge]:
+def _edges_of(decl: NamedDeclaration, values: dict[str, int], functions: dict[str, int]) -> list[Edge]:
     inner = bound(decl)
     edges: dict[int, Edge] = {}
     for relation, roots in _parts(decl):
@@ -80,7 +80,7 @@ def _edges_of(decl: Named, values: dict[str, int], functions: dict[str, int]) ->
     return list(edges.values())
 
 
-def _parts(decl: Named) -> Iterator[tuple[str, Sequence[tree.Node | None]]]:
+def _parts(decl: NamedDeclaration) -> Iterator[tuple[str, Sequence[tree.Node | None]]]:
     """Yield the nodes of a declaration with mentions, each group with its relation."""
     if isinstance(decl, tree.Group):
         yield "contains", [decl.value]
@@ -188,7 +188,7 @@ def _back(before: dict[int, tuple[int, Edge]], start: int) -> list[tuple[int, Ed
     return path[::-1]
 
 
-def _problem(nodes: Sequence[Named], path: Sequence[tuple[int, Edge]]) -> Diagnostic:
+def _problem(nodes: Sequence[NamedDeclaration], path: Sequence[tuple[int, Edge]]) -> Diagnostic:
     steps = [(nodes[at], edge) for at, edge in path]
     kinds = {type(decl) for decl, _ in steps}
     if tree.Target in kinds or tree.Group in kinds:
@@ -198,11 +198,11 @@ def _problem(nodes: Sequence[Named], path: Sequence[tuple[int, Edge]]) -> Diagno
     return problems.recursion(_links(steps, tree.Def))
 
 
-def _links(steps: Sequence[tuple[Named, Edge]], kinds: object) -> list[problems.Link]:
+def _links(steps: Sequence[tuple[NamedDeclaration, Edge]], kinds: object) -> list[problems.Link]:
     """Return the steps from each declaration of the given kinds to the next one. A step through other declarations
     has the place of its first mention and the relation of its last."""
     links: list[problems.Link] = []
-    way: list[tuple[Named, Edge]] = []
+    way: list[tuple[NamedDeclaration, Edge]] = []
     for decl, edge in steps:
         if not isinstance(decl, kinds):  # type: ignore[arg-type]
             way.append((decl, edge))
@@ -215,7 +215,7 @@ def _links(steps: Sequence[tuple[Named, Edge]], kinds: object) -> list[problems.
     return links
 
 
-def _through(link: problems.Link, way: Sequence[tuple[Named, Edge]]) -> problems.Link:
+def _through(link: problems.Link, way: Sequence[tuple[NamedDeclaration, Edge]]) -> problems.Link:
     if not way:
         return link
     through = tuple(name_of(decl) for decl, _ in way)

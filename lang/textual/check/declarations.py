@@ -21,7 +21,7 @@ from pybuild.lang.textual.check.named import named_arguments
 from pybuild.lang.textual.check.scope import Binding, Scope, broken
 from pybuild.lang.textual.check.statements import Statements
 from pybuild.lang.textual.check.walk import mentions
-from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.check.wanted import Expectation
 from pybuild.lang.textual.problems import declarations as problems
 from pybuild.lang.textual.problems import flow, graph
 from pybuild.lang.textual.problems.excerpt import excerpt
@@ -191,12 +191,12 @@ class Declarations:
         if isinstance(decl, tree.Use):
             self._use(decl)
         elif isinstance(decl, tree.Check):
-            infer(decl.condition, self.scope, self.checking, Wanted(BOOL, what="a condition"))
+            infer(decl.condition, self.scope, self.checking, Expectation(BOOL, what="a condition"))
             if decl.message is not None:
-                infer(decl.message, self.scope, self.checking, Wanted(STR, what="the message"))
+                infer(decl.message, self.scope, self.checking, Expectation(STR, what="the message"))
         elif isinstance(decl, tree.Ignore):
             for pattern in decl.patterns:
-                infer(pattern, self.scope, self.checking, Wanted(STR, several=True, what="a pattern"))
+                infer(pattern, self.scope, self.checking, Expectation(STR, several=True, what="a pattern"))
         elif isinstance(decl, tree.Group):
             self._group(decl.value)
         elif isinstance(decl, tree.Def):
@@ -204,7 +204,7 @@ class Declarations:
         elif isinstance(decl, tree.Target):
             scope = self.headers[decl]
             for platform in decl.on:
-                infer(platform, scope, self.checking, Wanted(PLATFORM, several=True, what="a platform"))
+                infer(platform, scope, self.checking, Expectation(PLATFORM, several=True, what="a platform"))
             self._body(decl, scope)
 
     def _use(self, decl: tree.Use) -> None:
@@ -234,7 +234,7 @@ class Declarations:
                     member,
                     self.scope,
                     self.checking,
-                    Wanted(TARGET, several=True, what="a member of a group"),
+                    Expectation(TARGET, several=True, what="a member of a group"),
                 )
 
     def _default(self, decl: tree.Default, first: tree.Default | None) -> None:

@@ -10,7 +10,7 @@ from pybuild.lang.textual import tree
 from pybuild.lang.textual.check import callees, literals, members, names, operators, selections
 from pybuild.lang.textual.check.conformity import conform
 from pybuild.lang.textual.check.visit import At, Visit
-from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.check.wanted import Expectation
 from pybuild.lang.textual.types import ERROR, Type
 
 TYPE_CHECKING = False
@@ -43,12 +43,14 @@ _VISITORS: Final[dict[type[tree.Expr], Callable[[Any, At], Visit]]] = {
 }
 
 
-def infer(expr: tree.Expr, scope: Scope, checking: Checking, wanted: Wanted | Type | None = None) -> Type:
+def infer(
+    expr: tree.Expr, scope: Scope, checking: Checking, wanted: Expectation | Type | None = None
+) -> Type:
     """Return the type of `expr`. With `wanted`, a type that doesn't fit is reported and becomes ERROR.
 
     Inferring an expression again reports nothing twice."""
-    if wanted is not None and not isinstance(wanted, Wanted):
-        wanted = Wanted(wanted)
+    if wanted is not None and not isinstance(wanted, Expectation):
+        wanted = Expectation(wanted)
     at = At(scope, checking, wanted)
     pending: list[tuple[tree.Expr, At, Visit]] = []
     while True:

@@ -6,7 +6,7 @@ from pybuild.lang.textual import tree
 from pybuild.lang.textual.check.conformity import as_text, refuse_option
 from pybuild.lang.textual.check.scope import Binding
 from pybuild.lang.textual.check.visit import At, Visit
-from pybuild.lang.textual.check.wanted import Wanted, join
+from pybuild.lang.textual.check.wanted import Expectation, join
 from pybuild.lang.textual.problems import types as problems
 from pybuild.lang.textual.problems.excerpt import excerpt
 from pybuild.lang.textual.types import (
@@ -38,7 +38,7 @@ _NUMBERS: Final = {"int": INT, "duration": DURATION, "size": SIZE}
 _MOST: Final = 1000
 """The most items of a list or map, or characters of a string, that are kept as a constant."""
 
-CONDITION: Final = Wanted(BOOL, what="a condition")
+CONDITION: Final = Expectation(BOOL, what="a condition")
 
 
 def string(expr: tree.String, at: At) -> Visit:
@@ -136,7 +136,7 @@ def _each(items: Sequence[tree.Expr], inner: At) -> Generator[tuple[tree.Expr, A
 def map_(expr: tree.Map, at: At) -> Visit:
     wanted = at.wanted.value() if at.wanted is not None else None
     for entry in expr.entries:
-        yield entry.key, at.wanting(Wanted(STR, what="a key"))
+        yield entry.key, at.wanting(Expectation(STR, what="a key"))
     value_type = yield from _each([entry.value for entry in expr.entries], at.wanting(wanted))
     _keep_map(expr, at)
     return MapOf(value_type)
@@ -164,7 +164,7 @@ def list_comp(expr: tree.ListComp, at: At) -> Visit:
 def map_comp(expr: tree.MapComp, at: At) -> Visit:
     wanted = at.wanted.value() if at.wanted is not None else None
     scope = yield from axes(expr.axes, at)
-    yield expr.entry.key, At(scope, at.checking, Wanted(STR, what="a key"))
+    yield expr.entry.key, At(scope, at.checking, Expectation(STR, what="a key"))
     value_type = yield expr.entry.value, At(scope, at.checking, wanted)
     return MapOf(value_type)
 

@@ -6,7 +6,7 @@ from pybuild.lang.textual import tree
 from pybuild.lang.textual.check import comparisons
 from pybuild.lang.textual.check.conformity import as_text
 from pybuild.lang.textual.check.visit import At, Visit
-from pybuild.lang.textual.check.wanted import Wanted, join
+from pybuild.lang.textual.check.wanted import Expectation, join
 from pybuild.lang.textual.problems import types as problems
 from pybuild.lang.textual.problems.excerpt import excerpt
 from pybuild.lang.textual.types import (
@@ -35,7 +35,7 @@ _ADDED: Final = (INT, *_MEASURES)
 
 def unary(expr: tree.Unary, at: At) -> Visit:
     if expr.op == "not":
-        yield expr.operand, at.wanting(Wanted(BOOL, what="what `not` turns round"))
+        yield expr.operand, at.wanting(Expectation(BOOL, what="what `not` turns round"))
         return BOOL
     operand = yield expr.operand, at.wanting(None)
     if operand == INT:
@@ -50,7 +50,7 @@ def unary(expr: tree.Unary, at: At) -> Visit:
 
 def binary(expr: tree.Binary, at: At) -> Visit:
     if expr.op in ("and", "or"):
-        both = at.wanting(Wanted(BOOL, what=f"each side of `{expr.op}`"))
+        both = at.wanting(Expectation(BOOL, what=f"each side of `{expr.op}`"))
         yield expr.left, both
         yield expr.right, both
         return BOOL

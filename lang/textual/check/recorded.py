@@ -10,7 +10,7 @@ from pybuild.lang.textual import modules, tree
 from pybuild.lang.textual.arrange import arranged
 from pybuild.lang.textual.check.bodies import check_body
 from pybuild.lang.textual.check.check import check_nodes
-from pybuild.lang.textual.check.cycles import Named, cycles, name_of
+from pybuild.lang.textual.check.cycles import NamedDeclaration, cycles, name_of
 from pybuild.lang.textual.check.declarations import Declarations
 from pybuild.lang.textual.check.lints import lints, variables
 from pybuild.lang.textual.check.walk import preorder
@@ -72,7 +72,7 @@ class _Uses:
 
     def __init__(self, file: tree.File) -> None:
         self._file = file
-        self._decls = {name_of(decl): decl for decl in file.decls if isinstance(decl, Named)}
+        self._decls = {name_of(decl): decl for decl in file.decls if isinstance(decl, NamedDeclaration)}
         self._uses: dict[str, set[str]] = {}
         for name, decl in self._decls.items():
             if not isinstance(decl, tree.Target | tree.Def):

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from pybuild.lang.textual import tree
     from pybuild.lang.textual.builtins import Signature
-    from pybuild.lang.textual.check.arguments import Given
+    from pybuild.lang.textual.check.arguments import ArgumentTypes
 
 _ORDERED: Final = (INT, DURATION, SIZE, VERSION)
 
 
-def result(signature: Signature, receiver: Type, given: Given, at: At) -> Type:
+def result(signature: Signature, receiver: Type, given: ArgumentTypes, at: At) -> Type:
     """Return the type of a call. `receiver` is the type of a method's value, ERROR for a function."""
     if signature in _METHODS:
         return _METHODS[signature](receiver, given)
@@ -78,11 +78,11 @@ def _refuse(expr: tree.Expr, given: Type, wanted: str, what: str, at: At, help: 
         at.report(problems.mismatch(expr.span, given, wanted, what, help=help))
 
 
-def _values(receiver: Type, given: Given) -> Type:
+def _values(receiver: Type, given: ArgumentTypes) -> Type:
     return ListOf(receiver.item) if isinstance(receiver, MapOf) else ERROR
 
 
-def _get(receiver: Type, given: Given) -> Type:
+def _get(receiver: Type, given: ArgumentTypes) -> Type:
     if not isinstance(receiver, MapOf):
         return ERROR
     _, default = given.get("default", (None, ERROR))
@@ -94,7 +94,7 @@ _RULES: Final[dict[str, Callable[[tree.Expr, Type, At], Type]]] = {
     "str": _str,
     "sorted": _sorted,
 }
-_METHODS: Final[dict[Signature, Callable[[Type, Given], Type]]] = {
+_METHODS: Final[dict[Signature, Callable[[Type, ArgumentTypes], Type]]] = {
     method: rule
     for method in builtins.METHODS["map"]
     for name, rule in (("values", _values), ("get", _get))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.check.visit import At, Visit
-from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.check.wanted import Expectation
 from pybuild.lang.textual.problems import calls, names
 from pybuild.lang.textual.problems import types as problems
 from pybuild.lang.textual.problems.excerpt import excerpt, named
@@ -23,10 +23,10 @@ _PLATFORM = "platform"
 def index(expr: tree.Index, at: At) -> Visit:
     value = yield expr.value, at.wanting(None)
     if isinstance(value, ListOf):
-        yield expr.index, at.wanting(Wanted(INT, what="an index"))
+        yield expr.index, at.wanting(Expectation(INT, what="an index"))
         return _item(expr, value.item, at)
     if isinstance(value, MapOf):
-        yield expr.index, at.wanting(Wanted(STR, what="a key"))
+        yield expr.index, at.wanting(Expectation(STR, what="a key"))
         return _item(expr, value.item, at)
     yield expr.index, at.wanting(None)
     if value != ERROR:
@@ -88,7 +88,11 @@ def select(expr: tree.Select, at: At) -> Visit:
         seen.setdefault(name.name, name.span)
         axis = axes.get(name.name)
         wanted = (
-            Wanted(PLATFORM) if name.name == _PLATFORM else Wanted(axis.type) if axis is not None else None
+            Expectation(PLATFORM)
+            if name.name == _PLATFORM
+            else Expectation(axis.type)
+            if axis is not None
+            else None
         )
         value_type = yield argument.value, at.wanting(wanted)
         if axis is None and name.name != _PLATFORM and not unknown:

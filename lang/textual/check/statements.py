@@ -19,7 +19,7 @@ from pybuild.lang.textual.check.scope import Binding, Scope, broken
 from pybuild.lang.textual.check.scripts import check_script
 from pybuild.lang.textual.check.variables import refuse_variables
 from pybuild.lang.textual.check.visit import At
-from pybuild.lang.textual.check.wanted import FROM, Wanted
+from pybuild.lang.textual.check.wanted import FROM, Expectation
 from pybuild.lang.textual.problems import calls as call_problems
 from pybuild.lang.textual.problems import states as problems
 from pybuild.lang.textual.problems.excerpt import excerpt
@@ -51,29 +51,29 @@ _LITERAL: Final = frozenset({"user", "expose", "stop_signal"})
 """Statements whose strings don't expand variables, besides those that take paths and references."""
 
 _COMMANDS: Final = frozenset({"entrypoint", "cmd", "shell"})
-_SOURCES: Final = Wanted(PATH, several=True, what="a source")
-_DEST: Final = Wanted(PATH, what="the destination")
-_PATHS: Final = Wanted(PATH, several=True, what="a path")
-_TEXT: Final = Wanted(STR, also=(INT,))
-_EXPANDED: Final = Wanted(STR, also=(INT,), expands=True)
+_SOURCES: Final = Expectation(PATH, several=True, what="a source")
+_DEST: Final = Expectation(PATH, what="the destination")
+_PATHS: Final = Expectation(PATH, several=True, what="a path")
+_TEXT: Final = Expectation(STR, also=(INT,))
+_EXPANDED: Final = Expectation(STR, also=(INT,), expands=True)
 
 
 @frozen
 class _Simple:
     """The items that a statement takes. `single` allows one item only."""
 
-    wanted: Wanted
+    wanted: Expectation
     single: bool = False
 
 
 _SIMPLE: Final = {
-    "workdir": _Simple(Wanted(PATH, expands=True, what="`workdir`"), single=True),
-    "user": _Simple(Wanted(STR, what="`user`"), single=True),
-    "expose": _Simple(Wanted(INT, also=(STR,), several=True, what="a port")),
-    "volume": _Simple(Wanted(PATH, several=True, what="a volume")),
-    "stop_signal": _Simple(Wanted(STR, also=(INT,), what="`stop_signal`"), single=True),
-    "tag": _Simple(Wanted(REF, several=True, what="a tag")),
-    "needs": _Simple(Wanted(TARGET, several=True, what="`needs`")),
+    "workdir": _Simple(Expectation(PATH, expands=True, what="`workdir`"), single=True),
+    "user": _Simple(Expectation(STR, what="`user`"), single=True),
+    "expose": _Simple(Expectation(INT, also=(STR,), several=True, what="a port")),
+    "volume": _Simple(Expectation(PATH, several=True, what="a volume")),
+    "stop_signal": _Simple(Expectation(STR, also=(INT,), what="`stop_signal`"), single=True),
+    "tag": _Simple(Expectation(REF, several=True, what="a tag")),
+    "needs": _Simple(Expectation(TARGET, several=True, what="`needs`")),
 }
 
 
@@ -98,7 +98,7 @@ class Statements:
             if rule is not None:
                 rule(self, statement)
 
-    def type(self, expr: tree.Expr, wanted: Wanted | Type | None = None) -> Type:
+    def type(self, expr: tree.Expr, wanted: Expectation | Type | None = None) -> Type:
         return infer(expr, self.scope, self.checking, wanted)
 
     def block(self, body: tuple[tree.Stmt, ...], *names: Binding) -> None:
@@ -121,15 +121,15 @@ class Statements:
                 continue
             type = parameters[argument.name.name].type
             if type == builtins.OWNER:
-                self.type(argument.value, Wanted(STR, what="an owner"))
+                self.type(argument.value, Expectation(STR, what="an owner"))
                 values.owner(argument.value, self.checking)
             elif type == builtins.MODE:
-                self.type(argument.value, Wanted(INT, also=(STR,), what="a mode"))
+                self.type(argument.value, Expectation(INT, also=(STR,), what="a mode"))
                 values.mode(argument.value, self.checking)
             else:
-                self.type(argument.value, Wanted(type, what=f"`{argument.name.name}`"))
+                self.type(argument.value, Expectation(type, what=f"`{argument.name.name}`"))
 
-    def items(self, word: str, items: tuple[tree.Argument, ...], wanted: Wanted) -> list[tree.Expr]:
+    def items(self, word: str, items: tuple[tree.Argument, ...], wanted: Expectation) -> list[tree.Expr]:
         """Check the items of a statement and return those without a name; named ones are options."""
         self.options(word, items)
         unnamed = [item.value for item in items if item.name is None]
@@ -148,7 +148,7 @@ class Statements:
 
     def command(self, word: str, value: tree.Expr) -> None:
         """Check a list of strings; a single string is E0516."""
-        wanted = Wanted(_STRINGS, what=f"`{word}`")
+        wanted = Expectation(_STRINGS, what=f"`{word}`")
         if isinstance(value, tree.List | tree.ListComp):
             self.type(value, wanted)
             return
@@ -173,14 +173,14 @@ class Statements:
         self.block(statement.body)
 
     def check_(self, statement: tree.Check) -> None:
-        self.type(statement.condition, Wanted(BOOL, what="a condition"))
+        self.type(statement.condition, Expectation(BOOL, what="a condition"))
         if statement.message is not None:
-            self.type(statement.message, Wanted(STR, what="the message"))
+            self.type(statement.message, Expectation(STR, what="the message"))
 
     def from_(self, statement: tree.From) -> None:
         self.type(statement.state, FROM)
         if statement.on is not None:
-            self.type(statement.on, Wanted(PLATFORM, what="a platform"))
+            self.type(statement.on, Expectation(PLATFORM, what="a platform"))
         self.options("from", statement.options)
 
     def run(self, statement: tree.Run) -> None:
@@ -202,7 +202,7 @@ class Statements:
         if isinstance(statement.text, tree.Script):
             check_script(statement.text, self.scope, self.checking, run=False)
         else:
-            self.type(statement.text, Wanted(STR, what="the text"))
+            self.type(statement.text, Expectation(STR, what="the text"))
         self.type(statement.dest, _DEST)
         self.options("write", statement.options)
 
@@ -213,8 +213,8 @@ class Statements:
         self.items("remove", statement.items, _PATHS)
 
     def symlink(self, statement: tree.Symlink) -> None:
-        self.type(statement.to, Wanted(PATH, what="the target of the link"))
-        self.type(statement.link, Wanted(PATH, what="the link"))
+        self.type(statement.to, Expectation(PATH, what="the target of the link"))
+        self.type(statement.link, Expectation(PATH, what="the link"))
         self.options("symlink", statement.options)
 
     def env(self, statement: tree.Env) -> None:
@@ -223,15 +223,15 @@ class Statements:
             self.type(argument.value, _EXPANDED)
 
     def env_map(self, statement: tree.EnvMap) -> None:
-        self.type(statement.value, Wanted(MapOf(STR), also=(MapOf(INT),), what="`env`", expands=True))
+        self.type(statement.value, Expectation(MapOf(STR), also=(MapOf(INT),), what="`env`", expands=True))
 
     def label(self, statement: tree.Label) -> None:
         for pair in statement.pairs:
-            self.type(pair.key, Wanted(STR))
+            self.type(pair.key, Expectation(STR))
             self.type(pair.value, _TEXT)
 
     def label_map(self, statement: tree.LabelMap) -> None:
-        self.type(statement.value, Wanted(MapOf(STR), also=(MapOf(INT),), what=f"`{statement.keyword}`"))
+        self.type(statement.value, Expectation(MapOf(STR), also=(MapOf(INT),), what=f"`{statement.keyword}`"))
 
     def simple(self, statement: tree.Simple) -> None:
         word = statement.keyword
@@ -275,7 +275,7 @@ class Statements:
             self.command("healthcheck", command)
 
     def return_(self, statement: tree.Return) -> None:
-        wanted = Wanted(self.returns, what="the result") if self.returns != ERROR else None
+        wanted = Expectation(self.returns, what="the result") if self.returns != ERROR else None
         if self.checking.body in (words.STATE, words.VALUE):
             self.type(statement.value, wanted)
         else:
@@ -287,7 +287,7 @@ class Statements:
     def if_(self, statement: tree.If) -> None:
         for branch in statement.branches:
             self.checking.statement = "if"
-            self.type(branch.condition, Wanted(BOOL, what="a condition"))
+            self.type(branch.condition, Expectation(BOOL, what="a condition"))
             self.block(branch.body)
         if statement.otherwise is not None:
             self.block(statement.otherwise)
@@ -300,7 +300,7 @@ class Statements:
 
     def with_(self, statement: tree.With) -> None:
         for option in statement.options:
-            self.type(option, Wanted(OPTION, several=True, what="`with`"))
+            self.type(option, Expectation(OPTION, several=True, what="`with`"))
         check_with(statement.options, self.checking)
         self.block(statement.body)
 

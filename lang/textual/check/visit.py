@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from pybuild.lang.textual import tree
-from pybuild.lang.textual.check.wanted import Wanted
+from pybuild.lang.textual.check.wanted import Expectation
 from pybuild.lang.textual.types import Type
 
 TYPE_CHECKING = False
@@ -27,13 +27,13 @@ class At:
 
     __slots__ = ("checking", "refused", "scope", "wanted")
 
-    def __init__(self, scope: Scope, checking: Checking, wanted: Wanted | None = None) -> None:
+    def __init__(self, scope: Scope, checking: Checking, wanted: Expectation | None = None) -> None:
         self.scope = scope
         self.checking = checking
         self.wanted = wanted
         self.refused: Type | None = None
 
-    def wanting(self, wanted: Wanted | None) -> At:
+    def wanting(self, wanted: Expectation | None) -> At:
         return At(self.scope, self.checking, wanted)
 
     def within(self, scope: Scope) -> At:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Wanted:
+class Expectation:
     """An expectation: `type` or one of `also`, with `several` also a list of them.
 
     `reference` accepts an image reference for a state. `what` is the place's name in messages ("a condition"), ""
@@ -43,18 +43,18 @@ class Wanted:
     def types(self) -> tuple[Type, ...]:
         return (self.type, *self.also)
 
-    def item(self) -> Wanted | None:
+    def item(self) -> Expectation | None:
         """Return the expectation for items if a list is written here, None if no list is accepted."""
         if self.several:
             return evolve(self, several=False)
         return self._inner([type.item for type in self.types if isinstance(type, ListOf)])
 
-    def value(self) -> Wanted | None:
+    def value(self) -> Expectation | None:
         """Return the expectation for values if a map is written here, None if no map is accepted."""
         return self._inner([type.item for type in self.types if isinstance(type, MapOf)])
 
-    def _inner(self, items: list[Type]) -> Wanted | None:
-        return Wanted(items[0], tuple(items[1:]), expands=self.expands) if items else None
+    def _inner(self, items: list[Type]) -> Expectation | None:
+        return Expectation(items[0], tuple(items[1:]), expands=self.expands) if items else None
 
     def accepting(self, given: Type) -> Type | None:
         """Return the type that accepts `given`, the best first, None if none does."""
@@ -74,7 +74,7 @@ class Wanted:
         return f"{text} or a list of it" if self.several and len(names) == 1 else text
 
 
-FROM: Final = Wanted(STATE, reference=True)
+FROM: Final = Expectation(STATE, reference=True)
 """The expectation of `from` and `copy … from`: a state, a target, or an image reference."""
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Given:
+class ArgumentValue:
     """An argument's value with its expression."""
 
     value: Value
@@ -38,7 +38,7 @@ class Arguments:
 
     __slots__ = ("_given", "rest", "span")
 
-    def __init__(self, given: Mapping[str, Given], rest: tuple[Located, ...], span: Span) -> None:
+    def __init__(self, given: Mapping[str, ArgumentValue], rest: tuple[Located, ...], span: Span) -> None:
         self._given = given
         self.rest = rest
         self.span = span
@@ -46,10 +46,10 @@ class Arguments:
     def __contains__(self, name: str) -> bool:
         return name in self._given
 
-    def __getitem__(self, name: str) -> Given:
+    def __getitem__(self, name: str) -> ArgumentValue:
         return self._given[name]
 
-    def items(self) -> list[tuple[str, Given]]:
+    def items(self) -> list[tuple[str, ArgumentValue]]:
         return list(self._given.items())
 
     def place(self, name: str) -> Span:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from pybuild.lang.textual import builtins, tree
 from pybuild.lang.textual.expand import functions, members
-from pybuild.lang.textual.expand.arguments import Arguments, Given
+from pybuild.lang.textual.expand.arguments import Arguments, ArgumentValue
 from pybuild.lang.textual.expand.frame import Compilation, Definition, Frame
 from pybuild.lang.textual.expand.params import declared
-from pybuild.lang.textual.expand.steps import Ask, Steps
+from pybuild.lang.textual.expand.steps import Steps, ValueRequest
 from pybuild.lang.textual.expand.values import Located, ModuleValue, Value, flatten
 from pybuild.lang.textual.types import OPTION, Type
 
@@ -32,7 +32,7 @@ def call(expr: tree.Call, frame: Frame, compilation: Compilation, wanted: Type |
         return compilation.call(definition, arguments, frame, expr.span)
     if not isinstance(function, tree.Attribute):
         raise TypeError(f"{expr.span.place}: only names are called")
-    value = yield Ask(function.value, frame)
+    value = yield ValueRequest(function.value, frame)
     if isinstance(value, ModuleValue):
         definition = _member(value, function, compilation)
         arguments = yield from bound(definition, expr, frame)
@@ -48,7 +48,7 @@ def step_call(
     """Return the step that a statement calls, and its arguments."""
     function = expr.function
     if isinstance(function, tree.Attribute):
-        value = yield Ask(function.value, frame)
+        value = yield ValueRequest(function.value, frame)
         if not isinstance(value, ModuleValue):
             raise TypeError(f"{expr.span.place}: a step is no method")
         definition = _member(value, function, compilation)
@@ -85,7 +85,7 @@ def bound(definition: Definition, expr: tree.Call, frame: Frame) -> Steps[dict[s
             value, scope = parameter.default, inside
         if value is None:
             raise LookupError(f"{expr.span.place}: no argument for {name}")
-        values[name] = yield Ask(value, scope, declared(parameter.type))
+        values[name] = yield ValueRequest(value, scope, declared(parameter.type))
         inside.bind(name, values[name])
     return values
 
@@ -102,17 +102,17 @@ def _built_in(
 
 def _arguments(signature: builtins.Signature, expr: tree.Call, frame: Frame) -> Steps[Arguments]:
     parameters = {parameter.name: parameter for parameter in signature.parameters}
-    by_name: dict[str, Given] = {}
+    by_name: dict[str, ArgumentValue] = {}
     rest: list[Located] = []
     for at, argument in enumerate(expr.arguments):
         name = argument.name.name if argument.name is not None else ""
         parameter = parameters[name] if name in parameters else _positional(signature.parameters, at, name)
         type = None if parameter is None else parameter.type
-        value = yield Ask(argument.value, frame, None if type in _OWN else type)
+        value = yield ValueRequest(argument.value, frame, None if type in _OWN else type)
         if parameter is not None and parameter.many:
             rest.append(Located(value, argument.value.span))
         else:
-            by_name[parameter.name if parameter is not None else name] = Given(value, argument.value)
+            by_name[parameter.name if parameter is not None else name] = ArgumentValue(value, argument.value)
     return Arguments(by_name, tuple(flatten(rest)), expr.span)
 
 

@@ -12,7 +12,7 @@ from pybuild.lang.textual import modules, tree
 from pybuild.lang.textual.expand import definitions
 from pybuild.lang.textual.expand.bodies import Bodies, Record
 from pybuild.lang.textual.expand.budget import Budget, BudgetError
-from pybuild.lang.textual.expand.frame import Definition, Frame, Later, ModuleInstance
+from pybuild.lang.textual.expand.frame import DeferredValue, Definition, Frame, ModuleInstance
 from pybuild.lang.textual.expand.goals import Goals
 from pybuild.lang.textual.expand.lookups import Lookups
 from pybuild.lang.textual.expand.modulescope import ModuleScope, ParamUnset
@@ -66,7 +66,7 @@ class Compilation:
 
     def module_value(
         self, module: ModuleInstance, name: str, frame: Frame, span: Span
-    ) -> Value | Later | None:
+    ) -> Value | DeferredValue | None:
         return self.scope_of(module).value(name, frame, span)
 
     def definition(self, module: ModuleInstance, name: str) -> Definition | None:

@@ -16,7 +16,7 @@ from pybuild.lang.textual.expand import calls, limits
 from pybuild.lang.textual.expand.conversions import convert
 from pybuild.lang.textual.expand.expressions import HANDLERS, PASSING, each
 from pybuild.lang.textual.expand.frame import Compilation, Definition, Frame
-from pybuild.lang.textual.expand.steps import Ask, Steps
+from pybuild.lang.textual.expand.steps import Steps, ValueRequest
 from pybuild.lang.textual.expand.values import Located, Raw, Value, flatten, template_of, text_of
 from pybuild.lang.textual.types import Type
 
@@ -112,7 +112,7 @@ def scopes(axes: tuple[tree.Axis, ...], frame: Frame, compilation: Compilation) 
 
 def run(steps: Steps[T], compilation: Compilation) -> T:
     """Run a generator of steps and return its result."""
-    waiting: list[tuple[Steps[Any], Ask | None]] = [(steps, None)]
+    waiting: list[tuple[Steps[Any], ValueRequest | None]] = [(steps, None)]
     value: Value | None = None
     while True:
         generator, ask = waiting[-1]
@@ -136,10 +136,10 @@ def run(steps: Steps[T], compilation: Compilation) -> T:
 
 
 def _one(expr: tree.Expr, frame: Frame, wanted: Type | None) -> Steps[Value]:
-    return (yield Ask(expr, frame, wanted))
+    return (yield ValueRequest(expr, frame, wanted))
 
 
-def _converted(value: Value, ask: Ask, compilation: Compilation) -> Value:
+def _converted(value: Value, ask: ValueRequest, compilation: Compilation) -> Value:
     if ask.wanted is None or isinstance(ask.expr, PASSING):
         return value
     return convert(value, ask.wanted, ask.expr, ask.frame, compilation)

@@ -22,7 +22,7 @@ from pybuild.lang.textual.expand.budget import BudgetError
 from pybuild.lang.textual.expand.compilation import Compilation
 from pybuild.lang.textual.expand.destinations import collisions
 from pybuild.lang.textual.expand.evaluate import evaluate
-from pybuild.lang.textual.expand.frame import Frame, Later
+from pybuild.lang.textual.expand.frame import DeferredValue, Frame
 from pybuild.lang.textual.expand.options import EVERYTHING, ExpandOptions, World
 from pybuild.lang.textual.expand.params import as_text
 from pybuild.lang.textual.expand.reach import unset_params
@@ -92,7 +92,7 @@ def _read_params(root: ModuleScope, compilation: Compilation) -> None:
     for name, decl in root.decls.items():
         if isinstance(decl, tree.Param):
             value = root.value(name, frame, decl.span)
-            if isinstance(value, Later):
+            if isinstance(value, DeferredValue):
                 value.finish(evaluate(value.expr, value.frame, compilation, value.wanted))
 
 
@@ -161,11 +161,12 @@ def _complete(
     return complete[0], complete[1], skipped
 
 
-def _params(compilation: Compilation) -> dict[str, recipe.Given]:
+def _params(compilation: Compilation) -> dict[str, recipe.ParamSetting]:
     root = compilation.root
     read = [(name, root.params[name]) for name in root.decls if name in root.params]
     return {
-        name: recipe.Given(as_text(param.value), param.origin.partition(", line ")[0]) for name, param in read
+        name: recipe.ParamSetting(as_text(param.value), param.origin.partition(", line ")[0])
+        for name, param in read
     }
 
 

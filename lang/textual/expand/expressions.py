@@ -15,9 +15,9 @@ from pybuild.lang.textual import tree
 from pybuild.lang.textual.expand import limits, operators
 from pybuild.lang.textual.expand.calls import call
 from pybuild.lang.textual.expand.conversions import convert
-from pybuild.lang.textual.expand.frame import Compilation, Frame, Later
+from pybuild.lang.textual.expand.frame import Compilation, DeferredValue, Frame
 from pybuild.lang.textual.expand.members import member
-from pybuild.lang.textual.expand.steps import Ask, Steps
+from pybuild.lang.textual.expand.steps import Steps, ValueRequest
 from pybuild.lang.textual.expand.values import (
     VCS,
     Choice,
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
 def _name(
     expr: tree.Name, frame: Frame, compilation: Compilation, wanted: Type | None
 ) -> Value | Steps[Value]:
-    value: Value | Later | None = frame.find(expr.name)
+    value: Value | DeferredValue | None = frame.find(expr.name)
     if value is None:
         value = compilation.module_value(frame.module, expr.name, frame, expr.span)
     if value is None:
         return _builtin(expr, frame, compilation)
-    return _later(value) if isinstance(value, Later) else value
+    return _later(value) if isinstance(value, DeferredValue) else value
 
 
-def _later(later: Later) -> Steps[Value]:
-    value = yield Ask(later.expr, later.frame, later.wanted)
+def _later(later: DeferredValue) -> Steps[Value]:
+    value = yield ValueRequest(later.expr, later.frame, later.wanted)
     return later.finish(value)
 
 
@@ -86,7 +86,7 @@ def _interpolated(expr: tree.String, frame: Frame, compilation: Compilation) -> 
     size = 0
     for part in expr.parts:
         if isinstance(part, tree.Interpolation):
-            strings.append(text_of((yield Ask(part.value, frame))))
+            strings.append(text_of((yield ValueRequest(part.value, frame))))
         else:
             strings.append(_literal(part))
         size += len(strings[-1])
@@ -119,7 +119,7 @@ def _bool(expr: tree.Bool, frame: Frame, compilation: Compilation, wanted: Type 
 
 
 def _parens(expr: tree.Parens, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
-    return (yield Ask(expr.value, frame, wanted))
+    return (yield ValueRequest(expr.value, frame, wanted))
 
 
 def _list(expr: tree.List, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
@@ -127,7 +127,7 @@ def _list(expr: tree.List, frame: Frame, compilation: Compilation, wanted: Type 
     wanted = wanted.item if isinstance(wanted, ListOf) else wanted
     out: list[Value] = []
     for item in expr.items:
-        value = yield Ask(item, frame, wanted)
+        value = yield ValueRequest(item, frame, wanted)
         out.append(value)
     return tuple(out)
 
@@ -141,8 +141,10 @@ def _map(expr: tree.Map, frame: Frame, compilation: Compilation, wanted: Type | 
 
 
 def _enter(out: dict[str, Value], entry: tree.Entry, frame: Frame, wanted: Type | None) -> Steps[None]:
-    key = yield Ask(entry.key, frame)
-    out[text_of(key)] = yield Ask(entry.value, frame, wanted.item if isinstance(wanted, MapOf) else None)
+    key = yield ValueRequest(entry.key, frame)
+    out[text_of(key)] = yield ValueRequest(
+        entry.value, frame, wanted.item if isinstance(wanted, MapOf) else None
+    )
 
 
 def _list_comp(
@@ -152,7 +154,7 @@ def _list_comp(
     out: list[Value] = []
 
     def visit(scope: Frame) -> Steps[None]:
-        out.append((yield Ask(expr.item, scope, item_type)))
+        out.append((yield ValueRequest(expr.item, scope, item_type)))
         limits.count(len(out), expr.span, compilation)
 
     yield from each(expr.axes, frame, compilation, visit)
@@ -187,10 +189,10 @@ def each(
             continue
         axis = axes[at]
         if isinstance(axis, tree.AxisIf):
-            if (yield Ask(axis.condition, scope)) is True:
+            if (yield ValueRequest(axis.condition, scope)) is True:
                 waiting.append((at + 1, scope))
             continue
-        values = yield Ask(axis.values, scope)
+        values = yield ValueRequest(axis.values, scope)
         scopes = []
         for value in values if isinstance(values, tuple) else ():
             compilation.count(axis.span)
@@ -202,15 +204,15 @@ def each(
 
 
 def _ternary(expr: tree.Ternary, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
-    condition = yield Ask(expr.condition, frame)
-    return (yield Ask(expr.then if condition is True else expr.otherwise, frame, wanted))
+    condition = yield ValueRequest(expr.condition, frame)
+    return (yield ValueRequest(expr.then if condition is True else expr.otherwise, frame, wanted))
 
 
 def _binary(expr: tree.Binary, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
-    left = yield Ask(expr.left, frame)
+    left = yield ValueRequest(expr.left, frame)
     if expr.op in ("and", "or") and left is (expr.op == "or"):
         return left
-    right = yield Ask(expr.right, frame)
+    right = yield ValueRequest(expr.right, frame)
     if expr.op in ("and", "or"):
         return right
     if expr.op in operators.ORDERS and isinstance(left, Version) != isinstance(right, Version):
@@ -221,7 +223,7 @@ def _binary(expr: tree.Binary, frame: Frame, compilation: Compilation, wanted: T
 
 
 def _unary(expr: tree.Unary, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
-    value = yield Ask(expr.operand, frame)
+    value = yield ValueRequest(expr.operand, frame)
     if expr.op == "not":
         return value is not True
     return operators.negative(value, expr.span, compilation) if expr.op == "-" else value
@@ -230,18 +232,18 @@ def _unary(expr: tree.Unary, frame: Frame, compilation: Compilation, wanted: Typ
 def _attribute(
     expr: tree.Attribute, frame: Frame, compilation: Compilation, wanted: Type | None
 ) -> Steps[Value]:
-    value = yield Ask(expr.value, frame)
+    value = yield ValueRequest(expr.value, frame)
     if isinstance(value, ModuleValue):
         member_value = compilation.module_value(value.module, expr.name.name, frame, expr.span)
         if member_value is None:
             raise LookupError(f"{expr.span.place}: the module has no {expr.name.name}")
-        return (yield from _later(member_value)) if isinstance(member_value, Later) else member_value
+        return (yield from _later(member_value)) if isinstance(member_value, DeferredValue) else member_value
     return member(value, expr.name.name, expr.span, compilation)
 
 
 def _index(expr: tree.Index, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
-    value = yield Ask(expr.value, frame)
-    index = yield Ask(expr.index, frame)
+    value = yield ValueRequest(expr.value, frame)
+    index = yield ValueRequest(expr.index, frame)
     if isinstance(value, Mapping):
         key = text_of(index)
         if key not in value:
@@ -255,12 +257,12 @@ def _index(expr: tree.Index, frame: Frame, compilation: Compilation, wanted: Typ
 
 
 def _select(expr: tree.Select, frame: Frame, compilation: Compilation, wanted: Type | None) -> Steps[Value]:
-    target = yield Ask(expr.value, frame)
+    target = yield ValueRequest(expr.value, frame)
     if not isinstance(target, TargetValue):
         raise TypeError(f"{expr.span.place}: {type(target).__name__} has no instances")
     choices = []
     for argument in expr.arguments:
-        value = yield Ask(argument.value, frame)
+        value = yield ValueRequest(argument.value, frame)
         axis = argument.name.name if argument.name is not None else ""
         choices.append(Choice(axis, value, argument.value.span))
     return compilation.select(target, tuple(choices), frame, expr.span)

@@ -88,7 +88,7 @@ class Definition:
 
 
 @frozen(eq=False)
-class Later:
+class DeferredValue:
     """A value that is not evaluated yet. `finish` takes the value, converted to `wanted`, stores it and returns it.
 
     The evaluation loop evaluates it, so a chain of them doesn't recurse."""
@@ -120,7 +120,7 @@ class Compilation(Protocol):
 
     def module_value(
         self, module: ModuleInstance, name: str, frame: Frame, span: Span
-    ) -> Value | Later | None:
+    ) -> Value | DeferredValue | None:
         """Return a param, `let`, target, group or used module (`ModuleValue`) of a module, None if it has no such
         name. `frame` is the frame of the use: the value of a `let` with sources depends on its `taken_for`."""
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from pybuild.lang.diagnostics import Diagnostic, SourceError
 from pybuild.lang.source import Span
 from pybuild.lang.textual import tree
-from pybuild.lang.textual.check.cycles import Named, name_of
+from pybuild.lang.textual.check.cycles import NamedDeclaration, name_of
 from pybuild.lang.textual.expand.checks import Checks
 from pybuild.lang.textual.expand.evaluate import evaluate_all
-from pybuild.lang.textual.expand.frame import Frame, Later
+from pybuild.lang.textual.expand.frame import DeferredValue, Frame
 from pybuild.lang.textual.expand.params import ParamValue, declared, from_text
 from pybuild.lang.textual.expand.values import Located, ModuleValue, TargetValue, Value, flatten
 from pybuild.lang.textual.modules import Module
@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pybuild.lang.recipe import Given
+    from pybuild.lang.recipe import ParamSetting
     from pybuild.lang.textual.expand.compilation import Compilation
 
 
@@ -63,7 +63,7 @@ class ModuleScope:
         title: str = "",
         use: tree.Use | None = None,
         importer: ModuleScope | None = None,
-        given: Mapping[str, Given] | None = None,
+        given: Mapping[str, ParamSetting] | None = None,
     ) -> None:
         self._compilation = compilation
         self.module = module
@@ -72,7 +72,7 @@ class ModuleScope:
         self._importer = importer
         self.given = dict(given or {})
         self.decls: dict[str, tree.Decl] = {
-            name_of(decl): decl for decl in module.file.decls if isinstance(decl, Named)
+            name_of(decl): decl for decl in module.file.decls if isinstance(decl, NamedDeclaration)
         }
         self.params: dict[str, ParamValue] = {}
         self._unset: dict[str, Diagnostic] = {}
@@ -85,7 +85,7 @@ class ModuleScope:
         """Return the qualified name of a declaration."""
         return f"{self.title}.{name}" if self.title else name
 
-    def value(self, name: str, frame: Frame, span: Span) -> Value | Later | None:
+    def value(self, name: str, frame: Frame, span: Span) -> Value | DeferredValue | None:
         decl = self.decls.get(name)
         if isinstance(decl, tree.Param):
             return self._param(decl, frame, span)
@@ -116,7 +116,7 @@ class ModuleScope:
 
     def _lasting(
         self, name: str, expr: tree.Expr, frame: Frame, make: Callable[[Value], Value] = lambda value: value
-    ) -> Value | Later:
+    ) -> Value | DeferredValue:
         key = (name, frame.taken_for)
         if key in self._values:
             return self._values[key]
@@ -125,7 +125,7 @@ class ModuleScope:
             self._values[key] = stored = make(value)
             return stored
 
-        return Later(expr, self.top(frame), None, finish)
+        return DeferredValue(expr, self.top(frame), None, finish)
 
     def _members(self, value: Value) -> Value:
         """Return the targets of a group, with those of nested groups: a flat list, as groups may be long chains."""
@@ -136,7 +136,7 @@ class ModuleScope:
 
     # Params
 
-    def _param(self, decl: tree.Param, frame: Frame, span: Span) -> Value | Later:
+    def _param(self, decl: tree.Param, frame: Frame, span: Span) -> Value | DeferredValue:
         name = decl.name.name
         if name in self.params:
             return self.params[name].value
@@ -159,8 +159,8 @@ class ModuleScope:
         arguments = self._use.arguments if self._use is not None else ()
         return next((one for one in arguments if one.name is not None and one.name.name == name), None)
 
-    def _later(self, decl: tree.Param, expr: tree.Expr, frame: Frame, origin: str) -> Later:
-        return Later(expr, frame, declared(decl.type), self._keep(decl.name.name, origin, frame))
+    def _later(self, decl: tree.Param, expr: tree.Expr, frame: Frame, origin: str) -> DeferredValue:
+        return DeferredValue(expr, frame, declared(decl.type), self._keep(decl.name.name, origin, frame))
 
     def _keep(self, name: str, origin: str, frame: Frame) -> Callable[[Value], Value]:
         def keep(value: Value) -> Value:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from pybuild.lang.recipe import Given
+from pybuild.lang.recipe import ParamSetting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,5 +41,5 @@ class ExpandOptions:
     directory: str
     build_platform: str
     wanted: tuple[str, ...] | str = DEFAULT
-    params: Mapping[str, Given] = field(factory=dict)
+    params: Mapping[str, ParamSetting] = field(factory=dict)
     platforms: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import re
 from attrs import frozen
 
 from pybuild.lang.diagnostics import SourceError, suggest
-from pybuild.lang.recipe import Given
+from pybuild.lang.recipe import ParamSetting
 from pybuild.lang.textual import forms, tree, types
 from pybuild.lang.textual.expand.values import Duration, Platform, Size, Value, Version, text_of
 from pybuild.lang.textual.problems import params as problems
@@ -58,7 +58,7 @@ def _plain(string: tree.String) -> str:
     return "".join(part.value for part in string.parts if isinstance(part, tree.Text))
 
 
-def from_text(param: tree.Param, given: Given) -> Value:
+def from_text(param: tree.Param, given: ParamSetting) -> Value:
     """Return the value of a param. Raises E0603."""
     type = declared(param.type)
     try:

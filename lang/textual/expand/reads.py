@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from pybuild.lang.diagnostics import SourceError, UserError, suggest
 from pybuild.lang.textual.expand import globs, limits
-from pybuild.lang.textual.expand.arguments import Arguments, Given
+from pybuild.lang.textual.expand.arguments import Arguments, ArgumentValue
 from pybuild.lang.textual.expand.conversions import plain
 from pybuild.lang.textual.expand.frame import Compilation, Frame
 from pybuild.lang.textual.expand.values import Value
@@ -142,7 +142,7 @@ def glob(arguments: Arguments, frame: Frame, compilation: Compilation) -> Value:
     return limits.items(tuple(paths), argument.span, compilation)
 
 
-def _text(argument: Given, word: str, frame: Frame, compilation: Compilation) -> str:
+def _text(argument: ArgumentValue, word: str, frame: Frame, compilation: Compilation) -> str:
     data = file(argument, word, frame, compilation)
     try:
         text = data.decode()
@@ -152,7 +152,7 @@ def _text(argument: Given, word: str, frame: Frame, compilation: Compilation) ->
     return text
 
 
-def file(argument: Given, word: str, frame: Frame, compilation: Compilation) -> bytes:
+def file(argument: ArgumentValue, word: str, frame: Frame, compilation: Compilation) -> bytes:
     """Return the bytes of a file for the function or source `word`. Raises E0510, E0513."""
     written = str(argument.value)
     path = _inside(written, argument, word, frame)
@@ -191,7 +191,7 @@ def optional_file(path: str, frame: Frame, compilation: Compilation) -> bytes | 
     return data
 
 
-def _inside(path: str, argument: Given, word: str, frame: Frame) -> str:
+def _inside(path: str, argument: ArgumentValue, word: str, frame: Frame) -> str:
     """Return a normal path below the module's directory. Raises E0513."""
     normal = None if path.startswith("/") else globs.normal(path)
     if normal is None:

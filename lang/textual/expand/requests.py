@@ -10,7 +10,7 @@ from pybuild.lang.textual import tree
 from pybuild.lang.textual.expand import selection
 from pybuild.lang.textual.expand.budget import BudgetError
 from pybuild.lang.textual.expand.evaluate import evaluate
-from pybuild.lang.textual.expand.frame import Frame, Later
+from pybuild.lang.textual.expand.frame import DeferredValue, Frame
 from pybuild.lang.textual.expand.modulescope import ParamUnset
 from pybuild.lang.textual.expand.options import DEFAULT, EVERYTHING, TESTS
 from pybuild.lang.textual.expand.values import Choice, Located, TargetValue, flatten
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Requested:
+class RequestedGoals:
     """The requested goals. In a build of all targets, `skipped` are the targets whose header reads an unset param,
     each with the param."""
 
@@ -34,7 +34,7 @@ class Requested:
     skipped: list[tuple[str, str]]
 
 
-def requested(compilation: Compilation) -> Requested:
+def requested(compilation: Compilation) -> RequestedGoals:
     """Return the goals in the order of the request, each once. Mistakes are reported."""
     goals: dict[recipe.Goal, None] = {}
     skipped: list[tuple[str, str]] = []
@@ -49,7 +49,7 @@ def requested(compilation: Compilation) -> Requested:
                 skipped.append((scope.named(value.target.name.name), error.param))
             else:
                 compilation.report(error)
-    return Requested(list(goals), skipped)
+    return RequestedGoals(list(goals), skipped)
 
 
 def _wanted(compilation: Compilation) -> Iterator[tuple[TargetValue, Span | None]]:
@@ -105,7 +105,7 @@ def _named(scope: ModuleScope, name: str, compilation: Compilation) -> list[Targ
         return None
     frame = Frame(scope, compilation.options.build_platform)
     value = scope.value(name, frame, decl.span)
-    if isinstance(value, Later):
+    if isinstance(value, DeferredValue):
         value = value.finish(evaluate(value.expr, value.frame, compilation, value.wanted))
     located = flatten([Located(value, decl.span)]) if value is not None else []
     return [entry.value for entry in located if isinstance(entry.value, TargetValue)]

@@ -13,7 +13,7 @@ from pybuild.lang.textual.types import Type
 T = TypeVar("T")
 
 
-class Ask(NamedTuple):
+class ValueRequest(NamedTuple):
     """A request for the value of `expr` in `frame`, converted to `wanted` unless that is None."""
 
     expr: tree.Expr
@@ -21,5 +21,5 @@ class Ask(NamedTuple):
     wanted: Type | None = None
 
 
-Steps = Generator[Ask, Value, T]
+Steps = Generator[ValueRequest, Value, T]
 """A generator that yields requests, is sent each value, and returns its result."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import partial
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_found
@@ -18,25 +19,22 @@ from pybuild.runtime.ops.files.filedata import copy_bytes, write_all
 from pybuild.runtime.ops.files.filters import filtered
 from pybuild.runtime.ops.files.modes import change_mode
 from pybuild.runtime.ops.files.selection import readlink, required_paths, sources
-from pybuild.runtime.snapshots.contents import attributes
 from pybuild.runtime.sources.expansion import look_up
 from pybuild.runtime.sources.local import LocalTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pybuild.compiler.ops import Copy
     from pybuild.runtime.ops.files.filters import Below
-    from pybuild.runtime.ops.files.generation import Generation
-    from pybuild.runtime.ops.files.linking import Linking
-    from pybuild.runtime.ops.files.writer import Owner, Writer
+    from pybuild.runtime.ops.files.owners import Owner
+    from pybuild.runtime.ops.files.writer import Writer
     from pybuild.runtime.snapshots.types import Node, Tree
     from pybuild.runtime.solver.types import Cancellation
 
 _TYPE, _FILE, _DIRECTORY, _LINK = 0o170000, 0o100000, 0o040000, 0o120000
 _ROOT = (0, 0)
-_SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Copier:
@@ -49,20 +47,16 @@ class Copier:
         source: Tree,
         writer: Writer,
         owner: Owner | None,
-        linking: Linking,
         cancellation: Cancellation,
-        generation: Generation | None = None,
     ) -> None:
         self._action = action
         self._source = source
         self._writer = writer
         self._local = source if isinstance(source, LocalTree) else None
         self._owner = _ROOT if owner is None and self._local is not None and not self._local.owned else owner
-        self._linking = linking
         self._cancellation = cancellation
-        self._generation = generation
         self._plain_mode = action.mode == -1 and not action.mode_str
-        self._linkable = linking.possible and self._plain_mode and action.timestamp == -1
+        self._as_it_is = self._local is None and self._plain_mode and action.timestamp == -1
         self._modes: dict[int, int] = {}
         self._copies: dict[tuple[int, int], bytes] = {}
         # Directories that no pattern selects: created with the first selected entry in them.
@@ -128,7 +122,7 @@ class Copier:
         parent = path.rpartition(b"/")[0]
         if not self._writer.enter(parent):
             self._writer.make_room(path, directories=self._action.always_replace_existing_dest_paths)
-        self._leaf(node, self._writer.real(path), self._writer.inherits(parent))
+        self._leaf(node, path)
 
     # Directories
 
@@ -145,8 +139,7 @@ class Copier:
         writer = self._writer
         replace = self._action.always_replace_existing_dest_paths
         prefix = path + b"/" if path else b""
-        base = writer.real(path) + b"/"
-        ready = fresh = inherits = False
+        ready = fresh = False
         for child in self._source.list(node.path):
             if self._cancellation.cancelled:
                 raise Cancelled
@@ -161,10 +154,10 @@ class Copier:
                 continue
             if not ready:
                 self._make_pending()
-                ready, fresh, inherits = True, writer.enter(path), writer.inherits(path)
+                ready, fresh = True, writer.enter(path)
             if not fresh:
                 writer.make_room(prefix + name, directories=replace)
-            self._leaf(child, base + name, inherits)
+            self._leaf(child, prefix + name)
         # Nothing in it was selected.
         if self._pending and self._pending[-1][0] is node:
             self._pending.pop()
@@ -199,85 +192,69 @@ class Copier:
             if not kept:
                 writer.set_mode(path, stat.S_IMODE(node.stat.st_mode))
                 return
-            os.chown(writer.real(path), *self._owner_of(node))
+            writer.set_owner(path, self._owner_of(node))
             writer.set_mode(path, mode)
-        self._set_attributes(node, writer.real(path))
+        writer.set_attributes(path, self._attributes(node))
         writer.set_time(path, self._time(node))
 
     # Other entries
 
-    def _leaf(self, node: Node, target: bytes, inherits: bool) -> None:
-        """Copy an entry that is no directory to the real path `target`, which is free. `inherits` tells that the
-        kernel gives new entries the group of their directory."""
-        kind = node.stat.st_mode & _TYPE
+    def _leaf(self, node: Node, path: bytes) -> None:
+        """Copy an entry that is no directory to `path`, which is free."""
+        writer = self._writer
         # Links first: none of the following applies to a second name of an inode.
         if node.stat.st_nlink > 1:
             inode = (node.stat.st_dev, node.stat.st_ino)
-            earlier = self._copies.setdefault(inode, target)
-            if earlier is not target:
-                os.link(earlier, target, follow_symlinks=False)
+            earlier = self._copies.setdefault(inode, path)
+            if earlier is not path:
+                writer.link(earlier, path)
                 return
+        kind = node.stat.st_mode & _TYPE
         if kind == _FILE:
-            self._file(node, target, inherits)
-            return
-        if kind == _LINK:
-            os.symlink(readlink(self._source, node), target)
-        elif kind == stat.S_IFSOCK:
-            return  # useless without the process that listens on it
-        else:
-            os.mknod(target, self._mode(node) | kind, node.stat.st_rdev)
-        owner = self._owner_of(node)
-        if owner != _ROOT or inherits:
-            os.chown(target, *owner, follow_symlinks=False)
-        if kind != _LINK:
-            os.chmod(target, self._mode(node))
-        self._set_attributes(node, target)
-        mtime = self._time(node)
-        os.utime(target, ns=(mtime, mtime), follow_symlinks=False)
+            self._file(node, path)
+        elif kind == _LINK:
+            target = readlink(self._source, node)
+            writer.symlink(path, target, self._owner_of(node), self._time(node), self._attributes(node))
+        elif kind != stat.S_IFSOCK:  # which is useless without the process that listens on it
+            mode, device = self._mode(node) | kind, node.stat.st_rdev
+            owner, mtime = self._owner_of(node), self._time(node)
+            writer.special(path, mode, device, owner, mtime, self._attributes(node))
 
-    def _file(self, node: Node, target: bytes, inherits: bool) -> None:
-        writer, status = self._writer, node.stat
+    def _file(self, node: Node, path: bytes) -> None:
+        writer, status, local = self._writer, node.stat, self._local
         owner = self._owner or (status.st_uid, status.st_gid)
-        if self._linkable and owner == (status.st_uid, status.st_gid) and self._linking.link(node, target):
+        if self._as_it_is and owner == (status.st_uid, status.st_gid) and writer.file_like(path, node):
             return
         mode = self._mode(node)
-        if self._generation is not None and self._local is not None:
-            digest = self._local.known_digest(node)
-            if digest is not None and self._generation.link(
-                target, digest, status.st_size, mode, owner, self._time(node)
-            ):
-                return
+        if local is None:
+
+            def copied(fd: int) -> int:
+                copy_bytes(node, fd)
+                return self._time(node)
+
+            writer.file(path, mode, owner, copied, self._attributes(node))
+            return
+        digest = local.known_digest(node)
+        if digest is not None and writer.file_again(
+            path, digest, status.st_size, mode, owner, self._time(node)
+        ):
+            return
         # Small files of a local directory are read once, for their digest and for the copy.
-        data = None if self._local is None else self._local.small(node)
-        fd = writer.create(target, mode)
-        try:
+        data = local.small(node)
+
+        def read(fd: int) -> int:
             if data is not None:
                 write_all(fd, data)
-            elif self._local is not None:
-                self._local.copy(node, fd)
             else:
-                copy_bytes(node, fd)
-            if owner != _ROOT or inherits:
-                os.fchown(fd, *owner)
-            if owner != _ROOT or inherits or mode & _SET_ID:
-                # chown drops set-id bits, and so does writing in a user namespace.
-                os.fchmod(fd, mode)
-            self._set_attributes(node, fd)
-            mtime = self._time(node)
-            os.utime(fd, ns=(mtime, mtime))
-        finally:
-            os.close(fd)
-        if self._generation is not None and self._local is not None:
-            digest = self._local.known_digest(node)
-            if digest is not None:
-                self._generation.note(target, digest)
+                local.copy(node, fd)
+            return self._time(node)  # of the state that was read
+
+        writer.file(path, mode, owner, read, self._attributes(node), partial(local.known_digest, node))
 
     # Metadata
 
-    def _set_attributes(self, node: Node, target: bytes | int) -> None:
-        extended = attributes(node.real) if self._local is None else self._local.attributes(node)
-        if extended:
-            self._writer.set_attributes(extended, target)
+    def _attributes(self, node: Node) -> Sequence[tuple[str, bytes]]:
+        return node.attributes() if self._local is None else self._local.attributes(node)
 
     def _time(self, node: Node) -> int:
         """Return the time of the copy in nanoseconds: the action's timestamp, else the source's."""

@@ -46,9 +46,7 @@ def _dangling(tree: Tree, path: bytes) -> str | None:
         part = b"/".join(parts[:count])
         node = look_up(tree, part, follow=False).node
         if node is not None and stat.S_ISLNK(node.stat.st_mode) and look_up(tree, part).node is None:
-            target = os.fsdecode(
-                tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real)
-            )
+            target = os.fsdecode(tree.readlink(node) if isinstance(tree, LocalTree) else node.readlink())
             return f"{os.fsdecode(part)} is a symlink to {target}, which is not there; no link leads out of a root"
     return None
 
@@ -58,7 +56,7 @@ def _similar(tree: Tree, directory: bytes, name: bytes) -> list[str]:
     from difflib import get_close_matches
 
     where = look_up(tree, directory)
-    if where.node is None or not os.path.isdir(where.node.real):
+    if where.node is None or not stat.S_ISDIR(where.node.stat.st_mode):
         return []
     prefix = os.fsdecode(directory) + "/" if directory else ""
     names = [os.fsdecode(node.path.rpartition(b"/")[2]) for node in tree.list(where.path)]

@@ -14,16 +14,14 @@ CHUNK = 1 << 20
 
 
 def copy_bytes(node: Node, target: int) -> None:
-    """Copy a file's bytes to the descriptor `target` of an empty file. Holes of files above CHUNK stay holes."""
-    fd = os.open(node.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
+    """Append a file's bytes to the file of descriptor `target`, whose offset is at its end. Holes of files above
+    CHUNK stay holes."""
+    with node.content() as content:
         size = node.stat.st_size
         if size <= CHUNK:
-            write_all(target, os.read(fd, size))
+            write_all(target, content.read(size))
         else:
-            copy_data(fd, target, size)
-    finally:
-        os.close(fd)
+            copy_data(content, target, size)
 
 
 def write_all(fd: int, data: bytes) -> None:

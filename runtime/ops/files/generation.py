@@ -15,7 +15,7 @@ from zlib import crc32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pybuild.runtime.ops.files.writer import Owner
+    from pybuild.runtime.ops.files.owners import Owner
 
 NAME = b"copied"
 LEAST = 16

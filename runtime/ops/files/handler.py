@@ -19,7 +19,7 @@ from pybuild.runtime.ops.files.generation import Generation
 from pybuild.runtime.ops.files.linking import Linking
 from pybuild.runtime.ops.files.owners import resolve_owner
 from pybuild.runtime.ops.files.selection import databases, reads, selection_digest
-from pybuild.runtime.ops.files.writer import Writer
+from pybuild.runtime.ops.files.upperwriter import UpperWriter
 from pybuild.runtime.ops.origin import RUN, Origin
 from pybuild.runtime.ops.results import Snapshot, View, snapshots
 from pybuild.runtime.snapshots.tree import LayeredTree
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from pybuild.compiler.graph import Vertex
     from pybuild.runtime.cache.records import Records
     from pybuild.runtime.ops.failedstates import FailedStates
-    from pybuild.runtime.ops.files.writer import Owner
+    from pybuild.runtime.ops.files.owners import Owner
+    from pybuild.runtime.ops.files.writer import Writer
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree
     from pybuild.runtime.solver.types import Cancellation
@@ -163,7 +164,7 @@ class _Run:
         for number, action in enumerate(self._op.actions):
             self.number, self.active = number, None
             active = self.active = self._take(action.input)
-            writer = Writer(self._snapshotter, active)
+            writer = UpperWriter(self._snapshotter, active)
             _ACTIONS[type(action.action)](self, action, active, writer)
             writer.finish()
             self._values.append(active)
@@ -237,14 +238,13 @@ class _Run:
         def unpack(node: Node, dest: bytes) -> bool:
             from pybuild.runtime.ops.files.unpacking import unpack
 
-            timestamp = None if copy.timestamp == -1 else copy.timestamp
-            return unpack(node, dest, writer, active, owner, timestamp)
+            return unpack(node, dest, writer, owner, _time(copy.timestamp))
 
         generation = None
         if isinstance(held, View) and not self._snapshotter.plain:
             generation = Generation(active.upper, self._earlier(chain))
-        source = self._tree(held)
-        Copier(copy, source, writer, owner, linking, self._cancellation, generation).run(unpack)
+        writer.reuse(linking, generation)
+        Copier(copy, self._tree(held), writer, owner, self._cancellation).run(unpack)
         sources = set(linking.sources)
         if generation is not None:
             generation.save()
@@ -267,7 +267,7 @@ class _Run:
         directory = action.action
         assert isinstance(directory, MkDir)
         path, owner = os.fsencode(os.path.normpath("/" + directory.path)), self.owner(action)
-        mtime = None if directory.timestamp == -1 else directory.timestamp
+        mtime = _time(directory.timestamp)
         if directory.make_parents:
             writer.make_parents(path, owner, mtime, directory.mode & 0o777)
             return
@@ -288,14 +288,12 @@ class _Run:
             mode = stat.S_IMODE(before.stat.st_mode) & (0o7777 if owner is None else 0o777)
             owner = owner or (before.stat.st_uid, before.stat.st_gid)
         writer.make_room(where.path)
-        fd = writer.create(writer.real(where.path), mode)
-        try:
+
+        def fill(fd: int) -> int | None:
             write_all(fd, file.data)
-        finally:
-            os.close(fd)
-        _finish_entry(writer, where.path, owner, file.timestamp)
-        if mode > 0o777:
-            os.chmod(writer.real(where.path), mode)
+            return _time(file.timestamp)
+
+        writer.file(where.path, mode, owner, fill)
 
     def symlink(self, action: FileAction, active: Active, writer: Writer) -> None:
         link = action.action
@@ -305,8 +303,8 @@ class _Run:
             raise UserError(f"/{os.fsdecode(where.path)} exists", help="remove it in an earlier step")
         _check_directory_of(writer, where.path)
         writer.make_room(where.path)
-        os.symlink(os.fsencode(link.oldpath), writer.real(where.path))
-        _finish_entry(writer, where.path, self.owner(action), link.timestamp)
+        target = os.fsencode(link.oldpath)
+        writer.symlink(where.path, target, self.owner(action), _time(link.timestamp))
 
     def rm(self, action: FileAction, active: Active, writer: Writer) -> None:
         removed = action.action
@@ -356,12 +354,9 @@ def _check_directory_of(writer: Writer, path: bytes) -> None:
         raise not_a_directory(parent)
 
 
-def _finish_entry(writer: Writer, path: bytes, owner: Owner | None, timestamp: int) -> None:
-    real = writer.real(path)
-    if owner is not None:
-        os.chown(real, *owner, follow_symlinks=False)
-    if timestamp != -1:
-        os.utime(real, ns=(timestamp, timestamp), follow_symlinks=False)
+def _time(timestamp: int) -> int | None:
+    """Return an action's time, None for that of its execution."""
+    return None if timestamp == -1 else timestamp
 
 
 def _located(error: UserError, vertex: Vertex) -> UserError:

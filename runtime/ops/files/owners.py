@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Tree
 
 
-def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> tuple[int, int] | None:
+Owner = tuple[int, int]
+"""A user id and a group id."""
+
+
+def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> Owner | None:
     """Return (uid, gid), looking names up in the passwd and group files of the inputs; None without an owner.
 
     As in BuildKit, a user brings a group of its own unless a group is given: a name that of its passwd entry, a
@@ -54,14 +58,15 @@ def _row(tree: Tree, path: bytes, name: str, *, fields: int) -> tuple[int, int] 
     node = look_up(tree, path).node
     if node is None or not stat.S_ISREG(node.stat.st_mode):
         return None
-    with open(node.real, "rb") as file:
-        for line in file:
-            parts = line.rstrip(b"\n").split(b":")
-            if parts[0] == os.fsencode(name) and len(parts) >= fields:
-                try:
-                    return int(parts[2]), int(parts[3]) if fields == 4 else 0
-                except ValueError:
-                    continue
+    with node.content() as file:
+        lines = file.read().split(b"\n")
+    for line in lines:
+        parts = line.split(b":")
+        if parts[0] == os.fsencode(name) and len(parts) >= fields:
+            try:
+                return int(parts[2]), int(parts[3]) if fields == 4 else 0
+            except ValueError:
+                continue
     return None
 
 

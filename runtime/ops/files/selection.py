@@ -8,7 +8,7 @@ from pybuild.compiler.ops import Copy, FileOp, NamedUser
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.files.filters import keeper
 from pybuild.runtime.ops.results import View
-from pybuild.runtime.snapshots.contents import selected_digest
+from pybuild.runtime.snapshots.digests import selected_digest
 from pybuild.runtime.sources.expansion import Expansion, expand, look_up
 from pybuild.runtime.sources.local import LocalTree
 
@@ -87,7 +87,7 @@ def required_paths(action: Copy) -> list[bytes]:
 
 def readlink(tree: Tree, node: Node) -> bytes:
     """Return the target of a symlink; a local tree may have it cached."""
-    return tree.readlink(node) if isinstance(tree, LocalTree) else os.readlink(node.real)
+    return tree.readlink(node) if isinstance(tree, LocalTree) else node.readlink()
 
 
 def _digest(

@@ -1,45 +1,41 @@
-"""Writes to an active snapshot without mounting it: directly to its upper directory, with the mount's effect.
+"""Writes of file actions to a state under construction. Paths are those of the state, resolved.
 
-Directories get their times at the end (`finish`), when nothing is written to them any more. Existing directories get
-their old times back, so that the result of a copy does not depend on the time it ran at.
+Existing directories keep their times, so that the result of a copy does not depend on the time it ran at; a directory
+that is made gets the time that is set, else that of the last change in it.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import stat
+from abc import ABC, abstractmethod
 
-from pybuild.runtime.ops.files.failures import is_a_directory, not_a_directory, through_a_file
-from pybuild.runtime.snapshots.upper import copy_up_directory, hide, make_opaque_directory, replace
+from pybuild.runtime.ops.files.failures import not_a_directory, through_a_file
 from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Sequence
 
-    from pybuild.runtime.snapshots.types import Active, Resolution, Snapshotter, Tree
+    from pybuild.runtime.ops.files.generation import Generation
+    from pybuild.runtime.ops.files.linking import Linking
+    from pybuild.runtime.ops.files.owners import Owner
+    from pybuild.runtime.snapshots.types import Content, Node, Resolution, Tree
 
-Owner = tuple[int, int]
-_MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    Attributes = Sequence[tuple[str, bytes]]
+    Fill = Callable[[int], int | None]
+    Known = Callable[[], bytes | None]
 
 
-class Writer:
-    """Writes entries at resolved paths. An `owner` of None leaves the one that the kernel sets: root, and the
-    directory's group in a set-group-ID directory."""
+def unknown() -> None:
+    """The digest of a file that nobody has computed."""
 
-    def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
-        self._snapshotter = snapshotter
-        self._active = active
-        self._times: dict[bytes, int] = {}
-        self._fresh: dict[bytes, bool] = {}
-        self._inherit: set[bytes] = set()
-        self._umask = _umask()
-        self.tree: Tree = snapshotter.active_tree(active)
 
-    def real(self, path: bytes) -> bytes:
-        """Return the path of an entry in the upper directory."""
-        return self._active.upper + b"/" + path if path else self._active.upper
+class Writer(ABC):
+    """Writes entries at resolved paths; `tree` shows the state with all that was written. An `owner` of None is root
+    with the directory's group in a set-group-ID directory; an `mtime` of None is the present. The directory of an
+    entry was entered or made, and its place is free, unless a method says otherwise. Raises OSError."""
+
+    tree: Tree
 
     def find(self, path: bytes) -> Resolution:
         """Resolve `path`, which may be missing. Raises UserError for a file in place of a directory on the way, and
@@ -50,43 +46,6 @@ class Writer:
             raise through_a_file(path.strip(b"/")) from None
         except OSError:
             return look_up(self.tree, path)
-
-    def enter(self, path: bytes) -> bool:
-        """Prepare the existing directory `path` for entries. Return True if it can't hold entries of the parent
-        snapshot, so that callers need not check for existing ones."""
-        fresh = self._fresh.get(path)
-        if fresh is None:
-            copy_up_directory(self._snapshotter, self._active, path)
-            status = os.lstat(self.real(path))
-            self._times.setdefault(path, status.st_mtime_ns)
-            if status.st_mode & stat.S_ISGID:
-                self._inherit.add(path)
-            fresh = self._fresh[path] = False
-        return fresh
-
-    def inherits(self, path: bytes) -> bool:
-        """Report whether the kernel gives entries of directory `path`, which was entered, its group."""
-        return path in self._inherit
-
-    def mkdir(
-        self, path: bytes, mode: int, owner: Owner | None, mtime: int | None, *, exact: bool = False
-    ) -> None:
-        """Create a directory in place of any existing entry; its parent exists. Unless `exact`, it inherits
-        set-group-ID."""
-        parent = path.rpartition(b"/")[0]
-        if self.enter(parent):
-            real = self.real(path)
-            os.mkdir(real)
-        else:
-            self._forget(path)
-            real = make_opaque_directory(self._snapshotter, self._active, path)
-        inherits = self.inherits(parent)
-        if owner is not None and (owner != (0, 0) or inherits):
-            os.chown(real, *owner)
-        self._fresh[path] = True
-        self.set_mode(path, mode | stat.S_ISGID if inherits and not exact else mode)
-        if mtime is not None:
-            self._times[path] = mtime
 
     def make_parents(self, path: bytes, owner: Owner | None, mtime: int | None, mode: int = 0o755) -> bytes:
         """Create the directory `path` and those above it where they are missing, following symlinks. Return its
@@ -105,80 +64,107 @@ class Writer:
             here = where.path
         return here
 
+    def reuse(self, linking: Linking, generation: Generation | None) -> None:  # noqa: B027 - most writers have no use
+        """Allow the files of one copy to be links to others, as far as the form of the state has links."""
+
+    # Directories
+
+    @abstractmethod
+    def enter(self, path: bytes) -> bool:
+        """Prepare the existing directory `path` for entries. Return True if it can't hold entries of the parent
+        snapshot, so that callers need not check for existing ones."""
+
+    @abstractmethod
+    def mkdir(
+        self, path: bytes, mode: int, owner: Owner | None, mtime: int | None, *, exact: bool = False
+    ) -> None:
+        """Create a directory in place of any existing entry; its parent exists. Unless `exact`, it inherits
+        set-group-ID."""
+
+    @abstractmethod
+    def set_owner(self, path: bytes, owner: Owner) -> None:
+        """Set the owner of a directory that was entered or made."""
+
+    @abstractmethod
+    def set_mode(self, path: bytes, mode: int) -> None:
+        """Set the mode of a directory that was entered or made."""
+
+    @abstractmethod
+    def set_attributes(self, path: bytes, attributes: Attributes) -> None:
+        """Add extended attributes to a directory that was entered or made, as far as the file system has them."""
+
+    @abstractmethod
+    def set_time(self, path: bytes, mtime: int) -> None:
+        """Set the time of a directory that was entered or made, in nanoseconds."""
+
+    # Places
+
+    @abstractmethod
     def make_room(self, path: bytes, *, directories: bool = False) -> None:
         """Remove an existing entry at `path`, whose directory exists, so that it can be created. Raises UserError for
         a directory, unless `directories` allows to remove it."""
-        if self.enter(path.rpartition(b"/")[0]) and not os.path.lexists(self.real(path)):
-            return
-        node = self.tree.lstat(path)
-        if node is not None and stat.S_ISDIR(node.stat.st_mode):
-            if not directories or not path:
-                raise is_a_directory(path)
-            self._forget(path)
-        replace(self._snapshotter, self._active, path)
 
+    @abstractmethod
     def remove(self, path: bytes) -> None:
         """Remove the entry at `path` with everything below it."""
-        self.enter(path.rpartition(b"/")[0])
-        hide(self._snapshotter, self._active, path)
-        self._forget(path)
 
-    def create(self, real: bytes, mode: int) -> int:
-        """Create a file at the real path `real`, which is free, and return its descriptor."""
-        fd = os.open(real, _MAKE, mode)
-        # `open` applies the umask, which can't be cleared here: it is shared by all threads.
-        if mode & self._umask:
-            os.fchmod(fd, mode)
-        return fd
+    # Other entries
 
-    def set_mode(self, path: bytes, mode: int) -> None:
-        """Set the mode of a directory that was entered or created."""
-        os.chmod(self.real(path), mode)
-        if mode & stat.S_ISGID:
-            self._inherit.add(path)
-        else:
-            self._inherit.discard(path)
+    @abstractmethod
+    def file(
+        self,
+        path: bytes,
+        mode: int,
+        owner: Owner | None,
+        fill: Fill,
+        attributes: Attributes = (),
+        digest: Known = unknown,
+    ) -> None:
+        """Create a file. `fill` writes the bytes to a descriptor, at its offset, which is the end of what the
+        descriptor's file has, and returns the file's time; `digest`, called after it, gives their sha256 if that is
+        known."""
 
-    def set_attributes(self, attributes: Iterable[tuple[str, bytes]], target: bytes | int) -> None:
-        """Set extended attributes of an entry, by its real path or descriptor, as far as the file system has them."""
-        follow = isinstance(target, int)
-        for name, value in attributes:
-            try:
-                os.setxattr(target, name, value, follow_symlinks=follow)
-            except OSError as error:
-                if error.errno not in (errno.ENOTSUP, errno.EPERM):
-                    raise
+    @abstractmethod
+    def file_like(self, path: bytes, node: Node) -> bool:
+        """Create a file that is in all respects that of another state without copying its bytes; return False if
+        that can't be."""
 
-    def set_time(self, path: bytes, mtime: int) -> None:
-        """Set the time of a directory, in nanoseconds; `finish` applies it."""
-        self._times[path] = mtime
+    @abstractmethod
+    def file_again(self, path: bytes, digest: bytes, size: int, mode: int, owner: Owner, mtime: int) -> bool:
+        """Create a file as an earlier run of the same copy did, if that made the same one; return False if not."""
 
+    @abstractmethod
+    def symlink(
+        self,
+        path: bytes,
+        target: bytes,
+        owner: Owner | None,
+        mtime: int | None,
+        attributes: Attributes = (),
+    ) -> None:
+        """Create a symlink."""
+
+    @abstractmethod
+    def special(
+        self, path: bytes, mode: int, device: int, owner: Owner, mtime: int, attributes: Attributes
+    ) -> None:
+        """Create a device node or a pipe; `mode` has the type."""
+
+    @abstractmethod
+    def link(self, first: bytes, path: bytes) -> None:
+        """Give the entry `first`, which is no directory, a second name."""
+
+    @abstractmethod
+    def unarchive(self, file: Content, path: bytes, archive: str, owner: Owner | None) -> None:
+        """Unpack an archive, compressed or not, into a directory that was entered or made. Raises ArchiveError and
+        ExtractError."""
+
+    # The end
+
+    @abstractmethod
     def finish(self) -> None:
         """Apply the times of directories."""
-        for path in sorted(self._times, reverse=True):
-            mtime = self._times[path]
-            os.utime(self.real(path), ns=(mtime, mtime), follow_symlinks=False)
-        self._times.clear()
 
+    @abstractmethod
     def reset(self) -> None:
         """Forget which directories are empty, after entries were written by other means."""
-        self._fresh.clear()
-        self._inherit.clear()
-
-    def _forget(self, path: bytes) -> None:
-        """Drop everything known of a directory that is removed, and of those below."""
-        below = path + b"/"
-        for known in [other for other in self._fresh if other == path or other.startswith(below)]:
-            del self._fresh[known]
-            self._inherit.discard(known)
-        for known in [other for other in self._times if other == path or other.startswith(below)]:
-            del self._times[known]
-
-
-def _umask() -> int:
-    """Read this process's umask. `os.umask` would change it for a moment, under the eyes of other threads."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    return 0o777

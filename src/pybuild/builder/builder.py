@@ -22,7 +22,7 @@ from pybuild.builder.options import BuildOptions, Path, fields_of
 from pybuild.builder.process import Worker
 from pybuild.builder.python_targets import PythonTarget, record_targets
 from pybuild.builder.reader import Reader
-from pybuild.builder.record import Both, Record
+from pybuild.builder.record import ObserverPair, Record
 from pybuild.builder.result import Completed, Result
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.place import default_root
@@ -55,7 +55,7 @@ class Builder:
         `pybuild.toml` and the user's `config.toml` count. `defaults` are options for all builds, which each may
         replace. Relative paths are relative to what is the working directory at this moment."""
         self._directory = os.getcwd()
-        self._given = {"context": os.fspath(context), "file": None if file is None else os.fspath(file)}
+        self._inputs = {"context": os.fspath(context), "file": None if file is None else os.fspath(file)}
         self._root = default_root() if root is None else os.path.abspath(root)
         self._config = config
         self._defaults: dict[str, Any] = {**defaults}
@@ -107,15 +107,17 @@ class Builder:
         build; the task ends when the build has."""
         import asyncio
 
-        own = Cancellation()
-        forget = cancellation.on_cancel(own.cancel) if cancellation is not None else _nothing
+        build_cancellation = Cancellation()
+        forget = cancellation.on_cancel(build_cancellation.cancel) if cancellation is not None else _nothing
         task = asyncio.ensure_future(
-            asyncio.to_thread(self.build, target, observer=observer, cancellation=own, **options)
+            asyncio.to_thread(
+                self.build, target, observer=observer, cancellation=build_cancellation, **options
+            )
         )
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            own.cancel()
+            build_cancellation.cancel()
             await asyncio.wait([task])
             # Retrieve the exception, or asyncio logs that nobody did.
             task.cancelled() or task.exception()
@@ -183,8 +185,8 @@ class Builder:
         """Cancel all running builds: the calls that wait for them raise Cancelled."""
         with self._guard:
             running = list(self._running)
-        for one in running:
-            one.cancel()
+        for cancellation in running:
+            cancellation.cancel()
 
     def close(self) -> None:
         """Cancel all running builds and end the process that reads results. Idempotent; later calls are refused."""
@@ -205,14 +207,14 @@ class Builder:
     ) -> tuple[dict[str, Any], list[int], bytes | None]:
         """Return the request's fields, the descriptors for the worker to inherit, and the recorded targets."""
         merged = {**self._defaults, **options}
-        if _named(target):
-            fields, lent = fields_of(merged, target)
-            return {**self._given, **fields}, lent, None
-        fields, lent = fields_of(merged, None)
+        if _is_by_name(target):
+            fields, descriptors = fields_of(merged, target)
+            return {**self._inputs, **fields}, descriptors, None
+        fields, descriptors = fields_of(merged, None)
         try:
-            return {**self._given, **fields}, lent, record_targets(target, fields)
+            return {**self._inputs, **fields}, descriptors, record_targets(target, fields)
         except BaseException:
-            self._close_fields((fields, lent, None))
+            self._close_fields((fields, descriptors, None))
             raise
 
     @staticmethod
@@ -229,17 +231,18 @@ class Builder:
         cancellation: Cancellation | None,
     ) -> Any:
         """Run a task in a worker; return its answer."""
-        with self._cancellable(cancellation) as own:
-            found = self._fields(target, options)
-            fields, lent, known = found
+        with self._cancellable(cancellation) as call_cancellation:
+            request_parts = self._fields(target, options)
+            fields, descriptors, recorded = request_parts
             try:
-                if own.cancelled:
+                if call_cancellation.cancelled:
                     raise Cancelled
-                asked = {**task, "request": fields, "config": self._config, "recorded": known}
-                worker = Worker(asked, root=self._root, directory=self._directory, lent=lent)
+                worker_task = {**task, "request": fields, "config": self._config, "recorded": recorded}
+                worker = Worker(worker_task, root=self._root, directory=self._directory, lent=descriptors)
             finally:
-                self._close_fields(found)
-            forget = own.on_cancel(worker.cancel)
+                # The worker has inherited them.
+                self._close_fields(request_parts)
+            forget = call_cancellation.on_cancel(worker.cancel)
             try:
                 return worker.answer(observer)
             finally:
@@ -248,27 +251,27 @@ class Builder:
     @contextmanager
     def _cancellable(self, callers: Cancellation | None) -> Iterator[Cancellation]:
         """Yield a call's cancellation, which `cancel`, `close` and the caller trigger."""
-        own = Cancellation()
+        call_cancellation = Cancellation()
         with self._guard:
             if self._closed:
                 raise RuntimeError("the builder is closed")
-            self._running.add(own)
-        forget = callers.on_cancel(own.cancel) if callers is not None else _nothing
+            self._running.add(call_cancellation)
+        forget = callers.on_cancel(call_cancellation.cancel) if callers is not None else _nothing
         try:
-            yield own
+            yield call_cancellation
         finally:
             forget()
             with self._guard:
-                self._running.discard(own)
+                self._running.discard(call_cancellation)
 
 
 def _with(record: Record, observer: Observer | None) -> Observer:
-    return record if observer is None else Both(record, observer)
+    return record if observer is None else ObserverPair(record, observer)
 
 
-def _named(target: Buildable) -> TypeGuard[str | Sequence[str] | None]:
+def _is_by_name(target: Buildable) -> TypeGuard[str | Sequence[str] | None]:
     if isinstance(target, list | tuple):
-        return bool(target) and all(isinstance(one, str) for one in target)
+        return bool(target) and all(isinstance(name, str) for name in target)
     return target is None or isinstance(target, str)
 
 

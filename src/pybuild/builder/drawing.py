@@ -45,10 +45,10 @@ class Box:
     node: Node
 
 
-def drawn(dot: str) -> str:
+def draw_svg(dot: str) -> str:
     """Return the `svg` element; an empty one for a graph without nodes."""
     nodes = _nodes(dot)
-    boxes = _placed(nodes)
+    boxes = _place_nodes(nodes)
     width = max((box.x + box.node.width for box in boxes.values()), default=0) + MARGIN
     height = max((box.y + box.node.height for box in boxes.values()), default=0) + MARGIN
     arrows = "".join(
@@ -58,14 +58,14 @@ def drawn(dot: str) -> str:
         f'<svg width="{width:.0f}" height="{height:.0f}" role="img" font-family="monospace" font-size="11">'
         '<defs><marker id="pybuild-arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>'
-        f"{arrows}{''.join(map(_drawn_box, boxes.values()))}</svg>"
+        f"{arrows}{''.join(map(_draw_box, boxes.values()))}</svg>"
     )
 
 
 def _nodes(dot: str) -> dict[str, Node]:
     """Return the nodes by name, inputs before their users, as the text has them."""
     nodes = {
-        name: Node(tuple(_unescaped(line) for line in _lines(label)), shape)
+        name: Node(tuple(_unescape(line) for line in _lines(label)), shape)
         for name, shape, label in _NODE.findall(dot)
     }
     for source, user in _ARROW.findall(dot):
@@ -78,15 +78,15 @@ def _lines(label: str) -> list[str]:
     return re.sub(r"(?<!\\)((?:\\\\)*)\\n", "\\1\n", label).split("\n")
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return _ESCAPED.sub(r"\1", text)
 
 
-def _placed(nodes: dict[str, Node]) -> dict[str, Box]:
+def _place_nodes(nodes: dict[str, Node]) -> dict[str, Box]:
     columns: list[list[str]] = []
     ranks: dict[str, int] = {}
     for name, node in nodes.items():
-        rank = ranks[name] = 1 + max((ranks[one] for one in node.inputs), default=-1)
+        rank = ranks[name] = 1 + max((ranks[source] for source in node.inputs), default=-1)
         if rank == len(columns):
             columns.append([])
         columns[rank].append(name)
@@ -106,10 +106,10 @@ def _middle(node: Node, boxes: dict[str, Box]) -> float:
     """Return the mean height of a node's inputs."""
     if not node.inputs:
         return 0.0
-    return sum(boxes[one].y for one in node.inputs) / len(node.inputs)
+    return sum(boxes[source].y for source in node.inputs) / len(node.inputs)
 
 
-def _drawn_box(box: Box) -> str:
+def _draw_box(box: Box) -> str:
     node = box.node
     fill = _COLOURS.get(node.shape, "#fafafa")
     rounded = 12 if node.shape in ("ellipse", "doublecircle") else 2

@@ -40,10 +40,18 @@ class InternalError(RuntimeError):
         self.details = details
 
 
-def plain_diagnostic(one: Diagnostic) -> tuple[Any, ...]:
-    labels = [(plain_span(label.span), label.text, label.primary) for label in one.labels]
-    edits = [(plain_span(edit.span), edit.text) for edit in one.edits]
-    return one.title, one.code, one.level, one.url, one.notes, labels, edits
+def plain_diagnostic(diagnostic: Diagnostic) -> tuple[Any, ...]:
+    labels = [(plain_span(label.span), label.text, label.primary) for label in diagnostic.labels]
+    edits = [(plain_span(edit.span), edit.text) for edit in diagnostic.edits]
+    return (
+        diagnostic.title,
+        diagnostic.code,
+        diagnostic.level,
+        diagnostic.url,
+        diagnostic.notes,
+        labels,
+        edits,
+    )
 
 
 def diagnostic_of(plain: tuple[Any, ...]) -> Diagnostic:
@@ -84,7 +92,7 @@ def plain_error(error: BaseException) -> dict[str, Any]:
     return {
         "class": (kind.__module__, kind.__qualname__),
         "diagnostic": plain_diagnostic(explained or Diagnostic(str(error))),
-        "diagnostics": [plain_diagnostic(one) for one in diagnostics],
+        "diagnostics": [plain_diagnostic(diagnostic) for diagnostic in diagnostics],
         "data": _data(error),
         "vertex": None if vertex is None else _definition(vertex),
     }
@@ -96,6 +104,7 @@ def _data(error: BaseException) -> dict[str, Any]:
     for name, value in vars(error).items():
         if name in _APART or name.startswith("__"):
             continue
+        # marshal takes no subclass of int, such as an exit code.
         bare = int(value) if isinstance(value, int) and not isinstance(value, bool) else value
         try:
             marshal.dumps(bare)
@@ -118,6 +127,7 @@ def error_of(plain: dict[str, Any]) -> Exception:
         return InternalError(plain["title"], plain["details"])
     kind = _class(*plain["class"])
     diagnostic = diagnostic_of(plain["diagnostic"])
+    # Not by the constructor, whose parameters differ between the classes.
     error = kind.__new__(kind)
     Exception.__init__(error, diagnostic.title)
     error.diagnostic = diagnostic

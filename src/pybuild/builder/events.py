@@ -47,8 +47,8 @@ class Sender(Observer):
 
 def deliver(event: tuple[Any, ...], observer: Observer) -> None:
     """Call the method of `observer` for an event that a `Sender` sent."""
-    kind, *rest = event
-    _METHODS[kind](observer, *rest)
+    kind, *fields = event
+    _METHODS[kind](observer, *fields)
 
 
 _METHODS: dict[str, Callable[..., None]] = {

@@ -26,9 +26,9 @@ class Graph:
 
     def to_svg(self) -> str:
         """Return a picture, drawn without Graphviz."""
-        from pybuild.builder.drawing import drawn
+        from pybuild.builder.drawing import draw_svg
 
-        return drawn(self.to_dot())
+        return draw_svg(self.to_dot())
 
     def _repr_html_(self) -> str:
         return f"<div style='overflow:auto'>{self.to_svg()}</div>"

@@ -85,34 +85,35 @@ def fields_of(options: Mapping[str, Any], targets: Texts | None) -> tuple[dict[s
         if name not in BuildOptions.__annotations__:
             near = suggest(name, BuildOptions.__annotations__)
             raise TypeError(f"a build has no option {name!r}" + (f": did you mean {near!r}?" if near else ""))
-    fields = {name: _converted(name, value) for name, value in options.items() if name != "secrets"}
+    fields = {name: _convert(name, value) for name, value in options.items() if name != "secrets"}
     if targets is not None:
         fields["targets"] = _texts(targets)
-    lent: list[int] = []
+    descriptors: list[int] = []
     try:
         secrets = options.get("secrets", {})
         if not isinstance(secrets, Mapping):
             raise TypeError("the option 'secrets' of a build is a map by id")
-        fields["secrets"] = tuple(_secret(id, one, lent) for id, one in secrets.items())
+        fields["secrets"] = tuple(_secret(id, secret, descriptors) for id, secret in secrets.items())
     except BaseException:
-        for fd in lent:
+        for fd in descriptors:
             os.close(fd)
         raise
-    return fields, lent
+    return fields, descriptors
 
 
-def _converted(name: str, value: Any) -> Any:
+def _convert(name: str, value: Any) -> Any:
     """Return a BuildRequest's value for an option."""
     kind = get_type_hints(BuildOptions)[name]
+    # Not isinstance, by which True is an int.
     if kind in (bool, int, str) and type(value) is not kind:
-        raise _mistyped(name, value)
+        raise _type_error(name, value)
     try:
         return _CONVERSIONS[name](value) if name in _CONVERSIONS else value
     except (AttributeError, TypeError, ValueError):
-        raise _mistyped(name, value) from None
+        raise _type_error(name, value) from None
 
 
-def _mistyped(name: str, value: object) -> TypeError:
+def _type_error(name: str, value: object) -> TypeError:
     return TypeError(f"the option {name!r} of a build can't be {value!r}: see BuildOptions")
 
 
@@ -122,12 +123,14 @@ def _texts(value: Texts) -> tuple[str, ...]:
 
 def _paths(value: Path | Sequence[Path]) -> tuple[str, ...]:
     several = (value,) if isinstance(value, str | os.PathLike) else value
-    return tuple(os.fspath(one) for one in several)
+    return tuple(os.fspath(path) for path in several)
 
 
 def _outputs(value: Path | Sequence[Path]) -> tuple[str, ...]:
     several = (value,) if isinstance(value, str | os.PathLike) else value
-    return tuple(one if isinstance(one, str) else _fields("type=local", f"dest={one}") for one in several)
+    return tuple(
+        output if isinstance(output, str) else _fields("type=local", f"dest={output}") for output in several
+    )
 
 
 def _fields(*fields: str) -> str:
@@ -142,8 +145,8 @@ def _pairs(value: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def _params(value: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    plain = {name: list(one) if isinstance(one, tuple) else one for name, one in value.items()}
-    return tuple((name, param_text(name, one, "params")) for name, one in plain.items())
+    plain = {name: list(param) if isinstance(param, tuple) else param for name, param in value.items()}
+    return tuple((name, param_text(name, param, "params")) for name, param in plain.items())
 
 
 def _contexts(value: Mapping[str, Path]) -> tuple[tuple[str, str], ...]:
@@ -159,17 +162,17 @@ def _hosts(value: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _ulimits(value: Mapping[str, int | tuple[int, int]]) -> tuple[tuple[str, int, int], ...]:
-    pairs = {name: (one, one) if isinstance(one, int) else one for name, one in value.items()}
+    pairs = {name: (limit, limit) if isinstance(limit, int) else limit for name, limit in value.items()}
     return flags.ulimits(f"{name}={soft}:{hard}" for name, (soft, hard) in pairs.items())
 
 
-def _secret(id: str, value: Secret, lent: list[int]) -> str:
-    """Return the flag for a secret. Bytes go into a file in memory, whose descriptor is added to `lent`, so that
-    they appear in no command line and no environment."""
+def _secret(id: str, value: Secret, descriptors: list[int]) -> str:
+    """Return the flag for a secret. Bytes go into a file in memory, so that they
+    appear in no command line and no environment; its descriptor is added to `descriptors`."""
     if isinstance(value, bytes):
         # The same number is open in the worker, so it must not be one of its standard streams.
         fd = above_streams(os.memfd_create("pybuild-secret"))
-        lent.append(fd)
+        descriptors.append(fd)
         with open(fd, "wb", closefd=False) as file:
             file.write(value)
         return _fields(f"id={id}", f"src=/proc/self/fd/{fd}")

@@ -47,6 +47,7 @@ class Worker:
     ) -> None:
         """Start the process. `root` is the store, `directory` the working directory; the worker inherits the
         descriptors `lent` under the same numbers."""
+        # The worker's standard streams would cover a descriptor with a number below 3.
         ours, theirs = map(_above_streams, socket.socketpair())
         output = os.memfd_create("pybuild-worker")
         try:
@@ -102,9 +103,9 @@ class Worker:
         when this returns or raises. Raises UserError, Cancelled, WorkerDied, InternalError, and what the observer
         raises."""
         try:
-            last = self._hear_out(observer)
+            last = self._deliver_events(observer)
             if last is None:
-                raise self._died()
+                raise self._death()
         finally:
             self.close()
         kind, value = last
@@ -112,7 +113,7 @@ class Worker:
             raise error_of(value)
         return value
 
-    def _hear_out(self, observer: Observer) -> tuple[Any, ...] | None:
+    def _deliver_events(self, observer: Observer) -> tuple[Any, ...] | None:
         try:
             while (event := self.next()) is not None and event[0] not in _LAST:
                 deliver(event, observer)
@@ -138,7 +139,7 @@ class Worker:
             self._process.kill()
             raise
 
-    def _died(self) -> Exception:
+    def _death(self) -> Exception:
         code = self._process.wait()
         if self._deadline is not None:
             return Cancelled()
@@ -147,8 +148,8 @@ class Worker:
         return WorkerDied(code, data.decode("utf-8", "replace").strip())
 
 
-def _above_streams(one: socket.socket) -> socket.socket:
-    return socket.socket(fileno=above_streams(one.detach()))
+def _above_streams(end: socket.socket) -> socket.socket:
+    return socket.socket(fileno=above_streams(end.detach()))
 
 
 def _command(channel: int, root: str) -> list[str]:
@@ -160,9 +161,11 @@ def _command(channel: int, root: str) -> list[str]:
             help="set sys.executable to one that has pybuild",
         )
     package = os.path.abspath(__file__)
+    # From builder/process.py up to the directory that holds the package.
     for _ in range(3):
         package = os.path.dirname(package)
-    path = [os.path.abspath(one) for one in sys.path if one]
+    path = [os.path.abspath(entry) for entry in sys.path if entry]
+    # -I: neither variables nor the working directory decide what the worker imports.
     flags = ["-I", "-X", "utf8", *(["-B"] if sys.dont_write_bytecode else [])]
     return [sys.executable, *flags, "-c", _START, str(channel), root, package, *path]
 

@@ -19,7 +19,7 @@ from pybuild.lang.python.callsite import caller
 from pybuild.lang.python.expansion import Expansion
 from pybuild.lang.python.expressions import Expression, State
 from pybuild.lang.python.recording import at_work
-from pybuild.lang.python.states import Called
+from pybuild.lang.python.states import ReturnedState
 from pybuild.lang.python.targets import Group, Target
 from pybuild.lang.python.transfer import from_bytes, to_bytes
 from pybuild.lang.python.wording import error_in_python
@@ -53,12 +53,12 @@ def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
             "params are read when the module that declares them runs",
             help="set PYBUILD_PARAM_NAME before that, or build a target of a build file by its name",
         )
-    wanted_targets = _Wanted(target)
+    wanted_targets = _RequestedTargets(target)
     recording = wanted_targets.recording
     expansion = Expansion(recording, *wanted_targets.decls)
-    wanted_targets.still_named(expansion)
+    wanted_targets.check_names(expansion)
     program, diagnostics = expansion.findings()
-    if program is None or any(one.level == "error" for one in diagnostics):
+    if program is None or any(diagnostic.level == "error" for diagnostic in diagnostics):
         raise SourceErrors(diagnostics)
     platforms = tuple(fields.get("platforms") or ())
     options = evolve(recording.options, wanted=(wanted_targets.name,), platforms=platforms)
@@ -67,6 +67,7 @@ def record_targets(target: object, fields: Mapping[str, Any]) -> bytes:
     except SourceError as error:
         raise error_in_python(error) from None
     finally:
+        # The recording outlives this call, and what was declared for the call must not stay in it.
         for decl in wanted_targets.decls:
             recording.bodies.pop(decl, None)
     return to_bytes(expansion, filename_of(recording), (wanted_targets.name,))
@@ -78,19 +79,23 @@ def _world(recording: Recording, fields: Mapping[str, Any]) -> World:
     if not isinstance(world, LocalWorld):
         return world
     return world.reading(
-        [one.removeprefix(READ) for one in fields.get("allow") or () if one.startswith(READ)]
+        [
+            entitlement.removeprefix(READ)
+            for entitlement in fields.get("allow") or ()
+            if entitlement.startswith(READ)
+        ]
     )
 
 
-class _Wanted:
+class _RequestedTargets:
     """The requested targets, as a group named `name` in `decls`; a state that is no target becomes one there."""
 
     def __init__(self, target: object) -> None:
         self.decls: list[tree.Target | tree.Group] = []
         self._recording: Recording | None = None
-        ones = target if isinstance(target, list | tuple) else [target]
-        self._ones = ones
-        nodes = [self._node(one) for one in ones]
+        targets = target if isinstance(target, list | tuple) else [target]
+        self._targets = targets
+        nodes = [self._node(requested) for requested in targets]
         if not nodes:
             raise UsageError("nothing is to be built: the list of targets is empty")
         span = nodes[0].span
@@ -99,30 +104,34 @@ class _Wanted:
 
     def _free(self, name: str) -> str:
         """Return the name, with a number if the module has declared it."""
-        taken = {*self.recording.declared, *map(name_of, self.decls)}
-        return next(one for one in chain([name], (f"{name}_{at}" for at in count(2))) if one not in taken)
+        used_names = {*self.recording.declared, *map(name_of, self.decls)}
+        return next(
+            candidate
+            for candidate in chain([name], (f"{name}_{at}" for at in count(2)))
+            if candidate not in used_names
+        )
 
     @property
     def recording(self) -> Recording:
         assert self._recording is not None
         return self._recording
 
-    def still_named(self, expansion: Expansion) -> None:
+    def check_names(self, expansion: Expansion) -> None:
         """Check that the names still belong to these targets. Raises SourceError (E1004) if another thread has
         declared something else by one."""
         with at_work(self.recording, expansion.names):
-            for one in self._ones:
-                if isinstance(one, Target | Group):
-                    one.at(one.node.span)
+            for requested in self._targets:
+                if isinstance(requested, Target | Group):
+                    requested.at(requested.node.span)
 
-    def _node(self, one: object) -> tree.Expr:
-        recording = one.recording if isinstance(one, Target | Group) else None
-        if recording is not None and isinstance(one, Expression):
+    def _node(self, requested: object) -> tree.Expr:
+        recording = requested.recording if isinstance(requested, Target | Group) else None
+        if recording is not None and isinstance(requested, Expression):
             self._of(recording)
-            return one.node
-        if isinstance(one, State):
-            return self._state(one)
-        raise TypeError(f"a target is named by text, or is one of the Python API, not {one!r}")
+            return requested.node
+        if isinstance(requested, State):
+            return self._state(requested)
+        raise TypeError(f"a target is named by text, or is one of the Python API, not {requested!r}")
 
     def _of(self, recording: Recording) -> None:
         if self._recording not in (None, recording):
@@ -131,8 +140,8 @@ class _Wanted:
 
     def _state(self, state: State) -> tree.Expr:
         """Make a target of a state; return its name."""
-        own = state.recording if isinstance(state, Called) else None
-        recording = own or self._recording or recording_of(caller())
+        state_recording = state.recording if isinstance(state, ReturnedState) else None
+        recording = state_recording or self._recording or recording_of(caller())
         self._of(recording)
         node = state.node
         name = self._free("state")

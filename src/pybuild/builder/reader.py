@@ -37,8 +37,9 @@ class Reader:
             if self._closed:
                 raise RuntimeError("the builder of this result is closed")
             try:
+                # Twice: a worker that was idle may have ended before it got the question.
                 for _ in range(2):
-                    parts = self._asked(kind, state, path)
+                    parts = self._answer(kind, state, path)
                     if parts is not None:
                         return parts
                     self._end()
@@ -49,7 +50,7 @@ class Reader:
                 raise
         raise UserError("the process that reads results ended", help="look at dmesg: perhaps memory ran out")
 
-    def _asked(self, kind: str, state: State | None, path: str) -> list[Any] | None:
+    def _answer(self, kind: str, state: State | None, path: str) -> list[Any] | None:
         """Return the answer, None if the worker ended before it was complete."""
         if self._worker is None or self._owner != os.getpid():
             self._worker = Worker({"kind": "read"}, root=self._root, directory="/")

@@ -53,10 +53,11 @@ class _Log:
         self.size = 0
         self.lost = 0
 
-    def add(self, stream: int, data: bytes, kept: int) -> None:
+    def add(self, stream: int, data: bytes, limit: int) -> None:
         self.pieces.append((stream, data))
         self.size += len(data)
-        while self.size > kept and len(self.pieces) > 1:
+        # The latest piece stays, however long it is.
+        while self.size > limit and len(self.pieces) > 1:
             _, gone = self.pieces.popleft()
             self.size -= len(gone)
             self.lost += len(gone)
@@ -79,9 +80,10 @@ class Record(Observer):
 
     def vertex(self, event: VertexEvent) -> None:
         with self._guard:
-            known = self._events.get(event.digest)
+            earlier = self._events.get(event.digest)
             announced = event.started is None and event.completed is None
-            if known is None or not announced:
+            # An announcement that comes after the start must not undo it.
+            if earlier is None or not announced:
                 self._events[event.digest] = event
 
     def log(self, vertex: str, stream: int, data: bytes) -> None:
@@ -129,30 +131,30 @@ def _status(event: VertexEvent) -> str:
     return "waiting" if event.started is None else "running"
 
 
-class Both(Observer):
+class ObserverPair(Observer):
     """Forwards everything to two observers, one after the other."""
 
     def __init__(self, first: Observer, second: Observer) -> None:
         self._observers = first, second
 
-    def _tell(self, call: Callable[[Observer], None]) -> None:
-        for one in self._observers:
-            call(one)
+    def _forward(self, call: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            call(observer)
 
     def start(self) -> None:
-        self._tell(lambda one: one.start())
+        self._forward(lambda observer: observer.start())
 
     def vertex(self, event: VertexEvent) -> None:
-        self._tell(lambda one: one.vertex(event))
+        self._forward(lambda observer: observer.vertex(event))
 
     def status(self, event: StatusEvent) -> None:
-        self._tell(lambda one: one.status(event))
+        self._forward(lambda observer: observer.status(event))
 
     def log(self, vertex: str, stream: int, data: bytes) -> None:
-        self._tell(lambda one: one.log(vertex, stream, data))
+        self._forward(lambda observer: observer.log(vertex, stream, data))
 
     def warning(self, vertex: str, diagnostic: Diagnostic) -> None:
-        self._tell(lambda one: one.warning(vertex, diagnostic))
+        self._forward(lambda observer: observer.warning(vertex, diagnostic))
 
     def notice(self, text: str) -> None:
-        self._tell(lambda one: one.notice(text))
+        self._forward(lambda observer: observer.notice(text))

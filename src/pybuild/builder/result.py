@@ -62,7 +62,7 @@ class Result:
     @property
     def digests(self) -> tuple[str, ...]:
         """The digests of all images that were made."""
-        return tuple(one.digest for one in self.images if one.digest is not None)
+        return tuple(image.digest for image in self.images if image.digest is not None)
 
     @property
     def digest(self) -> str | None:
@@ -75,7 +75,7 @@ class Result:
     @property
     def files(self) -> tuple[str, ...]:
         """The paths that were exported."""
-        return tuple(dict.fromkeys(path for one in self.images for path in one.files))
+        return tuple(dict.fromkeys(path for image in self.images for path in image.files))
 
     @property
     def seconds(self) -> float:
@@ -95,17 +95,17 @@ class Result:
         """Return the platform's result that these names select. Raises UsageError if they select none, or
         several."""
         matches = [
-            (image, one)
+            (image, result)
             for image in self.images
-            for one in image.platforms
-            if target in (None, image.name) and platform in (None, one.name)
+            for result in image.platforms
+            if target in (None, image.name) and platform in (None, result.name)
         ]
         if len(matches) != 1:
-            known = matches or [(image, one) for image in self.images for one in image.platforms]
-            listed = ", ".join(f"{image.name} {one.name}".strip() for image, one in known)
-            what = "more than one state" if matches else "nothing"
+            choices = matches or [(image, result) for image in self.images for result in image.platforms]
+            listed = ", ".join(f"{image.name} {result.name}".strip() for image, result in choices)
+            amount = "more than one state" if matches else "nothing"
             raise UsageError(
-                f"{what} of that name was built", help=f"give target= and platform= of: {listed}"
+                f"{amount} of that name was built", help=f"give target= and platform= of: {listed}"
             )
         return matches[0][1]
 
@@ -125,7 +125,7 @@ class Result:
         """Yield the entries below a directory: a directory before its content, names in byte order, symlinks not
         followed. Raises FileNotFoundError, NotADirectoryError, UserError."""
         state = self.platform(platform, target=target).state
-        return (Entry(*one) for part in self._reader.ask("walk", state, _name(path)) for one in part)
+        return (Entry(*row) for part in self._reader.ask("walk", state, _name(path)) for row in part)
 
     def _repr_html_(self) -> str:
         from pybuild.builder.result_table import result_table

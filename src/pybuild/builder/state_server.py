@@ -59,13 +59,13 @@ def serve(channel: Channel) -> None:
                     channel.send(("part", part))
                 channel.send(("end",))
             except Exception as error:
-                known = isinstance(error, OSError) and error.errno
-                channel.send(("os", known) if known else ("failed", plain_error(error)))
+                code = isinstance(error, OSError) and error.errno
+                channel.send(("os", code) if code else ("failed", plain_error(error)))
         snapshotter.close()
         store.clear(remove_tree)
 
 
-def _found(tree: Tree, path: str) -> Node:
+def _node_at(tree: Tree, path: str) -> Node:
     """Return the node at `path`; links are followed inside the state. Raises OSError, UserError for a loop of
     links."""
     node = look_up(tree, os.fsencode(path)).node
@@ -75,31 +75,31 @@ def _found(tree: Tree, path: str) -> Node:
 
 
 def _content(tree: Tree, path: str) -> Iterator[bytes]:
-    node = _found(tree, path)
+    node = _node_at(tree, path)
     if not stat.S_ISREG(node.stat.st_mode):
         code = errno.EISDIR if stat.S_ISDIR(node.stat.st_mode) else errno.EINVAL
         raise OSError(code, os.strerror(code))
-    with open(node.real, "rb") as file:
+    with node.content() as file:
         yield from iter(partial(file.read, CHUNK), b"")
 
 
 def _entries(tree: Tree, path: str) -> Iterator[list[tuple[Any, ...]]]:
-    top = _found(tree, path)
+    top = _node_at(tree, path)
     if not stat.S_ISDIR(top.stat.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     batch = []
     for node in tree.walk(top.path):
-        batch.append(_described(node))
+        batch.append(_entry_row(node))
         if len(batch) == ENTRIES:
             yield batch
             batch = []
     yield batch
 
 
-def _described(node: Node) -> tuple[Any, ...]:
+def _entry_row(node: Node) -> tuple[Any, ...]:
     status = node.stat
     kind = _KINDS[stat.S_IFMT(status.st_mode)]
-    link = os.fsdecode(os.readlink(node.real)) if kind == "symlink" else ""
+    link = os.fsdecode(node.readlink()) if kind == "symlink" else ""
     size = status.st_size if kind in ("file", "symlink") else 0
     mode, owner = stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
     return "/" + os.fsdecode(node.path), kind, mode, *owner, size, link, status.st_mtime_ns

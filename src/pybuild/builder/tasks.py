@@ -40,7 +40,7 @@ def build(task: Task, owner: Owner) -> list[dict[str, Any]]:
     if any(output.dest == "-" for output in outputs):
         raise UsageError("a build of a program has no standard output", help="give the output a dest=FILE")
     places = [os.path.abspath(output.dest) for output in outputs if output.dest]
-    with _planned(request, task, owner) as (engine, plan):
+    with _open_plan(request, task, owner) as (engine, plan):
         goals = execute(plan, request, outputs, engine).goals
         return [_plain_image(*pair, places, engine) for pair in zip(plan.goals, goals, strict=True)]
 
@@ -55,7 +55,7 @@ def run(task: Task, owner: Owner) -> tuple[str, int]:
         with open_engine(request, GraphNames(), observer, owner.cancellation) as engine:
             observer.start()
             return run_in(snapshot_of(task["state"], engine.store), task["image"], task, request, engine)
-    with _planned(request, task, owner) as (engine, plan):
+    with _open_plan(request, task, owner) as (engine, plan):
         targets = [target for goal in plan.goals for target in goal.targets]
         if len(targets) != 1:
             raise UsageError(
@@ -99,7 +99,7 @@ def _observer(owner: Owner) -> Observer:
 
 
 @contextmanager
-def _planned(request: BuildRequest, task: Task, owner: Owner) -> Iterator[tuple[Engine, Plan]]:
+def _open_plan(request: BuildRequest, task: Task, owner: Owner) -> Iterator[tuple[Engine, Plan]]:
     """Plan the build of a task: yield an open engine and the plan to execute with it."""
     observer = _observer(owner)
     frontend: Frontend

@@ -41,13 +41,15 @@ class _Report:
         self, source: Source, findings: Sequence[Finding], error: UserError | None, unresolved: Sequence[str]
     ) -> None:
         self.source = source
-        self.findings = [one for one in findings if not unresolved or one.rule.name not in _OF_BASES]
+        self.findings = [
+            finding for finding in findings if not unresolved or finding.rule.name not in _OF_BASES
+        ]
         self.error = error
         self.unresolved = unresolved
         self.fixed: list[Finding] = []
 
 
-def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fix: bool) -> int:
+def run_check(files: Sequence[str], flags: Mapping[str, Any], *, format: str, fix: bool) -> int:
     """Check build files (a directory stands for its build file) and return the exit code: 1 for findings, 2
     for a file that can't be built. Raises UsageError."""
     from pybuild.request.call import FORMATS
@@ -61,20 +63,20 @@ def run_check(files: Sequence[str], given: Mapping[str, Any], *, format: str, fi
     code = 0
     for file in dict.fromkeys(files or (".",)):
         try:
-            found = _report(file, given, fix=fix)
+            result = _report(file, flags, fix=fix)
         except Cancelled:
             raise
         except UserError as error:
-            code = _say(error)
+            code = _show_error(error)
             continue
-        if isinstance(found, _Report):
-            reports.append(found)
+        if isinstance(result, _Report):
+            reports.append(result)
         else:
-            checked.append(found)
+            checked.append(result)
     if reports and checked and format == "json":
         raise UsageError("the forms of Dockerfiles and of the language differ", help="check them one by one")
-    fixed = [(one.span.place, one.rule.name) for report in reports for one in report.fixed]
-    for place, name in [*fixed, *(_fix(one) for found in checked for one in found.fixed)]:
+    fixed = [(finding.span.place, finding.rule.name) for report in reports for finding in report.fixed]
+    for place, name in [*fixed, *(_fix(finding) for result in checked for finding in result.fixed)]:
         print(f"{place}: fixed {name}", file=sys.stderr)
     if reports or not checked:
         code = max(code, _show_reports(reports, format))
@@ -98,7 +100,7 @@ def _show_reports(reports: Sequence[_Report], format: str) -> int:
                 file=sys.stderr,
             )
         if report.error is not None:
-            code = max(code, _say(report.error))
+            code = max(code, _show_error(report.error))
     return code or int(any(report.findings for report in reports))
 
 
@@ -107,30 +109,30 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
     from pybuild.build.errors import coloured, message
     from pybuild.cli.terminal import show
 
-    found = [one for file in checked for one in file.found]
+    diagnostics = [diagnostic for file in checked for diagnostic in file.found]
     if format == "json":
         import json
 
-        from pybuild.cli.lsp_diagnostics import published
+        from pybuild.cli.lsp_diagnostics import publish_params
 
-        listed = published(found, [file.name for file in checked])
+        listed = publish_params(diagnostics, [file.name for file in checked])
         show(json.dumps(listed, indent=2, ensure_ascii=False) + "\n")
     else:
         colour = coloured(sys.stdout)
-        show("".join(message(one, colour=colour) + "\n\n" for one in found))
+        show("".join(message(diagnostic, colour=colour) + "\n\n" for diagnostic in diagnostics))
         for file in checked:
             if file.caution:
                 print(f"note: {file.name}: {file.caution}", file=sys.stderr)
-    errors = sum(one.level == "error" for one in found)
-    if found:
-        several = "s" if len(found) > 1 else ""
-        fixable = sum(bool(one.edits) for one in found)
+    errors = sum(diagnostic.level == "error" for diagnostic in diagnostics)
+    if diagnostics:
+        several = "s" if len(diagnostics) > 1 else ""
+        fixable = sum(bool(diagnostic.edits) for diagnostic in diagnostics)
         hint = f", {fixable} of which --fix puts right" if fixable else ""
-        print(f"{len(found)} finding{several}{hint}", file=sys.stderr)
-    return _WRONG if errors else int(bool(found))
+        print(f"{len(diagnostics)} finding{several}{hint}", file=sys.stderr)
+    return _WRONG if errors else int(bool(diagnostics))
 
 
-def _say(error: UserError) -> int:
+def _show_error(error: UserError) -> int:
     """Show an error and return its exit code. Checks that are errors (`check=error=true`) count as
     findings."""
     from pybuild.build import errors
@@ -157,17 +159,17 @@ def _show_text(reports: Sequence[_Report]) -> None:
     colour = coloured(sys.stdout)
     fixable = count = 0
     for report in reports:
-        for finding in sorted(report.findings, key=lambda one: one.span.line):
+        for finding in sorted(report.findings, key=lambda item: item.span.line):
             show(message(finding.diagnostic, colour=colour) + "\n\n")
         count += len(report.findings)
-        own = [one for one in report.findings if one.span.source is report.source]
-        fixable += count_fixable(report.source, own)
+        own_findings = [item for item in report.findings if item.span.source is report.source]
+        fixable += count_fixable(report.source, own_findings)
     if count:
         hint = f", {fixable} of which --fix puts right" if fixable else ""
         print(f"{count} finding{'s' if count > 1 else ''}{hint}", file=sys.stderr)
 
 
-def _report(file: str, given: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:
+def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:
     from pybuild.build.engine import open_gateway
     from pybuild.build.pipeline import find_context
     from pybuild.cli.request_from_flags import graph_request
@@ -177,7 +179,7 @@ def _report(file: str, given: Mapping[str, Any], *, fix: bool) -> _Report | Chec
     from pybuild.runtime.solver.types import Cancellation
 
     observer = Observer()
-    request = graph_request(None if file == "." else file, given)
+    request = graph_request(None if file == "." else file, flags)
     context = find_context(request, observer)
     if frontend_of(context.inputs, context.args).records:
         return _check_language(context, fix=fix)
@@ -207,20 +209,20 @@ def _check_dockerfile(
 ) -> _Report:
     fixed: list[Finding] = []
     if fix:
-        from pybuild.cli.rewrite_file import encoded, rewrite
+        from pybuild.cli.rewrite_file import encode, rewrite
         from pybuild.lang.dockerfile.fix import fix_all
 
         def lint(source: Source) -> list[Finding]:
             findings = check(question.with_source(source), frontend.linter(source))[0]
             return [
-                one for one in findings if one.span.source is source
+                finding for finding in findings if finding.span.source is source
             ]  # files it includes stay as they are
 
         before = question.text.source
         after, fixed = fix_all(before, lint)
         question = question.with_source(after)
         if fixed:
-            rewrite(before.name, encoded(after.text, frontend.written))
+            rewrite(before.name, encode(after.text, frontend.written))
     source = question.text.source
     report = _Report(source, *check(question, frontend.linter(source)), unresolved)
     report.fixed = fixed

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pybuild.language.compiled import Compiled
     from pybuild.request.request import BuildRequest
 
+# A fix may uncover another finding. The bound is for fixes that undo each other.
 _MOST_ROUNDS = 10
 
 
@@ -38,50 +39,50 @@ def check_file(compiled: Compiled, request: BuildRequest, *, fix: bool = False) 
     """Check a build file. With `fix`, edits of messages about this file are applied to its bytes until none
     is left; nothing is written. Raises UserError for a file that is not text."""
     checked = CheckedFile(compiled.name, compiled.data, compiled.caution)
-    checked.found = with_modules(compiled, request, lambda: _checked(compiled, request))
+    checked.found = with_modules(compiled, request, lambda: _diagnostics(compiled, request))
     for _ in range(_MOST_ROUNDS if fix else 0):
-        text, applied = _fixed(checked.data.decode("utf-8"), checked.name, checked.found)
+        text, applied = _apply_edits(checked.data.decode("utf-8"), checked.name, checked.found)
         if not applied:
             break
         checked.data = text.encode("utf-8")
         checked.fixed += applied
         again = compiled.of_text(checked.data)
-        checked.found = with_modules(again, request, partial(_checked, again, request))
+        checked.found = with_modules(again, request, partial(_diagnostics, again, request))
     return checked
 
 
-def _checked(compiled: Compiled, request: BuildRequest) -> list[Diagnostic]:
-    program, found = compiled.findings()
-    if program is None or any(one.level == "error" for one in found):
-        return found
+def _diagnostics(compiled: Compiled, request: BuildRequest) -> list[Diagnostic]:
+    program, diagnostics = compiled.findings()
+    if program is None or any(diagnostic.level == "error" for diagnostic in diagnostics):
+        return diagnostics
     try:
         recipe = compiled.recipe(program, wanted=request.targets or EVERYTHING)
     except SourceErrors as error:
-        return arranged([*found, *error.diagnostics])
+        return arranged([*diagnostics, *error.diagnostics])
     except UserError as error:
         if not error.diagnostic.labels:
             raise
-        return arranged([*found, error.diagnostic])
-    return arranged([*found, *recipe.warnings])
+        return arranged([*diagnostics, error.diagnostic])
+    return arranged([*diagnostics, *recipe.warnings])
 
 
-def _fixed(text: str, name: str, found: list[Diagnostic]) -> tuple[str, list[Diagnostic]]:
+def _apply_edits(text: str, name: str, diagnostics: list[Diagnostic]) -> tuple[str, list[Diagnostic]]:
     """Apply the edits of as many messages as don't overlap. Return the text and those messages."""
-    chosen: list[tuple[int, int, str]] = []
+    edits_taken: list[tuple[int, int, str]] = []
     applied = []
-    for one in found:
-        edits = [_offsets(edit) for edit in one.edits if edit.span.source.name == name]
-        if len(edits) < len(one.edits) or not edits:
+    for diagnostic in diagnostics:
+        edits = [_offsets(edit) for edit in diagnostic.edits if edit.span.source.name == name]
+        if len(edits) < len(diagnostic.edits) or not edits:
             continue
         if any(
             (start < other_end and other_start < end) or start == other_start
             for start, end, _ in edits
-            for other_start, other_end, _ in chosen
+            for other_start, other_end, _ in edits_taken
         ):
             continue
-        chosen += edits
-        applied.append(one)
-    for start, end, new in sorted(chosen, reverse=True):
+        edits_taken += edits
+        applied.append(diagnostic)
+    for start, end, new in sorted(edits_taken, reverse=True):
         text = text[:start] + new + text[end:]
     return text, applied
 
@@ -97,4 +98,4 @@ def _offsets(edit: Edit) -> tuple[int, int, str]:
 
 def _offset(source: Source, line: int, column: int) -> int:
     lines = source.text.split("\n")
-    return sum(len(one) + 1 for one in lines[: line - 1]) + column - 1
+    return sum(len(text) + 1 for text in lines[: line - 1]) + column - 1

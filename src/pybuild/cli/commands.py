@@ -45,7 +45,7 @@ def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "pybuild"
     if isinstance(error, click.NoSuchOption):
-        names = [name for one in _options(context) for name in one.opts] if context is not None else []
+        names = [name for option in _options(context) for name in option.opts] if context is not None else []
         near = suggest(error.option_name, names)
         return UsageError(
             f"no such option: {error.option_name}",
@@ -56,7 +56,7 @@ def _usage_error(error: click.ClickException) -> UsageError:
 
 
 def _options(context: click.Context) -> list[click.Option]:
-    return [one for one in context.command.params if isinstance(one, click.Option) and not one.hidden]
+    return [param for param in context.command.params if isinstance(param, click.Option) and not param.hidden]
 
 
 class _Root(click.Group):
@@ -83,31 +83,32 @@ class _Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         switches = {f"--{flag.long}": flag for flag in (*command_flags(ctx.info_name or ""), *REFUSED)}
-        given: dict[str, bool] = {}
-        rest: list[str] = []
+        switch_values: dict[str, bool] = {}
+        words: list[str] = []
         for place, word in enumerate(args):
             if word == "--":
-                rest.extend(args[place:])
+                words.extend(args[place:])
                 break
             name, equals, value = word.partition("=")
             flag = switches.get(name)
             if flag is None or not equals or flag.kind != SWITCH:
-                rest.append(word)
+                words.append(word)
                 continue
             from pybuild.request.values import boolean
 
             on = boolean(value, name)
             if flag in REFUSED:
-                rest.extend([name] if on else [])
+                words.extend([name] if on else [])
             else:
-                given[flag.parameter] = on
+                switch_values[flag.parameter] = on
         try:
-            left = super().parse_args(ctx, rest)
+            remaining = super().parse_args(ctx, words)
         except click.UsageError as error:
+            # `_usage_error` names the command by it, and click doesn't set it on every error.
             error.ctx = error.ctx or ctx
             raise
-        ctx.params.update(given)
-        return left
+        ctx.params.update(switch_values)
+        return remaining
 
 
 def _option(flag: Flag) -> click.Option:
@@ -188,7 +189,7 @@ def _command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
 
 @_command("build")
 @click.argument("words", nargs=-1, metavar="[TARGET… | CONTEXT]")
-def _build(words: tuple[str, ...], **given: Any) -> int:
+def _build(words: tuple[str, ...], **flags: Any) -> int:
     """Build images from a .pybuild file, a Dockerfile or a Python module.
 
     CONTEXT is a directory (default: this one), or - for a tar archive or a Dockerfile on standard input. A
@@ -199,17 +200,17 @@ def _build(words: tuple[str, ...], **given: Any) -> int:
     from pybuild.cli.request_from_flags import request
     from pybuild.cli.run_build import run_build
 
-    asked = request(words, given)
-    if asked.call != "build":
+    build_request = request(words, flags)
+    if build_request.call != "build":
         from pybuild.cli.subrequest import run_call
 
-        return run_call(asked)
-    return run_build(asked, build)
+        return run_call(build_request)
+    return run_build(build_request, build)
 
 
 @_command("graph")
 @click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
-def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **given: Any) -> int:
+def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **flags: Any) -> int:
     """Print the graph of a build without running it.
 
     json is for reading, llb is BuildKit's wire format (for buildctl build), dot is for Graphviz. Words that name no
@@ -229,7 +230,7 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **gi
     if format == "llb" and sys.stdout.isatty():
         raise UsageError("llb is binary: not written to a terminal", help="redirect it to a file")
     for file in files or (None,):
-        request = graph_request(file, with_targets(given, targets))
+        request = graph_request(file, with_targets(flags, targets))
         data = graph(request, Observer(), Cancellation(), format, linked=bool(linked))
         sys.stdout.buffer.write(data if format == "llb" or data.endswith(b"\n") else data + b"\n")
     return 0
@@ -237,7 +238,7 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **gi
 
 @_command("check")
 @click.argument("words", nargs=-1, metavar="[TARGET… | FILE | DIRECTORY]…")
-def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **given: Any) -> int:
+def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **flags: Any) -> int:
     """Check build files without building them.
 
     A directory stands for its build file (default: this one), - for standard input; words that name neither are
@@ -248,7 +249,7 @@ def _check(words: tuple[str, ...], fix: bool | None, format: str | None, **given
     from pybuild.cli.request_from_flags import files_and_targets, with_targets
 
     files, targets = files_and_targets(words)
-    return run_check(files, with_targets(given, targets), format=format or "text", fix=bool(fix))
+    return run_check(files, with_targets(flags, targets), format=format or "text", fix=bool(fix))
 
 
 @_command("fmt")
@@ -266,7 +267,7 @@ def _fmt(files: tuple[str, ...], check: bool | None, diff: bool | None) -> int:
 
 @_command("convert")
 @click.argument("file", required=False, metavar="[FILE | DIRECTORY | -]")
-def _convert(file: str | None, to: str | None, output: str | None, context: str | None, **given: Any) -> int:
+def _convert(file: str | None, to: str | None, output: str | None, context: str | None, **flags: Any) -> int:
     """Convert a Dockerfile to a .pybuild file, or either of them to a Python module.
 
     A directory stands for its build file (default: this one). A build of the result makes the same files and the
@@ -274,13 +275,13 @@ def _convert(file: str | None, to: str | None, output: str | None, context: str 
     """
     from pybuild.cli.convert import run_convert
 
-    linked, force = bool(given["linked"]), bool(given["force"])
+    linked, force = bool(flags["linked"]), bool(flags["force"])
     return run_convert(file or ".", to=to, output=output, context=context, linked=linked, force=force)
 
 
 @_command("test")
 @click.argument("words", nargs=-1, metavar="[TEST… | DIRECTORY]")
-def _test(words: tuple[str, ...], **given: Any) -> int:
+def _test(words: tuple[str, ...], **flags: Any) -> int:
     """Run the tests of a .pybuild file or a Python module, side by side.
 
     Without a name all of them are run. A test whose inputs are as they were is not run again. The exit code is 1
@@ -289,12 +290,12 @@ def _test(words: tuple[str, ...], **given: Any) -> int:
     from pybuild.cli.request_from_flags import request
     from pybuild.cli.run_tests import run_tests
 
-    return run_tests(request(words, given))
+    return run_tests(request(words, flags))
 
 
 @_command("list")
 @click.argument("path", required=False, metavar="[FILE | DIRECTORY]")
-def _list(path: str | None, format: str | None, **given: Any) -> None:
+def _list(path: str | None, format: str | None, **flags: Any) -> None:
     """List the targets, tests, groups and params of a .pybuild file or a Python module, and its secrets."""
     from pybuild.cli.list_targets import list_targets
     from pybuild.cli.request_from_flags import graph_request
@@ -302,12 +303,12 @@ def _list(path: str | None, format: str | None, **given: Any) -> None:
     from pybuild.request.values import known
 
     form = known(format or "text", FORMATS, "format")
-    click.echo(list_targets(graph_request(path, given), form), nl=False)
+    click.echo(list_targets(graph_request(path, flags), form), nl=False)
 
 
 @_command("lock")
 @click.argument("words", nargs=-1, metavar="[TARGET… | DIRECTORY]")
-def _lock(words: tuple[str, ...], update: str | None, **given: Any) -> int:
+def _lock(words: tuple[str, ...], update: str | None, **flags: Any) -> int:
     """Resolve what a .pybuild file or a module refers to and write it to pybuild.lock; nothing is built.
 
     All targets are looked at, unless some are named. Entries stay as they are without --update, which moves those
@@ -316,7 +317,7 @@ def _lock(words: tuple[str, ...], update: str | None, **given: Any) -> int:
     from pybuild.cli.lock import run_lock
     from pybuild.cli.request_from_flags import request
 
-    return run_lock(request(words, given), update)
+    return run_lock(request(words, flags), update)
 
 
 @click.command("init", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["init"])
@@ -378,7 +379,7 @@ def _prune(all: bool | None, force: bool | None) -> int:
 
 
 @_command("solve")
-def _solve(definition: str | None, frontend: str | None, **given: Any) -> int:
+def _solve(definition: str | None, frontend: str | None, **flags: Any) -> int:
     """Solve a graph in BuildKit's wire format, as any client writes it, and export the result.
 
     The graph comes from standard input: pybuild graph --format=llb | pybuild solve --local context=. With --frontend
@@ -387,9 +388,9 @@ def _solve(definition: str | None, frontend: str | None, **given: Any) -> int:
     from pybuild.cli.request_from_flags import request
     from pybuild.cli.solve import read_solve, run_solve
 
-    options, directories, layouts = (given.pop(name) or () for name in ("opt", "local", "oci_layout"))
-    asked = request((), given)
-    return run_solve(read_solve(definition, frontend, options, directories, layouts), asked)
+    options, directories, layouts = (flags.pop(name) or () for name in ("opt", "local", "oci_layout"))
+    build_request = request((), flags)
+    return run_solve(read_solve(definition, frontend, options, directories, layouts), build_request)
 
 
 _RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}

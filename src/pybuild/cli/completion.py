@@ -161,15 +161,15 @@ def stages(words: Sequence[str]) -> list[str]:
     """Return the names that the build file of a command line declares: stages, or targets, tests and groups,
     found in its lines without parsing it. Never raises."""
     file, context = None, "."
-    rest = iter(words)
+    remaining = iter(words)
     valued = {name for flag in FLAGS if flag.kind not in _ALONE for name in (flag.spelling, f"-{flag.short}")}
-    for word in rest:
+    for word in remaining:
         if word in ("-f", "--file"):
-            file = next(rest, None)
+            file = next(remaining, None)
         elif word.startswith("--file="):
             file = word.partition("=")[2]
         elif word in valued:
-            next(rest, None)
+            next(remaining, None)
         elif not word.startswith("-") and os.path.isdir(word):
             context = word
     paths = [file] if file else [os.path.join(context, name) for name in _BUILD_FILES]
@@ -196,6 +196,7 @@ def _spellings(flag: Flag) -> list[str]:
 def _bash() -> str:
     commands = " ".join(COMMANDS)
     cases = "\n".join(_bash_command(command) for command in COMMANDS)
+    # bash breaks words at `=` too, so `--flag=value` comes as three of them.
     return f"""# bash completion for pybuild; load it with:  source <(pybuild completion bash)
 _pybuild() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command=${{COMP_WORDS[1]}}
@@ -260,7 +261,7 @@ def _bash_command(command: str) -> str:
 
 
 def _zsh() -> str:
-    commands = "\n".join(f"        {_zsh_quoted(f'{name}:{text}')}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"        {_zsh_quote(f'{name}:{text}')}" for name, text in COMMANDS.items())
     cases = "\n".join(_zsh_command(command) for command in COMMANDS)
     return f"""#compdef pybuild
 # zsh completion for pybuild; load it with:  source <(pybuild completion zsh)
@@ -294,7 +295,7 @@ fi
 
 
 def _zsh_command(command: str) -> str:
-    lines = [_zsh_quoted(line) for flag in command_flags(command) for line in _zsh_flag(flag)]
+    lines = [_zsh_quote(line) for flag in command_flags(command) for line in _zsh_flag(flag)]
     lines.append("'--help[Show help]'")
     if command == "completion":
         lines.append(f"'1:shell:({' '.join(SHELLS)})'")
@@ -323,7 +324,7 @@ def _zsh_flag(flag: Flag) -> Iterator[str]:
         yield f"{many}{name}{equals}[{help}]{action}"
 
 
-def _zsh_quoted(text: str) -> str:
+def _zsh_quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
@@ -341,23 +342,23 @@ def _fish() -> str:
     for name, text in COMMANDS.items():
         out.append(
             'complete -c pybuild -n "not __fish_seen_subcommand_from $commands" '
-            f"-a {name} -d {_fish_quoted(text)}"
+            f"-a {name} -d {_fish_quote(text)}"
         )
-        used = f"-n '__fish_seen_subcommand_from {name}'"
-        out.extend(f"complete -c pybuild {used} {_fish_flag(flag)}" for flag in command_flags(name))
+        condition = f"-n '__fish_seen_subcommand_from {name}'"
+        out.extend(f"complete -c pybuild {condition} {_fish_flag(flag)}" for flag in command_flags(name))
         if name == "completion":
-            out.append(f"complete -c pybuild {used} -a '{' '.join(SHELLS)}'")
+            out.append(f"complete -c pybuild {condition} -a '{' '.join(SHELLS)}'")
         elif name in _WITH_PATHS:
             paths = "__fish_complete_directories" if name in _WITH_DIRECTORIES else "__fish_complete_path"
-            out.append(f"complete -c pybuild {used} -a '({paths})'")
+            out.append(f"complete -c pybuild {condition} -a '({paths})'")
             if name in _WITH_TARGETS:
-                out.append(f"complete -c pybuild {used} -a '({_FISH_STAGES})'")
+                out.append(f"complete -c pybuild {condition} -a '({_FISH_STAGES})'")
     return "\n".join(out) + "\n"
 
 
 def _fish_flag(flag: Flag) -> str:
     short = f"-s {flag.short} " if flag.short else ""
-    text = f"{short}-l {flag.long} -d {_fish_quoted(flag.help.rstrip('.'))}"
+    text = f"{short}-l {flag.long} -d {_fish_quote(flag.help.rstrip('.'))}"
     if flag.kind in _ALONE:
         return text
     if flag.long == "target":
@@ -367,5 +368,5 @@ def _fish_flag(flag: Flag) -> str:
     return f"{text} -r -F" if flag.files or flag.long == "output" else f"{text} -x"
 
 
-def _fish_quoted(text: str) -> str:
+def _fish_quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

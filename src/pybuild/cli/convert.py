@@ -39,22 +39,22 @@ def run_convert(
     from pybuild.cli.terminal import show
     from pybuild.request.values import known
 
-    wanted = None if to is None else known(to, KINDS, "kind")
+    kind = None if to is None else known(to, KINDS, "kind")
     if output is not None and os.path.lexists(output) and not force:
-        raise _there_already(output)
+        raise _already_exists(output)
     name, data = read_file(file)
-    text, differences = _converted(name, data, wanted, context, linked=linked)
+    text, differences = _convert(name, data, kind, context, linked=linked)
     if output is None:
         show(text)
     else:
         _write(output, text, force=force)
-    for one in differences:
-        place = one.span.place if one.span is not None else name
-        print(f"{place}: differs: {one.title}", file=sys.stderr)
+    for difference in differences:
+        place = difference.span.place if difference.span is not None else name
+        print(f"{place}: differs: {difference.title}", file=sys.stderr)
     return 0
 
 
-def _converted(
+def _convert(
     name: str, data: bytes, to: str | None, context: str | None, *, linked: bool
 ) -> tuple[str, tuple[Diagnostic, ...]]:
     """Return the converted text, and the differences in meaning that its comments name, as far as they come
@@ -72,7 +72,7 @@ def _converted(
             raise UsageError(
                 f"{name} is a Python module already", help="--to pybuild makes a build file of it"
             )
-        return _unrolled(name, data), ()
+        return _unroll(name, data), ()
     if frontend.kind not in _DOCKERFILES:
         from pybuild.lang.convert.problems import other_frontend
 
@@ -94,9 +94,9 @@ def _from_dockerfile(
             f"the context {directory} is not a directory", help="give the directory of the files to copy"
         )
     with ConvertContext(directory, None if name == STDIN else name, linked=linked) as surroundings:
-        read = surroundings.read if extended else None
-        made = convert_dockerfile(parse(decode(name, data), read=read), surroundings)
-    return made.text, made.differences
+        read_include = surroundings.read if extended else None
+        converted = convert_dockerfile(parse(decode(name, data), read=read_include), surroundings)
+    return converted.text, converted.differences
 
 
 def _python(name: str, data: bytes) -> str:
@@ -106,22 +106,22 @@ def _python(name: str, data: bytes) -> str:
     from pybuild.lang.textual.parse import decode, parse
 
     parsed = parse(decode(name, data))
-    errors = [one for one in parsed.diagnostics if one.level == "error"]
+    errors = [diagnostic for diagnostic in parsed.diagnostics if diagnostic.level == "error"]
     if errors:
         raise SourceErrors(errors)
     return python_source(parsed.file)
 
 
-def _unrolled(name: str, data: bytes) -> str:
+def _unroll(name: str, data: bytes) -> str:
     """Return a Python module as a file of the language, with all loops unrolled. Raises UserError."""
     from pybuild.build.engine import with_modules
     from pybuild.language.params import given_params
     from pybuild.language.pythonmodule import PythonCompiled
     from pybuild.request.request import BuildRequest
 
-    where = MODULE_FILE if name == STDIN else os.path.normpath(name)
+    path = MODULE_FILE if name == STDIN else os.path.normpath(name)
     request = BuildRequest()
-    compiled = PythonCompiled(where, data, params=given_params(request))
+    compiled = PythonCompiled(path, data, params=given_params(request))
     return with_modules(compiled, request, compiled.unrolled)
 
 
@@ -135,11 +135,11 @@ def _write(path: str, text: str, *, force: bool) -> None:
         return
     except FileExistsError:
         if not force:
-            raise _there_already(path) from None
+            raise _already_exists(path) from None
     except OSError as error:
         raise UsageError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
     rewrite(path, text.encode())
 
 
-def _there_already(path: str) -> UsageError:
+def _already_exists(path: str) -> UsageError:
     return UsageError(f"{path} is there already", help="--force writes over it; or give another name")

@@ -72,9 +72,11 @@ class ConvertContext:
         return ARCHIVE if _is_archive(full) else FILE
 
     def matches(self, pattern: str) -> tuple[str, ...] | None:
-        return tuple(path for path in self._found("", pattern.split("/")) if not self._ignored.matches(path))
+        return tuple(
+            path for path in self._matching_paths("", pattern.split("/")) if not self._ignored.matches(path)
+        )
 
-    def _found(self, above: str, parts: list[str]) -> Iterator[str]:
+    def _matching_paths(self, above: str, parts: list[str]) -> Iterator[str]:
         """Return the paths below a directory that a pattern's components match, sorted."""
         from pybuild.lang.dockerfile.wildcard import match
 
@@ -88,12 +90,12 @@ class ConvertContext:
                 if len(parts) == 1:
                     yield path
                 else:
-                    yield from self._found(path, parts[1:])
+                    yield from self._matching_paths(path, parts[1:])
 
     def ignored(self) -> tuple[str, ...]:
         """Return the patterns of `Dockerfile.dockerignore`: the language reads `.dockerignore` itself."""
-        own = os.path.basename(self._inputs.ignore_name) != ".dockerignore"
-        return self._patterns if own else ()
+        has_own_file = os.path.basename(self._inputs.ignore_name) != ".dockerignore"
+        return self._patterns if has_own_file else ()
 
     def has_another_ignore_file(self) -> bool:
         return bool(self.ignored()) and os.path.lexists(os.path.join(self._directory, ".dockerignore"))
@@ -103,16 +105,16 @@ class ConvertContext:
     def repository(self, address: str) -> Repository | None:
         from pybuild.compiler.giturl import parse_git_ref
 
-        found = parse_git_ref(address)
-        if found is None or found.indistinguishable_from_local:
+        ref = parse_git_ref(address)
+        if ref is None or ref.indistinguishable_from_local:
             return None
         return Repository(
-            found.remote,
-            found.ref,
-            found.subdir,
-            found.checksum,
-            bool(found.keep_git_dir),
-            found.submodules is not False,
+            ref.remote,
+            ref.ref,
+            ref.subdir,
+            ref.checksum,
+            bool(ref.keep_git_dir),
+            ref.submodules is not False,
         )
 
     def download_name(self, url: str) -> str:
@@ -128,9 +130,9 @@ class ConvertContext:
         from pybuild.compiler import image, platforms
         from pybuild.compiler.reference import parse
 
-        wanted = platforms.parse(platform) if platform else platforms.default()
-        found = self._bridge().resolve_image(parse(reference).canonical, wanted)
-        config = image.parse(found.config).config
+        requested = platforms.parse(platform) if platform else platforms.default()
+        resolved = self._bridge().resolve_image(parse(reference).canonical, requested)
+        config = image.parse(resolved.config).config
         environment = {}
         for entry in config.env:
             name, _, value = entry.partition("=")

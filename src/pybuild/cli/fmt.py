@@ -6,7 +6,7 @@ import os
 import sys
 
 from pybuild.build import errors
-from pybuild.cli.rewrite_file import encoded, rewrite
+from pybuild.cli.rewrite_file import encode, rewrite
 from pybuild.cli.terminal import show
 from pybuild.frontends.found_inputs import STDIN, find_inputs
 from pybuild.lang import frontends
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DIALECTS = (frontends.DOCKERFILE, frontends.DOCKERFILE_EXTENDED, frontends.DOCKERFILE_IMAGE)
 
 
-class Formatted:
+class FormattedFile:
     """A build file before and after formatting. `name` is its name for the user."""
 
     __slots__ = ("after", "before", "name")
@@ -50,32 +50,32 @@ def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
     """Format `files`, or the Dockerfile of a directory; `-` goes from standard input to standard output. With
     `check` or `diff` nothing is written. Return the exit code; it is 2 if any file doesn't parse, and then
     none is written."""
-    done: list[Formatted] = []
+    results: list[FormattedFile] = []
     code = 0
     for file in dict.fromkeys(files or (".",)):
         try:
-            done.append(formatted(file))
+            results.append(format_file(file))
         except UserError as error:
             code = max(code, errors.report(error, sys.stderr))
     if code:
         return 2
-    changed = [one for one in done if one.changed]
+    changed = [result for result in results if result.changed]
     if diff:
-        show("".join(one.diff() for one in changed))
+        show("".join(result.diff() for result in changed))
     elif check:
-        show("".join(f"{one.name}\n" for one in changed))
+        show("".join(f"{result.name}\n" for result in changed))
     else:
-        for one in done:
-            if one.name == STDIN:
-                sys.stdout.buffer.write(one.after)
+        for result in results:
+            if result.name == STDIN:
+                sys.stdout.buffer.write(result.after)
                 sys.stdout.buffer.flush()
-            elif one.changed:
-                rewrite(one.name, one.after)
-                print(f"formatted {one.name}", file=sys.stderr)
+            elif result.changed:
+                rewrite(result.name, result.after)
+                print(f"formatted {result.name}", file=sys.stderr)
     return 1 if check and changed else 0
 
 
-def formatted(file: str) -> Formatted:
+def format_file(file: str) -> FormattedFile:
     """Format one build file. Raises SourceError, UsageError."""
     from pybuild.lang.dockerfile.fmt import format_text
     from pybuild.lang.dockerfile.parse import decode
@@ -87,15 +87,15 @@ def formatted(file: str) -> Formatted:
     if frontend.kind == frontends.LANGUAGE:
         from pybuild.lang.textual.fmt import format_source
 
-        return Formatted(name, data, format_source(name, data).encode("utf-8"))
+        return FormattedFile(name, data, format_source(name, data).encode("utf-8"))
     if frontend.kind == frontends.PYTHON:
         raise UsageError(f"{name} is a Python module", help=f"format it with: ruff format {name}")
     if frontend.kind not in _DIALECTS:
-        from pybuild.plugins.installed import refused
+        from pybuild.plugins.installed import refusal
 
-        raise refused(frontend, syntax, source)
+        raise refusal(frontend, syntax, source)
     text = format_text(source, extended=frontend.kind == frontends.DOCKERFILE_EXTENDED)
-    return Formatted(name, data, encoded(text, data))
+    return FormattedFile(name, data, encode(text, data))
 
 
 def read_file(file: str) -> tuple[str, bytes]:

@@ -24,7 +24,7 @@ _OPTIONAL = re.compile(r"#\?(?: (\w+))?\n?")
 
 
 @frozen
-class Written:
+class StarterFile:
     """The written file: `path`, for `project`; `beside` is another build file in the same directory."""
 
     path: str
@@ -34,21 +34,21 @@ class Written:
     def text(self) -> str:
         """The message to the user: the written file, and what to do next."""
         lines = [f"wrote {self.path}, {self.project.title}"]
-        lines += [f"first: {one}" for one in self.project.first]
+        lines += [f"first: {step}" for step in self.project.first]
         build = "pybuild build" if self.beside is None else f"pybuild build -f {self.path}"
         directory = os.path.dirname(self.path)
         lines.append(f"next: {build} {directory}".rstrip())
         return "".join(f"{line}\n" for line in lines)
 
 
-def init(directory: str = "") -> Written:
+def init(directory: str = "") -> StarterFile:
     """Write a build file into `directory`, "" for the current one. Raises UsageError if there is one, or if
     it can't be written."""
     path = os.path.join(directory, LANGUAGE_FILE)
     if not os.path.isdir(directory or "."):
         raise UsageError(f"there is no directory {directory}", help=f"make it: mkdir -p {directory}")
     project = recognised(directory or ".")
-    text = filled(starter(project.starter), project)
+    text = fill(starter(project.starter), project)
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
@@ -58,9 +58,9 @@ def init(directory: str = "") -> Written:
         ) from None
     except OSError as error:
         raise UsageError(f"{path} can't be written: {(error.strerror or str(error)).lower()}") from None
-    others = (*DOCKERFILES, MODULE_FILE)
-    beside = (name for name in others if os.path.lexists(os.path.join(directory, name)))
-    return Written(path, project, next(beside, None))
+    other_names = (*DOCKERFILES, MODULE_FILE)
+    beside = (name for name in other_names if os.path.lexists(os.path.join(directory, name)))
+    return StarterFile(path, project, next(beside, None))
 
 
 def starter(name: str) -> str:
@@ -73,7 +73,7 @@ def starters() -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "starters")
 
 
-def filled(text: str, project: Project) -> str:
+def fill(text: str, project: Project) -> str:
     """Fill a starter's gaps for a project."""
     lines = []
     left_out: list[bool] = []

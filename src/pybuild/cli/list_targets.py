@@ -36,40 +36,49 @@ def list_targets(request: BuildRequest, format: str) -> str:
     inputs = context.inputs
     frontend = frontend_of(inputs, context.args)
     if frontend.kind == PLUGIN:
-        from pybuild.plugins.installed import unlisted
+        from pybuild.plugins.installed import listing_refusal
 
-        raise unlisted(frontend, inputs.name)
+        raise listing_refusal(frontend, inputs.name)
     if not frontend.records:
         raise UsageError(
             f"{inputs.name} is a Dockerfile",
             help="pybuild build --call=targets lists the stages of a Dockerfile",
         )
     compiled = compile_file(inputs, request, context.dependencies)
-    found = listing(with_modules(compiled, request, compiled.program))
+    declarations = listing(with_modules(compiled, request, compiled.program))
     if format == "json":
-        return json.dumps({"schema": SCHEMA, **asdict(found)}, indent=2, ensure_ascii=False) + "\n"
-    return text(found)
+        return json.dumps({"schema": SCHEMA, **asdict(declarations)}, indent=2, ensure_ascii=False) + "\n"
+    return text(declarations)
 
 
-def text(found: Listing) -> str:
+def text(declarations: Listing) -> str:
     """Return the tables for people."""
-    targets = [_target(one, found.default) for one in found.targets if one.kind == "target"]
-    tests = [_target(one, found.default) for one in found.targets if one.kind == "test"]
+    targets = [
+        _target(target, declarations.default) for target in declarations.targets if target.kind == "target"
+    ]
+    tests = [
+        _target(target, declarations.default) for target in declarations.targets if target.kind == "test"
+    ]
     groups = [
-        (f"{one.name} = {', '.join(one.members)}" + _mark(one.name, found.default), one.summary)
-        for one in found.groups
+        (
+            f"{group.name} = {', '.join(group.members)}" + _mark(group.name, declarations.default),
+            group.summary,
+        )
+        for group in declarations.groups
     ]
     params = [
         (
-            f"{one.name}: {one.type}" + (f" = {one.default}" if one.default is not None else " (required)"),
-            one.summary,
+            f"{param.name}: {param.type}"
+            + (f" = {param.default}" if param.default is not None else " (required)"),
+            param.summary,
         )
-        for one in found.params
+        for param in declarations.params
     ]
     secrets = [
-        (one.id, ", ".join((*one.places, *(["optional"] if one.optional else [])))) for one in found.secrets
+        (secret.id, ", ".join((*secret.places, *(["optional"] if secret.optional else []))))
+        for secret in declarations.secrets
     ]
-    agents = [(one, "") for one in found.ssh]
+    agents = [(agent, "") for agent in declarations.ssh]
     tables = (
         ("targets", targets),
         ("tests", tests),
@@ -81,10 +90,10 @@ def text(found: Listing) -> str:
     return "\n".join(_table(title, rows) for title, rows in tables if rows) or "nothing is declared\n"
 
 
-def _target(one: ListedTarget, default: str) -> Row:
-    axes = f"[{', '.join(axis.name for axis in one.axes)}]" if one.axes else ""
-    platforms = f" on {', '.join(one.platforms)}" if one.platforms else ""
-    return one.name + axes + platforms + _mark(one.name, default), one.summary
+def _target(target: ListedTarget, default: str) -> Row:
+    axes = f"[{', '.join(axis.name for axis in target.axes)}]" if target.axes else ""
+    platforms = f" on {', '.join(target.platforms)}" if target.platforms else ""
+    return target.name + axes + platforms + _mark(target.name, default), target.summary
 
 
 def _mark(name: str, default: str) -> str:
@@ -95,7 +104,7 @@ def _table(title: str, rows: Iterable[Row]) -> str:
     rows = list(rows)
     width = min(max(display_width(name) for name, _ in rows), 48)
     lines = [f"{title}:"]
-    for name, said in rows:
+    for name, summary in rows:
         gap = " " * max(width - display_width(name), 0)
-        lines.append(f"  {name}{gap}  {said}".rstrip())
+        lines.append(f"  {name}{gap}  {summary}".rstrip())
     return "\n".join(lines) + "\n"

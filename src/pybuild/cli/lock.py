@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from attrs import evolve
 
-from pybuild.cli.run_build import observed, print_warnings
+from pybuild.cli.run_build import print_warnings, run_observed
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import SourceErrors, UsageError
 from pybuild.lang.reachable import states
@@ -33,7 +33,7 @@ ALL = "*"
 """The pattern that every key matches."""
 
 
-class Locked:
+class LockChanges:
     """The result of a lock: the entries before and after, and the targets that were left out, with the params
     that they need."""
 
@@ -72,10 +72,10 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
         raise UsageError("--update changes entries and --locked refuses that", help="leave one out")
     display = make_display(request.progress, sys.stderr, quiet=request.quiet)
 
-    def work(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> Locked:
+    def work(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> LockChanges:
         return lock(request, update, observer, cancellation)
 
-    locked = observed(request, display, work)
+    locked = run_observed(request, display, work)
     if display.warnings:
         print_warnings(warnings_text(display.warnings))
     print(locked.text(), end="")
@@ -83,7 +83,9 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
     return 0
 
 
-def lock(request: BuildRequest, update: str | None, observer: Observer, cancellation: Cancellation) -> Locked:
+def lock(
+    request: BuildRequest, update: str | None, observer: Observer, cancellation: Cancellation
+) -> LockChanges:
     """Write the lock file. After a UserError, which it raises, the file is as it was."""
     from pybuild.build.engine import open_gateway
     from pybuild.build.pipeline import find_context, warner
@@ -121,7 +123,7 @@ def lock(request: BuildRequest, update: str | None, observer: Observer, cancella
         if request.targets or frontend.recipe.skipped:
             _keep_unused(frontend.lock, forgotten)
         frontend.lock.save()
-        return Locked(before, frontend.lock.entries, frontend.recipe.skipped)
+        return LockChanges(before, frontend.lock.entries, frontend.recipe.skipped)
 
 
 def _resolve(frontend: LanguageFrontend, gateway: Gateway) -> None:

@@ -21,61 +21,64 @@ if TYPE_CHECKING:
 _SEVERITY = {"error": 1, "warning": 2}
 
 
-def published(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> list[dict[str, Any]]:
+def publish_params(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> list[dict[str, Any]]:
     """Return `PublishDiagnosticsParams` for each of the files `names`, in that order, and for other files of
     messages. A message without a place belongs to the first file, at its start."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for one in diagnostics:
-        span = one.span
+    by_file: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for entry in diagnostics:
+        span = entry.span
         name = span.source.name if span is not None else names[0]
-        found.setdefault(name, []).append(diagnostic(one))
-    return [{"uri": uri(name), "diagnostics": listed} for name, listed in found.items()]
+        by_file.setdefault(name, []).append(diagnostic(entry))
+    return [{"uri": uri(name), "diagnostics": listed} for name, listed in by_file.items()]
 
 
-def diagnostic(one: Diagnostic) -> dict[str, Any]:
+def diagnostic(entry: Diagnostic) -> dict[str, Any]:
     """Return an LSP `Diagnostic`. `data` has the texts of help and the edits of its fix."""
     value: dict[str, Any] = {
-        "range": range_of(one.span),
-        "severity": _SEVERITY.get(one.level, 3),
+        "range": range_of(entry.span),
+        "severity": _SEVERITY.get(entry.level, 3),
         "source": "pybuild",
-        "message": _message(one),
+        "message": _message(entry),
     }
-    if one.code:
-        value["code"] = one.code
-        value["codeDescription"] = {"href": address(one.code)}
+    if entry.code:
+        value["code"] = entry.code
+        value["codeDescription"] = {"href": address(entry.code)}
     related = [
         {
             "location": {"uri": uri(label.span.source.name), "range": range_of(label.span)},
             "message": label.text,
         }
-        for label in one.labels
-        if label.span is not one.span
+        for label in entry.labels
+        if label.span is not entry.span
     ]
     if related:
         value["relatedInformation"] = related
     data: dict[str, Any] = {}
-    if helps := [text for word, text in one.notes if word == "help"]:
+    if helps := [text for word, text in entry.notes if word == "help"]:
         data["help"] = helps
-    if one.edits:
-        data["edit"] = workspace_edit(one.edits)
+    if entry.edits:
+        data["edit"] = workspace_edit(entry.edits)
     if data:
         value["data"] = data
     return value
 
 
-def _message(one: Diagnostic) -> str:
-    label = next((label.text for label in one.labels if label.span is one.span and label.text), "")
+def _message(entry: Diagnostic) -> str:
+    label = next((label.text for label in entry.labels if label.span is entry.span and label.text), "")
     return "\n".join(
-        [f"{one.title}: {label}" if label else one.title, *(f"{word}: {text}" for word, text in one.notes)]
+        [
+            f"{entry.title}: {label}" if label else entry.title,
+            *(f"{word}: {text}" for word, text in entry.notes),
+        ]
     )
 
 
 def workspace_edit(edits: Iterable[Edit]) -> dict[str, Any]:
     """Return an LSP `WorkspaceEdit`."""
     changes: dict[str, list[dict[str, Any]]] = {}
-    for one in edits:
-        changes.setdefault(uri(one.span.source.name), []).append(
-            {"range": range_of(one.span), "newText": one.text}
+    for edit in edits:
+        changes.setdefault(uri(edit.span.source.name), []).append(
+            {"range": range_of(edit.span), "newText": edit.text}
         )
     return {"changes": changes}
 

@@ -19,7 +19,7 @@ def prune(root: str) -> None:
         return
     namespaces.enter(root)
     path = os.path.join(root, IN_USE)
-    lock = wait_lock(path, on_wait=lambda who: print(f"waiting for {who}", file=sys.stderr))
+    lock = wait_lock(path, on_wait=lambda holder: print(f"waiting for {holder}", file=sys.stderr))
     assert lock is not None
     with lock:
         # Invocation records refer to the store, so they go first: a replay never finds half of it.

@@ -45,19 +45,19 @@ are."""
 _ATTESTATIONS = ("provenance", "sbom", "attest")
 
 
-def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
-    """Return the request of positional `words` and `given` flags (by parameter name; None, False and () count
+def request(words: Sequence[str], flags: Mapping[str, Any]) -> BuildRequest:
+    """Return the request of positional `words` and `flags` (by parameter name; None, False and () count
     as not given), with the defaults of the configuration files. Raises UsageError."""
     targets, context = positionals(words)
     for name in _ATTESTATIONS:
-        value = given.get(name) or ()
+        value = flags.get(name) or ()
         for text in (value,) if isinstance(value, str) else value:
             values.no_attestation(f"--{name}", text)
     fields: dict[str, Any] = {}
-    for name, value in one_call(given).items():
+    for name, value in one_call(flags).items():
         if value is None or value == () or name in _ATTESTATIONS:
             continue
-        field, convert = _CONVERSIONS.get(name, (name, _same))
+        field, convert = _CONVERSIONS.get(name, (name, _unchanged))
         fields[field] = convert(value)
     if targets:
         if fields.get("targets", targets) != targets:
@@ -67,10 +67,10 @@ def request(words: Sequence[str], given: Mapping[str, Any]) -> BuildRequest:
         fields["targets"] = targets
     if not fields.get("ssh") and _by_ssh(context) and os.environ.get("SSH_AUTH_SOCK"):
         fields["ssh"] = ("default",)
-    found = defaults.load(context, fields.get("file"))
-    merged = found.over(fields)
-    merged["progress"] = _progress(fields.get("progress"), found.settings.get("progress"))
-    return BuildRequest(context=context, consulted=found.consulted, **merged)
+    configured = defaults.load(context, fields.get("file"))
+    merged = configured.over(fields)
+    merged["progress"] = _progress(fields.get("progress"), configured.settings.get("progress"))
+    return BuildRequest(context=context, consulted=configured.consulted, **merged)
 
 
 def _by_ssh(context: str) -> bool:
@@ -82,13 +82,13 @@ def _by_ssh(context: str) -> bool:
     from pybuild.compiler.sources import git_remote
 
     try:
-        found = parse_git_ref(context)
-        return found is not None and not os.path.isdir(context) and git_remote(found.remote)[3]
+        ref = parse_git_ref(context)
+        return ref is not None and not os.path.isdir(context) and git_remote(ref.remote)[3]
     except UserError:
         return False
 
 
-def _same(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
@@ -116,13 +116,13 @@ def _is_target(word: str) -> bool:
 
 def _progress(flag: str | None, configured: str | None) -> str:
     """Return the flag, else BUILDKIT_PROGRESS, else the configured value."""
-    where, value = "--progress", flag
+    origin, value = "--progress", flag
     if value is None:
-        where, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or configured or "auto"
+        origin, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or configured or "auto"
     if value not in PROGRESS:
         near = suggest(value, PROGRESS)
         raise UsageError(
-            f"{where}: unknown kind of progress {value!r}",
+            f"{origin}: unknown kind of progress {value!r}",
             help=f"did you mean {near}?" if near else "choose one of " + ", ".join(PROGRESS),
         )
     return value
@@ -146,27 +146,27 @@ def _is_file(word: str) -> bool:
     return not _NAME.fullmatch(word) or os.path.exists(word) or bool(_FILE.search(word))
 
 
-def with_targets(given: Mapping[str, Any], targets: tuple[str, ...]) -> Mapping[str, Any]:
+def with_targets(flags: Mapping[str, Any], targets: tuple[str, ...]) -> Mapping[str, Any]:
     """Add targets that words name to the given flags. Raises UsageError if a flag names one too."""
     if not targets:
-        return given
-    if given.get("target"):
+        return flags
+    if flags.get("target"):
         raise UsageError(
-            f"two targets: {' '.join(targets)} and --target={given['target']}", help="leave one out"
+            f"two targets: {' '.join(targets)} and --target={flags['target']}", help="leave one out"
         )
-    return {**given, "targets": targets}
+    return {**flags, "targets": targets}
 
 
-def graph_request(path: str | None, given: Mapping[str, Any]) -> BuildRequest:
+def graph_request(path: str | None, flags: Mapping[str, Any]) -> BuildRequest:
     """Return the request for the graph of one build file, or of the one in a directory. Raises UsageError."""
     if path is None or path == "-" or os.path.isdir(path):
         return request(
-            [path or "."] if path != "-" else [], {**given, **({"file": "-"} if path == "-" else {})}
+            [path or "."] if path != "-" else [], {**flags, **({"file": "-"} if path == "-" else {})}
         )
-    if given.get("file"):
+    if flags.get("file"):
         raise UsageError(
-            f"two build files: {path} and --file={given['file']}", help="give the second as a directory"
+            f"two build files: {path} and --file={flags['file']}", help="give the second as a directory"
         )
     if not os.path.exists(path):
         raise UsageError(f"there is no file {path}", help="name a build file, or a directory that has one")
-    return request([os.path.join(os.path.dirname(path) or ".", "")], {**given, "file": path})
+    return request([os.path.join(os.path.dirname(path) or ".", "")], {**flags, "file": path})

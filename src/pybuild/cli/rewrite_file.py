@@ -10,7 +10,7 @@ from pybuild.lang.diagnostics import UserError
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def encoded(text: str, before: bytes) -> bytes:
+def encode(text: str, before: bytes) -> bytes:
     """Encode a build file's text, with the byte-order mark that the file had."""
     mark = BYTE_ORDER_MARK if before.startswith(BYTE_ORDER_MARK) else b""
     return mark + text.encode("utf-8", "surrogateescape")
@@ -31,6 +31,7 @@ def rewrite(path: str, data: bytes) -> None:
 def _rewrite(path: str, data: bytes) -> None:
     before = os.stat(path)
     part = f"{path}.{os.getpid()}.part"
+    # Private until it has the owner and the mode of the file that it replaces.
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(fd, "wb") as file:
@@ -39,6 +40,7 @@ def _rewrite(path: str, data: bytes) -> None:
                     os.fchown(fd, before.st_uid, before.st_gid)
                 except PermissionError:
                     pass
+            # After fchown, which clears set-id bits.
             os.fchmod(fd, stat.S_IMODE(before.st_mode))
             file.write(data)
             file.flush()

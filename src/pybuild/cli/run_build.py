@@ -38,13 +38,13 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     if request.iidfile is not None:
         result_files.discard_stale(request.iidfile)
     try:
-        result = observed(request, display, build)
-        _leave(request, result)
+        result = run_observed(request, display, build)
+        _write_result_files(request, result)
     except BaseException as error:
-        _say_warnings(display, warned)
+        _show_warnings(display, warned)
         return errors.report(error, sys.stderr, output_shown=display.output_shown)
-    heard = _say_warnings(display, warned)
-    _remember(request, result, warned + heard, warned or heard)
+    frontend_warnings = _show_warnings(display, warned)
+    _write_record(request, result, warned + frontend_warnings, warned or frontend_warnings)
     silent = request.quiet or request.progress in ("quiet", "rawjson")
     if not silent:
         for line in result.summary:
@@ -54,18 +54,19 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     return 0
 
 
-def observed(
+def run_observed(
     request: BuildRequest, display: Display, build: Callable[[BuildRequest, Observer, Cancellation], Result]
 ) -> Result:
     """Run a build that signals can cancel; the display is stopped whatever happens."""
     cancellation = Cancellation()
     ended: BaseException | None = None
-    with Interrupts(cancellation, display.notice, display.restore) as heard:
-        display.on_start = heard.watch
+    with Interrupts(cancellation, display.notice, display.restore) as interrupts:
+        display.on_start = interrupts.watch
         try:
             return build(request, display, cancellation)
         except BaseException as error:
             ended = error
+            # What goes wrong after a cancellation is a consequence of it.
             if cancellation.cancelled and not isinstance(error, Cancelled):
                 ended = Cancelled()
                 raise ended from error
@@ -74,22 +75,22 @@ def observed(
             display.stop(ended)
 
 
-def _leave(request: BuildRequest, result: BuildResult) -> None:
+def _write_result_files(request: BuildRequest, result: BuildResult) -> None:
     if request.iidfile is not None:
         result_files.write(request.iidfile, result.goals[0].iid)
     if request.metadata_file is not None:
         result_files.write(request.metadata_file, result_files.metadata_text(result.metadata))
 
 
-def _say_warnings(display: Display, warned: str) -> str:
+def _show_warnings(display: Display, warned: str) -> str:
     """Show `warned` and the display's warnings, and return the text of the latter."""
-    heard = warnings_text(display.warnings)
-    if warned or heard:
+    text = warnings_text(display.warnings)
+    if warned or text:
         from pybuild.runtime.progress.rawjson import RawJson
 
         if not isinstance(display, RawJson):
-            print_warnings(warned + heard)
-    return heard
+            print_warnings(warned + text)
+    return text
 
 
 def print_warnings(text: str) -> None:
@@ -99,7 +100,7 @@ def print_warnings(text: str) -> None:
     print("\n" + printable(text), file=sys.stderr, end="")
 
 
-def _remember(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:
+def _write_record(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:
     """Write a record, by which the same command is replayed while nothing changes. `warned` are all warnings,
     `of_frontend` those that a rebuild repeats."""
     evidence = result.evidence
@@ -111,9 +112,9 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
 
     silent = request.quiet or request.progress == "quiet"
     plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
-    said = [] if silent else [replayed_text(evidence.steps, plain=plain)]
-    said += ["\n" + printable(warned)] if warned else []
-    said += [] if silent else [line + "\n" for line in result.summary]
+    texts = [] if silent else [replayed_text(evidence.steps, plain=plain)]
+    texts += ["\n" + printable(warned)] if warned else []
+    texts += [] if silent else [line + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]
     files += [path for path in (request.iidfile, request.metadata_file, *result.files) if path is not None]
     finished = Finished(
@@ -125,7 +126,7 @@ def _remember(request: BuildRequest, result: BuildResult, warned: str, of_fronte
         outputs=[os.path.abspath(path) for path in files if path],
         generation=evidence.generation,
         stdout="".join(f"{digest}\n" for digest in result.digests) if silent else "",
-        stderr="".join(said),
+        stderr="".join(texts),
         warnings=of_frontend,
     )
     write(sys.argv[1:], finished)

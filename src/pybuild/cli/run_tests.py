@@ -7,7 +7,7 @@ import sys
 
 from pybuild.build import errors
 from pybuild.build.export import export_failed, export_goal, steps_of_kept_files
-from pybuild.cli.run_build import observed, print_warnings
+from pybuild.cli.run_build import print_warnings, run_observed
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
 from pybuild.runtime.progress.display import make_display, warnings_text
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.solver.types import Cancellation, Outcome
 
 
-class Tested:
+class Verdict:
     """The result of one test: `error` is None if it passed, `cached` says that no step of it had to run; it
     took `seconds`."""
 
@@ -47,23 +47,23 @@ class Tested:
 def run_tests(request: BuildRequest) -> int:
     """Run the tests that the request names, or all, and return the exit code. Raises UserError."""
     display = make_display(request.progress, sys.stderr, quiet=request.quiet)
-    tested = observed(request, display, test)
+    tested = run_observed(request, display, test)
     if display.warnings:
         print_warnings(warnings_text(display.warnings))
     shown: list[str] = []
-    for one in tested:
-        if one.error is None:
+    for result in tested:
+        if result.error is None:
             continue
-        text = str(one.error)
+        text = str(result.error)
         if text not in shown:  # a step that several wait for fails once
             shown.append(text)
-            errors.report(one.error, sys.stderr, output_shown=display.output_shown)
+            errors.report(result.error, sys.stderr, output_shown=display.output_shown)
     print(table(tested), end="")
     sys.stdout.flush()
-    return int(any(one.error is not None for one in tested))
+    return int(any(result.error is not None for result in tested))
 
 
-def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Tested]:
+def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Verdict]:
     """Run the tests and return their results in the order of the file. Raises UserError for an error before
     one can run."""
     from pybuild.build.pipeline import find_context, planned, warner
@@ -76,34 +76,36 @@ def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) 
         raise UsageError(
             f"{inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
         )
-    wanted = request.targets or TESTS
-    frontend = LanguageFrontend(context, warner(observer), wanted=wanted)
+    names = request.targets or TESTS
+    frontend = LanguageFrontend(context, warner(observer), wanted=names)
     with planned(frontend, context, observer, cancellation) as (plan, engine):
         outcomes = iter(engine.solve_each(plan.edges, keep_failed=steps_of_kept_files(plan)))
         return [
-            _tested(goal, plan, request, [next(outcomes) for _ in goal.edges], engine) for goal in plan.goals
+            _verdict(goal, plan, request, [next(outcomes) for _ in goal.edges], engine) for goal in plan.goals
         ]
 
 
-def _tested(
+def _verdict(
     goal: Goal, plan: Plan, request: BuildRequest, outcomes: Sequence[Outcome[Result]], engine: Engine
-) -> Tested:
+) -> Verdict:
     """Return the result of one goal and export its outputs."""
     from pybuild.runtime.export.output import Output
     from pybuild.runtime.ops.failures import StepFailed
 
-    error = next((one.error for one in outcomes if isinstance(one.error, UserError)), None)
-    seconds = max((one.seconds for one in outcomes), default=0.0)
+    error = next((outcome.error for outcome in outcomes if isinstance(outcome.error, UserError)), None)
+    seconds = max((outcome.seconds for outcome in outcomes), default=0.0)
     try:
         if isinstance(error, StepFailed):
             export_failed(goal, plan, error, engine)
         elif error is None and goal.files:
-            found = iter(outcomes)
-            snapshots = [None if one.edge is None else _snapshot(next(found), engine) for one in goal.targets]
+            remaining = iter(outcomes)
+            snapshots = [
+                None if target.edge is None else _snapshot(next(remaining), engine) for target in goal.targets
+            ]
             export_goal(goal, plan, request, [Output("none")], snapshots, engine)
     except UserError as wrong:
         error = wrong
-    return Tested(goal.name, error, all(one.cached for one in outcomes), seconds)
+    return Verdict(goal.name, error, all(outcome.cached for outcome in outcomes), seconds)
 
 
 def _snapshot(outcome: Outcome[Result], engine: Engine) -> int | None:
@@ -111,17 +113,17 @@ def _snapshot(outcome: Outcome[Result], engine: Engine) -> int | None:
     return engine.snapshot(outcome.result)
 
 
-def table(tested: Sequence[Tested]) -> str:
+def table(tested: Sequence[Verdict]) -> str:
     """Return a line for each test, and a closing one."""
     if not tested:
         return "no tests\n"
-    width = max(len(one.name) for one in tested)
+    width = max(len(result.name) for result in tested)
     lines = [
-        f"{one.name:<{width}}  {one.status}" + ("" if one.cached else f"  {one.seconds:.1f}s")
-        for one in tested
+        f"{result.name:<{width}}  {result.status}" + ("" if result.cached else f"  {result.seconds:.1f}s")
+        for result in tested
     ]
-    failed = sum(one.error is not None for one in tested)
-    known = sum(one.error is None and one.cached for one in tested)
-    parts = [f"{len(tested) - failed - known} passed" if len(tested) - failed - known else ""]
-    parts += [f"{known} cached" if known else "", f"{failed} failed" if failed else ""]
+    failed = sum(result.error is not None for result in tested)
+    cached = sum(result.error is None and result.cached for result in tested)
+    parts = [f"{len(tested) - failed - cached} passed" if len(tested) - failed - cached else ""]
+    parts += [f"{cached} cached" if cached else "", f"{failed} failed" if failed else ""]
     return "\n".join(lines) + "\n\n" + ", ".join(part for part in parts if part) + "\n"

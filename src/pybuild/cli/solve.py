@@ -74,10 +74,10 @@ def read_solve(
     layouts: Sequence[str],
 ) -> Solve:
     """Return the solve that the flags of the command describe. Raises UsageError, DefinitionError."""
-    named = {
+    sources = {
         name: os.fsencode(os.path.abspath(path)) for name, path in _pairs(directories, "--local", "DIRECTORY")
     }
-    for name, path in named.items():
+    for name, path in sources.items():
         if not os.path.isdir(path):
             raise UsageError(
                 f"--local {name}={os.fsdecode(path)}: there is no such directory",
@@ -87,8 +87,8 @@ def read_solve(
     if frontend:
         if definition is not None:
             raise UsageError("--definition and --frontend exclude each other", help="leave one out")
-        given = dict(_pairs(options, "--opt", "VALUE", empty=True))
-        return Solve(frontend=frontend, options=given, directories=named, layouts=stores)
+        attributes = dict(_pairs(options, "--opt", "VALUE", empty=True))
+        return Solve(frontend=frontend, options=attributes, directories=sources, layouts=stores)
     if options:
         raise UsageError("--opt is for a frontend", help="name one: --frontend dockerfile.v0")
     from pybuild.compiler.llb.decode import EmptyDefinition, decode_definition
@@ -98,7 +98,7 @@ def read_solve(
         edge = validated(decode_definition(_read(definition or STDIN)))
     except EmptyDefinition:
         edge = None
-    return Solve(edge, directories=named, layouts=stores)
+    return Solve(edge, directories=sources, layouts=stores)
 
 
 def run_solve(solve: Solve, request: BuildRequest) -> int:
@@ -168,10 +168,10 @@ def _read(path: str) -> bytes:
 
 
 def _pairs(texts: Iterable[str], flag: str, value: str, *, empty: bool = False) -> list[tuple[str, str]]:
-    found = []
+    pairs = []
     for text in texts:
-        name, equals, given = text.partition("=")
-        if not name or not (given or (empty and equals)):
+        name, equals, value_text = text.partition("=")
+        if not name or not (value_text or (empty and equals)):
             raise UsageError(f"invalid {flag} {text!r}", help=f"write {flag} NAME={value}")
-        found.append((name, given))
-    return found
+        pairs.append((name, value_text))
+    return pairs

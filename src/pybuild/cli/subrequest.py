@@ -28,7 +28,7 @@ _REQUESTS = {"check": "frontend.lint", "outline": "frontend.outline", "targets":
 def run_call(request: BuildRequest) -> int:
     """Print the answer to standard output and return the exit code. Raises UserError, after the answer if
     there is one."""
-    from pybuild.cli.run_build import observed
+    from pybuild.cli.run_build import run_observed
     from pybuild.request import result_files
     from pybuild.runtime.progress.display import make_display, warnings_text
     from pybuild.runtime.progress.terminal import printable
@@ -37,7 +37,9 @@ def run_call(request: BuildRequest) -> int:
     if request.metadata_file is not None:
         result_files.check(request.metadata_file, "--metadata-file")
     display = make_display(request.progress, sys.stderr, quiet=request.quiet)
-    answer = observed(request, display, lambda one, observer, stop: ask(one, call, observer, stop))
+    answer = run_observed(
+        request, display, lambda build_request, observer, stop: ask(build_request, call, observer, stop)
+    )
     if display.warnings:
         print(printable(warnings_text(display.warnings)), file=sys.stderr, end="")
     show(answer.json + "\n" if call.format == "json" else answer.text)
@@ -53,8 +55,8 @@ def _metadata(call: Call, answer: Answer) -> dict[str, object]:
 
     from pybuild.frontends.answer_formats import VERSION
 
-    found = {"result.json": json.loads(answer.json), "result.txt": answer.text, "version": VERSION}
-    return {**found, "result.statuscode": answer.status} if call.name == "check" else found
+    results = {"result.json": json.loads(answer.json), "result.txt": answer.text, "version": VERSION}
+    return {**results, "result.statuscode": answer.status} if call.name == "check" else results
 
 
 def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Cancellation) -> Answer:
@@ -77,12 +79,12 @@ def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Can
     if call.name == "targets" and isinstance(frontend, DockerfileFrontend) and not frontend.text.extended:
         return list_targets(frontend.text.parse(None, Linter.off(), None))
     with open_gateway(frontend, request, observer, cancellation, enter=frontend.fetches) as gateway:
-        chosen = fetched_frontend(frontend, gateway)
-        if isinstance(chosen, ImageFrontend):
+        answering = fetched_frontend(frontend, gateway)
+        if isinstance(answering, ImageFrontend):
             observer.start()
-            return _of_image(chosen.answer(_REQUESTS[call.name], gateway))
-        assert isinstance(chosen, DockerfileFrontend)
-        return _of_dockerfile(chosen, call, gateway)
+            return _of_image(answering.answer(_REQUESTS[call.name], gateway))
+        assert isinstance(answering, DockerfileFrontend)
+        return _of_dockerfile(answering, call, gateway)
 
 
 def _of_dockerfile(frontend: DockerfileFrontend, call: Call, gateway: Gateway) -> Answer:

@@ -71,13 +71,13 @@ class Listening:
     def add(self, server: grpc.aio.Server, addresses: Sequence[Address], settings: Settings) -> None:
         """Bind the server to all addresses. Raises UsageError, OSError."""
         credentials = _credentials(settings)
-        for one in addresses:
-            if one.kind == UNIX:
-                self._unix(server, one.place, settings)
-                self.bound.append(str(one))
+        for address in addresses:
+            if address.kind == UNIX:
+                self._unix(server, address.place, settings)
+                self.bound.append(str(address))
             else:
-                port = _bind(server, one, credentials)
-                self.bound.append(f"tcp://{one.place.rpartition(':')[0]}:{port}")
+                port = _bind(server, address, credentials)
+                self.bound.append(f"tcp://{address.place.rpartition(':')[0]}:{port}")
 
     def close(self) -> None:
         """Unlink the sockets, unless others have taken their places."""
@@ -89,7 +89,8 @@ class Listening:
 
     def _unix(self, server: grpc.aio.Server, path: str, settings: Settings) -> None:
         os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
-        make_way(path)
+        remove_stale_socket(path)
+        # Nobody else may connect before the socket has its owner and mode.
         before = os.umask(0o177)
         try:
             if not _port(server, f"unix:{path}", None):
@@ -106,11 +107,11 @@ class Listening:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    found = os.lstat(path)
-    return found.st_dev, found.st_ino
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino
 
 
-def make_way(path: str) -> None:
+def remove_stale_socket(path: str) -> None:
     """Remove the socket of a daemon that is gone. Raises UsageError if one is there, or a file that is no socket."""
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
@@ -147,6 +148,7 @@ def _port(server: grpc.aio.Server, place: str, credentials: grpc.ServerCredentia
         if credentials is None:
             return server.add_insecure_port(place)
         return server.add_secure_port(place, credentials)
+    # Raised by later versions of gRPC where earlier ones return 0.
     except RuntimeError:
         return 0
 

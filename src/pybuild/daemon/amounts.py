@@ -31,6 +31,7 @@ def in_bytes(space: tuple[int, int], root: str) -> int:
     if count or not percents:
         return count
     size = disk_size(root)
+    # As buildkitd rounds: up to the next gibibyte, counted as gigabytes.
     return (size * percents // 100 // (1 << 30) + 1) * 1_000_000_000 if size else _WITHOUT_DISK
 
 

@@ -62,50 +62,52 @@ def _fields(kind: str, text: str) -> dict[str, str]:
     if not text:
         return {}
     try:
-        return {name: value for name, _, value in (one.partition("=") for one in split_fields(text))}
+        return {
+            name: value for name, _, value in (field_text.partition("=") for field_text in split_fields(text))
+        }
     except BadFields as error:
         raise UserError(f"failed to parse {kind}: {error}") from None
 
 
 def with_sbom(
-    wanted: AttestationOptions, result: Result, listed: Sequence[Listed], gateway: Gateway
+    options: AttestationOptions, result: Result, listed: Sequence[Listed], gateway: Gateway
 ) -> Result:
     """Return the result with the requested bills of materials that its frontend has not made itself. Raises
     UserError, Cancelled."""
-    if wanted.sbom is None or sbom.has_sbom(result.attestations):
+    if options.sbom is None or sbom.has_sbom(result.attestations):
         return result
     attestations = dict(result.attestations)
-    for one in listed:
-        edge = result.edge if result.edges is None else result.edges.get(one.key)
+    for entry in listed:
+        edge = result.edge if result.edges is None else result.edges.get(entry.key)
         if edge is not None:
-            scanned = sbom.scan(wanted.sbom, one.key, edge, gateway)
-            attestations[one.key] = (*attestations.get(one.key, ()), scanned)
+            scanned = sbom.scan(options.sbom, entry.key, edge, gateway)
+            attestations[entry.key] = (*attestations.get(entry.key, ()), scanned)
     return evolve(result, attestations=attestations)
 
 
 def attest(
-    wanted: AttestationOptions, result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
+    options: AttestationOptions, result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
 ) -> dict[str, list[Predicate]]:
     """Return the attestations of a solved result, by the key of the platform. Raises UserError, Cancelled."""
     by_platform: dict[str, list[Predicate]] = {}
-    for one in listed:
-        predicates = _unbundled(result.attestations.get(one.key, ()), gateway)
-        if wanted.provenance is not None:
-            predicates.append(_provenance(wanted.provenance, result, one.key, gateway, run))
+    for entry in listed:
+        predicates = _read_predicates(result.attestations.get(entry.key, ()), gateway)
+        if options.provenance is not None:
+            predicates.append(_provenance(options.provenance, result, entry.key, gateway, run))
         if predicates:
-            by_platform[one.key] = predicates
+            by_platform[entry.key] = predicates
     return by_platform
 
 
-def recorded(
+def history_provenance(
     result: Result, listed: Sequence[Listed], gateway: Gateway, run: Run
 ) -> list[tuple[str, str, bytes]]:
     """Return the provenance for the history, requested or not: platform ("" for a result of one state), predicate
     type, JSON. Raises UserError, Cancelled."""
     predicates = []
-    for one in listed:
-        predicate = _provenance(_HISTORY, result, one.key, gateway, run)
-        predicates.append(("" if result.edges is None else one.key, predicate.type, predicate.data))
+    for entry in listed:
+        predicate = _provenance(_HISTORY, result, entry.key, gateway, run)
+        predicates.append(("" if result.edges is None else entry.key, predicate.type, predicate.data))
     return predicates
 
 
@@ -113,61 +115,65 @@ def _provenance(
     options: provenance.ProvenanceOptions, result: Result, key: str, gateway: Gateway, run: Run
 ) -> Predicate:
     edge = result.edge if result.edges is None else result.edges.get(key)
-    captured = capture(edge, gateway, _looked_at(result, gateway))
+    captured = capture(edge, gateway, _read_edges(result, gateway))
     data = provenance.predicate(options, captured, edge, run)
     return Predicate(options.predicate_type, data, options.filename, inline_only=options.inline_only)
 
 
-def _looked_at(result: Result, gateway: Gateway) -> list[Edge]:
+def _read_edges(result: Result, gateway: Gateway) -> list[Edge]:
     """Return the states that were solved besides the result: build files, and others that a frontend read."""
     returned = {result.edge} if result.edges is None else set(result.edges.values())
-    returned |= {one.edge for several in result.attestations.values() for one in several}
+    returned |= {attestation.edge for several in result.attestations.values() for attestation in several}
     return [edge for edge in list(gateway.engine.solved) if edge not in returned]
 
 
-def _unbundled(attestations: Sequence[Attestation], gateway: Gateway) -> list[Predicate]:
+def _read_predicates(attestations: Sequence[Attestation], gateway: Gateway) -> list[Predicate]:
     """Read the attestations of a frontend. A bill of materials of the result itself goes first."""
     predicates: list[Predicate] = []
-    for one in attestations:
-        if one.kind != BUNDLE and not one.path:
+    for attestation in attestations:
+        if attestation.kind != BUNDLE and not attestation.path:
             raise UserError("attestation does not have set path")
-        if one.edge is None:
+        if attestation.edge is None:
             raise UserError("attestation does not have available content")
-        predicates += _bundle(one, gateway) if one.kind == BUNDLE else [_single(one, gateway)]
-    return sorted(predicates, key=lambda one: not one.core)
+        predicates += (
+            _bundle(attestation, gateway) if attestation.kind == BUNDLE else [_single(attestation, gateway)]
+        )
+    return sorted(predicates, key=lambda attestation: not attestation.core)
 
 
-def _is_core(one: Attestation, path: str) -> bool:
-    name = one.metadata.get("sbom-core", b"").decode(errors="replace")
+def _is_core(attestation: Attestation, path: str) -> bool:
+    name = attestation.metadata.get("sbom-core", b"").decode(errors="replace")
     return bool(name) and path.partition(".")[0] == name
 
 
-def _single(one: Attestation, gateway: Gateway) -> Predicate:
-    if one.predicate_type.startswith(PROVENANCE):
+def _single(attestation: Attestation, gateway: Gateway) -> Predicate:
+    if attestation.predicate_type.startswith(PROVENANCE):
         raise UserError("frontend may not set provenance attestations")
-    subjects = [_about(subject) for subject in one.subjects]
-    data = _read(one, one.path, gateway)
+    subjects = [_about(subject) for subject in attestation.subjects]
+    data = _read(attestation, attestation.path, gateway)
     try:
         json.loads(data or b"null")
     except (ValueError, RecursionError) as error:
-        raise UserError(f"failed to marshal attestation: {one.path}: {error}") from None
+        raise UserError(f"failed to marshal attestation: {attestation.path}: {error}") from None
     return Predicate(
-        one.predicate_type,
+        attestation.predicate_type,
         data,
-        one.path,
+        attestation.path,
         subjects,
-        inline_only=_inline_only(one),
-        core=_is_core(one, one.path),
+        inline_only=_inline_only(attestation),
+        core=_is_core(attestation, attestation.path),
     )
 
 
-def _bundle(one: Attestation, gateway: Gateway) -> list[Predicate]:
+def _bundle(attestation: Attestation, gateway: Gateway) -> list[Predicate]:
     """Read a bundle: each file of its directory is a statement."""
     predicates = []
-    for node in gateway.read_dir(one.edge, one.path or "/"):
-        path = posixpath.join(one.path, node.path.rpartition(b"/")[2].decode(errors="surrogateescape"))
+    for node in gateway.read_dir(attestation.edge, attestation.path or "/"):
+        path = posixpath.join(
+            attestation.path, node.path.rpartition(b"/")[2].decode(errors="surrogateescape")
+        )
         try:
-            statement = json.loads(_read(one, path, gateway))
+            statement = json.loads(_read(attestation, path, gateway))
             type, subjects = str(statement["predicateType"]), statement.get("subject") or []
             about = [
                 About(
@@ -181,24 +187,27 @@ def _bundle(one: Attestation, gateway: Gateway) -> list[Predicate]:
             raise UserError(f"cannot decode in-toto statement: {path}: {error}") from None
         if type.startswith(PROVENANCE):
             raise UserError("frontend may not bundle provenance attestations")
-        if one.predicate_type not in ("", type):
+        if attestation.predicate_type not in ("", type):
             raise UserError(
-                f"bundle entry {type} does not match required predicate type {one.predicate_type}"
+                f"bundle entry {type} does not match required predicate type {attestation.predicate_type}"
             )
-        core = _is_core(one, path)
-        predicates.append(Predicate(type, data, path, about, inline_only=_inline_only(one), core=core))
+        core = _is_core(attestation, path)
+        predicates.append(
+            Predicate(type, data, path, about, inline_only=_inline_only(attestation), core=core)
+        )
     return predicates
 
 
-def _read(one: Attestation, path: str, gateway: Gateway) -> bytes:
-    data = gateway.read_file(one.edge, path, length=LARGEST + 1)
+def _read(attestation: Attestation, path: str, gateway: Gateway) -> bytes:
+    # One byte more than the limit, so that a longer file shows.
+    data = gateway.read_file(attestation.edge, path, length=LARGEST + 1)
     if len(data) > LARGEST:
         raise UserError(f"cannot read in-toto attestation: {path} exceeds {LARGEST} bytes")
     return data
 
 
-def _inline_only(one: Attestation) -> bool:
-    return one.metadata.get("inline-only", b"") == b"true"
+def _inline_only(attestation: Attestation) -> bool:
+    return attestation.metadata.get("inline-only", b"") == b"true"
 
 
 def _about(subject: Subject) -> About:

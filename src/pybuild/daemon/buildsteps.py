@@ -37,6 +37,7 @@ class Steps:
         self.definition: list[dict[str, object]] = []
         ops = {_digest(data): ops_pb2.Op.FromString(data) for data in getattr(definition, "def")}
         if ops:
+            # A definition ends with the op that names its result.
             self._add(ops, next(reversed(ops)))
 
     @property
@@ -46,23 +47,24 @@ class Steps:
 
     def _add(self, ops: Mapping[str, ops_pb2.Op], last: str) -> None:
         """Add the steps that `last` depends on, then `last`."""
+        # A stack of its own, as graphs are deeper than Python's.
         pending = [(last, False)]
         while pending:
-            digest, done = pending.pop()
+            digest, inputs_added = pending.pop()
             if digest in self.numbers:
                 continue
             op = ops[digest]
-            if not done:
+            if not inputs_added:
                 pending.append((digest, True))
                 pending += [
-                    (one.digest, False) for one in reversed(op.inputs) if one.digest not in self.numbers
+                    (edge.digest, False) for edge in reversed(op.inputs) if edge.digest not in self.numbers
                 ]
                 continue
             number = self.numbers[digest] = len(self.definition)
             self.definition.append(self._step(number, op))
 
     def _step(self, number: int, op: ops_pb2.Op) -> dict[str, object]:
-        inputs = [f"step{self.numbers[one.digest]}:{one.index}" for one in op.inputs]
+        inputs = [f"step{self.numbers[edge.digest]}:{edge.index}" for edge in op.inputs]
         shown = ops_pb2.Op()
         shown.CopyFrom(op)
         del shown.inputs[:]
@@ -82,18 +84,18 @@ def sources_of(definition: ops_pb2.Definition, steps: Steps) -> dict[str, object
         return {}
     infos = []
     for info in definition.Source.infos:
-        made = Steps(info.definition)
+        steps_of_source = Steps(info.definition)
         shown = {
             "filename": info.filename,
             "language": info.language,
             "data": b64encode(info.data).decode(),
-            "llbDefinition": made.definition,
-            "digestMapping": made.mapping,
+            "llbDefinition": steps_of_source.definition,
+            "digestMapping": steps_of_source.mapping,
         }
         infos.append({name: value for name, value in shown.items() if value})
     locations = {
-        f"step{steps.numbers[digest]}": as_json(found)
-        for digest, found in sorted(definition.Source.locations.items())
+        f"step{steps.numbers[digest]}": as_json(location)
+        for digest, location in sorted(definition.Source.locations.items())
         if digest in steps.numbers
     }
     return {"locations": locations, "infos": infos}
@@ -105,27 +107,27 @@ def as_json(message: Message) -> dict[str, Any]:
     kind = message.DESCRIPTOR.full_name
     out: dict[str, Any] = {name: getattr(message, name) for name in _KEPT.get(kind, ())}
     inside: dict[str, Any] = {}
-    for found, value in message.ListFields():
-        place = inside if found.containing_oneof is not None and kind in _ONEOFS else out
-        place[_BY_ID.get(found.name, found.name)] = _field(found, value)
+    for descriptor, value in message.ListFields():
+        place = inside if descriptor.containing_oneof is not None and kind in _ONEOFS else out
+        place[_BY_ID.get(descriptor.name, descriptor.name)] = _field(descriptor, value)
     if kind in _ONEOFS:
         out[_ONEOFS[kind]] = inside
     return out
 
 
-def _field(found: FieldDescriptor, value: Any) -> Any:
-    if found.message_type is not None and found.message_type.GetOptions().map_entry:
-        item = found.message_type.fields_by_name["value"]
+def _field(descriptor: FieldDescriptor, value: Any) -> Any:
+    if descriptor.message_type is not None and descriptor.message_type.GetOptions().map_entry:
+        item = descriptor.message_type.fields_by_name["value"]
         return {str(key): _value(item, value[key]) for key in sorted(value)}
-    if found.is_repeated:
-        return [_value(found, one) for one in value]
-    return _value(found, value)
+    if descriptor.is_repeated:
+        return [_value(descriptor, item_value) for item_value in value]
+    return _value(descriptor, value)
 
 
-def _value(found: FieldDescriptor, value: Any) -> Any:
-    if found.type == FieldDescriptor.TYPE_MESSAGE:
+def _value(descriptor: FieldDescriptor, value: Any) -> Any:
+    if descriptor.type == FieldDescriptor.TYPE_MESSAGE:
         return as_json(value)
-    if found.type == FieldDescriptor.TYPE_BYTES:
+    if descriptor.type == FieldDescriptor.TYPE_BYTES:
         return b64encode(value).decode()
     return value
 

@@ -33,19 +33,20 @@ def read_cache(store: Store, provider: Provider, root: Descriptor, transfer: Tra
         return read_blob(store, provider, blob, transfer)
 
     try:
-        found = parse(read(root), root.media_type)
-        if isinstance(found, Manifest):
-            return _of_manifest(root.digest, found, read(found.config))
-        if not isinstance(found, Index):
-            raise ValueError(f"its media type is {found}")
+        content = parse(read(root), root.media_type)
+        if isinstance(content, Manifest):
+            return _of_manifest(root.digest, content, read(content.config))
+        if not isinstance(content, Index):
+            raise ValueError(f"its media type is {content}")
         entries: list[Entry] = []
-        for one in found.manifests[:LARGEST_INDEX]:
-            if one.media_type == cacheconfig.CONFIG:
-                entries += cacheconfig.decode(read(one))
-            elif one.is_manifest and not one.annotations.get("vnd.docker.reference.digest"):
-                manifest = parse(read(one), one.media_type)
+        for descriptor in content.manifests[:LARGEST_INDEX]:
+            if descriptor.media_type == cacheconfig.CONFIG:
+                entries += cacheconfig.decode(read(descriptor))
+            # The annotation marks an attestation manifest, which describes another manifest and holds no cache.
+            elif descriptor.is_manifest and not descriptor.annotations.get("vnd.docker.reference.digest"):
+                manifest = parse(read(descriptor), descriptor.media_type)
                 assert isinstance(manifest, Manifest)
-                entries += _of_manifest(one.digest, manifest, read(manifest.config))
+                entries += _of_manifest(descriptor.digest, manifest, read(manifest.config))
     except ValueError as error:
         raise BadCache(f"{root.digest} is no cache: {error}") from None
     return entries
@@ -55,7 +56,7 @@ def _of_manifest(digest: str, manifest: Manifest, config: bytes) -> list[Entry]:
     """Return the records of one manifest. Raises ValueError."""
     if manifest.config.media_type == cacheconfig.CONFIG:
         return cacheconfig.decode(config)
-    own = decode(config).get(cacheconfig.INLINE)
-    if not isinstance(own, str):
+    encoded = decode(config).get(cacheconfig.INLINE)
+    if not isinstance(encoded, str):
         return []
-    return cacheconfig.decode_inline(b64decode(own), image_content(digest, manifest, config).layers)
+    return cacheconfig.decode_inline(b64decode(encoded), image_content(digest, manifest, config).layers)

@@ -72,14 +72,15 @@ class Imports:
         self._known: list[tuple[str, dict[str, str]]] = []
         self._guard = Lock()
 
-    def __call__(self, wanted: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+    def __call__(self, entries: Iterable[tuple[str, Mapping[str, str]]]) -> None:
         """Import caches, given as types and attributes. Raises Cancelled."""
         with self._guard:
-            for kind, attrs in wanted:
-                one = kind, dict(attrs)
-                if one not in self._known:
-                    self._known.append(one)
-                    self._read(*one)
+            # Locked while it is fetched too: a frontend that needs the same cache has to wait for it.
+            for kind, attrs in entries:
+                cache = kind, dict(attrs)
+                if cache not in self._known:
+                    self._known.append(cache)
+                    self._read(*cache)
 
     def _read(self, kind: str, attrs: Mapping[str, str]) -> None:
         name = attrs.get("ref") or attrs.get("src") or kind
@@ -137,11 +138,11 @@ def export_all(
     for number, entry in enumerate(request.Cache.Exports):
         if entry.Type not in (REGISTRY, LOCAL):
             continue
-        where = "registry" if entry.Type == REGISTRY else "client directory"
+        destination = "registry" if entry.Type == REGISTRY else "client directory"
         try:
-            with Tracked(observer, f"exporting cache to {where}", _vertex(request, number)) as tracked:
-                made = _export(entry, request, edges, finals, engine, sessions, tracked)
-            response[MANIFEST] = compact(made.to_json()).decode()
+            with Tracked(observer, f"exporting cache to {destination}", _vertex(request, number)) as tracked:
+                descriptor = _export(entry, request, edges, finals, engine, sessions, tracked)
+            response[MANIFEST] = compact(descriptor.to_json()).decode()
         except Cancelled:
             raise
         except UserError:
@@ -189,6 +190,7 @@ def _export(
     engine.layers.keep([described.digest, root.digest])
     if entry.Type == LOCAL:
         sink = ContentSink(sessions.get(request.Session), STORE + attrs["dest"])
+        # The root last: whoever finds it finds all that it names.
         for blob in (*layers, described, root):
             sink.put(blob, blobs.path(blob.digest))
     else:
@@ -208,7 +210,7 @@ def inline(
 ) -> dict[str, object]:
     """Return the fields that an inline cache adds to an image's config, for a state that was solved to `snapshot`.
     Raises UserError, Cancelled."""
-    if edge is None or all(one.Type != INLINE for one in request.Cache.Exports):
+    if edge is None or all(export.Type != INLINE for export in request.Cache.Exports):
         return {}
     from base64 import b64encode
 

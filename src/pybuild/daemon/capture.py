@@ -53,24 +53,24 @@ class Capture:
     @property
     def materials(self) -> list[Material]:
         kinds = (self.images, self.repositories, self.files)
-        return [one for kind in kinds for _, one in sorted(kind.items())]
+        return [material for kind in kinds for _, material in sorted(kind.items())]
 
     def material(self, uri: str) -> Material | None:
         return self.repositories.get(uri) or self.files.get(uri)
 
 
-def capture(edge: Edge | None, gateway: Gateway, others: Iterable[Edge] = ()) -> Capture:
-    """Capture the materials of a solved state; `others` are states that its frontend read. Raises Cancelled."""
+def capture(edge: Edge | None, gateway: Gateway, read_edges: Iterable[Edge] = ()) -> Capture:
+    """Capture the materials of a solved state; `read_edges` are states that its frontend read. Raises Cancelled."""
     captured = Capture()
     request = _request_of(edge, gateway)
     if request is not None:
         captured.frontend = request.frontend
         captured.args = {
-            name: redacted(value) if name == "context" or name.startswith("context:") else value
+            name: redact(value) if name == "context" or name.startswith("context:") else value
             for name, value in request.options.items()
             if name not in _OF_THE_HOST and not name.startswith("attest:")
         }
-    for vertex in walk([*([edge] if edge is not None else []), *others]):
+    for vertex in walk([*([edge] if edge is not None else []), *read_edges]):
         if isinstance(vertex.op, SourceOp):
             _source(captured, vertex, vertex.op, gateway.engine)
         elif isinstance(vertex.op, ExecOp):
@@ -84,8 +84,8 @@ def _request_of(edge: Edge | None, gateway: Gateway) -> Request | None:
     """Return the request that returned a state. Where frontends called one another it is the innermost's, which
     ended first and is first in the list."""
     for request, result in list(gateway.requests):
-        for one in (result.edge,) if result.edges is None else result.edges.values():
-            if one == edge:
+        for returned in (result.edge,) if result.edges is None else result.edges.values():
+            if returned == edge:
                 return request
     return None
 
@@ -104,14 +104,14 @@ def _source(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> 
 
 
 def _step(captured: Capture, op: ExecOp) -> None:
-    wanted = [(one.id, one.optional, captured.secrets) for one in op.secret_env]
+    uses = [(env.id, env.optional, captured.secrets) for env in op.secret_env]
     for mount in op.mounts:
         if mount.secret_opt is not None:
-            wanted.append((mount.secret_opt.id, mount.secret_opt.optional, captured.secrets))
+            uses.append((mount.secret_opt.id, mount.secret_opt.optional, captured.secrets))
         if mount.ssh_opt is not None:
-            wanted.append((mount.ssh_opt.id or "default", mount.ssh_opt.optional, captured.agents))
-    for id, optional, known in wanted:
-        known[id] = optional and known.get(id, True)
+            uses.append((mount.ssh_opt.id or "default", mount.ssh_opt.optional, captured.agents))
+    for id, optional, optional_by_id in uses:
+        optional_by_id[id] = optional and optional_by_id.get(id, True)
     if op.network != NetMode.NONE:
         captured.network = True
 
@@ -153,7 +153,7 @@ def _git(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> Non
 
 
 def _http(captured: Capture, vertex: Vertex, op: SourceOp, engine: Engine) -> None:
-    uri = redacted(op.identifier)
+    uri = redact(op.identifier)
     captured.files[uri] = Material(
         uri, _digests(engine.fetchers.http().resolve(op, engine.cancellation).digest)
     )
@@ -173,12 +173,12 @@ _SOURCES: Mapping[str, Callable[[Capture, Vertex, SourceOp, Engine], None]] = {
 }
 
 
-def redacted(url: str) -> str:
+def redact(url: str) -> str:
     """Return an address with its user and password blotted out."""
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, remainder = url.partition("://")
     if not separator:
         return url
-    place, slash, path = rest.partition("/")
+    place, slash, path = remainder.partition("/")
     if "@" not in place:
         return url
     user, _, host = place.rpartition("@")

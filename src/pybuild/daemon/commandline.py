@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    Given = dict[str, str | bool | int | list[str]]
+    FlagValues = dict[str, str | bool | int | list[str]]
 
 TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 FALSE = frozenset(("0", "f", "F", "false", "FALSE", "False"))
@@ -17,14 +17,14 @@ AUTO = ("auto", "Auto", "AUTO", "")
 _HELP = "see pybuild serve --help"
 
 
-def parse(words: Sequence[str]) -> Given:
+def parse(words: Sequence[str]) -> FlagValues:
     """Return the given flags by name: lists for those of `MANY`, booleans for switches, booleans or "auto" for
     `MAYBE`. Raises UsageError for an unknown flag, a bad value, an argument, and what this daemon doesn't
     support."""
-    given: Given = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
+    flags: FlagValues = {}
+    remaining = list(words)
+    while remaining:
+        word = remaining.pop(0)
         name, equals, value = word.lstrip("-").partition("=")
         name = SHORT.get(name, name)
         if not word.startswith("-") or not name:
@@ -33,9 +33,9 @@ def parse(words: Sequence[str]) -> Given:
             )
         flag = _flag(name)
         if not equals:
-            value = _next(name, flag, rest)
-        _take(given, name, flag, value)
-    return given
+            value = _next(name, flag, remaining)
+        _store(flags, name, flag, value)
+    return flags
 
 
 def help_text() -> str:
@@ -67,26 +67,26 @@ def _flag(name: str) -> Flag:
     raise UsageError(f"no such flag: --{name}", help=f"did you mean --{near}?" if near else _HELP)
 
 
-def _next(name: str, flag: Flag, rest: list[str]) -> str:
+def _next(name: str, flag: Flag, remaining: list[str]) -> str:
     """Return the value of a flag that stands without `=`."""
     if flag.kind == SWITCH:
         return "true"
     if flag.kind == MAYBE:
-        known = rest and (rest[0] in TRUE or rest[0] in FALSE or rest[0] in AUTO)
-        return rest.pop(0) if known else "true"
-    if not rest:
+        is_value = remaining and (remaining[0] in TRUE or remaining[0] in FALSE or remaining[0] in AUTO)
+        return remaining.pop(0) if is_value else "true"
+    if not remaining:
         raise UsageError(f"--{name} needs a value", help=_HELP)
-    return rest.pop(0)
+    return remaining.pop(0)
 
 
-def _take(given: Given, name: str, flag: Flag, value: str) -> None:
+def _store(flags: FlagValues, name: str, flag: Flag, value: str) -> None:
     if flag.kind == MANY:
-        found = given.setdefault(name, [])
-        assert isinstance(found, list)
-        found.append(value)
+        values = flags.setdefault(name, [])
+        assert isinstance(values, list)
+        values.append(value)
         return
-    given[name] = _value(name, flag.kind, value)
-    if flag.refused and given[name] not in (False, "auto", ""):
+    flags[name] = _value(name, flag.kind, value)
+    if flag.refused and flags[name] not in (False, "auto", ""):
         raise UsageError(f"--{name} is not supported: {flag.refused}", help="leave the flag out")
 
 

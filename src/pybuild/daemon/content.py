@@ -39,11 +39,13 @@ class Contents:
         self._places = tuple(os.path.join(root, *parts, "blobs", "sha256") for parts in ((), ("history",)))
 
     async def Info(self, request: content_pb2.InfoRequest, context: Context) -> content_pb2.InfoResponse:
-        path = await self._found(request.digest, context)
+        path = await self._blob_path(request.digest, context)
         try:
             return content_pb2.InfoResponse(info=_info(path))
         except FileNotFoundError:
+            # It was pruned after it was looked for.
             await _missing(request.digest, context)
+            # Never reached, here and below: abort raises, which its type doesn't say.
             raise AssertionError from None
 
     async def List(self, request: content_pb2.ListContentRequest, context: Context) -> None:
@@ -53,12 +55,12 @@ class Contents:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             raise AssertionError from None
         infos = await asyncio.to_thread(lambda: list(self._infos()))
-        found = [info for info in infos if holds(lambda path, info=info: _field(info, path))]  # type: ignore[misc]
-        for start in range(0, len(found), INFOS):
-            await context.write(content_pb2.ListContentResponse(info=found[start : start + INFOS]))
+        matches = [info for info in infos if holds(lambda path, info=info: _field(info, path))]  # type: ignore[misc]
+        for start in range(0, len(matches), INFOS):
+            await context.write(content_pb2.ListContentResponse(info=matches[start : start + INFOS]))
 
     async def Read(self, request: content_pb2.ReadContentRequest, context: Context) -> None:
-        path = await self._found(request.digest, context)
+        path = await self._blob_path(request.digest, context)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -96,7 +98,7 @@ class Contents:
     async def Write(self, requests: AsyncIterator[Message], context: Context) -> Empty:
         return await _refuse(context)
 
-    async def _found(self, digest: str, context: Context) -> str:
+    async def _blob_path(self, digest: str, context: Context) -> str:
         """Return the path of a blob. Aborts the call if there is none."""
         algorithm, _, value = digest.partition(":")
         if algorithm != "sha256" or len(value) != 64 or not set(value) <= _HEX:
@@ -111,22 +113,22 @@ class Contents:
         raise AssertionError
 
     def _infos(self) -> Iterator[content_pb2.Info]:
-        told = set()
+        listed = set()
         for place in self._places:
             for name in _names(place):
-                if len(name) == 64 and set(name) <= _HEX and name not in told:
-                    told.add(name)
+                if len(name) == 64 and set(name) <= _HEX and name not in listed:
+                    listed.add(name)
                     try:
                         yield _info(os.path.join(place, name))
                     except FileNotFoundError:
-                        told.discard(name)
+                        listed.discard(name)
 
 
 def _info(path: str) -> content_pb2.Info:
-    found = os.stat(path)
-    info = content_pb2.Info(digest="sha256:" + os.path.basename(path), size=found.st_size)
-    info.created_at.FromNanoseconds(found.st_mtime_ns)
-    info.updated_at.FromNanoseconds(found.st_mtime_ns)
+    status = os.stat(path)
+    info = content_pb2.Info(digest="sha256:" + os.path.basename(path), size=status.st_size)
+    info.created_at.FromNanoseconds(status.st_mtime_ns)
+    info.updated_at.FromNanoseconds(status.st_mtime_ns)
     return info
 
 

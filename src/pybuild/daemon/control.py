@@ -91,6 +91,7 @@ class Control:
 
     async def Status(self, request: StatusRequest, context: Context) -> None:
         await context.send_initial_metadata(((_TIMESTAMP, _now()),))
+        # A build under way comes before the record of an earlier one with its ref.
         job = self._jobs.now(request.Ref)
         if job is None and await self._records.replay(request.Ref, context.write):
             return
@@ -155,6 +156,7 @@ class Control:
             worker = running.worker = await self._workers.fork()
         except WorkerLost as error:
             return Outcome(failure=status(13, str(error)))
+        # The call may have ended while the fork was under way.
         if running.cancelled:
             worker.cancel()
         await worker.send(task)
@@ -173,7 +175,7 @@ class Control:
             ended = await worker.ended
         if running.cancelled:
             return Outcome(failure=status(1, "context canceled"))
-        return Outcome(failure=status(13, _died(ended)))
+        return Outcome(failure=status(13, _death_message(ended)))
 
     # The store
 
@@ -264,10 +266,10 @@ class Control:
         """Start a task that outlives the call that began it. The set keeps it from being garbage-collected."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._on_done)
         return task
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
+    def _on_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._journal.error(f"{type(task.exception()).__name__}: {task.exception()}")
@@ -286,7 +288,7 @@ class Running:
             self.worker.cancel()
 
 
-def _died(ended: int) -> str:
+def _death_message(ended: int) -> str:
     how = f"was killed by signal {os.WTERMSIG(ended)}" if os.WIFSIGNALED(ended) else "ended"
     return f"the process that builds {how} without an answer"
 

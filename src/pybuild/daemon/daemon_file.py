@@ -41,7 +41,7 @@ def _space(value: int | str, place: Place) -> tuple[int, int]:
         raise place.wrong(f"an amount of disk space: {error}") from None
 
 
-def _refused(kind: Kind, why: str) -> Kind:
+def _refused_kind(kind: Kind, why: str) -> Kind:
     """Return the kind of a key that may only be false or empty."""
 
     def read(value: object, place: Place) -> object:
@@ -73,7 +73,7 @@ OCI: Schema = {
     "platforms": _texts.then(values.platforms),
     "snapshotter": text.then(values.snapshotter),
     "rootless": flag,
-    "noProcessSandbox": _refused(flag, "a step always has a pid namespace of its own"),
+    "noProcessSandbox": _refused_kind(flag, "a step always has a pid namespace of its own"),
     "gc": flag.default_to(None),
     "gckeepstorage": _space_kind,
     **_limits,
@@ -81,10 +81,10 @@ OCI: Schema = {
     "networkMode": text.then(values.network).default_to("auto"),
     "cniConfigPath": text,
     "binary": text,
-    "proxySnapshotterPath": _refused(text, "snapshotters of other processes are not used"),
+    "proxySnapshotterPath": _refused_kind(text, "snapshotters of other processes are not used"),
     "defaultCgroupParent": text,
-    "apparmor-profile": _refused(text, "AppArmor profiles are not applied"),
-    "selinux": _refused(flag, "SELinux labels are not applied"),
+    "apparmor-profile": _refused_kind(text, "AppArmor profiles are not applied"),
+    "selinux": _refused_kind(flag, "SELinux labels are not applied"),
     "max-parallelism": number_or_text("a number of steps, or num-cpu").then(values.parallelism),
 }
 _frontend = table({"enabled": flag.default_to(True), "allowedRepositories": _texts})
@@ -106,7 +106,10 @@ DAEMON_FILE: Schema = {
     ),
     "cdi": table({"disabled": flag, "specDirs": _texts.default_to(None), "autoAllowed": _texts}),
     "worker": table(
-        {"oci": table(OCI), "containerd": table({"enabled": _refused(flag, "there is no containerd worker")})}
+        {
+            "oci": table(OCI),
+            "containerd": table({"enabled": _refused_kind(flag, "there is no containerd worker")}),
+        }
     ),
     # Directories with authorities (`*.crt`) and pairs of a certificate and its key (`*.cert`, `*.key`).
     "registry": table_of(table({**registry_keys(text), "tlsconfigdir": _texts})),

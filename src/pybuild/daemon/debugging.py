@@ -41,7 +41,7 @@ class Debugging:
         """Listen at `unix://PATH`, `tcp://HOST:PORT` or `HOST:PORT`. Raises UsageError, OSError."""
         place = addresses.parse(text if "://" in text else f"tcp://{text}")
         if place.kind == addresses.UNIX:
-            addresses.make_way(place.place)
+            addresses.remove_stale_socket(place.place)
             self._server = await asyncio.start_unix_server(self._answer, place.place, limit=_LONGEST)
             os.chmod(place.place, 0o600)
             self._path = place.place
@@ -88,23 +88,24 @@ class Debugging:
         )
         return "\r\n".join((*lines, "", "")).encode() + data
 
-    def _all(self) -> dict[str, int]:
+    def _values(self) -> dict[str, int]:
         with open("/proc/self/statm", encoding="ascii") as file:
             resident = int(file.read().split()[1]) * _PAGE
-        own = {
+        process = {
             "resident_bytes": resident,
+            # Less the descriptor that lists them.
             "descriptors": len(os.listdir("/proc/self/fd")) - 1,
             "threads": threading.active_count(),
         }
-        return {**self._numbers(), **own}
+        return {**self._numbers(), **process}
 
     def _vars(self) -> str:
-        return json.dumps(self._all()) + "\n"
+        return json.dumps(self._values()) + "\n"
 
     def _metrics(self) -> str:
         return "".join(
             f"# TYPE buildkitd_{name} gauge\nbuildkitd_{name} {value}\n"
-            for name, value in self._all().items()
+            for name, value in self._values().items()
         )
 
 
@@ -115,11 +116,11 @@ def stacks() -> str:
         f"thread {names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame))}"
         for ident, frame in sys._current_frames().items()
     ]
-    tasks = [f"{one.get_name()}:\n{''.join(_awaited(one.get_coro()))}" for one in asyncio.all_tasks()]
+    tasks = [f"{task.get_name()}:\n{''.join(_await_chain(task.get_coro()))}" for task in asyncio.all_tasks()]
     return "\n".join((*threads, *tasks))
 
 
-def _awaited(waiting: object) -> Iterator[str]:
+def _await_chain(waiting: object) -> Iterator[str]:
     """Return a line for each coroutine in a chain of awaits. gRPC's compiled coroutines have no frames."""
     while (frame := getattr(waiting, "cr_frame", None)) is not None:
         yield f"  {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}\n"

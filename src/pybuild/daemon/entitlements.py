@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 NETWORK, SECURITY, DEVICE = "network.host", "security.insecure", "device"
 
 
-def granted(asked: Iterable[str], settings: Settings) -> frozenset[str]:
+def grant(requested: Iterable[str], settings: Settings) -> frozenset[str]:
     """Return the entitlements of a build. Raises UserError for an unknown one, and for one that the daemon doesn't
     grant."""
     out = set()
-    for text in asked:
+    for text in requested:
         name = text.partition("=")[0] if text.startswith(DEVICE) else text
         if name not in (NETWORK, SECURITY, DEVICE):
             raise UserError(f"unknown entitlement {text}")

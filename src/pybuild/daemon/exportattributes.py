@@ -94,10 +94,10 @@ def _check_image(attributes: Mapping[str, str]) -> None:
         raise UsageError('exporter option "oci-artifact=true" conflicts with "oci-mediatypes=false"')
     for name in attributes.get("name", "").split(","):
         if name not in ("", "*"):
-            _parsed(name)
+            _parse_name(name)
 
 
-def _parsed(name: str) -> reference.Reference:
+def _parse_name(name: str) -> reference.Reference:
     try:
         return reference.parse(name)
     except reference.InvalidReference as error:
@@ -118,22 +118,24 @@ def output(
     `compatibility` is the requested compatibility version, 0 for the latest; `attested` says whether there are
     attestations; without `rewritable` there is no time to rewrite timestamps to. `name` is the frontend's name for
     the image."""
-    given = {key: value for key, value in attributes.items() if not key.startswith("annotation")}
+    options = {key: value for key, value in attributes.items() if not key.startswith("annotation")}
     if type in IMAGES:
         oci = type == OCI or compatibility == 0 or compatibility >= OCI_BY_DEFAULT or attested
-        given.setdefault("oci-mediatypes", "true" if oci else "false")
+        options.setdefault("oci-mediatypes", "true" if oci else "false")
         modern = compatibility == 0 or compatibility >= OCI_BY_DEFAULT
-        given.setdefault("oci-artifact", "true" if modern and not _off(given, "oci-mediatypes") else "false")
-        if given.get("name") == "*":
-            given["name"] = name
+        options.setdefault(
+            "oci-artifact", "true" if modern and not _off(options, "oci-mediatypes") else "false"
+        )
+        if options.get("name") == "*":
+            options["name"] = name
         if not rewritable:
-            given["rewrite-timestamp"] = "false"
+            options["rewrite-timestamp"] = "false"
     if type == IMAGE:
-        given["store"] = "false"
-        if not (_on(given, "push") and given.get("name")):
-            given["push"] = given["push-by-digest"] = "false"
-    given.pop("dest", None)
-    return Output(type, attributes=given, receiver=receiver)
+        options["store"] = "false"
+        if not (_on(options, "push") and options.get("name")):
+            options["push"] = options["push-by-digest"] = "false"
+    options.pop("dest", None)
+    return Output(type, attributes=options, receiver=receiver)
 
 
 def _on(attributes: Mapping[str, str], name: str) -> bool:

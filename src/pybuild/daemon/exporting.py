@@ -74,13 +74,13 @@ def export(
     if result.edges and PLATFORMS not in result.metadata and "requestid" not in request.FrontendAttrs:
         raise UserError("build result contains multiple refs without platforms mapping")
     listed, run = platforms_of(result), Run(secrets.token_hex(12), process_start())
-    wanted = attesting.options_of(request.FrontendAttrs)
-    result = attesting.with_sbom(wanted, result, listed, gateway)
+    attestation_options = attesting.options_of(request.FrontendAttrs)
+    result = attesting.with_sbom(attestation_options, result, listed, gateway)
     solved = _solve(result, gateway)
-    exporters = [Exporter(one.Type, dict(one.Attrs)) for one in request.Exporters]
+    exporters = [Exporter(requested.Type, dict(requested.Attrs)) for requested in request.Exporters]
     if request.EnableSessionExporter:
-        exporters += _offered(sessions.get(request.Session), result, solved)
-    predicates = attesting.attest(wanted, result, listed, gateway, run) if exporters else {}
+        exporters += _session_exporters(sessions.get(request.Session), result, solved)
+    predicates = attesting.attest(attestation_options, result, listed, gateway, run) if exporters else {}
     exporting = Exporting(request, result, gateway, observer, sessions, solved, predicates)
     exporting.warn(listed, exporters)
     responses = [exporting.run(number, exporter) for number, exporter in enumerate(exporters)]
@@ -88,7 +88,7 @@ def export(
     response = {name: value.decode(errors="replace") for name, value in frontend_metadata.items()}
     facts: dict[str, object] = {
         "metadata": dict(response),
-        "attestations": attesting.recorded(result, listed, gateway, run),
+        "attestations": attesting.history_provenance(result, listed, gateway, run),
         "results": {
             number: exported[DESCRIPTOR]
             for number, exported in enumerate(responses)
@@ -131,17 +131,18 @@ class Exporting:
         self._sessions = sessions
         self._solved = solved
         self._predicates = predicates
-        self._made = self._results()
+        self._image_results = self._results()
         self._builds: dict[tuple[object, ...], Build] = {}
 
     def warn(self, listed: Sequence[Listed], exporters: Sequence[Exporter]) -> None:
         """Warn if the result is for other platforms than the request."""
         options = dict(self._request.FrontendAttrs)
+        # Of several with this result the innermost frontend's counts: it ended first, so it is looked at last.
         for request, returned in reversed(self._gateway.requests):
             if (returned.edge, returned.edges) == (self._result.edge, self._result.edges):
                 options = dict(request.options)
         several = self._result.edges is not None
-        warnings = mismatch(options, [one.platform for one in listed], several=several)
+        warnings = mismatch(options, [entry.platform for entry in listed], several=several)
         with ExitStack() as stack:
             vertex = self._vertex(0)
             if warnings and not exporters:
@@ -163,24 +164,24 @@ class Exporting:
             exporter.attributes,
             Client(lambda: self._sessions.get(self._request.Session), str(number), self._engine.cancellation),
             compatibility=self._request.CompatibilityVersion,
-            attested=any(one.predicates for one in self._made),
+            attested=any(result.predicates for result in self._image_results),
             rewritable=bool(exporter.attributes.get("source-date-epoch"))
-            or all(one.epoch is not None for one in self._made),
+            or all(result.epoch is not None for result in self._image_results),
             name=self._result.metadata.get(NAME, b"").decode(errors="replace"),
         )
         response = carry_out(output, self._build(exporter.attributes), self._vertex(number))
         if exporter.type == IMAGE:
-            response = {**response, **self._named(output.attributes, response)}
+            response = {**response, **self._image_name(output.attributes, response)}
         return response
 
     def _build(self, attributes: Mapping[str, str]) -> Build:
         """Return the build that exporters take. Exporters of the same image share it."""
-        own = annotations_of({name: value.encode() for name, value in attributes.items()})
-        annotations = Annotations({**annotations_of(self._result.metadata), **own})
+        exporter_annotations = annotations_of({name: value.encode() for name, value in attributes.items()})
+        annotations = Annotations({**annotations_of(self._result.metadata), **exporter_annotations})
         key = annotations.identity
         if key not in self._builds:
             self._builds[key] = build_of(
-                self._made,
+                self._image_results,
                 self._engine,
                 self._observer,
                 index=self._result.edges is not None,
@@ -208,23 +209,23 @@ class Exporting:
         return [
             ImageResult(
                 target.config,
-                self._snapshot(one.key),
+                self._snapshot(entry.key),
                 base=target.base,
-                made=creation.time if value_of(metadata, CONFIG, one.key) else creation.describe,
-                platform=platform_object(one.platform),
-                predicates=self._predicates.get(one.key, ()),
+                made=creation.time if value_of(metadata, CONFIG, entry.key) else creation.describe,
+                platform=platform_object(entry.platform),
+                predicates=self._predicates.get(entry.key, ()),
                 epoch=target.epoch,
-                key=one.key,
-                extra=caches.inline(self._request, target.edge, self._snapshot(one.key), engine),
+                key=entry.key,
+                extra=caches.inline(self._request, target.edge, self._snapshot(entry.key), engine),
             )
-            for one, target in zip(listed, targets, strict=True)
+            for entry, target in zip(listed, targets, strict=True)
         ]
 
     def _snapshot(self, key: str) -> int | None:
         return self._solved[key if self._result.edges is not None else ""]
 
     @staticmethod
-    def _named(attributes: Mapping[str, str], response: Mapping[str, object]) -> dict[str, object]:
+    def _image_name(attributes: Mapping[str, str], response: Mapping[str, object]) -> dict[str, object]:
         """Return the image's name as the client gave it: the exporter's own answer has it in canonical form."""
         name, prefix = attributes.get("name", ""), attributes.get("dangling-name-prefix", "")
         if not name and prefix:
@@ -257,10 +258,10 @@ def _export_caches(
     return caches.export_all(request, solved_edges, list(solved.values()), engine, sessions, observer)
 
 
-def _offered(session: Session, result: Result, solved: Mapping[str, int | None]) -> list[Exporter]:
+def _session_exporters(session: Session, result: Result, solved: Mapping[str, int | None]) -> list[Exporter]:
     """Return the exporters that the client's session wants for this result. Raises UserError."""
     refs = [str(snapshot) for snapshot in solved.values() if snapshot is not None]
-    exporters = [Exporter(*one) for one in find_exporters(session, result.metadata, refs)]
-    for one in exporters:
-        exportattributes.check(one.type, one.attributes)
+    exporters = [Exporter(*fields) for fields in find_exporters(session, result.metadata, refs)]
+    for exporter in exporters:
+        exportattributes.check(exporter.type, exporter.attributes)
     return exporters

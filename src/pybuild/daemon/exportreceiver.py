@@ -64,16 +64,16 @@ class Client(Receiver):
         """Send the files, each platform's in a call of its own: the client merges them."""
         for part in parts:
             label = f"copying files {part.key}" if part.prefix else "copying files"
-            sent = 0
+            reported = 0
 
             def report(count: int, label: str = label) -> None:
-                nonlocal sent
-                if count - sent >= PIECE:
+                nonlocal reported
+                if count - reported >= PIECE:
                     tracked.progress(label, count, 0)
-                    sent = count
+                    reported = count
 
             send_tree(self._session(), self._number, _entries(part), self._cancellation, report)
-            tracked.progress(label, sent, 0, done=True)
+            tracked.progress(label, reported, 0, done=True)
 
 
 class _Stream:

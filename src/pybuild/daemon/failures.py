@@ -18,7 +18,7 @@ def status_bytes(error: BaseException, *, cancelled: bool = False) -> bytes:
     except ImportError:
         return _plain(error)
     if not isinstance(error, UserError):
-        error = _told(error)
+        error = _user_error(error)
     return bytes(status_of(error).SerializeToString())
 
 
@@ -29,7 +29,7 @@ def _plain(error: BaseException) -> bytes:
     return bytes(Status(code=code, message=str(error)).SerializeToString())
 
 
-def _told(error: BaseException) -> UserError:
+def _user_error(error: BaseException) -> UserError:
     """Return an error of the machine in words for the user. A bug's traceback goes to the daemon's log too."""
     from pybuild.build import errors
 

@@ -163,7 +163,7 @@ class ForkServer:
             if self._wake in ready:
                 self._drain()
                 self._reap()
-            if self._front.fileno() in ready and not self._hear():
+            if self._front.fileno() in ready and not self._receive():
                 break
         self._end_all()
 
@@ -172,7 +172,7 @@ class ForkServer:
             while os.read(self._wake, 4096):
                 pass
 
-    def _hear(self) -> bool:
+    def _receive(self) -> bool:
         """Carry out one message of the front process; return False when there will be no more."""
         try:
             data, descriptors, _, _ = socket.recv_fds(self._front, MESSAGE, 1)
@@ -191,14 +191,15 @@ class ForkServer:
             pid = os.fork()
         except OSError as error:
             os.close(channel)
-            self._tell((number, FAILED, error.errno or 0))
+            self._report((number, FAILED, error.errno or 0))
             return
         if pid == 0:
             self._become_worker(channel)
         os.close(channel)
         self._workers[pid] = number
+        # The child is not reaped yet, so the pid is its own.
         handle = os.pidfd_open(pid)
-        self._tell((number, STARTED, pid), handle)
+        self._report((number, STARTED, pid), handle)
         os.close(handle)
 
     def _become_worker(self, channel: int) -> NoReturn:
@@ -215,7 +216,7 @@ class ForkServer:
         finally:
             os._exit(1)
 
-    def _tell(self, message: tuple[int, int, int], *descriptors: int) -> None:
+    def _report(self, message: tuple[int, int, int], *descriptors: int) -> None:
         with suppress(OSError):
             socket.send_fds(self._front, [marshal.dumps(message)], list(descriptors))
 
@@ -230,7 +231,7 @@ class ForkServer:
                 return True
             number = self._workers.pop(pid, None)
             if number is not None:
-                self._tell((number, ENDED, status))
+                self._report((number, ENDED, status))
 
     def _end_all(self) -> None:
         """End the workers and wait for all children. Orphans of workers are not signalled: they end by themselves."""

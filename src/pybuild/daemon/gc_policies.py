@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pybuild.request.config.schema import Section
 
 HOUR = 3_600_000_000_000
-_EASILY_MADE = "type==source.local,type==exec.cachemount,type==source.git.checkout"
+_CHEAP = "type==source.local,type==exec.cachemount,type==source.git.checkout"
 
 
 @frozen
@@ -54,7 +54,7 @@ def defaults(root: str, reserved: int = 0, most: int = 0, free: int = 0) -> tupl
         reserved = min(_percent(size, 10), 10_000_000_000)
         most = min(_percent(size, 60), 100_000_000_000)
         free = _percent(size, 20)
-    easily = GcPolicy((_EASILY_MADE,), keep_duration=48 * HOUR, max_used_space=512_000_000)
+    easily = GcPolicy((_CHEAP,), keep_duration=48 * HOUR, max_used_space=512_000_000)
     limits = GcPolicy(reserved_space=reserved, max_used_space=most, min_free_space=free)
     return easily, evolve(limits, keep_duration=60 * 24 * HOUR), limits, evolve(limits, all=True)
 

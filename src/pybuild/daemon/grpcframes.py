@@ -52,7 +52,7 @@ def status_of(call: Call) -> Status:
         return Status(
             int(code) if code.isdecimal() and len(code) < 3 else UNKNOWN,
             message,
-            _decoded(trailers.get("grpc-status-details-bin", "")),
+            _decode_details(trailers.get("grpc-status-details-bin", "")),
         )
     answer = dict(call.headers or ()).get(":status", "200")
     if answer != "200":
@@ -65,7 +65,7 @@ def status_of(call: Call) -> Status:
     return Status(reset, f"stream terminated by RST_STREAM with error code {call.failure}")
 
 
-def _decoded(text: str) -> bytes:
+def _decode_details(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:

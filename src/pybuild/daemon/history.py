@@ -79,6 +79,7 @@ class History:
             os.path.join(directory, "builds-v1.sqlite"), timeout=60, isolation_level=None
         )
         self._db.execute("PRAGMA journal_mode=WAL")
+        # With WAL: a loss of power may take the latest records, and never damages the others.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
@@ -86,7 +87,7 @@ class History:
             if self._has(build.record):
                 build.end()
             else:
-                self._complete(build, failure=_lost())
+                self._complete(build, failure=_lost_status())
         self._blobs.sweep({str(row[0]) for row in self._db.execute("SELECT digest FROM blob")})
         self._expire()
 
@@ -160,7 +161,7 @@ class History:
     def close(self) -> None:
         """Record builds under way as failed, and close. Idempotent."""
         for build in list(self._running.values()):
-            self._complete(build, failure=_lost())
+            self._complete(build, failure=_lost_status())
         self._running.clear()
         self._db.close()
 
@@ -195,17 +196,18 @@ class History:
         record.logs.media_type, record.logs.digest, record.logs.size = LOGS, digest, size
         record.ExporterResponse.update(facts.get("metadata", {}))
         record.ExporterResponse.update(response or {})
-        kept = {digest}
+        digests = {digest}
         if failure is not None:
-            kept.add(self._put_failure(record, failure))
-        kept |= self._put_attestations(record, facts.get("attestations", ()))
-        kept |= self._put_results(record, facts.get("results", {}))
-        self._delete(record.Ref, but=kept)
+            digests.add(self._put_failure(record, failure))
+        digests |= self._put_attestations(record, facts.get("attestations", ()))
+        digests |= self._put_results(record, facts.get("results", {}))
+        # A client may use a ref again: the earlier record goes, and blobs of both stay.
+        self._delete(record.Ref, but=digests)
         with self._transaction():
             times = (record.CreatedAt.ToNanoseconds(), record.CompletedAt.ToNanoseconds())
             data = record.SerializeToString()
             self._db.execute("INSERT INTO build VALUES (?, ?, ?, 0, ?)", (record.Ref, *times, data))
-            self._db.executemany("INSERT INTO blob VALUES (?, ?)", [(one, record.Ref) for one in kept])
+            self._db.executemany("INSERT INTO blob VALUES (?, ?)", [(blob, record.Ref) for blob in digests])
         build.end()
         return record
 
@@ -221,33 +223,33 @@ class History:
     def _put_attestations(
         self, record: BuildHistoryRecord, attestations: Iterable[tuple[str, str, bytes]]
     ) -> set[str]:
-        kept = set()
+        digests = set()
         for platform, kind, data in attestations:
             digest = self._blobs.put(data)
-            kept.add(digest)
+            digests.add(digest)
             result = record.Results[platform] if platform else record.Result
             result.Attestations.add(
                 media_type=PREDICATE, digest=digest, size=len(data), annotations={PREDICATE_TYPE: kind}
             )
-        return kept
+        return digests
 
     def _put_results(self, record: BuildHistoryRecord, results: Mapping[int, Mapping[str, Any]]) -> set[str]:
         """Link the blobs of the results, and record those that exist: a prune of the store may have removed
         others."""
-        kept: set[str] = set()
-        for number, one in sorted(results.items()):
-            found = reachable(self._stored, [one["digest"]], layers=False)
-            linked = {digest for digest in found if self._blobs.link(digest)}
-            kept |= linked
-            if one["digest"] not in linked:
+        digests: set[str] = set()
+        for number, stored in sorted(results.items()):
+            members = reachable(self._stored, [stored["digest"]], layers=False)
+            linked = {digest for digest in members if self._blobs.link(digest)}
+            digests |= linked
+            if stored["digest"] not in linked:
                 continue
             descriptor = record.Result.Results[int(number)]
-            descriptor.media_type, descriptor.digest = one.get("mediaType", ""), one["digest"]
-            descriptor.size = one.get("size", 0)
-            descriptor.annotations.update(one.get("annotations") or {})
+            descriptor.media_type, descriptor.digest = stored.get("mediaType", ""), stored["digest"]
+            descriptor.size = stored.get("size", 0)
+            descriptor.annotations.update(stored.get("annotations") or {})
             if not record.Result.ResultDeprecated.digest:
                 record.Result.ResultDeprecated.CopyFrom(descriptor)
-        return kept
+        return digests
 
     def _delete(self, ref: str, but: Collection[str] = ()) -> bool:
         """Delete a record, and the blobs that no other record has except those of `but`; return whether it
@@ -255,17 +257,18 @@ class History:
         with self._transaction():
             mine = {str(row[0]) for row in self._db.execute("SELECT digest FROM blob WHERE ref = ?", (ref,))}
             deleted = self._db.execute("DELETE FROM build WHERE ref = ?", (ref,)).rowcount
-            others = {
+            shared = {
                 digest
                 for digest in mine
                 if self._db.execute("SELECT 1 FROM blob WHERE digest = ?", (digest,)).fetchone()
             }
-        for digest in mine - others - set(but):
+        for digest in mine - shared - set(but):
             self._blobs.remove(digest)
         return bool(deleted)
 
     def _expire(self) -> list[BuildHistoryEvent]:
         """Delete expired records; return the events for listeners."""
+        # SQLite takes an OFFSET behind a LIMIT only; -1 is none.
         rows = self._db.execute(
             "SELECT ref, completed FROM build WHERE NOT pinned ORDER BY completed DESC LIMIT -1 OFFSET ?",
             (self._max_entries,),
@@ -278,7 +281,7 @@ def _event(type: control_pb2.BuildHistoryEventType, record: BuildHistoryRecord) 
     return control_pb2.BuildHistoryEvent(type=type, record=record)
 
 
-def _lost() -> bytes:
+def _lost_status() -> bytes:
     from google.rpc.status_pb2 import Status
 
     return bytes(Status(code=14, message="the daemon ended during the build").SerializeToString())

@@ -63,11 +63,11 @@ class HistoryBlobs:
         except FileNotFoundError:
             pass
 
-    def sweep(self, known: Collection[str]) -> None:
-        """Delete what a dead daemon left: old blobs that aren't `known`, and half-written ones."""
+    def sweep(self, digests: Collection[str]) -> None:
+        """Delete what a dead daemon left: old blobs other than `digests`, and half-written ones."""
         before = time.time() - ORPHANED
         for entry in os.scandir(self._directory):
-            if "sha256:" + entry.name not in known and entry.stat().st_ctime < before:
+            if "sha256:" + entry.name not in digests and entry.stat().st_ctime < before:
                 os.unlink(entry.path)
 
 

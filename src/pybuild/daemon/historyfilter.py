@@ -30,44 +30,46 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def selected(
+def select(
     records: Iterable[BuildHistoryRecord], filters: Sequence[str], limit: int
 ) -> list[BuildHistoryRecord]:
     """Return the records that match; with a limit the latest ones, the latest first. Raises UserError."""
     if limit < 0:
         raise UserError(f"invalid limit {limit}")
     tests = [_test(text) for text in filters]
-    found = [one for one in records if not tests or any(test(one) for test in tests)]
+    matches = [record for record in records if not tests or any(test(record) for test in tests)]
     if limit:
-        found.sort(key=lambda one: one.CreatedAt.ToNanoseconds(), reverse=True)
-        del found[limit:]
-    return found
+        matches.sort(key=lambda record: record.CreatedAt.ToNanoseconds(), reverse=True)
+        del matches[limit:]
+    return matches
 
 
 def _test(text: str) -> Test:
     tests: list[Test] = []
-    others = []
+    expressions = []
     for field in next(csv.reader([text]), []):
-        test = _timed(field)
+        test = _time_test(field)
         if test is None:
-            others.append(field)
+            expressions.append(field)
         else:
             tests.append(test)
     try:
-        rest = parse(",".join(others))
+        matches_expressions = parse(",".join(expressions))
     except FilterError as error:
         raise UserError(f"failed to parse history filters {text}: {error}") from None
-    return lambda one: all(test(one) for test in tests) and rest(lambda path: _field(one, path))
+    return lambda record: (
+        all(test(record) for test in tests) and matches_expressions(lambda path: _field(record, path))
+    )
 
 
-def _timed(field: str) -> Test | None:
+def _time_test(field: str) -> Test | None:
     """Return the predicate of a comparison of times, None for another expression. Raises UserError."""
     sign = next((sign for sign in _COMPARISONS if sign in field), "")
     key, _, value = field.partition(sign) if sign else (field, "", "")
     if key not in _TIMES:
         return None
     limit, measure, compare = _limit(key, value), _TIMES[key], _COMPARISONS[sign]
-    return lambda one: compare(measure(one), limit)
+    return lambda record: compare(measure(record), limit)
 
 
 def _limit(key: str, value: str) -> int:
@@ -84,12 +86,12 @@ def _moment(value: str) -> int:
     """Return a time in RFC 3339 as seconds since the epoch."""
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    found = Timestamp()
+    timestamp = Timestamp()
     try:
-        found.FromJsonString(value)
+        timestamp.FromJsonString(value)
     except ValueError:
         raise UserError(f"invalid time {value}") from None
-    return found.seconds
+    return timestamp.seconds
 
 
 def _duration(record: BuildHistoryRecord) -> int:
@@ -130,5 +132,5 @@ def _repository(record: BuildHistoryRecord) -> str | None:
         return attributes["vcs:source"]
     from pybuild.compiler.giturl import parse_git_ref
 
-    found = parse_git_ref(attributes["context"]) if "context" in attributes else None
-    return None if found is None else found.remote
+    ref = parse_git_ref(attributes["context"]) if "context" in attributes else None
+    return None if ref is None else ref.remote

@@ -36,8 +36,9 @@ class RunningBuild:
     def begin(cls, directory: str, record: BuildHistoryRecord) -> RunningBuild:
         path = os.path.join(directory, os.urandom(12).hex())
         file = open(path + ".log", "xb", buffering=0)  # noqa: SIM115
-        with open(path + ".new", "xb") as written:
-            written.write(record.SerializeToString())
+        # The record comes last: without it the build has not begun (`dead_builds`).
+        with open(path + ".new", "xb") as record_file:
+            record_file.write(record.SerializeToString())
         os.rename(path + ".new", path + ".record")
         return cls(path, file, record)
 
@@ -48,8 +49,12 @@ class RunningBuild:
     @property
     def steps(self) -> tuple[int, int, int]:
         """The numbers of vertices: all, cached, completed."""
-        found = self._steps.values()
-        return len(found), sum(cached for cached, _ in found), sum(completed for _, completed in found)
+        vertices = self._steps.values()
+        return (
+            len(vertices),
+            sum(cached for cached, _ in vertices),
+            sum(completed for _, completed in vertices),
+        )
 
     def add(self, data: bytes) -> None:
         """Append a StatusResponse."""
@@ -85,12 +90,12 @@ def dead_builds(directory: str) -> Iterator[RunningBuild]:
         if kind != "record" and (kind != "log" or stem + ".record" not in names):
             os.unlink(path + dot + kind)  # the build had not begun
         elif kind == "record":
-            yield _left(path)
+            yield _reopen(path)
 
 
-def _left(path: str) -> RunningBuild:
-    with open(path + ".record", "rb") as read:
-        record = BuildHistoryRecord.FromString(read.read())
+def _reopen(path: str) -> RunningBuild:
+    with open(path + ".record", "rb") as record_file:
+        record = BuildHistoryRecord.FromString(record_file.read())
     file = open(path + ".log", "ab", buffering=0)  # noqa: SIM115
     build, end = RunningBuild(path, file, record), 0
     for message in messages(path + ".log"):

@@ -34,6 +34,7 @@ PIECE = 64 << 10
 """Bytes from the peer that are processed before other tasks of the loop have their turn."""
 UNREAD = 4 << 20
 """The most bytes that may wait for a peer that provokes answers and reads none of them."""
+# The largest window of HTTP/2, and the one that a connection begins with (RFC 9113, 6.9).
 _MOST, _FULL = (1 << 31) - 1, 65535
 
 
@@ -54,7 +55,7 @@ class Call:
         self.ended = False
         self.sent_all = False
         self._parts: list[bytes] = []
-        self._untold = 0
+        self._unacknowledged = 0
         self._changed = asyncio.Event()
 
     async def receive(self) -> bytes:
@@ -64,8 +65,8 @@ class Call:
             await self._changed.wait()
         data = b"".join(self._parts)
         self._parts.clear()
-        untold, self._untold = self._untold, 0
-        self._connection.taken(self._id, untold)
+        unacknowledged, self._unacknowledged = self._unacknowledged, 0
+        self._connection.acknowledge(self._id, unacknowledged)
         return data
 
     async def send(self, data: bytes, *, end: bool = False) -> None:
@@ -96,7 +97,7 @@ class Call:
 
     def take(self, data: bytes, size: int) -> None:
         """Take data that have arrived. `size` is what they count in flow-control windows, padding included."""
-        self._untold += size
+        self._unacknowledged += size
         if data:
             self._parts.append(data)
             self._changed.set()
@@ -127,16 +128,18 @@ class Connection:
         self._wake = asyncio.Event()
         self._room = asyncio.Condition()
         self._h2 = _Lasting(H2Configuration(client_side=True, header_encoding="latin-1"))
-        own = {
+        settings = {
             SettingCodes.ENABLE_PUSH: 0,
             SettingCodes.INITIAL_WINDOW_SIZE: OWN_WINDOW,
             SettingCodes.MAX_HEADER_LIST_SIZE: LARGEST_BLOCK,
         }
-        self._h2.local_settings = Settings(client=True, initial_values=own)
+        # Before the connection is initiated, so that its first SETTINGS frame has them.
+        self._h2.local_settings = Settings(client=True, initial_values=settings)
         self._h2.decoder.max_header_list_size = LARGEST_BLOCK
         self._refusing = False
         self.closed = False
         self._h2.initiate_connection()
+        # Each call's window bounds what waits; the connection's must not let one call stop another.
         self._h2.increment_flow_control_window(_MOST - _FULL)
         self._flush()
 
@@ -167,7 +170,7 @@ class Connection:
             self._output.clear()
             yield data
             self._waiting -= len(data)
-            await self._changed()
+            await self._wake_senders()
 
     async def feed(self, data: bytes) -> None:
         """Take data from the peer. Raises BadPeer."""
@@ -182,7 +185,7 @@ class Connection:
             self._flush()
             if self._waiting > UNREAD:
                 raise BadPeer("a peer that doesn't read")
-            await self._changed()
+            await self._wake_senders()
             await asyncio.sleep(0)
 
     def close(self) -> None:
@@ -198,19 +201,19 @@ class Connection:
     async def room(self, call: Call, id: int) -> int:
         """Return how many bytes a call may send at once, at least one; 0 once it has ended."""
 
-        def found() -> int:
+        def sendable() -> int:
             window = self._h2.local_flow_control_window(id)
             return min(window, self._h2.max_outbound_frame_size) if self._waiting < WAITING else 0
 
         async with self._room:
-            await self._room.wait_for(lambda: call.ended or found() > 0)
-            return 0 if call.ended else found()
+            await self._room.wait_for(lambda: call.ended or sendable() > 0)
+            return 0 if call.ended else sendable()
 
     def put(self, id: int, data: bytes, *, end: bool) -> None:
         self._h2.send_data(id, data, end_stream=end)
         self._flush()
 
-    def taken(self, id: int, size: int) -> None:
+    def acknowledge(self, id: int, size: int) -> None:
         """Open the window again by `size` bytes of a call that its reader has taken."""
         if size and not self.closed:
             with suppress(H2Error):
@@ -235,7 +238,7 @@ class Connection:
         if isinstance(event, events.DataReceived):
             size = event.flow_controlled_length or 0
             if call is None:
-                self.taken(id, size)  # it was cancelled
+                self.acknowledge(id, size)  # it was cancelled
             else:
                 call.take(event.data or b"", size)
         elif isinstance(event, events.ConnectionTerminated):
@@ -249,6 +252,7 @@ class Connection:
         elif isinstance(event, events.StreamEnded):
             self._calls.pop(id, None)
             call.finish(ErrorCodes.NO_ERROR)
+            # The peer has answered in full: what is left to send is of no use.
             if not call.sent_all:
                 self._stop(id, ErrorCodes.NO_ERROR)
         elif isinstance(event, events.StreamReset):
@@ -268,7 +272,7 @@ class Connection:
             self._waiting += len(data)
             self._wake.set()
 
-    async def _changed(self) -> None:
+    async def _wake_senders(self) -> None:
         """Wake the senders: there may be room."""
         async with self._room:
             self._room.notify_all()

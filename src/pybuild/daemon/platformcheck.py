@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from pybuild.compiler.ops import Platform
 
 
-def mismatch(options: Mapping[str, str], made: Sequence[Platform], *, several: bool) -> list[str]:
-    """Return the warnings about a result for the platforms `made` of a frontend that was called with `options`, in
-    BuildKit's words. `several` is true if the result has a state for each platform."""
-    wanted = options.get("platform", "")
-    if not wanted or "requestid" in options:
+def mismatch(options: Mapping[str, str], returned: Sequence[Platform], *, several: bool) -> list[str]:
+    """Return the warnings, in BuildKit's words, about a result for the platforms `returned` of a frontend that was
+    called with `options`. `several` is true if the result has a state for each platform."""
+    text = options.get("platform", "")
+    if not text or "requestid" in options:
         return []
-    asked: dict[str, None] = {}
-    said = []
-    for word in wanted.split(","):
+    requested: dict[str, None] = {}
+    warnings = []
+    for word in text.split(","):
         try:
             name = platforms.format_all(platforms.normalize(platforms.parse(word)))
         except platforms.BadPlatform as error:
-            said.append(f'Invalid platform result requested "{word}": {error.diagnostic.title}')
+            warnings.append(f'Invalid platform result requested "{word}": {error.diagnostic.title}')
             continue
-        if name in asked:
-            said.append(f'Duplicate platform result requested "{word}"')
-        asked[name] = None
-    found = [platforms.format_all(platforms.normalize(one)) for one in made]
-    if said or set(asked) == set(found):
-        return said
-    if len(asked) == len(found) == 1:
-        return [f'Requested platform "{wanted}" does not match result platform "{found[0]}"']
-    if not several and len(asked) > 1:
+        if name in requested:
+            warnings.append(f'Duplicate platform result requested "{word}"')
+        requested[name] = None
+    results = [platforms.format_all(platforms.normalize(platform)) for platform in returned]
+    if warnings or set(requested) == set(results):
+        return warnings
+    if len(requested) == len(results) == 1:
+        return [f'Requested platform "{text}" does not match result platform "{results[0]}"']
+    if not several and len(requested) > 1:
         return ["Multiple platforms requested but result is not multi-platform"]
     return [
-        f"Requested platforms {','.join(sorted(asked))} do not match result platforms {','.join(sorted(found))}"
+        f"Requested platforms {','.join(sorted(requested))} do not match result platforms {','.join(sorted(results))}"
     ]

@@ -71,20 +71,20 @@ class Progress(Observer):
         error = message_of(event.failure) if event.failure is not None else event.error
         with self._guard:
             begun = self._begun.get(event.digest)
-            one = self._message.vertexes.add(
+            vertex = self._message.vertexes.add(
                 digest=event.digest,
                 inputs=event.inputs,
-                name=written(event.name),
+                name=valid_text(event.name),
                 cached=event.cached and begun is None,
-                error=written(error),
+                error=valid_text(error),
             )
-            set_time(one.started, event.started if begun is None else begun)
-            set_time(one.completed, event.completed)
+            set_time(vertex.started, event.started if begun is None else begun)
+            set_time(vertex.completed, event.completed)
             if event.group:
-                known = self._groups.get(event.group)
-                one.progressGroup.id = event.group
-                if known is not None:
-                    one.progressGroup.name, one.progressGroup.weak = known.name, known.weak
+                group = self._groups.get(event.group)
+                vertex.progressGroup.id = event.group
+                if group is not None:
+                    vertex.progressGroup.name, vertex.progressGroup.weak = group.name, group.weak
             self._started(event)
             self._size += 200
         self._wanted.set()
@@ -100,13 +100,13 @@ class Progress(Observer):
         if waiting is not None:
             self._begin(waiting, event.started or event.timestamp or time.time())
         with self._guard:
-            name = written(event.id)
-            one = self._message.statuses.add(
+            name = valid_text(event.id)
+            status = self._message.statuses.add(
                 ID=name, vertex=event.vertex, name=name, current=event.current, total=event.total
             )
-            set_time(one.timestamp, event.timestamp or time.time())
-            set_time(one.started, event.started)
-            set_time(one.completed, event.completed)
+            set_time(status.timestamp, event.timestamp or time.time())
+            set_time(status.started, event.started)
+            set_time(status.completed, event.completed)
             self._size += 200
         self._wanted.set()
 
@@ -119,14 +119,14 @@ class Progress(Observer):
         )
 
     def log(self, vertex: str, stream: int, data: bytes) -> None:
-        now = time.time()
+        timestamp = time.time()
         for start in range(0, len(data), PIECE):
             with self._guard:
-                one = self._message.logs.add(
+                entry = self._message.logs.add(
                     vertex=vertex, stream=stream, msg=bytes(data[start : start + PIECE])
                 )
-                set_time(one.timestamp, now)
-                self._size += len(one.msg) + 100
+                set_time(entry.timestamp, timestamp)
+                self._size += len(entry.msg) + 100
                 full = self._size > LARGEST
             if full:
                 self.flush()
@@ -157,17 +157,17 @@ class Progress(Observer):
         diagnostic: Diagnostic | None = None,
     ) -> None:
         with self._guard:
-            one = self._message.warnings.add(
+            warning = self._message.warnings.add(
                 vertex=vertex, level=level, short=short, detail=list(detail), url=url
             )
             if diagnostic is not None and diagnostic.labels:
                 source = diagnostic.labels[0].span.source
-                one.info.filename, one.info.data = source.name, source.text.encode()
+                warning.info.filename, warning.info.data = source.name, source.text.encode()
                 for label in diagnostic.labels:
                     if label.span.source is source:
-                        found = one.ranges.add()
-                        found.start.line, found.start.character = label.span.line, label.span.column - 1
-                        found.end.line, found.end.character = label.span.end_line, label.span.end_column - 1
+                        span = warning.ranges.add()
+                        span.start.line, span.start.character = label.span.line, label.span.column - 1
+                        span.end.line, span.end.character = label.span.end_line, label.span.end_column - 1
             self.warnings += 1
             self._size += 200
         self._wanted.set()
@@ -204,11 +204,12 @@ class Progress(Observer):
     def _run(self) -> None:
         while not self._closed.is_set():
             self._wanted.wait()
+            # Not a sleep: `close` need not wait for it.
             self._closed.wait(GATHERED)
             self.flush()
 
 
-def written(text: str) -> str:
+def valid_text(text: str) -> str:
     """The text as a field of a message: what is no Unicode, as of a path, is replaced."""
     return text.encode("utf-8", "replace").decode()
 
@@ -216,4 +217,5 @@ def written(text: str) -> str:
 def set_time(into: Timestamp, seconds: float | None) -> None:
     """Leave it unset for None."""
     if seconds is not None:
+        # A float of seconds since the epoch is exact to microseconds only.
         into.FromNanoseconds(round(seconds * 1_000_000) * 1000)

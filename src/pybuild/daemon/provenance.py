@@ -16,7 +16,7 @@ from pybuild.compiler import platforms
 from pybuild.compiler.llb.encode import encode_definition
 from pybuild.compiler.protos import ops_pb2
 from pybuild.daemon.buildsteps import Steps, sources_of
-from pybuild.daemon.capture import Capture, redacted
+from pybuild.daemon.capture import Capture, redact
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.image.gojson import indented
@@ -64,6 +64,7 @@ class Run:
 def process_start() -> float:
     """Return the time when this process began. It does one build and nothing else."""
     with open("/proc/self/stat", "rb") as file:
+        # The command's name, in parentheses, may hold anything; field 22 is the start in clock ticks (proc(5)).
         ticks = int(file.read().rpartition(b") ")[2].split()[19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     return time.time() - age
@@ -113,15 +114,15 @@ class _Facts:
     def __init__(self, options: ProvenanceOptions, captured: Capture, run: Run) -> None:
         args = dict(captured.args)
         self.config = _config_source(captured, args)
-        source = redacted(args.get("vcs:source", ""))
+        source = redact(args.get("vcs:source", ""))
         vcs = {name[4:]: value for name, value in args.items() if name.startswith("vcs:") and value}
         self.vcs = {**vcs, "source": source} if source else vcs
         args = {name: value for name, value in args.items() if not name.startswith("vcs:")}
         self.complete = bool(captured.frontend)
         if not options.full:
-            kept = {name: value for name, value in args.items() if not name.startswith(_PRIVATE)}
-            self.complete = self.complete and kept == args
-            args = kept
+            public_args = {name: value for name, value in args.items() if not name.startswith(_PRIVATE)}
+            self.complete = self.complete and public_args == args
+            args = public_args
         self.request = _without_empty(
             {
                 "frontend": captured.frontend,
@@ -132,7 +133,8 @@ class _Facts:
             }
         )
         self.materials = [
-            _without_empty({"uri": one.uri, "digest": dict(one.digest)}) for one in captured.materials
+            _without_empty({"uri": material.uri, "digest": dict(material.digest)})
+            for material in captured.materials
         ]
         self.all_materials = not (captured.incomplete or captured.locals)
         self.hermetic = self.all_materials and not captured.network
@@ -150,7 +152,7 @@ def _config_source(captured: Capture, args: dict[str, str]) -> dict[str, object]
     uri = args.pop(key, "")
     if uri:
         material = captured.material(uri)
-        source["uri"] = redacted(uri)
+        source["uri"] = redact(uri)
         if material is not None:
             source["digest"] = dict(material.digest)
     name = args.pop("filename", "")
@@ -185,7 +187,11 @@ def _v1(
         },
         "runDetails": {
             "builder": {"id": options.builder},
-            "metadata": {name: one for name, one in metadata.items() if one or name not in dropped},
+            "metadata": {
+                name: field_value
+                for name, field_value in metadata.items()
+                if field_value or name not in dropped
+            },
         },
     }
 
@@ -229,12 +235,12 @@ _FORMS: Mapping[
 ] = {V1: _v1, V02: _v02}
 
 
-def _ids(known: Mapping[str, bool]) -> list[dict[str, object]]:
-    return [{"id": id, **({"optional": True} if known[id] else {})} for id in sorted(known)]
+def _ids(optional_by_id: Mapping[str, bool]) -> list[dict[str, object]]:
+    return [{"id": id, **({"optional": True} if optional_by_id[id] else {})} for id in sorted(optional_by_id)]
 
 
 def _without_empty(value: Mapping[str, object]) -> dict[str, object]:
-    return {name: one for name, one in value.items() if one}
+    return {name: field_value for name, field_value in value.items() if field_value}
 
 
 def _time(seconds: float) -> str:

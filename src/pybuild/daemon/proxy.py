@@ -30,7 +30,9 @@ SERVER = (
     ("grpc.max_receive_message_length", MESSAGE),
     ("grpc.max_metadata_size", MESSAGE),
     ("grpc.absolute_max_metadata_size", MESSAGE),
+    # Else a second daemon could bind the same port unnoticed.
     ("grpc.so_reuseport", 0),
+    # 0 sets no limit: clients may ping as often as they like.
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.keepalive_permit_without_calls", 1),
 )
@@ -49,7 +51,7 @@ async def forward(
 ) -> None:
     """Forward the call of `context` to `channel`, apart from metadata of the names `without`."""
     make: Any = channel.stream_stream(method)
-    call = make(metadata=passed_on(context, without), timeout=context.time_remaining())
+    call = make(metadata=forwarded_metadata(context, without), timeout=context.time_remaining())
     pusher = asyncio.create_task(_push(requests, call))
     try:
         await context.send_initial_metadata(_pairs(await call.initial_metadata()))
@@ -66,10 +68,10 @@ async def forward(
     context.set_details(await call.details() or "")
 
 
-def passed_on(context: Context, without: Iterable[str] = ()) -> Metadata:
+def forwarded_metadata(context: Context, without: Iterable[str] = ()) -> Metadata:
     """Return the metadata of a call, apart from those of its connection."""
-    left = (*_OWN, *without)
-    return [(key, value) for key, value in context.invocation_metadata() or () if key not in left]
+    dropped = (*_OWN, *without)
+    return [(key, value) for key, value in context.invocation_metadata() or () if key not in dropped]
 
 
 def only(context: Context, name: str) -> str:

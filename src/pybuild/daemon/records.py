@@ -10,7 +10,7 @@ from itertools import islice
 import grpc
 
 from pybuild.daemon.history import History
-from pybuild.daemon.historyfilter import selected
+from pybuild.daemon.historyfilter import select
 from pybuild.daemon.historylog import messages
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content.filters import parse_all
@@ -54,7 +54,7 @@ class Records:
     async def started(self, request: SolveRequest) -> None:
         """Begin a build."""
         if self._enabled:
-            self._tell(await self._do(lambda history: history.started(request)))
+            self._publish(await self._do(lambda history: history.started(request)))
 
     async def status(self, ref: str, data: bytes) -> None:
         """Append a StatusResponse of a build."""
@@ -64,7 +64,7 @@ class Records:
     async def completed(self, ref: str, outcome: Outcome) -> None:
         """Complete a build."""
         if self._enabled:
-            self._tell(
+            self._publish(
                 await self._do(
                     lambda history: history.completed(ref, outcome.response, outcome.facts, outcome.failure)
                 )
@@ -83,8 +83,8 @@ class Records:
 
     async def listen(self, request: BuildHistoryRequest, context: Context) -> None:
         """Write events of builds: those under way, then records, then later ones unless the request ends there."""
-        heard: asyncio.Queue[BuildHistoryEvent] = asyncio.Queue(BEHIND)
-        self._listeners.add(heard)
+        queue: asyncio.Queue[BuildHistoryEvent] = asyncio.Queue(BEHIND)
+        self._listeners.add(queue)
         try:
             try:
                 events = await self._do(lambda history: _events(history, request))
@@ -94,22 +94,22 @@ class Records:
             for event in events:
                 await context.write(event)
             while not request.EarlyExit:
-                if heard not in self._listeners and heard.empty():
+                if queue not in self._listeners and queue.empty():
                     await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "the client is too slow")
-                event = await heard.get()
+                event = await queue.get()
                 if request.Ref in ("", event.record.Ref):
                     await context.write(event)
         finally:
-            self._listeners.discard(heard)
+            self._listeners.discard(queue)
 
     async def update(self, request: UpdateBuildHistoryRequest, context: Context) -> None:
         """Delete or pin a record. There is nothing to finalize: a record is complete from the start."""
         ref = request.Ref
         try:
             if request.Delete:
-                self._tell(await self._do(lambda history: history.delete(ref)))
+                self._publish(await self._do(lambda history: history.delete(ref)))
             elif not request.Finalize:
-                self._tell(await self._do(lambda history: history.pin(ref, request.Pinned)))
+                self._publish(await self._do(lambda history: history.pin(ref, request.Pinned)))
         except KeyError:
             await context.abort(
                 grpc.StatusCode.NOT_FOUND, f"failed to retrieve ref {ref}: file does not exist"
@@ -140,24 +140,24 @@ class Records:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
-    def _tell(self, events: Sequence[BuildHistoryEvent]) -> None:
+    def _publish(self, events: Sequence[BuildHistoryEvent]) -> None:
         for event in events:
-            for heard in list(self._listeners):
+            for queue in list(self._listeners):
                 try:
-                    heard.put_nowait(event)
+                    queue.put_nowait(event)
                 except asyncio.QueueFull:  # `listen` ends the call once it has written what is queued
-                    self._listeners.discard(heard)
+                    self._listeners.discard(queue)
 
 
 def _events(history: History, request: BuildHistoryRequest) -> list[BuildHistoryEvent]:
     from pybuild.compiler.protos.control_pb2 import COMPLETE, STARTED, BuildHistoryEvent
 
-    running = [one for one in history.running() if request.Ref in ("", one.Ref)]
+    running = [record for record in history.running() if request.Ref in ("", record.Ref)]
     over = [] if request.ActiveOnly else history.recorded(request.Ref)
-    complete = selected(over, request.Filter, request.Limit)
+    complete = select(over, request.Filter, request.Limit)
     return [
-        *(BuildHistoryEvent(type=STARTED, record=one) for one in running),
-        *(BuildHistoryEvent(type=COMPLETE, record=one) for one in complete),
+        *(BuildHistoryEvent(type=STARTED, record=record) for record in running),
+        *(BuildHistoryEvent(type=COMPLETE, record=record) for record in complete),
     ]
 
 

@@ -60,7 +60,9 @@ def options_of(attributes: Mapping[str, str], options: Mapping[str, str]) -> Sbo
 
 def has_sbom(attestations: Mapping[str, tuple[Attestation, ...]]) -> bool:
     """Return whether the frontend has made a bill of materials."""
-    return any(one.predicate_type in _TYPES for several in attestations.values() for one in several)
+    return any(
+        attestation.predicate_type in _TYPES for several in attestations.values() for attestation in several
+    )
 
 
 def scan(options: SbomOptions, key: str, edge: Edge, gateway: Gateway) -> Attestation:
@@ -75,7 +77,7 @@ def scan(options: SbomOptions, key: str, edge: Edge, gateway: Gateway) -> Attest
     if not args:
         raise UserError(f"scanner {options.generator} does not have cmd", help="name another generator")
     state = State.image(resolved.ref, options=Options(platform=platform)).dir(config.working_dir or "/")
-    variables = dict(one.partition("=")[::2] for one in config.env or ())
+    variables = dict(entry.partition("=")[::2] for entry in config.env or ())
     variables |= {"BUILDKIT_SCAN_DESTINATION": DESTINATION, "BUILDKIT_SCAN_SOURCE": SOURCE}
     variables |= {f"BUILDKIT_SCAN_{name}": value for name, value in options.parameters.items()}
     for name, value in variables.items():

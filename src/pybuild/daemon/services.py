@@ -22,8 +22,8 @@ def service(descriptor: ServiceDescriptor, methods_of: object) -> grpc.GenericRp
     """Return the handlers of those methods of a service that `methods_of` has. A streaming method writes its
     answers to its context, as messages or encoded."""
     handlers = {
-        name: _handler(getattr(methods_of, name), one)
-        for name, one in methods(descriptor).items()
+        name: _handler(getattr(methods_of, name), method)
+        for name, method in methods(descriptor).items()
         if hasattr(methods_of, name)
     }
     return grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
@@ -56,9 +56,9 @@ def _handler(behaviour: Any, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
         (True, True): grpc.stream_stream_rpc_method_handler,
     }
     make: Any = kinds[method.client_streaming, method.server_streaming]
-    found: grpc.RpcMethodHandler[Any, Any] = make(behaviour, method.request.FromString, _encoded)
-    return found
+    handler: grpc.RpcMethodHandler[Any, Any] = make(behaviour, method.request.FromString, _encode)
+    return handler
 
 
-def _encoded(message: Any) -> bytes:
+def _encode(message: Any) -> bytes:
     return message if isinstance(message, bytes) else bytes(message.SerializeToString())

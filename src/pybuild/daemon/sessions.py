@@ -92,6 +92,7 @@ class Sessions:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # A later session of the same ID may have taken its place.
             if self._open.get(session.id) is session:
                 del self._open[session.id]
             session.connection.close()
@@ -102,16 +103,16 @@ class Sessions:
     async def get(self, id: str) -> ClientSession | None:
         """Return a session, waiting up to WAIT seconds for it; None if there is none. A prefix up to a colon is no
         part of the ID: it only tells vertices apart."""
-        _, colon, rest = id.partition(":")
-        id = rest if colon and rest else id
+        _, colon, session_id = id.partition(":")
+        id = session_id if colon and session_id else id
 
-        async def found() -> ClientSession:
+        async def opened() -> ClientSession:
             async with self._changed:
                 await self._changed.wait_for(lambda: id in self._open)
                 return self._open[id]
 
         try:
-            return await asyncio.wait_for(found(), WAIT)
+            return await asyncio.wait_for(opened(), WAIT)
         except TimeoutError:
             return None
 
@@ -131,30 +132,32 @@ class Sessions:
         """Serve one connection from a worker: one call."""
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
-                kind, asked = await _record(reader)
+                kind, call_data = await _record(reader)
                 if kind == CALL:
-                    await self._carry_out(json.loads(asked), reader, writer)
+                    await self._carry_out(json.loads(call_data), reader, writer)
         finally:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
     async def _carry_out(
-        self, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, call_facts: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        session = await self.get(asked["session"])
+        session = await self.get(call_facts["session"])
         if session is None:
-            missing = f"no active session for {asked['session']}: context deadline exceeded"
+            missing = f"no active session for {call_facts['session']}: context deadline exceeded"
             await _end(writer, {"lost": missing})
-        elif not asked["method"]:
+        elif not call_facts["method"]:
             await _end(writer, session.facts())
         else:
-            headers = request_headers(asked["method"], [(name, value) for name, value in asked["metadata"]])
+            headers = request_headers(
+                call_facts["method"], [(name, value) for name, value in call_facts["metadata"]]
+            )
             call = session.connection.call(headers)
             pusher = asyncio.create_task(_push(reader, call))
             try:
                 await _deliver(call, writer)
-                await _end(writer, _told(status_of(call)))
+                await _end(writer, _status_facts(status_of(call)))
             finally:
                 call.cancel()
                 pusher.cancel()
@@ -200,7 +203,7 @@ async def _end(writer: asyncio.StreamWriter, facts: dict[str, object]) -> None:
     await writer.drain()
 
 
-def _told(status: Status) -> dict[str, object]:
+def _status_facts(status: Status) -> dict[str, object]:
     return {
         "code": status.code,
         "message": status.message,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from pybuild.daemon.commandline import Given
+    from pybuild.daemon.commandline import FlagValues
     from pybuild.request.config.schema import Section
 
 FRONTENDS = ("dockerfile.v0", "gateway.v0")
@@ -60,49 +60,49 @@ class Settings:
     notices: tuple[str, ...] = ()
 
 
-def settings_of(given: Given) -> Settings:
+def settings_of(flags: FlagValues) -> Settings:
     """Return the settings. Raises UsageError for a flag or a file that is wrong or asks for what the daemon lacks."""
-    path = str(given.get("config") or _default_config())
-    file, notices = _file(path, explicit="config" in given)
+    path = str(flags.get("config") or _default_config())
+    file, notices = _file(path, explicit="config" in flags)
     oci = file["worker"]["oci"]
-    if given.get("oci-worker", oci["enabled"]) is False:
+    if flags.get("oci-worker", oci["enabled"]) is False:
         raise UsageError(
             "without its OCI worker the daemon has no worker", help="leave out --oci-worker=false"
         )
     history = file["history"]
-    root = os.path.abspath(str(given.get("root") or file["root"] or default_root()))
-    network = _word(given, "oci-worker-net", values.network, oci["networkMode"])
-    if network == "cni" or given.get("oci-cni-config-path") or oci["cniConfigPath"]:
+    root = os.path.abspath(str(flags.get("root") or file["root"] or default_root()))
+    network = _word(flags, "oci-worker-net", values.network, oci["networkMode"])
+    if network == "cni" or flags.get("oci-cni-config-path") or oci["cniConfigPath"]:
         notices.append(
             "networks by CNI plugins are not supported: steps get networks of their own by pasta or slirp4netns"
         )
-    collect = bool(given.get("oci-worker-gc", oci["gc"] is not False))
+    collect = bool(flags.get("oci-worker-gc", oci["gc"] is not False))
     return Settings(
         root=root,
-        addresses=tuple(_texts(given, "addr")) or file["grpc"]["address"] or (default_address(),),
-        tls=_tls(given, file),
+        addresses=tuple(_texts(flags, "addr")) or file["grpc"]["address"] or (default_address(),),
+        tls=_tls(flags, file),
         uid=file["grpc"]["uid"],
-        gid=values.group(str(given["group"])) if given.get("group") else file["grpc"]["gid"],
-        debug=bool(given.get("debug", file["debug"]) or given.get("trace", file["trace"])),
-        debug_address=str(given.get("debugaddr") or file["grpc"]["debugAddress"]),
-        json_log=_word(given, "log-format", values.log_format, file["log"]["format"]) == "json",
-        entitlements=values.entitlements(_texts(given, "allow-insecure-entitlement"))
+        gid=values.group(str(flags["group"])) if flags.get("group") else file["grpc"]["gid"],
+        debug=bool(flags.get("debug", file["debug"]) or flags.get("trace", file["trace"])),
+        debug_address=str(flags.get("debugaddr") or file["grpc"]["debugAddress"]),
+        json_log=_word(flags, "log-format", values.log_format, file["log"]["format"]) == "json",
+        entitlements=values.entitlements(_texts(flags, "allow-insecure-entitlement"))
         or file["insecure-entitlements"],
-        labels={**oci["labels"], **values.labels(_texts(given, "oci-worker-labels"))},
-        platforms=values.platforms(_texts(given, "oci-worker-platform")) or oci["platforms"],
-        snapshotter=_word(given, "oci-worker-snapshotter", values.snapshotter, oci["snapshotter"]),
+        labels={**oci["labels"], **values.labels(_texts(flags, "oci-worker-labels"))},
+        platforms=values.platforms(_texts(flags, "oci-worker-platform")) or oci["platforms"],
+        snapshotter=_word(flags, "oci-worker-snapshotter", values.snapshotter, oci["snapshotter"]),
         network=network,
-        runtime=str(given.get("oci-worker-binary") or oci["binary"]),
-        parallelism=values.parallelism(given.get("oci-max-parallelism", oci["max-parallelism"])),
+        runtime=str(flags.get("oci-worker-binary") or oci["binary"]),
+        parallelism=values.parallelism(flags.get("oci-max-parallelism", oci["max-parallelism"])),
         cgroup_parent=oci["defaultCgroupParent"],
-        policies=gc_policies(oci, root, _kept_bytes(given)) if collect else (),
+        policies=gc_policies(oci, root, _reserved_bytes(flags)) if collect else (),
         registries=tuple((host, _registry(section)) for host, section in file["registry"].items()),
         dns=(
-            tuple(_texts(given, "dns-nameserver") or file["dns"]["nameservers"]),
-            tuple(_texts(given, "dns-option") or file["dns"]["options"]),
-            tuple(_texts(given, "dns-search") or file["dns"]["searchDomains"]),
+            tuple(_texts(flags, "dns-nameserver") or file["dns"]["nameservers"]),
+            tuple(_texts(flags, "dns-option") or file["dns"]["options"]),
+            tuple(_texts(flags, "dns-search") or file["dns"]["searchDomains"]),
         ),
-        devices=_devices(given, file),
+        devices=_devices(flags, file),
         allowed_devices=file["cdi"]["autoAllowed"],
         max_age=history["maxAge"] if history is not None else None,
         max_entries=history["maxEntries"] if history is not None else None,
@@ -140,21 +140,21 @@ def _file(path: str, *, explicit: bool) -> tuple[Section, list[str]]:
     return read(Source(path, text), DAEMON_FILE, lenient=True), []
 
 
-def _texts(given: Given, name: str) -> list[str]:
-    texts = given.get(name)
+def _texts(flags: FlagValues, name: str) -> list[str]:
+    texts = flags.get(name)
     return texts if isinstance(texts, list) else []
 
 
-def _word(given: Given, name: str, convert: Callable[[str], str], default: str) -> str:
+def _word(flags: FlagValues, name: str, convert: Callable[[str], str], default: str) -> str:
     """Return the converted value of a flag, or `default` if the flag isn't given or is empty."""
-    text = given.get(name)
+    text = flags.get(name)
     return convert(str(text)) if text else default
 
 
-def _tls(given: Given, file: Section) -> tuple[str, str, str]:
-    cert = str(given.get("tlscert") or file["grpc"]["tls"]["cert"])
-    key = str(given.get("tlskey") or file["grpc"]["tls"]["key"])
-    authority = str(given.get("tlscacert") or file["grpc"]["tls"]["ca"])
+def _tls(flags: FlagValues, file: Section) -> tuple[str, str, str]:
+    cert = str(flags.get("tlscert") or file["grpc"]["tls"]["cert"])
+    key = str(flags.get("tlskey") or file["grpc"]["tls"]["key"])
+    authority = str(flags.get("tlscacert") or file["grpc"]["tls"]["ca"])
     if bool(cert) != bool(key):
         raise UsageError(
             "you must specify key and cert file if one is specified", help="give --tlscert and --tlskey"
@@ -162,8 +162,8 @@ def _tls(given: Given, file: Section) -> tuple[str, str, str]:
     return cert, key, authority
 
 
-def _kept_bytes(given: Given) -> int | None:
-    megabytes = given.get("oci-worker-gc-keepstorage")
+def _reserved_bytes(flags: FlagValues) -> int | None:
+    megabytes = flags.get("oci-worker-gc-keepstorage")
     return None if megabytes is None else int(str(megabytes)) * 1_000_000
 
 
@@ -182,7 +182,7 @@ def _registry(section: Section) -> dict[str, Any]:
     return settings
 
 
-def _devices(given: Given, file: Section) -> tuple[str, ...] | None:
-    if given.get("cdi-disabled", file["cdi"]["disabled"]):
+def _devices(flags: FlagValues, file: Section) -> tuple[str, ...] | None:
+    if flags.get("cdi-disabled", file["cdi"]["disabled"]):
         return ()
-    return tuple(_texts(given, "cdi-spec-dir")) or file["cdi"]["specDirs"]
+    return tuple(_texts(flags, "cdi-spec-dir")) or file["cdi"]["specDirs"]

@@ -41,7 +41,7 @@ def solve_task_of(data: bytes) -> SolveTask:
         raise UserError("cannot solve with both Definition and Frontend specified")
     _move_deprecated(request)
     _pass_epoch(request)
-    return SolveTask(request, tuple(_unexported(request)))
+    return SolveTask(request, tuple(_tolerated_exports(request)))
 
 
 def _check_compatibility(version: int) -> None:
@@ -51,8 +51,8 @@ def _check_compatibility(version: int) -> None:
         raise UserError(
             f"unsupported compatibility-version {version}: upgrade buildkit (max supported: {COMPATIBILITY[-1]})"
         )
-    known = " ".join(map(str, COMPATIBILITY))
-    raise UserError(f"unsupported compatibility-version {version} (supported: [{known}])")
+    supported = " ".join(map(str, COMPATIBILITY))
+    raise UserError(f"unsupported compatibility-version {version} (supported: [{supported}])")
 
 
 def _move_deprecated(request: SolveRequest) -> None:
@@ -79,32 +79,32 @@ def _pass_epoch(request: SolveRequest) -> None:
                 exporter.Attrs[EPOCH] = request.FrontendAttrs[name]
 
 
-def _unexported(request: SolveRequest) -> Iterable[str]:
+def _tolerated_exports(request: SolveRequest) -> Iterable[str]:
     """Yield the names of unsupported caches that the client can do without. Raises UserError for one that it can't,
     and for unknown and duplicate ones."""
     _refuse_duplicates(request.Cache.Exports)
-    for one in request.Cache.Exports:
-        if one.Type not in CACHES:
-            raise UserError(f'unknown cache exporter: "{one.Type}"')
-        if one.Type in TYPES:
+    for entry in request.Cache.Exports:
+        if entry.Type not in CACHES:
+            raise UserError(f'unknown cache exporter: "{entry.Type}"')
+        if entry.Type in TYPES:
             continue
-        if not truth(one.Attrs.get("ignore-error", "")):
+        if not truth(entry.Attrs.get("ignore-error", "")):
             raise UserError(
-                f"exporting a cache of type {one.Type} is not supported by this daemon",
+                f"exporting a cache of type {entry.Type} is not supported by this daemon",
                 help="use one of " + ", ".join(TYPES),
             )
-        yield _cache_name(one)
+        yield _cache_name(entry)
 
 
 def _refuse_duplicates(exports: Iterable[CacheOptionsEntry]) -> None:
-    seen = set()
-    for one in exports:
-        ref = one.Attrs.get("ref", "") if one.Type == "registry" else ""
-        key = ref or (one.Type, *sorted(one.Attrs.items()))
-        if key in seen and one.Type != "inline":
-            raise UserError(f"duplicate cache exports [{one.Type}]")
-        seen.add(key)
+    keys = set()
+    for entry in exports:
+        ref = entry.Attrs.get("ref", "") if entry.Type == "registry" else ""
+        key = ref or (entry.Type, *sorted(entry.Attrs.items()))
+        if key in keys and entry.Type != "inline":
+            raise UserError(f"duplicate cache exports [{entry.Type}]")
+        keys.add(key)
 
 
-def _cache_name(one: CacheOptionsEntry) -> str:
-    return one.Attrs.get("ref", "") or one.Type
+def _cache_name(entry: CacheOptionsEntry) -> str:
+    return entry.Attrs.get("ref", "") or entry.Type

@@ -12,7 +12,7 @@ import time
 
 from pybuild.compiler.gateway import Request, Result
 from pybuild.daemon import caches, exporting
-from pybuild.daemon.entitlements import granted
+from pybuild.daemon.entitlements import grant
 from pybuild.daemon.progress import Progress
 from pybuild.daemon.solve_request import solve_task_of
 from pybuild.daemon.source_policies import policy_of
@@ -57,7 +57,7 @@ def solve(task: Task, owner: Owner, settings: Settings) -> tuple[dict[str, str],
         for name in solve_task.unexported:
             _fail_vertex(progress, f"exporting cache to {name}", "this daemon writes no caches of this type")
         imports = caches.Imports(request, engine, sessions, progress)
-        imports((one.Type, one.Attrs) for one in request.Cache.Imports)
+        imports((entry.Type, entry.Attrs) for entry in request.Cache.Imports)
         policies = policy_of(request, sessions)
         worker = worker_record(settings)
         gateway = make_gateway(
@@ -72,11 +72,12 @@ def solve(task: Task, owner: Owner, settings: Settings) -> tuple[dict[str, str],
         if request.Frontend or request.HasField("Definition"):
             result = gateway.solve(_request(request))
         else:
-            inputs = {name: edge_of(one) for name, one in request.FrontendInputs.items()}
+            inputs = {name: edge_of(definition) for name, definition in request.FrontendInputs.items()}
             result = _from_client(gateway.with_inputs(inputs), worker, task, owner)
         return exporting.export(request, result, gateway, sessions, progress)
     finally:
         engine.close()
+        # The progress is last: the others may report to it until they are closed.
         sessions.close()
         progress.close()
 
@@ -85,6 +86,7 @@ def _announce_outlasting(engine: Engine, owner: Owner) -> None:
     """Once the task is cancelled, report from time to time that other workers wait for one of its steps."""
 
     def announce() -> None:
+        # It ends with the worker's process.
         while True:
             time.sleep(OUTLASTING)
             if engine.outlasting:
@@ -98,7 +100,7 @@ def _options(request: SolveRequest, settings: Settings, client: SessionClient) -
         settings.root,
         client=client,
         pull=True,
-        allow=granted(request.Entitlements, settings),
+        allow=grant(request.Entitlements, settings),
         parallelism=settings.parallelism,
         hosts=Hosts(RegistryConfig(host, **options) for host, options in settings.registries),
         outlasting=True,
@@ -118,7 +120,7 @@ def _request(request: SolveRequest) -> Request:
         edge=edge_of(request.Definition),
         frontend=request.Frontend,
         options=dict(request.FrontendAttrs),
-        inputs={name: edge_of(one) for name, one in request.FrontendInputs.items()},
+        inputs={name: edge_of(definition) for name, definition in request.FrontendInputs.items()},
     )
 
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def policy_of(request: SolveRequest, sessions: Sessions) -> SourcePolicies:
     """Return the policies for the gateway. The session of the verifier (`SourcePolicySession`) is looked up with
     the first question. Raises PolicyError for invalid policies."""
-    own = (
+    policies = (
         [policy_message(request.SourcePolicy.SerializeToString())] if request.HasField("SourcePolicy") else []
     )
-    asked = request.SourcePolicySession
-    return SourcePolicies(own, Verifier(lambda: sessions.get(asked)) if asked else None)
+    verifier_session = request.SourcePolicySession
+    return SourcePolicies(
+        policies, Verifier(lambda: sessions.get(verifier_session)) if verifier_session else None
+    )

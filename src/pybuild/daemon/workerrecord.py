@@ -46,20 +46,23 @@ def worker_record(settings: Settings) -> WorkerRecord:
         Labels={**_labels(settings), **settings.labels},
         BuildkitVersion=buildkit_version(),
     )
-    for one in _platforms(settings):
+    for platform in _platforms(settings):
         record.platforms.add(
-            OS=one.os, Architecture=one.architecture, Variant=one.variant, OSVersion=one.os_version
+            OS=platform.os,
+            Architecture=platform.architecture,
+            Variant=platform.variant,
+            OSVersion=platform.os_version,
         )
     record.GCPolicy.extend(
         GCPolicy(
-            all=one.all,
-            keepDuration=one.keep_duration,
-            filters=one.filters,
-            reservedSpace=one.reserved_space,
-            maxUsedSpace=one.max_used_space,
-            minFreeSpace=one.min_free_space,
+            all=policy.all,
+            keepDuration=policy.keep_duration,
+            filters=policy.filters,
+            reservedSpace=policy.reserved_space,
+            maxUsedSpace=policy.max_used_space,
+            minFreeSpace=policy.min_free_space,
         )
-        for one in settings.policies
+        for policy in settings.policies
     )
     record.CDIDevices.extend(_devices(settings))
     return record
@@ -68,8 +71,13 @@ def worker_record(settings: Settings) -> WorkerRecord:
 def worker_platforms(record: WorkerRecord) -> tuple[Platform, ...]:
     """Return the platforms of a record."""
     return tuple(
-        Platform(os=one.OS, architecture=one.Architecture, variant=one.Variant, os_version=one.OSVersion)
-        for one in record.platforms
+        Platform(
+            os=platform.OS,
+            architecture=platform.Architecture,
+            variant=platform.Variant,
+            os_version=platform.OSVersion,
+        )
+        for platform in record.platforms
     )
 
 
@@ -82,16 +90,17 @@ def worker_id(root: str) -> str:
     path = os.path.join(root, "workerid")
     try:
         with open(path, encoding="ascii") as file:
-            found = file.read().strip()
-        if found:
-            return found
+            stored_id = file.read().strip()
+        if stored_id:
+            return stored_id
     except OSError:
         pass
-    made = "".join(secrets.choice(_DIGITS) for _ in range(25))
+    new_id = "".join(secrets.choice(_DIGITS) for _ in range(25))
     with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
-        file.write(made)
+        file.write(new_id)
+    # Renamed, so that no other process reads a part of it.
     os.replace(f"{path}.{os.getpid()}", path)
-    return made
+    return new_id
 
 
 def _labels(settings: Settings) -> dict[str, str]:
@@ -122,30 +131,30 @@ def _platforms(settings: Settings) -> list[Platform]:
     """Return the configured platforms, else those that this machine runs, its own first."""
     if settings.platforms:
         return [platforms.parse(text) for text in settings.platforms]
-    own = platforms.default()
-    found = [own]
-    if own.architecture == "amd64":
-        found += [platforms.parse(f"linux/amd64/{level}") for level in _levels()]
-        found.append(platforms.parse("linux/386"))
+    host = platforms.default()
+    supported = [host]
+    if host.architecture == "amd64":
+        supported += [platforms.parse(f"linux/amd64/{level}") for level in _levels()]
+        supported.append(platforms.parse("linux/386"))
     for machine, names in _EMULATED.items():
         if _emulates(machine):
-            found += [platforms.parse(f"linux/{name}") for name in names]
-    return list(dict.fromkeys(found))
+            supported += [platforms.parse(f"linux/{name}") for name in names]
+    return list(dict.fromkeys(supported))
 
 
 def _levels() -> list[str]:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            line = next((one for one in file if one.startswith("flags")), "")
+            line = next((cpu_line for cpu_line in file if cpu_line.startswith("flags")), "")
     except OSError:
         return []
     flags = frozenset(line.partition(":")[2].split())
-    found = []
+    levels = []
     for level, needed in _LEVELS:
         if not flags.issuperset(needed):
             break
-        found.append(level)
-    return found
+        levels.append(level)
+    return levels
 
 
 def _emulates(machine: str) -> bool:

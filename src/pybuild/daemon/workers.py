@@ -105,7 +105,7 @@ class Workers:
         self._next = 0
         self._workers: dict[int, Worker] = {}
         self.lost = asyncio.Event()
-        asyncio.get_running_loop().add_reader(self._link, self._hear)
+        asyncio.get_running_loop().add_reader(self._link, self._receive)
 
     def prepare(self) -> None:
         """Start loading, in the fork server, what workers need. Call it once clients are served; `fork` waits for
@@ -123,7 +123,7 @@ class Workers:
             number = self._next
             worker = self._workers[number] = Worker(reader, writer)
             try:
-                await self._ask(number, theirs)
+                await self._request_fork(number, theirs)
             except BaseException as error:
                 del self._workers[number]
                 worker.close()
@@ -150,16 +150,16 @@ class Workers:
                 os.waitpid(self._fork_server, 0)
                 break
             await asyncio.sleep(0.005)
-        self._lose()
+        self._mark_lost()
 
-    def _lose(self) -> None:
+    def _mark_lost(self) -> None:
         """Note that the fork server has ended, and the workers with it."""
-        for one in list(self._workers.values()):
-            one.over(-1)
+        for worker in list(self._workers.values()):
+            worker.over(-1)
         self._workers.clear()
         self.lost.set()
 
-    async def _ask(self, number: int, theirs: socket.socket) -> None:
+    async def _request_fork(self, number: int, theirs: socket.socket) -> None:
         while True:
             try:
                 socket.send_fds(self._link, [marshal.dumps(number)], [theirs.fileno()])
@@ -168,7 +168,7 @@ class Workers:
                 # The queue of the socket is full: the fork server is still loading, or busy.
                 await asyncio.sleep(0.005)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         try:
             data, descriptors, _, _ = socket.recv_fds(self._link, MESSAGE, 1)
         except BlockingIOError:
@@ -177,7 +177,7 @@ class Workers:
             data, descriptors = b"", []
         if not data:
             asyncio.get_running_loop().remove_reader(self._link)
-            self._lose()
+            self._mark_lost()
             return
         number, kind, value = marshal.loads(data)
         worker = self._workers.get(number)

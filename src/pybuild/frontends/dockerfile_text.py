@@ -62,9 +62,9 @@ def read_text(name: str, data: bytes, frontend: frontends.Frontend, syntax: str)
     BUILDKIT_SYNTAX. Raises SourceError for a file that is not text, UsageError for another frontend."""
     source = decode(name, data)
     if not frontend.builtin:
-        from pybuild.plugins.installed import refused
+        from pybuild.plugins.installed import refusal
 
-        raise refused(frontend, None if syntax else frontends.detect_syntax(data), source)
+        raise refusal(frontend, None if syntax else frontends.detect_syntax(data), source)
     return Text(source, frontend.extended)
 
 

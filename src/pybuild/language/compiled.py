@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pybuild.lang.diagnostics import Diagnostic
-    from pybuild.lang.recipe import Given, Recipe
-    from pybuild.lang.textual.check.check import Checked
+    from pybuild.lang.recipe import ParamSetting, Recipe
+    from pybuild.lang.textual.check.check import CheckResult
     from pybuild.lang.textual.modules import Program
     from pybuild.runtime.engine import Engine
 
@@ -44,7 +44,7 @@ class Compiled:
         *,
         shown: str = "",
         allow: Sequence[str] = (),
-        params: Mapping[str, Given] | None = None,
+        params: Mapping[str, ParamSetting] | None = None,
         dependencies: Dependencies | None = None,
     ) -> None:
         self.name = name
@@ -90,7 +90,7 @@ class Compiled:
             found += self.checked(loaded.program).diagnostics
         return loaded.program, arranged(found)
 
-    def checked(self, program: Program) -> Checked:
+    def checked(self, program: Program) -> CheckResult:
         """Run the static checks on a program."""
         from pybuild.lang.textual.check.check import checked
 

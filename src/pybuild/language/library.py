@@ -6,7 +6,7 @@ import os
 
 from pybuild.lang.diagnostics import suggest
 from pybuild.lang.textual import tree
-from pybuild.lang.textual.modules import FOREIGN, PROJECT, ROOT, STANDARD, Found, Module, NotFound
+from pybuild.lang.textual.modules import FOREIGN, PROJECT, ROOT, STANDARD, Module, ModuleText, NotFound
 from pybuild.lang.textual.parse import decode
 from pybuild.language.local_place import LocalPlace
 from pybuild.language.moduleaddress import is_remote
@@ -35,11 +35,11 @@ class LocalLibrary:
         self.remote: RemoteModules | None = None
         self._places: dict[str, LocalPlace] = {}
 
-    def root(self, name: str, data: bytes) -> Found:
+    def root(self, name: str, data: bytes) -> ModuleText:
         """Return the root module: the file `name` with its bytes. Raises SourceError."""
         place = self.place(self.directory)
         key = os.path.join(self.directory, os.path.basename(name))
-        return Found(key, ROOT, decode(name, data), place)
+        return ModuleText(key, ROOT, decode(name, data), place)
 
     def place(self, directory: str) -> LocalPlace:
         """Return the place of a directory; the same object for the same directory."""
@@ -49,7 +49,7 @@ class LocalLibrary:
             self._places[directory] = LocalPlace(directory, name, self.dependencies)
         return self._places[directory]
 
-    def find(self, use: tree.Use, importer: Module) -> Found:
+    def find(self, use: tree.Use, importer: Module) -> ModuleText:
         if use.module is not None:
             return self._standard(use.module.name)
         assert use.path is not None
@@ -73,7 +73,7 @@ class LocalLibrary:
             raise NeedsEngine
         return self.remote
 
-    def _standard(self, name: str) -> Found:
+    def _standard(self, name: str) -> ModuleText:
         directory = standard_directory()
         path = os.path.join(directory, name + EXTENSION)
         try:
@@ -88,9 +88,9 @@ class LocalLibrary:
                 help="" if near else "its modules are " + ", ".join(standard_modules()),
             ) from None
         place = LocalPlace(directory, "std", self.dependencies)
-        return Found(f"std:{name}", STANDARD, decode(f"std/{name}{EXTENSION}", data), place)
+        return ModuleText(f"std:{name}", STANDARD, decode(f"std/{name}{EXTENSION}", data), place)
 
-    def _relative(self, path: str, importer: Module) -> Found:
+    def _relative(self, path: str, importer: Module) -> ModuleText:
         place = importer.place
         assert isinstance(place, LocalPlace)
         full = os.path.normpath(os.path.join(place.directory, path))
@@ -112,7 +112,7 @@ class LocalLibrary:
             ) from None
         origin = importer.origin if importer.origin in (STANDARD, FOREIGN) else PROJECT
         shown = os.path.relpath(full)
-        return Found(full, origin, decode(full if shown.startswith("..") else shown, data), within)
+        return ModuleText(full, origin, decode(full if shown.startswith("..") else shown, data), within)
 
 
 def standard_directory() -> str:

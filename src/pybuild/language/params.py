@@ -6,7 +6,7 @@ import json
 import os
 
 from pybuild.lang.diagnostics import UsageError
-from pybuild.lang.recipe import Given
+from pybuild.lang.recipe import ParamSetting
 from pybuild.lang.source import Source
 
 TYPE_CHECKING = False
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 PREFIX = "PYBUILD_PARAM_"
 
 
-def given_params(request: BuildRequest) -> dict[str, Given]:
+def given_params(request: BuildRequest) -> dict[str, ParamSetting]:
     """Return the values of a request by the names of the params. Raises UsageError for a file that can't be
     used."""
     found = {
-        name.removeprefix(PREFIX): Given(value, name)
+        name.removeprefix(PREFIX): ParamSetting(value, name)
         for name, value in sorted(os.environ.items())
         if name.startswith(PREFIX) and len(name) > len(PREFIX)
     }
     for path in request.params_files:
         found |= _of_file(path)
     for name, value in request.params:
-        found[name.replace("-", "_")] = Given(value, f"-p {name}={value}")
+        found[name.replace("-", "_")] = ParamSetting(value, f"-p {name}={value}")
     return found
 
 
-def _of_file(path: str) -> dict[str, Given]:
+def _of_file(path: str) -> dict[str, ParamSetting]:
     from pybuild.request.config.tomlfile import read_table, read_text
 
     text = read_text(path)
@@ -41,7 +41,8 @@ def _of_file(path: str) -> dict[str, Given]:
         raise UsageError(f"there is no file {path}", help="--params takes a TOML file")
     table = read_table(Source(path, text))
     return {
-        name.replace("-", "_"): Given(param_text(name, value, path), path) for name, value in table.items()
+        name.replace("-", "_"): ParamSetting(param_text(name, value, path), path)
+        for name, value in table.items()
     }
 
 

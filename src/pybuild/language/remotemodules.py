@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 
 from pybuild.lang.diagnostics import Cancelled, UserError, suggest
-from pybuild.lang.textual.modules import FOREIGN, Found, NotFound
+from pybuild.lang.textual.modules import FOREIGN, ModuleText, NotFound
 from pybuild.lang.textual.parse import decode
 from pybuild.language.lock import MODULE
 from pybuild.language.moduleaddress import parse
@@ -39,23 +39,23 @@ class RemoteModules:
         self._locked = locked
         self._platform = platform
         self._trees: dict[tuple[str, str], Tree] = {}
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, ModuleText] = {}
 
-    def find(self, written: str) -> Found:
+    def find(self, written: str) -> ModuleText:
         """Return the module at the address that a `use` contains. Raises NotFound, Cancelled."""
         known = self._found.get(written)
         if known is None:
             known = self._found[written] = self._module(parse(written))
         return known
 
-    def beside(self, path: str, place: RemotePlace) -> Found:
+    def beside(self, path: str, place: RemotePlace) -> ModuleText:
         """Return the module at a path relative to another one, in the same repository. Raises NotFound."""
         full = posixpath.normpath(posixpath.join(place.base, path))
         if full.startswith("../") or full == "..":
             raise NotFound("E0804", f"the module `{path}` lies outside of its repository")
         return self._read(place.origin, place.tree, full, path)
 
-    def _module(self, address: Address) -> Found:
+    def _module(self, address: Address) -> ModuleText:
         if address.pin or self._is_built_here(address):
             pinned, _ = (address.pin, False) if address.pin else self._resolve(address)
             return self._at(address, pinned)
@@ -72,9 +72,9 @@ class RemoteModules:
         pinned, moving = self._resolve(address)
         found = self._at(address, pinned)
         self._lock.put(MODULE, address.written, f"{pinned} {_digest(found)}")
-        return Found(found.key, FOREIGN, found.source, found.place, moving)
+        return ModuleText(found.key, FOREIGN, found.source, found.place, moving)
 
-    def _as_locked(self, address: Address, known: str) -> Found:
+    def _as_locked(self, address: Address, known: str) -> ModuleText:
         """Return the module of an entry of the lock file. Raises NotFound (E0803) if it is gone or has other
         content."""
         from pybuild.runtime.sources.gitrepository import CommitNotFound
@@ -97,11 +97,11 @@ class RemoteModules:
             raise differs
         return found
 
-    def _at(self, address: Address, pinned: str) -> Found:
+    def _at(self, address: Address, pinned: str) -> ModuleText:
         origin = Origin(address, pinned, self._platform)
         return self._read(origin, self._tree(origin), address.path, address.written)
 
-    def _read(self, origin: Origin, tree: Tree, path: str, written: str) -> Found:
+    def _read(self, origin: Origin, tree: Tree, path: str, written: str) -> ModuleText:
         base, name = posixpath.split(path)
         place = RemotePlace(origin, tree, base or ".")
         try:
@@ -116,7 +116,7 @@ class RemoteModules:
                 help=f"did you mean `{posixpath.join(base, near)}`?" if near else "",
             ) from None
         key = origin.key(path)
-        return Found(key, FOREIGN, decode(key, data), place)
+        return ModuleText(key, FOREIGN, decode(key, data), place)
 
     def _is_built_here(self, address: Address) -> bool:
         from pybuild.compiler import reference
@@ -179,7 +179,7 @@ def _state(origin: Origin) -> State:
     return State.git(address.url, origin.pinned, skip_submodules=True, options=Options(name=name))
 
 
-def _digest(found: Found) -> str:
+def _digest(found: ModuleText) -> str:
     from hashlib import sha256
 
     return "sha256:" + sha256(found.source.text.encode("utf-8")).hexdigest()

@@ -109,7 +109,7 @@ class RemotePlace:
             raise FileNotFoundError(path)
         if node.stat.st_size > LARGEST_FILE:
             raise UserError(f"{path} is larger than {LARGEST_FILE >> 20} MiB", help="read it in a `run` step")
-        with open(node.real, "rb") as file:
+        with node.content() as file:
             return file.read()
 
     def absolute(self, path: str) -> str | None:

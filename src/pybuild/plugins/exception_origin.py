@@ -24,7 +24,7 @@ def is_of_machine(error: BaseException) -> bool:
         return True
     if not isinstance(error, OSError | DatabaseError) or isinstance(error, FileNotFoundError):
         return False
-    names = _modules(error.__traceback__)
+    names = _module_names(error.__traceback__)
     return bool(names) and names[-1].partition(".")[0] == _OURS
 
 
@@ -36,24 +36,24 @@ def place_of(error: BaseException, module: str) -> Span | None:
         return _span(error.filename, error.lineno, column, max(error.end_offset or 0, column + 1))
     from traceback import extract_tb
 
-    frames = list(zip(_modules(error.__traceback__), extract_tb(error.__traceback__), strict=True))
-    own = module.partition(".")[0]
-    for wanted in (
-        [frame for name, frame in frames if name.partition(".")[0] == own],
+    frames = list(zip(_module_names(error.__traceback__), extract_tb(error.__traceback__), strict=True))
+    package = module.partition(".")[0]
+    for candidates in (
+        [frame for name, frame in frames if name.partition(".")[0] == package],
         [frame for name, frame in frames if name.partition(".")[0] not in (_OURS, _LOADER)],
     ):
-        if wanted:
-            return _of_frame(wanted[-1])
+        if candidates:
+            return _of_frame(candidates[-1])
     return None
 
 
-def _modules(traceback: TracebackType | None) -> list[str]:
+def _module_names(traceback: TracebackType | None) -> list[str]:
     """Return the names of the modules whose code the frames run, outermost first."""
-    found = []
+    names = []
     while traceback is not None:
-        found.append(str(traceback.tb_frame.f_globals.get("__name__", "")))
+        names.append(str(traceback.tb_frame.f_globals.get("__name__", "")))
         traceback = traceback.tb_next
-    return found
+    return names
 
 
 def _of_frame(frame: FrameSummary) -> Span | None:

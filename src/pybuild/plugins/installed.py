@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 GROUP = "pybuild.frontends"
 
 
-def registered() -> list[Registered]:
+def registrations() -> list[Registered]:
     """Return all registered frontends by name; of a package that is installed twice, those of the first on
     `sys.path`. Raises UsageError if the metadata of packages can't be read."""
     from importlib.metadata import entry_points
 
     try:
-        found = [Registered(entry) for entry in entry_points(group=GROUP)]
+        in_path_order = [Registered(entry) for entry in entry_points(group=GROUP)]
     except Exception as error:  # whatever a damaged package raises
         raise problems.unreadable_metadata(error) from error
-    return sorted(found, key=lambda one: (one.name, one.package))
+    return sorted(in_path_order, key=lambda frontend: (frontend.name, frontend.package))
 
 
 def names() -> list[str]:
     """Return the usable names."""
-    return list(dict.fromkeys(one.name for one in registered() if not frontends.is_built_in(one.name)))
+    return list(
+        dict.fromkeys(
+            frontend.name for frontend in registrations() if not frontends.is_built_in(frontend.name)
+        )
+    )
 
 
 def find(reference: str) -> Registered | None:
@@ -42,29 +46,29 @@ def find(reference: str) -> Registered | None:
     parts = frontends.split(reference)
     if parts is None:
         return None
-    found = [one for one in registered() if one.name == parts[0]]
-    if found and frontends.is_built_in(parts[0]):
-        raise problems.built_in(found[0])
-    if len(found) > 1:
-        raise problems.registered_twice(found)
-    return found[0] if found else None
+    matches = [frontend for frontend in registrations() if frontend.name == parts[0]]
+    if matches and frontends.is_built_in(parts[0]):
+        raise problems.built_in(matches[0])
+    if len(matches) > 1:
+        raise problems.registered_twice(matches)
+    return matches[0] if matches else None
 
 
-def refused(frontend: frontends.Frontend, syntax: frontends.Syntax | None, source: Source) -> UserError:
+def refusal(frontend: frontends.Frontend, syntax: frontends.Syntax | None, source: Source) -> UserError:
     """Return the error for a file that requires `frontend`, in a command for built-in frontends."""
     if frontend.kind not in (frontends.IMAGE, frontends.PLUGIN) or frontend.reference is None:
         return frontends.refused(frontend, syntax, source)
-    found = find(frontend.reference)
-    if found is not None:
-        return problems.not_for_plugins(source.name, found)
+    registration = find(frontend.reference)
+    if registration is not None:
+        return problems.not_for_plugins(source.name, registration)
     return frontends.refused(frontend, syntax, source, installed=names())
 
 
-def unlisted(frontend: frontends.Frontend, file: str) -> UserError:
+def listing_refusal(frontend: frontends.Frontend, file: str) -> UserError:
     """Return the error for a file of a package's frontend, in a command that lists declarations."""
-    found = find(frontend.reference or "")
-    assert found is not None
-    return problems.not_for_plugins(file, found)
+    registration = find(frontend.reference or "")
+    assert registration is not None
+    return problems.not_for_plugins(file, registration)
 
 
 def note_installed(dependencies: Dependencies) -> None:
@@ -73,9 +77,9 @@ def note_installed(dependencies: Dependencies) -> None:
     for place in dict.fromkeys(os.path.abspath(path) for path in sys.path):
         dependencies.note_names(place)
         try:
-            found = sorted(os.listdir(place))
+            entries = sorted(os.listdir(place))
         except OSError:
             continue
-        for name in found:
-            if name.endswith((".dist-info", ".egg-info")):
-                dependencies.note(os.path.join(place, name, "entry_points.txt"))
+        for entry in entries:
+            if entry.endswith((".dist-info", ".egg-info")):
+                dependencies.note(os.path.join(place, entry, "entry_points.txt"))

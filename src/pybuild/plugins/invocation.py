@@ -21,31 +21,34 @@ if TYPE_CHECKING:
     from pybuild.plugins.registered import Registered
 
 
-def load(found: Registered, version: str, span: Span | None = None) -> Frontend:
+def load(registration: Registered, version: str, span: Span | None = None) -> Frontend:
     """Load a frontend. Raises UserError for an entry point that can't be loaded or is no frontend, and for a
     `version`, from the syntax line at `span`, that it doesn't know."""
     try:
-        loaded: Any = found.entry.load()
+        loaded: Any = registration.entry.load()
     except UserError:
         raise
+    # A package that calls sys.exit makes a mistake; it must not end the build.
     except (Exception, SystemExit) as error:
-        raise problems.not_loaded(found, error, place_of(error, found.entry.module), DEBUG) from error
+        raise problems.not_loaded(
+            registration, error, place_of(error, registration.entry.module), DEBUG
+        ) from error
     if isinstance(loaded, type):
-        raise problems.no_frontend(found, f"the class {loaded.__name__}, not an object of it")
+        raise problems.no_frontend(registration, f"the class {loaded.__name__}, not an object of it")
     if not callable(getattr(loaded, "build", None)):
-        raise problems.no_frontend(found, f"{_described(loaded)}, which has no function `build`")
+        raise problems.no_frontend(registration, f"{_describe(loaded)}, which has no function `build`")
     versions: object = getattr(loaded, "versions", None)
     if versions is not None:
         if not _texts(versions):
-            raise problems.wrong_versions(found, _described(versions))
-        known = list(versions)  # type: ignore[call-overload]
-        if known and version not in known:
-            raise problems.unknown_version(found, version, known, span)
+            raise problems.wrong_versions(registration, _describe(versions))
+        known_versions = list(versions)  # type: ignore[call-overload]
+        if known_versions and version not in known_versions:
+            raise problems.unknown_version(registration, version, known_versions, span)
     frontend: Frontend = loaded
     return frontend
 
 
-def call(found: Registered, frontend: Frontend, bridge: Bridge, inputs: FrontendInputs) -> Built:
+def call(registration: Registered, frontend: Frontend, bridge: Bridge, inputs: FrontendInputs) -> Built:
     """Call the frontend and check the types of all parts of its result. Raises UserError."""
     try:
         built: object = frontend.build(bridge, inputs)
@@ -54,54 +57,56 @@ def call(found: Registered, frontend: Frontend, bridge: Bridge, inputs: Frontend
     except (Exception, SystemExit) as error:
         if is_of_machine(error):
             raise
-        raise problems.raised(found, error, place_of(error, found.entry.module), DEBUG) from error
-    return checked(found, built, inputs)
+        raise problems.raised(
+            registration, error, place_of(error, registration.entry.module), DEBUG
+        ) from error
+    return check_result(registration, built, inputs)
 
 
-def checked(found: Registered, built: object, inputs: FrontendInputs) -> Built:
+def check_result(registration: Registered, built: object, inputs: FrontendInputs) -> Built:
     """Return `built` if it is a valid result of a frontend. Raises FrontendFailed."""
     from pybuild.compiler.frontend import Built, BuiltImage
     from pybuild.compiler.image import Image
     from pybuild.compiler.state import State
 
     if not isinstance(built, Built):
-        raise problems.wrong_result(found, "", _described(built), "a function that returns a Built")
+        raise problems.wrong_result(registration, "", _describe(built), "a function that returns a Built")
     if not built.images:
-        raise problems.no_images(found)
-    for number, one in enumerate(built.images):
+        raise problems.no_images(registration)
+    for number, image in enumerate(built.images):
         place = f"images[{number}]"
-        parts: Sequence[tuple[str, object, type]] = ((place, one, BuiltImage),)
-        if isinstance(one, BuiltImage):
+        parts: Sequence[tuple[str, object, type]] = ((place, image, BuiltImage),)
+        if isinstance(image, BuiltImage):
             parts = (
-                (f"{place}.state", one.state, State),
-                (f"{place}.image", one.image, Image),
-                (f"{place}.base_config", one.base_config or b"", bytes),
+                (f"{place}.state", image.state, State),
+                (f"{place}.image", image.image, Image),
+                (f"{place}.base_config", image.base_config or b"", bytes),
             )
-        for where, value, wanted in parts:
-            if not isinstance(value, wanted):
-                raise problems.wrong_result(found, where, _described(value), _article(wanted.__name__))
-    _check_platforms(found, built)
+        for part, value, expected in parts:
+            if not isinstance(value, expected):
+                raise problems.wrong_result(registration, part, _describe(value), _article(expected.__name__))
+    _check_platforms(registration, built)
     return built
 
 
-def _check_platforms(found: Registered, built: Built) -> None:
+def _check_platforms(registration: Registered, built: Built) -> None:
     from pybuild.compiler import platforms
 
-    made: list[str] = []
-    for one in built.images:
-        if not one.image.os or not one.image.architecture:
-            raise problems.no_platform(found)
-        name = platforms.format(platforms.normalize(one.image.platform))
-        if name in made:
-            raise problems.one_platform_twice(found, name)
-        made.append(name)
+    seen: list[str] = []
+    for image in built.images:
+        if not image.image.os or not image.image.architecture:
+            raise problems.no_platform(registration)
+        name = platforms.format(platforms.normalize(image.image.platform))
+        if name in seen:
+            raise problems.one_platform_twice(registration, name)
+        seen.append(name)
 
 
 def _texts(value: object) -> bool:
-    return isinstance(value, tuple | list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, tuple | list) and all(isinstance(text, str) for text in value)
 
 
-def _described(value: object) -> str:
+def _describe(value: object) -> str:
     return "None" if value is None else _article(type(value).__name__)
 
 

@@ -27,111 +27,119 @@ def unreadable_metadata(error: Exception) -> UsageError:
     )
 
 
-def built_in(found: Registered) -> UsageError:
+def built_in(frontend: Registered) -> UsageError:
     return UsageError(
-        f"the package {found.owner} registers the frontend {found.name}, which is the name of a built-in one",
-        help=f"remove the package {found.package}, or have it register another name",
+        f"the package {frontend.owner} registers the frontend {frontend.name}, which is the name of a built-in one",
+        help=f"remove the package {frontend.package}, or have it register another name",
     )
 
 
-def registered_twice(found: Sequence[Registered]) -> UsageError:
-    owners = " and ".join(one.owner for one in found)
+def registered_twice(frontends: Sequence[Registered]) -> UsageError:
+    owners = " and ".join(frontend.owner for frontend in frontends)
     return UsageError(
-        f"the frontend {found[0].name} is registered twice: by {owners}",
+        f"the frontend {frontends[0].name} is registered twice: by {owners}",
         help="remove one of them: pip uninstall PACKAGE",
     )
 
 
-def not_for_plugins(file: str, found: Registered) -> UsageError:
+def not_for_plugins(file: str, frontend: Registered) -> UsageError:
     return UsageError(
-        f"{file} is built by the frontend {found.name} of the package {found.owner}, and this command is for "
+        f"{file} is built by the frontend {frontend.name} of the package {frontend.owner}, and this command is for "
         "Dockerfiles and files of the language",
         help="pybuild build and pybuild graph take every frontend",
     )
 
 
-def one_target(found: Registered, targets: Sequence[str]) -> UsageError:
+def one_target(frontend: Registered, targets: Sequence[str]) -> UsageError:
     return UsageError(
-        f"the frontend {found.name} builds one target, not {' and '.join(targets)}",
+        f"the frontend {frontend.name} builds one target, not {' and '.join(targets)}",
         help="build one after the other",
     )
 
 
-def flag_of_others(found: Registered, flag: str, whose: str) -> UsageError:
+def flag_of_others(frontend: Registered, flag: str, owner: str) -> UsageError:
     return UsageError(
-        f"{flag} is for {whose}, not for the frontend {found.name}",
+        f"{flag} is for {owner}, not for the frontend {frontend.name}",
         help="values for a frontend are given with --build-arg NAME=VALUE",
     )
 
 
-def unknown_version(found: Registered, version: str, known: Sequence[str], span: Span | None) -> UserError:
+def unknown_version(
+    frontend: Registered, version: str, known_versions: Sequence[str], span: Span | None
+) -> UserError:
     """`span` is the syntax line; None if the command line requires the version."""
     wrong = f"has no version {version}" if version else "is named without a version"
-    title = f"the frontend {found.name} of the package {found.owner} {wrong}"
-    help = f"write {found.name}:{known[-1]}" + (f" (it knows {', '.join(known)})" if len(known) > 1 else "")
+    title = f"the frontend {frontend.name} of the package {frontend.owner} {wrong}"
+    help = f"write {frontend.name}:{known_versions[-1]}" + (
+        f" (it knows {', '.join(known_versions)})" if len(known_versions) > 1 else ""
+    )
     return UsageError(title, help=help) if span is None else source_error(title, span, help=help)
 
 
-def not_loaded(found: Registered, error: BaseException, span: Span | None, debug: str) -> FrontendFailed:
-    return _broken(found, "can't be loaded", error, span, debug)
+def not_loaded(frontend: Registered, error: BaseException, span: Span | None, debug: str) -> FrontendFailed:
+    return _broken(frontend, "can't be loaded", error, span, debug)
 
 
-def raised(found: Registered, error: BaseException, span: Span | None, debug: str) -> FrontendFailed:
-    return _broken(found, "failed", error, span, debug)
+def raised(frontend: Registered, error: BaseException, span: Span | None, debug: str) -> FrontendFailed:
+    return _broken(frontend, "failed", error, span, debug)
 
 
-def no_frontend(found: Registered, what: str) -> FrontendFailed:
+def no_frontend(frontend: Registered, description: str) -> FrontendFailed:
     return _wrong(
-        found, f"is {what}", "its entry point must name an object, or a module, with a function `build`"
+        frontend,
+        f"is {description}",
+        "its entry point must name an object, or a module, with a function `build`",
     )
 
 
-def wrong_versions(found: Registered, what: str) -> FrontendFailed:
-    return _wrong(found, f"has versions that are {what}", 'write versions = ("1",)')
+def wrong_versions(frontend: Registered, description: str) -> FrontendFailed:
+    return _wrong(frontend, f"has versions that are {description}", 'write versions = ("1",)')
 
 
-def wrong_result(found: Registered, where: str, what: str, wanted: str) -> FrontendFailed:
-    """`where` is the place in the returned value, "" for all of it."""
-    place = f" in {where}" if where else ""
-    return _wrong(found, f"returned {what}{place}", f"{where or '`build`'} must be {wanted}")
+def wrong_result(frontend: Registered, part: str, description: str, expected: str) -> FrontendFailed:
+    """`part` is the place in the returned value, "" for all of it."""
+    place = f" in {part}" if part else ""
+    return _wrong(frontend, f"returned {description}{place}", f"{part or '`build`'} must be {expected}")
 
 
-def no_images(found: Registered) -> FrontendFailed:
-    return _wrong(found, "returned no image", "`Built.images` has one for each of `inputs.platforms`")
+def no_images(frontend: Registered) -> FrontendFailed:
+    return _wrong(frontend, "returned no image", "`Built.images` has one for each of `inputs.platforms`")
 
 
-def no_platform(found: Registered) -> FrontendFailed:
+def no_platform(frontend: Registered) -> FrontendFailed:
     return _wrong(
-        found, "returned an image of no platform", "start from `inputs.base`, or from `image.empty(platform)`"
+        frontend,
+        "returned an image of no platform",
+        "start from `inputs.base`, or from `image.empty(platform)`",
     )
 
 
-def one_platform_twice(found: Registered, platform: str) -> FrontendFailed:
-    return _wrong(found, f"returned two images for {platform}", "`Built.images` has one for each platform")
+def one_platform_twice(frontend: Registered, platform: str) -> FrontendFailed:
+    return _wrong(frontend, f"returned two images for {platform}", "`Built.images` has one for each platform")
 
 
-def other_platforms(found: Registered, made: Sequence[str], wanted: Sequence[str]) -> UserError:
+def other_platforms(frontend: Registered, platforms: Sequence[str], requested: Sequence[str]) -> UserError:
     """Not a bug of the package: the frontend may not support the platforms."""
     return UserError(
-        f"the frontend {found.name} made {' and '.join(made)}, and {' and '.join(wanted)} was asked for",
-        help=f"leave out --platform, or ask the authors of {found.package} for it",
+        f"the frontend {frontend.name} made {' and '.join(platforms)}, and {' and '.join(requested)} was asked for",
+        help=f"leave out --platform, or ask the authors of {frontend.package} for it",
     )
 
 
-def _wrong(found: Registered, what: str, help: str) -> FrontendFailed:
+def _wrong(frontend: Registered, problem: str, help: str) -> FrontendFailed:
     return FrontendFailed(
-        f"the frontend {found.name} of the package {found.owner} {what}",
-        help=f"this is a bug in {found.package}: {help}",
+        f"the frontend {frontend.name} of the package {frontend.owner} {problem}",
+        help=f"this is a bug in {frontend.package}: {help}",
     )
 
 
 def _broken(
-    found: Registered, what: str, error: BaseException, span: Span | None, debug: str
+    frontend: Registered, problem: str, error: BaseException, span: Span | None, debug: str
 ) -> FrontendFailed:
     """`span` is the place in the package; `debug` names the variable that adds the traceback."""
     text = " ".join(str(error).split())
-    name = type(error).__name__
-    notes = [("note", f"this is a bug in {found.package}, not in your build file")]
+    cause = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    notes = [("note", f"this is a bug in {frontend.package}, not in your build file")]
     if os.environ.get(debug) == "1":
         from traceback import format_exception
 
@@ -140,7 +148,7 @@ def _broken(
         notes.append(("help", f"report it to its authors, with what {debug}=1 adds"))
     return FrontendFailed(
         Diagnostic(
-            f"the frontend {found.name} of the package {found.owner} {what}: {name}{': ' if text else ''}{text}",
+            f"the frontend {frontend.name} of the package {frontend.owner} {problem}: {cause}",
             labels=[Label(span)] if span is not None else [],
             notes=notes,
         )

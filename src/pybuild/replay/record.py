@@ -95,7 +95,7 @@ def write(argv: Sequence[str], build: Finished) -> None:
         parts = [part for tree in build.plan_trees for part in _parts(tree, begun)]
         record = {
             "variables": replay.variables(build.plan["names"]),
-            "outputs": [(path, _left(path)) for path in sorted(build.outputs)],
+            "outputs": [(path, _output_signature(path)) for path in sorted(build.outputs)],
             "generation": build.generation,
             "blobs": list(build.blobs),
             "parts": [part for tree in build.trees for part in _parts(tree, begun)],
@@ -105,12 +105,12 @@ def write(argv: Sequence[str], build: Finished) -> None:
             "plan": {**build.plan, "parts": (*build.plan["parts"], *parts)},
             "request": build.request,
         }
-        _put(replay.record_path(argv), marshal.dumps(record))
+        _store(replay.record_path(argv), marshal.dumps(record))
     except (Unrecordable, UserError, OSError, ValueError):
         return  # a record saves time, and nothing depends on it
 
 
-def _put(path: str, body: bytes) -> None:
+def _store(path: str, body: bytes) -> None:
     """Write the record at `path`, atomically. Raises OSError."""
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -122,7 +122,7 @@ def _put(path: str, body: bytes) -> None:
     except OSError:
         _unlink(temporary)
         raise
-    _thin(directory)
+    _remove_oldest(directory)
 
 
 def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
@@ -135,19 +135,22 @@ def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
     return out.getvalue()
 
 
-def _check(found: signatures.Signature | None, begun: int) -> None:
+def _check(signature: signatures.Signature | None, begun: int) -> None:
     """Raises Unrecordable for a file whose signature does not show every later change."""
-    if found == signatures.UNKNOWN or (found is not None and len(found) > 1 and not at_rest(found[3], begun)):
+    # A directory's signature has one member; [3] of a file's is its ctime.
+    if signature == signatures.UNKNOWN or (
+        signature is not None and len(signature) > 1 and not at_rest(signature[3], begun)
+    ):
         raise Unrecordable
 
 
-def _left(path: str) -> tuple[int, ...]:
+def _output_signature(path: str) -> tuple[int, ...]:
     """Return the signature of an output file. Raises Unrecordable for one that is written each time (a pipe),
     and if the clock is too coarse to show a change right after the build."""
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode) or grain(found.st_ctime_ns) > FINE_GRAIN:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) or grain(status.st_ctime_ns) > FINE_GRAIN:
         raise Unrecordable(path)
-    return signatures.signature(found)
+    return signatures.signature(status)
 
 
 def _parts(tree: LocalTree, begun: int) -> list[signatures.Part]:
@@ -156,15 +159,15 @@ def _parts(tree: LocalTree, begun: int) -> list[signatures.Part]:
     directories: dict[bytes, Listed] = {}
     singles: dict[bytes, bytes] = {}
     for pattern in tree.selected or (b"",):
-        found = expand(tree, os.fsdecode(pattern), follow=True)
-        if found.base is not None:
-            _listed(tree, found.base, pattern, directories, begun)
-            _walked(tree, found.base, singles, begun)
-        for path in found.paths:
-            where = look_up(tree, path)
-            _walked(tree, where, singles, begun)
-            if where.node is not None and stat.S_ISDIR(where.node.stat.st_mode):
-                _below(tree, where.path, directories, begun)
+        expansion = expand(tree, os.fsdecode(pattern), follow=True)
+        if expansion.base is not None:
+            _collect_listings(tree, expansion.base, pattern, directories, begun)
+            _collect_path(tree, expansion.base, singles, begun)
+        for path in expansion.paths:
+            resolution = look_up(tree, path)
+            _collect_path(tree, resolution, singles, begun)
+            if resolution.node is not None and stat.S_ISDIR(resolution.node.stat.st_mode):
+                _collect_below(tree, resolution.path, directories, begun)
     listed = list(directories.values())
     total = sum(len(rows) for _, _, rows in listed)
     if total < signatures.FORKED:
@@ -178,68 +181,74 @@ def _parts(tree: LocalTree, begun: int) -> list[signatures.Part]:
     return [_part(listed[:split], singles), _part(listed[split:], {})]
 
 
-def _walked(tree: LocalTree, where: Resolution, out: dict[bytes, bytes], begun: int) -> None:
+def _collect_path(tree: LocalTree, resolution: Resolution, out: dict[bytes, bytes], begun: int) -> None:
     """Collect everything on the way of a path: links, directories above, and the file or directory at its
     end."""
-    for link in where.links:
-        _above(tree, link.path, out)
-        _single(tree, link.path, link, out, begun)
-    _above(tree, where.path, out)
-    if where.path:
-        _single(tree, where.path, where.node, out, begun)
+    for link in resolution.links:
+        _collect_parents(tree, link.path, out)
+        _collect_entry(tree, link.path, link, out, begun)
+    _collect_parents(tree, resolution.path, out)
+    if resolution.path:
+        _collect_entry(tree, resolution.path, resolution.node, out, begun)
 
 
-def _above(tree: LocalTree, path: bytes, out: dict[bytes, bytes]) -> None:
+def _collect_parents(tree: LocalTree, path: bytes, out: dict[bytes, bytes]) -> None:
     parent = path.rpartition(b"/")[0]
     while parent:
         node = tree.lstat(parent)
         if node is not None and stat.S_ISDIR(node.stat.st_mode):
-            _single(tree, parent, node, out, 0)
+            _collect_entry(tree, parent, node, out, 0)
         parent = parent.rpartition(b"/")[0]
 
 
-def _single(tree: LocalTree, path: bytes, node: Node | None, out: dict[bytes, bytes], begun: int) -> None:
+def _collect_entry(
+    tree: LocalTree, path: bytes, node: Node | None, out: dict[bytes, bytes], begun: int
+) -> None:
     real = os.path.join(tree.root, path)
     if node is not None:
-        out[real] = signatures.row(real, _settled(node, begun).stat)
+        out[real] = signatures.row(real, _require_settled(node, begun).stat)
     elif tree.left_out(path):
         raise Unrecordable(path)  # ignored: whatever it is, it might as well not be there
     else:
         out[real] = signatures.absent(real)
 
 
-def _listed(tree: LocalTree, base: Resolution, pattern: bytes, out: dict[bytes, Listed], begun: int) -> None:
+def _collect_listings(
+    tree: LocalTree, base: Resolution, pattern: bytes, out: dict[bytes, Listed], begun: int
+) -> None:
     """Collect the directories in which a pattern's wildcards look for names."""
     if base.node is None or not stat.S_ISDIR(base.node.stat.st_mode):
         return
     parts = [part for part in os.path.normpath(b"/" + pattern).split(b"/") if part]
     plain = next(n for n, part in enumerate(parts) if has_wildcard(os.fsdecode(part)))
-    found = [base.path]
+    directories = [base.path]
     for _ in parts[plain:]:
-        for path in found:
+        for path in directories:
             out.setdefault(path, _directory(tree, path, begun))
-        found = [node.path for path in found for node in tree.list(path) if stat.S_ISDIR(node.stat.st_mode)]
+        directories = [
+            node.path for path in directories for node in tree.list(path) if stat.S_ISDIR(node.stat.st_mode)
+        ]
 
 
-def _below(tree: LocalTree, top: bytes, out: dict[bytes, Listed], begun: int) -> None:
+def _collect_below(tree: LocalTree, top: bytes, out: dict[bytes, Listed], begun: int) -> None:
     """Collect the directory `top` and those in it, ignored ones that may hold exceptions too."""
     pending = [top]
     while pending:
         path = pending.pop()
-        found = out.setdefault(path, _directory(tree, path, begun))
+        listing = out.setdefault(path, _directory(tree, path, begun))
         pending += [node.path for node in tree.list(path) if stat.S_ISDIR(node.stat.st_mode)]
-        below = [os.path.join(path, name) for name, directory in found[1].items() if directory]
-        pending += [one for one in below if tree.searched(one)]
+        below = [os.path.join(path, name) for name, directory in listing[1].items() if directory]
+        pending += [child for child in below if tree.searched(child)]
 
 
 def _directory(tree: LocalTree, path: bytes, begun: int) -> Listed:
     start = len(path) + 1 if path else 0
-    rows = [signatures.row(node.path[start:], _settled(node, begun).stat) for node in tree.list(path)]
+    rows = [signatures.row(node.path[start:], _require_settled(node, begun).stat) for node in tree.list(path)]
     real = os.path.join(tree.root, path) if path else tree.root
     return real, dict(tree.ignored(path)), rows
 
 
-def _settled(node: Node, begun: int) -> Node:
+def _require_settled(node: Node, begun: int) -> Node:
     """Return the node if its state shows every later change. Raises Unrecordable."""
     if not stat.S_ISDIR(node.stat.st_mode) and not settled(node.stat, begun):
         raise Unrecordable(node.path)
@@ -255,17 +264,17 @@ def _part(directories: Sequence[Listed], singles: Mapping[bytes, bytes]) -> sign
     return tuple((path, ignored) for path, ignored, _ in directories), tuple(singles), state.digest()
 
 
-def _thin(directory: str) -> None:
+def _remove_oldest(directory: str) -> None:
     """Remove the oldest records. Other processes may do so at the same time."""
-    found = []
+    records = []
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
         try:
-            found.append((os.stat(path).st_mtime_ns, path))
+            records.append((os.stat(path).st_mtime_ns, path))
         except FileNotFoundError:
             continue
-    found.sort()
-    for _, path in found[:-KEPT]:
+    records.sort()
+    for _, path in records[:-KEPT]:
         _unlink(path)
 
 

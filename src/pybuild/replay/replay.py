@@ -44,19 +44,19 @@ def replay(argv: Sequence[str]) -> int | Mapping[str, Any] | None:
         if record is None or not same_command(record):
             return None
         same = same_result(record)
-        said, printed = record["stderr"], record["stdout"]
+        messages, printed = record["stderr"], record["stdout"]
     except Exception:
         return None  # whatever is wrong with a record or the files it names, the ordinary path says it better
     if not same:
         return record
-    return _say(said, printed)
+    return _print_messages(messages, printed)
 
 
-def _say(said: str, printed: str) -> int | None:
+def _print_messages(messages: str, printed: str) -> int | None:
     """Print the messages of a replayed build. A progress stream that nobody reads does not fail the build."""
     try:
-        if said and sys.stderr is not None:
-            sys.stderr.write(said)
+        if messages and sys.stderr is not None:
+            sys.stderr.write(messages)
             sys.stderr.flush()
     except (OSError, ValueError):
         pass
@@ -81,18 +81,18 @@ def record_path(argv: Sequence[str]) -> str:
 def program() -> str:
     """Return the identity of the program: every source file of the package with its size and time."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    found = []
+    files = []
     stack = [package]
     while stack:
         with os.scandir(stack.pop()) as entries:
             for entry in entries:
                 if entry.name.endswith(".py"):
                     stat = entry.stat()
-                    found.append(f"{entry.path} {stat.st_size} {stat.st_mtime_ns}")
+                    files.append(f"{entry.path} {stat.st_size} {stat.st_mtime_ns}")
                 elif not entry.name.startswith(("__", ".")) and entry.is_dir():
                     stack.append(entry.path)
-    found.sort()
-    return "\n".join(found)
+    files.sort()
+    return "\n".join(files)
 
 
 def load(argv: Sequence[str]) -> dict[str, Any] | None:
@@ -103,11 +103,12 @@ def load(argv: Sequence[str]) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     start = len(FORMAT) + 4
+    # Records are not synced, so after a loss of power one may be incomplete.
     expected = int.from_bytes(data[len(FORMAT) : start], "little")
     if len(data) <= start or not data.startswith(FORMAT) or crc32(data[start:]) != expected:
         return None
-    found = marshal.loads(data[start:])
-    return found if isinstance(found, dict) else None
+    record = marshal.loads(data[start:])
+    return record if isinstance(record, dict) else None
 
 
 def same_command(record: Mapping[str, Any]) -> bool:
@@ -134,9 +135,9 @@ def same_result(record: Mapping[str, Any]) -> bool:
 
 def variables(names: Iterable[str]) -> dict[str, str]:
     """Return the variables that may matter and `names`, as far as they are set."""
-    wanted = set(names)
+    requested = set(names)
     return {
         name: value
         for name, value in os.environ.items()
-        if name in wanted or name in NAMES or name.startswith(PREFIXES) or name.lower() in PROXIES
+        if name in requested or name in NAMES or name.startswith(PREFIXES) or name.lower() in PROXIES
     }

@@ -85,6 +85,7 @@ def same_parts(parts: Sequence[Part]) -> bool:
         try:
             same = all(map(_same_part, parts[1::2]))
         finally:
+            # Not sys.exit: exit handlers and buffered output are the parent's.
             os._exit(0 if same else 1)
     try:
         ours = all(map(_same_part, parts[0::2]))
@@ -116,9 +117,9 @@ def part_digest(directories: Iterable[Directory], files: Iterable[bytes]) -> byt
                     )
                     continue
                 if name not in ignored or ignored[name] is not entry.is_dir(follow_symlinks=False):
-                    found = row(name, entry.stat(follow_symlinks=False))
-                    if found:
-                        rows.append(found)
+                    entry_row = row(name, entry.stat(follow_symlinks=False))
+                    if entry_row:
+                        rows.append(entry_row)
         state.update(listing(path, rows) if ignored is not None else names(path, rows))
     for path in files:
         state.update(single(path))

@@ -15,20 +15,20 @@ from pybuild.lang.frontends import split
 from pybuild.sdk.client import Client
 
 
-def told(attributes: Attributes, client: Client) -> FrontendInputs:
+def frontend_inputs(attributes: Attributes, client: Client) -> FrontendInputs:
     """Return the frontend's inputs; reads the build file. Raises UserError."""
-    given = client.inputs
-    read = read_inputs(attributes, {name: state.edge for name, state in given.items()}, client)
-    here = platforms.default()
-    states = named_states(attributes, {name: state.edge for name, state in given.items()})
+    states_of_client = client.inputs
+    inputs = read_inputs(attributes, {name: state.edge for name, state in states_of_client.items()}, client)
+    build_platform = platforms.default()
+    states = named_states(attributes, {name: state.edge for name, state in states_of_client.items()})
     return FrontendInputs(
-        source=read.source,
+        source=inputs.source,
         version=(split(client.options.get("source", "")) or ("", ""))[1],
-        platforms=attributes.platforms or (here,),
-        build_platform=here,
+        platforms=attributes.platforms or (build_platform,),
+        build_platform=build_platform,
         target=attributes.target or None,
         build_args=plain_args(attributes.build_args),
-        context=Context(edge=read.context, exclude=tuple(read.excludes)),
+        context=Context(edge=inputs.context, exclude=tuple(inputs.excludes)),
         contexts={name: value for name, value in attributes.contexts.items() if name not in states},
         states=states,
         epoch=_epoch(attributes.build_args),

@@ -20,7 +20,7 @@ from pybuild.compiler.protos import gateway_pb2, ops_pb2
 from pybuild.compiler.services import methods
 from pybuild.compiler.state import State
 from pybuild.lang.diagnostics import Diagnostic, UserError
-from pybuild.sdk.session import tied
+from pybuild.sdk.session import bound_to_session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,16 +51,16 @@ class Client:
         self._solved: dict[str, str] = {}
         self._calls = {
             name: channel.unary_unary(
-                one.path,
-                request_serializer=one.request.SerializeToString,
-                response_deserializer=one.response.FromString,
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.response.FromString,
             )
-            for name, one in _METHODS.items()
-            if not one.client_streaming
+            for name, method in _METHODS.items()
+            if not method.client_streaming
         }
         pong = self.call("Ping", gateway_pb2.PingRequest(), gateway_pb2.PongResponse, timeout=_PING_SECONDS)
-        self.capabilities = frozenset(one.ID for one in pong.FrontendAPICaps if one.Enabled)
-        self.llb_capabilities = frozenset(one.ID for one in pong.LLBCaps if one.Enabled)
+        self.capabilities = frozenset(method.ID for method in pong.FrontendAPICaps if method.Enabled)
+        self.llb_capabilities = frozenset(method.ID for method in pong.LLBCaps if method.Enabled)
 
     def call(self, name: str, request: Message, response: type[M], *, timeout: float | None = None) -> M:
         """Call a method of the service. Raises UserError."""
@@ -69,9 +69,9 @@ class Client:
         try:
             answer = self._calls[name](request, timeout=timeout)
         except grpc.RpcError as error:
-            from pybuild.sdk.failures import failed
+            from pybuild.sdk.failures import call_failure
 
-            raise failed(name, error) from None
+            raise call_failure(name, error) from None
         assert isinstance(answer, response)
         return answer
 
@@ -80,18 +80,18 @@ class Client:
     def solve(self, edge: Edge | None, *, evaluate: bool = False) -> str:
         """Return the reference of a state, "" for the empty file system. Its steps run when something of it is
         needed, or at once with `evaluate`."""
-        (own,) = tied([edge], self.session)
-        if own is None:
+        (bound,) = bound_to_session([edge], self.session)
+        if bound is None:
             return ""
-        key = f"{own.vertex.digest} {own.index}"
+        key = f"{bound.vertex.digest} {bound.index}"
         with self._guard:
-            known = self._solved.get(key)
-        if known is None or evaluate:
-            request = gateway_pb2.SolveRequest(Definition=definition_message(own), Evaluate=evaluate)
-            known = self._solve(request).ref.id
+            ref = self._solved.get(key)
+        if ref is None or evaluate:
+            request = gateway_pb2.SolveRequest(Definition=definition_message(bound), Evaluate=evaluate)
+            ref = self._solve(request).ref.id
             with self._guard:
-                self._solved[key] = known
-        return known
+                self._solved[key] = ref
+        return ref
 
     def evaluate(self, edge: Edge | None) -> None:
         """Solve a state at once."""
@@ -99,7 +99,9 @@ class Client:
 
     def delegate(self, request: Request) -> gateway_pb2.Result:
         """Call another frontend; return its result in the builder's form, in which it can be returned."""
-        inputs = dict(zip(request.inputs, tied(request.inputs.values(), self.session), strict=True))
+        inputs = dict(
+            zip(request.inputs, bound_to_session(request.inputs.values(), self.session), strict=True)
+        )
         return self._solve(
             gateway_pb2.SolveRequest(
                 Frontend=request.frontend,
@@ -116,8 +118,8 @@ class Client:
     @cached_property
     def inputs(self) -> Mapping[str, State]:
         """The states that the client gives in place of directories, by name."""
-        found = self.call("Inputs", gateway_pb2.InputsRequest(), gateway_pb2.InputsResponse)
-        return {name: State(_edge(one)) for name, one in found.Definitions.items()}
+        answer = self.call("Inputs", gateway_pb2.InputsRequest(), gateway_pb2.InputsResponse)
+        return {name: State(_edge(definition)) for name, definition in answer.Definitions.items()}
 
     # The bridge
 
@@ -133,8 +135,8 @@ class Client:
         request = gateway_pb2.ResolveImageConfigRequest(
             Ref=name, ResolverType=_OCI_LAYOUT, SessionID=self.session, StoreID=store
         )
-        found = self._resolve(request, platform, log_name)
-        return ResolvedImage(name, found.digest or digest, found.config, store)
+        image = self._resolve(request, platform, log_name)
+        return ResolvedImage(name, image.digest or digest, image.config, store)
 
     def _resolve(
         self, request: gateway_pb2.ResolveImageConfigRequest, platform: Platform, log_name: str
@@ -142,10 +144,10 @@ class Client:
         request.Platform.CopyFrom(platform_message(platform))
         request.ResolveMode = self.options.get("image-resolve-mode", "default")
         request.LogName = log_name or f"[internal] load metadata for {request.Ref}"
-        found = self.call("ResolveImageConfig", request, gateway_pb2.ResolveImageConfigResponse)
-        name = reference.parse(found.Ref or request.Ref)
-        pinned = reference.Reference(name.domain, name.path, name.tag, found.Digest or name.digest)
-        return ResolvedImage(pinned.canonical, found.Digest, found.Config)
+        answer = self.call("ResolveImageConfig", request, gateway_pb2.ResolveImageConfigResponse)
+        name = reference.parse(answer.Ref or request.Ref)
+        pinned = reference.Reference(name.domain, name.path, name.tag, answer.Digest or name.digest)
+        return ResolvedImage(pinned.canonical, answer.Digest, answer.Config)
 
     def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
         """Read a file, in pieces: the size of a message is limited."""
@@ -161,13 +163,13 @@ class Client:
 
     def stat(self, edge: Edge, path: str) -> FileStat:
         request = gateway_pb2.StatFileRequest(Ref=self.solve(edge), Path=path)
-        found = self._read("StatFile", request, gateway_pb2.StatFileResponse).stat
-        return FileStat(found.path, _mode(found.mode), found.size, found.linkname)
+        entry = self._read("StatFile", request, gateway_pb2.StatFileResponse).stat
+        return FileStat(entry.path, _mode(entry.mode), entry.size, entry.linkname)
 
     def read_dir(self, edge: Edge, path: str) -> list[FileStat]:
         request = gateway_pb2.ReadDirRequest(Ref=self.solve(edge), DirPath=path)
-        found = self._read("ReadDir", request, gateway_pb2.ReadDirResponse).entries
-        return [FileStat(one.path, _mode(one.mode), one.size, one.linkname) for one in found]
+        entries = self._read("ReadDir", request, gateway_pb2.ReadDirResponse).entries
+        return [FileStat(entry.path, _mode(entry.mode), entry.size, entry.linkname) for entry in entries]
 
     def _read(self, name: str, request: Message, response: type[M]) -> M:
         """Read a piece of a file. Raises FileNotFoundError, UserError."""
@@ -190,10 +192,10 @@ class Client:
             Source=ops_pb2.SourceOp(identifier=op.identifier, attrs=op.attrs), LogName=log_name
         )
         request.Git.ReturnObject = op.identifier.startswith("git://")
-        found = self.call("ResolveSourceMeta", request, gateway_pb2.ResolveSourceMetaResponse)
-        if found.HasField("HTTP") and found.HTTP.HasField("LastModified"):
-            return int(found.HTTP.LastModified.seconds)
-        return _committed(found.Git.CommitObject)
+        answer = self.call("ResolveSourceMeta", request, gateway_pb2.ResolveSourceMetaResponse)
+        if answer.HasField("HTTP") and answer.HTTP.HasField("LastModified"):
+            return int(answer.HTTP.LastModified.seconds)
+        return _commit_time(answer.Git.CommitObject)
 
     def warn(self, warning: Diagnostic) -> None:
         from pybuild.sdk.failures import warning_message
@@ -201,9 +203,9 @@ class Client:
         self.call("Warn", warning_message(warning), gateway_pb2.WarnResponse)
 
 
-def _edge(found: ops_pb2.Definition) -> Edge | None:
+def _edge(definition: ops_pb2.Definition) -> Edge | None:
     try:
-        return decode_definition(found.SerializeToString())
+        return decode_definition(definition.SerializeToString())
     except EmptyDefinition:
         return None
 
@@ -221,11 +223,11 @@ _GO_BITS = ((1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000))
 
 def _mode(mode: int) -> int:
     """Return a mode of Go's `os.FileMode` as a mode of the system."""
-    kind = next((found for bit, found in _GO_KINDS if mode & bit), 0o100000)
-    return kind | mode & 0o777 | sum(found for bit, found in _GO_BITS if mode & bit)
+    kind = next((bits for bit, bits in _GO_KINDS if mode & bit), 0o100000)
+    return kind | mode & 0o777 | sum(bits for bit, bits in _GO_BITS if mode & bit)
 
 
-def _committed(commit: bytes) -> int | None:
+def _commit_time(commit: bytes) -> int | None:
     """Return the committer's time of a commit object."""
     for line in commit.split(b"\n\n", 1)[0].split(b"\n"):
         if line.startswith(b"committer "):

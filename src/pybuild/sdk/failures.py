@@ -20,7 +20,7 @@ class BuilderLost(UserError):
     """The connection to the builder has ended, or it does not answer."""
 
 
-def failed(method: str, error: grpc.RpcError) -> UserError:
+def call_failure(method: str, error: grpc.RpcError) -> UserError:
     """Return the error of a failed call, with the places in build files that it names."""
     from grpc import Call
 
@@ -47,5 +47,5 @@ def warning_message(warning: Diagnostic) -> gateway_pb2.WarnRequest:
     span = warning.span
     if span is not None:
         request.info.MergeFromString(encode_source_info(span.source))
-        request.ranges.extend(ops_pb2.Range.FromString(one) for one in encode_ranges(span))
+        request.ranges.extend(ops_pb2.Range.FromString(encoded) for encoded in encode_ranges(span))
     return request

@@ -16,7 +16,7 @@ from pybuild.sdk.client import Client
 
 def built_result(built: Built, attributes: Attributes) -> Result:
     """Return the images as a result, with the labels and step settings of the attributes. Raises UserError."""
-    names = [_key(one) for one in built.images]
+    names = [_key(image) for image in built.images]
     if not names or len(set(names)) < len(names):
         raise UserError("the frontend made " + ("two images for one platform" if names else "no image"))
     images = images_of(built, step_defaults(attributes), attributes.labels)
@@ -33,21 +33,21 @@ def result_message(result: Result, client: Client) -> gateway_pb2.Result:
         message.refs.SetInParent()
         for key, edge in result.edges.items():
             message.refs.refs[key].CopyFrom(_ref(edge, client))
-    for key, found in result.attestations.items():
-        for one in found:
+    for key, attestations in result.attestations.items():
+        for attestation in attestations:
             message.attestations[key].attestation.add(
-                kind=gateway_pb2.AttestationKind.Name(one.kind),
-                metadata=one.metadata,
-                ref=_ref(one.edge, client),
-                path=one.path,
-                inTotoPredicateType=one.predicate_type,
+                kind=gateway_pb2.AttestationKind.Name(attestation.kind),
+                metadata=attestation.metadata,
+                ref=_ref(attestation.edge, client),
+                path=attestation.path,
+                inTotoPredicateType=attestation.predicate_type,
                 inTotoSubjects=[
                     gateway_pb2.InTotoSubject(
                         kind=gateway_pb2.InTotoSubjectKind.Name(subject.kind),
                         digest=subject.digests,
                         name=subject.name,
                     )
-                    for subject in one.subjects
+                    for subject in attestation.subjects
                 ],
             )
     return message
@@ -57,5 +57,5 @@ def _ref(edge: Edge | None, client: Client) -> gateway_pb2.Ref:
     return gateway_pb2.Ref(id=client.solve(edge))
 
 
-def _key(one: BuiltImage) -> str:
-    return platforms.format_all(platforms.normalize(one.image.platform))
+def _key(image: BuiltImage) -> str:
+    return platforms.format_all(platforms.normalize(image.image.platform))

@@ -13,7 +13,7 @@ from pybuild.compiler.gateway import Result, UnsupportedSubrequest
 from pybuild.compiler.protos import gateway_pb2
 from pybuild.frontends.attributes import Attributes, parse_attributes
 from pybuild.lang.diagnostics import UserError
-from pybuild.sdk.attributes import told
+from pybuild.sdk.attributes import frontend_inputs
 from pybuild.sdk.client import Client
 from pybuild.sdk.failures import BuilderLost
 from pybuild.sdk.returning import built_result, result_message
@@ -36,29 +36,29 @@ def run(build: Build) -> None:
     with StandardStreams() as streams:
         try:
             client = Client(streams.channel, options(os.environ), os.environ[_SESSION])
-            given = answer(build, client)
-            client.call("Return", given, gateway_pb2.ReturnResponse)
+            reply = answer(build, client)
+            client.call("Return", reply, gateway_pb2.ReturnResponse)
         except BuilderLost as error:
             sys.exit(f"error: {error}")
-    if given.HasField("error"):
+    if reply.HasField("error"):
         sys.exit(1)
 
 
 def options(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the attributes of the build, from the environment of its frontend."""
-    found = [value.partition("=") for name, value in environment.items() if name.startswith(_OPTION)]
-    return {name: value for name, _, value in found}
+    pairs = [value.partition("=") for name, value in environment.items() if name.startswith(_OPTION)]
+    return {name: value for name, _, value in pairs}
 
 
 def answer(build: Build, client: Client) -> gateway_pb2.ReturnRequest:
     """Call the frontend; return its result, or the error in its place. Raises BuilderLost."""
     try:
-        asked = client.options.get("requestid", "")
-        if asked:
-            raise UnsupportedSubrequest(asked)
+        subrequest = client.options.get("requestid", "")
+        if subrequest:
+            raise UnsupportedSubrequest(subrequest)
         attributes = parse_attributes(client.options)
-        made = build(client, told(attributes, client))
-        return gateway_pb2.ReturnRequest(result=_result(made, attributes, client))
+        built = build(client, frontend_inputs(attributes, client))
+        return gateway_pb2.ReturnRequest(result=_result(built, attributes, client))
     except BuilderLost:
         raise
     except UserError as error:
@@ -81,11 +81,11 @@ def _refusal(error: UserError) -> gateway_pb2.ReturnRequest:
     return gateway_pb2.ReturnRequest(error=status)
 
 
-def _result(made: object, attributes: Attributes, client: Client) -> gateway_pb2.Result:
-    if isinstance(made, Built):
-        made = built_result(made, attributes)
-    if isinstance(made, Result):
-        return result_message(made, client)
-    if isinstance(made, Message) and isinstance(made, gateway_pb2.Result):
-        return made
-    raise UserError(f"the frontend returned {type(made).__name__}, not a Built")
+def _result(built: object, attributes: Attributes, client: Client) -> gateway_pb2.Result:
+    if isinstance(built, Built):
+        built = built_result(built, attributes)
+    if isinstance(built, Result):
+        return result_message(built, client)
+    if isinstance(built, Message) and isinstance(built, gateway_pb2.Result):
+        return built
+    raise UserError(f"the frontend returned {type(built).__name__}, not a Built")

@@ -18,21 +18,21 @@ _SESSIONS = {"local": ("local.session", ("local.unique",)), "oci-layout": ("oci.
 """The attributes of each scheme of sources: the one that names the session, and others that make it unnecessary."""
 
 
-def tied(edges: Iterable[Edge | None], session: str) -> list[Edge | None]:
+def bound_to_session(edges: Iterable[Edge | None], session: str) -> list[Edge | None]:
     """Return the same edges of a graph in which directories and layouts are the `session`'s, unless an op names
     another."""
     edges = list(edges)
-    made: dict[str, Vertex] = {}
+    bound: dict[str, Vertex] = {}
     for vertex in walk(edge for edge in edges if edge is not None):
-        made[vertex.digest] = _vertex(vertex, made, session)
-    return [None if edge is None else evolve(edge, vertex=made[edge.vertex.digest]) for edge in edges]
+        bound[vertex.digest] = _vertex(vertex, bound, session)
+    return [None if edge is None else evolve(edge, vertex=bound[edge.vertex.digest]) for edge in edges]
 
 
-def _vertex(vertex: Vertex, made: Mapping[str, Vertex], session: str) -> Vertex:
-    inputs = tuple(evolve(edge, vertex=made[edge.vertex.digest]) for edge in vertex.inputs)
+def _vertex(vertex: Vertex, bound: Mapping[str, Vertex], session: str) -> Vertex:
+    inputs = tuple(evolve(edge, vertex=bound[edge.vertex.digest]) for edge in vertex.inputs)
     op = _source(vertex.op, session) if isinstance(vertex.op, SourceOp) else vertex.op
     if op is vertex.op and all(
-        one.vertex is old.vertex for one, old in zip(inputs, vertex.inputs, strict=True)
+        new_edge.vertex is old_edge.vertex for new_edge, old_edge in zip(inputs, vertex.inputs, strict=True)
     ):
         return vertex
     return Vertex(op, inputs, vertex.platform, vertex.constraints, vertex.metadata)
@@ -40,8 +40,8 @@ def _vertex(vertex: Vertex, made: Mapping[str, Vertex], session: str) -> Vertex:
 
 def _source(op: SourceOp, session: str) -> SourceOp:
     scheme = op.identifier.partition("://")[0]
-    key, others = _SESSIONS.get(scheme, ("", ()))
-    if not key or any(name in op.attrs for name in (key, *others)):
+    key, exempting = _SESSIONS.get(scheme, ("", ()))
+    if not key or any(name in op.attrs for name in (key, *exempting)):
         return op
     attrs: Any = {**op.attrs, key: session}
     return evolve(op, attrs=attrs)

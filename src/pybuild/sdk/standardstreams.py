@@ -67,12 +67,12 @@ class StandardStreams:
 
     def _accept(self) -> socket.socket:
         while True:
-            found, _ = self._listener.accept()
-            data = found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            connection, _ = self._listener.accept()
+            data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
             if _CREDENTIALS.unpack(data)[0] == os.getpid():
                 self._listener.close()
-                return found
-            found.close()
+                return connection
+            connection.close()
 
     def close(self) -> None:
         """Close the connection once everything sent has reached the builder. Idempotent."""
@@ -100,8 +100,8 @@ def _channel(address: str) -> Channel:
         ("grpc.default_authority", "localhost"),
         ("grpc.enable_retries", 0),
     ]
-    made: Channel = grpc.insecure_channel(address, options=options)
-    return made
+    channel: Channel = grpc.insecure_channel(address, options=options)
+    return channel
 
 
 def _carry(source: int, target: int) -> None:

@@ -21,7 +21,7 @@ from pybuild.compiler.protos.control_pb2 import (
     Vertex,
 )
 from pybuild.daemon.history import History
-from pybuild.daemon.historyfilter import selected
+from pybuild.daemon.historyfilter import select
 from pybuild.daemon.historylog import messages
 from pybuild.lang.diagnostics import UserError
 
@@ -215,11 +215,11 @@ RECORDS = [
     ],
 )
 def test_filters(filters: list[str], found: str) -> None:
-    assert [one.Ref for one in selected(RECORDS, filters, 0)] == found.split()
+    assert [one.Ref for one in select(RECORDS, filters, 0)] == found.split()
 
 
 def test_a_limit_gives_the_latest() -> None:
-    assert [one.Ref for one in selected(RECORDS, ["status!=running"], 2)] == ["stopped", "done"]
+    assert [one.Ref for one in select(RECORDS, ["status!=running"], 2)] == ["stopped", "done"]
 
 
 @pytest.mark.parametrize(
@@ -233,4 +233,4 @@ def test_a_limit_gives_the_latest() -> None:
 )
 def test_what_is_no_filter(filters: list[str], limit: int, problem: str) -> None:
     with pytest.raises(UserError, match=problem):
-        selected(RECORDS, filters, limit)
+        select(RECORDS, filters, limit)

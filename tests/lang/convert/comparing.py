@@ -14,7 +14,7 @@ from tests.support.warm import program
 
 from pybuild.cli.convert_context import ConvertContext
 from pybuild.compiler import image
-from pybuild.lang.convert import BaseImage, Converted, convert_dockerfile
+from pybuild.lang.convert import BaseImage, Conversion, convert_dockerfile
 from pybuild.lang.convert.pythonsource import python_source
 from pybuild.lang.dockerfile.parse import decode, parse
 from pybuild.lang.source import Source
@@ -56,7 +56,7 @@ class Comparison:
     store: Path
     config: dict[str, object] | None = None
 
-    def converted(self) -> Converted:
+    def converted(self) -> Conversion:
         data = (self.directory / "Dockerfile").read_bytes()
         with Surroundings(str(self.directory), self.config) as surroundings:
             return convert_dockerfile(parse(decode("Dockerfile", data)), surroundings)

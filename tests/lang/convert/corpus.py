@@ -38,14 +38,14 @@ class Anywhere(ConvertContext):
 
 
 class _NoModules:
-    def find(self, use: tree.Use, importer: modules.Module) -> modules.Found:
+    def find(self, use: tree.Use, importer: modules.Module) -> modules.ModuleText:
         raise AssertionError("a converted file uses no module")
 
 
 def mistakes(text: str) -> list[Diagnostic]:
     """The errors of a file of the language."""
     source = Source("build.pybuild", text)
-    loaded = load(modules.Found("build.pybuild", modules.ROOT, source, None), _NoModules())  # type: ignore[arg-type]
+    loaded = load(modules.ModuleText("build.pybuild", modules.ROOT, source, None), _NoModules())  # type: ignore[arg-type]
     assert loaded.program is not None
     found = [*loaded.diagnostics, *check(loaded.program)]
     return [one for one in found if one.level == "error"]

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from tests.lang.convert.corpus import Anywhere, mistakes
 
-from pybuild.lang.convert import Converted, convert_dockerfile
+from pybuild.lang.convert import Conversion, convert_dockerfile
 from pybuild.lang.diagnostics import SourceError
 from pybuild.lang.dockerfile.parse import decode, parse
 
 
-def _converted(text: str, directory: Path) -> Converted:
+def _converted(text: str, directory: Path) -> Conversion:
     return convert_dockerfile(
         parse(decode("Dockerfile", text.encode())), Anywhere(str(directory), linked=False)
     )

@@ -164,10 +164,10 @@ class World:
         self.moving = moving
         self.found: list[str] = []
 
-    def root(self, name: str = "build.pybuild") -> modules.Found:
+    def root(self, name: str = "build.pybuild") -> modules.ModuleText:
         return self._project(name, modules.ROOT)
 
-    def find(self, use: tree.Use, importer: modules.Module) -> modules.Found:
+    def find(self, use: tree.Use, importer: modules.Module) -> modules.ModuleText:
         if use.module is not None:
             return self._standard(use.module.name)
         assert use.path is not None
@@ -182,13 +182,13 @@ class World:
             raise modules.NotFound("E0801", f"there is no module `{text}`", label=f"no file {at}")
         return self._project(at, modules.PROJECT)
 
-    def _project(self, name: str, origin: str) -> modules.Found:
+    def _project(self, name: str, origin: str) -> modules.ModuleText:
         data = self.files[name]
         text = data if isinstance(data, str) else data.decode()
         place = MemoryPlace(self.files, posixpath.dirname(name))
-        return modules.Found(name, origin, Source(name, text), place)
+        return modules.ModuleText(name, origin, Source(name, text), place)
 
-    def _standard(self, name: str) -> modules.Found:
+    def _standard(self, name: str) -> modules.ModuleText:
         self.found.append(name)
         if name not in self.standard:
             raise modules.NotFound(
@@ -199,11 +199,11 @@ class World:
             )
         key = f"std/{name}.pybuild"
         place = MemoryPlace({}, base=None)
-        return modules.Found(key, modules.STANDARD, Source(key, self.standard[name]), place)
+        return modules.ModuleText(key, modules.STANDARD, Source(key, self.standard[name]), place)
 
-    def _foreign(self, text: str) -> modules.Found:
+    def _foreign(self, text: str) -> modules.ModuleText:
         if text not in self.foreign:
             raise modules.NotFound("E0801", f"there is no module `{text}`", label="not found")
         place = MemoryPlace({}, base=None)
         source = Source(text, self.foreign[text])
-        return modules.Found(text, modules.FOREIGN, source, place, text in self.moving)
+        return modules.ModuleText(text, modules.FOREIGN, source, place, text in self.moving)

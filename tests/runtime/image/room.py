@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
-from pybuild.runtime.snapshots.types import Change
+from pybuild.runtime.snapshots.types import Change, Node
 
 
 def walk_changes(root: bytes) -> Iterator[Change]:
@@ -19,7 +19,7 @@ def walk_changes(root: bytes) -> Iterator[Change]:
         for name in sorted(os.listdir(real)):
             inner, found = real + b"/" + name, path + b"/" + name if path else name
             state = os.lstat(inner)
-            yield Change("add", found, inner, state)
+            yield Change("add", found, Node(found, inner, state))
             if stat.S_ISDIR(state.st_mode):
                 yield from below(found, inner)
 
@@ -33,9 +33,8 @@ def describe(root: str | bytes | os.PathLike[str], *, times: bool = True) -> dic
     out: dict[bytes, tuple[object, ...]] = {}
     inodes: dict[tuple[int, int], bytes] = {}
     for change in walk_changes(top):
-        state, real = change.stat, change.real
-        assert state is not None
-        assert real is not None
+        assert change.node is not None
+        state, real = change.node.stat, change.node.real
         mode = state.st_mode
         content: object = None
         if stat.S_ISREG(mode):

@@ -20,6 +20,10 @@ from pybuild.runtime.image.tarwriter import LayerReadError, header, write_layer
 from pybuild.runtime.snapshots.types import Change, Node
 
 
+def added(path: bytes, real: bytes, status: os.stat_result) -> Change:
+    return Change("add", path, Node(path, real, status))
+
+
 def layer(root: Path | bytes, **options: object) -> bytes:
     out: list[bytes] = []
     write_layer(walk_changes(os.fsencode(root)), out.append, **options)  # type: ignore[arg-type]
@@ -111,7 +115,7 @@ def test_sockets_and_the_root_are_left_out(tmp_path: Path) -> None:
             listener.bind("s")
     finally:
         os.chdir(here)
-    root = Change("add", b"", os.fsencode(tmp_path), os.lstat(tmp_path))
+    root = added(b"", os.fsencode(tmp_path), os.lstat(tmp_path))
     out: list[bytes] = []
     assert write_layer([root, *walk_changes(os.fsencode(tmp_path))], out.append) == 0
     assert b"".join(out) == bytes(1024)
@@ -120,7 +124,7 @@ def test_sockets_and_the_root_are_left_out(tmp_path: Path) -> None:
 def test_whiteouts(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     changes = [
-        Change("add", b"d", os.fsencode(tmp_path / "d"), os.lstat(tmp_path / "d")),
+        added(b"d", os.fsencode(tmp_path / "d"), os.lstat(tmp_path / "d")),
         Change("delete", b"d/gone"),
         Change("delete", b"top"),
     ]
@@ -143,7 +147,7 @@ def test_directories_that_only_lead_to_a_change_are_written(tmp_path: Path) -> N
             return Node(path, real, os.lstat(real))
 
     changes = [
-        Change("add", b"a/b/f", os.fsencode(deep / "f"), os.lstat(deep / "f")),
+        added(b"a/b/f", os.fsencode(deep / "f"), os.lstat(deep / "f")),
         Change("delete", b"a/b/g"),
         Change("delete", b"a/c"),
     ]
@@ -171,7 +175,7 @@ def test_clamped_times(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("time", [-1, -(10**9), 8**11, 8**11 - 1, 0])
 def test_times_outside_a_ustar_field(time: int) -> None:
-    changes = [Change("add", b"f", b"/dev/null", fake_stat(0o100644, st_mtime_ns=time * 10**9 + 5))]
+    changes = [added(b"f", b"/dev/null", fake_stat(0o100644, st_mtime_ns=time * 10**9 + 5))]
     out: list[bytes] = []
     write_layer(changes, out.append)
     assert members(b"".join(out))[0].mtime == time
@@ -180,7 +184,7 @@ def test_times_outside_a_ustar_field(time: int) -> None:
 def test_big_ids_and_devices() -> None:
     state = fake_stat(0o020660, st_uid=2**32 - 2, st_gid=2**21, st_rdev=os.makedev(4095, 2**20 - 1))
     out: list[bytes] = []
-    write_layer([Change("add", b"dev", b"/dev/null", state)], out.append)
+    write_layer([added(b"dev", b"/dev/null", state)], out.append)
     found = members(b"".join(out))[0]
     assert (found.uid, found.gid) == (2**32 - 2, 2**21)
     assert found.ischr()

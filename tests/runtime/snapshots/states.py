@@ -69,16 +69,15 @@ def changed(state: State, changes: Iterator[Change]) -> State:
         assert last < change.path.split(b"/")
         last = change.path.split(b"/")
         known = state.get(change.path)
-        keeps = change.kind == "add" and change.stat is not None and stat.S_ISDIR(change.stat.st_mode)
+        keeps = change.node is not None and stat.S_ISDIR(change.node.stat.st_mode)
         if not (keeps and known is not None and stat.S_ISDIR(known.mode)):
             gone = change.path + b"/"
             state = {path: found for path, found in state.items() if not path.startswith(gone)}
         if change.kind == "delete":
             del state[change.path]
         else:
-            assert change.real is not None
-            assert change.stat is not None
-            state[change.path] = entry(change.real, change.stat)
+            assert change.node is not None
+            state[change.path] = entry(change.node.real, change.node.stat)
     return state
 
 

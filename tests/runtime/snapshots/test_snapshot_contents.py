@@ -11,8 +11,8 @@ import pytest
 from tests.runtime.snapshots.states import CAPABILITY
 
 from pybuild.runtime.content.store import Store
-from pybuild.runtime.snapshots.contents import selected_digest
 from pybuild.runtime.snapshots.copying import CopySnapshotter
+from pybuild.runtime.snapshots.digests import selected_digest
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.snapshots.types import Active, Node, Snapshotter, Tree

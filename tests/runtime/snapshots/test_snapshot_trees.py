@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pybuild.runtime.snapshots.tree import DirectoryTree, LayeredTree, file_digest
+from pybuild.runtime.snapshots.contents import file_digest
+from pybuild.runtime.snapshots.tree import DirectoryTree, LayeredTree
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.compiler.lower.recipe.making import PLATFORM, recipe
 from tests.runtime.cache.conftest import Child
 
 from pybuild.compiler.lower.recipe import LowerOptions, lower
-from pybuild.lang.python.functions import VALUE, Payload, Returned, returned, statement
+from pybuild.lang.python.functions import VALUE, Payload, ReturnValue, returned, statement
 from pybuild.lang.recipe import Body, Copy, Layout, Option, Scratch, Source, Start, State, Statement, Step
 from pybuild.runtime.bridge.bridge import LocalBridge
 from pybuild.runtime.clients.localclient import LocalClient
@@ -36,11 +36,11 @@ class Script:
         self.body.state = self.state = made
         return made
 
-    def call(self, sent: Payload, *options: Option) -> Returned:
+    def call(self, sent: Payload, *options: Option) -> ReturnValue:
         return returned(self.add(statement(sent, options)), sent)
 
 
-def value_of(given: Returned) -> Body:
+def value_of(given: ReturnValue) -> Body:
     """A body with nothing but the file of a returned value."""
     assert given.state is not None
     script = Script("value", Scratch(None))

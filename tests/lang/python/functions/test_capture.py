@@ -421,7 +421,7 @@ def test_what_a_call_returned_is_an_argument_of_others(user: UserProject) -> Non
         def use(one, two): return [one.a.names, one == two[0], type(one).__name__]
     """)
     first = user.payload(build.make)
-    value = functions.Returned(None, "make", first.classes)
+    value = functions.ReturnValue(None, "make", first.classes)
     second = user.payload(build.use, value, [value])
     assert second.inputs == (value,)
     assert second.title == 'call use(…, [{"$returned":0}])'

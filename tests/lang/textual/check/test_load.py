@@ -77,7 +77,7 @@ def test_another_frontend_is_no_program() -> None:
 
 def test_what_a_library_says_is_reported_at_the_use() -> None:
     class Offline(World):
-        def find(self, use: tree.Use, importer: modules.Module) -> modules.Found:
+        def find(self, use: tree.Use, importer: modules.Module) -> modules.ModuleText:
             raise UserError("the network is down")
 
     world = Offline({"build.pybuild": "# syntax=pybuild:1\n\nuse uv\nuse apt\n"})
@@ -92,7 +92,7 @@ def test_what_a_library_says_is_reported_at_the_use() -> None:
 
 def test_what_a_lock_says_is_reported_at_the_use() -> None:
     class Locked(World):
-        def find(self, use: tree.Use, importer: modules.Module) -> modules.Found:
+        def find(self, use: tree.Use, importer: modules.Module) -> modules.ModuleText:
             raise modules.NotFound("E0802", "not locked", label="no entry", help="run `pybuild lock`")
 
     world = Locked({"build.pybuild": "# syntax=pybuild:1\n\nuse uv\n"})

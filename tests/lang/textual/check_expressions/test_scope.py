@@ -10,7 +10,7 @@ from pybuild.lang.source import Source, Span
 from pybuild.lang.textual import types
 from pybuild.lang.textual.check.exports import ModuleTypes
 from pybuild.lang.textual.check.scope import Binding, Scope, broken
-from pybuild.lang.textual.check.wanted import FROM, Wanted, fits, is_state_like, join
+from pybuild.lang.textual.check.wanted import FROM, Expectation, fits, is_state_like, join
 from pybuild.lang.textual.types import (
     ERROR,
     INT,
@@ -167,9 +167,9 @@ def test_a_type_fits_itself(one: Type) -> None:
 
 @given(TYPES, TYPES)
 def test_what_fits_is_accepted_alone_and_in_lists(wanted: Type, given: Type) -> None:
-    assert (Wanted(wanted).accepting(given) is not None) == fits(wanted, given)
+    assert (Expectation(wanted).accepting(given) is not None) == fits(wanted, given)
     if fits(wanted, given):
-        assert Wanted(wanted, several=True).accepting(ListOf(given)) is not None
+        assert Expectation(wanted, several=True).accepting(ListOf(given)) is not None
 
 
 def test_states() -> None:
@@ -182,6 +182,6 @@ def test_states() -> None:
 
 
 def test_what_is_wanted_is_named() -> None:
-    assert str(Wanted(STR)) == "`str`"
-    assert str(Wanted(INT, (STR,))) == "`int` or `str`"
-    assert str(Wanted(TARGET, several=True)) == "`target` or a list of it"
+    assert str(Expectation(STR)) == "`str`"
+    assert str(Expectation(INT, (STR,))) == "`int` or `str`"
+    assert str(Expectation(TARGET, several=True)) == "`target` or a list of it"

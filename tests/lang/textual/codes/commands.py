@@ -47,10 +47,10 @@ class Elsewhere:
         self.files = files
         self.directory = directory
 
-    def find(self, written: str) -> modules.Found:
+    def find(self, written: str) -> modules.ModuleText:
         place = LocalPlace(str(self.directory), "elsewhere", Dependencies())
         source = Source(written, self.files[written])
-        return modules.Found(written, modules.FOREIGN, source, place, written.endswith("@main"))
+        return modules.ModuleText(written, modules.FOREIGN, source, place, written.endswith("@main"))
 
 
 class Here:

@@ -14,7 +14,7 @@ from tests.lang.textual.codes.programs import programs, put
 
 from pybuild.cli.check_language import check_file
 from pybuild.cli.explain import INDEX
-from pybuild.cli.lsp_diagnostics import published
+from pybuild.cli.lsp_diagnostics import publish_params
 from pybuild.cli.request_from_flags import graph_request
 from pybuild.lang.diagnostics import Diagnostic
 from pybuild.lang.source import Source
@@ -56,7 +56,7 @@ def found(directory: Path) -> list[Diagnostic]:
 
 def _check_form(said: list[Diagnostic]) -> None:
     """It is what the protocol says."""
-    listed = json.loads(json.dumps(published(said, ["build.pybuild"])))
+    listed = json.loads(json.dumps(publish_params(said, ["build.pybuild"])))
     SCHEMA.validate(listed)
     for file in listed:
         for one in file["diagnostics"]:
@@ -76,7 +76,7 @@ def test_messages_have_the_form_of_the_protocol_and_edits_take_them_away(
         if not one.edits:
             continue
         put(files, directory)
-        _apply(published([one], ["build.pybuild"]), directory)
+        _apply(publish_params([one], ["build.pybuild"]), directory)
         assert _key(one) not in map(_key, found(directory))
         if one.code != "E0112":  # the statement that is meant may take other arguments
             _still_parses(files, directory)
@@ -124,7 +124,7 @@ def _units(text: str) -> bytes:
 def test_positions_count_utf_16_code_units(directory: Path) -> None:
     text = '# syntax=pybuild:1\n\ntarget a:\n    from scratch\n    label "𝒜" = "𝒜é${{platfrom.os}}"\n'
     put({"build.pybuild": text}, directory)
-    ((one,),) = [file["diagnostics"] for file in published(found(directory), ["build.pybuild"])]
+    ((one,),) = [file["diagnostics"] for file in publish_params(found(directory), ["build.pybuild"])]
     line = text.split("\n")[4]
     start = len(_units(line[: line.index("platfrom")])) // 2
     assert start == line.index("platfrom") + 2, "two of the characters before take two units each"
@@ -132,7 +132,7 @@ def test_positions_count_utf_16_code_units(directory: Path) -> None:
         "start": {"line": 4, "character": start},
         "end": {"line": 4, "character": start + len("platfrom")},
     }
-    _apply(published(found(directory), ["build.pybuild"]), directory)
+    _apply(publish_params(found(directory), ["build.pybuild"]), directory)
     assert (directory / "build.pybuild").read_text() == text.replace("platfrom", "platform")
 
 
@@ -142,7 +142,7 @@ def test_all_of_a_message(directory: Path) -> None:
     uri = f"file://{directory}/build.pybuild"
     place = {"start": {"line": 5, "character": 20}, "end": {"line": 5, "character": 26}}
     related = {"start": {"line": 2, "character": 6}, "end": {"line": 2, "character": 12}}
-    assert published(found(directory), ["build.pybuild"]) == [
+    assert publish_params(found(directory), ["build.pybuild"]) == [
         {
             "uri": uri,
             "diagnostics": [

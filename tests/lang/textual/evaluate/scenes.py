@@ -24,7 +24,7 @@ from pybuild.lang.diagnostics import Diagnostic, Label, SourceError
 from pybuild.lang.source import Source, Span
 from pybuild.lang.textual import modules, tree
 from pybuild.lang.textual.expand.evaluate import evaluate
-from pybuild.lang.textual.expand.frame import Definition, Frame, Later, ModuleInstance
+from pybuild.lang.textual.expand.frame import DeferredValue, Definition, Frame, ModuleInstance
 from pybuild.lang.textual.expand.options import ExpandOptions
 from pybuild.lang.textual.expand.params import declared
 from pybuild.lang.textual.expand.values import Choice, Located, TargetValue, Value
@@ -111,17 +111,21 @@ class Stage:
 
     def module_value(
         self, module: ModuleInstance, name: str, frame: Frame, span: Span
-    ) -> Value | Later | None:
+    ) -> Value | DeferredValue | None:
         if name in self._known:
             return self._known[name]
         decl = self._decls.get(name)
         if isinstance(decl, tree.Target):
             return TargetValue(module, decl)
         if isinstance(decl, tree.Let):
-            return Later(decl.value, self.frame, None, lambda value: self._known.setdefault(name, value))
+            return DeferredValue(
+                decl.value, self.frame, None, lambda value: self._known.setdefault(name, value)
+            )
         if isinstance(decl, tree.Param) and decl.default is not None:
             wanted = declared(decl.type)
-            return Later(decl.default, self.frame, wanted, lambda value: self._known.setdefault(name, value))
+            return DeferredValue(
+                decl.default, self.frame, wanted, lambda value: self._known.setdefault(name, value)
+            )
         return None
 
     def definition(self, module: ModuleInstance, name: str) -> Definition | None:

@@ -65,7 +65,7 @@ class Asked:
 
     @property
     def options(self) -> ExpandOptions:
-        given = {name: recipe.Given(text, f"-p {name}={text}") for name, text in self.params.items()}
+        given = {name: recipe.ParamSetting(text, f"-p {name}={text}") for name, text in self.params.items()}
         return ExpandOptions(PROJECT, PROJECT, BUILDER, self.wanted, given, self.platforms)
 
 

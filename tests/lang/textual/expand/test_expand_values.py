@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.lang.textual.expand.programs import HEADER
 
 from pybuild.lang.diagnostics import SourceError
-from pybuild.lang.recipe import Given
+from pybuild.lang.recipe import ParamSetting
 from pybuild.lang.source import Source
 from pybuild.lang.textual import tree
 from pybuild.lang.textual.expand import params, selection
@@ -45,7 +45,7 @@ def param(type: str) -> tree.Param:
 
 
 def value(type: str, text: str) -> Value:
-    return params.from_text(param(type), Given(text, "-p"))
+    return params.from_text(param(type), ParamSetting(text, "-p"))
 
 
 def failure(work: Callable[[], object]) -> str:

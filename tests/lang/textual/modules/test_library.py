@@ -7,14 +7,14 @@ from pathlib import Path
 from pybuild.lang.recipe import Directory
 from pybuild.lang.source import Source
 from pybuild.lang.textual import tree
-from pybuild.lang.textual.modules import PROJECT, STANDARD, Found, Module
+from pybuild.lang.textual.modules import PROJECT, STANDARD, Module, ModuleText
 from pybuild.lang.textual.parse import parse
 from pybuild.language.library import LocalLibrary, standard_directory
 from pybuild.language.local_place import LocalPlace
 from pybuild.replay.dependencies import Dependencies
 
 
-def found(directory: Path, text: str) -> Found:
+def found(directory: Path, text: str) -> ModuleText:
     """The module that the first `use` of a root file in a directory names; `directory` is the project."""
     library = LocalLibrary(str(directory), str(directory), Dependencies())
     root = library.root("build.pybuild", text.encode())
@@ -23,7 +23,7 @@ def found(directory: Path, text: str) -> Found:
     return library.find(use, Module(root.key, root.origin, file, root.place))
 
 
-def context(module: Found) -> Directory:
+def context(module: ModuleText) -> Directory:
     state = module.place.state(())
     assert isinstance(state, Directory)
     return state
