@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.registry.hosts import Hosts
     from pybuild.runtime.sandbox.devices import Devices
+    from pybuild.runtime.sandbox.errors import SandboxError
     from pybuild.runtime.sandbox.runner import Runner
     from pybuild.runtime.snapshots.types import Tree
     from pybuild.runtime.solver.types import Outcome
@@ -118,10 +119,12 @@ class Engine:
         *,
         enter: bool = True,
     ) -> None:
-        """Without `enter` the process stays in its namespaces, and nothing can be mounted or run."""
+        """Without `enter` the process stays in its namespaces, and nothing can be mounted or run. Where the build's
+        own namespaces can't be entered, states are indexes: everything but steps can be solved."""
+        from pybuild.runtime.image.indexes import open_indexes
         from pybuild.runtime.ops.failedstates import FailedStates
         from pybuild.runtime.ops.files.handler import FileHandler
-        from pybuild.runtime.snapshots.choose import choose
+        from pybuild.runtime.snapshots.choose import choose, remember_indexes
 
         self.options = options
         self.observer = observer
@@ -129,13 +132,16 @@ class Engine:
         self.solved: dict[Edge, None] = {}
         """Edges solved so far, in their order."""
         make_root(options.root)
-        runner = _enter_namespaces(options.root) if enter else None
+        runner, refusal = _enter_namespaces(options.root) if enter else (None, None)
         self.store = Store.open(options.root, on_wait=lambda who: observer.waiting(f"waiting for {who}"))
-        self.snapshotter = choose(self.store)
+        self.snapshotter = choose(self.store, open_indexes) if refusal is None else open_indexes(self.store)
+        if refusal is not None:
+            remember_indexes(self.store)
         self.client = options.client
         self.client.enter(Workplace(self.store, runner, observer))
-        self._steps = StepHost(runner, self.store.work, options.surroundings, observer)
-        self._sweep()
+        self._steps = StepHost(runner, self.store.work, options.surroundings, observer, refusal)
+        if runner is not None or refusal is not None:
+            self._sweep()  # otherwise, outside of the namespaces, foreign files can't be removed
         self.entitlements = Entitlements(
             options.allow, _devices(options.surroundings), self._steps.unfiltered
         )
@@ -327,14 +333,13 @@ class Engine:
 
     def _sweep(self) -> None:
         """Remove the leftovers of dead builds: files, orphaned snapshots, control groups."""
-        if self._steps.runner is None:
-            return  # outside of the namespaces neither foreign files nor control groups can be removed
         dead = self.store.sweep(remove_tree)
         if dead:
             from pybuild.runtime.snapshots.committed import sweep_orphans
 
             sweep_orphans(self.store)
-            self._steps.sandbox().sweep(dead)
+            if self._steps.runner is not None:
+                self._steps.sandbox().sweep(dead)
 
     def close(self) -> None:
         """Save the stat caches and close all parts, users before what they use."""
@@ -355,13 +360,25 @@ class Engine:
             sync_detached(self.options.root)
 
 
-def _enter_namespaces(root: str) -> Runner:
-    """Move the process into the build's namespaces and start the runner there."""
+def _enter_namespaces(root: str) -> tuple[Runner | None, SandboxError | None]:
+    """Move the process into the build's namespaces and start the runner there; where that can't be, return the
+    reason. Raises SandboxError if a snapshotter was asked for that needs them."""
     from pybuild.runtime.sandbox import namespaces
+    from pybuild.runtime.sandbox.errors import SandboxError, no_namespaces_asked
     from pybuild.runtime.sandbox.runner import Runner
+    from pybuild.runtime.snapshots.choose import VARIABLE
+    from pybuild.runtime.snapshots.types import INDEX
 
-    namespaces.enter(root)
-    return Runner.start()  # it forks, so no thread may exist yet, and no open database
+    wanted = os.environ.get(VARIABLE)
+    if wanted == INDEX:
+        return None, no_namespaces_asked(VARIABLE)
+    try:
+        namespaces.enter(root)
+    except SandboxError as error:
+        if wanted:
+            raise
+        return None, error
+    return Runner.start(), None  # it forks, so no thread may exist yet, and no open database
 
 
 def _devices(surroundings: Surroundings) -> Devices | None:

@@ -8,6 +8,7 @@ import threading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.runtime.progress.observer import Observer
+    from pybuild.runtime.sandbox.errors import SandboxError
     from pybuild.runtime.sandbox.executor import Sandbox
     from pybuild.runtime.sandbox.network import NetworkPool
     from pybuild.runtime.sandbox.runner import Runner
@@ -18,16 +19,22 @@ class StepHost:
     """Owns the runner of a build, and builds sandbox and networks when the first step needs them. Thread-safe.
 
     `work` is the process's directory in the store. Without a `runner` the process is not in namespaces of its own,
-    and no step can run.
+    and no step can run; `refusal` says why, if it tried to enter them.
     """
 
     def __init__(
-        self, runner: Runner | None, work: str, surroundings: Surroundings, observer: Observer
+        self,
+        runner: Runner | None,
+        work: str,
+        surroundings: Surroundings,
+        observer: Observer,
+        refusal: SandboxError | None = None,
     ) -> None:
         self.runner = runner
         self._work = work
         self._surroundings = surroundings
         self._observer = observer
+        self._refusal = refusal
         self._sandbox: Sandbox | None = None
         self._unfiltered: str | None = None
         self._networks: NetworkPool | None = None
@@ -35,12 +42,16 @@ class StepHost:
         self._guard = threading.RLock()
 
     def sandbox(self) -> Sandbox:
-        """Return the sandbox. Raises SandboxError when there is no OCI runtime."""
+        """Return the sandbox. Raises StepsImpossible where steps can't run, SandboxError when there is no OCI
+        runtime."""
+        from pybuild.runtime.sandbox.errors import StepsImpossible
         from pybuild.runtime.sandbox.executor import Sandbox
         from pybuild.runtime.sandbox.find import find_runtime
 
         with self._guard:
             if self._sandbox is None:
+                if self._refusal is not None:
+                    raise StepsImpossible(self._refusal)
                 assert self.runner is not None
                 unfiltered = self.unfiltered()
                 self._sandbox = Sandbox(

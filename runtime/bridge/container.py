@@ -49,6 +49,7 @@ class Container:
         self._running: list[Running] = []
         self._stack = ExitStack()
         try:
+            engine.resources.sandbox()  # before anything is mounted: it raises where steps can't run
             self._mounts = StepMounts(engine.resources, op, results, self._stack, cancellation)
             mounted = self._stack.enter_context(ExitStack())
             self._mounts.take_caches(f"container {name}", mounted)

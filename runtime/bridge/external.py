@@ -139,6 +139,7 @@ class _Run:
 
     def _step(self, snapshot: int | None, variables: Sequence[str]) -> Step:
         snapshotter, config = self._engine.snapshotter, self._image.config.config
+        self._engine.resources.sandbox()  # before anything is mounted: it raises where steps can't run
         active = snapshotter.prepare(snapshot)
         self._stack.callback(active.abort)
         meta = Meta(

@@ -65,14 +65,19 @@ class Records:
             "SELECT key, inputs, results, op, coalesce(content, '') FROM record WHERE key = ?", key
         )
         record = Record(*map(str, rows[0])) if rows else None
-        return record if record is not None and self._usable(record) is not None else None
+        results = None if record is None else self._usable(record)
+        if record is None or results is None:
+            return None
+        record.results = results
+        return record
 
     def latest(self, op: str) -> list[int | None] | None:
         """Return the results of the op's latest record if all exist and are trusted, else None."""
         rows = self._store.query(
             "SELECT key, inputs, results FROM record WHERE op = ? ORDER BY created DESC LIMIT 1", op
         )
-        return self._usable(Record(*map(str, rows[0]))) if rows else None
+        results = Record(*map(str, rows[0])).results if rows else None
+        return results if results is not None and self._lease(results) else None
 
     def lookup(self, key: str) -> list[int | None] | None:
         """Return the results recorded under `key` if all exist and are trusted, else None."""
@@ -89,9 +94,15 @@ class Records:
             "SELECT key, inputs, results FROM record WHERE op = ? AND content IS NULL", op
         )
         for record in (Record(*map(str, row)) for row in rows):
-            if not all(id is None or self._snapshotter.trusted(id) for id in record.results):
+            if not all(id is None or self._is_there(id) for id in record.results):
                 continue
-            known = digest(record) if self._lease(record.inputs) else None
+            inputs = self._own(record.inputs)
+            if inputs is None and any(self._is_foreign(id) for id in record.inputs):
+                continue  # the kind of build that made them can tell what was read
+            known = None
+            if inputs is not None:
+                record.inputs = inputs
+                known = digest(record)
             with self._store.transaction() as db:
                 # "" matches no content, and the digest is not tried again.
                 db.execute("UPDATE record SET content = ? WHERE key = ?", (known or "", record.key))
@@ -163,9 +174,41 @@ class Records:
             return False
         return identity == snapshotter.identity(snapshot)
 
+    def first_of(self, snapshot: int | None) -> int | None:
+        """Return the number by which records tell states apart: of snapshots of several kinds that are one state, the
+        lowest."""
+        if snapshot is None:
+            return None
+        rows = self._store.query("SELECT min(twin) FROM twin WHERE snapshot = ?", snapshot)
+        twin = snapshot_table.number(rows[0][0])
+        return snapshot if twin is None else min(snapshot, twin)
+
     def hold(self, snapshot: int) -> bool:
         """Lease a snapshot and report whether it exists and is trusted."""
         return self._lease([snapshot])
+
+    def _own(self, snapshots: Ids) -> list[int | None] | None:
+        """Lease snapshots and return them, each in place of one of another kind of snapshotter the same state of this
+        one. None if one does not exist or is not trusted."""
+        if self._lease(snapshots):
+            return list(snapshots)
+        from pybuild.runtime.image.twins import usable
+
+        own: list[int | None] = []
+        for id in snapshots:
+            twin = id if id is None or id < 0 else usable(self._store, self._snapshotter, id)
+            if twin is None and id is not None:
+                return None
+            own.append(twin)
+        return own
+
+    def _is_foreign(self, snapshot: int | None) -> bool:
+        from pybuild.runtime.image.twins import foreign
+
+        return snapshot is not None and snapshot >= 0 and foreign(self._store, self._snapshotter, snapshot)
+
+    def _is_there(self, snapshot: int) -> bool:
+        return self._snapshotter.trusted(snapshot) or self._is_foreign(snapshot)
 
     def _lease(self, snapshots: Ids) -> bool:
         """Lease snapshots and report whether all exist and are trusted."""
@@ -175,7 +218,7 @@ class Records:
         return all(self._snapshotter.trusted(id) for id in ids)
 
     def _usable(self, record: Record) -> list[int | None] | None:
-        return record.results if self._lease(record.results) else None
+        return self._own(record.results)
 
 
 def digest_of(*parts: str) -> str:

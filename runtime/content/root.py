@@ -2,7 +2,7 @@
 
 store.json          schema version, and the version of pybuild that wrote it
 in-use.lock         held shared by every process that works here, exclusively by a structural change
-records-v3.sqlite   the record database; 3 is the version of its tables (`schema.py`)
+records-v4.sqlite   the record database; 4 is the version of its tables (`schema.py`)
 blobs/              content by digest (`blobs.py`)
 ingest/             blobs whose transfer has not ended (`blobs.py`)
 snapshots/          committed snapshots (`runtime.snapshots.committed`)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS snapshot (
@@ -43,6 +43,13 @@ CREATE TABLE IF NOT EXISTS chain (
     chain_id TEXT PRIMARY KEY,           -- OCI chain ID of an unpacked image's layers
     snapshot INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS twin (
+    snapshot INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE,
+    kind     TEXT NOT NULL,              -- snapshotter that made the twin
+    twin     INTEGER NOT NULL REFERENCES snapshot(id) ON DELETE CASCADE, -- the same state
+    PRIMARY KEY (snapshot, kind)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS twin_twin ON twin(twin);
 CREATE TABLE IF NOT EXISTS image (
     name       TEXT PRIMARY KEY,         -- canonical reference
     digest     TEXT NOT NULL,
@@ -104,6 +111,7 @@ CHANGES = {
         "ALTER TABLE snapshot ADD COLUMN shares INTEGER NOT NULL DEFAULT 0",
     ),
     2: (),
+    3: (),
 }
 """Migration steps: the statements that turn a database of a version into the next one's, before `TABLES` adds
 missing tables and indexes."""

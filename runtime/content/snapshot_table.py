@@ -256,6 +256,15 @@ def describe(
     )
 
 
+def describe_as(db: sqlite3.Connection, snapshot: int, other: int) -> None:
+    """Give a snapshot the record type and the description of another, unless it has some already."""
+    db.execute(
+        "INSERT OR IGNORE INTO usage (snapshot, type, description) "
+        "SELECT ?, type, description FROM usage WHERE snapshot = ?",
+        (snapshot, other),
+    )
+
+
 def count_uses(db: sqlite3.Connection, owner: str) -> None:
     """Count one use, ending at this moment, of every snapshot that a process has leased."""
     db.execute(

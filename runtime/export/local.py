@@ -58,6 +58,11 @@ def write(dest: str, found: Sequence[Part], build: Build) -> None:
                 + (f" and {len(writer.skipped) - 1} more" if len(writer.skipped) > 1 else "")
                 + ": this user may not make device nodes"
             )
+        if writer.owned and os.geteuid() != 0:
+            build.observer.notice(
+                f"{dest}: {os.fsdecode(writer.owned)!r} and whatever else isn't root's in the result belongs to you; "
+                "type=tar keeps owners"
+            )
 
 
 class _Stage:
@@ -172,6 +177,8 @@ class _Writer:
         self._links: dict[tuple[int, int], bytes] = {}
         self._directories: list[Node] = []
         self.skipped: list[bytes] = []
+        self.owned = b""
+        """The first entry that isn't root's."""
 
     def run(self, tree: Tree) -> None:
         root = target = os.path.join(self._stage.path, self._prefix)
@@ -200,6 +207,8 @@ class _Writer:
             raise failure(os.fsdecode(target), error) from None
 
     def _write(self, node: Node, target: bytes) -> None:
+        if not self.owned and (node.stat.st_uid or node.stat.st_gid):
+            self.owned = node.path
         kind = stat.S_IFMT(node.stat.st_mode)
         if kind == stat.S_IFDIR:
             # Results without directories of their own may share this one.

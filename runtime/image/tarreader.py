@@ -98,6 +98,11 @@ class TarReader:
         self.offset = 0
         """Bytes of the archive before the buffer."""
 
+    @property
+    def position(self) -> int:
+        """The offset in the archive of what is read next: of an entry's data, when it has just been yielded."""
+        return self.offset + self._at
+
     def __iter__(self) -> Iterator[Entry]:
         while True:
             block = self._header()

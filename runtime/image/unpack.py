@@ -12,6 +12,7 @@ from time import monotonic
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.blobs import DamagedBlob, DigestMismatch
 from pybuild.runtime.image.layers import SOURCE, chain_ids
+from pybuild.runtime.image.twins import usable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,12 +85,11 @@ def unpack(
 
 
 def known(store: Store, snapshotter: Snapshotter, chain_id: str) -> int | None:
-    """Return the trusted snapshot of a chain ID, leased; None if there is none."""
+    """Return a trusted snapshot of a chain ID, leased; None if there is none."""
     for (snapshot,) in store.query("SELECT snapshot FROM chain WHERE chain_id = ?", chain_id):
         number = int(str(snapshot))
         store.lease("snapshot", str(number))
-        if snapshotter.trusted(number):
-            return number
+        return usable(store, snapshotter, number)
     return None
 
 
@@ -134,8 +134,7 @@ class _Task:
 
     def _unpack(self, layer: Descriptor, parent: int | None) -> int:
         from pybuild.runtime.image.decompression import Ahead, pull_decompressed
-        from pybuild.runtime.image.extract import extract
-        from pybuild.runtime.image.layering import layering
+        from pybuild.runtime.image.layerreading import read_layer
 
         name = f"layer {layer.digest}"
         hashed = sha256()
@@ -144,8 +143,7 @@ class _Task:
             with open(self._store.blobs.path(layer.digest), "rb", buffering=0) as file:
                 read = _Counted(self._reader(layer, file))
                 with Ahead(pull_decompressed(read, name=name), hashed.update) as pull:
-                    above = layering(self._snapshotter, active)
-                    done = extract(pull, active.upper, archive=name, layering=above)
+                    done = read_layer(self._snapshotter, active, pull, name, hashed)
             diff_id = "sha256:" + hashed.hexdigest()
             if layer.diff_id and diff_id != layer.diff_id:
                 raise DigestMismatch(f"{name}, uncompressed,", layer.diff_id, diff_id)

@@ -92,6 +92,7 @@ class ExecHandler:
     def run(self, vertex: Vertex, inputs: Sequence[Result], cancellation: Cancellation) -> Sequence[Result]:
         op = vertex.op
         assert isinstance(op, ExecOp)
+        self._resources.sandbox()  # before anything is mounted: it raises where steps can't run
         with ExitStack() as stack:
             scoped = project_caches(vertex)
             mounts = StepMounts(self._resources, op, inputs, stack, cancellation, scoped)

@@ -255,7 +255,10 @@ class Operations:
                 _place(error, vertex, CONTENT, index, inputs)
                 raise
             if part is None:
-                part = f"snapshot {result.id}" if isinstance(result, Snapshot) else result.tree.digest()
+                if isinstance(result, Snapshot):
+                    part = f"snapshot {self._records.first_of(result.id)}"
+                else:
+                    part = result.tree.digest()
             parts.append(part)
         return digest_of("content", *parts)
 

@@ -2,17 +2,34 @@
 
 UserError
 └── SandboxError         steps can't be run here, or not as requested
+    ├── StepsImpossible  a step has to run where none can
     ├── NotStarted       the runtime could not start this step
     └── LimitError       a requested limit can't be enforced
 """
 
 from __future__ import annotations
 
-from pybuild.lang.diagnostics import UserError
+from pybuild.lang.diagnostics import Diagnostic, UserError
 
 
 class SandboxError(UserError):
     """Steps can't be run on this machine, or not as requested."""
+
+
+class StepsImpossible(SandboxError):
+    """A step has to run where none can; `reason` is the error that says why."""
+
+    def __init__(self, reason: SandboxError) -> None:
+        title = f"this step can't be run: {reason.diagnostic.title}"
+        super().__init__(Diagnostic(title, notes=reason.diagnostic.notes))
+        self.reason = reason
+
+
+def no_namespaces_asked(variable: str) -> SandboxError:
+    """Return the reason if the snapshotter that needs no namespaces was asked for."""
+    return SandboxError(
+        f"{variable}=index builds without the namespaces that steps run in", help=f"unset {variable}"
+    )
 
 
 class NotStarted(SandboxError):

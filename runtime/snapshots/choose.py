@@ -7,23 +7,29 @@ import os
 from pybuild.lang.diagnostics import Diagnostic, UsageError
 from pybuild.runtime.snapshots.committed import SnapshotError
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
+from pybuild.runtime.snapshots.types import INDEX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.snapshots.types import Snapshotter
 
+    Indexes: TypeAlias = Callable[[Store], Snapshotter]
+
 VARIABLE = "PYBUILD_SNAPSHOTTER"
-KINDS = ("overlay", "fuse-overlayfs", "copy")
+KINDS = ("overlay", "fuse-overlayfs", "copy", INDEX)
 REMEMBERED = "snapshotter"
 """File of the store: the kind that worked last, then the circumstances in which it was tried."""
 
 _CAP_SYS_ADMIN = 1 << 21
 
 
-def choose(store: Store) -> Snapshotter:
+def choose(store: Store, indexes: Indexes | None = None) -> Snapshotter:
     """Return the best snapshotter that works here: overlay, else fuse-overlayfs, else copies; PYBUILD_SNAPSHOTTER
-    overrides.
+    overrides. Indexes need nothing, but no step can run on them; `indexes` makes their snapshotter.
 
     The result is remembered for this boot and these circumstances (privileges, confinement, file system), so an
     ordinary build tries no mounts. A process that may not mount at all, such as a build that has not entered its
@@ -38,12 +44,16 @@ def choose(store: Store) -> Snapshotter:
     nested = in_user_namespace()
     circumstances = _circumstances(store, nested)
     remembered, then = _remembered(store)
+    if indexes is not None and INDEX in (wanted, None if wanted or may_mount() else remembered):
+        return indexes(store)
+    ordinary = KINDS[:-1]
     if not may_mount():
-        return _snapshotter(store, wanted or remembered or KINDS[0], userxattr=True)
-    if remembered is not None and then == circumstances and wanted in (None, remembered):
+        kind = wanted or remembered
+        return _snapshotter(store, kind if kind in ordinary else ordinary[0], userxattr=True)
+    if remembered in ordinary and then == circumstances and wanted in (None, remembered):
         return _snapshotter(store, remembered, userxattr=nested)
     reasons: list[tuple[str, str]] = []
-    for kind in KINDS if wanted is None else (wanted,):
+    for kind in (wanted,) if wanted in ordinary else ordinary:
         snapshotter = _snapshotter(store, kind, userxattr=nested)
         failure = _failure(store, snapshotter)
         if failure is None:
@@ -52,6 +62,20 @@ def choose(store: Store) -> Snapshotter:
             return snapshotter
         reasons.append((kind, failure))
     raise _refused(store, reasons)
+
+
+def remember_indexes(store: Store) -> None:
+    """Note that this process couldn't enter namespaces: one that doesn't try looks indexes up."""
+    if not may_mount():
+        _remember(store, INDEX, _circumstances(store, in_user_namespace()))
+
+
+def readable(store: Store, kind: str) -> Snapshotter | None:
+    """Return the snapshotter of a kind, if this process sees the files of such snapshots as their maker does; it may
+    lack permissions to read some. Opaque marks of overlays are visible to who may mount alone."""
+    if kind == "copy" or (kind == "overlay" and may_mount()):
+        return None if in_user_namespace() else _snapshotter(store, kind, userxattr=False)
+    return None
 
 
 def forget(store: Store) -> None:

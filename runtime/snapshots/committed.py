@@ -47,10 +47,12 @@ def files_missing(snapshot: int) -> SnapshotError:
 class CommittedSnapshots:
     """The snapshots of `kind`: rows and directories. Thread-safe."""
 
-    __slots__ = ("_known", "_trusted", "base", "kind", "store")
+    __slots__ = ("_known", "_required", "_trusted", "base", "kind", "store")
 
-    def __init__(self, store: Store, kind: str) -> None:
+    def __init__(self, store: Store, kind: str, *, files: bytes = b"fs") -> None:
+        """`files` is the name of what every snapshot directory has."""
         self.store = store
+        self._required = b"/" + files
         self.base = os.fsencode(store.path("snapshots"))
         self.kind = kind
         self._known: dict[int, tuple[int | None, int | None, bool]] = {}
@@ -133,7 +135,7 @@ class CommittedSnapshots:
         if row.kind != self.kind or not row.lasting:
             return False
         holder = row.origin if row.shares and row.origin is not None else snapshot
-        return os.path.isdir(self.directory(holder) + b"/fs")
+        return os.path.exists(self.directory(holder) + self._required)
 
     def add(
         self, parent: int | None, made: bytes, origin: int | None = None, *, unmatched: bool = False

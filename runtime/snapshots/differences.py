@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pybuild.runtime.snapshots.tree import LayeredTree, Stack
+    from pybuild.runtime.snapshots.tree import LayeredTree, PathTree, Stack
 
 CHUNK = 1 << 20
 
@@ -44,10 +44,11 @@ def overlay_changes(
             if not stat.S_ISDIR(status.st_mode):
                 yield Change("add", path, node)
                 continue
-            hides = False
+            hides = marked = False
             inside: Stack = ()
             if below is not None and old is not None and stat.S_ISDIR(old[1].st_mode):
-                hides = hidden or is_opaque(real, opaque)
+                marked = is_opaque(real, opaque)
+                hides = hidden or marked
                 inside = below.descend(beneath, name, old[2], path)
             if (
                 hides
@@ -55,7 +56,7 @@ def overlay_changes(
                 or old is None
                 or not _same_directory(node, Node(path, old[0], old[1]), times)
             ):
-                yield Change("add", path, node)
+                yield Change("add", path, node, opaque=marked)
             pending.append((iter(_entries(real, below, inside, hides=hides)), path + b"/", inside, hides))
             break
         else:
@@ -77,7 +78,7 @@ def _entries(
 
 
 def tree_changes(
-    old: LayeredTree, new: LayeredTree, copied: tuple[int, int] | None, *, times: bool = True
+    old: PathTree, new: PathTree, copied: tuple[int, int] | None, *, times: bool = True
 ) -> Iterator[Change]:
     """Yield the changes that turn tree `old` into tree `new`.
 
@@ -116,13 +117,13 @@ def path_order(path: bytes) -> list[bytes]:
     return path.split(b"/")
 
 
-def _relinked(old: LayeredTree, new: LayeredTree) -> set[bytes]:
+def _relinked(old: PathTree, new: PathTree) -> set[bytes]:
     """Paths in either tree at which the set of names of the same file differs."""
     before, after = _links(old), _links(new)
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-def _links(tree: LayeredTree) -> dict[bytes, frozenset[bytes]]:
+def _links(tree: PathTree) -> dict[bytes, frozenset[bytes]]:
     """Map each path of a file with several names in the tree to all of them."""
     groups: dict[tuple[int, int], list[bytes]] = {}
     for node in tree.walk(b""):

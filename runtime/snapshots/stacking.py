@@ -88,11 +88,16 @@ def difference(
         applier.apply(tree_changes(old, new, None))
         applier.finish([snapshotter.committed.files(each) for each in snapshotter.chain(upper)])
         if applier.deleted:
-            with open(os.path.dirname(active.upper) + b"/" + DELETED, "wb") as file:
-                file.write(b"".join(path + b"\0" for path in applier.deleted))
+            note_deletions(active, applier.deleted)
         return active.commit()
     finally:
         active.abort()
+
+
+def note_deletions(active: Active, deleted: Iterable[bytes]) -> None:
+    """Note beside the files of a snapshot over the empty root the paths that its diff deletes, in their order."""
+    with open(os.path.dirname(active.upper) + b"/" + DELETED, "wb") as file:
+        file.write(b"".join(path + b"\0" for path in deleted))
 
 
 def with_deletions(changes: Iterator[Change], directory: bytes) -> Iterator[Change]:

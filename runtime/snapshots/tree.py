@@ -17,6 +17,9 @@ from pybuild.runtime.snapshots.types import Node, Resolution
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, TypeAlias
+
+    Place: TypeAlias = Any
 
 LINK_LIMIT = 40
 """The most symlinks to follow in one resolution, as in the kernel (path_resolution(7))."""
@@ -41,27 +44,16 @@ def is_opaque(directory: bytes, attribute: str) -> bool:
         raise
 
 
-class LayeredTree:
-    """The state of one or more layer directories, the top one first. See `Tree` for the methods of its contract.
+class PathTree:
+    """The common part of trees: paths that are resolved part by part, and walks. A directory is represented by a
+    *place*, which only the tree itself looks into; it is false for whatever is no directory."""
 
-    `opaque` is the attribute of opaque marks. With `frozen` the layers never change, and the stacks of their
-    directories are kept, so that the next look-up goes on from there. Thread-safe when frozen."""
-
-    __slots__ = ("_opaque", "_stacks", "layers")
-
-    _whiteouts = True
-
-    def __init__(self, layers: Sequence[bytes], opaque: str, *, frozen: bool = True) -> None:
-        self.layers = tuple(layers)
-        self._opaque = opaque
-        self._stacks: dict[bytes, Stack] | None = {} if frozen else None
-
-    # The contract of Tree.
+    __slots__ = ()
 
     def resolve(self, path: bytes, *, follow_last: bool = True) -> Resolution:
         # The directories walked, the names that lead through them, and the components still to walk, last first. An
         # absent entry has None in the trail: `..` after it still leads back.
-        trail = [self._root()]
+        trail: list[tuple[Node | None, Place]] = [self._root()]
         names: list[bytes] = []
         links: list[Node] = []
         pending = _parts(path)
@@ -111,6 +103,42 @@ class LayeredTree:
 
     def file_digest(self, node: Node) -> bytes:
         return node.digest()
+
+    # What a tree has to give.
+
+    def _root(self) -> tuple[Node | None, Place]:
+        """The root directory and its place."""
+        raise NotImplementedError
+
+    def _step(
+        self, names: Sequence[bytes], node: Node | None, place: Place, name: bytes
+    ) -> tuple[Node | None, Place]:
+        """The entry `name` of the directory `node`, which `names` lead to, with its place; None if it is absent."""
+        raise NotImplementedError
+
+    def stack(self, path: bytes) -> Place:
+        """The place of the directory at the resolved `path`. Raises FileNotFoundError, NotADirectoryError."""
+        raise NotImplementedError
+
+    def entries(self, path: bytes, stack: Place) -> Sequence[tuple[Node, Place]]:
+        """The entries of a directory, ordered by name, each with its place."""
+        raise NotImplementedError
+
+
+class LayeredTree(PathTree):
+    """The state of one or more layer directories, the top one first. See `Tree` for the methods of its contract.
+
+    `opaque` is the attribute of opaque marks. With `frozen` the layers never change, and the stacks of their
+    directories are kept, so that the next look-up goes on from there. Thread-safe when frozen."""
+
+    __slots__ = ("_opaque", "_stacks", "layers")
+
+    _whiteouts = True
+
+    def __init__(self, layers: Sequence[bytes], opaque: str, *, frozen: bool = True) -> None:
+        self.layers = tuple(layers)
+        self._opaque = opaque
+        self._stacks: dict[bytes, Stack] | None = {} if frozen else None
 
     # Merged directories, for code that reads layers side by side.
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 else:
     Protocol = object
 
+INDEX = "index"
+"""The name of the snapshotter whose states are lists of entries, with no places on the disk."""
+
 # A process of a container may have put a fifo or a device where a file was, and no open may wait for a writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -136,15 +139,16 @@ class Change:
     """An entry of a snapshot's diff against its parent.
 
     `kind` is `add` for an entry that is new, replaced or has other metadata, with the entry as `node`, or
-    `delete`.
+    `delete`. An `opaque` directory has taken the place of the parent's.
     """
 
-    __slots__ = ("kind", "node", "path")
+    __slots__ = ("kind", "node", "opaque", "path")
 
-    def __init__(self, kind: str, path: bytes, node: Node | None = None) -> None:
+    def __init__(self, kind: str, path: bytes, node: Node | None = None, *, opaque: bool = False) -> None:
         self.kind = kind
         self.path = path
         self.node = node
+        self.opaque = opaque
 
 
 class Active(Protocol):
@@ -156,7 +160,10 @@ class Active(Protocol):
     """
 
     parent: int | None
-    upper: bytes
+
+    @property
+    def upper(self) -> bytes:
+        """The directory."""
 
     def mount(self) -> AbstractContextManager[bytes]:
         """Mount the merged root, writable, in the build's mount namespace; the context gives its path and

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pybuild.runtime.image.twins import usable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,10 +63,11 @@ class Downloads:
         for snapshot, digest, name, etag, modified, dated in rows:
             number = int(str(snapshot))
             self._store.lease("snapshot", str(number))
-            if self._snapshotter.trusted(number):
+            own = usable(self._store, self._snapshotter, number)
+            if own is not None:
                 downloads.append(
                     Download(
-                        number,
+                        own,
                         str(digest),
                         str(name),
                         etag=str(etag),

@@ -113,8 +113,12 @@ class Bases:
         return reference
 
 
-def write_layout(path: Path, layer: bytes, config: dict[str, Any], *, architecture: str = "") -> None:
-    """An OCI layout of one image; for this machine unless `architecture` says otherwise."""
+def write_layout(
+    path: Path, layer: bytes, config: dict[str, Any], *more: bytes, architecture: str = ""
+) -> None:
+    """An OCI layout of one image, with `more` layers over the first; for this machine unless `architecture` says
+    otherwise."""
+    layers = (layer, *more)
     blobs = path / "blobs" / "sha256"
     blobs.mkdir(parents=True)
 
@@ -129,14 +133,20 @@ def write_layout(path: Path, layer: bytes, config: dict[str, Any], *, architectu
         "os": "linux",
         "created": "2020-01-01T00:00:00Z",
         "config": config,
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]},
-        "history": [{"created": "2020-01-01T00:00:00Z", "created_by": "busybox root", "author": "tests"}],
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": ["sha256:" + hashlib.sha256(one).hexdigest() for one in layers],
+        },
+        "history": [
+            {"created": "2020-01-01T00:00:00Z", "created_by": "busybox root", "author": "tests"}
+            for _ in layers
+        ],
     }
     manifest = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": put("config.v1+json", json.dumps(image).encode()),
-        "layers": [put("layer.v1.tar+gzip", gzip.compress(layer, 1, mtime=0))],
+        "layers": [put("layer.v1.tar+gzip", gzip.compress(one, 1, mtime=0)) for one in layers],
     }
     entry = put("manifest.v1+json", json.dumps(manifest).encode())
     entry["annotations"] = {"org.opencontainers.image.ref.name": "latest"}

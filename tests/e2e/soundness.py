@@ -14,10 +14,10 @@ _NAMED_BLOBS = "SELECT digest, size FROM image"
 
 def faults(root: Path) -> list[str]:
     """What is wrong with the store at `root`; what a killed build left to be swept is not."""
-    if not (root / "records-v3.sqlite").exists():
+    if not (root / "records-v4.sqlite").exists():
         return []
     found = _blob_faults(root)
-    with closing(sqlite3.connect(root / "records-v3.sqlite", timeout=30)) as db:
+    with closing(sqlite3.connect(root / "records-v4.sqlite", timeout=30)) as db:
         found += [f"database: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
         found += [f"dangling reference: {row}" for row in db.execute("PRAGMA foreign_key_check")]
         # The tables are made in one transaction: killed before it, a build leaves a database without any.
@@ -30,7 +30,7 @@ def leftovers(root: Path) -> list[str]:
     """What no living build can need: work directories, unfinished blobs, directories without rows, leases."""
     found = [f"work/{entry.name}" for entry in (root / "work").iterdir()]
     found += [f"ingest/{entry.name}" for entry in (root / "ingest").iterdir() if entry.suffix == ".tmp"]
-    with closing(sqlite3.connect(root / "records-v3.sqlite", timeout=30)) as db:
+    with closing(sqlite3.connect(root / "records-v4.sqlite", timeout=30)) as db:
         known = {str(row[0]) for row in db.execute("SELECT id FROM snapshot")}
         found += [f"lease {row}" for row in db.execute("SELECT * FROM lease")]
     found += [

@@ -193,9 +193,9 @@ def test_store_of_a_newer_version(builder: Builder) -> None:
 def test_damaged_database(builder: Builder) -> None:
     context = builder.context("context", "FROM base\n")
     builder.build(context, "-t", "kept")
-    for name in ("records-v3.sqlite-wal", "records-v3.sqlite-shm"):
+    for name in ("records-v4.sqlite-wal", "records-v4.sqlite-shm"):
         (builder.store / name).unlink(missing_ok=True)
-    (builder.store / "records-v3.sqlite").write_bytes(b"not a database at all" * 100)
+    (builder.store / "records-v4.sqlite").write_bytes(b"not a database at all" * 100)
     says(builder.build(context, "-t", "other", code=BUILD), "the store is damaged", "pybuild prune --all")
     builder.run("prune", "--all", "--force")
     builder.build(context, "-t", "other")

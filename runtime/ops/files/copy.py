@@ -240,7 +240,7 @@ class Copier:
                 copy_bytes(node, fd)
                 return self._time(node)
 
-            writer.file(path, mode, owner, copied, self._attributes(node))
+            writer.file(path, mode, owner, copied, self._attributes(node), node.digest)
             return
         digest = local.known_digest(node)
         if digest is not None and writer.file_again(

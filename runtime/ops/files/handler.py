@@ -29,6 +29,7 @@ from pybuild.runtime.ops.files.upperwriter import UpperWriter
 from pybuild.runtime.ops.origin import RUN, Origin
 from pybuild.runtime.ops.results import Snapshot, View, snapshots
 from pybuild.runtime.snapshots.tree import LayeredTree
+from pybuild.runtime.snapshots.types import INDEX
 from pybuild.runtime.sources.expansion import expand, look_up
 
 TYPE_CHECKING = False
@@ -181,7 +182,7 @@ class _Run:
         for number, action in enumerate(self._op.actions):
             self.number, self.active = number, None
             active = self.active = self._take(action.input)
-            writer = UpperWriter(self._snapshotter, active)
+            writer = _writer(self._snapshotter, active)
             _ACTIONS[type(action.action)](self, action, active, writer)
             writer.finish()
             self._values.append(active)
@@ -354,6 +355,17 @@ _ACTIONS: dict[type, Callable[[_Run, FileAction, Active, Writer], None]] = {
     Rm: _Run.rm,
     Symlink: _Run.symlink,
 }
+
+
+def _writer(snapshotter: Snapshotter, active: Active) -> Writer:
+    """Return the writer for the form in which `snapshotter` stores `active`."""
+    if snapshotter.name == INDEX:
+        from pybuild.runtime.ops.files.indexwriter import IndexWriter
+        from pybuild.runtime.snapshots.indexactive import IndexActive
+
+        assert isinstance(active, IndexActive)
+        return IndexWriter(active)
+    return UpperWriter(snapshotter, active)
 
 
 def _paths(action: FileAction) -> list[str]:

@@ -40,14 +40,20 @@ def serve(channel: Channel) -> None:
     errno)` or `("failed", error)`, until none comes for IDLE seconds."""
     from pybuild.runtime.content.place import default_root
     from pybuild.runtime.content.store import Store
+    from pybuild.runtime.image.indexes import open_indexes
     from pybuild.runtime.sandbox import namespaces
+    from pybuild.runtime.sandbox.errors import SandboxError
     from pybuild.runtime.snapshots.choose import choose
     from pybuild.runtime.snapshots.removal import remove_tree
 
     root = default_root()
-    namespaces.enter(root)
+    try:
+        namespaces.enter(root)
+        entered = True
+    except SandboxError:
+        entered = False
     with Store.open(root) as store:
-        snapshotter = choose(store)
+        snapshotter = choose(store, open_indexes) if entered else open_indexes(store)
         while channel.readable(IDLE):
             try:
                 kind, state, path = channel.receive()

@@ -14,12 +14,16 @@ def prune(root: str) -> None:
     """Delete everything in the store at `root`, including files of other users of a user namespace. Waits for
     the builds that use it. Raises UserError."""
     from pybuild.runtime.sandbox import namespaces
+    from pybuild.runtime.sandbox.errors import SandboxError
     from pybuild.runtime.snapshots.removal import remove_tree
 
     if not os.path.isdir(root):
         return
     give_back_ballast(root)
-    namespaces.enter(root)
+    try:
+        namespaces.enter(root)
+    except SandboxError:
+        pass  # builds that can't enter them leave only files of this user
     path = os.path.join(root, IN_USE)
     lock = wait_lock(path, on_wait=lambda holder: print(f"waiting for {holder}", file=sys.stderr))
     assert lock is not None

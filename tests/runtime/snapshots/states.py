@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from pybuild.runtime.snapshots.contents import attributes
@@ -49,7 +50,21 @@ def on_disk(root: bytes) -> State:
 
 
 def in_tree(tree: Tree) -> State:
-    return {node.path: entry(node.real, node.stat) for node in tree.walk(b"")}
+    return {node.path: of_node(node) for node in tree.walk(b"")}
+
+
+def of_node(node: Node) -> Entry:
+    """An entry as readers of states get it."""
+    found = node.stat
+    content = b""
+    if stat.S_ISLNK(found.st_mode):
+        content = node.readlink()
+    elif stat.S_ISREG(found.st_mode):
+        with node.content() as file:
+            content = file.read()
+        assert node.digest() == sha256(content).digest()
+    device = found.st_rdev if stat.S_ISCHR(found.st_mode) or stat.S_ISBLK(found.st_mode) else 0
+    return Entry(found.st_mode, (found.st_uid, found.st_gid), device, content, tuple(node.attributes()))
 
 
 def linked(nodes: Iterator[Node]) -> set[frozenset[bytes]]:
@@ -77,7 +92,7 @@ def changed(state: State, changes: Iterator[Change]) -> State:
             del state[change.path]
         else:
             assert change.node is not None
-            state[change.path] = entry(change.node.real, change.node.stat)
+            state[change.path] = of_node(change.node)
     return state
 
 

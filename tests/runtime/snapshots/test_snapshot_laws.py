@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+from tests.runtime.snapshots.indexes import ShownIndex
 from tests.runtime.snapshots.states import (
     CHANGES,
     MAKES,
@@ -24,6 +25,7 @@ from tests.runtime.snapshots.states import (
 )
 
 from pybuild.runtime.content.store import Store
+from pybuild.runtime.image.tarwriter import write_layer
 from pybuild.runtime.snapshots.copying import CopySnapshotter
 from pybuild.runtime.snapshots.fuse import FuseOverlaySnapshotter
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
@@ -70,6 +72,8 @@ def fresh_store() -> Iterator[Store]:
 
 
 def mounted(snapshotter: Snapshotter, parent: int | None, steps: Sequence[Step]) -> int:
+    if isinstance(snapshotter, ShownIndex):
+        return snapshotter.over(parent, lambda overlay, below: mounted(overlay, below, steps))
     active = snapshotter.prepare(parent)
     with active.mount() as root:
         for step in steps:
@@ -80,6 +84,8 @@ def mounted(snapshotter: Snapshotter, parent: int | None, steps: Sequence[Step])
 
 
 def direct(snapshotter: Snapshotter, parent: int | None, steps: Sequence[Step]) -> int:
+    if isinstance(snapshotter, ShownIndex):
+        return snapshotter.over(parent, lambda overlay, below: direct(overlay, below, steps))
     active = snapshotter.prepare(parent)
     writer = UpperWriter(snapshotter, active)
     for step in steps:
@@ -135,6 +141,38 @@ def test_plain_copies_make_the_same_states(history: list[list[Step]]) -> None:
             check(plain, three)
             assert in_tree(layered.tree(one)) == in_tree(plain.tree(two)) == in_tree(plain.tree(three))
             assert plain.identity(two) == plain.identity(three)
+
+
+def archived(snapshotter: Snapshotter, snapshot: int) -> bytes:
+    """The layer of a snapshot."""
+    pieces: list[bytes] = []
+    write_layer(snapshotter.changes(snapshot), pieces.append, parents=snapshotter.tree(snapshot))
+    return b"".join(pieces)
+
+
+@pytest.mark.root
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(layers(ALL))
+@example([BASE, [UNDER, ("remove", b"b\xff", b""), AGAIN]])
+@example([BASE, [("emptied", b"a", b""), ("directory", b"a/a", b""), ("write", b"a/a/a", b"one")]])
+def test_indexes_are_the_same_states(history: list[list[Step]]) -> None:
+    """An index of an overlay's snapshot, and the snapshot that is unpacked from the index."""
+    with fresh_store() as store:
+        overlay, index = OverlaySnapshotter(store), ShownIndex(store)
+        one: int | None = None
+        for steps in history:
+            one = direct(overlay, one, steps)
+            two = index.indexed(one)
+            check(index, two)
+            with store.transaction() as db:
+                db.execute("DELETE FROM twin")
+            three = index.ordinary(overlay, two)
+            assert three != one
+            for kind, snapshot in ((index, two), (overlay, three)):
+                assert in_tree(kind.tree(snapshot)) == in_tree(overlay.tree(one))
+                assert linked(kind.tree(snapshot).walk(b"")) == linked(overlay.tree(one).walk(b""))
+                assert archived(kind, snapshot) == archived(overlay, one)
+            assert index.identity(two) == overlay.identity(one) == overlay.identity(three)
 
 
 @pytest.mark.root

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.runtime.snapshots.indexes import ShownIndex
 
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.snapshots.committed import SnapshotError, sweep_orphans
@@ -30,7 +31,7 @@ def with_file(snapshotter: Snapshotter, parent: int | None, name: bytes, content
     return active.commit()
 
 
-@pytest.fixture(params=[OverlaySnapshotter, CopySnapshotter])
+@pytest.fixture(params=[OverlaySnapshotter, CopySnapshotter, ShownIndex])
 def snapshotter(request: pytest.FixtureRequest, store: Store) -> Snapshotter:
     made: Snapshotter = request.param(store)
     return made
@@ -218,6 +219,8 @@ def test_a_plain_copy_notices_a_change_that_keeps_size_and_times(store: Store) -
 
 COMMITTER = """
 import os, sys
+from tests.runtime.snapshots.indexes import ShownIndex
+
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.snapshots.{module} import {kind}
 store = Store.open(sys.argv[1])

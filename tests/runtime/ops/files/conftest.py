@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.runtime.ops.files.room import Room
+from tests.runtime.snapshots.indexes import ShownIndex
 from tests.support.fixtures import own_store as store
 
 from pybuild.runtime.content.store import Store
@@ -15,7 +16,7 @@ from pybuild.runtime.snapshots.types import Snapshotter
 
 __all__ = ["_root_only", "overlay_room", "store"]
 
-MADE: dict[str, type] = {"overlay": OverlaySnapshotter, "copy": CopySnapshotter}
+MADE: dict[str, type] = {"overlay": OverlaySnapshotter, "copy": CopySnapshotter, "index": ShownIndex}
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def _root_only(mounts_of_root: None) -> None:
     """For all tests of this folder."""
 
 
-@pytest.fixture(params=["overlay", "copy"])
+@pytest.fixture(params=["overlay", "copy", "index"])
 def room(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> Room:
     snapshotter: Snapshotter = MADE[request.param](store)
     return Room(store, snapshotter, tmp_path)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.runtime.snapshots.indexes import ShownIndex
+
 from pybuild.compiler.graph import Edge, Vertex
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkDir, MkFile, Rm, SourceOp, Symlink
 from pybuild.lang.diagnostics import Diagnostic
@@ -16,7 +18,8 @@ from pybuild.runtime.cache.records import Records
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.ops.files.handler import FileHandler
 from pybuild.runtime.ops.results import Result, Snapshot, View
-from pybuild.runtime.snapshots.types import Snapshotter
+from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
+from pybuild.runtime.snapshots.types import Active, Snapshotter
 from pybuild.runtime.solver.types import Cancellation
 from pybuild.runtime.sources.local import LocalTree
 from pybuild.runtime.sources.statcache import StatCache
@@ -48,11 +51,20 @@ class Room:
 
     def state(self, make: Callable[[bytes], object], parent: Snapshot | None = None) -> Snapshot:
         """What `make` does to the mounted root of `parent`; times of what it made are OLD."""
-        active = self.snapshotter.prepare(None if parent is None else parent.id)
+        active = self.over(parent)
         with active.mount() as root:
             make(root)
             age(root)
-        return Snapshot(active.commit())
+        made = active.commit()
+        return Snapshot(self.snapshotter.indexed(made) if isinstance(self.snapshotter, ShownIndex) else made)
+
+    def over(self, parent: Snapshot | None) -> Active:
+        """A snapshot under construction that can be mounted."""
+        below = None if parent is None else parent.id
+        if not isinstance(self.snapshotter, ShownIndex):
+            return self.snapshotter.prepare(below)
+        overlay = OverlaySnapshotter(self.store)
+        return overlay.prepare(below and self.snapshotter.ordinary(overlay, below))
 
     def view(self, make: Callable[[bytes], object], ignored: Sequence[str] = ()) -> View:
         """A local directory."""

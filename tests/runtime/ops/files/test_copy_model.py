@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.runtime.ops.files.room import OLD, Room, tree
+from tests.runtime.snapshots.indexes import ShownIndex
 
 from pybuild.compiler.ops import ChownOpt, Copy, MkDir, MkFile, Rm
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.image.tarwriter import write_layer
 
 pytestmark = pytest.mark.root
 
@@ -237,6 +239,35 @@ def test_like_the_naive_copy(
     assert possible or not got or any("hard" in str(spec) for spec in bases)
 
 
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(ROOTS, min_size=1, max_size=2),
+    ROOTS,
+    st.lists(st.one_of(COPIES, COPIES, OTHERS), min_size=1, max_size=3),
+)
+def test_an_index_gives_the_layers_of_an_overlay(
+    overlay_room: Room, bases: list[Spec], source: Spec, actions: list[Copy | Rm | MkDir | MkFile]
+) -> None:
+    index_room = Room(overlay_room.store, ShownIndex(overlay_room.store), overlay_room.directory)
+    layers: list[object] = []
+    for room in (overlay_room, index_room):
+        held = None
+        for number, spec in enumerate(bases):
+            held = room.state(lambda root, spec=spec, number=number: layered(root, spec, number), held)  # type: ignore[misc]
+        made = room.state(lambda root: grow(root, source, []))
+        try:
+            out = room.chain(actions, held, made)
+        except UserError as error:
+            layers.append(str(error.diagnostic.title))
+            continue
+        pieces: list[bytes] = []
+        parents = room.snapshotter.tree(out.id)
+        assert out.id is not None
+        write_layer(room.snapshotter.changes(out.id), pieces.append, clamp=1, parents=parents)
+        layers.append((room.snapshotter.identity(out.id), b"".join(pieces)))
+    assert layers[0] == layers[1]
+
+
 def layered(root: bytes, spec: Spec, number: int) -> None:
     if number:
         for name in spec:
@@ -251,7 +282,7 @@ def layered(root: bytes, spec: Spec, number: int) -> None:
 def expected(
     room: Room, base: object, source: object, actions: list[Copy | Rm | MkDir | MkFile]
 ) -> dict[str, object] | None:
-    active = room.snapshotter.prepare(base.id)  # type: ignore[attr-defined]
+    active = room.over(base)  # type: ignore[arg-type]
     try:
         with active.mount() as root, room.snapshotter.mount(source.id) as below:  # type: ignore[attr-defined]
             for action in actions:

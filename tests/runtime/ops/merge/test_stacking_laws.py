@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.runtime.snapshots.indexes import ShownIndex
 from tests.runtime.snapshots.states import Step, UpperWriter, apply, in_tree, linked, on_disk
 from tests.runtime.snapshots.test_snapshot_laws import BASE, BYTES, MAKING, PATHS, direct, mounted
 
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.root
 STEPS = st.tuples(MAKING | st.sampled_from(["link", "chmod", "append", "chown"]), PATHS, BYTES)
 HISTORY = st.lists(st.lists(STEPS, min_size=1, max_size=6), min_size=1, max_size=2)
 ON_BASE = st.tuples(st.booleans(), HISTORY).map(lambda pair: [BASE, *pair[1]] if pair[0] else pair[1])
+Kind = type[OverlaySnapshotter] | type[CopySnapshotter] | type[ShownIndex]
+KINDS: st.SearchStrategy[Kind] = st.sampled_from([OverlaySnapshotter, CopySnapshotter, ShownIndex])
 Make = Callable[[Snapshotter, int | None, Sequence[Step]], int]
 PLAIN = Compression("uncompressed")
 
@@ -74,9 +77,9 @@ def check(store: Store, snapshotter: Snapshotter, state: int | None) -> None:
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([OverlaySnapshotter, CopySnapshotter]), st.booleans(), ON_BASE, ON_BASE, ON_BASE)
+@given(KINDS, st.booleans(), ON_BASE, ON_BASE, ON_BASE)
 def test_a_merge_is_its_layers_unpacked(
-    kind: type[OverlaySnapshotter] | type[CopySnapshotter],
+    kind: Kind,
     by_mount: bool,
     one: list[list[Step]],
     two: list[list[Step]],
@@ -100,9 +103,9 @@ def test_a_merge_is_its_layers_unpacked(
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from([OverlaySnapshotter, CopySnapshotter]), ON_BASE, HISTORY, ON_BASE)
+@given(KINDS, ON_BASE, HISTORY, ON_BASE)
 def test_a_difference_laid_over_its_lower_state_is_the_upper_one(
-    kind: type[OverlaySnapshotter] | type[CopySnapshotter],
+    kind: Kind,
     base: list[list[Step]],
     more: list[list[Step]],
     other: list[list[Step]],
@@ -130,11 +133,11 @@ def test_a_difference_laid_over_its_lower_state_is_the_upper_one(
 def test_both_snapshotters_merge_alike(one: list[list[Step]], two: list[list[Step]]) -> None:
     with fresh_store() as store:
         states = []
-        for snapshotter in (OverlaySnapshotter(store), CopySnapshotter(store)):
+        for snapshotter in (OverlaySnapshotter(store), CopySnapshotter(store), ShownIndex(store)):
             a, b = (chain(snapshotter, history, direct) for history in (one, two))
             merged = merge(snapshotter, a, b)
             states.append((in_tree(snapshotter.tree(merged)), linked(snapshotter.tree(merged).walk(b""))))
-        assert states[0] == states[1]
+        assert states[0] == states[1] == states[2]
 
 
 def test_steps_go_on_from_a_merged_state() -> None:
