@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.language.project import Project, git
 
-from pybuild.language.world import Repository
 from pybuild.language.worktree import RefusedRepository, UnreadableWorkTree
+from pybuild.language.world import Repository
 from pybuild.replay.dependencies import Dependencies
 
 OTHER = 1234

@@ -62,14 +62,14 @@ class UnreadableWorkTree(UserError):
 
 def ask(directory: str, *words: str, settings: Sequence[str] = ()) -> bytes | None:
     """Return what git prints; None if it fails, isn't there, or finds no repository. Raises RefusedRepository."""
-    from subprocess import DEVNULL, PIPE, SubprocessError, run
+    from subprocess import DEVNULL, SubprocessError, run
 
     options = [word for setting in (*_SETTINGS, *settings) for word in ("-c", setting)]
     command = ["git", "--no-pager", *options, "-C", directory, *words]
     environment = {**os.environ, **_ENVIRONMENT}
     try:
         done = run(
-            command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment, timeout=_TIMEOUT, check=False
+            command, stdin=DEVNULL, capture_output=True, env=environment, timeout=_TIMEOUT, check=False
         )
     except (OSError, SubprocessError):
         return None
