@@ -142,7 +142,9 @@ class Engine:
         self._steps = StepHost(runner, self.store.work, options.surroundings, observer, refusal)
         if runner is not None or refusal is not None:
             self._sweep()  # otherwise, outside of the namespaces, foreign files can't be removed
-        self.entitlements = Entitlements(options.allow, _devices(options.surroundings))
+        self.entitlements = Entitlements(
+            options.allow, _devices(options.surroundings), self._steps.unfiltered
+        )
         self.images = Images(
             self.store, self.snapshotter, observer, client=self.client, hosts=options.hosts, pull=options.pull
         )
@@ -150,7 +152,7 @@ class Engine:
         self.records = Records(self.store, self.snapshotter)
         self.creation = CreationTimes(self.store)
         self._failed = FailedStates(self._lease)
-        self._files = FileHandler(self.snapshotter, self.records, self._failed)
+        self._files = FileHandler(self.snapshotter, self.records, self._failed, observer.warning)
         self._local = LocalHandler(self.client)
         self.resources = self._step_resources()
         sources, ops = self._source_handlers(), self._op_handlers()

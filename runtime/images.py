@@ -66,7 +66,9 @@ class Images:
 
         with self._guard:
             if self._registry is None:
-                self._registry = Client(self._hosts, self._build_client.credentials)
+                self._registry = Client(
+                    self._hosts, self._build_client.credentials, tell=self._observer.waiting
+                )
             return self._registry
 
     def resolve_image(
@@ -262,7 +264,9 @@ class _Arrival:
         self._store.lease("blob", blob.digest)
         if self._store.blobs.has(blob.digest):
             return
-        if self._thread is None:
+        # Also once more, for a blob that was damaged and has been removed.
+        if self._thread is None or (self._done.is_set() and self._error is None):
+            self._done.clear()
             self._thread = threading.Thread(target=self._run, name="fetch", daemon=True)
             self._thread.start()
         # Polled: the fetch tells only when all blobs are there.

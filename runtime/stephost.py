@@ -36,6 +36,7 @@ class StepHost:
         self._observer = observer
         self._refusal = refusal
         self._sandbox: Sandbox | None = None
+        self._unfiltered: str | None = None
         self._networks: NetworkPool | None = None
         # sandbox() calls networks() with the lock held.
         self._guard = threading.RLock()
@@ -52,14 +53,32 @@ class StepHost:
                 if self._refusal is not None:
                     raise StepsImpossible(self._refusal)
                 assert self.runner is not None
+                unfiltered = self.unfiltered()
                 self._sandbox = Sandbox(
                     self._work,
                     self.runner,
                     self.networks(),
                     find_runtime(),
+                    unfiltered=bool(unfiltered),
                     cgroup_parent=self._surroundings.cgroup_parent,
                 )
+                if unfiltered:
+                    self._observer.notice(
+                        f"steps can't make or open device nodes, as nothing else filters devices: {unfiltered}"
+                    )
             return self._sandbox
+
+    def unfiltered(self) -> str:
+        """Return the reason why no device filter works for steps, "" if one does or none is needed.
+
+        It is tried once, before the first step: the trial takes less time than to find out whether an earlier
+        one still counts."""
+        from pybuild.runtime.sandbox.devicefilter import missing
+
+        with self._guard:
+            if self._unfiltered is None:
+                self._unfiltered = missing(os.path.basename(self._work))
+            return self._unfiltered
 
     def networks(self) -> NetworkPool:
         """Return the pool of network namespaces."""

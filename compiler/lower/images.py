@@ -6,6 +6,11 @@ from pybuild.compiler import platforms
 from pybuild.compiler.bridge import ResolvedImage
 from pybuild.compiler.image import Image
 from pybuild.compiler.ops import Platform
+from pybuild.lang.diagnostics import Diagnostic, Label, SourceError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.lang.source import Span
 
 
 def pinned(resolved: ResolvedImage) -> str:
@@ -37,3 +42,19 @@ def for_platform(image: Image, wanted: Platform) -> Image:
 
 def normalized(image: Image) -> Image:
     return image.with_platform(platforms.normalize(image.platform))
+
+
+def host_of_other_platform(
+    own: Platform, platform: Platform, instead: str, span: Span | None = None, code: str | None = None
+) -> SourceError:
+    """Return the error for this machine's commands, whose platform is `own`, where another platform's are wanted;
+    `instead` is how to name the own platform."""
+    wanted = platforms.format(platform)
+    return SourceError(
+        Diagnostic(
+            f"`host` is of this machine ({platforms.format(own)}), not for {wanted}",
+            labels=[Label(span, f"would run as {wanted}")] if span is not None else [],
+            notes=[("help", f"start from an image, or {instead}")],
+            code=code,
+        )
+    )

@@ -30,14 +30,3 @@ def follow_paths(paths: Iterable[str]) -> list[str]:
 def unescaped(path: str) -> str:
     """Return a literal path without its backslashes."""
     return _ESCAPED.sub(r"\1", path)
-
-
-def bracketed(path: str) -> str:
-    """Return an absolute path as a pattern that matches the same, with brackets in its first component.
-
-    Directories before the first wildcard of a pattern must exist; those that wildcards match needn't.
-    """
-    first, slash, rest = path[1:].partition("/")
-    start, last = first[:-1].removesuffix("\\"), first[-1]
-    escaped = f"{start}[{last}]" if last.isalnum() else f"{start}[\\{last}]"
-    return f"/{escaped}{slash}{rest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from pybuild.lang.convert import problems
@@ -13,10 +14,11 @@ from pybuild.lang.convert.copying import (
     copy_files,
     destination,
     ends_in_slash,
+    plain,
     shared_options,
 )
 from pybuild.lang.convert.scripts import MARGIN, block
-from pybuild.lang.convert.surroundings import ARCHIVE
+from pybuild.lang.convert.surroundings import ARCHIVE, FILE
 from pybuild.lang.convert.values import Value, joined, known, literal, raw, string, written
 from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction
 from pybuild.lang.dockerfile.wildcard import has_wildcard
@@ -53,7 +55,7 @@ def add_instruction(stage: Stage, instruction: AddInstruction) -> None:
         path = stage.value(source, span)
         state = _fetched(stage, instruction, path)
         if state is None:
-            local.append(_unpacked(stage, instruction, context, path, dest))
+            local += _unpacked(stage, instruction, context, path, dest)
             continue
         add_copies(stage, local, "", dest, shared)
         local = []
@@ -65,19 +67,25 @@ def add_instruction(stage: Stage, instruction: AddInstruction) -> None:
 
 def _unpacked(
     stage: Stage, instruction: AddInstruction, context: Context, path: Value, dest: Value
-) -> CopySource:
+) -> list[CopySource]:
     """Convert a source from the context."""
     text = known(path)
     if instruction.unpack is False:
-        return context.taken(path, dest)
+        return [context.taken(path, dest)]
     if text is not None and has_wildcard(text):
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
-        return CopySource((string(text),), (*_unpack(instruction), "optional=true"), into)
+        pattern = posixpath.normpath("/" + text).lstrip("/")
+        paths = stage.shared.surroundings.matches(pattern) or ()
+        if {stage.shared.surroundings.kind(each) for each in paths} <= {FILE, ARCHIVE}:
+            return [CopySource((string(text),), (*_unpack(instruction), "optional=true"), into)]
+        stage.differs(f"what {pattern} matches is written out", instruction.span)
+        plains = (literal(plain(each)) for each in paths)
+        return [each for one in plains for each in _unpacked(stage, instruction, context, one, into)]
     kind = None if text is None else stage.shared.surroundings.kind(text.strip("/"))
     taken = context.taken(path, dest)
     if kind not in (None, ARCHIVE) or taken.codes == ('"."',):
-        return taken
-    return CopySource(taken.codes, (*_unpack(instruction), *taken.options), taken.dest)
+        return [taken]
+    return [CopySource(taken.codes, (*_unpack(instruction), *taken.options), taken.dest)]
 
 
 def _unpack(instruction: AddInstruction) -> tuple[str, ...]:

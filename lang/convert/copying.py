@@ -6,6 +6,7 @@
                           the target of a link
     pattern of files      the pattern if the language too keeps only the names, else `glob(…)`
     other pattern         the paths that match, written out
+    --parents a/./b/c     "a/[b]/c": a pattern keeps what it matches, with the directories from its first wildcard on
 
 A source with options of its own becomes a statement of its own.
 """
@@ -21,7 +22,7 @@ from pybuild.lang.convert import problems
 from pybuild.lang.convert.mounts import state_of
 from pybuild.lang.convert.surroundings import ARCHIVE, DIRECTORY, FILE
 from pybuild.lang.convert.values import Value, joined, known, literal, string, strings, written
-from pybuild.lang.dockerfile.wildcard import has_wildcard, match
+from pybuild.lang.dockerfile.wildcard import bracketed, has_wildcard, match
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def copy_files(stage: Stage, instruction: CopyInstruction) -> None:
     for source in instruction.sources:
         path = stage.value(source, span)
         if instruction.parents:
-            taken.append(context.with_parents(path, dest, optional=instruction.optional))
+            taken += context.with_parents(path, dest, optional=instruction.optional)
         else:
             taken.append(context.taken(path, dest, optional=instruction.optional))
     keeps = state and not instruction.chown and context.owners(instruction.from_stage)
@@ -173,7 +174,7 @@ class Context:
         if text is not None and ".." in text.split("/"):
             text = posixpath.normpath("/" + text).lstrip("/") + ("/" if text.endswith("/") else "")
             path = literal(text)
-        options = ("optional=true",) if optional else ()
+        options = _optional(optional)
         if text is not None and has_wildcard(text):
             return self._pattern(text.replace("**", "*"), dest)
         kind = None if text is None or self._foreign else self._kind(text)
@@ -224,9 +225,7 @@ class Context:
             code = string(pattern) if simple and not self._excludes else f"glob({string(pattern)})"
             return CopySource((code,), option, into)
         self._stage.differs(f"what {pattern} matches is written out", self._span)
-        codes = [
-            string(_plain(path) + ("" if self._kind(path) in (FILE, ARCHIVE) else "/")) for path in paths
-        ]
+        codes = [string(plain(path) + ("" if self._kind(path) in (FILE, ARCHIVE) else "/")) for path in paths]
         return CopySource(tuple(codes), dest=into)
 
     def _unseen(self, pattern: str, dest: Value, *, simple: bool) -> CopySource:
@@ -240,28 +239,54 @@ class Context:
             self._stage.differs("what matches keeps its path behind the pattern's beginning", self._span)
         return CopySource((string(pattern),), ("optional=true",))
 
-    def with_parents(self, path: Value, dest: Value, *, optional: bool) -> CopySource:
+    def with_parents(self, path: Value, dest: Value, *, optional: bool) -> list[CopySource]:
         """Convert a source that keeps its parent directories, from the root or from a `/./` in it."""
         text = known(path)
         into = dest if ends_in_slash(dest) else joined((*dest, "/"))
-        optional_option = ("optional=true",) if optional or (text is not None and has_wildcard(text)) else ()
-        if text is None or PIVOT not in text:
-            left_out = relative_excludes(self._excludes, "" if text is None else _split(text)[0])
-            options = (f"exclude={strings(left_out)}",) if left_out else ()
-            return CopySource((written(path),), ("parents=true", *options, *optional_option), into)
-        if self._excludes:
-            help = "copy the directory before `/./` into a stage of its own first"
-            raise problems.not_expressible("--exclude with `/./`", self._span, help)
-        start, _, tail = text.partition(PIVOT)
-        plain, pattern = _split(tail)
-        start = posixpath.normpath(start)
-        if has_wildcard(start):
+        if text is None:
+            if any(isinstance(piece, str) and PIVOT in piece for piece in path):
+                help = "write the path out"
+                raise problems.not_expressible("an argument beside `/./`", self._span, help)
+            return [
+                CopySource(
+                    (written(path),), ("parents=true", *self._left_out(""), *_optional(optional)), into
+                )
+            ]
+        start, pivot, tail = text.partition(PIVOT) if PIVOT in text else ("", "", text)
+        tail = posixpath.normpath("/" + tail).lstrip("/")
+        if not tail:
+            help = "BuildKit copies nothing here; leave --parents out to copy what is in the directory"
+            raise problems.not_expressible("--parents of a whole directory", self._span, help)
+        option = _optional(optional or has_wildcard(text))
+        if not pivot:
+            options = ("parents=true", *self._left_out(_split(text)[0]), *option)
+            return [CopySource((written(path),), options, into)]
+        named = None if self._foreign else self._kind(f"{start}/{tail}")
+        if "/" in tail or self._excludes or named != FILE:
+            # What a pattern matches keeps its path, and directories get their attributes also where they exist.
+            tail = tail if has_wildcard(tail.partition("/")[0]) else bracketed(f"/{tail}")[1:]
+        excluded = (f"exclude={strings(self._excludes)}",) if self._excludes else ()
+        codes = tuple(string(posixpath.normpath(f"{each}/{tail}")) for each in self._starts(start))
+        return [CopySource(codes, (*excluded, *option), into)] if codes else []
+
+    def _left_out(self, start: str) -> tuple[str, ...]:
+        left_out = relative_excludes(self._excludes, start)
+        return (f"exclude={strings(left_out)}",) if left_out else ()
+
+    def _starts(self, start: str) -> list[str]:
+        """Return the directories before a `/./`. Raises SourceError for a pattern whose matches aren't known."""
+        if not has_wildcard(start):
+            return [start]
+        paths = None if self._foreign else self._surroundings.matches(posixpath.normpath(start).lstrip("/"))
+        if paths is None or any(self._kind(path) != DIRECTORY for path in paths):
             help = "write the directories before `/./` out"
             raise problems.not_expressible("a pattern before `/./`", self._span, help)
-        base = "" if start in (".", "/") else start + "/"
-        below = posixpath.dirname(tail) if not pattern else plain
-        target = joined((*into, f"{below}/")) if below else into
-        return CopySource((string(posixpath.normpath(base + tail)),), optional_option, target)
+        self._stage.differs(f"what {start} matches is written out", self._span)
+        return [plain(path) for path in paths]
+
+
+def _optional(optional: bool) -> tuple[str, ...]:
+    return ("optional=true",) if optional else ()
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -287,6 +312,6 @@ def relative_excludes(patterns: Sequence[str], start: str) -> list[str]:
     return out
 
 
-def _plain(path: str) -> str:
+def plain(path: str) -> str:
     """Escape the wildcards of a path."""
     return re.sub(r"([\\*?\[])", r"\\\1", path)

@@ -41,6 +41,17 @@ def has_wildcard(text: str) -> bool:
     return False
 
 
+def bracketed(path: str) -> str:
+    """Return an absolute path as a pattern that matches the same, with brackets in its first component.
+
+    Directories before the first wildcard of a pattern must exist; those that wildcards match needn't.
+    """
+    first, slash, rest = path[1:].partition("/")
+    start, last = first[:-1].removesuffix("\\"), first[-1]
+    escaped = f"{start}[{last}]" if last.isalnum() else f"{start}[\\{last}]"
+    return f"/{escaped}{slash}{rest}"
+
+
 def check(pattern: str) -> None:
     """Raise ValueError if the pattern is malformed."""
     tokens(pattern)

@@ -258,7 +258,7 @@ def _finished(result: Result, attributes: bytes) -> Result:
     Raises UserError."""
     try:
         given = {name: b64decode(value) for name, value in json.loads(attributes).items()}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"the exporter attributes are not JSON of names and values: {error}") from None
     metadata: Any = {**given, **result.metadata}
     return evolve(result, metadata=metadata)

@@ -9,27 +9,11 @@ import stat
 
 from pybuild.compiler.protos.fsutil_pb2 import Stat
 from pybuild.runtime.bridge.reading import link_target
+from pybuild.runtime.session.filemodes import go_mode, go_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.runtime.snapshots.types import Node
-
-_DEVICE, _CHARACTER = 1 << 26, 1 << 21
-_KINDS = {
-    stat.S_IFDIR: 1 << 31,
-    stat.S_IFLNK: 1 << 27,
-    stat.S_IFBLK: _DEVICE,
-    stat.S_IFIFO: 1 << 25,
-    stat.S_IFSOCK: 1 << 24,
-    stat.S_IFCHR: _DEVICE | _CHARACTER,
-}
-_BITS = ((stat.S_ISUID, 1 << 23), (stat.S_ISGID, 1 << 22), (stat.S_ISVTX, 1 << 20))
-
-
-def go_mode(mode: int) -> int:
-    """Return a `st_mode` as Go's `fs.FileMode`."""
-    special = sum(theirs for ours, theirs in _BITS if mode & ours)
-    return (mode & 0o777) | _KINDS.get(stat.S_IFMT(mode), 0) | special
 
 
 def stat_of(node: Node, path: str | None = None) -> Stat:
@@ -43,7 +27,7 @@ def stat_of(node: Node, path: str | None = None) -> Stat:
         uid=found.st_uid,
         gid=found.st_gid,
         size=0 if stat.S_ISDIR(found.st_mode) else found.st_size,
-        modTime=found.st_mtime_ns,
+        modTime=go_time(found.st_mtime_ns),
         linkname=link_target(node).encode("utf-8", "replace").decode(),
         devmajor=os.major(found.st_rdev) if device else 0,
         devminor=os.minor(found.st_rdev) if device else 0,

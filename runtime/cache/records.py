@@ -50,6 +50,11 @@ class Records:
         self._store = store
         self._snapshotter = snapshotter
 
+    @property
+    def root(self) -> str:
+        """The root of the store."""
+        return self._store.root
+
     def known(self, op: str) -> bool:
         """Report whether the op has any record."""
         return bool(self._store.query("SELECT 1 FROM record WHERE op = ? LIMIT 1", op))

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content.locks import Lock, wait_lock
+from pybuild.runtime.content.space import NO_ROOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,17 @@ class DigestMismatch(BlobError):
             help="the content was damaged or changed on its way; nothing was kept, try again",
         )
         self.wanted, self.found = wanted, found
+
+
+class DamagedBlob(BlobError):
+    """A file of the store has other bytes than were written to it. It has been removed."""
+
+    def __init__(self, path: str, digest: str) -> None:
+        super().__init__(
+            f"the store's file {path} was damaged: its bytes are no longer those of {digest}",
+            help="it was removed: build again, and it is fetched or made again; if that recurs, check the disk",
+        )
+        self.path, self.digest = path, digest
 
 
 class Blobs:
@@ -65,9 +77,30 @@ class Blobs:
         return os.stat(self.path(digest)).st_size
 
     def read(self, digest: str) -> bytes:
-        """The whole blob, for small ones (manifests, configs). Raises FileNotFoundError."""
-        with open(self.path(digest), "rb") as file:
-            return file.read()
+        """The whole blob, for small ones (manifests, configs). A damaged one is removed, and counts as missing.
+        Raises FileNotFoundError."""
+        path = self.path(digest)
+        with open(path, "rb") as file:
+            data = file.read()
+        if sha256(data).hexdigest() == digest[7:] or not self.drop_damaged(digest):
+            return data
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    def drop_damaged(self, digest: str) -> bool:
+        """Remove the blob's file if its bytes are not those of its digest any more. Return whether they were not. To
+        be called when what is in a blob can't be read: its bytes were verified when they were written."""
+        path = self.path(digest)
+        value = sha256()
+        try:
+            with open(path, "rb") as file:
+                while data := file.read(CHUNK):
+                    value.update(data)
+            if value.hexdigest() == digest[7:]:
+                return False
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # another process has removed it
+        return True
 
     def put(self, data: bytes) -> str:
         """Store `data` and return its digest. Idempotent."""
@@ -114,7 +147,8 @@ class Blobs:
 class BlobWriter:
     """Writes one blob in a temporary file and renames it into place by `commit`. `offset` is the bytes written.
 
-    Leaving the context without a commit drops the bytes, except those of a resumable transfer.
+    Leaving the context without a commit drops the bytes, except those of a resumable transfer. A write that finds no
+    room drops those, too.
     """
 
     __slots__ = ("_blobs", "_fd", "_hash", "_lock", "_path", "offset")
@@ -134,10 +168,16 @@ class BlobWriter:
     def write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         self._hash.update(view)
-        while view:
-            written = os.write(self._fd, view)
-            self.offset += written
-            view = view[written:]
+        try:
+            while view:
+                written = os.write(self._fd, view)
+                self.offset += written
+                view = view[written:]
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                self.restart()
+            error.filename = self._path
+            raise
 
     def restart(self) -> None:
         """Drop what was written, when the other side can't resume."""

@@ -7,6 +7,7 @@ import sqlite3
 
 from pybuild.runtime.content.locks import wait_lock
 from pybuild.runtime.content.schema import TABLES, VERSION
+from pybuild.runtime.content.space import unmasked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,15 @@ def database_path(root: str, version: int = VERSION) -> str:
 
 
 def connect(root: str) -> sqlite3.Connection:
-    """Open the database of the store at `root`, making its tables if they are missing. `locks/` must be there."""
+    """Open the database of the store at `root`, making its tables if they are missing. `locks/` must be there. Raises
+    NoRoom, sqlite3.Error."""
+    try:
+        return _connected(root)
+    except sqlite3.OperationalError as error:
+        raise unmasked(error, root) or error from None
+
+
+def _connected(root: str) -> sqlite3.Connection:
     # One connection serves all threads of the process; `Transaction` and `Store.query` take turns on it.
     db = sqlite3.connect(database_path(root), timeout=60, isolation_level=None, check_same_thread=False)
     if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
@@ -53,11 +62,13 @@ def sync_log(root: str) -> None:
 class Transaction:
     """A write transaction on the shared connection, as a context manager. Other threads of the process wait for it.
 
-    It commits at the end of the context and rolls back on an error."""
+    It commits at the end of the context and rolls back on an error. Raises NoRoom where SQLite failed for want of
+    room."""
 
-    __slots__ = ("_db", "_guard")
+    __slots__ = ("_db", "_guard", "_root")
 
-    def __init__(self, db: sqlite3.Connection, guard: threading.RLock) -> None:
+    def __init__(self, root: str, db: sqlite3.Connection, guard: threading.RLock) -> None:
+        self._root = root
         self._db = db
         self._guard = guard
 
@@ -67,8 +78,9 @@ class Transaction:
             # IMMEDIATE takes the write lock at once: a transaction that began by reading would fail, not wait, if
             # another process wrote before its first change.
             self._db.execute("BEGIN IMMEDIATE")
-        except BaseException:
+        except BaseException as error:
             self._guard.release()
+            self._unmask(error)
             raise
         return self._db
 
@@ -78,7 +90,17 @@ class Transaction:
         try:
             if kind is None:
                 self._db.execute("COMMIT")
+        except sqlite3.OperationalError as failed:
+            error = failed
+            raise
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._guard.release()
+            self._unmask(error)
+
+    def _unmask(self, error: BaseException | None) -> None:
+        """Raise NoRoom in place of an error of SQLite's that means it."""
+        no_room = unmasked(error, self._root) if isinstance(error, sqlite3.OperationalError) else None
+        if no_room is not None:
+            raise no_room from error

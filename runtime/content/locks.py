@@ -152,5 +152,9 @@ def _own_signature() -> str:
 
 def _sign(fd: int) -> None:
     command = " ".join([os.path.basename(sys.argv[0]) or "python", *sys.argv[1:4]]) if sys.argv else "python"
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{_own_signature()}({command[:200]})".encode("utf-8", "replace"), 0)
+    try:
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{_own_signature()}({command[:200]})".encode("utf-8", "replace"), 0)
+    except OSError:
+        # A full file system. The lock is held all the same, and perhaps by someone who is about to make room.
+        return

@@ -48,7 +48,7 @@ def _document(blobs: Blobs, digest: str) -> dict[str, object]:
         if blobs.size(digest) > LARGEST:
             return {}
         document = json.loads(blobs.read(digest))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 

@@ -10,6 +10,7 @@ snapshotter         the kind of snapshotter that works here (`runtime.snapshots.
 work/               work/NAME/ is what one process makes before it commits; it holds NAME.lock while it lives
 locks/              files that processes lock by name: a cache key being computed, a git repository
 stat/               digests of local files (`runtime.sources.statcache`)
+ballast             room for whatever frees space on a full file system (`space.py`)
 generation          changes when content was deleted or a name in the store means something else
 invocations/        records of whole builds (`pybuild.replay.replay`)
 host/               images of the host's own files (`runtime.sources.host`)
@@ -25,6 +26,7 @@ import os
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content.schema import VERSION
+from pybuild.runtime.content.space import BALLAST, NO_ROOM, NoRoom, make_ballast
 
 IN_USE = "in-use.lock"
 ENTRIES = (
@@ -37,6 +39,7 @@ ENTRIES = (
     "work",
     "locks",
     "stat",
+    BALLAST,
     "generation",
     "invocations",
     "host",
@@ -87,14 +90,22 @@ def prepare_root(root: str) -> None:
         os.makedirs(root, mode=0o700, exist_ok=True)
         for name in DIRECTORIES:
             os.makedirs(os.path.join(root, name), mode=0o700, exist_ok=True)
+        _check_file_system(root)
+        _check_schema(root)
     except OSError as error:
         raise _unusable(root, error) from None
-    _check_file_system(root)
-    _check_schema(root)
 
 
-def _unusable(root: str, error: OSError) -> StoreError:
+def is_prepared(root: str) -> bool:
+    """Report whether everything that `prepare_root` makes is there."""
+    return all(os.path.exists(os.path.join(root, name)) for name in ("store.json", *DIRECTORIES))
+
+
+def _unusable(root: str, error: OSError) -> UserError:
     import errno
+
+    if error.errno in NO_ROOM:
+        return NoRoom(error.errno or 0, _nearest(root), root)
 
     reason = "a file is there" if error.errno == errno.EEXIST else error.strerror or str(error)
     help = "set PYBUILD_ROOT to a directory you can write"
@@ -103,9 +114,14 @@ def _unusable(root: str, error: OSError) -> StoreError:
             reason += f", it belongs to {_user_name(os.stat(root).st_uid)}"
         except OSError:
             pass
-    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
-        help = "free some space, or set PYBUILD_ROOT to a directory on a larger file system"
     return StoreError(f"cannot use {root} as the store: {reason}", help=help)
+
+
+def _nearest(path: str) -> str:
+    """Return the nearest directory above a path, or itself, that is there."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def _user_name(uid: int) -> str:
@@ -126,6 +142,7 @@ def _check_schema(root: str) -> None:
         text = b""
     except FileNotFoundError:
         claim(root)
+        make_ballast(root)
         return
     import json
 

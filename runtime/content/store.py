@@ -7,17 +7,18 @@ killed at any moment; what it leaves in `work/` is deleted by the next `sweep`.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 
 from pybuild.runtime.content.blobs import Blobs
 from pybuild.runtime.content.database import Transaction, connect, database_path, sync_log
 from pybuild.runtime.content.locks import Lock, try_lock, wait_lock, wanted
-from pybuild.runtime.content.root import IN_USE, prepare_root
+from pybuild.runtime.content.root import IN_USE, is_prepared, prepare_root
 from pybuild.runtime.content.snapshot_table import count_uses
+from pybuild.runtime.content.space import unmasked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
 
 
@@ -71,16 +72,22 @@ class Store:
             migrate(root, on_wait=on_wait)
         in_use = wait_lock(os.path.join(root, IN_USE), shared=not exclusive, on_wait=on_wait)
         assert in_use is not None
+        # Who had the lock until now may have emptied the store. From here on nobody can.
+        if not is_prepared(root):
+            prepare_root(root)
         return cls(root, in_use, connect(root))
 
     def transaction(self) -> Transaction:
         """Return a write transaction: `with store.transaction() as db`. Commits at the end, rolls back on error."""
-        return Transaction(self._db, self._guard)
+        return Transaction(self.root, self._db, self._guard)
 
     def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        """Run one reading statement and return all its rows."""
-        with self._guard:
-            return self._db.execute(sql, values).fetchall()
+        """Run one reading statement and return all its rows. Raises NoRoom: SQLite needs a file to read, too."""
+        try:
+            with self._guard:
+                return self._db.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            raise unmasked(error, self.root) or error from None
 
     def path(self, *parts: str) -> str:
         """A path below the store's directory."""

@@ -140,7 +140,7 @@ def _message(status: int, text: bytes) -> str:
     for line in text.splitlines():
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             detail = value.get("errorDetail")

@@ -7,6 +7,7 @@ import os
 import stat
 
 from pybuild.lang.diagnostics import UsageError, UserError
+from pybuild.runtime.content.space import NO_ROOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def check_directory(dest: str, type: str) -> None:
 def failure(dest: str, error: OSError) -> ExportError:
     """Return the error for the user about an OSError while writing to `dest`."""
     help = "check that the directory exists and can be written"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno == errno.EFBIG:
+        help = "raise the limit of the size of files (ulimit -f unlimited), or choose another destination"
+    elif error.errno in NO_ROOM:
         help = "free some space there, or choose another destination"
     elif error.errno == errno.EPIPE:
         help = "the program that reads the output ended early"

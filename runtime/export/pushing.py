@@ -39,7 +39,8 @@ def client_for(engine: Engine, name: Reference, *, insecure: bool) -> tuple[Clie
     from pybuild.runtime.registry.client import Client
     from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
 
-    client = Client(Hosts([RegistryConfig(name.domain, insecure=True)]), engine.client.credentials)
+    hosts = Hosts([RegistryConfig(name.domain, insecure=True)])
+    client = Client(hosts, engine.client.credentials, tell=engine.observer.waiting)
     return client, client.close
 
 

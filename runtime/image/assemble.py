@@ -51,14 +51,14 @@ _DOCKER_LAYERS = {"none": DOCKER_LAYER, "gzip": DOCKER_LAYER_GZIP, "zstd": DOCKE
 class Result:
     """The result for one platform: the config that the frontend made (JSON bytes) and the final state.
 
-    `base` is the config of the base image, whose history keeps its times. `made` returns a snapshot's time
+    `base` is the config of the base image, whose history keeps its times. `creation` returns a snapshot's time
     (RFC 3339) and the instruction that made it, for history entries without a time and layers without an
     entry. `platform` is the platform in an index, by default the config's. `predicates` are the attestations
     of its manifest. `epoch` is SOURCE_DATE_EPOCH if the options have none, `key` its name among several
     results, by default of the form `linux/amd64`. `extra` are further keys of the stored config.
     """
 
-    __slots__ = ("base", "config", "epoch", "extra", "key", "made", "platform", "predicates", "snapshot")
+    __slots__ = ("base", "config", "creation", "epoch", "extra", "key", "platform", "predicates", "snapshot")
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Result:
         snapshot: int | None,
         *,
         base: bytes | None = None,
-        made: Callable[[int], tuple[str | None, str]] | None = None,
+        creation: Callable[[int], tuple[str | None, str]] | None = None,
         platform: dict[str, object] | None = None,
         predicates: Sequence[Predicate] = (),
         epoch: int | None = None,
@@ -78,7 +78,7 @@ class Result:
         self.epoch = epoch
         self.snapshot = snapshot
         self.base = base
-        self.made = made
+        self.creation = creation
         self.platform = platform if platform is not None else config_platform(config)
         self.predicates = tuple(predicates)
         names = ("os", "architecture", "variant")
@@ -301,7 +301,7 @@ def _config(layers: Layers, result: Result, blobs: Sequence[Descriptor], options
     chain = layers.chain(result.snapshot)
     described = []
     for snapshot, layer in zip(chain, blobs, strict=True):
-        created, by = result.made(snapshot) if result.made is not None else (None, "")
+        created, by = result.creation(snapshot) if result.creation is not None else (None, "")
         described.append(Layer(layer.diff_id, created, by))
     return finish(
         result.config, described, epoch=_epoch(result, options), base=result.base, extra=result.extra

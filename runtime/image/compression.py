@@ -239,8 +239,13 @@ class _Pool:
         self._workers: list[threading.Thread] = []
         for number in range(threads):
             worker = Thread(target=_work, args=(self.queue, encode), name=f"compress-{number}", daemon=True)
+            try:
+                worker.start()
+            except RuntimeError:
+                if not self._workers:
+                    raise
+                break  # memory or processes are limited: fewer do as well
             self._workers.append(worker)
-            worker.start()
 
     def stop(self) -> None:
         for _ in self._workers:

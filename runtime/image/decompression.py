@@ -24,6 +24,8 @@ CHUNK = 1 << 18
 """Compressed bytes read at once."""
 PIECE = 1 << 20
 """Most bytes of one decompressed piece."""
+MAX_MEMORY = 256 << 20
+"""Most memory for one xz stream, whose header chooses it; `xz -9` takes 65 MiB. zstd has a limit of its own."""
 AHEAD = 4
 """Pieces decompressed ahead of their consumer."""
 
@@ -202,7 +204,7 @@ def _decoder(kind: str) -> tuple[Callable[[], Any], Any]:
     if kind == "xz":
         from lzma import LZMADecompressor, LZMAError
 
-        return LZMADecompressor, (LZMAError, EOFError)
+        return (lambda: LZMADecompressor(memlimit=MAX_MEMORY)), (LZMAError, EOFError)
     import sys
 
     if sys.version_info >= (3, 14):

@@ -3,10 +3,11 @@
 Plan, for each entry:
 1. Its name is cleaned: empty and `.` parts dropped, `..` taken back lexically, never above the root.
 2. The parent is found part by part with `lstat`; a symlink on the way is expanded inside the root, a missing
-   part is made. Found parents are kept; taking away a directory or a symlink forgets them.
+   part is made. Found parents are kept, and the search for another begins at the nearest; taking away a
+   directory or a symlink forgets them.
 3. What is at its place goes first, unless both are directories.
-4. It is made with O_EXCL relative to the root's descriptor; owner, mode, attributes and time are set in this
-   order, for directories mode and time when everything is done.
+4. It is made with O_EXCL relative to a descriptor; owner, mode, attributes and time are set in this order, for
+   directories mode and time when everything is done.
 
 A `Layering` adds what a layer means beyond that: whiteouts, opaque directories, and which entries are its
 own.
@@ -18,7 +19,7 @@ import errno
 import os
 import stat
 
-from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content.space import NO_ROOM, advice
 from pybuild.runtime.image.decompression import ArchiveError
 from pybuild.runtime.image.filecontent import write_content
 from pybuild.runtime.image.tarreader import (
@@ -32,38 +33,40 @@ from pybuild.runtime.image.tarreader import (
     Entry,
     TarReader,
 )
+from pybuild.runtime.image.ways import ExtractError, Ways
+from pybuild.runtime.snapshots.contents import is_overlays_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.runtime.image.decompression import Pull
-    from pybuild.runtime.image.layering import Layering
+    from pybuild.runtime.image.ways import Layering
 
-MAX_LINKS = 40
 MAX_ID = (1 << 32) - 2
 
 _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-
-class ExtractError(UserError):
-    """An entry can't be unpacked: `entry` is its name."""
-
-    def __init__(self, archive: str, entry: bytes, reason: str, help: str) -> None:
-        super().__init__(f"cannot unpack {os.fsdecode(entry)!r} of {archive}: {reason}", help=help)
-        self.entry = entry
+MAX_SKIPPED = 100
+"""Most entries that are named as skipped."""
 
 
 class Extracted:
-    """The outcome of unpacking: the number of `entries`, the `size` in bytes of files, and `skipped` as
-    (name, reason): what this process may not make (device nodes in a user namespace, attributes that the file
-    system lacks)."""
+    """The outcome of unpacking: the number of `entries`, the `size` in bytes of files, and the first of the
+    `skipped_count` that were `skipped` as (name, reason): what this process may not make (device nodes in a
+    user namespace, attributes that the file system lacks)."""
 
-    __slots__ = ("entries", "size", "skipped")
+    __slots__ = ("entries", "size", "skipped", "skipped_count")
 
     def __init__(self) -> None:
         self.entries = 0
         self.size = 0
         self.skipped: list[tuple[bytes, str]] = []
+        self.skipped_count = 0
+
+    def skip(self, name: bytes, reason: str) -> None:
+        self.skipped_count += 1
+        if len(self.skipped) < MAX_SKIPPED:
+            self.skipped.append((name, reason))
 
 
 def extract(
@@ -95,9 +98,19 @@ def extract_all(extractor: Extractor, pull: Pull, archive: str) -> Extracted:
     return extractor.done
 
 
-class Extractor:
-    """The unpacking of one archive. Paths are relative to the root, real (no symlink in them), without
-    slashes at the ends."""
+class _Finish:
+    """The metadata that a directory gets when everything is unpacked. It is all that is kept of an entry: a long
+    archive must not fill the memory with names and attributes."""
+
+    __slots__ = ("mode", "mtime")
+
+    def __init__(self, entry: Entry) -> None:
+        self.mode = entry.mode & 0o7777
+        self.mtime = entry.mtime
+
+
+class Extractor(Ways):
+    """The unpacking of one archive."""
 
     def __init__(
         self,
@@ -108,24 +121,14 @@ class Extractor:
         archive: str = "archive",
         layering: Layering | None = None,
     ) -> None:
-        self.root = root
-        self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        super().__init__(root, archive, layering)
         self.done = Extracted()
         self._owners = owners
         self._owner = owner
-        self._archive = archive
-        self._layering = layering
         self._marks = layering is not None
-        self._parents: dict[bytes, bytes] = {b"": b""}
-        self._directories: dict[bytes, Entry] = {}
+        self._directories: dict[bytes, _Finish] = {}
         if layering is not None:
             layering.begin(self)
-
-    def close(self) -> None:
-        """Idempotent."""
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
 
     def run(self, reader: TarReader) -> None:
         """Unpack every entry, then finish directories."""
@@ -136,11 +139,11 @@ class Extractor:
                 raise self._failure(entry, error) from None
         # Last, and those inside first: making an entry changes its directory's time, and a mode may forbid to
         # enter.
-        for path, entry in reversed(self._directories.items()):
+        for path, directory in reversed(self._directories.items()):
             try:
-                self._finish_directory(path, entry)
+                self._finish_directory(path, directory)
             except OSError as error:
-                raise self._failure(entry, error) from None
+                raise self._failure(Entry(DIRECTORY, path), error) from None
         if self._layering is not None:
             self._layering.end(self._directories)
 
@@ -177,134 +180,41 @@ class Extractor:
     def _parts(self, name: bytes, entry: Entry) -> list[bytes]:
         return clean(name)
 
-    def _above(self, path: bytes, entry: Entry) -> bytes:
-        """Return the real path that `..` in the directory at a real path leads to."""
-        return path.rpartition(b"/")[0]
-
     def _path(self, parent: bytes, name: bytes, entry: Entry) -> bytes:
         """Return the path at which an entry is made."""
         return parent + b"/" + name if parent else name
 
-    def _parent(self, parts: list[bytes], entry: Entry) -> bytes:
-        """Return the real path of the directory that `parts` lead to, which is made if missing."""
-        key = b"/".join(parts)
-        known = self._parents.get(key)
-        if known is None:
-            known = self._parents[key] = self._walk(parts, entry)
-        return known
-
-    def _walk(self, parts: list[bytes], entry: Entry) -> bytes:
-        at = b""
-        rest = parts[::-1]
-        links = 0
-        while rest:
-            part = rest.pop()
-            if part == b"..":
-                at = self._above(at, entry)
-                continue
-            path = at + b"/" + part if at else part
-            state = self.lstat(path)
-            if state is not None and not stat.S_ISDIR(state.st_mode):
-                # A file or link of the parent snapshot doesn't lead the layer's paths: a directory takes its
-                # place.
-                if self._layering is not None and self._layering.below(path, state):
-                    self.remove(path)
-                    state = None
-                elif stat.S_ISLNK(state.st_mode):
-                    links += 1
-                    if links > MAX_LINKS:
-                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-                    target = os.readlink(path, dir_fd=self.fd)
-                    # An absolute link starts at the root of what is unpacked, never at the process's root.
-                    if target.startswith(b"/"):
-                        at = b""
-                    rest += [step for step in target.split(b"/") if step not in (b"", b".")][::-1]
-                    continue
-                else:
-                    raise self.refuse(entry, f"{os.fsdecode(path)!r} is not a directory")
-            if state is None:
-                os.mkdir(path, 0o755, dir_fd=self.fd)
-                # mkdir subtracts the umask.
-                os.chmod(path, 0o755, dir_fd=self.fd)
-                if self._layering is not None:
-                    self._layering.implied(path)
-            elif self._layering is not None:
-                self._layering.entered(path, state)
-            at = path
-        return at
-
-    def lstat(self, path: bytes) -> os.stat_result | None:
-        """Return the state of what is at a real path; None when nothing is."""
-        try:
-            return os.stat(path or b".", dir_fd=self.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def remove(self, path: bytes) -> None:
-        """Remove what is at `path`, with everything in it."""
-        state = self.lstat(path)
-        if state is None:
-            return
-        if stat.S_ISDIR(state.st_mode):
-            self._remove_tree(path)
-            inside = path + b"/"
-            for inner in [p for p in self._directories if p == path or p.startswith(inside)]:
-                del self._directories[inner]
-        else:
-            os.unlink(path, dir_fd=self.fd)
-        # Remembered parents may lead through what was removed.
-        if stat.S_ISDIR(state.st_mode) or stat.S_ISLNK(state.st_mode):
-            self._parents = {b"": b""}
-        if self._layering is not None:
-            self._layering.removed(path)
-
-    def _remove_tree(self, path: bytes) -> None:
-        stack = [path]
-        while stack:
-            directory = stack[-1]
-            below = []
-            for entry in self.names(directory):
-                inner = directory + b"/" + entry
-                state = os.stat(inner, dir_fd=self.fd, follow_symlinks=False)
-                if stat.S_ISDIR(state.st_mode):
-                    below.append(inner)
-                else:
-                    os.unlink(inner, dir_fd=self.fd)
-            stack += below
-            if not below:
-                os.rmdir(stack.pop(), dir_fd=self.fd)
-
-    def names(self, path: bytes) -> list[bytes]:
-        """Return the names in the directory at a real path, in byte order."""
-        fd = os.open(path or b".", _LOOK, dir_fd=self.fd)
-        try:
-            return sorted(os.fsencode(name) for name in os.listdir(fd))
-        finally:
-            os.close(fd)
+    def _gone(self, path: bytes) -> None:
+        inside = path + b"/"
+        for inner in [p for p in self._directories if p == path or p.startswith(inside)]:
+            del self._directories[inner]
 
     # Making entries.
 
     def _directory(self, entry: Entry, path: bytes) -> None:
         # Closed to others until its owner and mode are set at the end.
+        fd, name = self.near(path)
         try:
-            os.mkdir(path, 0o700, dir_fd=self.fd)
+            os.mkdir(name, 0o700, dir_fd=fd)
         except FileExistsError:
             state = self.lstat(path)
             if state is None or not stat.S_ISDIR(state.st_mode):
                 self.remove(path)
-                os.mkdir(path, 0o700, dir_fd=self.fd)
+                fd, name = self.near(path)
+                os.mkdir(name, 0o700, dir_fd=fd)
         if self._owners:
-            os.chown(path, entry.uid, entry.gid, dir_fd=self.fd, follow_symlinks=False)
+            os.chown(name, entry.uid, entry.gid, dir_fd=fd, follow_symlinks=False)
+        if entry.attributes:
+            self._attributes(entry, self.beneath_proc(path))
         self._directories.pop(path, None)
-        self._directories[path] = entry
+        self._directories[path] = _Finish(entry)
 
-    def _finish_directory(self, path: bytes, entry: Entry) -> None:
-        fd = os.open(path, _LOOK, dir_fd=self.fd)
+    def _finish_directory(self, path: bytes, directory: _Finish) -> None:
+        above, name = self.near(path)
+        fd = os.open(name, _LOOK, dir_fd=above)
         try:
-            os.fchmod(fd, entry.mode & 0o7777)
-            if entry.attributes:
-                self._attributes(entry, fd)
-            os.utime(fd, ns=(entry.mtime, entry.mtime))
+            os.fchmod(fd, directory.mode)
+            os.utime(fd, ns=(directory.mtime, directory.mtime))
         finally:
             os.close(fd)
 
@@ -318,7 +228,8 @@ class Extractor:
     def _create(self, entry: Entry, path: bytes, reader: TarReader) -> None:
         kind = entry.kind
         if kind == FILE:
-            fd = os.open(path, _MAKE, 0o600, dir_fd=self.fd)
+            above, name = self.near(path)
+            fd = os.open(name, _MAKE, 0o600, dir_fd=above)
             try:
                 write_content(entry, fd, reader)
                 self.done.size += entry.size
@@ -332,24 +243,26 @@ class Extractor:
             finally:
                 os.close(fd)
             return
+        above, name = self.near(path)
         if kind == SYMLINK:
-            os.symlink(entry.link, path, dir_fd=self.fd)
+            os.symlink(entry.link, name, dir_fd=above)
         elif kind == FIFO:
-            os.mkfifo(path, 0o600, dir_fd=self.fd)
+            os.mkfifo(name, 0o600, dir_fd=above)
         elif not self._device(entry, path):
             return
         self._metadata(entry, path, symlink=kind == SYMLINK)
 
     def _metadata(self, entry: Entry, path: bytes, *, symlink: bool) -> None:
+        fd, name = self.near(path)
         if self._owners:
-            os.chown(path, entry.uid, entry.gid, dir_fd=self.fd, follow_symlinks=False)
+            os.chown(name, entry.uid, entry.gid, dir_fd=fd, follow_symlinks=False)
         if not symlink:
-            os.chmod(path, entry.mode & 0o7777, dir_fd=self.fd)
+            os.chmod(name, entry.mode & 0o7777, dir_fd=fd)
         if entry.attributes:
             # There is no setxattr relative to a descriptor; the path is real, so only its last part could be
             # a link.
-            self._attributes(entry, b"/proc/self/fd/%d/%b" % (self.fd, path))
-        os.utime(path, ns=(entry.mtime, entry.mtime), dir_fd=self.fd, follow_symlinks=False)
+            self._attributes(entry, self.beneath_proc(path))
+        os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=fd, follow_symlinks=False)
 
     def _device(self, entry: Entry, path: bytes) -> bool:
         assert entry.kind in (CHARACTER, DEVICE)
@@ -359,12 +272,13 @@ class Extractor:
             raise self.refuse(entry, f"device number {major}:{minor} is out of range")
         # In an overlay's upper directory this device is a whiteout.
         if self._marks and kind == stat.S_IFCHR and (major, minor) == (0, 0):
-            self.done.skipped.append((entry.name, "a device 0:0 means a deletion in a snapshot"))
+            self.done.skip(entry.name, "a device 0:0 means a deletion in a snapshot")
             return False
         try:
-            os.mknod(path, 0o600 | kind, os.makedev(major, minor), dir_fd=self.fd)
+            fd, name = self.near(path)
+            os.mknod(name, 0o600 | kind, os.makedev(major, minor), dir_fd=fd)
         except PermissionError:
-            self.done.skipped.append((entry.name, "this user may not make device nodes"))
+            self.done.skip(entry.name, "this user may not make device nodes")
             return False
         return True
 
@@ -391,7 +305,14 @@ class Extractor:
             if target.startswith(path + b"/"):
                 raise self.refuse(entry, f"it would replace {os.fsdecode(entry.link)!r}, its own target")
             self.remove(path)
-        os.link(target, path, src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        # The descriptor for one path may be closed on the way to the other.
+        source, old = self.near(target)
+        source = os.dup(source)
+        try:
+            fd, new = self.near(path)
+            os.link(old, new, src_dir_fd=source, dst_dir_fd=fd, follow_symlinks=False)
+        finally:
+            os.close(source)
         if not stat.S_ISLNK(state.st_mode):
             self._metadata(entry, path, symlink=False)
         return True
@@ -399,7 +320,7 @@ class Extractor:
     def _attributes(self, entry: Entry, where: int | bytes) -> None:
         """Set extended attributes, overlay's own excepted: they would change what the snapshot means."""
         for key, value in (entry.attributes or {}).items():
-            if key.startswith((b"trusted.overlay.", b"user.overlay.")) or b"\0" in key:
+            if is_overlays_own(os.fsdecode(key)) or b"\0" in key:
                 continue
             try:
                 os.setxattr(where, key, value, follow_symlinks=isinstance(where, int))
@@ -408,17 +329,14 @@ class Extractor:
                     error.errno == errno.EPERM and not key.startswith(b"security.capability")
                 ):
                     reason = f"attribute {os.fsdecode(key)}: {error.strerror}"
-                    self.done.skipped.append((entry.name, reason))
+                    self.done.skip(entry.name, reason)
                     continue
                 raise
 
-    def refuse(self, entry: Entry, reason: str) -> ExtractError:
-        return ExtractError(self._archive, entry.name, reason, "make the archive anew without this entry")
-
     def _failure(self, entry: Entry, error: OSError) -> ExtractError:
         help = "check the disk and the permissions of the target directory"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            help = "free some space on the disk that holds the target"
+        if error.errno in NO_ROOM:
+            help = advice()
         elif error.errno == errno.EINVAL and self._owners:
             help = (
                 f"its owner {entry.uid}:{entry.gid} may lie outside the ids this user can give: add a wider "

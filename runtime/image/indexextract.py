@@ -13,9 +13,10 @@ import os
 import stat
 from hashlib import sha256
 
-from pybuild.runtime.image.extract import MAX_ID, MAX_LINKS, Extracted, ExtractError, clean
+from pybuild.runtime.image.extract import MAX_ID, Extracted, clean
 from pybuild.runtime.image.filecontent import write_content
 from pybuild.runtime.image.tarreader import CHARACTER, DEVICE, DIRECTORY, FIFO, FILE, LINK, SYMLINK, TarReader
+from pybuild.runtime.image.ways import MAX_LINKS, ExtractError
 from pybuild.runtime.snapshots.contents import is_content_attribute
 from pybuild.runtime.snapshots.index import STREAM, Directory, Entry, Place
 
@@ -62,7 +63,7 @@ class _Reader:
         self._root = root
         self._archive = archive
         self._reader: TarReader
-        self._directories: dict[bytes, list[Directory]] = {}
+        self._last = b"", [root]
         self.done = Extracted()
 
     def run(self, pull: Pull) -> Extracted:
@@ -118,12 +119,13 @@ class _Reader:
     def _walk(self, parts: list[bytes], member: Member) -> list[Directory]:
         """Return the directories that a path leads through, the root first; missing ones are made."""
         key = b"/".join(parts)
-        known = self._directories.get(key)
-        if known is not None:
-            return known
-        trail = [self._root]
-        names: list[bytes] = []
-        rest = parts[::-1]
+        known, lead = self._last
+        if key == known:
+            return lead
+        # From the last one on, if this lies beneath: a deep path is not walked once for each level.
+        names = known.split(b"/") if known and key.startswith(known + b"/") else []
+        trail = [*lead] if names else [self._root]
+        rest = parts[len(names) :][::-1]
         links = 0
         while rest:
             part = rest.pop()
@@ -154,7 +156,7 @@ class _Reader:
                 path = os.fsdecode(b"/".join((*names, part)))
                 raise self._refused(member, f"{path!r} is not a directory")
         # Only the last one: members of a directory mostly come together.
-        self._directories = {key: trail}
+        self._last = key, trail
         return trail
 
     def _drop(self, directory: Directory, name: bytes) -> None:
@@ -163,7 +165,7 @@ class _Reader:
         if entry is None:
             return
         if isinstance(entry, Directory) or stat.S_ISLNK(entry.mode):
-            self._directories.clear()  # the known path may lead through it
+            self._last = b"", [self._root]  # the known path may lead through it
         if entry.owner is self._active and entry.names > 1:
             entry.names -= 1
         del directory.children[name]
@@ -190,7 +192,7 @@ class _Reader:
             if not (0 <= major < 1 << 12 and 0 <= minor < 1 << 20):
                 raise self._refused(member, f"device number {major}:{minor} is out of range")
             if member.kind == CHARACTER and (major, minor) == (0, 0):
-                self.done.skipped.append((member.name, "a device 0:0 means a deletion in a snapshot"))
+                self.done.skip(member.name, "a device 0:0 means a deletion in a snapshot")
                 return None
             device = os.makedev(major, minor)
         kind = _KINDS[member.kind]
@@ -281,7 +283,7 @@ class _LayerReader(_Reader):
 
     def _hide(self, directory: Directory) -> None:
         """Take away everything below a directory that is not the layer's own."""
-        self._directories.clear()  # the known path may lead through one of them
+        self._last = b"", [self._root]  # the known path may lead through one of them
         pending = [directory]
         while pending:
             here = pending.pop()

@@ -9,49 +9,20 @@ directory.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
+
+from pybuild.runtime.snapshots.tree import LayeredTree
+from pybuild.runtime.snapshots.types import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
-    from typing import Protocol
 
-    from pybuild.runtime.image.extract import Extractor
-    from pybuild.runtime.snapshots.types import Active, Node, Snapshotter
-else:
-    Protocol = object
+    from pybuild.runtime.image.ways import Layering, Ways
+    from pybuild.runtime.snapshots.types import Active, Snapshotter
 
 OPAQUE = b".wh..wh..opq"
-
-
-class Layering(Protocol):
-    """A receiver of an extractor's steps; paths are real and relative to the snapshot's root."""
-
-    def begin(self, extractor: Extractor) -> None: ...
-
-    def mark(self, parent: bytes, name: bytes) -> bool:
-        """Apply the whiteout or opaque mark `name` (`.wh.…`) in directory `parent`; False if it names
-        nothing."""
-
-    def below(self, path: bytes, found: os.stat_result) -> bool:
-        """Return whether what is at `path` belongs to the parent, not to this layer."""
-
-    def made(self, path: bytes) -> None:
-        """An entry of the archive is at `path`."""
-
-    def implied(self, path: bytes) -> None:
-        """A directory was made at `path` because an entry lies in it."""
-
-    def entered(self, path: bytes, found: os.stat_result) -> None:
-        """A path leads through the directory at `path`, whose state is `found`."""
-
-    def removed(self, path: bytes) -> None:
-        """The extractor has removed what was at `path`."""
-
-    def end(self, explicit: Container[bytes]) -> None:
-        """Everything is unpacked; the archive had entries for the directories in `explicit`."""
 
 
 def layering(snapshotter: Snapshotter, active: Active) -> Layering:
@@ -75,14 +46,17 @@ class OverlayLayering:
 
     def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
         self._active = active
-        self._below = snapshotter.tree(active.parent)
+        tree = snapshotter.tree(active.parent)
+        assert isinstance(tree, LayeredTree)
+        self._below = tree
         self._whiteouts: set[bytes] = set()
         self._replaced: set[bytes] = set()  # what stood here hid what the parent has
         self._opaque: set[bytes] = set()
         self._times: dict[bytes, int] = {}
+        self._absent: set[bytes] = set()  # directories that the parent lacks, or that hide its own
 
-    def begin(self, extractor: Extractor) -> None:
-        self._extractor = extractor
+    def begin(self, ways: Ways) -> None:
+        self._ways = ways
 
     def mark(self, parent: bytes, name: bytes) -> bool:
         if name == OPAQUE:
@@ -91,7 +65,7 @@ class OverlayLayering:
         path = hidden_by(parent, name)
         if not path:
             return path is not None
-        state = self._extractor.lstat(path)
+        state = self._ways.lstat(path)
         # The layer itself brings nothing there: only the parent's file is hidden.
         if state is None:
             self._active.whiteout(path)
@@ -106,7 +80,7 @@ class OverlayLayering:
     def made(self, path: bytes) -> None:
         if path in self._whiteouts or path in self._replaced:
             self._whiteouts.discard(path)
-            found = self._extractor.lstat(path)
+            found = self._ways.lstat(path)
             if found is not None and stat.S_ISDIR(found.st_mode):
                 self._hide_below(path)
 
@@ -117,8 +91,7 @@ class OverlayLayering:
             return
         node = self._visible(path)
         if node is not None:
-            inner = b"/proc/self/fd/%d/%b" % (self._extractor.fd, path)
-            copy_attributes(node, inner)
+            copy_attributes(node, self._ways.beneath_proc(path))
             self._times[path] = node.stat.st_mtime_ns
 
     def entered(self, path: bytes, found: os.stat_result) -> None:
@@ -131,6 +104,7 @@ class OverlayLayering:
         for known in [p for p in self._times if p == path or p.startswith(inside)]:
             del self._times[known]
         self._opaque = {p for p in self._opaque if p != path and not p.startswith(inside)}
+        self._absent.clear()
 
     def end(self, explicit: Container[bytes]) -> None:
         # At the end, when it is known which names the layer has itself.
@@ -138,7 +112,7 @@ class OverlayLayering:
             self._hide_root()
         for path, mtime in reversed(self._times.items()):
             if path not in explicit:
-                os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
+                self._ways.set_time(path, mtime)
 
     def _hide_below(self, path: bytes) -> None:
         if path not in self._opaque:
@@ -149,7 +123,7 @@ class OverlayLayering:
     def _hide_root(self) -> None:
         """Hide each of the parent's entries in the root: the root of an overlay can't be opaque."""
         for node in self._below.list(b""):
-            state = self._extractor.lstat(node.path)
+            state = self._ways.lstat(node.path)
             if state is None:
                 self._active.whiteout(node.path)
             elif stat.S_ISDIR(state.st_mode) and stat.S_ISDIR(node.stat.st_mode):
@@ -157,18 +131,27 @@ class OverlayLayering:
 
     def _visible(self, path: bytes) -> Node | None:
         """Return the parent's directory at exactly `path`, if no whiteout of this layer hides it."""
-        parts = path.split(b"/")
-        if any(b"/".join(parts[:count]) in self._opaque for count in range(len(parts))):
+        above, _, name = path.rpartition(b"/")
+        entry = None
+        if above not in self._absent and not self._hidden(above):
+            try:
+                entry = self._below.find(self._below.stack(above), name)
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # the parent has no directory on the way, or a symlink
+        if entry is None or not stat.S_ISDIR(entry[1].st_mode):
+            self._absent.add(path)
             return None
-        try:
-            node = self._below.lstat(path)
-        except OSError as error:
-            if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-                raise
-            return None  # what the parent has on the way is no directory
-        if node is None or node.path != path or not stat.S_ISDIR(node.stat.st_mode):
-            return None
-        return node
+        return Node(path, entry[0], entry[1])
+
+    def _hidden(self, directory: bytes) -> bool:
+        """Return whether this layer hides what the parent has in a directory."""
+        if not self._opaque:
+            return False
+        while directory not in self._opaque:
+            if not directory:
+                return False
+            directory = directory.rpartition(b"/")[0]
+        return True
 
 
 class PlainLayering:
@@ -179,8 +162,8 @@ class PlainLayering:
         self._made: set[bytes] = set()
         self._times: dict[bytes, int] = {}
 
-    def begin(self, extractor: Extractor) -> None:
-        self._extractor = extractor
+    def begin(self, ways: Ways) -> None:
+        self._ways = ways
 
     def mark(self, parent: bytes, name: bytes) -> bool:
         if name == OPAQUE:
@@ -193,7 +176,7 @@ class PlainLayering:
             self._prune(path)
         else:
             self._remember(parent)
-            self._extractor.remove(path)
+            self._ways.remove(path)
         return True
 
     def below(self, path: bytes, found: os.stat_result) -> bool:
@@ -219,24 +202,24 @@ class PlainLayering:
     def end(self, explicit: Container[bytes]) -> None:
         for path, mtime in reversed(self._times.items()):
             if path not in explicit:
-                os.utime(path, ns=(mtime, mtime), dir_fd=self._extractor.fd, follow_symlinks=False)
+                self._ways.set_time(path, mtime)
 
     def _remember(self, path: bytes) -> None:
-        state = self._extractor.lstat(path)
+        state = self._ways.lstat(path)
         if path and state is not None:
             self._times.setdefault(path, state.st_mtime_ns)
 
     def _prune(self, path: bytes) -> None:
         """Remove everything in the directory at `path` that the layer did not make."""
-        state = self._extractor.lstat(path)
+        state = self._ways.lstat(path)
         if state is None or not stat.S_ISDIR(state.st_mode):
             return
-        for name in self._extractor.names(path):
+        for name in self._ways.names(path):
             inner = path + b"/" + name if path else name
             if inner in self._made:
                 self._prune(inner)
             else:
-                self._extractor.remove(inner)
+                self._ways.remove(inner)
 
 
 def copy_attributes(node: Node, target: bytes) -> None:

@@ -110,7 +110,7 @@ class Layers:
             with self._alone(f"layer-{snapshot}-{_variant(compression, clamp)}", cancelled):
                 recorded = self._recorded(snapshot, compression, clamp, force)
                 if recorded is None:
-                    recorded = self._make(snapshot, compression, clamp, cancelled)
+                    recorded = self._remade(snapshot, compression, clamp, cancelled)
         self.keep([recorded.digest])
         return recorded
 
@@ -171,6 +171,24 @@ class Layers:
             if row is not None and self._store.blobs.has(row.digest):
                 return row
         return None
+
+    def _remade(
+        self,
+        snapshot: int,
+        compression: Compression,
+        clamp: int | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> Descriptor:
+        """Make the blob; once more, from the files, if the store's file of the pulled one is damaged."""
+        from pybuild.runtime.image.decompression import ArchiveError
+
+        try:
+            return self._make(snapshot, compression, clamp, cancelled)
+        except (ArchiveError, DigestMismatch):
+            source = self._rows(snapshot).get(SOURCE)
+            if source is None or not self._store.blobs.drop_damaged(source.digest):
+                raise
+        return self._make(snapshot, compression, clamp, cancelled)
 
     def _make(
         self,

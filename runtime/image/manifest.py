@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 LONGEST_MANIFEST = 8 << 20
 """Most bytes of a manifest; the distribution specification asks registries to take at least 4 MiB."""
 LONGEST_CONFIG = 8 << 20
+MOST_VALUES = 400_000
+"""Most values in a document: the smallest ones take fifty times their text in memory."""
+MOST_ENTRIES = 4096
+"""Most layers of a manifest, or manifests of an index."""
 
 
 class Manifest:
@@ -47,6 +51,8 @@ def decode(data: bytes) -> dict[str, object]:
     """Decode the JSON object in `data`. Raises ValueError."""
     import json
 
+    if sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise ValueError(f"its JSON has more than {MOST_VALUES} values")
     try:
         value = json.loads(data)
     except RecursionError:
@@ -101,6 +107,8 @@ def _descriptors(value: dict[str, object], name: str) -> list[Descriptor]:
         return []
     if not isinstance(entries, list):
         raise ValueError(f"its {name} are not a list")
+    if len(entries) > MOST_ENTRIES:
+        raise ValueError(f"it has {len(entries)} {name}, more than {MOST_ENTRIES}")
     return [Descriptor.from_json(entry) for entry in entries]
 
 

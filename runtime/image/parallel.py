@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def run_all(jobs: Sequence[Callable[[], T]], *, threads: int | None = None) -> list[T]:
     """Run all `jobs`, at most `threads` (default: one a CPU) at a time, and return their results in order.
-    After a failure no further job starts; the failure of the earliest failed job is raised once the running
-    ones have ended."""
+    Fewer threads do where no more can be started. After a failure no further job starts; the failure of the
+    earliest failed job is raised once the running ones have ended."""
     limit = min(len(jobs), threads or len(os.sched_getaffinity(0)))
     if limit <= 1:
         return [job() for job in jobs]
@@ -34,10 +34,15 @@ def run_all(jobs: Sequence[Callable[[], T]], *, threads: int | None = None) -> l
             if failures:
                 return
 
-    others = [Thread(target=work, name=f"job-{number}", daemon=True) for number in range(limit - 1)]
-    for thread in others:
-        thread.start()
+    others: list[Thread] = []
     try:
+        for number in range(limit - 1):
+            thread = Thread(target=work, name=f"job-{number}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                break
+            others.append(thread)
         work()
     finally:
         for thread in others:

@@ -9,6 +9,16 @@ from zlib import adler32
 
 XATTR = b"SCHILY.xattr."
 
+APPLIED = frozenset(
+    b"path linkpath size uid gid mtime SCHILY.devmajor SCHILY.devminor GNU.sparse.major GNU.sparse.minor "
+    b"GNU.sparse.name GNU.sparse.size GNU.sparse.realsize GNU.sparse.map GNU.sparse.offset "
+    b"GNU.sparse.numbytes".split()
+)
+"""Keys of extended headers that are applied, besides those of extended attributes."""
+MAX_GLOBALS = 64 << 10
+"""Most bytes of what global headers say together: each entry is given all of it."""
+MAX_SIZE = (1 << 63) - 1
+
 Pairs = list[tuple[bytes, bytes]]
 
 
@@ -49,7 +59,8 @@ def time(text: bytes) -> int:
 
 
 def pairs(data: bytes) -> Pairs:
-    """Return the records of an extended header in order: `LENGTH KEY=VALUE\\n`, LENGTH counting all of it."""
+    """Return the records of an extended header that are applied, in order: `LENGTH KEY=VALUE\\n`, LENGTH
+    counting all of it."""
     out = []
     at = 0
     while at < len(data):
@@ -63,8 +74,18 @@ def pairs(data: bytes) -> Pairs:
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if not equals or end > len(data) or data[end - 1 : end] != b"\n":
             raise FieldError("has a damaged extended header")
-        out.append((key, value))
+        if key in APPLIED or key.startswith(XATTR):
+            out.append((key, value))
         at = end
+    return out
+
+
+def merged_globals(base: dict[bytes, bytes], records: Pairs) -> dict[bytes, bytes]:
+    """Return what `base` and a later global header say together."""
+    out = merged(base, records)
+    size = sum(len(key) + len(value) for key, value in out.items())
+    if size > MAX_GLOBALS:
+        raise FieldError(f"has global headers of {size} bytes (at most {MAX_GLOBALS} are kept)")
     return out
 
 

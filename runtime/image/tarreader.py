@@ -12,12 +12,14 @@ import os
 from pybuild.runtime.image import tarsparse
 from pybuild.runtime.image.decompression import ArchiveError
 from pybuild.runtime.image.tarfields import (
+    MAX_SIZE,
     XATTR,
     FieldError,
     Pairs,
     check_sum,
     decimal,
     merged,
+    merged_globals,
     number,
     pairs,
     time,
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from pybuild.runtime.image.decompression import Pull, Readable
 
 BLOCK = 512
-MAX_EXTENDED = 8 << 20
-"""Most bytes of one extended header."""
+MAX_EXTENDED = 1 << 20
+"""Most bytes of one extended header, as in Go's archive/tar."""
 FILE, LINK, SYMLINK, CHARACTER, DEVICE, DIRECTORY, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
 
 _ZERO = bytes(BLOCK)
@@ -212,7 +214,7 @@ class TarReader:
                 elif kind == b"K":
                     link = data.split(b"\0", 1)[0]
                 elif kind == b"g":
-                    self._globals = merged(self._globals, pairs(data))
+                    self._globals = merged_globals(self._globals, pairs(data))
                 else:
                     own = pairs(data)
                 following = self._header()
@@ -273,7 +275,7 @@ class TarReader:
             entry.kind = DIRECTORY
         elif kind not in _WITHOUT_DATA and kind not in _SKIPPED:
             raise FieldError(f"has an entry of unknown type {kind!r}")
-        if entry.size < 0:
+        if not 0 <= entry.size <= MAX_SIZE:
             raise FieldError(f"has an entry of {entry.size} bytes")
         if not -_MAX_TIME <= entry.mtime <= _MAX_TIME:
             entry.mtime = 0

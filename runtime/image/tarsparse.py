@@ -7,7 +7,7 @@ Files".)
 
 from __future__ import annotations
 
-from pybuild.runtime.image.tarfields import FieldError, Pairs, decimal, number
+from pybuild.runtime.image.tarfields import MAX_SIZE, FieldError, Pairs, decimal, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Take = Callable[[int], bytes]
 
 BLOCK = 512
-MAX_SEGMENTS = 1 << 20
-"""Most segments of one file."""
+MAX_SEGMENTS = 1 << 16
+"""Most segments of one file: more than the maps that fit into a PAX header have."""
 
 
 def real_size(records: dict[bytes, bytes]) -> int | None:
@@ -90,6 +90,8 @@ def header_map(block: bytes, take: Take) -> tuple[Segments, int]:
 
 def check(segments: Segments, size: int, data: int) -> None:
     """Check that `segments` are in order, lie in a file of `size` bytes and take `data` bytes."""
+    if size > MAX_SIZE:
+        raise FieldError(f"has a sparse file of {size} bytes")
     end = total = 0
     for offset, length in segments:
         if offset < end or length < 0:

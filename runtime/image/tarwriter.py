@@ -14,6 +14,7 @@ import stat
 from zlib import adler32
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content.space import NO_ROOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ class LayerWriter:
                 self._append(head)
                 self._large(content, node, size)
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in NO_ROOM:
                 raise  # where the layer is written: reading needs no space
             raise _unreadable(node, error) from None
 

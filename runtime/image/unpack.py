@@ -10,16 +10,18 @@ from hashlib import sha256
 from time import monotonic
 
 from pybuild.lang.diagnostics import Cancelled
-from pybuild.runtime.content.blobs import DigestMismatch
+from pybuild.runtime.content.blobs import DamagedBlob, DigestMismatch
 from pybuild.runtime.image.layers import SOURCE, chain_ids
 from pybuild.runtime.image.twins import usable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from io import FileIO
 
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.image.descriptor import Descriptor
+    from pybuild.runtime.image.extract import Extracted
     from pybuild.runtime.progress.observer import Tracked
     from pybuild.runtime.snapshots.types import Snapshotter
 
@@ -44,8 +46,9 @@ def unpack(
     overlaps with the download of the layers above. One process unpacks a chain at a time; others wait for it.
     `notice` is called with what was left out (device nodes in a user namespace).
 
-    Raises ArchiveError, ExtractError, DigestMismatch (nothing is kept of that layer), Cancelled.
+    Raises ArchiveError, ExtractError, DigestMismatch (nothing is kept of that layer), DamagedBlob, Cancelled.
     """
+    task = _Task(store, snapshotter, tracked, cancelled, notice)
     ids = chain_ids([layer.diff_id for layer in layers])
     snapshot: int | None = None
     start = 0
@@ -67,7 +70,7 @@ def unpack(
             if unpacked is None:
                 if wait_blob is not None:
                     wait_blob(layer)
-                unpacked = _unpack_one(store, snapshotter, layer, snapshot, tracked, cancelled, notice)
+                unpacked = task.unpack(layer, snapshot, wait_blob)
                 with store.transaction() as db:
                     db.execute("INSERT OR REPLACE INTO chain VALUES (?, ?)", (chain_id, unpacked))
                     db.execute(_SOURCE, _source_row(unpacked, layer))
@@ -90,47 +93,83 @@ def known(store: Store, snapshotter: Snapshotter, chain_id: str) -> int | None:
     return None
 
 
-def _unpack_one(
-    store: Store,
-    snapshotter: Snapshotter,
-    layer: Descriptor,
-    parent: int | None,
-    tracked: Tracked | None,
-    cancelled: Callable[[], bool] | None,
-    notice: Callable[[str], None] | None,
-) -> int:
-    from pybuild.runtime.image.decompression import Ahead, pull_decompressed
-    from pybuild.runtime.image.layerreading import read_layer
+class _Task:
+    """The unpacking of layers for one build."""
 
-    name = f"layer {layer.digest}"
-    hashed = sha256()
-    told = 0.0
-    active = snapshotter.prepare(parent)
-    try:
-        with open(store.blobs.path(layer.digest), "rb", buffering=0) as file:
+    __slots__ = ("_cancelled", "_notice", "_snapshotter", "_store", "_tracked")
 
-            def read(size: int) -> bytes:
-                nonlocal told
-                if cancelled is not None and cancelled():
-                    raise Cancelled
-                if tracked is not None and monotonic() >= told:
-                    told = monotonic() + TELL_SECONDS
-                    tracked.progress(f"extracting {layer.digest}", file.tell(), layer.size)
-                return file.read(size)
+    def __init__(
+        self,
+        store: Store,
+        snapshotter: Snapshotter,
+        tracked: Tracked | None,
+        cancelled: Callable[[], bool] | None,
+        notice: Callable[[str], None] | None,
+    ) -> None:
+        self._store = store
+        self._snapshotter = snapshotter
+        self._tracked = tracked
+        self._cancelled = cancelled
+        self._notice = notice
 
-            with Ahead(pull_decompressed(_Counted(read), name=name), hashed.update) as pull:
-                done = read_layer(snapshotter, active, pull, name, hashed)
-        diff_id = "sha256:" + hashed.hexdigest()
-        if layer.diff_id and diff_id != layer.diff_id:
-            raise DigestMismatch(f"{name}, uncompressed,", layer.diff_id, diff_id)
-        snapshot = active.commit()
-    finally:
-        active.abort()
-    if tracked is not None:
-        tracked.progress(f"extracting {layer.digest}", layer.size, layer.size, done=True)
-    if notice is not None and done.skipped:
-        notice(_skipped(name, done.skipped))
-    return snapshot
+    def unpack(
+        self, layer: Descriptor, parent: int | None, wait_blob: Callable[[Descriptor], None] | None
+    ) -> int:
+        """Return the snapshot of a layer. If the store's file of it is damaged, it is fetched once more."""
+        from pybuild.runtime.image.decompression import ArchiveError
+        from pybuild.runtime.image.ways import ExtractError
+
+        try:
+            return self._unpack(layer, parent)
+        except (ArchiveError, ExtractError, DigestMismatch):
+            if not self._store.blobs.drop_damaged(layer.digest):
+                raise  # the image's own fault
+            damaged = DamagedBlob(self._store.blobs.path(layer.digest), layer.digest)
+        if wait_blob is None:
+            raise damaged
+        if self._notice is not None:
+            self._notice(f"{damaged}; it is fetched again")
+        wait_blob(layer)
+        return self._unpack(layer, parent)
+
+    def _unpack(self, layer: Descriptor, parent: int | None) -> int:
+        from pybuild.runtime.image.decompression import Ahead, pull_decompressed
+        from pybuild.runtime.image.layerreading import read_layer
+
+        name = f"layer {layer.digest}"
+        hashed = sha256()
+        active = self._snapshotter.prepare(parent)
+        try:
+            with open(self._store.blobs.path(layer.digest), "rb", buffering=0) as file:
+                read = _Counted(self._reader(layer, file))
+                with Ahead(pull_decompressed(read, name=name), hashed.update) as pull:
+                    done = read_layer(self._snapshotter, active, pull, name, hashed)
+            diff_id = "sha256:" + hashed.hexdigest()
+            if layer.diff_id and diff_id != layer.diff_id:
+                raise DigestMismatch(f"{name}, uncompressed,", layer.diff_id, diff_id)
+            snapshot = active.commit()
+        finally:
+            active.abort()
+        if self._tracked is not None:
+            self._tracked.progress(f"extracting {layer.digest}", layer.size, layer.size, done=True)
+        if self._notice is not None and done.skipped:
+            self._notice(_skipped(name, done))
+        return snapshot
+
+    def _reader(self, layer: Descriptor, file: FileIO) -> Callable[[int], bytes]:
+        """Return a function that reads a layer's file, tells how far it is, and raises Cancelled."""
+        told = 0.0
+
+        def read(size: int) -> bytes:
+            nonlocal told
+            if self._cancelled is not None and self._cancelled():
+                raise Cancelled
+            if self._tracked is not None and monotonic() >= told:
+                told = monotonic() + TELL_SECONDS
+                self._tracked.progress(f"extracting {layer.digest}", file.tell(), layer.size)
+            return file.read(size)
+
+        return read
 
 
 class _Counted:
@@ -142,11 +181,11 @@ class _Counted:
         self.read = read
 
 
-def _skipped(name: str, skipped: Sequence[tuple[bytes, str]]) -> str:
+def _skipped(name: str, done: Extracted) -> str:
     import os
 
-    first, reason = skipped[0]
-    more = f" and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    first, reason = done.skipped[0]
+    more = f" and {done.skipped_count - 1} more" if done.skipped_count > 1 else ""
     return f"{name}: left out {os.fsdecode(first)!r}{more}: {reason}"
 
 

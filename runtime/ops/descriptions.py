@@ -42,7 +42,7 @@ def project_caches(vertex: Vertex) -> frozenset[str]:
 
     try:
         scopes = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         scopes = None
     if not isinstance(scopes, dict) or not all(scope in (PROJECT, USER) for scope in scopes.values()):
         raise UserError(

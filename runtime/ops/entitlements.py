@@ -10,7 +10,7 @@ from pybuild.lang.diagnostics import Diagnostic, Label, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pybuild.compiler.graph import Vertex
     from pybuild.runtime.sandbox.devices import Device, Devices
@@ -22,12 +22,34 @@ class NotAllowed(UserError):
     """A step needs an entitlement that the build was not granted."""
 
 
+class Unfiltered(UserError):
+    """A step needs devices where no filter would keep it from all the others, for `reason`."""
+
+    def __init__(self, vertex: Vertex, wanted: str, reason: str) -> None:
+        super().__init__(
+            Diagnostic(
+                f"{wanted} is refused here: nothing would keep the step from all devices of the machine, as {reason}",
+                labels=[Label(span) for span in vertex.metadata.spans[:1]],
+            ),
+            help="build where root may write control groups (in a container: with /sys/fs/cgroup writable), "
+            "or as an ordinary user",
+        )
+        self.reason = reason
+
+
 class Entitlements:
     """The entitlements of one build. `allow` are the values of `--allow`: `network.host`, `security.insecure`,
-    `device`, `device=NAME[,alias=OTHER]`. `devices` are the machine's CDI devices."""
+    `device`, `device=NAME[,alias=OTHER]`. `devices` are the machine's CDI devices. `unfiltered` gives the reason why
+    no device filter works for steps, "" if one does."""
 
-    def __init__(self, allow: Iterable[str], devices: Devices | None = None) -> None:
+    def __init__(
+        self,
+        allow: Iterable[str],
+        devices: Devices | None = None,
+        unfiltered: Callable[[], str] = lambda: "",
+    ) -> None:
         texts = list(allow)
+        self._unfiltered = unfiltered
         self._allow = frozenset(texts)
         self._devices = devices
         self._granted: list[str] = []
@@ -40,24 +62,31 @@ class Entitlements:
                     self._aliases[alias] = name
 
     def check(self, vertices: Iterable[Vertex]) -> None:
-        """Raise NotAllowed, or UserError for a missing device, at the first step that needs more than was granted."""
+        """Raise NotAllowed, UserError for a missing device, or Unfiltered at the first step that needs more than was
+        granted, or more than can be granted here."""
         for vertex in vertices:
             op = vertex.op
             if not isinstance(op, ExecOp):
                 continue
-            for wanted, name in (
+            for needed, name in (
                 (op.network == NetMode.HOST, "network.host"),
                 (op.security == SecurityMode.INSECURE, "security.insecure"),
             ):
-                if wanted and name not in self._allow:
+                if needed and name not in self._allow:
                     raise _denied(vertex, f"{name} is not allowed: the step needs this entitlement", name)
+            devices: Sequence[Device] = ()
             if op.cdi_devices:
                 try:
-                    self.devices(vertex, op)
+                    devices = self.devices(vertex, op)
                 except UserError as error:
                     if not error.diagnostic.labels:
                         error.diagnostic = _placed(error.diagnostic, vertex)
                     raise
+            wanted = "security.insecure" if op.security == SecurityMode.INSECURE else ""
+            wanted = wanted or (f"device {devices[0].name}" if devices else "")
+            reason = self._unfiltered() if wanted else ""
+            if reason:
+                raise Unfiltered(vertex, wanted, reason)
 
     def devices(self, vertex: Vertex, op: ExecOp) -> Sequence[Device]:
         """Return the devices of a step, each once. Raises UserError if one is missing, NotAllowed if one is not

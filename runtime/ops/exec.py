@@ -99,7 +99,7 @@ class ExecHandler:
             try:
                 with ExitStack() as mounted:
                     step = self._step(vertex, op, mounts, mounted)
-                    self._execute(vertex, step, cancellation)
+                    self._execute(vertex, step, mounts, cancellation)
             except StepFailed as error:
                 # The process has ended, and its mounts are undone: the active snapshots can be committed.
                 if vertex.digest in self._keep_failed:
@@ -156,24 +156,32 @@ class ExecHandler:
         devices = self._entitlements.devices(vertex, op)
         return edits(devices, uid=identity.uid, gid=identity.gid, bound=bound)
 
-    def _execute(self, vertex: Vertex, step: Step, cancellation: Cancellation) -> None:
+    def _execute(self, vertex: Vertex, step: Step, mounts: StepMounts, cancellation: Cancellation) -> None:
         step_output = StepOutput()
+        watch = mounts.watch(self._store, step.identity.uid)
 
         def output(stream: int, data: bytes) -> None:
             step_output.add(data)
             self._observer.log(vertex.digest, stream, data)
 
         began = time.monotonic()
-        code = self._resources.sandbox().run(step, on_output=output, cancellation=cancellation)
+        code = self._resources.sandbox().run(
+            step, on_output=output, cancellation=cancellation, watch=watch.look
+        )
         seconds = time.monotonic() - began
+        watch.look()
         # A cancelled step was killed, so its exit code means nothing.
         if cancellation():
             raise Cancelled
         if code.format_error or foreign(vertex, bytes(step_output.tail)):
             raise NotExecutable(vertex)
         limit = reached(step, code)
-        if limit or code not in (step.meta.valid_exit_codes or (0,)):
-            raise StepFailed(vertex, code, step_output, self._store, seconds=seconds, limit=limit)
+        # A program that had no room may end as if all were well, and leave half of a file behind.
+        lacked = watch.lacked if watch.lacked and (step_output.no_space or mounts.written(watch)) else ""
+        if limit or lacked or code not in (step.meta.valid_exit_codes or (0,)):
+            raise StepFailed(
+                vertex, code, step_output, self._store, seconds=seconds, limit=limit, lacked=lacked
+            )
 
 
 def _root(op: ExecOp) -> Mount:

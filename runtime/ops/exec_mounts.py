@@ -12,6 +12,7 @@ import stat
 from pybuild.compiler.ops import EMPTY, ContentCache, ExecOp, Mount, MountType
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile.goquote import quote
+from pybuild.runtime.content.space import SpaceWatch
 from pybuild.runtime.ops.files.failures import SourceNotFound
 from pybuild.runtime.ops.labelling import mount_description
 from pybuild.runtime.ops.results import Snapshot, View
@@ -289,6 +290,21 @@ class StepMounts:
             raise _no_owner(uid, gid, error) from None
         mounted.callback(forward.close)
         return StepMount(self._dest(mount), path)
+
+    # Space
+
+    def watch(self, store: str, uid: int) -> SpaceWatch:
+        """Return a watch over the space of the store, for a step that runs as `uid`."""
+        sandbox, snapshotter = self._resources.sandbox(), self._resources.snapshotter
+        # The kernel's overlay writes as whoever has mounted it. What is bound is written as the step's user.
+        mounter = snapshotter.name == "overlay" and not self._held
+        return SpaceWatch(store, root=not sandbox.rootless and (uid == 0 or mounter))
+
+    def written(self, watch: SpaceWatch) -> bool:
+        """Report whether the step has written to the store, after its end."""
+        places = [active.upper for active in self._actives.values()]
+        places += [os.fsencode(held.path) for held in self._held.values()]
+        return any(watch.written(place) for place in places)
 
     # Parts
 

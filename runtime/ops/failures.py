@@ -7,6 +7,7 @@ import os
 from pybuild.compiler.ops import ExecOp
 from pybuild.lang.diagnostics import Diagnostic, Label, UserError
 from pybuild.lang.dockerfile.goquote import quote
+from pybuild.runtime.content.space import advice
 from pybuild.runtime.ops.stepoutput import StepOutput
 
 TYPE_CHECKING = False
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
     from pybuild.runtime.sandbox.step import Step
 
 LAST_LINES = 10
-_FULL = 1 << 20
-"""Free bytes up to which a file system counts as full."""
 _FORMAT_ERROR = b"xec format error"
-_NO_SPACE = b"o space left on device"
 _TOO_LONG = b"rgument list too long"
 _PATH_MAX = 4096
 """The kernel's limit for a path in bytes, its terminating zero byte included."""
@@ -49,14 +47,18 @@ class StepFailed(UserError):
         *,
         seconds: float = 0.0,
         limit: str = "",
+        lacked: str = "",
     ) -> None:
-        """`store` is the root of the store, whose file system may be full."""
+        """`store` is the root of the store, `lacked` what its file system had none of while the step ran ("block",
+        "inode"; else "")."""
         assert isinstance(vertex.op, ExecOp)
         command = _clipped(" ".join(vertex.op.meta.args))
         tail = bytes(output.tail)
         lines = tail.decode("utf-8", "replace").splitlines()
         shown = [line.rstrip() for line in lines[-LAST_LINES:]]
         reached = f": it reached its limit of {limit}" if limit else ""
+        if lacked:
+            reached = f": no space left where the store {store} is: while it ran, there was no free {lacked}"
         said = f"did not complete successfully: exit code: {code}{reached}"
         diagnostic = Diagnostic(
             f'process "{command}" {said}',
@@ -65,7 +67,9 @@ class StepFailed(UserError):
             notes=[("output", "\n".join(["(the last lines)", *shown]))] if shown else [],
         )
         raised = f"raise the limit of {limit}, or have the step need less" if limit else ""
-        super().__init__(diagnostic, help=raised or _space(tail, store) or _length(tail) or _advice(code))
+        super().__init__(
+            diagnostic, help=raised or (advice(store) if lacked else "") or _length(tail) or _advice(code)
+        )
         self.vertex = vertex
         self.code = code
         self.output = output.lines()
@@ -141,22 +145,6 @@ def foreign(vertex: Vertex, output: bytes) -> bool:
     there = vertex.platform
     other = there is not None and there.architecture != platforms.default().architecture
     return other and _FORMAT_ERROR in output
-
-
-def _space(output: bytes, store: str) -> str:
-    """Return advice for a step that found no space, if the store's file system is full; else ""."""
-    if _NO_SPACE not in output or not store:
-        return ""
-    usage = os.statvfs(store)
-    free = usage.f_bavail * usage.f_frsize
-    # Some file systems count no inodes and report 0 of 0.
-    if free > _FULL and (usage.f_files == 0 or usage.f_favail):
-        return ""
-    what = "no space" if free <= _FULL else "no inodes"
-    return (
-        f"{what} left where the store {store} is: free some, run `pybuild prune --all`, or set PYBUILD_ROOT to a "
-        "directory on a larger file system"
-    )
 
 
 def _length(output: bytes) -> str:

@@ -5,16 +5,22 @@ from __future__ import annotations
 KEPT_BYTES = 16 << 10
 
 
-class StepOutput:
-    """The last bytes of a step's output, both streams in the order of arrival."""
+_NO_SPACE = (b"o space left on device", b"isk quota exceeded")
+_LONGEST = max(map(len, _NO_SPACE))
 
-    __slots__ = ("_breaks", "_clipped", "_open", "tail")
+
+class StepOutput:
+    """The last bytes of a step's output, both streams in the order of arrival. `no_space`: somewhere in it a program
+    said that it found no space."""
+
+    __slots__ = ("_breaks", "_clipped", "_open", "no_space", "tail")
 
     def __init__(self, data: bytes = b"") -> None:
         self.tail = bytearray()
         self._breaks = 0
         self._open = False
         self._clipped = False
+        self.no_space = False
         self.add(data)
 
     def add(self, data: bytes) -> None:
@@ -24,6 +30,9 @@ class StepOutput:
         self._breaks += data.count(b"\n")
         self._open = not data.endswith(b"\n")
         self._clipped = self._clipped or len(self.tail) + len(data) > KEPT_BYTES
+        if not self.no_space:
+            around = bytes(self.tail[-_LONGEST:]) + data
+            self.no_space = any(words in around for words in _NO_SPACE)
         self.tail.extend(data[-KEPT_BYTES:])
         del self.tail[:-KEPT_BYTES]
 

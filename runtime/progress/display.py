@@ -12,7 +12,7 @@ a log file) is left alone: progress isn't the build.
 
 from __future__ import annotations
 
-from pybuild.lang.diagnostics import UsageError
+from pybuild.lang.diagnostics import UsageError, visible
 from pybuild.runtime.progress.observer import Observer
 
 TYPE_CHECKING = False
@@ -127,9 +127,9 @@ def warnings_text(warnings: list[Diagnostic]) -> str:
         code = f"{one.code}: " if one.code else ""
         cause = next((label for label in one.labels if label.primary), None)
         place = f" ({cause.span.source.name}:{cause.span.line})" if cause else ""
-        lines.append(f" - {code}{one.title}{place}")
+        lines.append(" - " + " ".join(visible(f"{code}{one.title}{place}").split("\n")))
         if one.url and one.url not in pages:
-            lines.append(f"   see {one.url}")
+            lines.append(f"   see {visible(one.url.strip())}")
             pages.add(one.url)
     return "\n".join(lines) + "\n"
 

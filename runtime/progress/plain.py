@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from time import time
 
+from pybuild.lang.diagnostics import visible
 from pybuild.runtime.progress.amounts import bytes_text
 from pybuild.runtime.progress.display import Display
+from pybuild.runtime.progress.terminal import harmless, last_state, obeys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Plain(Display):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
+        self._terminal = obeys(stream)
         self._vertices: dict[str, _Vertex] = {}
         self._open: dict[str, _Vertex] = {}
         self._numbers = 0
@@ -143,7 +146,7 @@ class Plain(Display):
             if self._stopped:
                 return
             self._put_back()
-            lines = "".join(f"#0 {line}\n" for line in text.split("\n"))
+            lines = "".join(f"#0 {line}\n" for line in visible(text).split("\n"))
             self._write(("\n" if self._begun else "") + lines)
             self._begun = True
 
@@ -156,6 +159,8 @@ class Plain(Display):
     def _take(self, one: _Vertex, when: float, line: bytes) -> None:
         seconds = max(when - (one.started or when), 0.0)
         text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        if self._terminal:
+            text = harmless(last_state(text))
         one.waiting.append(f"{seconds:.3f} {text}")
 
     def _complete(self, one: _Vertex, event: VertexEvent) -> None:
@@ -258,7 +263,7 @@ def _worth_telling(shown: StatusEvent | None, event: StatusEvent) -> bool:
 
 
 def _status_text(event: StatusEvent) -> str:
-    parts = [event.id]
+    parts = [_one_line(event.id)]
     if event.total:
         parts.append(f"{bytes_text(event.current)} / {bytes_text(event.total)}")
     elif event.current:
@@ -275,7 +280,7 @@ def _outcome(one: _Vertex, event: VertexEvent, canceled: bool) -> str:
     if canceled:
         return "CANCELED"
     if event.error:
-        return f"ERROR: {event.error}"
+        return f"ERROR: {_one_line(event.error)}"
     if event.cached:
         return "CACHED"
     if one.started is None or event.completed is None:
@@ -284,7 +289,7 @@ def _outcome(one: _Vertex, event: VertexEvent, canceled: bool) -> str:
 
 
 def _one_line(name: str) -> str:
-    return " ".join(name.split("\n"))
+    return visible(" ".join(name.split("\n")))
 
 
 def _boundary(data: bytes, limit: int) -> int:

@@ -69,14 +69,14 @@ class RawJson(Display):
         if diagnostic.code:
             place = f" (line {diagnostic.labels[0].span.line})" if diagnostic.labels else ""
             short = f"{diagnostic.code}: {short}{place}"
-        entry: dict[str, object] = {"vertex": vertex, "level": SEVERITY, "short": _base64(short.encode())}
+        entry: dict[str, object] = {"vertex": vertex, "level": SEVERITY, "short": _base64(_bytes(short))}
         if diagnostic.url:
             entry["url"] = diagnostic.url
         if diagnostic.notes:
-            entry["detail"] = [_base64(text.encode()) for _, text in diagnostic.notes]
+            entry["detail"] = [_base64(_bytes(text)) for _, text in diagnostic.notes]
         if diagnostic.labels:
             source = diagnostic.labels[0].span.source
-            entry["sourceInfo"] = {"filename": source.name, "data": _base64(source.text.encode())}
+            entry["sourceInfo"] = {"filename": source.name, "data": _base64(_bytes(source.text))}
             entry["range"] = [
                 {
                     "start": {"line": label.span.line, "character": label.span.column - 1},
@@ -88,7 +88,7 @@ class RawJson(Display):
         self._record("warnings", entry)
 
     def _record(self, kind: str, entry: dict[str, object]) -> None:
-        text = json.dumps({kind: [entry]}, separators=(",", ":"), ensure_ascii=False) + "\n"
+        text = _printed(json.dumps({kind: [entry]}, separators=(",", ":"), ensure_ascii=False)) + "\n"
         with self._lock:
             self._write(text)
 
@@ -101,9 +101,21 @@ def time_text(seconds: float) -> str:
     return f"{text}.{fraction}Z" if fraction else f"{text}Z"
 
 
+def _printed(text: str) -> str:
+    """Return JSON with escapes for what a terminal obeys, which JSON allows in strings."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
 def _put_time(entry: dict[str, object], name: str, seconds: float | None) -> None:
     if seconds is not None:
         entry[name] = time_text(seconds)
+
+
+def _bytes(text: str) -> bytes:
+    """Return text as the bytes that it was read from, which need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _base64(data: bytes) -> str:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from time import time
 
+from pybuild.lang.diagnostics import visible
 from pybuild.runtime.progress.amounts import bytes_text, counted, seconds_text
 from pybuild.runtime.progress.display import Display
 from pybuild.runtime.progress.plain import CANCELED
 from pybuild.runtime.progress.steps import Steps
-from pybuild.runtime.progress.terminal import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Tty(Display):
 
     def notice(self, text: str) -> None:
         with self._lock:
-            self._notices.append(printable(text))
+            self._notices.append(visible(text))
 
     def _run(self, halt: Event) -> None:
         self._write(HIDE_CURSOR)
@@ -191,7 +191,7 @@ class Tty(Display):
             sign, style = signs.ended, "green"
         width = self._terminal().width - 1
         left = Text(f" {sign} ", style=style)
-        left.append(printable(" ".join(event.name.split("\n"))), style="red" if step.failed else "")
+        left.append(_name(event), style="red" if step.failed else "")
         left.truncate(max(width - len(right) - 1, 4), overflow="ellipsis", pad=True)
         left.append(f" {right}", style=style if step.failed or event.cached else "dim")
         return left
@@ -238,8 +238,7 @@ class Tty(Display):
             if not output:
                 continue
             self.output_shown = True
-            name = printable(" ".join(step.event.name.split("\n")))
-            lines.append(Text(f"output of {name}:", style="bold"))
+            lines.append(Text(f"output of {_name(step.event)}:", style="bold"))
             if step.lost or len(output) == FAILED_LINES:
                 lines.append(Text("   (the last lines; --progress=plain shows all)", style="dim"))
             lines.extend(Text(f"   {self._signs.bar} {line}") for line in output)
@@ -256,7 +255,8 @@ class Tty(Display):
         from pybuild.lang.diagnostics import Cancelled
 
         total = seconds_text(time() - self._begun)
-        if error is None:
+        # A run of several goals may return although steps of one failed.
+        if error is None and not self._failed:
             steps = self._steps
             cached = f", {steps.cached} cached" if steps.cached else ""
             return Text(f"Built in {total}: {counted(len(steps), 'step')}{cached}", style="bold green")
@@ -273,8 +273,12 @@ def _ansi(console: Console, lines: list[Text]) -> str:
     return capture.get()
 
 
+def _name(event: VertexEvent) -> str:
+    return visible(" ".join(event.name.split("\n")))
+
+
 def _transfer(event: StatusEvent) -> str:
-    name = printable(event.id)
+    name = visible(" ".join(event.id.split("\n")))
     if event.total:
         part = min(100 * event.current // event.total, 100)
         return f"{name} {bytes_text(event.current)} / {bytes_text(event.total)}  {part}%"

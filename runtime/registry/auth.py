@@ -7,13 +7,14 @@ Rules: the distribution project's token and OAuth2 specifications (distribution.
 from __future__ import annotations
 
 from pybuild.runtime.registry import errors
+from pybuild.runtime.registry.answers import Address, json_object, seconds_of, text_of
 from pybuild.runtime.registry.credentials import Credential, Credentials, Lookup
 from pybuild.runtime.registry.hosts import Endpoint, is_loopback
-from pybuild.runtime.registry.transport import Transport
+from pybuild.runtime.registry.transport import Transport, lasting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 CLIENT_ID = "pybuild"
 SHORTEST_LIFE = 60.0
@@ -209,10 +210,10 @@ class _TokenRequest:
     def fetch(self, scopes: tuple[str, ...], repository: str, action: str) -> tuple[str, float]:
         """Return (token, life in seconds). Raises AccessDenied when refused, and what `Transport.request`
         does."""
-        from urllib.parse import urlencode, urlsplit
+        from urllib.parse import urlencode
 
         credential = self.found.credential
-        self._check_realm(credential)
+        address = self._checked_realm(credential)
         fields = [("client_id", CLIENT_ID)]
         if self.service:
             fields.append(("service", self.service))
@@ -221,24 +222,31 @@ class _TokenRequest:
             fields.append(("scope", " ".join(scopes)))
             form = urlencode(fields).encode()
             headers = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(form))}
-            response = self.transport.request(
-                "POST", self.realm, headers, lambda: [form], cancelled=self.cancelled
-            )
+            status, body = self._receive("POST", self.realm, headers, lambda: [form])
         else:
             headers = {}
             if credential is not None:
                 headers["Authorization"] = credential.basic()
                 fields.append(("account", credential.user))
             fields += [("scope", scope) for scope in scopes]
-            joint = "&" if urlsplit(self.realm).query else "?"
-            url = f"{self.realm}{joint}{urlencode(fields)}"
-            response = self.transport.request("GET", url, headers, cancelled=self.cancelled)
-        with response:
-            return self._read(response.status, response.read(LONGEST_ANSWER, "a token"), repository, action)
+            url = f"{self.realm}{'&' if address.query else '?'}{urlencode(fields)}"
+            status, body = self._receive("GET", url, headers)
+        return self._read(status, body, repository, action)
+
+    def _receive(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        form: Callable[[], Iterable[bytes]] | None = None,
+    ) -> tuple[int, bytes]:
+        def receive() -> tuple[int, bytes]:
+            with self.transport.request(method, url, headers, form, cancelled=self.cancelled) as response:
+                return response.status, response.read(LONGEST_ANSWER, "a token")
+
+        return lasting(receive, self.transport.first_pause, self.cancelled)
 
     def _read(self, status: int, body: bytes, repository: str, action: str) -> tuple[str, float]:
-        import json
-
         from pybuild.runtime.registry.details import error_detail
 
         host = self.endpoint.domain
@@ -253,28 +261,28 @@ class _TokenRequest:
         if status != 200:
             raise errors.server_failure(host, self.realm, status, detail=error_detail(body))
         try:
-            answer = json.loads(body)
-            token = answer.get("token") or answer.get("access_token")
-            life = float(answer.get("expires_in") or 0)
-        except (ValueError, AttributeError, TypeError):
-            token, life = None, 0.0
-        if not isinstance(token, str) or not token or not token.isprintable():
-            raise errors.not_a_registry(host, self.realm, "no token")
-        return token, life
+            answer = json_object(body)
+        except ValueError as error:
+            raise errors.bad_token(host, self.realm, str(error)) from None
+        token = text_of(answer, "token", "access_token")
+        if not token or not token.isascii() or not token.isprintable():
+            raise errors.bad_token(host, self.realm, "no token")
+        return token, seconds_of(answer, "expires_in")
 
-    def _check_realm(self, credential: Credential | None) -> None:
-        """Refuse to send credentials in clear text for a registry that itself speaks TLS."""
-        from urllib.parse import urlsplit
-
+    def _checked_realm(self, credential: Credential | None) -> Address:
+        """Return the token server's address. Refuses to send credentials in clear text for a registry that
+        itself speaks TLS."""
         host = self.endpoint.domain
-        parts = urlsplit(self.realm)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise errors.not_a_registry(host, self.realm, "a token server without an address")
+        try:
+            address = Address(self.realm)
+        except ValueError as error:
+            raise errors.bad_answer(host, f"a token server at {error}") from None
         trusted = (
-            "http" in self.endpoint.schemes or self.endpoint.config.insecure or is_loopback(parts.netloc)
+            "http" in self.endpoint.schemes or self.endpoint.config.insecure or is_loopback(address.host)
         )
-        if credential is not None and parts.scheme == "http" and not trusted:
+        if credential is not None and address.scheme == "http" and not trusted:
             raise errors.clear_text_login(host, self.realm)
+        return address
 
 
 def _choose(challenges: list[Challenge]) -> Challenge | None:

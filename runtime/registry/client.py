@@ -15,11 +15,12 @@ from pybuild.runtime.image.descriptor import (
 )
 from pybuild.runtime.image.manifest import LONGEST_MANIFEST, decode, manifest_type
 from pybuild.runtime.registry import errors
+from pybuild.runtime.registry.answers import length
 from pybuild.runtime.registry.credentials import Credentials
 from pybuild.runtime.registry.download import download
 from pybuild.runtime.registry.hosts import Hosts
 from pybuild.runtime.registry.session import Session
-from pybuild.runtime.registry.transport import Response, Transport
+from pybuild.runtime.registry.transport import Response, Transport, lasting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class Client:
         credentials: Credentials | None = None,
         *,
         transport: Transport | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        """`tell` gets a line about a request that hangs."""
         from threading import Lock
 
         self.hosts = hosts or Hosts()
         self._credentials = credentials or Credentials()
-        self._transport = transport or Transport(self.hosts)
+        self._transport = transport or Transport(self.hosts, tell=tell)
         self._sessions: dict[tuple[str, str, str], Session] = {}
         self._lock = Lock()
 
@@ -107,14 +110,14 @@ class Repository:
         count against their limits; also the bytes if a GET was needed."""
         with self._manifest_request("HEAD", reference) as response:
             digest = response.headers.get("Docker-Content-Digest", "")
-            length = response.headers.get("Content-Length", "")
+            size = length(response.headers)
             known = response.content_type in MANIFESTS | INDEXES
-            complete = response.status == 200 and is_digest(digest) and length.isdecimal() and known
+            complete = response.status == 200 and is_digest(digest) and known
             media_type = response.content_type
-        if complete and 0 < int(length) <= LONGEST_MANIFEST:
+        if complete and size is not None and 0 < size <= LONGEST_MANIFEST:
             if is_digest(reference) and digest != reference:
                 raise DigestMismatch(self._what(reference), reference, digest)
-            return Descriptor(media_type, digest, int(length)), None
+            return Descriptor(media_type, digest, size), None
         return self.manifest(reference)
 
     def manifest(self, reference: str) -> tuple[Descriptor, bytes]:
@@ -123,14 +126,17 @@ class Repository:
         from hashlib import sha256
 
         what = self._what(reference)
-        with self._manifest_request("GET", reference) as response:
-            if response.status != 200:
-                raise self.session.failure(response, self.name, "pull", manifest=reference)
-            if response.content_type in ("text/html", "application/xhtml+xml"):
-                raise errors.not_a_registry(self.host, response.url, response.content_type)
-            data = response.read(LONGEST_MANIFEST, f"the manifest of {what}")
-            stated = response.headers.get("Docker-Content-Digest", "")
-            declared = response.content_type
+
+        def receive() -> tuple[bytes, str, str]:
+            with self._manifest_request("GET", reference) as response:
+                if response.status != 200:
+                    raise self.session.failure(response, self.name, "pull", manifest=reference)
+                if response.content_type in ("text/html", "application/xhtml+xml"):
+                    raise errors.not_a_registry(self.host, response.url, response.content_type)
+                data = response.read(LONGEST_MANIFEST, f"the manifest of {what}")
+                return data, response.headers.get("Docker-Content-Digest", ""), response.content_type
+
+        data, stated, declared = lasting(receive, self.session.transport.first_pause, self.cancelled)
         digest = "sha256:" + sha256(data).hexdigest()
         wanted = reference if is_digest(reference) else stated if is_digest(stated) else digest
         if digest != wanted:
@@ -144,7 +150,8 @@ class Repository:
         return Descriptor(media_type, digest, len(data)), data
 
     def _manifest_request(self, method: str, reference: str) -> Response:
-        return self.request(method, f"manifests/{reference}", headers={"Accept": ACCEPT})
+        silence = self.session.transport.patience.manifest
+        return self.request(method, f"manifests/{reference}", headers={"Accept": ACCEPT}, silence=silence)
 
     def _what(self, reference: str) -> str:
         domain = self.session.endpoint.domain
@@ -165,14 +172,14 @@ class Repository:
         """Return the registry's descriptor of a blob, or of a manifest with that digest; a blob's has no
         media type. Raises NotFound, BadContent."""
         with self.request("HEAD", f"blobs/{digest}") as response:
-            status, length = response.status, response.headers.get("Content-Length", "")
+            status, size = response.status, length(response.headers)
             if status not in (200, 404):
                 raise self.session.failure(response, self.name, "pull")
         if status == 404:
             return self.resolve(digest)[0]
-        if not length.isdecimal():
+        if size is None:
             raise errors.no_size(self.host, digest)
-        return Descriptor("", digest, int(length))
+        return Descriptor("", digest, size)
 
     def fetch(
         self, descriptor: Descriptor, writer: BlobWriter, report: Callable[[int], None] | None = None
@@ -250,6 +257,7 @@ class Repository:
         action: str = "pull",
         headers: Mapping[str, str] | None = None,
         body: Callable[[], list[bytes]] | None = None,
+        silence: float | None = None,
     ) -> Response:
         """Send a request to `/v2/REPOSITORY/path`. A mirror is told which registry it stands for (`ns`,
         containerd's convention)."""
@@ -262,5 +270,6 @@ class Repository:
             action,
             headers=headers,
             body=body,
+            silence=silence,
             cancelled=self.cancelled,
         )

@@ -139,7 +139,7 @@ def _parse(path: str, text: str) -> dict[str, object]:
 
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # The decoder's message is left out: it may quote the text.
         raise errors.bad_config_file(path, "it is not JSON") from None
     if not isinstance(value, dict):
@@ -257,6 +257,6 @@ def _run(program: str, server: str, environ: Mapping[str, str]) -> Lookup:
     try:
         answer = json.loads(output)
         user, secret = str(answer["Username"]), str(answer["Secret"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Lookup(None, f"the credential helper {program} gave no usable answer")
     return Lookup(Credential(refresh=secret) if user == "<token>" else Credential(user, secret))

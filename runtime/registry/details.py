@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from pybuild.runtime.registry.answers import json_object, text_of
+
 LONGEST = 300
 
 
 def error_codes(body: bytes) -> list[tuple[str, str]]:
     """Return (code, message) of each entry of `{"errors": […]}`; none for anything else."""
-    import json
-
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return []
-    entries = value.get("errors") if isinstance(value, dict) else None
+    entries = _object(body).get("errors")
     if not isinstance(entries, list):
         return []
     return [
-        (str(entry.get("code") or ""), str(entry.get("message") or ""))
-        for entry in entries
-        if isinstance(entry, dict)
+        (text_of(entry, "code"), text_of(entry, "message")) for entry in entries if isinstance(entry, dict)
     ]
 
 
@@ -34,15 +28,11 @@ def error_detail(body: bytes) -> str:
 
 
 def _other(body: bytes) -> str:
-    import json
+    return text_of(_object(body), "details", "message", "error_description", "error")
 
+
+def _object(body: bytes) -> dict[str, object]:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    if not isinstance(value, dict):
-        return ""
-    for name in ("details", "message", "error_description", "error"):
-        if isinstance(value.get(name), str):
-            return str(value[name])
-    return ""
+        return json_object(body)
+    except ValueError:
+        return {}

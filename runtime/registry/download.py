@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pybuild.runtime.registry import errors
-from pybuild.runtime.registry.errors import RegistryError, ServerFailure, Unreachable
-from pybuild.runtime.registry.transport import ATTEMPTS, Response, check, wait
+from pybuild.runtime.registry.answers import first_of_range, length
+from pybuild.runtime.registry.errors import RegistryError, ServerFailure, TimedOut, Unreachable
+from pybuild.runtime.registry.transport import ATTEMPTS, Response
+from pybuild.runtime.registry.waiting import check, wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ def download(
                 return
             error: RegistryError = errors.truncated(host, descriptor.digest, descriptor.size, writer.offset)
         except (Unreachable, ServerFailure) as broken:
-            if not broken.transient:
+            # After silence a transfer that got on is taken up again; one that didn't has waited enough.
+            if not broken.transient and not (
+                isinstance(broken, TimedOut) and writer.offset - start >= PROGRESS
+            ):
                 raise
             error = broken
         failures = 1 if writer.offset - start >= PROGRESS else failures + 1
@@ -65,7 +70,8 @@ def _transfer(
 ) -> None:
     headers = {"Range": f"bytes={writer.offset}-"} if writer.offset else {}
     with send(headers) as response:
-        if response.status == 416 or (response.status == 206 and not _continues(response, writer.offset)):
+        continues = response.status == 206 and first_of_range(response.headers) == writer.offset
+        if response.status == 416 or (response.status == 206 and not continues):
             writer.restart()
             return
         if response.status == 200:
@@ -82,16 +88,10 @@ def _transfer(
                 report(writer.offset)
 
 
-def _continues(response: Response, offset: int) -> bool:
-    """Return whether a 206 begins at `offset` (`Content-Range: bytes FIRST-LAST/TOTAL`)."""
-    unit, _, rest = response.headers.get("Content-Range", "").strip().partition(" ")
-    return unit.lower() == "bytes" and rest.partition("-")[0].strip() == str(offset)
-
-
 def _check_length(response: Response, descriptor: Descriptor, host: str) -> None:
-    length = response.headers.get("Content-Length", "")
-    if not length.isdecimal() or int(length) == descriptor.size:
+    size = length(response.headers)
+    if size is None or size == descriptor.size:
         return
     if response.content_type == "text/html":
         raise errors.not_a_registry(host, response.url, response.content_type)
-    raise errors.wrong_size(host, descriptor.digest, descriptor.size, int(length))
+    raise errors.wrong_size(host, descriptor.digest, descriptor.size, size)

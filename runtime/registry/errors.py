@@ -48,7 +48,9 @@ class NotFound(RegistryError):
 
 
 class TooManyRequests(RegistryError):
-    pass
+    """The registry limits requests. `seconds` is how long it wants to be left alone, None if it doesn't say."""
+
+    seconds: float | None = None
 
 
 class ServerFailure(RegistryError):
@@ -155,13 +157,15 @@ def too_many_requests(
     host: str, seconds: float | None, *, anonymous: bool, detail: str = ""
 ) -> TooManyRequests:
     wait = f"try again in {seconds:.0f} s" if seconds else "try again later"
-    return TooManyRequests(
+    error = TooManyRequests(
         f"{host} limits how often it may be asked, and the limit is reached",
         notes=[("registry", detail)],
         help=wait
         + (f", or log in with `docker login{login_host(host)}` for a higher limit" if anonymous else ""),
         status=429,
     )
+    error.seconds = seconds
+    return error
 
 
 def server_failure(host: str, url: str, status: int, *, detail: str = "") -> ServerFailure:
@@ -189,6 +193,27 @@ def not_a_registry(host: str, url: str, content_type: str) -> ServerFailure:
         notes=[("request", shown_url(url))],
         help="check the name; a web site, a login page or a proxy may answer in place of the registry",
     )
+
+
+def bad_answer(host: str, what: str, *, url: str = "") -> BadContent:
+    """Return the error for an answer that can't be parsed; `what` says what came in its place."""
+    return BadContent(
+        f"{host} answered with {what}",
+        notes=[("request", shown_url(url))] if url else [],
+        help="the server is damaged or misconfigured, or a proxy answers in its place",
+    )
+
+
+def bad_token(host: str, realm: str, what: str) -> BadContent:
+    return BadContent(
+        f"the token server of {host} answered with {what}",
+        notes=[("request", shown_url(realm))],
+        help="check the name of the registry; a proxy or a login page may answer in place of its token server",
+    )
+
+
+def bad_address(what: str) -> BadContent:
+    return BadContent(f"nothing can be requested from {what}", help="check the address")
 
 
 def too_many_redirects(host: str, url: str) -> ServerFailure:
@@ -227,6 +252,15 @@ def refused(host: str) -> Unreachable:
 
 def silent(host: str, seconds: float) -> Unreachable:
     return unreachable(host, f"no answer within {seconds:.0f} s", kind=TimedOut)
+
+
+def too_slow(host: str, rate: float, seconds: float) -> Unreachable:
+    return unreachable(
+        host,
+        f"the transfer is too slow ({rate:.0f} bytes a second over {seconds:.0f} s)",
+        help="check the network, or try again later; what arrived is kept",
+        kind=TimedOut,
+    )
 
 
 def tls_failure(host: str, reason: str, *, plain: bool) -> Unreachable:

@@ -7,6 +7,7 @@ push that was interrupted is simply run again.
 from __future__ import annotations
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.runtime.content.blobs import DamagedBlob
 from pybuild.runtime.image.manifest import Index, Manifest, parse
 from pybuild.runtime.registry import errors
 from pybuild.runtime.registry.transfer import Transfer, fetch_blob, run_parallel
@@ -118,8 +119,21 @@ class _Push:
                     return report(blob.size)
                 self._fetch(blob, transfer)
                 origin = ""
-            upload(repository, blob.digest, store.blobs.path(blob.digest), mount_from=origin, report=report)
+            try:
+                self._upload(blob, origin, report)
+            except errors.ServerFailure:
+                # A registry refuses bytes that don't have their digest.
+                if not store.blobs.drop_damaged(blob.digest):
+                    raise
+                if not self._sources(blob.digest):
+                    raise DamagedBlob(store.blobs.path(blob.digest), blob.digest) from None
+                self._fetch(blob, transfer)
+                self._upload(blob, "", report)
         report(blob.size)
+
+    def _upload(self, blob: Descriptor, origin: str, report: Callable[[int], None]) -> None:
+        path = self._store.blobs.path(blob.digest)
+        upload(self._repository, blob.digest, path, mount_from=origin, report=report)
 
     def _sources(self, digest: str) -> list[tuple[str, str]]:
         """Return the (registry, repository) pairs known to have the blob."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pybuild.runtime.registry import errors
+from pybuild.runtime.registry.answers import retry_after
 from pybuild.runtime.registry.auth import Authorizer, merge_scopes, parse_challenges, repository_scope
 from pybuild.runtime.registry.credentials import Credentials
 from pybuild.runtime.registry.details import error_codes, error_detail
 from pybuild.runtime.registry.errors import RegistryError, Unreachable
 from pybuild.runtime.registry.hosts import Endpoint
-from pybuild.runtime.registry.transport import ATTEMPTS, READ_SECONDS, Response, Transport, retry_after
+from pybuild.runtime.registry.transport import ATTEMPTS, Response, Transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Session:
         body: Callable[[], Iterable[bytes]] | None = None,
         also_pulls: str = "",
         attempts: int = ATTEMPTS,
-        read_seconds: float = READ_SECONDS,
+        silence: float | None = None,
+        answer: float | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Response:
         """Send a request with the rights of `action` on `repository` (and of pulling from `also_pulls`).
@@ -92,15 +94,22 @@ class Session:
             if authorization is not None:
                 sent["Authorization"] = authorization
             return self.transport.request(
-                method, target, sent, body, attempts=attempts, read_seconds=read_seconds, cancelled=cancelled
+                method,
+                target,
+                sent,
+                body,
+                attempts=attempts,
+                silence=silence,
+                answer=answer,
+                cancelled=cancelled,
             )
 
         response = send(header)
         own = own and response.host == self.endpoint.host
         if response.status == 401 and own:
-            answer = self._answer(response, header, repository, action, merged, cancelled)
-            if answer is not None:
-                response = send(answer)
+            authorization = self._answer(response, header, repository, action, merged, cancelled)
+            if authorization is not None:
+                response = send(authorization)
         if response.status == 429 or (response.status in (401, 403) and own):
             raise self.failure(response, repository, action)
         return response

@@ -10,6 +10,7 @@ import os
 
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.runtime.content.blobs import DigestMismatch
+from pybuild.runtime.content.space import NO_ROOM, NoRoom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ REPORT_SECONDS = 0.1
 """Least time between two reports of one blob's progress."""
 
 
-class StoreFull(UserError):
+class BlobNotStored(UserError):
     """The store could not take a blob."""
 
 
@@ -80,7 +81,7 @@ class Transfer:
 
 def fetch_blob(store: Store, provider: Provider, descriptor: Descriptor, transfer: Transfer) -> None:
     """Fetch one blob into the store unless it is there, and lease it for this process. Idempotent. Raises
-    DigestMismatch, StoreFull, Cancelled and the provider's errors."""
+    DigestMismatch, NoRoom, BlobNotStored, Cancelled and the provider's errors."""
     digest, blobs = descriptor.digest, store.blobs
     store.lease("blob", digest)
     if blobs.has(digest):
@@ -102,9 +103,11 @@ def fetch_blob(store: Store, provider: Provider, descriptor: Descriptor, transfe
                 provider.fetch(descriptor, writer, report)
                 writer.commit(digest)
     except OSError as error:
-        raise StoreFull(
+        if error.errno in NO_ROOM:
+            raise NoRoom(error.errno or 0, store.root, store.root) from None
+        raise BlobNotStored(
             f"cannot write {digest} into the store {store.root}: {error.strerror}",
-            help="free some space, or set PYBUILD_ROOT to a directory with more",
+            help="check that the store can be written, or set PYBUILD_ROOT to another directory",
         ) from None
     report(descriptor.size)
 
@@ -167,9 +170,14 @@ def run_parallel(jobs: list[Callable[[Transfer], None]], transfer: Transfer) -> 
 
 
 def read_blob(store: Store, provider: Provider, descriptor: Descriptor, transfer: Transfer) -> bytes:
-    """Return a small blob's bytes, fetched if the store lacks it and leased for this process."""
+    """Return a small blob's bytes, fetched if the store lacks it (or its file is damaged) and leased for this
+    process."""
     fetch_blob(store, provider, descriptor, transfer)
-    return store.blobs.read(descriptor.digest)
+    try:
+        return store.blobs.read(descriptor.digest)
+    except FileNotFoundError:
+        fetch_blob(store, provider, descriptor, transfer)
+        return store.blobs.read(descriptor.digest)
 
 
 def copy_range(fd: int, start: int, size: int, writer: BlobWriter, report: Callable[[int], None]) -> None:

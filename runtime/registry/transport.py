@@ -1,9 +1,9 @@
 """HTTP for registries, on urllib3: connection pools, TLS, proxies, redirects, retries.
 
 A request is tried again when its connection breaks, and on 429 and 5xx, at most `ATTEMPTS` times with growing
-pauses; `Retry-After` is obeyed up to `LONGEST_WAIT`. An Authorization header never follows a redirect to
-another origin. Everything that fails is a `RegistryError`; urllib3's own exceptions, which may hold URLs with
-signatures, never leave this file.
+pauses; `Retry-After` is obeyed up to `LONGEST_WAIT`. One that hangs is given up (`Patience`). An Authorization
+header never follows a redirect to another origin. Everything that fails is a `RegistryError`; urllib3's own
+exceptions, which may hold URLs with signatures, never leave this file.
 """
 
 from __future__ import annotations
@@ -11,22 +11,25 @@ from __future__ import annotations
 import os
 
 from pybuild.runtime.registry import errors
+from pybuild.runtime.registry.answers import Address, joined, quoted, retry_after
 from pybuild.runtime.registry.errors import RegistryError, Unreachable
 from pybuild.runtime.registry.hosts import Hosts, is_loopback
 from pybuild.runtime.registry.proxy import Proxy, proxy_for
 from pybuild.runtime.registry.tls import certificate_directories, tls_context
+from pybuild.runtime.registry.waiting import Patience, Watch, wait, watched_pools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeVar
 
     import urllib3
+
+    T = TypeVar("T")
 
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
 REDIRECTS = 10
-CONNECT_SECONDS = 20.0
-READ_SECONDS = 60.0
 CHUNK = 128 << 10
 DRAINED = 64 << 10
 """Bytes of an unwanted body worth reading to keep a connection."""
@@ -36,12 +39,12 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 class Response:
     """A response whose body has not been read. Close it, or read it to the end."""
 
-    __slots__ = ("_raw", "_seconds", "headers", "host", "status", "url")
+    __slots__ = ("_raw", "_watch", "headers", "host", "status", "url")
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str, url: str, seconds: float) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, watch: Watch, url: str) -> None:
         self._raw = raw
-        self._seconds = seconds
-        self.host = host
+        self._watch = watch
+        self.host = watch.host
         self.url = url
         self.status = raw.status
         self.headers: Mapping[str, str] = raw.headers
@@ -55,11 +58,14 @@ class Response:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body as it comes, not decoded. Raises Unreachable when it breaks off."""
+        """Yield the body as it comes, not decoded. Raises Unreachable when it breaks off, Cancelled."""
         try:
-            with _translated(self.host, self._seconds):
-                while data := self._raw.read(CHUNK, decode_content=False):
-                    yield data
+            while True:
+                with _translated(self._watch):
+                    data = self._raw.read(CHUNK, decode_content=False)
+                if not data:
+                    return
+                yield data
         finally:
             self.close()
 
@@ -76,7 +82,8 @@ class Response:
         """Idempotent. A long unread body costs the connection."""
         left = getattr(self._raw, "length_remaining", None)
         if left is not None and 0 < left <= DRAINED:
-            self._raw.drain_conn()
+            with self._watch:
+                self._raw.drain_conn()
         if self._raw.closed:
             self._raw.release_conn()
         else:
@@ -90,31 +97,36 @@ class Response:
 
 
 class _translated:
-    """A context that turns urllib3's exceptions into RegistryErrors."""
+    """A context under a watch that turns the exceptions of urllib3 and of what it stands on into
+    RegistryErrors."""
 
-    __slots__ = ("host", "seconds")
+    __slots__ = ("watch",)
 
-    def __init__(self, host: str, seconds: float) -> None:
-        self.host = host
-        self.seconds = seconds
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
 
     def __enter__(self) -> None:
-        return None
+        self.watch.__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, (RegistryError, GeneratorExit)):
+        self.watch.__exit__()
+        if error is None or isinstance(error, RegistryError):
             return
+        import http.client
+
         import urllib3.exceptions
 
         if isinstance(error, (urllib3.exceptions.HTTPError, OSError)):
-            raise _explain(error, self.host, self.seconds) from None
+            raise _explain(error, self.watch) from None
+        if isinstance(error, (http.client.HTTPException, ValueError)):
+            raise errors.bad_answer(self.watch.host, f"no HTTP ({type(error).__name__})") from None
 
 
 class Transport:
     """Connection pools shared by everything a process asks of registries. Thread-safe. Close it.
 
     With `web` the servers are any: certificates are checked on loopback too, and a redirect may lead from HTTPS
-    to HTTP.
+    to HTTP. `tell` gets a line about a request that hangs.
     """
 
     def __init__(
@@ -125,14 +137,18 @@ class Transport:
         certificates: Sequence[str] | None = None,
         first_pause: float = 0.3,
         web: bool = False,
+        patience: Patience | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         from threading import Lock
 
         self.hosts = hosts
         self._environ = os.environ if environ is None else environ
         self._certificates = certificate_directories() if certificates is None else certificates
-        self._first_pause = first_pause
+        self.first_pause = first_pause
         self._web = web
+        self.patience = patience or Patience()
+        self._tell = tell
         self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._lock = Lock()
 
@@ -144,15 +160,29 @@ class Transport:
         body: Callable[[], Iterable[bytes]] | None = None,
         *,
         attempts: int = ATTEMPTS,
-        read_seconds: float = READ_SECONDS,
+        silence: float | None = None,
+        answer: float | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Response:
         """Return the final response: no redirect, and no status of `RETRIED` unless every attempt gave one.
-        `body` makes a new body for each attempt. Raises Unreachable, ServerFailure (redirects), Cancelled."""
+        `body` makes a new body for each attempt; `silence` and `answer` are those of `Watch`. Raises Unreachable,
+        ServerFailure (redirects, addresses), Cancelled."""
+
+        def watch(host: str, url: str) -> Watch:
+            return Watch(
+                host,
+                f"{method} {errors.shown_url(url)}",
+                self.patience,
+                silence=silence,
+                answer=answer,
+                cancelled=cancelled,
+                tell=self._tell,
+            )
+
         for attempt in range(1, attempts + 1):
-            pause = self._first_pause * 2 ** (attempt - 1) * _jitter()
+            pause = self.first_pause * 2 ** (attempt - 1) * _jitter()
             try:
-                response = self._follow(method, url, headers, body, read_seconds)
+                response = self._follow(method, url, headers, body, watch)
             except Unreachable as error:
                 if attempt == attempts or not error.transient:
                     raise
@@ -172,64 +202,62 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: Callable[[], Iterable[bytes]] | None,
-        read_seconds: float,
+        watch: Callable[[str, str], Watch],
     ) -> Response:
-        from urllib.parse import urljoin, urlsplit
-
-        first = url
+        try:
+            first = address = Address(quoted(url))
+        except ValueError as error:
+            raise errors.bad_address(str(error)) from None
         for _ in range(REDIRECTS):
-            response = self._exchange(method, url, headers, body, read_seconds)
+            response = self._exchange(method, address, headers, body, watch)
             location = response.headers.get("Location")
             # 301 to 303 may turn other methods into GET (RFC 9110, section 15.4): those are not followed.
             follows = (301, 302, 303, 307, 308) if method in ("GET", "HEAD") else (307, 308)
             if response.status not in follows or not location:
                 return response
             response.close()
-            target = urljoin(url, location)
-            old, new = urlsplit(url), urlsplit(target)
+            try:
+                target = joined(address.url, location)
+            except ValueError as error:
+                raise errors.bad_answer(address.host, str(error), url=address.url) from None
             # Registries redirect to storage with signed URLs: the login is not for that server, and some
             # refuse it.
-            if (old.scheme, old.netloc) != (new.scheme, new.netloc):
+            if (address.scheme, address.netloc) != (target.scheme, target.netloc):
                 headers = {k: v for k, v in headers.items() if k.lower() != "authorization"}
-                self._check_downgrade(old.netloc, old.scheme, target)
-            url = target
-        raise errors.too_many_redirects(urlsplit(first).netloc, first)
+                self._check_downgrade(address, target)
+            address = target
+        raise errors.too_many_redirects(first.host, first.url)
 
-    def _check_downgrade(self, host: str, scheme: str, target: str) -> None:
-        if target.startswith("https://"):
-            return
-        trusted = self._web or self.hosts.config(host).insecure or is_loopback(host)
-        if not target.startswith("http://") or (scheme == "https" and not trusted):
-            raise errors.bad_redirect(host, target)
+    def _check_downgrade(self, address: Address, target: Address) -> None:
+        trusted = self._web or self.hosts.config(address.host).insecure or is_loopback(address.host)
+        if target.scheme == "http" and address.scheme == "https" and not trusted:
+            raise errors.bad_redirect(address.host, target.url)
 
     def _exchange(
         self,
         method: str,
-        url: str,
+        address: Address,
         headers: Mapping[str, str],
         body: Callable[[], Iterable[bytes]] | None,
-        read_seconds: float,
+        watch: Callable[[str, str], Watch],
     ) -> Response:
-        from urllib.parse import urlsplit
-
         import urllib3
 
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        pool = self._pool(parts.scheme, host)
-        with _translated(host, read_seconds):
+        pool = self._pool(address.scheme, address.host)
+        watching = watch(address.host, address.url)
+        with _translated(watching):
             raw = pool.request(
                 method,
-                url,
+                address.url,
                 # identity: digests and sizes are of the bytes as they are stored.
                 headers={"User-Agent": "pybuild", "Accept-Encoding": "identity", **headers},
                 body=body() if body is not None else None,
                 preload_content=False,
                 redirect=False,
                 retries=False,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+                timeout=urllib3.Timeout(connect=self.patience.connect, read=watching.answer),
             )
-        return Response(raw, host, url, read_seconds)
+        return Response(raw, watching, address.url)
 
     def _pool(self, scheme: str, host: str) -> urllib3.PoolManager:
         with self._lock:
@@ -253,9 +281,12 @@ class Transport:
             settings["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
             settings["assert_hostname"] = None if verify else False
         if proxy is None:
-            return urllib3.PoolManager(**settings)  # type: ignore[arg-type]
-        login = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
-        return urllib3.ProxyManager(proxy.url, proxy_headers=login, **settings)  # type: ignore[arg-type]
+            manager = urllib3.PoolManager(**settings)  # type: ignore[arg-type]
+        else:
+            login = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
+            manager = urllib3.ProxyManager(proxy.url, proxy_headers=login, **settings)  # type: ignore[arg-type]
+        manager.pool_classes_by_scheme = watched_pools()
+        return manager
 
     def close(self) -> None:
         """Idempotent."""
@@ -266,40 +297,19 @@ class Transport:
             self._pools.clear()
 
 
-def wait(seconds: float, cancelled: Callable[[], bool] | None) -> None:
-    """Sleep. Raises Cancelled as soon as `cancelled` answers true."""
-    from time import monotonic, sleep
-
-    end = monotonic() + seconds
-    while True:
-        check(cancelled)
-        left = end - monotonic()
-        if left <= 0:
-            return
-        sleep(min(left, 0.1))
-
-
-def check(cancelled: Callable[[], bool] | None) -> None:
-    if cancelled is not None and cancelled():
-        from pybuild.lang.diagnostics import Cancelled
-
-        raise Cancelled
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of a Retry-After header (a number or a date)."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
-        return None
-    if value.isdecimal():
-        return float(value)
-    from email.utils import parsedate_to_datetime
-    from time import time
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except ValueError:
-        return None
+def lasting(
+    act: Callable[[], T], first_pause: float, cancelled: Callable[[], bool] | None, attempts: int = ATTEMPTS
+) -> T:
+    """Return what `act` returns, which sends a request and reads the answer whole; called again when the
+    answer breaks off."""
+    for attempt in range(1, attempts):
+        try:
+            return act()
+        except Unreachable as error:
+            if not error.transient:
+                raise
+        wait(first_pause * 2 ** (attempt - 1) * _jitter(), cancelled)
+    return act()
 
 
 def _jitter() -> float:
@@ -308,11 +318,12 @@ def _jitter() -> float:
     return 0.75 + random() / 2
 
 
-def _explain(error: BaseException, host: str, seconds: float) -> RegistryError:
+def _explain(error: BaseException, watch: Watch) -> RegistryError:
     from socket import EAI_AGAIN, gaierror
 
     from urllib3 import exceptions as http
 
+    host = watch.host
     if isinstance(error, http.NameResolutionError):
         cause = error.__cause__ or error.__context__
         again = isinstance(cause, gaierror) and cause.errno == EAI_AGAIN
@@ -324,9 +335,11 @@ def _explain(error: BaseException, host: str, seconds: float) -> RegistryError:
     if isinstance(error, http.ConnectTimeoutError):
         if isinstance(error, http.NewConnectionError):
             return _no_connection(error, host)
-        return errors.silent(host, CONNECT_SECONDS)
+        return errors.silent(host, watch.patience.connect)
     if isinstance(error, http.ReadTimeoutError):
-        return _transient(errors.silent(host, seconds))
+        return errors.silent(host, watch.answer)
+    if isinstance(error, http.LocationParseError):
+        return errors.bad_address(f"a host that has no address: {host}")
     if isinstance(error, http.NewConnectionError):
         return _no_connection(error, host)
     if isinstance(error, http.SSLError):

@@ -1,8 +1,8 @@
 """Uploads of blobs: mounted from another repository if the registry allows, else sent whole, else in chunks.
 
 A failed upload starts again (registries differ in how they treat a partial one), except that a chunked one
-asks the registry for its offset and continues there. Chunks are used where whole uploads fail: proxies with a
-size limit (413) and connections that break.
+asks the registry for its offset and continues there, and that one without an answer may have arrived. Chunks
+are used where whole uploads fail: proxies with a size limit (413) and connections that break.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 
 from pybuild.runtime.registry import errors
-from pybuild.runtime.registry.errors import AccessDenied, RegistryError, Unreachable
-from pybuild.runtime.registry.transport import (
-    ATTEMPTS,
-    CHUNK,
-    LONGEST_WAIT,
-    RETRIED,
-    check,
-    retry_after,
-    wait,
+from pybuild.runtime.registry.answers import end_of_range, joined, natural, retry_after
+from pybuild.runtime.registry.errors import (
+    AccessDenied,
+    RegistryError,
+    TimedOut,
+    TooManyRequests,
+    Unreachable,
 )
+from pybuild.runtime.registry.transport import ATTEMPTS, CHUNK, LONGEST_WAIT, RETRIED
+from pybuild.runtime.registry.waiting import check, wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 CHUNK_SIZE = 16 << 20
 """Bytes of one chunk of a chunked upload, unless the registry asks for more."""
-COMMIT_SECONDS = 300.0
-"""Seconds that a registry may take to process what it received."""
 FIRST_PAUSE = 0.3
 
 
@@ -59,6 +57,10 @@ def mount(repository: Repository, digest: str, mount_from: str) -> bool:
     return not location
 
 
+class UploadLost(RegistryError):
+    """The registry does not know the upload any more."""
+
+
 class _Upload:
     def __init__(
         self, repository: Repository, digest: str, path: str, report: Callable[[int], None] | None
@@ -70,6 +72,8 @@ class _Upload:
         self.report = report
         self.chunked = False
         self.chunk_size = CHUNK_SIZE
+        self.sent = False
+        """The last request of the upload has been sent whole."""
 
     def run(self, mount_from: str) -> bool:
         failure: RegistryError | None = None
@@ -79,29 +83,58 @@ class _Upload:
                 location = self.begin(mount_from if attempt == 1 else "")
                 if not location:
                     return True
-                response = self._send_chunks(location) if self.chunked else self._send(location, 0, self.size)
+                failure, asked = self._deliver(location)
+                if failure is None:
+                    return False
             except Unreachable as error:
-                if not error.transient:
+                if self._has_arrived():
+                    return False
+                # Silence at the end may be a registry's that has lost the upload; any other has lasted enough.
+                silent = isinstance(error, TimedOut) and self.sent and not isinstance(failure, TimedOut)
+                if not error.transient and not silent:
                     raise
                 # A connection that broke twice may not last for a whole blob.
-                failure, self.chunked = error, attempt > 1
-            else:
-                status, requested = response.status, retry_after(response.headers)
-                if status in (200, 201, 204):
-                    response.close()
-                    return False
-                failure = self.repository.session.failure(response, self.repository.name, "push")
-                # A proxy limits the size of a request; no reason to wait.
-                if status == 413 and not self.chunked:
-                    self.chunked = True
-                    continue
-                if status not in RETRIED and status != 416:
-                    raise self._refused(failure)
-                pause = min(requested, LONGEST_WAIT) if requested is not None else pause
+                failure, asked, self.chunked = error, None, attempt > 1
+            # A proxy limits the size of a request; no reason to wait.
+            if failure.status == 413 and not self.chunked:
+                self.chunked = True
+                continue
             if attempt < ATTEMPTS:
-                wait(pause, self.repository.cancelled)
+                wait(pause if asked is None else asked, self.repository.cancelled)
         assert failure is not None
         raise failure
+
+    def _deliver(self, location: str) -> tuple[RegistryError | None, float | None]:
+        """Send the blob. Returns None once the registry has it, else why to begin another upload, and after how many
+        seconds if the registry says so. Raises the refusals that last."""
+        try:
+            response = self._send_chunks(location) if self.chunked else self._send(location, 0, self.size)
+        except TooManyRequests as error:
+            if error.seconds is not None and error.seconds > LONGEST_WAIT:
+                raise
+            return error, error.seconds
+        except UploadLost as error:
+            return error, None
+        status, asked = response.status, retry_after(response.headers)
+        if status in (200, 201, 204):
+            response.close()
+            return None, None
+        failure = self.repository.session.failure(response, self.repository.name, "push")
+        # 404: the registry has forgotten the upload, as one does that has restarted.
+        if status not in RETRIED and status not in (404, 413, 416):
+            raise self._refused(failure)
+        if status == 413 and self.chunked:
+            raise self._refused(failure)
+        return failure, None if asked is None else min(asked, LONGEST_WAIT)
+
+    def _has_arrived(self) -> bool:
+        """Ask, after an upload that was sent whole and not answered, whether the registry has the blob."""
+        if not self.sent:
+            return False
+        try:
+            return self.repository.has_blob(self.digest)
+        except RegistryError:
+            return False
 
     def _refused(self, failure: RegistryError) -> RegistryError:
         if isinstance(failure, AccessDenied):
@@ -139,9 +172,7 @@ class _Upload:
             raise self.repository.session.failure(response, self.repository.name, "push")
         with response:
             # Smaller chunks than that are refused (distribution specification, pushing a blob in chunks).
-            least = response.headers.get("OCI-Chunk-Min-Length", "")
-            if least.isdecimal():
-                self.chunk_size = max(CHUNK_SIZE, int(least))
+            self.chunk_size = max(CHUNK_SIZE, natural(response.headers.get("OCI-Chunk-Min-Length")) or 0)
             return self._location(response)
 
     def abandon(self, location: str) -> None:
@@ -153,16 +184,16 @@ class _Upload:
     def _location(self, response: Response) -> str:
         """Return a Location header as an absolute URL. Registries behind a proxy may think they speak plain
         HTTP: for the endpoint's own host its scheme is kept."""
-        from urllib.parse import urljoin, urlsplit
-
         origin = self.repository.session.origin(self.repository.cancelled)
-        location = urljoin(response.url, response.headers.get("Location", ""))
-        parts = urlsplit(location)
-        if parts.netloc == self.repository.session.endpoint.host:
-            return origin + location.partition("://")[2].removeprefix(parts.netloc)
-        if origin.startswith("https://") and parts.scheme != "https":
-            raise errors.bad_redirect(self.repository.host, location)
-        return location
+        try:
+            address = joined(response.url, response.headers.get("Location", ""))
+        except ValueError as error:
+            raise errors.bad_answer(self.repository.host, str(error), url=response.url) from None
+        if address.netloc == self.repository.session.endpoint.host:
+            return origin + address.url.partition("://")[2].removeprefix(address.netloc)
+        if origin.startswith("https://") and address.scheme != "https":
+            raise errors.bad_redirect(self.repository.host, address.url)
+        return address.url
 
     def _send(self, location: str, start: int, end: int, *, finish: bool = True) -> Response:
         """Send bytes [start, end) and, with `finish`, complete the upload."""
@@ -178,9 +209,9 @@ class _Upload:
             "PUT" if finish else "PATCH",
             url,
             headers=headers,
-            body=lambda: self._bytes(start, end),
+            body=lambda: self._bytes(start, end, finish),
             attempts=1,
-            read_seconds=COMMIT_SECONDS,
+            answer=self.repository.session.transport.patience.commit if finish else None,
         )
 
     def _send_chunks(self, location: str) -> Response:
@@ -199,11 +230,13 @@ class _Upload:
                     if response.headers.get("Location"):
                         location = self._location(response)
                 offset, failures = end, 0
-            except (Unreachable, errors.ServerFailure):
+            except (Unreachable, errors.ServerFailure, TooManyRequests) as error:
                 failures += 1
-                if failures >= ATTEMPTS:
+                asked = error.seconds if isinstance(error, TooManyRequests) else None
+                if failures >= ATTEMPTS or isinstance(error, TimedOut) or (asked or 0) > LONGEST_WAIT:
                     raise
-                wait(FIRST_PAUSE * 2 ** (failures - 1), self.repository.cancelled)
+                pause = FIRST_PAUSE * 2 ** (failures - 1)
+                wait(pause if asked is None else asked, self.repository.cancelled)
                 location, offset = self._status(location)
         return self._send(location, self.size, self.size)
 
@@ -211,15 +244,18 @@ class _Upload:
         """Return (location, bytes that the registry has) of a chunked upload."""
         response = self._request("GET", location)
         if response.status != 204:
-            raise self.repository.session.failure(response, self.repository.name, "push")
+            failure = self.repository.session.failure(response, self.repository.name, "push")
+            if response.status == 404:
+                raise UploadLost(str(failure), status=404)
+            raise failure
         with response:
-            last = response.headers.get("Range", "").removeprefix("bytes=").rpartition("-")[2]
             if response.headers.get("Location"):
                 location = self._location(response)
-        # `0-0` is what registries say of an empty upload; a single byte is then sent once more.
-        return location, int(last) + 1 if last.isdecimal() and int(last) > 0 else 0
+            # `0-0` is what registries say of an empty upload; a single byte is then sent once more.
+            return location, end_of_range(response.headers)
 
-    def _bytes(self, start: int, end: int) -> Iterator[bytes]:
+    def _bytes(self, start: int, end: int, last: bool) -> Iterator[bytes]:
+        self.sent = False
         with open(self.path, "rb") as file:
             file.seek(start)
             while start < end:
@@ -231,6 +267,7 @@ class _Upload:
                 start += len(data)
                 if self.report is not None:
                     self.report(start)
+        self.sent = last
 
     def _request(
         self,
@@ -241,7 +278,7 @@ class _Upload:
         body: Callable[[], Iterator[bytes]] | None = None,
         also_pulls: str = "",
         attempts: int = ATTEMPTS,
-        read_seconds: float = 60.0,
+        answer: float | None = None,
     ) -> Response:
         if body is None and method in ("POST", "PUT", "PATCH"):
             headers = {**(headers or {}), "Content-Length": "0"}
@@ -254,6 +291,6 @@ class _Upload:
             body=body,
             also_pulls=also_pulls,
             attempts=attempts,
-            read_seconds=read_seconds,
+            answer=answer,
             cancelled=self.repository.cancelled,
         )

@@ -8,6 +8,7 @@ import os
 
 from pybuild.runtime.sandbox import files, spec
 from pybuild.runtime.sandbox.errors import LimitError, NotStarted
+from pybuild.runtime.sandbox.find import install_command
 from pybuild.runtime.sandbox.rootpath import make_directories, resolve
 
 TYPE_CHECKING = False
@@ -74,6 +75,7 @@ class Bundle:
             cgroup=self.group if self.grouped else None,
             rootless=sandbox.rootless,
             unified=sandbox.cgroups.unified,
+            unfiltered=sandbox.unfiltered,
         )
         text = spec.configuration(step, context, self._limits)
         os.mkdir(self.path, 0o700)
@@ -105,7 +107,9 @@ class Bundle:
             return _NOT_FOUND
         if "exec" in lower and program in message:
             return _NOT_FOUND if "no such file" in lower else _NOT_EXECUTABLE
-        raise self._limit_refused(message) or _not_mounted(message) or NotStarted(message)
+        # runc starts no container of root without control groups that filter devices.
+        help = f"crun can: {install_command('crun')}" if self._sandbox.lacks_crun else None
+        raise self._limit_refused(message) or _not_mounted(message) or NotStarted(message, help=help)
 
     def _limit_refused(self, message: str) -> LimitError | None:
         """The error for a message about a limit that could not be set; None if the message is about something

@@ -91,6 +91,14 @@ class Cgroups:
         """The directories of a group, one in each hierarchy."""
         return [path + group for path, _ in self._roots]
 
+    def point(self, controller: str) -> str | None:
+        """The mount point of the hierarchy in which a controller can be used, None without one. Version 2 lists
+        no controller `devices`: every group there takes programs."""
+        for path, controllers in self._roots:
+            if self.unified or controller in controllers:
+                return path
+        return None
+
     def limits(self, step: Step) -> dict[str, object]:
         """The step's limits as an OCI `linux.resources` object. Raises LimitError for a limit that can't be
         enforced."""

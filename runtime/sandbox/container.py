@@ -69,7 +69,7 @@ class Container:
         bundle = self._prepared
         path, log, pid = self._file("process"), self._file("log"), self._file("pid")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(spec.process_text(step))
+            file.write(spec.process_text(step, unfiltered=self._sandbox.unfiltered))
         program = step.meta.args[0] if step.meta.args else ""
         return self._spawn(
             ["exec", *_pid_file(pid), "--process", path, bundle.id],

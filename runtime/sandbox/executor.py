@@ -37,17 +37,26 @@ class Sandbox:
 
     Its files are in `work`, this process's directory in the store; `close` it before that is removed. The process
     must be in the build's mount namespace (`namespaces.enter`). `cgroup_parent` is the parent of control groups
-    for steps that name none.
+    for steps that name none. `unfiltered`: there is no device filter (`devicefilter.missing`), so steps are kept
+    from devices by other means.
     """
 
     def __init__(
-        self, work: str, runner: Runner, networks: NetworkPool, runtime: str, *, cgroup_parent: str = ""
+        self,
+        work: str,
+        runner: Runner,
+        networks: NetworkPool,
+        runtime: str,
+        *,
+        unfiltered: bool,
+        cgroup_parent: str = "",
     ) -> None:
         self.directory = os.path.join(work, "sandbox")
         self.name = os.path.basename(work)
         self.networks = networks
         self.rootless = rootless()
         self.cgroups = Cgroups.detect(rootless=self.rootless)
+        self.unfiltered = unfiltered
         self._cgroup_parent = cgroup_parent
         self._runner = runner
         self._guard = threading.Lock()
@@ -63,6 +72,7 @@ class Sandbox:
         self._groups: set[str] = set()
         self._command = [runtime, "--root", os.path.join(self.directory, "state"), "--log-format", "json"]
         self._is_crun = os.path.basename(runtime).startswith("crun")
+        self.lacks_crun = unfiltered and not self._is_crun
 
     def run(
         self,
@@ -73,16 +83,18 @@ class Sandbox:
         stdin: int | None = None,
         stdout: int | None = None,
         on_start: Callable[[], None] | None = None,
+        watch: Callable[[], int] | None = None,
     ) -> ExitCode:
         """Run the step to its end.
 
         `on_output(stream, bytes)` is called in this thread with everything that the step writes, as it comes;
         stream 1 is stdout, 2 stderr. The step reads from descriptor `stdin`, or nothing without one, and writes to
         descriptor `stdout` in place of stream 1 if given. The caller keeps both; `on_start` is called in this
-        thread when the step's side has them, and the caller may close its own. Raises Cancelled once every process
-        of the cancelled step is dead, NotStarted if the runtime can't set the container up, LimitError for a limit
-        that can't be enforced. A program that is not found or can't be executed is no error here: the runtime's
-        message comes as stderr, and the code is 127 or 126.
+        thread when the step's side has them, and the caller may close its own. `watch` is called in this thread
+        while the step runs, each time after as many milliseconds as it returned. Raises Cancelled once every
+        process of the cancelled step is dead, NotStarted if the runtime can't set the container up, LimitError for
+        a limit that can't be enforced. A program that is not found or can't be executed is no error here: the
+        runtime's message comes as stderr, and the code is 127 or 126.
         """
         if cancellation.cancelled:
             raise Cancelled
@@ -93,7 +105,7 @@ class Sandbox:
                 try:
                     if on_start is not None:
                         on_start()
-                    process.attend(on_output)
+                    process.attend(on_output, watch)
                 finally:
                     forget()
                 if cancellation.cancelled:

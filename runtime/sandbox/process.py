@@ -80,11 +80,12 @@ class Process:
         else:
             self._child, self._outputs = self._sandbox.spawn_piped(command, stdin, stdout)
 
-    def attend(self, on_output: OnOutput) -> None:
-        """Call `on_output(stream, data)` with everything the process writes, until it has ended."""
+    def attend(self, on_output: OnOutput, watch: Callable[[], int] | None = None) -> None:
+        """Call `on_output(stream, data)` with everything the process writes, until it has ended. `watch` is called
+        after each piece of output, and again after as many milliseconds as it returns."""
         assert self._child is not None
         output = Output(self.program, on_output)
-        _stream(self._outputs, output)
+        _stream(self._outputs, output, watch)
         output.finish()
         self._status = self._child.wait() or 0
         self._format_error = output.format_error
@@ -136,7 +137,7 @@ class Process:
         self._outputs = {}
 
 
-def _stream(outputs: dict[int, int], on_output: OnOutput) -> None:
+def _stream(outputs: dict[int, int], on_output: OnOutput, watch: Callable[[], int] | None) -> None:
     """Pass on output until the last writer of each stream has closed it. A step's orphans may hold on to a stream,
     but they die with its pid namespace."""
     poll = select.poll()
@@ -144,7 +145,7 @@ def _stream(outputs: dict[int, int], on_output: OnOutput) -> None:
         poll.register(fd, select.POLLIN)
     left = len(outputs)
     while left:
-        for fd, _ in poll.poll():
+        for fd, _ in poll.poll(None if watch is None else watch()):
             data = _read(fd)
             if data:
                 on_output(outputs[fd], data)

@@ -99,6 +99,7 @@ class _Runner:
         # After CLONE_NEWPID the next child is process 1 of the new namespace, and later children are in it too.
         init = os.fork()
         if init == 0:
+            os.close(read)
             _become_init(write)
         os.close(write)
         failure = os.read(read, 4)
@@ -290,7 +291,10 @@ def _drop_netns(path: str) -> None:
 
 def _become_init(ready: int) -> NoReturn:
     """Become process 1 of the pid namespace: mount its /proc, write four zero bytes or an errno to `ready`, and
-    sleep. Orphans become its children; the kernel reaps them, because SIGCHLD is ignored."""
+    sleep. Orphans become its children; the kernel reaps them, because SIGCHLD is ignored.
+
+    No getppid(2) tells in here whether the runner died before it could be asked for the signal. The pipe does: this
+    process doesn't hold its other end, so the write fails once the runner is gone."""
     try:
         libc.die_with_parent(signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -16,7 +16,7 @@ from pybuild.runtime.sandbox.seccomp import profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pybuild.compiler.ops import Meta, ProxyEnv, Ulimit
     from pybuild.runtime.sandbox.devices import Edits
@@ -71,6 +71,8 @@ _MASKED = (
 _READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 _QUIET = ["nosuid", "noexec", "nodev"]
+# At the end of a destination: crun takes no mount at "/", and a plain path would replace the mount that it names.
+_ITSELF = "/."
 # gid 5 is the group `tty` of every common distribution.
 _PTS_OPTIONS = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]
 
@@ -98,10 +100,11 @@ class StepContext:
     `hosts` and `resolv_conf` are paths of the files for the step's /etc. `rootless`: the build is in a user
     namespace of its own. `unified`: control groups are version 2, and the step sees its own at /sys/fs/cgroup.
     `cgroup`: the path of the step's control group, None without one. `netns`: the path of a network namespace; ""
-    for a fresh one with only loopback; None for the host's.
+    for a fresh one with only loopback; None for the host's. `unfiltered`: no control group keeps the step from the
+    machine's devices, so it can't make device nodes, nor open those in its root and its own mounts.
     """
 
-    __slots__ = ("cgroup", "hosts", "netns", "resolv_conf", "rootless", "unified")
+    __slots__ = ("cgroup", "hosts", "netns", "resolv_conf", "rootless", "unfiltered", "unified")
 
     def __init__(
         self,
@@ -112,6 +115,7 @@ class StepContext:
         cgroup: str | None,
         rootless: bool,
         unified: bool,
+        unfiltered: bool,
     ) -> None:
         self.hosts = hosts
         self.resolv_conf = resolv_conf
@@ -119,6 +123,7 @@ class StepContext:
         self.cgroup = cgroup
         self.rootless = rootless
         self.unified = unified
+        self.unfiltered = unfiltered
 
 
 def configuration(step: Step, context: StepContext, limits: Mapping[str, object]) -> str:
@@ -126,10 +131,12 @@ def configuration(step: Step, context: StepContext, limits: Mapping[str, object]
     SandboxError for a zero byte in an argument or a variable, and for an unknown ulimit."""
     linux: dict[str, object] = {
         "namespaces": _namespaces(context),
-        "maskedPaths": [] if step.insecure else _MASKED,
+        "maskedPaths": [] if step.insecure else _masked(context),
         "readonlyPaths": [] if step.insecure else _READONLY,
-        "resources": {**limits, "devices": _device_rules(step)},
+        "resources": dict(limits),
     }
+    if not context.unfiltered:
+        linux["resources"] = {**limits, "devices": _device_rules(step)}
     if context.cgroup is not None:
         linux["cgroupsPath"] = context.cgroup
     devices = _insecure_devices() if step.insecure and not context.rootless else []
@@ -139,9 +146,9 @@ def configuration(step: Step, context: StepContext, limits: Mapping[str, object]
         linux["devices"] = devices
     document: dict[str, object] = {
         "ociVersion": "1.0.2",
-        "root": {"path": os.fsdecode(step.rootfs), "readonly": step.readonly},
+        "root": {"path": os.fsdecode(step.rootfs), "readonly": step.readonly and not context.unfiltered},
         "hostname": step.meta.hostname or HOSTNAME,
-        "process": _process(step),
+        "process": _process(step, context.unfiltered),
         "mounts": mounts(step, context),
     }
     if step.devices is not None and step.devices.hooks:
@@ -153,9 +160,9 @@ def configuration(step: Step, context: StepContext, limits: Mapping[str, object]
     return text if filter is None else f'{text[:-2]},"seccomp":{filter}}}}}'
 
 
-def process_text(step: Step) -> str:
+def process_text(step: Step, *, unfiltered: bool) -> str:
     """The text of a `process.json`, for a process that joins a container. Raises as `configuration`."""
-    return json.dumps(_process(step), separators=(",", ":"))
+    return json.dumps(_process(step, unfiltered), separators=(",", ":"))
 
 
 def environment(meta: Meta, secret_env: Iterable[str], home: str) -> list[str]:
@@ -191,19 +198,28 @@ def mounts(step: Step, context: StepContext) -> list[dict[str, object]]:
     # By path components: a mount inside another has to come after it.
     own = sorted(step.mounts, key=lambda mount: os.path.normpath(mount.dest).split("/"))
     of_devices = step.devices.mounts if step.devices is not None else []
-    for mount in [*default, *(_own_mount(mount) for mount in own), *of_devices]:
+    nodev = context.unfiltered
+    for mount in [*default, *(_own_mount(mount, nodev) for mount in own), *of_devices]:
         dest = str(mount["destination"])
         ordered.pop(dest, None)
+        ordered.pop(dest + _ITSELF, None)
         ordered[dest] = mount
-    return list(ordered.values())
+    # The runtimes bind the root anew, without the flags of its mount and with no way to name others.
+    of_root = [_remount("", ["nodev", *(["ro"] if step.readonly else [])])] if nodev else []
+    return [*ordered.values(), *of_root]
 
 
 def _mount(dest: str, kind: str, source: str, options: list[str]) -> dict[str, object]:
     return {"destination": dest, "type": kind, "source": source, "options": options}
 
 
-def _own_mount(mount: StepMount) -> dict[str, object]:
-    access = ["ro" if mount.readonly else "rw"]
+def _remount(dest: str, options: list[str]) -> dict[str, object]:
+    """Change the flags of what the runtime has mounted at `dest`, and not of the mounts inside it."""
+    return _mount(dest + _ITSELF, "bind", "/", ["remount", "bind", *options])
+
+
+def _own_mount(mount: StepMount, nodev: bool) -> dict[str, object]:
+    access = ["ro" if mount.readonly else "rw", *(["nodev"] if nodev else [])]
     dest = os.path.normpath("/" + mount.dest.lstrip("/"))
     if mount.source is not None:
         return _mount(dest, "bind", mount.source, ["rbind", *access, *mount.options])
@@ -219,7 +235,15 @@ def _sys(step: Step, context: StepContext) -> list[dict[str, object]]:
     mounts = [_mount("/sys", "sysfs", "sysfs", [*_QUIET, *access])]
     if context.cgroup is not None:
         mounts.append(_mount("/sys/fs/cgroup", "cgroup", "cgroup", [*_QUIET, "relatime", *access]))
+        if access and not context.unified:
+            # For version 1 the runtimes mount a tmpfs there, which they leave writable.
+            mounts.append(_remount("/sys/fs/cgroup", [*_QUIET, "ro"]))
     return mounts
+
+
+def _masked(context: StepContext) -> Sequence[str]:
+    """The paths to hide. Where /sys is the host's, its control groups would be writable: `ro` is not recursive."""
+    return (*_MASKED, "/sys/fs/cgroup") if context.rootless and context.netns is None else _MASKED
 
 
 def _namespaces(context: StepContext) -> list[dict[str, str]]:
@@ -248,11 +272,13 @@ def _with_devices(env: list[str], devices: Edits | None) -> list[str]:
     return [*(pair for pair in env if pair.partition("=")[0] not in names), *devices.env]
 
 
-def _process(step: Step) -> dict[str, object]:
+def _process(step: Step, unfiltered: bool) -> dict[str, object]:
     meta = step.meta
     env = _with_devices(environment(meta, step.secret_env, step.identity.home), step.devices)
     _check_texts(meta, env)
     capabilities = list(_own_capabilities()) if step.insecure else list(CAPABILITIES)
+    if unfiltered:
+        capabilities.remove("CAP_MKNOD")
     sets = ("bounding", "effective", "permitted", *(("inheritable", "ambient") if step.insecure else ()))
     return {
         "terminal": step.terminal,

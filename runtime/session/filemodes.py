@@ -1,5 +1,5 @@
-"""File modes in fsutil's packets: those of Go's `os.FileMode`, whose bits for the type of a file and for set-id and
-sticky differ from Unix."""
+"""File modes and times in fsutil's packets: those of Go's `os.FileMode`, whose bits for the type of a file and for
+set-id and sticky differ from Unix, and of `UnixNano`."""
 
 from __future__ import annotations
 
@@ -42,3 +42,8 @@ def go_mode(mode: int) -> int:
         if mode & unix:
             converted |= go
     return converted
+
+
+def go_time(nanoseconds: int) -> int:
+    """Return a time as Go's `UnixNano` does: one before 1677 or after 2262 doesn't fit into 64 bits, and wraps."""
+    return (nanoseconds + (1 << 63)) % (1 << 64) - (1 << 63)

@@ -10,7 +10,7 @@ import os
 import stat
 
 from pybuild.compiler.protos.fspackets_pb2 import Stat
-from pybuild.runtime.session.filemodes import KINDS, go_mode
+from pybuild.runtime.session.filemodes import KINDS, go_mode, go_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ class SentEntry:
 
 def directory_entry(path: bytes, mtime: int, mode: int = 0o755) -> SentEntry:
     """Return the entry of a directory that is in no tree; `mtime` is in nanoseconds."""
-    return SentEntry(Stat(path=path, mode=go_mode(stat.S_IFDIR | mode), modTime=mtime))
+    return SentEntry(Stat(path=path, mode=go_mode(stat.S_IFDIR | mode), modTime=go_time(mtime)))
 
 
 def file_entry(path: bytes, data: bytes, mtime: int, mode: int = 0o644) -> SentEntry:
     """Return the entry of a file that is in no tree; `mtime` is in nanoseconds."""
-    packet = Stat(path=path, mode=go_mode(stat.S_IFREG | mode), size=len(data), modTime=mtime)
+    packet = Stat(path=path, mode=go_mode(stat.S_IFREG | mode), size=len(data), modTime=go_time(mtime))
     return SentEntry(packet, lambda: io.BytesIO(data))
 
 
@@ -64,7 +64,7 @@ def _entry(node: Node, path: bytes, first: dict[tuple[int, int], bytes], mtime: 
         mode=go_mode(mode),
         uid=status.st_uid,
         gid=status.st_gid,
-        modTime=status.st_mtime_ns if mtime is None else mtime,
+        modTime=go_time(status.st_mtime_ns if mtime is None else mtime),
         xattrs=dict(node.attributes()),
     )
     if stat.S_ISLNK(mode):

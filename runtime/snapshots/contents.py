@@ -16,12 +16,15 @@ OVERLAY_PREFIXES = ("trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.")
 """Prefixes of the attributes in which overlays keep their own state."""
 
 
+def is_overlays_own(name: str) -> bool:
+    """Report whether an overlay keeps its own state in an extended attribute of this name."""
+    return name.startswith(OVERLAY_PREFIXES)
+
+
 def is_content_attribute(name: str) -> bool:
     """Report whether an extended attribute is content of a state: file capabilities and `user.*`, without an
-    overlay's own. Copies, layers and digests all go by this."""
-    if name.startswith("user."):
-        return not name.startswith(OVERLAY_PREFIXES)
-    return name == "security.capability"
+    overlay's own. Copies, layers, exports and digests all go by this."""
+    return name == "security.capability" or (name.startswith("user.") and not is_overlays_own(name))
 
 
 def attributes(real: bytes) -> list[tuple[str, bytes]]:

@@ -9,6 +9,7 @@ import sys
 import time
 
 from pybuild.runtime.snapshots.committed import SnapshotError
+from pybuild.runtime.snapshots.contents import is_overlays_own
 from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 
 TYPE_CHECKING = False
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 PROGRAM = "fuse-overlayfs"
 START_SECONDS, STOP_SECONDS = 10.0, 10.0
 OPAQUE_FILE, WHITEOUT_PREFIX = b".wh..wh..opq", b".wh."
-OWN_ATTRIBUTES = ("trusted.overlay.", "user.overlay.", "user.fuseoverlayfs.")
 
 # Starts the program such that it ends with the thread that started it (PR_SET_PDEATHSIG): otherwise it would keep
 # a dead build's mount namespace alive for ever. The parent may have died before prctl(2), so that is checked after
@@ -134,7 +134,7 @@ def _use_one_mark(directory: bytes, opaque: str) -> None:
     marks = [
         name
         for name in os.listxattr(directory, follow_symlinks=False)
-        if name.startswith(OWN_ATTRIBUTES) and name.endswith(".opaque")
+        if is_overlays_own(name) and name.endswith(".opaque")
     ]
     hides = any(os.getxattr(directory, name, follow_symlinks=False) == b"y" for name in marks)
     for name in marks:

@@ -129,7 +129,7 @@ class LayeredTree(PathTree):
     """The state of one or more layer directories, the top one first. See `Tree` for the methods of its contract.
 
     `opaque` is the attribute of opaque marks. With `frozen` the layers never change, and the stacks of their
-    directories are kept. Thread-safe when frozen."""
+    directories are kept, so that the next look-up goes on from there. Thread-safe when frozen."""
 
     __slots__ = ("_opaque", "_stacks", "layers")
 
@@ -144,16 +144,21 @@ class LayeredTree(PathTree):
 
     def stack(self, path: bytes) -> Stack:
         """The stack of the directory at the resolved `path`. Raises FileNotFoundError, NotADirectoryError."""
-        stack = self.layers
-        here = b""
-        for name in path.split(b"/") if path else ():
-            here = here + b"/" + name if here else name
+        known: dict[bytes, Stack] = {} if self._stacks is None else self._stacks
+        unknown = []
+        at = path
+        while at and at not in known:
+            unknown.append(at)
+            at = at.rpartition(b"/")[0]
+        stack = known[at] if at else self.layers
+        for here in reversed(unknown):
+            name = here[here.rfind(b"/") + 1 :]
             entry = self.find(stack, name)
             if entry is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(path))
             if not stat.S_ISDIR(entry[1].st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fsdecode(path))
-            stack = self.descend(stack, name, entry[2], here)
+            stack = known[here] = self.descend(stack, name, entry[2], here)
         return stack
 
     def find(self, stack: Stack, name: bytes) -> tuple[bytes, os.stat_result, int] | None:

@@ -7,7 +7,9 @@ a leading or trailing slash, `b""` for the root; they are resolved inside the ro
 
 from __future__ import annotations
 
+import errno
 import os
+from stat import S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ else:
 INDEX = "index"
 """The name of the snapshotter whose states are lists of entries, with no places on the disk."""
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+# A process of a container may have put a fifo or a device where a file was, and no open may wait for a writer.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Content:
@@ -74,8 +77,12 @@ class Node:
         self.stat = stat
 
     def content(self) -> Content:
-        """Open a regular file. Raises OSError."""
-        return Content(os.open(self.real, _READ))
+        """Open a regular file. Raises OSError, with EINVAL for what has become another kind of entry."""
+        fd = os.open(self.real, _READ)
+        if not S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), os.fsdecode(self.path))
+        return Content(fd)
 
     def readlink(self) -> bytes:
         """The target of a symlink. Raises OSError."""

@@ -16,6 +16,7 @@ import stat
 
 from pybuild.runtime.snapshots.overlay import OverlayActive, OverlaySnapshotter
 from pybuild.runtime.snapshots.tree import is_opaque, is_whiteout
+from pybuild.runtime.snapshots.types import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ def copy_up_directory(snapshotter: Snapshotter, active: Active, path: bytes) -> 
     """Copy directory `path` of the merged state up to `active.upper` and return its path there. It gets the mode,
     owner, attributes and times it has in the parent, and everything that the parent has in it still shows.
     Idempotent; the times of the directories above stay. Raises FileNotFoundError, NotADirectoryError."""
-    lower = _shown(snapshotter, active, path)
+    _shown(snapshotter, active, path)
     real = _join(active.upper, path)
-    if snapshotter.plain or os.path.lexists(real):
-        return real
-    _copy_up_from(snapshotter, active, path, lower[0])
+    absent = []
+    while not snapshotter.plain and path and not os.path.lexists(_join(active.upper, path)):
+        absent.append(path)
+        path = path.rpartition(b"/")[0]
+    for each in reversed(absent):
+        _copy_up_from(snapshotter, active, each, _shown(snapshotter, active, each)[0])
     return real
 
 
@@ -51,6 +55,20 @@ def copy_up(snapshotter: Snapshotter, active: Active, path: bytes) -> bytes:
         raise _error(errno.ENOENT, path)
     _copy_up_from(snapshotter, active, path, below)
     return real
+
+
+def look(snapshotter: Snapshotter, active: Active, path: bytes) -> Node | None:
+    """Return the entry at a resolved path of the merged state, None if it has none. Unlike the tree's `lstat` this
+    takes no steps from the root to a directory that is known. Raises FileNotFoundError, NotADirectoryError."""
+    here, name = _split(path)
+    lower = _shown(snapshotter, active, here)
+    real: bytes | None = _join(active.upper, path)
+    assert real is not None
+    status = _lstat(real)
+    if status is None:
+        real = _beneath(snapshotter, active, lower, name)
+        return None if real is None else Node(path, real, os.lstat(real))
+    return None if is_whiteout(status) and not snapshotter.plain else Node(path, real, status)
 
 
 def hide(snapshotter: Snapshotter, active: Active, path: bytes) -> bool:
@@ -121,12 +139,14 @@ def _shown(snapshotter: Snapshotter, active: Active, path: bytes) -> Stack:
         return ()
     assert isinstance(active, OverlayActive)
     assert isinstance(snapshotter, OverlaySnapshotter)
-    if not path:
-        return active.lower
-    known = active.known.get(path)
-    if known is None:
-        known = active.known[path] = _showing(snapshotter, active, path)
-    return known
+    unknown = []
+    at = path
+    while at and at not in active.known:
+        unknown.append(at)
+        at = _split(at)[0]
+    for each in reversed(unknown):
+        active.known[each] = _showing(snapshotter, active, each)
+    return active.known[path] if path else active.lower
 
 
 def _showing(snapshotter: OverlaySnapshotter, active: OverlayActive, path: bytes) -> Stack:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Body = Generator["Call | All | Slots", Any, Any]
 
+_WORKER = "worker"
 IDLE_SECONDS = 0.5
 """How long a worker thread waits for another call before it ends."""
 
@@ -88,7 +89,7 @@ class Task:
 
 
 class Loop:
-    """Runs tasks in a thread of its own. Other threads may call `post` and `close` only."""
+    """Runs tasks in a thread of its own. Other threads may call `post`, `waits` and `close` only."""
 
     def __init__(self) -> None:
         self._ready: deque[Callable[[], None]] = deque()
@@ -96,6 +97,9 @@ class Loop:
         self._wake = threading.Condition()
         self._work = threading.Condition()
         self._idle = 0
+        self._workers = 0
+        self._waiting = 0
+        self._lacking: RuntimeError | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="solver", daemon=True)
         self._thread.start()
@@ -198,7 +202,35 @@ class Loop:
             if self._idle >= len(self._calls):
                 self._work.notify()
                 return
-        threading.Thread(target=self._worker, name="worker", daemon=True).start()
+            self._workers += 1
+        try:
+            threading.Thread(target=self._worker, name=_WORKER, daemon=True).start()
+        except RuntimeError as error:
+            # Memory or processes are limited. The workers that there are do the call, unless there are none, or all
+            # wait for what no other would do.
+            with self._work:
+                self._workers -= 1
+                self._lacking = error
+                left = self._stranded()
+            for task, error in left:
+                self._ready.append(lambda task=task, error=error: self._step(task, None, error))  # type: ignore[misc]
+
+    def waits(self, change: int) -> None:
+        """Note that a call of a worker begins (1) or ends (-1) to wait for other tasks of this loop."""
+        if threading.current_thread().name == _WORKER:
+            with self._work:
+                self._waiting += change
+                left = self._stranded()
+            for task, error in left:
+                self.post(lambda task=task, error=error: self._step(task, None, error))  # type: ignore[misc]
+
+    def _stranded(self) -> list[tuple[Task, RuntimeError]]:
+        """Take the calls that no worker will ever do, since there can be no more workers, and return their tasks."""
+        if self._lacking is None or self._workers > self._waiting:
+            return []
+        stranded = [(task, self._lacking) for task, _ in self._calls]
+        self._calls.clear()
+        return stranded
 
     def _worker(self) -> None:
         while True:
@@ -209,6 +241,7 @@ class Loop:
                     self._work.wait_for(lambda: self._calls or self._closed, IDLE_SECONDS)
                 self._idle -= 1
                 if not self._calls:
+                    self._workers -= 1
                     return
                 task, call = self._calls.popleft()
             value, error = None, None

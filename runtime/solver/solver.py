@@ -84,7 +84,11 @@ class Solver(Generic[V, R]):
         call wanted has ended; Cancelled after `cancellation`."""
         client = Client()
         self._loop.post(lambda: self._join(client, edges))
-        self._await([client], cancellation)
+        self._loop.waits(1)
+        try:
+            self._await([client], cancellation)
+        finally:
+            self._loop.waits(-1)
         if client.error is not None:
             raise client.error
         return client.results  # type: ignore[return-value]

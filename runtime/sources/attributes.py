@@ -16,7 +16,7 @@ def patterns(op: SourceOp, attribute: str) -> list[str]:
     """Return the list of texts that an attribute holds as JSON, an empty list without it. Raises UserError."""
     try:
         values = json.loads(op.attrs.get(attribute, "[]"))
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise UserError(f"the attribute {attribute} of {op.identifier} is no JSON list of texts")

@@ -19,7 +19,7 @@ from pybuild.runtime.sources.errors import SourceFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pybuild.compiler.ops import Platform
     from pybuild.runtime.image.descriptor import Descriptor, ImageContent
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 4
 """Levels of indexes within indexes that are followed."""
+MOST_READ = 64
+"""Most entries without a platform that are read to learn it."""
 ATTESTATION = "vnd.docker.reference.type"
 """Annotation of BuildKit's index entries that describe an image and are none."""
 
@@ -97,6 +99,7 @@ def _choose(root: Descriptor, read: Read, platform: Platform, what: str, depth: 
     parsed = read_manifest(root, read, what)
     if isinstance(parsed, Manifest):
         return Chosen(root, parsed, _read_config(parsed, read, what))
+    _check_depth(depth, what)
     return _choose_entry(parsed.manifests, read, platform, what, depth)
 
 
@@ -108,8 +111,9 @@ def _choose_entry(
     stated, unstated = _sort(entries, depth)
     number = best(platform, [candidate.platform for candidate in stated], strict=bool(unstated))
     if number is None and unstated:
+        left = iter(range(MOST_READ))
         for entry in unstated:
-            stated.extend(_expand(entry, read, what, depth))
+            stated.extend(_expand(entry, read, what, depth, left))
         number = best(platform, [candidate.platform for candidate in stated])
     if number is None:
         offered = sorted({format(candidate.platform) for candidate in stated})
@@ -131,20 +135,28 @@ def _sort(entries: Iterable[Descriptor], depth: int) -> tuple[list[_Candidate], 
     return stated, unstated
 
 
-def _expand(entry: Descriptor, read: Read, what: str, depth: int) -> list[_Candidate]:
+def _check_depth(depth: int, what: str) -> None:
+    if depth >= DEEPEST:
+        raise errors.bad_manifest(what, f"it nests indexes more than {DEEPEST} deep")
+
+
+def _expand(entry: Descriptor, read: Read, what: str, depth: int, left: Iterator[int]) -> list[_Candidate]:
     """Return the candidates behind an entry without a platform: itself with its config's platform, or the entries
-    of a nested index."""
+    of a nested index. One of `left` is taken for each entry that is read."""
+    if next(left, None) is None:
+        raise errors.bad_manifest(
+            what, f"more than {MOST_READ} entries don't say for which platform they are"
+        )
     parsed = read_manifest(entry, read, what)
     if isinstance(parsed, Manifest):
         if parsed.config.media_type not in CONFIGS:
             return []
         config = _read_config(parsed, read, what)
         return [_Candidate(entry, platform_of(config_platform(config)), depth)]
-    if depth >= DEEPEST:
-        raise errors.bad_manifest(what, f"it nests indexes more than {DEEPEST} deep")
+    _check_depth(depth, what)
     stated, unstated = _sort(parsed.manifests, depth + 1)
     for nested in unstated:
-        stated.extend(_expand(nested, read, what, depth + 1))
+        stated.extend(_expand(nested, read, what, depth + 1, left))
     return stated
 
 

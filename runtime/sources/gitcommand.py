@@ -28,6 +28,8 @@ OLDEST = (2, 31)
 
 STOP_SECONDS = 3.0
 """Time from SIGTERM to SIGKILL after a cancellation, at most."""
+LONGEST_OUTPUT = 16 << 20
+"""Most bytes of what a command that uses the network may write; a server has a say in it."""
 STALL_SECONDS = 60
 """Time without data after which a transfer over HTTP fails."""
 
@@ -115,7 +117,7 @@ class Git:
             umask=0o022,
         )
         with process:
-            out, said = self._finish(process)
+            out, said = self._finish(process, LONGEST_OUTPUT if network else None)
         if self._cancellation():
             raise Cancelled
         if process.returncode != 0:
@@ -126,15 +128,16 @@ class Git:
         """Run git and return its standard output, decoded and stripped. Raises like `run`."""
         return self.run(*arguments, cwd=cwd, network=network)[0].decode("utf-8", "surrogateescape").strip()
 
-    def _finish(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    def _finish(self, process: subprocess.Popen[bytes], most: int | None) -> tuple[bytes, bytes]:
         import subprocess
 
         ended = threading.Event()
         forget = self._cancellation.on_cancel(lambda: _end(process, ended))
         try:
+            read = process.communicate if most is None else _Bounded(process, most).communicate
             while True:
                 try:
-                    return process.communicate(timeout=STOP_SECONDS)
+                    return read(timeout=STOP_SECONDS)
                 except subprocess.TimeoutExpired:
                     if self._cancellation():
                         _signal(process, signal.SIGKILL)
@@ -170,6 +173,44 @@ class Git:
         if os.environ.get("SSL_CERT_FILE"):
             environment["GIT_SSL_CAINFO"] = os.environ["SSL_CERT_FILE"]
         return {**environment, **self._variables}
+
+
+class _Bounded:
+    """The output of a process, of which at most `most` bytes a stream are kept: a process that writes more is
+    killed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], most: int) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._process = process
+        self._most = most
+        self._parts: list[bytearray] = []
+        self._threads = [self._reader(stream) for stream in (process.stdout, process.stderr)]
+
+    def _reader(self, stream: IO[bytes]) -> threading.Thread:
+        kept = bytearray()
+        self._parts.append(kept)
+
+        def read() -> None:
+            while data := os.read(stream.fileno(), 1 << 16):
+                if len(kept) > self._most:
+                    _signal(self._process, signal.SIGKILL)
+                else:
+                    kept.extend(data)
+
+        thread = threading.Thread(target=read, name="git output", daemon=True)
+        thread.start()
+        return thread
+
+    def communicate(self, *, timeout: float) -> tuple[bytes, bytes]:
+        """Wait for the end of the process. Raises subprocess.TimeoutExpired."""
+        self._process.wait(timeout)
+        for thread in self._threads:
+            thread.join()
+        out, said = map(bytes, self._parts)
+        if max(len(out), len(said)) > self._most:
+            said += b"\nthe server sends more than %d bytes of names or messages" % self._most
+        return out, said
 
 
 def _end(process: subprocess.Popen[bytes], ended: threading.Event) -> None:
@@ -226,7 +267,9 @@ def mortal() -> list[str]:
         from shutil import which
 
         setpriv = which("setpriv")
-        prefix = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+        # The parent may have died before setpriv(1) asked for the signal, so that is checked after it.
+        check = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid())]
+        prefix = [setpriv, "--pdeathsig", "KILL", "--", *check] if setpriv else []
         trial = [*prefix, "true"]
         works = not prefix or subprocess.run(trial, capture_output=True, check=False).returncode == 0
         _mortal.append(prefix if works else [])

@@ -60,7 +60,7 @@ def _default(request: GitRequest, listed: str) -> GitCommit:
     branch, commit = "HEAD", ""
     for line in listed.splitlines():
         value, _, name = line.partition("\t")
-        if name == "HEAD" and value.startswith("ref: "):
+        if name == "HEAD" and value.startswith("ref: refs/"):
             branch = value.removeprefix("ref: ").strip()
         elif name == "HEAD" and COMMIT.fullmatch(value):
             commit = value

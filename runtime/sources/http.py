@@ -226,7 +226,7 @@ class HttpSource:
 
         with self._guard:
             if self._opened is None:
-                self._opened = Transport(Hosts(), certificates=(), web=True)
+                self._opened = Transport(Hosts(), certificates=(), web=True, tell=self._waiting)
             return self._opened
 
 

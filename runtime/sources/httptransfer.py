@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 
+from pybuild.runtime.registry.answers import first_of_range, length
 from pybuild.runtime.registry.errors import Unreachable
-from pybuild.runtime.registry.transport import ATTEMPTS, check, wait
+from pybuild.runtime.registry.transport import ATTEMPTS
+from pybuild.runtime.registry.waiting import check, wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,8 +58,7 @@ class _Sink:
         self._hash = sha256()
         self._inflate = None
         self.raw = self._reported = 0
-        length = headers.get("Content-Length", "")
-        self._total = int(length) if length.isdecimal() else 0
+        self._total = length(headers) or 0
         if is_packed(headers):
             from zlib import decompressobj
 
@@ -175,7 +176,7 @@ def _all(
         # The conditions were met by the first answer: only the body is missing.
         plain = {name: value for name, value in headers.items() if not name.startswith("If-")}
         response = transport.request("GET", url, {**plain, **_rest(answer, sink.raw)}, cancelled=cancellation)
-        if response.status == 206 and _begins(response.headers, sink.raw):
+        if response.status == 206 and first_of_range(response.headers) == sink.raw:
             continue
         if response.status != 200:
             response.close()
@@ -199,12 +200,6 @@ def _rest(answer: Mapping[str, str], offset: int) -> dict[str, str]:
 def is_packed(headers: Mapping[str, str]) -> bool:
     """Report whether a body has a content coding of gzip."""
     return headers.get("Content-Encoding", "").strip().lower() == "gzip"
-
-
-def _begins(headers: Mapping[str, str], offset: int) -> bool:
-    """Report whether a 206 answer begins at `offset` (`Content-Range: bytes FIRST-LAST/TOTAL`)."""
-    unit, _, rest = headers.get("Content-Range", "").strip().partition(" ")
-    return unit.lower() == "bytes" and rest.partition("-")[0].strip() == str(offset)
 
 
 def _damaged() -> Unreachable:

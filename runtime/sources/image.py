@@ -40,7 +40,7 @@ class ImageSource:
     ) -> None:
         """Fetch the missing blobs of an image's `layers` to the store, leased for this process. Idempotent.
 
-        Raises RegistryError, DigestMismatch, StoreFull, Cancelled; blobs that were complete before stay.
+        Raises RegistryError, DigestMismatch, NoRoom, Cancelled; blobs that were complete before stay.
         """
         from pybuild.compiler.reference import parse
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 
 from pybuild.lang.dockerfile.ignore import Matcher
 
@@ -15,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
+
+    from pybuild.runtime.snapshots.types import Node
 
     class Directory(Protocol):
         """The state of a matcher in one directory; see `lang.dockerfile.ignore.State`."""
@@ -33,6 +36,34 @@ if TYPE_CHECKING:
         """A matcher of the entries to leave out. Not thread-safe."""
 
         def root(self) -> Directory: ...
+
+
+class Judgement:
+    """The answers of a matcher for the paths of one tree. Not thread-safe."""
+
+    def __init__(self, matcher: LeftOut) -> None:
+        self._states: dict[bytes, Directory] = {b"": matcher.root()}
+
+    def at(self, path: bytes) -> Directory:
+        """Return the state in a directory."""
+        unknown = []
+        while path not in self._states:
+            unknown.append(path)
+            path = path.rpartition(b"/")[0]
+        state = self._states[path]
+        for each in reversed(unknown):
+            state = self._states[each] = state.enter(os.fsdecode(each[each.rfind(b"/") + 1 :]))
+        return state
+
+    def ignores(self, path: bytes) -> bool:
+        parent, _, name = path.rpartition(b"/")
+        return self.at(parent).ignores(os.fsdecode(name))
+
+    def searches(self, node: Node) -> bool:
+        """Report whether an entry is a directory that is ignored unless something below it is not."""
+        if not stat.S_ISDIR(node.stat.st_mode):
+            return False
+        return self.ignores(node.path) and self.at(node.path).exceptions_below
 
 
 def left_out(excludes: Sequence[str], includes: Sequence[str]) -> LeftOut | None:

@@ -18,6 +18,7 @@ from hashlib import sha256
 from pybuild.runtime.snapshots.types import Node, Resolution
 from pybuild.runtime.sources.expansion import Unresolvable, expand, look_up
 from pybuild.runtime.sources.filestates import FileStates
+from pybuild.runtime.sources.leftout import Judgement
 from pybuild.runtime.sources.reading import ContextError, restless, unreadable, vanished
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pybuild.runtime.snapshots.types import Tree
-    from pybuild.runtime.sources.leftout import Directory, LeftOut
+    from pybuild.runtime.sources.leftout import LeftOut
     from pybuild.runtime.sources.statcache import StatCache
 
     Below = Callable[[Tree, bytes], Iterable[Node]]
@@ -54,13 +55,12 @@ class LocalTree:
         self.root = root
         self.owned = owned
         self._files = FileStates(cache)
-        self._ignored = ignored
+        self._ignored = None if ignored is None else Judgement(ignored)
         self._selected = tuple(selected)
         # Reentrant: scanning a directory looks into ignored ones below for exceptions. Reads of the dictionaries need
         # no lock, as their values don't change.
         self._lock = threading.RLock()
         self._lists: dict[bytes, Sequence[Node]] = {}
-        self._states: dict[bytes, Directory] = {}
         self._records: dict[bytes, bytes] = {}
         self._links: dict[bytes, bytes] = {}
         self._nodes: dict[bytes, Node | None] = {}
@@ -116,10 +116,15 @@ class LocalTree:
         return nodes
 
     def walk(self, path: bytes) -> Iterator[Node]:
-        for node in self.list(path):
+        pending = [iter(self.list(path))]
+        while pending:
+            node = next(pending[-1], None)
+            if node is None:
+                pending.pop()
+                continue
             yield node
             if stat.S_ISDIR(node.stat.st_mode):
-                yield from self.walk(node.path)
+                pending.append(iter(self.list(node.path)))
 
     # Bytes of files, see `FileStates`
 
@@ -222,9 +227,9 @@ class LocalTree:
                 directory = entry.is_dir(follow_symlinks=False)
                 below = path + b"/" + entry.name if path else entry.name
                 with self._lock:
-                    if not self._state(path).ignores(os.fsdecode(entry.name)):
+                    if not self._ignored.ignores(below):
                         continue
-                    if directory and self._state(below).exceptions_below and not self.searched(below):
+                    if directory and self._ignored.at(below).exceptions_below and not self.searched(below):
                         continue
                 names.append((entry.name, directory))
         return names
@@ -246,13 +251,24 @@ class LocalTree:
             known = self._files.of(node)
             record = b"%o " % mode + known[5] + self._owner(node.stat)
             return record + self._attributed(node) if known[6] else record
+        if mode & _TYPE == _DIRECTORY and node.path not in self._records:
+            self._record_below(node)
         saved = self._records.get(node.path)
         if saved is None:
-            saved = self._header(node)
-            if mode & _TYPE == _DIRECTORY:
-                saved += b" " + self._content(node.path)
-            self._records[node.path] = saved
+            saved = self._records[node.path] = self._header(node)
         return saved
+
+    def _record_below(self, directory: Node) -> None:
+        """Make the records of a directory and of those in it, the innermost first."""
+        records, pending = self._records, [directory]
+        while pending:
+            node = pending[-1]
+            below = self.list(node.path)
+            inner = [one for one in below if stat.S_ISDIR(one.stat.st_mode) and one.path not in records]
+            pending += inner
+            if not inner:
+                records[node.path] = self._header(node) + b" " + self._content(node.path)
+                pending.pop()
 
     def _header(self, node: Node) -> bytes:
         """Return the record of an entry without its content."""
@@ -335,9 +351,25 @@ class LocalTree:
         except OSError as error:
             raise unreadable(error, path) from None
         node = Node(path, real, status)
-        return node if not stat.S_ISSOCK(status.st_mode) and self._kept(node, name) else None
+        return node if not stat.S_ISSOCK(status.st_mode) and self._kept(node) else None
 
     def _scan(self, path: bytes) -> Sequence[Node]:
+        """List a directory, after those in it on whose entries it depends whether they are in the tree."""
+        read: dict[bytes, Sequence[Node]] = {}
+        pending = [path]
+        while pending:
+            at = pending[-1]
+            if at not in read:
+                read[at] = self._read(at)
+            searched = () if self._ignored is None else filter(self._ignored.searches, read[at])
+            first = [node.path for node in searched if node.path not in self._lists]
+            pending += first
+            if not first:
+                self._lists[at] = [node for node in read[at] if self._kept(node)]
+                pending.pop()
+        return self._lists[path]
+
+    def _read(self, path: bytes) -> Sequence[Node]:
         prefix = path + b"/" if path else b""
         nodes = []
         try:
@@ -353,35 +385,16 @@ class LocalTree:
             raise vanished(path) from None
         except OSError as error:
             raise unreadable(error, path) from None
-        nodes.sort(key=_by_path)
-        if self._ignored is None:
-            return nodes
-        start = len(prefix)
-        return [node for node in nodes if self._kept(node, node.path[start:])]
+        return sorted(nodes, key=_by_path)
 
-    def _kept(self, node: Node, name: bytes) -> bool:
+    def _kept(self, node: Node) -> bool:
         """Report whether an entry is in the tree: not ignored, or a directory with an exception below."""
         if self._ignored is None:
             return True
         with self._lock:
-            parent = node.path[: -len(name) - 1]
-            if not self._state(parent).ignores(os.fsdecode(name)):
+            if not self._ignored.ignores(node.path):
                 return True
-            if not stat.S_ISDIR(node.stat.st_mode) or not self._state(node.path).exceptions_below:
-                return False
-            return bool(self.list(node.path))
-
-    def _state(self, path: bytes) -> Directory:
-        assert self._ignored is not None
-        state = self._states.get(path)
-        if state is None:
-            if path:
-                parent, _, name = path.rpartition(b"/")
-                state = self._state(parent).enter(os.fsdecode(name))
-            else:
-                state = self._ignored.root()
-            self._states[path] = state
-        return state
+            return self._ignored.searches(node) and bool(self.list(node.path))
 
 
 def _field(data: bytes) -> bytes:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"pybuild stat cache 2\n"
 _ENTRY = struct.Struct("<QqqQQ32s?")
+_LEAST_TIME, _LAST_TIME = -(1 << 63), (1 << 63) - 1
+"""Nanoseconds since the epoch: in the years 1677 and 2262."""
 _COUNT = struct.Struct("<Q")
 _SUM = struct.Struct("<I")
 FINE_GRAIN = 12_000_000
@@ -92,7 +94,9 @@ class StatCache:
         return known if known is not None and describes(known, status) else None
 
     def put(self, path: bytes, known: Known) -> None:
-        """Add the entry of a settled file."""
+        """Add the entry of a settled file, unless its times don't fit into one: then it is read again each time."""
+        if not (_LEAST_TIME <= known[1] <= _LAST_TIME and known[2] <= _LAST_TIME):
+            return
         if self._entries is None:
             self._entries = self._load()
         self._entries[path] = self._put[path] = known

@@ -21,6 +21,7 @@ from attrs import frozen
 from pybuild.runtime.content.directories import forget_missing
 from pybuild.runtime.content.filters import FilterError, parse_all
 from pybuild.runtime.content.labels import FRONTEND, INTERNAL
+from pybuild.runtime.content.space import make_ballast
 from pybuild.runtime.usage import records as usage
 from pybuild.runtime.usage.deletion import Deletion
 
@@ -70,7 +71,8 @@ def prune(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> None:
     """Apply rules one after the other; other processes that prune this store wait. `report` is called with each
-    deleted record. Returns early when `cancelled` answers true. Raises FilterError before anything is deleted."""
+    deleted record. The store, whose ballast was given back before it was opened, has one again afterwards, if there
+    is room for it. Returns early when `cancelled` answers true. Raises FilterError before anything is deleted."""
     filters = [parsed(rule.filters, "prune") for rule in rules]
     lock = store.lock("prune", cancelled=cancelled)
     if lock is None:
@@ -79,6 +81,7 @@ def prune(
         forget_missing(store)
         for rule, selects in zip(rules, filters, strict=True):
             _Pruning(store, snapshotter, rule, selects, report, cancelled).run()
+    make_ballast(store.root)
 
 
 def parsed(texts: Sequence[str], what: str) -> Filter:

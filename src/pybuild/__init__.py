@@ -54,6 +54,7 @@ def __dir__() -> list[str]:
 
 def main() -> None:
     """Run the command line: replay the build if nothing it depends on changed, else do what it says."""
+    _end_by_signals()
     import sys
 
     from pybuild.replay.replay import replay
@@ -64,26 +65,34 @@ def main() -> None:
         _open_standard_streams()
     if sys.argv[0].rpartition("/")[2] == "buildkitd":
         sys.argv.insert(1, "serve")  # a link of that name is the daemon
-    try:
-        code = replay(sys.argv[1:])
-        if code is not None and not isinstance(code, int):
-            from pybuild.cli.rebuild import rebuild
+    code = replay(sys.argv[1:])
+    if code is not None and not isinstance(code, int):
+        from pybuild.cli.rebuild import rebuild
 
-            code = rebuild(code)
-    except KeyboardInterrupt:
-        code = 130
-    if code is None and sys.argv[1:2] in (["serve"], ["buildkitd"]):
+        code = rebuild(code)
+    if code is not None:
+        sys.exit(code)
+    from pybuild.build.process import run
+
+    if sys.argv[1:2] in (["serve"], ["buildkitd"]):
         # The rest of the command line would take a good part of the time in which the daemon has to be there.
-        from pybuild.build.process import run as run_process
         from pybuild.daemon.serving import serve
 
-        run_process(lambda: serve(sys.argv[2:]))
-    elif code is None:
-        from pybuild.cli.commands import run
+        run(serve, sys.argv[2:])
+    from pybuild.cli.commands import main as command
 
-        run()
-    else:
-        sys.exit(code)
+    run(command, sys.argv[1:])
+
+
+def _end_by_signals() -> None:
+    """End the process at once on Ctrl-C and SIGTERM, until a command has its own way. Python's, an exception, would
+    print a traceback out of an import. The bare modules, because `signal` imports half of the standard library."""
+    from _signal import SIG_IGN, SIGINT, SIGTERM, getsignal, signal  # type: ignore[import-not-found]
+    from posix import _exit
+
+    for number in (SIGINT, SIGTERM):
+        if getsignal(number) != SIG_IGN:
+            signal(number, lambda number, _: _exit(128 + number))
 
 
 def _restart_with_utf8() -> None:

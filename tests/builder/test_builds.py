@@ -177,6 +177,25 @@ def test_configuration_counts_when_asked_for(place: Place) -> None:
         assert builder.build().images[0].tags == ("embedded:1", "from:config")
 
 
+def test_what_a_project_requests_is_refused_as_on_the_command_line(place: Place) -> None:
+    place.write(PROGRAM, **{"pybuild.toml": 'network = "host"\nallow = ["network.host"]\n'})
+    with place.builder(config=True) as builder:
+        with pytest.raises(UsageError, match="requests what only you can grant") as caught:
+            builder.build("named")
+        assert "--network host" in str(dict(caught.value.diagnostic.notes))
+        assert builder.build("named", network="default").images
+
+
+def test_what_another_user_may_have_left_above_is_named(place: Place) -> None:
+    place.write(PROGRAM)
+    (place.project.parent / ".git").mkdir()
+    os.chown(place.project.parent / ".git", 1234, 1234)
+    record = Record()
+    with place.builder() as builder, pytest.raises(UserError, match="no target"):
+        builder.build("missing", observer=record)
+    assert record.notices == [f"{place.project.parent}/.git doesn't count: it belongs to user 1234"]
+
+
 def test_a_builder_stays_where_it_was_made(project: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.project)
     options = {"root": os.path.relpath(project.store), "allow": f"read={project.base}"}
@@ -236,5 +255,22 @@ def hello(t):
 def test_a_build_module(place: Place) -> None:
     (place.project).mkdir()
     (place.project / "build.py").write_text(MODULE.replace("BASE", str(place.base)))
+    read = f"read={place.base}"
     with place.builder() as builder:
-        assert builder.build("hello", params={"name": "given"}).read_text("/greeting") == "given\n"
+        with pytest.raises(UsageError, match="would run on this machine"):
+            builder.build("hello")
+        result = builder.build("hello", params={"name": "given"}, allow=["python", read])
+        assert result.read_text("/greeting") == "given\n"
+    with (
+        place.builder(file=place.project / "build.py") as builder,
+        pytest.raises(UserError, match="no target"),
+    ):
+        builder.build("missing")
+
+
+def test_a_build_module_of_the_working_directory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.project.mkdir()
+    (place.project / "build.py").write_text(MODULE.replace("BASE", str(place.base)))
+    monkeypatch.chdir(place.project)
+    with place.builder() as builder, pytest.raises(UserError, match="no target"):
+        builder.build("missing")

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from pybuild.build import errors
-from pybuild.build.execute import BuildResult
-from pybuild.build.export import ExportedGoal
+from pybuild.build.execute import BuildResult, ExportedGoal
 from pybuild.cli.commands import main
 from pybuild.request.request import BuildRequest
 

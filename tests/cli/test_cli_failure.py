@@ -40,6 +40,12 @@ class Terminal(io.StringIO):
         (PermissionError(errno.EACCES, "x", b"/a\xff", None, "/b"), 1, "permission denied: /a"),
         (OSError(errno.EROFS, "x", "/r"), 1, "read-only file system: /r"),
         (MemoryError(), 1, "out of memory"),
+        (
+            RuntimeError("can't start new thread"),
+            1,
+            "no more threads or processes can be started\n = help: raise",
+        ),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), 1, "ulimit -u"),
         (sqlite3.OperationalError("database is locked"), 1, "busy with another process"),
         (sqlite3.OperationalError("database or disk is full"), 1, "no space left on device"),
         (sqlite3.OperationalError("attempt to write a readonly database"), 1, "can't be written"),

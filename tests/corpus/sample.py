@@ -19,8 +19,7 @@ from tests.corpus.registry import Registry
 
 from pybuild.compiler.lower.dockerfile import LoweredTarget, LowerOptions, lower
 from pybuild.compiler.ops import Platform
-from pybuild.frontends.dockerfile_text import Question, Text
-from pybuild.frontends.lint import check
+from pybuild.frontends.dockerfile import Question, Text
 from pybuild.lang.dockerfile.instructions import Dockerfile
 from pybuild.lang.dockerfile.lint.linter import Linter
 from pybuild.lang.dockerfile.parse import decode, parse
@@ -71,7 +70,7 @@ class Sample:
         """Rules of the checks, and how often each found something. Raises what a build would end with."""
         source = decode(self.name, self.data)
         question = Question(Text(source, extended=False), self._options(None, MACHINE), Registry(), _no_file)
-        found, error = check(question, Linter.of(source, self.build_args))
+        found, error = question.check(Linter.of(source, self.build_args))
         if error is not None:
             raise error
         return Counter(finding.rule.name for finding in found)

@@ -267,3 +267,20 @@ def test_compressed_alike_by_any_number_of_threads(builder: Builder, compression
         one.build(context, "-o", f"type=oci,dest={out},rewrite-timestamp=true,compression={compression}")
         images.add(out.read_bytes())
     assert len(images) == 1
+
+
+def test_times_that_64_bits_of_nanoseconds_cannot_hold(builder: Builder) -> None:
+    """Files before 1970 and after 2262 keep their times, in a first build and in one that has seen them."""
+    times = {"far": 9_300_000_000, "farther": 13_500_000_000, "negative": -2, "old": -2_000_000_000}
+    context = builder.context("times", "FROM scratch\nCOPY . /\n", **dict.fromkeys(times, "x"))
+    for name, seconds in times.items():
+        os.utime(context / name, (seconds, seconds))
+    kept = {name: int((context / name).stat().st_mtime) for name in times}
+    for number in range(2):
+        (context / "new").write_text(str(number))
+        builder.build(
+            context, "-o", f"type=tar,dest={builder.place}/times.tar", "-o", f"{builder.place}/out{number}"
+        )
+        with tarfile.open(builder.place / "times.tar") as archive:
+            assert {name: archive.getmember(name).mtime for name in times} == kept
+        assert {name: int((builder.place / f"out{number}" / name).stat().st_mtime) for name in times} == kept

@@ -103,6 +103,17 @@ def test_a_module_runs_only_if_it_may(builder: Builder, files: Path, tmp_path: P
     assert (tmp_path / "out/f").read_text() == "data\nx y\n"
 
 
+def test_a_syntax_line_makes_a_module_of_any_file(builder: Builder, tmp_path: Path) -> None:
+    """The check of a module that is fetched goes by what it is, not by its name."""
+    trace = tmp_path / "ran"
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "b.pybuild").write_text(f"# syntax=python:1\nopen({str(trace)!r}, 'w')\n")
+    refused = build(builder, "-f", "b.pybuild", "-", code=2, stdin=packed(context))
+    assert "b.pybuild of - is a Python module, which would run on this machine" in refused
+    assert not trace.exists()
+
+
 def test_a_module_of_a_repository(builder: Builder, files: Path, tmp_path: Path, site: str) -> None:
     assert "--allow python" in build(builder, "-f", "m.py", "https://example.invalid/a.git", code=2)
     git = ["git", "-C", str(files), "-c", "user.name=me", "-c", "user.email=me@example.com"]

@@ -68,6 +68,16 @@ def other_base(builder: Builder, architecture: str) -> Path:
     return layout
 
 
+@pytest.mark.parametrize("use", ["FROM tools", "FROM scratch\nCOPY --from=tools /bin/sh /"])
+def test_commands_of_this_machine_are_for_its_platform(builder: Builder, use: str) -> None:
+    flags = ("--build-context=tools=host:sh", "--platform=linux/s390x")
+    refused = builder.build(builder.context("refused", f"{use}\n"), *flags, code=None)
+    assert refused.code
+    says(refused, "`host` is of this machine", "not for linux/s390x", "FROM --platform=$BUILDPLATFORM")
+    own = "FROM --platform=$BUILDPLATFORM tools AS own\nFROM scratch\nCOPY --from=own /bin/sh /\n"
+    builder.build(builder.context("own", own), *flags)
+
+
 def test_other_platform(builder: Builder) -> None:
     layout = other_base(builder, "arm64")
     flags = ("--platform=linux/arm64", f"--build-context=base=oci-layout://{layout}")

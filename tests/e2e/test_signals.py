@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the build ends soon with code 130, nothing it started lives on, what was finished is kept."""
+"""Ctrl-C and SIGTERM: the build ends soon with the signal's code, nothing it started lives on, what was
+finished is kept."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def interrupted(builder: Builder, context: Path, word: str, number: signal.Signa
         process.kill()
         process.wait()
     printed = log.read_bytes()
-    assert code == 130, printed
+    assert code == 128 + number, printed
     assert took < SECONDS, f"{took:.2f} s"
     assert wait_for_none(builder.store, works) == []
     assert faults(builder.store) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.building import Builder, Outcome
 from tests.frontends.conftest import CAPABILITIES, CAPABLE, CONTEXTS, MakeFrontend
+from tests.support.controlgroups import THROUGH_READ_ONLY
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -154,3 +155,13 @@ def test_without_grpc_the_extra_is_named(builder: Builder, frontend: MakeFronten
     )
     assert "help: pip install 'pybuildkit[buildkit]'" in outcome.err
     assert "Dockerfile:1:10" in outcome.err
+
+
+def test_a_frontend_makes_no_device_where_nothing_filters_them(
+    builder: Builder, frontend: MakeFrontend
+) -> None:
+    flags = frontend("show", "mknod /node c 1 3 || echo not made >&2; exit 1")
+    context = builder.context("context", "# syntax=show\n")
+    outcome = builder.through(*THROUGH_READ_ONLY).build(*flags, context, code=1)
+    assert "not made" in outcome.err
+    assert outcome.err.count("steps can't make or open device nodes") == 1

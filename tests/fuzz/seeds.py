@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.fuzz import foreign
+
 from pybuild.lang.source import Source
 from pybuild.lang.textual.parse import parse
 from pybuild.lang.textual.plain import to_plain
@@ -141,6 +143,8 @@ def _trees() -> list[bytes]:
 def seeds(target: str) -> list[bytes]:
     if target in ("language", "check", "expand", "fmt"):
         return programs()
+    if target in foreign.SEEDS:
+        return foreign.SEEDS[target]()
     if target == "plain":
         return _trees()
     small = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.compiler.lower.dockerfile.world import DIGEST, World, image_config
-from tests.fuzz import language
+from tests.fuzz import foreign, language
 from tests.fuzz.showing import Target, mode_of, show, text_of
 
 from pybuild.compiler import platforms, reference
@@ -40,7 +40,10 @@ from pybuild.lang.frontends import choose, detect_syntax, refused
 from pybuild.lang.source import Source, Span
 
 ROOT = Path(__file__).resolve().parents[2]
-WATCHED = (ROOT / "lang", ROOT / "compiler", ROOT / "src/pybuild/language")
+WATCHED = (
+    *(ROOT / "lang", ROOT / "compiler", ROOT / "src/pybuild/language"),
+    *(ROOT / "runtime/image", ROOT / "runtime/registry"),
+)
 
 _AMD64 = Platform("amd64", "linux")
 _NAME = "Dockerfile"
@@ -301,4 +304,5 @@ TARGETS: dict[str, Target] = {
     "format": fuzz_format,
     "fix": fuzz_fix,
     **language.TARGETS,
+    **foreign.TARGETS,
 }

@@ -40,7 +40,6 @@ _KNOWN = (
     runtime.export.place runtime.export.receiver
     """,
     "runtime.image.assemble runtime.image.attached",
-    "runtime.image.extract runtime.image.layering",
     "runtime.progress.display runtime.progress.plain runtime.progress.rawjson runtime.progress.tty",
     "runtime.sandbox.bundle runtime.sandbox.container runtime.sandbox.executor runtime.sandbox.process",
     "runtime.sandbox.runner runtime.sandbox.runner_process",

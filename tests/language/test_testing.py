@@ -51,6 +51,33 @@ def table(done: Outcome) -> dict[str, str]:
 NAMES = ["passes", "fails", "several[n=1]", "several[n=2]"]
 
 
+def test_a_test_whose_base_failed_did_not_run(alone: Project) -> None:
+    alone.write("""
+def prepared() -> state:
+    from BASE
+    run false
+target base:
+    from BASE
+    run exit 3
+test on_it:
+    from base
+    run true
+test own:
+    from prepared()
+    run true
+test fine:
+    from BASE
+    run true
+""")
+    done = alone.test(code=1)
+    lines = {line.partition(" ")[0]: line.partition(" ")[2].strip() for line in done.out.splitlines()}
+    assert lines["on_it"] == "not run: base failed"
+    assert lines["own"].startswith("FAILED  ")
+    assert lines["fine"].startswith("passed  ")
+    assert done.out.rstrip().endswith("1 passed, 1 failed, 1 not run")
+    assert "in `base`" in done.err
+
+
 def test_tests(alone: Project) -> None:
     """A table and an exit code; cached until something changes or `--rerun` is given."""
     alone.write(TESTS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.plugins.site import Site
 
-from pybuild.frontends.found_inputs import find_inputs, frontend_of
+from pybuild.frontends.build_context import find_inputs, frontend_of
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import SourceError, UsageError, UserError, render
 from pybuild.lang.dockerfile.parse import decode
@@ -137,17 +137,17 @@ def test_what_is_an_images_is_not_looked_for(installed: Site) -> None:
         assert "registered" not in render(refused(reference).diagnostic)
 
 
-def chosen(directory: Path, name: str, text: str, **arguments: str) -> str:
+def chosen(directory: Path, name: str, text: str, syntax: str = "") -> str:
     (directory / name).write_text(text)
     inputs = find_inputs(str(directory), str(directory / name), Dependencies())
-    return frontend_of(inputs, arguments).kind
+    return frontend_of(inputs, syntax).kind
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "images.json", "build.pybuild", "build.py"])
 def test_the_line_decides_whatever_the_file_is_called(installed: Site, tmp_path: Path, name: str) -> None:
     installed.install("acme-build", {"acme": "acme_build"})
     assert chosen(tmp_path, name, "# syntax=acme:1\n") == frontends.PLUGIN
-    assert chosen(tmp_path, name, "text\n", BUILDKIT_SYNTAX="acme:1") == frontends.PLUGIN
+    assert chosen(tmp_path, name, "text\n", syntax="acme:1") == frontends.PLUGIN
 
 
 def test_files_of_the_language_that_name_an_image_stay_that(installed: Site, tmp_path: Path) -> None:
@@ -158,11 +158,11 @@ def test_files_of_the_language_that_name_an_image_stay_that(installed: Site, tmp
 def test_packages_are_not_looked_for_where_the_frontend_is_built_in(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("# syntax=docker/dockerfile:1\nFROM scratch\n")
     program = (
-        "import sys; from pybuild.frontends.found_inputs import find_inputs, frontend_of\n"
+        "import sys; from pybuild.frontends.build_context import find_inputs, frontend_of\n"
         "from pybuild.replay.dependencies import Dependencies\n"
         "inputs = find_inputs('.', None, Dependencies())\n"
-        "frontend_of(inputs, {}); print('importlib.metadata' in sys.modules)\n"
-        "frontend_of(inputs, {'BUILDKIT_SYNTAX': 'a/b'})\n"
+        "frontend_of(inputs); print('importlib.metadata' in sys.modules)\n"
+        "frontend_of(inputs, 'a/b')\n"
         "print('importlib.metadata' in sys.modules)"
     )
     done = subprocess.run(

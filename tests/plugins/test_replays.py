@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
-import shutil
 import time
 from pathlib import Path
 
@@ -11,8 +9,6 @@ import pytest
 from tests.e2e.building import Builder, Outcome
 from tests.plugins.site import HEAD, Site
 from tests.replay.project import SETTLE_SECONDS, TELL
-
-import pybuild
 
 pytestmark = [pytest.mark.root, pytest.mark.crun]
 
@@ -25,15 +21,6 @@ def build(bridge: Bridge, inputs: FrontendInputs) -> Built:
     state = State.scratch().file(mkfile("/made", text.encode()))
     return Built(Base.scratch(inputs.platforms[0]).built(state), repeatable="anew" not in text)
 """
-
-
-@pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a copy of the program, which nobody edits while the tests run."""
-    path = tmp_path_factory.mktemp("package")
-    shutil.copytree(Path(pybuild.__file__).parent, path / "pybuild")
-    compileall.compile_dir(path, quiet=2)  # what isn't compiled yet
-    return path
 
 
 @pytest.fixture

@@ -106,9 +106,7 @@ COMMANDS: dict[str, Change] = {
 
 
 def _user_file(project: Project) -> Path:
-    from pybuild.request.config.defaults import USER_FILE
-
-    path = project.home / ".config" / USER_FILE
+    path = project.home / ".config/pybuild/config.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

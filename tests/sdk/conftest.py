@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import tempfile
@@ -53,9 +54,17 @@ def shared(place: Path) -> Builder:
 
 
 @pytest.fixture(scope="session")
-def python(place: Path) -> Path:
-    """The layout of an image with Python and what the SDK needs."""
-    return make_python_base(place)
+def python(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The layout of an image with Python and what the SDK needs. The test processes of a run share it."""
+    place = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        place = place.parent  # of all processes
+    with open(place / "python.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "python-base").exists():
+            made = make_python_base(tmp_path_factory.mktemp("python"))
+            made.rename(place / "python-base")
+    return place / "python-base"
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import compileall
 import fcntl
+import itertools
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,6 +28,17 @@ import pybuild
 from pybuild.runtime.content.store import Store
 
 USER = "pybuild-test"
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of the test's own. pytest's reads the names of all directories of the run to find a free one,
+    which takes longer with each test."""
+    name = re.sub(r"\W", "_", request.node.name)[:24]
+    path = tmp_path_factory.getbasetemp() / f"{name}-{next(_NUMBERS)}"
+    path.mkdir(0o700)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +70,8 @@ def base() -> Iterator[Path]:
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a copy of the program, which nobody edits while the tests run."""
     path = tmp_path_factory.mktemp("package")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(Path(pybuild.__file__).parent, path / "pybuild", ignore=ignored)
-    compileall.compile_dir(path, quiet=2)
+    shutil.copytree(Path(pybuild.__file__).parent, path / "pybuild")
+    compileall.compile_dir(path, quiet=2)  # what isn't compiled yet
     return path
 
 

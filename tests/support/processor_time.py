@@ -29,6 +29,8 @@ LEAST_SHOWN = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")
 _TIMES = slice(11, 15)
 """utime, stime, cutime and cstime of /proc/PID/stat, counted behind the name of the program."""
+_THREADS = 17
+"""The number of threads, likewise."""
 
 
 def read_bounds() -> dict[str, float]:
@@ -49,37 +51,44 @@ def room_of(nodeid: str) -> str:
     return os.path.dirname(nodeid.partition("::")[0]).removeprefix("tests").strip("/")
 
 
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
+def _read(path: str) -> bytes:
+    """The content of a small file, empty if there is none: its process has ended, or the kernel doesn't have it."""
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
+        fd = os.open(path, os.O_RDONLY)
     except OSError:
-        pass  # it has ended, or this kernel doesn't list children
-    return found
+        return b""
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
 
 
-def _seconds_of(pid: int) -> float:
-    """Time of a process and of its children that have ended."""
+def _children(pid: int, threads: int) -> list[int]:
+    """Children of all threads. Most processes have one, whose number is that of the process."""
+    if threads == 1:
+        return [*map(int, _read(f"/proc/{pid}/task/{pid}/children").split())]
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
+        names = os.listdir(f"/proc/{pid}/task")
     except OSError:
-        return 0.0
-    return sum(map(int, fields[_TIMES])) / _TICKS
+        return []
+    return [int(child) for name in names for child in _read(f"/proc/{pid}/task/{name}/children").split()]
 
 
 def processor_seconds() -> float:
     """Seconds that this process and its descendants have had on processors so far."""
     own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     total = sum(usage.ru_utime + usage.ru_stime for usage in own)
-    waiting = _children(os.getpid())
+    ticks = 0
+    waiting = _children(os.getpid(), 0)
     while waiting:
         pid = waiting.pop()
-        total += _seconds_of(pid)
-        waiting += _children(pid)
-    return total
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        if fields:
+            ticks += sum(map(int, fields[_TIMES]))
+            waiting += _children(pid, int(fields[_THREADS]))
+    return total + ticks / _TICKS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -106,7 +115,8 @@ class Meter:
         self._limited = os.environ.get("HYPOTHESIS_PROFILE", "suite") == "suite"
 
     def pytest_runtest_logstart(self) -> None:
-        self._last = processor_seconds()
+        if not self._last:  # else the last phase of the test before has ended just now
+            self._last = processor_seconds()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -18,7 +18,7 @@ from pybuild.compiler.lower.dockerfile.options import (
     StateContext,
 )
 from pybuild.compiler.lower.dockerfile.pending import Inputs, Pending, settled
-from pybuild.compiler.lower.images import pinned
+from pybuild.compiler.lower.images import host_of_other_platform, pinned
 from pybuild.compiler.lower.paths import follow_paths
 from pybuild.compiler.ops import Platform
 from pybuild.compiler.options import Options
@@ -200,6 +200,16 @@ def _load_layout(context: NamedContext, rest: str, bridge: Bridge, paths: Paths)
     return _with_config(State.oci_layout(pinned(resolved), store=resolved.store, options=options), resolved)
 
 
+def _load_host(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> ContextContent:
+    """Load the layout `rest` of this machine's commands. Raises SourceError for another platform."""
+    loaded = _load_layout(context, rest, bridge, paths)
+    assert loaded.image is not None
+    own, platform = loaded.image.platform, context.platform or platforms.default()
+    if not platforms.matches(platform, own):
+        raise host_of_other_platform(own, platform, "from a stage with `FROM --platform=$BUILDPLATFORM`")
+    return loaded
+
+
 def _load_local(context: NamedContext, rest: str, bridge: Bridge, paths: Paths) -> ContextContent:
     return _load_directory(context, rest, _ignore_patterns(context, rest, bridge), paths)
 
@@ -257,6 +267,7 @@ def _load_remote(context: NamedContext, rest: str, bridge: Bridge, paths: Paths)
 _LOADERS = {
     "docker-image": _load_image,
     "git": _load_remote,
+    "host": _load_host,
     "http": _load_remote,
     "https": _load_remote,
     "input": _load_input,

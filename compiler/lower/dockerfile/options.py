@@ -44,7 +44,8 @@ class LowerOptions:
     With `target_platform` None the build platform is used, and the image keeps the platform of its base.
     `build_platforms` are those that steps can run on, this machine's first; empty means this machine's alone.
     `context` is the state of the main context; None means the local directory `context_local_name`.
-    `contexts` maps names to `docker-image://REF`, `oci-layout://NAME[:TAG][@DIGEST]` or `local:NAME`.
+    `contexts` maps names to `docker-image://REF`, `oci-layout://NAME[:TAG][@DIGEST]`, `local:NAME`, or `host:NAME`:
+    a layout of commands of this machine.
     `states` are named contexts that another frontend made, by name; they win over `contexts`. `sessions` are the
     sessions of local directories by the directory's name, if they aren't that of the build's client. `shared_keys`
     are the client's names for the directories of named contexts, by the context's name. `excludes` are the patterns

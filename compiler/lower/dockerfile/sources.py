@@ -14,7 +14,7 @@ from attrs import frozen
 
 from pybuild.compiler.file_actions import Actions, clean, copy
 from pybuild.compiler.giturl import GitRef, parse_git_ref
-from pybuild.compiler.lower.paths import bracketed, unescaped, used_path
+from pybuild.compiler.lower.paths import unescaped, used_path
 from pybuild.compiler.options import Options
 from pybuild.compiler.remote import git_state
 from pybuild.compiler.state import State, mkfile
@@ -22,6 +22,7 @@ from pybuild.compiler.urls import download_name, is_http
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceError, UserError, source_error
 from pybuild.lang.dockerfile.characters import printable
 from pybuild.lang.dockerfile.instructions import AddInstruction, CopyInstruction, Heredoc
+from pybuild.lang.dockerfile.wildcard import bracketed
 from pybuild.lang.source import Span
 
 Files = CopyInstruction | AddInstruction

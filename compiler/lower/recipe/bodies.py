@@ -7,10 +7,9 @@ from attrs import evolve
 from pybuild.compiler import image as images
 from pybuild.compiler.file_actions import absolute
 from pybuild.compiler.image import DEFAULT_PATH
+from pybuild.compiler.lower.images import host_of_other_platform
 from pybuild.compiler.lower.recipe.lowered_state import LoweredState
 from pybuild.compiler.lower.recipe.lowering import Lowering, environment_of
-from pybuild.compiler.lower.recipe.problems import host_of_other_platform
-from pybuild.compiler.platforms import format as format_platform
 from pybuild.compiler.platforms import matches
 from pybuild.lang.recipe import Built, Host, Mounted, Start
 
@@ -24,7 +23,7 @@ def start(lowering: Lowering, state: Start) -> LoweredState:
     platform = lowering.platform(state.platform)
     own = lowering.options.build_platform
     if isinstance(state.base, Host) and not matches(own, platform):
-        raise host_of_other_platform(format_platform(own), state.platform, state.span)
+        raise host_of_other_platform(own, platform, "build on `build_platform`", state.span, "E0309")
     image = lowered.image if lowered.image is not None else images.empty(platform)
     config = evolve(image.config, on_build=())
     if lowered.whole and not any(entry.partition("=")[0] == "PATH" for entry in config.env):

@@ -24,7 +24,7 @@ from attrs import evolve
 
 from pybuild.compiler.file_actions import Actions, absolute, copy
 from pybuild.compiler.lower.layers import laid_over
-from pybuild.compiler.lower.paths import bracketed, unescaped, used_path
+from pybuild.compiler.lower.paths import unescaped, used_path
 from pybuild.compiler.lower.recipe import patterns, printing
 from pybuild.compiler.lower.recipe.files import check_owner
 from pybuild.compiler.lower.recipe.lowered_state import LoweredState
@@ -32,6 +32,7 @@ from pybuild.compiler.lower.recipe.lowering import Lowering
 from pybuild.compiler.lower.recipe.problems import unpacks_many
 from pybuild.compiler.options import Options
 from pybuild.compiler.state import State
+from pybuild.lang.dockerfile.wildcard import bracketed
 from pybuild.lang.recipe import Copy, Directory, Source, Step
 from pybuild.lang.recipe.statements import KEEP
 
@@ -135,6 +136,6 @@ class _Source:
         if not self.pattern or statement.optional or isinstance(statement.source, Directory):
             return copy(self.state, unescaped(start), self.dest, **how, **self.shared)
         # Matches keep their path in the empty file system: it is in the error if there are none.
-        matches = copy(self.state, unescaped(start), unescaped(start), **how)
+        matches = copy(self.state, unescaped(start), unescaped(start), create_dest_path=True, **how)
         into = self.dest if self.dest.endswith("/") else self.dest + "/"
         return copy(matches.on(State.scratch()), used_path(f"{start}/*"), into, wildcard=True, **self.shared)

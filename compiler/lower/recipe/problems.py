@@ -65,17 +65,6 @@ def unpacks_many(pattern: str, span: Span | None) -> SourceError:
     )
 
 
-def host_of_other_platform(own: str, platform: str, span: Span | None) -> SourceError:
-    """Return the error for `from host(…)` on a platform that isn't this machine's."""
-    return _error(
-        "E0309",
-        f"`host` is of this machine ({own}), not for {platform}",
-        span,
-        f"would run as {platform}",
-        [("help", "start from an image, or build on `build_platform`")],
-    )
-
-
 def mount_at_root(target: str, span: Span | None) -> SourceError:
     return _error(
         "E0514",

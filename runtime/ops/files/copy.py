@@ -24,7 +24,8 @@ from pybuild.runtime.sources.local import LocalTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from pybuild.compiler.ops import Copy
     from pybuild.runtime.ops.files.filters import Below
@@ -117,7 +118,14 @@ class Copier:
 
     def _top(self, node: Node, path: bytes) -> None:
         if stat.S_ISDIR(node.stat.st_mode):
-            self._directory(node, path, filtered(self._action), top=True)
+            # Not recursively: a path has up to 2,047 directories.
+            open_ones = [self._directory(node, path, filtered(self._action), top=True)]
+            while open_ones:
+                inner = next(open_ones[-1], None)
+                if inner is None:
+                    open_ones.pop()
+                else:
+                    open_ones.append(inner)
             return
         parent = path.rpartition(b"/")[0]
         if not self._writer.enter(parent):
@@ -128,9 +136,9 @@ class Copier:
 
     def _directory(
         self, node: Node, path: bytes, below: Below | None, *, top: bool, kept: bool = True
-    ) -> None:
-        """Copy a directory and its selected entries. A directory that is not `kept` by the patterns is created only
-        for selected entries in it."""
+    ) -> Iterator[Iterator[Any]]:
+        """Copy a directory and its selected entries, and yield the copying of each directory in it. A directory that
+        is not `kept` by the patterns is created only for selected entries in it."""
         if kept:
             self._make_pending()
             self._make(node, path, top=top)
@@ -148,7 +156,7 @@ class Copier:
             if child.stat.st_mode & _TYPE == _DIRECTORY:
                 within = None if below is None else below.enter(name)
                 if within is None or keep or not within.nothing:
-                    self._directory(child, prefix + name, within, top=False, kept=keep)
+                    yield self._directory(child, prefix + name, within, top=False, kept=keep)
                 continue
             if not keep:
                 continue
@@ -175,7 +183,7 @@ class Copier:
         """
         writer, action = self._writer, self._action
         parent = path.rpartition(b"/")[0]
-        there = None if not top and writer.enter(parent) else writer.tree.lstat(path)
+        there = None if not top and writer.enter(parent) else writer.look(path)
         if there is not None and not stat.S_ISDIR(there.stat.st_mode):
             if not action.always_replace_existing_dest_paths:
                 raise not_a_directory(path)

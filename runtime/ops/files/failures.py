@@ -7,6 +7,7 @@ import os
 import stat
 
 from pybuild.lang.diagnostics import Diagnostic, UserError
+from pybuild.runtime.content.space import NO_ROOM, told, used_up
 from pybuild.runtime.sources.expansion import look_up
 from pybuild.runtime.sources.local import LocalTree
 
@@ -37,6 +38,13 @@ def not_found(tree: Tree, path: bytes) -> SourceNotFound:
     if similar:
         return SourceNotFound(diagnostic, help=f"did you mean {' or '.join(similar)}?")
     return SourceNotFound(diagnostic, help=_missing_part(tree, here))
+
+
+def owned_by_root(path: str, error: UserError) -> UserError:
+    """Return the warning about a directory that is made although its owner isn't known, which `error` says."""
+    bare = error.diagnostic
+    note = f"{path} is made all the same: an unknown user counts as root, an unknown group as the user's own"
+    return UserError(Diagnostic(bare.title, notes=[("note", note), *bare.notes], level="warning"))
 
 
 def _dangling(tree: Tree, path: bytes) -> str | None:
@@ -117,17 +125,17 @@ def is_a_directory(path: bytes) -> UserError:
     )
 
 
-def system_error(error: OSError) -> UserError:
-    """Return the error for a system call that failed during an action."""
+def system_error(error: OSError, store: str) -> UserError:
+    """Return the error for a system call that failed during an action, in the store at `store`."""
+    if error.errno in NO_ROOM:
+        title, help = told(error.errno or 0, store, store, inodes=used_up(store) == "inode")
+        return UserError(f"cannot carry out the file operation: {title}", help=help)
     return UserError(
         f"cannot carry out the file operation: {error.strerror or error}", help=_WAYS.get(error.errno or 0)
     )
 
 
-_FULL = "make room on the store's file system"
 _WAYS = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
     # The kernel's answer to an owner that the user namespace has no id for.
     errno.EINVAL: "if it gives files an owner: an ordinary user's build has as many ids as /etc/subuid and "
     "/etc/subgid give the user",

@@ -9,11 +9,17 @@ from contextlib import ExitStack
 from attrs import evolve
 
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkDir, MkFile, Rm, Symlink
-from pybuild.lang.diagnostics import Cancelled, UserError
+from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError
 from pybuild.runtime.cache.records import digest_of
 from pybuild.runtime.ops.failures import check_paths
 from pybuild.runtime.ops.files.copy import Copier
-from pybuild.runtime.ops.files.failures import no_directory, not_a_directory, not_there, system_error
+from pybuild.runtime.ops.files.failures import (
+    no_directory,
+    not_a_directory,
+    not_there,
+    owned_by_root,
+    system_error,
+)
 from pybuild.runtime.ops.files.filedata import write_all
 from pybuild.runtime.ops.files.generation import Generation
 from pybuild.runtime.ops.files.linking import Linking
@@ -43,18 +49,24 @@ SEMANTICS = "file 3"
 
 
 class FileHandler:
-    """Executes file ops. `failed` keeps the states of failing ones; without it none is kept."""
+    """Executes file ops. `failed` keeps the states of failing ones; without it none is kept. Warnings go to `warn`,
+    with the vertex's digest."""
 
     recorded = True
     limited = True
     pure_key = True
 
     def __init__(
-        self, snapshotter: Snapshotter, records: Records, failed: FailedStates | None = None
+        self,
+        snapshotter: Snapshotter,
+        records: Records,
+        failed: FailedStates | None = None,
+        warn: Callable[[str, Diagnostic], None] | None = None,
     ) -> None:
         self._snapshotter = snapshotter
         self._records = records
         self._failed = failed
+        self._warn = warn
 
     def op_key(self, vertex: Vertex, cancellation: Cancellation) -> str:
         assert isinstance(vertex.op, FileOp)
@@ -80,14 +92,18 @@ class FileHandler:
         with ExitStack() as stack:
             run = _Run(self._snapshotter, vertex.op, inputs, stack, cancellation, before)
             try:
-                return run.results()
+                results = run.results()
+                if self._warn is not None:
+                    for warning in run.warnings:
+                        self._warn(vertex.digest, _located(warning, vertex).diagnostic)
+                return results
             except Cancelled:
                 raise
             except UserError as error:
                 error.origin = self._origin(vertex, inputs, run)
                 raise _located(error, vertex)  # noqa: B904 - the same error
             except OSError as error:
-                failure = system_error(error)
+                failure = system_error(error, self._records.root)
                 failure.origin = self._origin(vertex, inputs, run)
                 raise _located(failure, vertex) from error
 
@@ -159,6 +175,7 @@ class _Run:
         """Number of the action that runs or has failed."""
         self.active: Active | None = None
         """The active snapshot it writes to."""
+        self.warnings: list[UserError] = []
 
     def results(self) -> Sequence[Result]:
         """Execute all actions and return the op's outputs, in their order."""
@@ -218,8 +235,8 @@ class _Run:
             return tree_of(self._snapshotter, held)
         return self._snapshotter.active_tree(held)
 
-    def owner(self, action: FileAction) -> Owner | None:
-        return resolve_owner(getattr(action.action, "owner", None), self.tree)
+    def owner(self, action: FileAction, unknown: Callable[[UserError], None] | None = None) -> Owner | None:
+        return resolve_owner(getattr(action.action, "owner", None), self.tree, unknown)
 
     # Actions
 
@@ -267,7 +284,12 @@ class _Run:
     def mkdir(self, action: FileAction, active: Active, writer: Writer) -> None:
         directory = action.action
         assert isinstance(directory, MkDir)
-        path, owner = os.fsencode(os.path.normpath("/" + directory.path)), self.owner(action)
+        path = os.fsencode(os.path.normpath("/" + directory.path))
+        # As in BuildKit: a WORKDIR may follow a USER that only the container's start makes.
+        unknown: list[UserError] = []
+        owner = self.owner(action, unknown.append)
+        if unknown and writer.find(path).node is None:
+            self.warnings += (owned_by_root(directory.path, error) for error in unknown)
         mtime = _time(directory.timestamp)
         if directory.make_parents:
             writer.make_parents(path, owner, mtime, directory.mode & 0o777)

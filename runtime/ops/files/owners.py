@@ -20,12 +20,16 @@ Owner = tuple[int, int]
 """A user id and a group id."""
 
 
-def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> Owner | None:
+def resolve_owner(
+    owner: ChownOpt | None,
+    tree_of: Callable[[int], Tree],
+    unknown: Callable[[UserError], None] | None = None,
+) -> Owner | None:
     """Return (uid, gid), looking names up in the passwd and group files of the inputs; None without an owner.
 
     As in BuildKit, a user brings a group of its own unless a group is given: a name that of its passwd entry, a
-    number the group of that number. An absent half is 0. Raises UserError for an unknown name, or one without an
-    input.
+    number the group of that number. An absent half is 0. Raises UserError for a name without an input, and for an
+    unknown one unless `unknown` takes the error: then the name counts for nothing.
     """
     if owner is None:
         return None
@@ -39,18 +43,24 @@ def resolve_owner(owner: ChownOpt | None, tree_of: Callable[[int], Tree]) -> Own
     if isinstance(owner.user, NamedUser):
         row = _row(tree_of(owner.user.input), b"etc/passwd", owner.user.name, fields=4)
         if row is None:
-            raise _unknown("user", owner.user.name, "/etc/passwd")
-        uid, gid = row
+            _refuse(_unknown("user", owner.user.name, "/etc/passwd"), unknown)
+        uid, gid = row or (0, 0)
     elif owner.user is not None:
         uid = gid = owner.user
     if isinstance(owner.group, NamedUser):
         row = _row(tree_of(owner.group.input), b"etc/group", owner.group.name, fields=3)
         if row is None:
-            raise _unknown("group", owner.group.name, "/etc/group")
-        gid = row[0]
+            _refuse(_unknown("group", owner.group.name, "/etc/group"), unknown)
+        gid = row[0] if row else gid
     elif owner.group is not None:
         gid = owner.group
     return uid, gid
+
+
+def _refuse(error: UserError, unknown: Callable[[UserError], None] | None) -> None:
+    if unknown is None:
+        raise error
+    unknown(error)
 
 
 def _row(tree: Tree, path: bytes, name: str, *, fields: int) -> tuple[int, int] | None:

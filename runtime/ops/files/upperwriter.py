@@ -12,7 +12,7 @@ from contextlib import nullcontext
 
 from pybuild.runtime.ops.files.failures import is_a_directory
 from pybuild.runtime.ops.files.writer import Writer, unknown
-from pybuild.runtime.snapshots.upper import copy_up_directory, hide, make_opaque_directory, replace
+from pybuild.runtime.snapshots.upper import copy_up_directory, hide, look, make_opaque_directory, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,14 @@ class UpperWriter(Writer):
         self._generation = generation
 
     # Directories
+
+    def look(self, path: bytes) -> Node | None:
+        if not path:
+            return super().look(path)
+        try:
+            return look(self._snapshotter, self._active, path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def enter(self, path: bytes) -> bool:
         fresh = self._fresh.get(path)
@@ -98,7 +106,7 @@ class UpperWriter(Writer):
     def make_room(self, path: bytes, *, directories: bool = False) -> None:
         if self.enter(path.rpartition(b"/")[0]) and not os.path.lexists(self._real(path)):
             return
-        node = self.tree.lstat(path)
+        node = self.look(path)
         if node is not None and stat.S_ISDIR(node.stat.st_mode):
             if not directories or not path:
                 raise is_a_directory(path)

@@ -50,11 +50,15 @@ class Writer(ABC):
     def make_parents(self, path: bytes, owner: Owner | None, mtime: int | None, mode: int = 0o755) -> bytes:
         """Create the directory `path` and those above it where they are missing, following symlinks. Return its
         resolved path. Raises UserError for anything else on the way."""
-        here = b""
-        for part in path.split(b"/"):
-            if part in (b"", b"."):
+        here, rest = self._existing([part for part in path.split(b"/") if part not in (b"", b".")])
+        empty = False
+        for part in rest:
+            if empty and part != b"..":
+                here = here + b"/" + part
+                self.mkdir(here, mode, owner, mtime)
                 continue
             where = self.find(here + b"/" + part)
+            empty = where.node is None
             if where.node is None:
                 if where.path.rpartition(b"/")[0] != here:
                     self.make_parents(where.path.rpartition(b"/")[0], owner, mtime, mode)
@@ -63,6 +67,26 @@ class Writer(ABC):
                 raise not_a_directory(where.path)
             here = where.path
         return here
+
+    def _existing(self, parts: list[bytes]) -> tuple[bytes, list[bytes]]:
+        """Return the resolved path of the deepest directory on a way that exists, and the rest of the way. Found by
+        bisection: each look-up takes all steps from the root."""
+        here, first, last = b"", 0, len(parts)
+        while first < last:
+            middle = (first + last + 1) // 2
+            try:
+                where = self.tree.resolve(b"/".join(parts[:middle]))
+            except OSError:
+                where = None  # `find` tells about it
+            if where is not None and where.node is not None and stat.S_ISDIR(where.node.stat.st_mode):
+                here, first = where.path, middle
+            else:
+                last = middle - 1
+        return here, parts[first:]
+
+    def look(self, path: bytes) -> Node | None:
+        """Return the entry at a resolved path, None if there is none."""
+        return self.tree.lstat(path)
 
     def reuse(self, linking: Linking, generation: Generation | None) -> None:  # noqa: B027 - most writers have no use
         """Allow the files of one copy to be links to others, as far as the form of the state has links."""

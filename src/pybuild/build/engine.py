@@ -32,10 +32,8 @@ def open_engine(
     cancellation: Cancellation,
     *,
     enter: bool = True,
-    owner: str = "",
 ) -> Iterator[Engine]:
-    """Open the engine of a request, and close it on leaving. `owner` is the key of the project that caches of its
-    steps belong to. Raises UserError.
+    """Open the engine of a request, and close it on leaving. Raises UserError.
 
     It enters the build's namespaces unless `enter` is False, when nothing can be run: in the main thread, before the
     process has another one.
@@ -57,7 +55,7 @@ def open_engine(
         isolate=request.isolate_network,
         parallelism=request.parallelism,
         hosts=_hosts(request),
-        project=owner,
+        project=names.owner,
     )
     engine = Engine(options, observer, cancellation, enter=enter)
     try:
@@ -80,8 +78,7 @@ def open_gateway(
     from pybuild.frontends.gateway import make_gateway
 
     names = frontend.begin(enter=enter)
-    with open_engine(request, names, observer, cancellation, enter=enter, owner=frontend.owner) as engine:
-        frontend.provide(engine)
+    with open_engine(request, names, observer, cancellation, enter=enter) as engine:
         yield make_gateway(engine, observer)
 
 

@@ -3,7 +3,7 @@
 0    done
 1    the build failed, or the machine did (no space, no permission, a damaged store)
 2    the command line, a configuration file or a build file is wrong
-130  cancelled
+130  cancelled by Ctrl-C; 143 by SIGTERM
 
 An exception that no user can cause is reported as a bug; PYBUILD_DEBUG=1 adds the traceback.
 """
@@ -13,28 +13,29 @@ from __future__ import annotations
 import errno
 import os
 
+from pybuild.build.signals import exit_code
 from pybuild.lang.diagnostics import DEBUG, Cancelled, Diagnostic, SourceErrors, UserError, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-CANCELLED = 130
-
-_SPACE = "free some, run `pybuild prune --all`, or set PYBUILD_ROOT to a directory on a larger file system"
 _REASONS = {
-    errno.ENOSPC: ("no space left on device", _SPACE),
-    errno.EDQUOT: ("disk quota exceeded", _SPACE),
     errno.EACCES: ("permission denied", "check who owns it and its mode"),
     errno.EPERM: ("operation not permitted", "check who owns it, its mode and its attributes"),
     errno.EROFS: ("read-only file system", "set PYBUILD_ROOT to a directory that can be written"),
     errno.EMFILE: ("too many open files", "raise the limit: ulimit -n 65536"),
     errno.ENFILE: ("too many open files on this machine", "raise fs.file-max with sysctl"),
     errno.EIO: ("input/output error", "the disk may be failing: look at dmesg"),
+    errno.EAGAIN: (
+        "no more threads or processes can be started",
+        "raise the limits of memory and processes (ulimit -v, ulimit -u, those of the container), or use "
+        "--max-parallelism=1",
+    ),
     errno.ENOMEM: ("out of memory", "free some, or use --max-parallelism=1"),
 }
+_NO_THREAD = "can't start new thread"
 _DATABASE = (
-    ("full", _REASONS[errno.ENOSPC]),
     ("locked", ("the store is busy with another process", "wait for the other build to end, then run again")),
     ("readonly", ("the store can't be written", "set PYBUILD_ROOT to a directory you can write")),
     ("unable to open", ("the store can't be opened", "check who owns it and its mode, or set PYBUILD_ROOT")),
@@ -52,10 +53,10 @@ def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) 
     if diagnostic is None:
         return code
     several = error.diagnostics if isinstance(error, SourceErrors) else (diagnostic,)
-    shown = [one.without("output") if output_shown else one for one in several]
+    shown = [diagnostic.without("output") if output_shown else diagnostic for diagnostic in several]
     colour = coloured(stream)
     try:
-        stream.write("\n".join(message(one, colour=colour) + "\n" for one in shown))
+        stream.write("\n".join(message(diagnostic, colour=colour) + "\n" for diagnostic in shown))
         if os.environ.get(DEBUG) == "1" and not isinstance(error, UserError):
             from traceback import format_exception
 
@@ -69,13 +70,16 @@ def report(error: BaseException, stream: TextIO, *, output_shown: bool = False) 
 def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
     """Return the diagnostic of an error, None for a silent one, and the exit code."""
     if isinstance(error, Cancelled | KeyboardInterrupt):
-        return Diagnostic("cancelled", level="pybuild"), CANCELLED
+        return Diagnostic("cancelled", level="pybuild"), exit_code()
     if isinstance(error, UserError):
         from pybuild.language.failures import explained
 
         return explained(error) or error.diagnostic, error.exit_code
     if isinstance(error, BrokenPipeError):
         return None, 1
+    error = _in_store(error) or error
+    if isinstance(error, UserError):
+        return error.diagnostic, error.exit_code
     known = _of_machine(error)
     if known is not None:
         title, help = known
@@ -95,10 +99,29 @@ def explain(error: BaseException) -> tuple[Diagnostic | None, int]:
     )
 
 
+def _in_store(error: BaseException) -> UserError | None:
+    """Return the error of the store that an exception amounts to: there is no room for a write."""
+    import sqlite3
+
+    from pybuild.runtime.content.place import default_root
+    from pybuild.runtime.content.space import NO_ROOM, NoRoom, unmasked
+
+    root = default_root()
+    if isinstance(error, sqlite3.OperationalError):
+        return unmasked(error, root)
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+        return None
+    # A write by descriptor names no file. What writes elsewhere than to the store has errors of its own.
+    path = error.filename if isinstance(error.filename, str | bytes) else root
+    return NoRoom(error.errno, os.fsdecode(path), root)
+
+
 def _of_machine(error: BaseException) -> tuple[str, str] | None:
     """Return title and help for a failure of the machine that pybuild runs on."""
     import sqlite3
 
+    if isinstance(error, RuntimeError) and str(error).startswith(_NO_THREAD):
+        return _REASONS[errno.EAGAIN]
     if isinstance(error, MemoryError):
         return _REASONS[errno.ENOMEM]
     if isinstance(error, OSError) and error.errno in _REASONS:

@@ -54,7 +54,7 @@ def evidence_of(
     generation = engine.store.known_generation()
     if generation is None or not dependencies.replayable:
         return None
-    if not is_recordable(request, outputs, [*sources.values(), *dependencies.queried_sources]):
+    if not _is_recordable(request, outputs, [*sources.values(), *dependencies.queried_sources]):
         return None
     trees = engine.local_trees
     local = [digest for digest, op in sources.items() if op.identifier.startswith("local://")]
@@ -69,7 +69,7 @@ def evidence_of(
     )
 
 
-def is_recordable(request: BuildRequest, outputs: Sequence[Output], sources: Iterable[SourceOp]) -> bool:
+def _is_recordable(request: BuildRequest, outputs: Sequence[Output], sources: Iterable[SourceOp]) -> bool:
     """Report whether a build with this request, these outputs and sources can be replayed at all."""
     return not (
         request.context == "-"
@@ -81,25 +81,9 @@ def is_recordable(request: BuildRequest, outputs: Sequence[Output], sources: Ite
         or request.push
         or request.load
         or request.progress == "rawjson"
-        or named_files(request) is None
         or any(not _stays(output) for output in outputs)
         or any(not _is_stable(op) for op in sources)
     )
-
-
-def named_files(request: BuildRequest) -> tuple[str, ...] | None:
-    """Return the files that `--secret` and `--ssh` name, which must be there as they were; None where what the flags
-    mean depends on more. A build that runs no step reads none of them."""
-    if not request.secrets and not request.ssh:
-        return ()
-    from pybuild.runtime.session import agents, secrets
-
-    names: list[str] = []
-    for files in (*map(secrets.named, request.secrets), *map(agents.named, request.ssh)):
-        if files is None:
-            return None
-        names += files
-    return tuple(names)
 
 
 def _is_stable(op: SourceOp) -> bool:

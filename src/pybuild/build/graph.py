@@ -6,14 +6,14 @@ import os
 import posixpath
 
 from pybuild.build.engine import open_gateway
-from pybuild.build.pipeline import find_context, warner
+from pybuild.build.pipeline import warner
 from pybuild.compiler.descriptions import PIDS
 from pybuild.compiler.dot import to_dot
 from pybuild.compiler.graph import walk
 from pybuild.compiler.graphjson import dumps as dumps_graph
 from pybuild.compiler.llb.encode import encode_definition
+from pybuild.frontends.build_context import find_context
 from pybuild.frontends.choose import choose
-from pybuild.frontends.goal_of_result import goal_of
 from pybuild.frontends.language import LanguageFrontend
 from pybuild.lang.diagnostics import Diagnostic, Label, SourceErrors, UsageError
 from pybuild.lang.textual.modules import PROJECT, ROOT
@@ -50,7 +50,7 @@ def graph(
         return language_graph(frontend, observer, cancellation, format, linked=linked)
     with open_gateway(frontend, request, observer, cancellation, enter=frontend.fetches) as gateway:
         solution = frontend.solve(gateway)
-    targets = [target for result in solution.results for target in goal_of(result).targets]
+    targets = [target for goal in solution.goals for target in goal.targets]
     target, *others = targets
     if others:
         raise UsageError("a graph is for one platform", help="give one --platform")
@@ -97,7 +97,7 @@ def _lower(frontend: LanguageFrontend, observer: Observer) -> LoweredRecipe:
 
 def _check_single(frontend: LanguageFrontend, format: str) -> None:
     """Raises UsageError for a definition of several instances."""
-    titles = [_title(one) for goal in frontend.recipe.requested for one in goal.instances]
+    titles = [_title(instance) for goal in frontend.recipe.requested for instance in goal.instances]
     if format == "llb" and len(titles) > 1:
         shown = ", ".join(titles[:8]) + (", …" if len(titles) > 8 else "")
         raise UsageError(
@@ -134,9 +134,9 @@ def _drawing(lowered: LoweredRecipe) -> str:
     from pybuild.compiler.dot import to_dot_all
 
     results: list[tuple[str, Edge]] = []
-    for one, found in lowered.instances.items():
-        if found.edge is not None:
-            results.append((_title(one), found.edge))
+    for instance, result in lowered.instances.items():
+        if result.edge is not None:
+            results.append((_title(instance), result.edge))
     return to_dot_all(results)
 
 

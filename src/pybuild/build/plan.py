@@ -6,7 +6,7 @@ the same, a later build starts from it and needs no frontend.
 
 from __future__ import annotations
 
-from pybuild.frontends.goal import Files, Goal, Target
+from pybuild.frontends.types import Files, Goal, Target
 from pybuild.replay.dependencies import Dependencies
 
 TYPE_CHECKING = False
@@ -27,12 +27,13 @@ class Plan:
     `gates` are edges that must be solved before anything is exported. `directories` and `images` are what the graph's
     local names and OCI layout names stand for. Outputs stay in the directory `project`; `owner` is the key of the
     project that caches of its steps belong to. `trees` are the local directories that the frontend read; with
-    `dependencies` they are what the plan depends on.
-    """
+    `dependencies` they are what the plan depends on. `edges` are to be solved: those of the goals in their order,
+    then the gates."""
 
     __slots__ = (
         "dependencies",
         "directories",
+        "edges",
         "gates",
         "goals",
         "images",
@@ -55,17 +56,13 @@ class Plan:
     ) -> None:
         self.goals = tuple(goals)
         self.gates = tuple(gates)
+        self.edges = [*(edge for goal in self.goals for edge in goal.edges), *self.gates]
         self.directories = dict(directories)
         self.images = dict(images)
         self.dependencies = dependencies
         self.project = project
         self.owner = owner
         self.trees = tuple(trees)
-
-    @property
-    def edges(self) -> list[Edge]:
-        """The edges to be solved: those of the goals in their order, then the gates."""
-        return [*(edge for goal in self.goals for edge in goal.edges), *self.gates]
 
     def to_plain(self) -> dict[str, Any]:
         """Return the plan as values of built-in types, without `trees`."""
@@ -104,19 +101,16 @@ class Plan:
         )
 
 
-def plan_of(solution: Solution, owner: str, dependencies: Dependencies, engine: Engine) -> Plan:
-    """Return the plan for a frontend's solution, on the engine that it asked. Raises UserError for results
-    whose states and platforms don't match."""
-    from pybuild.frontends.goal_of_result import goal_of
-
+def plan_of(solution: Solution, dependencies: Dependencies, engine: Engine) -> Plan:
+    """Return the plan for a frontend's solution, on the engine that the frontend asked."""
     return Plan(
-        [goal_of(result) for result in solution.results],
+        solution.goals,
         engine.client.directories,
         engine.client.named,
         dependencies,
         gates=solution.gates,
         project=solution.project,
-        owner=owner,
+        owner=engine.options.project,
         trees=list(engine.local_trees.values()),
     )
 
@@ -126,15 +120,16 @@ def _plain_goal(goal: Goal) -> tuple[Any, ...]:
 
     targets = [
         (
-            encode_definition(one.edge) if one.edge is not None else None,
-            one.config,
-            one.base,
-            one.epoch,
+            encode_definition(target.edge) if target.edge is not None else None,
+            target.config,
+            target.base,
+            target.epoch,
         )
-        for one in goal.targets
+        for target in goal.targets
     ]
     files = [
-        (one.target, one.sources, one.dest, one.clean, one.always, plain_span(one.span)) for one in goal.files
+        (entry.target, entry.sources, entry.dest, entry.clean, entry.always, plain_span(entry.span))
+        for entry in goal.files
     ]
     return targets, goal.index, goal.tags, goal.name, files, goal.annotations
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 
-from pybuild.build import errors
+from pybuild.build import errors, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,16 +16,18 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def run(command: Callable[[], int]) -> NoReturn:
-    """Run a command and exit with its code. An exception is reported on standard error."""
+ENDING = 1.0
+"""Seconds that threads of the program have to end once its work is done."""
+
+
+def run(command: Callable[[list[str]], int], words: list[str]) -> NoReturn:
+    """Run a command with the words of a command line and exit with its code. An exception is reported on standard
+    error."""
+    signals.raise_interrupts()
     try:
-        code = command()
-        sys.stdout.flush()
-    except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
-        code = errors.report(error, sys.stderr)
-        _forget_stdout()
+        code = _code(command, words)
+    except KeyboardInterrupt:
+        os._exit(signals.exit_code())  # while another end was being reported
     if _threads_left():
         # A build module has left them, and they may never end.
         sys.stderr.flush()
@@ -32,14 +35,31 @@ def run(command: Callable[[], int]) -> NoReturn:
     raise SystemExit(code)
 
 
+def _code(command: Callable[[list[str]], int], words: list[str]) -> int:
+    """Run a command and return its code. Raises SystemExit."""
+    try:
+        try:
+            code = command(words)
+            sys.stdout.flush()
+        finally:
+            signals.end_silently()
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        code = errors.report(error, sys.stderr)
+        _forget_stdout()
+    return code
+
+
 def _threads_left() -> bool:
     """Report whether threads that the interpreter would wait for keep running; the program's own are about to
     end."""
     own = threading.main_thread()
-    waited = [one for one in threading.enumerate() if one is not own and not one.daemon]
-    for one in waited:
-        one.join(1.0)
-    return any(one.is_alive() for one in waited)
+    waited = [thread for thread in threading.enumerate() if thread is not own and not thread.daemon]
+    end = time.monotonic() + ENDING
+    for thread in waited:
+        thread.join(max(0.0, end - time.monotonic()))
+    return any(thread.is_alive() for thread in waited)
 
 
 def _forget_stdout() -> None:

@@ -79,11 +79,13 @@ def work(
     *,
     accept: Callable[[Task], int | None] = lambda task: None,
     linger: float = 0.0,
+    patient: bool = False,
 ) -> NoReturn:
     """Receive a task over the socket `descriptor`, send the answer that `carry_out` returns, and end the process.
 
     `accept` is called with the task before all else; it returns a pidfd of the owner, or None where the channel tells
-    enough. The worker waits up to `linger` seconds for the owner to hang up after the answer.
+    enough. The worker waits up to `linger` seconds for the owner to hang up after the answer. A `patient` one
+    takes its time after a signal: others may wait for what it does.
     """
     os.set_inheritable(descriptor, False)
     channel = Channel(socket.socket(fileno=descriptor))
@@ -93,7 +95,7 @@ def work(
         os._exit(0)  # the owner ended, or gave up, before it had a task
     process = accept(task)
     cancellation = Cancellation()
-    with Interrupts(cancellation, lambda text: None, lambda: None) as interrupts:
+    with Interrupts(cancellation, lambda text: None, lambda: None, patient=patient) as interrupts:
         answer = carry_out(task, Owner(channel, cancellation, interrupts.watch, process))
     try:
         channel.send(answer)

@@ -11,8 +11,7 @@ from itertools import chain, count
 from attrs import evolve
 
 from pybuild.builder.recordings import filename_of, recording_of
-from pybuild.frontends.build_context import BuildContext
-from pybuild.frontends.found_inputs import FoundInputs
+from pybuild.frontends.build_context import BuildContext, BuildInputs
 from pybuild.frontends.language import LanguageFrontend
 from pybuild.lang.diagnostics import SourceError, SourceErrors, UsageError
 from pybuild.lang.python.callsite import caller
@@ -158,6 +157,6 @@ def frontend_of_targets(
     """Return, in the worker, the frontend of what `record_targets` returned, and the context of its build. Raises
     UserError."""
     compiled = ReplayedCompiled(from_bytes(recorded), allow=request.allow)
-    context = BuildContext(request, FoundInputs(), compiled.dependencies)
+    context = BuildContext(request, BuildInputs(), compiled.dependencies)
     frontend = LanguageFrontend(context, warn, wanted=compiled.replay.wanted, compiled=compiled)
     return frontend, context

@@ -7,28 +7,27 @@ import os
 from contextlib import contextmanager
 
 from pybuild.build.engine import open_engine
-from pybuild.build.execute import execute
+from pybuild.build.execute import execute, requested_outputs
 from pybuild.build.graph import graph
-from pybuild.build.outputs import requested_outputs
-from pybuild.build.pipeline import find_context, planned, warner
+from pybuild.build.pipeline import planned, warner
 from pybuild.builder.events import Sender
 from pybuild.builder.python_targets import frontend_of_targets
 from pybuild.builder.states import snapshot_of, state_of
+from pybuild.frontends.build_context import find_context
 from pybuild.frontends.choose import choose
 from pybuild.frontends.types import GraphNames
 from pybuild.lang.diagnostics import UsageError
-from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from pybuild.build.export import ExportedGoal
+    from pybuild.build.execute import ExportedGoal
     from pybuild.build.plan import Plan
     from pybuild.build.worker import Owner, Task
-    from pybuild.frontends.goal import Goal
-    from pybuild.frontends.types import Frontend
+    from pybuild.frontends.types import Frontend, Goal
+    from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
 
@@ -120,11 +119,9 @@ def _request(task: Task) -> BuildRequest:
         raise UsageError(
             "a build of a program has no standard input", help="write what it is to read to a file"
         )
-    if not task["config"]:
-        return BuildRequest(context=context, **fields)
-    from pybuild.request.config import defaults
+    from pybuild.request.config.defaults import complete
 
-    return BuildRequest(context=context, **defaults.load(context, file).over(fields))
+    return complete(context, fields, config=task["config"])
 
 
 def _plain_image(goal: Goal, exported: ExportedGoal, places: list[str], engine: Engine) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from pybuild.cli.terminal import note
 from pybuild.compiler.bridge import Forwarding, ResolvedImage
-from pybuild.frontends.found_inputs import frontend_of
-from pybuild.frontends.lint import check
 from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
 
 TYPE_CHECKING = False
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.ops import Platform
     from pybuild.frontends.build_context import BuildContext
-    from pybuild.frontends.dockerfile import DockerfileFrontend
-    from pybuild.frontends.dockerfile_text import Question
+    from pybuild.frontends.dockerfile import DockerfileFrontend, Question
     from pybuild.lang.diagnostics import Diagnostic
     from pybuild.lang.dockerfile.lint.linter import Finding
     from pybuild.lang.source import Source
@@ -77,7 +75,7 @@ def run_check(files: Sequence[str], flags: Mapping[str, Any], *, format: str, fi
         raise UsageError("the forms of Dockerfiles and of the language differ", help="check them one by one")
     fixed = [(finding.span.place, finding.rule.name) for report in reports for finding in report.fixed]
     for place, name in [*fixed, *(_fix(finding) for result in checked for finding in result.fixed)]:
-        print(f"{place}: fixed {name}", file=sys.stderr)
+        note(f"{place}: fixed {name}")
     if reports or not checked:
         code = max(code, _show_reports(reports, format))
     if checked:
@@ -95,10 +93,7 @@ def _show_reports(reports: Sequence[_Report], format: str) -> int:
     (_show_json if format == "json" else _show_text)(reports)
     for report in reports:
         for text in report.unresolved:
-            print(
-                f"note: {report.source.name}: checks that need an image were left out: {text}",
-                file=sys.stderr,
-            )
+            note(f"note: {report.source.name}: checks that need an image were left out: {text}")
         if report.error is not None:
             code = max(code, _show_error(report.error))
     return code or int(any(report.findings for report in reports))
@@ -122,7 +117,7 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
         show("".join(message(diagnostic, colour=colour) + "\n\n" for diagnostic in diagnostics))
         for file in checked:
             if file.caution:
-                print(f"note: {file.name}: {file.caution}", file=sys.stderr)
+                note(f"note: {file.name}: {file.caution}")
     errors = sum(diagnostic.level == "error" for diagnostic in diagnostics)
     if diagnostics:
         several = "s" if len(diagnostics) > 1 else ""
@@ -171,17 +166,17 @@ def _show_text(reports: Sequence[_Report]) -> None:
 
 def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:
     from pybuild.build.engine import open_gateway
-    from pybuild.build.pipeline import find_context
     from pybuild.cli.request_from_flags import graph_request
+    from pybuild.cli.terminal import Notices
+    from pybuild.frontends.build_context import find_context
     from pybuild.frontends.choose import choose_dockerfile, fetched_frontend
     from pybuild.frontends.dockerfile import DockerfileFrontend
-    from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
-    observer = Observer()
+    observer = Notices()
     request = graph_request(None if file == "." else file, flags)
     context = find_context(request, observer)
-    if frontend_of(context.inputs, context.args).records:
+    if context.frontend.records:
         return _check_language(context, fix=fix)
     frontend = choose_dockerfile(context)
     with open_gateway(frontend, request, observer, Cancellation(), enter=frontend.fetches) as gateway:
@@ -195,9 +190,9 @@ def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | Chec
 def _check_language(context: BuildContext, *, fix: bool) -> CheckedFile:
     from pybuild.cli.check_language import check_file
     from pybuild.cli.rewrite_file import rewrite
-    from pybuild.frontends.compile_file import compile_file
+    from pybuild.frontends.language import compile_file
 
-    compiled = compile_file(context.inputs, context.request, context.dependencies)
+    compiled = compile_file(context)
     checked = check_file(compiled, context.request, fix=fix)
     if checked.data != context.inputs.data:
         rewrite(checked.name, checked.data)
@@ -213,7 +208,7 @@ def _check_dockerfile(
         from pybuild.lang.dockerfile.fix import fix_all
 
         def lint(source: Source) -> list[Finding]:
-            findings = check(question.with_source(source), frontend.linter(source))[0]
+            findings, _ = question.with_source(source).check(frontend.linter(source))
             return [
                 finding for finding in findings if finding.span.source is source
             ]  # files it includes stay as they are
@@ -224,7 +219,7 @@ def _check_dockerfile(
         if fixed:
             rewrite(before.name, encode(after.text, frontend.written))
     source = question.text.source
-    report = _Report(source, *check(question, frontend.linter(source)), unresolved)
+    report = _Report(source, *question.check(frontend.linter(source)), unresolved)
     report.fixed = fixed
     return report
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from pybuild.build import process
 from pybuild.cli.completion import COMMANDS, FORMATS, SHELLS, STAGES_COMMAND, command_flags
 from pybuild.cli.completion import script as completion_script
 from pybuild.cli.completion import stages as completion_stages
@@ -20,11 +19,6 @@ LATER = ("lsp", "debug")
 """Commands of the language that later versions have."""
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-def run() -> None:
-    """Run the command line of this process and exit with its code."""
-    process.run(lambda: main(sys.argv[1:]))
 
 
 def main(arguments: list[str]) -> int:
@@ -219,8 +213,8 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **fl
     """
     from pybuild.build.graph import graph
     from pybuild.cli.request_from_flags import files_and_targets, graph_request, with_targets
+    from pybuild.cli.terminal import Notices
     from pybuild.request.values import known
-    from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
     format = known(format or "json", FORMATS, "format")
@@ -231,7 +225,7 @@ def _graph(words: tuple[str, ...], format: str | None, linked: bool | None, **fl
         raise UsageError("llb is binary: not written to a terminal", help="redirect it to a file")
     for file in files or (None,):
         request = graph_request(file, with_targets(flags, targets))
-        data = graph(request, Observer(), Cancellation(), format, linked=bool(linked))
+        data = graph(request, Notices(), Cancellation(), format, linked=bool(linked))
         sys.stdout.buffer.write(data if format == "llb" or data.endswith(b"\n") else data + b"\n")
     return 0
 
@@ -331,6 +325,24 @@ def _init(directory: str | None) -> None:
     from pybuild.cli.init import init
 
     click.echo(init(directory or "").text(), nl=False)
+
+
+@_command("trust")
+@click.argument("directory", required=False, metavar="[DIRECTORY]")
+def _trust(directory: str | None, list: bool | None, revoke: bool | None) -> None:
+    """Show what a project requests, and remember that it may have it.
+
+    A pybuild.toml may request what reaches beyond its project, and a build.py to run on this machine. That is
+    refused unless it is on the command line, or was remembered here for DIRECTORY (default: this one). A request that
+    is added later is refused again.
+    """
+    from pybuild.cli import trust
+
+    if list and (revoke or directory):
+        raise UsageError("--list takes nothing else", help="pybuild trust --list")
+    if list:
+        return click.echo(trust.list_trusted(), nl=False)
+    click.echo((trust.revoke if revoke else trust.trust_directory)(directory or "."), nl=False)
 
 
 @_command("verify")
@@ -440,7 +452,7 @@ def _stages(words: tuple[str, ...]) -> None:
         click.echo(name)
 
 
-for _one in (
+for _each in (
     _build,
     _test,
     _check,
@@ -451,6 +463,7 @@ for _one in (
     _list,
     _lock,
     _explain,
+    _trust,
     _verify,
     _prune,
     _serve,
@@ -460,4 +473,4 @@ for _one in (
     _completion,
     _stages,
 ):
-    _root.add_command(_with_flags(_one))
+    _root.add_command(_with_flags(_each))

@@ -33,6 +33,7 @@ COMMANDS = {
     "serve": "Serve BuildKit's clients",
     "solve": "Solve a graph that another client made",
     "test": "Run the tests of a build file",
+    "trust": "Let a project have what it requests",
     "verify": "Verify images in files",
     "version": "Print the version",
 }
@@ -59,6 +60,7 @@ _LIST = Flag("format", "text", "FORMAT", "Form of the list: text or json.", word
 _FETCHED = ("locked", "secret", "ssh")
 """Flags that fetching a module may need."""
 _CHECKED = (
+    "file",
     "build-arg",
     "build-context",
     "target",
@@ -80,6 +82,10 @@ _FMT = (
 _PRUNE = (
     Flag("all", SWITCH, "", "Remove the whole store.", short="a"),
     Flag("force", SWITCH, "", "Do not ask.", short="f"),
+)
+_TRUST = (
+    Flag("list", SWITCH, "", "List what is remembered."),
+    Flag("revoke", SWITCH, "", "Forget what is remembered of DIRECTORY."),
 )
 _VERIFY = (
     Flag("format", "text", "FORMAT", "Form of the report: text or json.", words=("text", "json")),
@@ -122,11 +128,12 @@ _SOLVED = (
 _ALONE = (SWITCH, OPTIONAL)
 """Kinds of flags that may stand without a value."""
 
-_WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "lock", "test", "verify")
-_WITH_DIRECTORIES = ("build", "init", "lock", "test")
+_WITH_PATHS = ("build", "check", "convert", "fmt", "graph", "init", "list", "lock", "test", "trust", "verify")
+_WITH_DIRECTORIES = ("build", "init", "lock", "test", "trust")
 _WITH_TARGETS = ("build", "check", "graph", "lock", "test")
 
-_BUILD_FILES = ("build.pybuild", "Dockerfile", "Containerfile")
+_MODULE = ".py"
+_BUILD_FILES = ("build.pybuild", "Dockerfile", "Containerfile", f"build{_MODULE}")
 _LONGEST = 1 << 20
 _DECLARED = re.compile(r"^(?:target|test|group)[ ]+([A-Za-z][A-Za-z0-9_]*)", re.MULTILINE)
 _STAGE = re.compile(r"^[ \t]*FROM[ \t].*?[ \t]AS[ \t]+([A-Za-z][\w.-]*)", re.IGNORECASE | re.MULTILINE)
@@ -149,7 +156,8 @@ def command_flags(command: str) -> tuple[Flag, ...]:
         return (*_SOLVE, *(flag for flag in FLAGS if flag.long in _SOLVED))
     if command == "lock":
         return (_UPDATE, *(flag for flag in FLAGS if flag.long in _LOCKED))
-    return {"prune": _PRUNE, "fmt": _FMT, "convert": _CONVERT, "verify": _VERIFY}.get(command, ())
+    own = {"prune": _PRUNE, "fmt": _FMT, "convert": _CONVERT, "trust": _TRUST, "verify": _VERIFY}
+    return own.get(command, ())
 
 
 def script(shell: str) -> str:
@@ -159,7 +167,8 @@ def script(shell: str) -> str:
 
 def stages(words: Sequence[str]) -> list[str]:
     """Return the names that the build file of a command line declares: stages, or targets, tests and groups,
-    found in its lines without parsing it. Never raises."""
+    found in its lines without parsing it. A Python module is not run: its names are those of the last time that it
+    was. Never raises."""
     file, context = None, "."
     remaining = iter(words)
     valued = {name for flag in FLAGS if flag.kind not in _ALONE for name in (flag.spelling, f"-{flag.short}")}
@@ -179,6 +188,10 @@ def stages(words: Sequence[str]) -> list[str]:
                 text = lines.read(_LONGEST)
         except (OSError, ValueError):
             continue
+        if path.endswith(_MODULE):
+            from pybuild.language.parse_cache import known_names
+
+            return known_names(path)
         pattern = _DECLARED if _is_language(path, text) else _STAGE
         return list(dict.fromkeys(pattern.findall(text)))
     return []

@@ -11,9 +11,8 @@ The result goes to standard output or a file; differences in meaning are reporte
 from __future__ import annotations
 
 import os
-import sys
 
-from pybuild.frontends.found_inputs import MODULE_FILE, STDIN
+from pybuild.frontends.build_context import MODULE_FILE, STDIN
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 
@@ -36,29 +35,29 @@ def run_convert(
     """Convert `file`, or the build file of a directory, and return the exit code. `to` None chooses the form.
     A file is only overwritten with `force`. Raises UserError."""
     from pybuild.cli.fmt import read_file
-    from pybuild.cli.terminal import show
+    from pybuild.cli.terminal import note, show
     from pybuild.request.values import known
 
     kind = None if to is None else known(to, KINDS, "kind")
     if output is not None and os.path.lexists(output) and not force:
         raise _already_exists(output)
     name, data = read_file(file)
-    text, differences = _convert(name, data, kind, context, linked=linked)
+    text, differences = _convert(file, name, data, kind, context, linked=linked)
     if output is None:
         show(text)
     else:
         _write(output, text, force=force)
     for difference in differences:
         place = difference.span.place if difference.span is not None else name
-        print(f"{place}: differs: {difference.title}", file=sys.stderr)
+        note(f"{place}: differs: {difference.title}")
     return 0
 
 
 def _convert(
-    name: str, data: bytes, to: str | None, context: str | None, *, linked: bool
+    file: str, name: str, data: bytes, to: str | None, context: str | None, *, linked: bool
 ) -> tuple[str, tuple[Diagnostic, ...]]:
-    """Return the converted text, and the differences in meaning that its comments name, as far as they come
-    from here."""
+    """Return the converted text of the build file `name`, which was found as `file`, and the differences in meaning
+    that its comments name, as far as they come from here."""
     syntax = frontends.detect_syntax(data)
     frontend = frontends.choose(syntax.reference) if syntax is not None else frontends.by_name(name)
     if frontend.kind == frontends.LANGUAGE:
@@ -72,7 +71,7 @@ def _convert(
             raise UsageError(
                 f"{name} is a Python module already", help="--to pybuild makes a build file of it"
             )
-        return _unroll(name, data), ()
+        return _unroll(file, name, data), ()
     if frontend.kind not in _DOCKERFILES:
         from pybuild.lang.convert.problems import other_frontend
 
@@ -112,15 +111,18 @@ def _python(name: str, data: bytes) -> str:
     return python_source(parsed.file)
 
 
-def _unroll(name: str, data: bytes) -> str:
-    """Return a Python module as a file of the language, with all loops unrolled. Raises UserError."""
+def _unroll(file: str, name: str, data: bytes) -> str:
+    """Return a Python module, which was found as `file`, as a file of the language, with all loops unrolled. Raises
+    UserError."""
     from pybuild.build.engine import with_modules
     from pybuild.language.params import given_params
     from pybuild.language.pythonmodule import PythonCompiled
     from pybuild.request.request import BuildRequest
+    from pybuild.request.trust import refuse_module
 
     path = MODULE_FILE if name == STDIN else os.path.normpath(name)
-    request = BuildRequest()
+    request = BuildRequest(file) if os.path.isdir(file) else BuildRequest(file=file)
+    refuse_module(path, request)
     compiled = PythonCompiled(path, data, params=given_params(request))
     return with_modules(compiled, request, compiled.unrolled)
 

@@ -28,7 +28,7 @@ class ConvertContext:
 
     def __init__(self, directory: str, name: str | None, *, linked: bool) -> None:
         """Raises UsageError for an ignore file that can't be read, SourceError for a bad pattern in it."""
-        from pybuild.frontends.found_inputs import FoundInputs, with_ignore
+        from pybuild.frontends.build_context import BuildInputs, with_ignore
         from pybuild.lang.dockerfile.ignore import Matcher
         from pybuild.replay.dependencies import Dependencies
 
@@ -36,7 +36,7 @@ class ConvertContext:
         self._linked = linked
         self._opened = ExitStack()
         self._engine: Engine | None = None
-        inputs = FoundInputs(name or "Dockerfile", directory=os.path.abspath(directory))
+        inputs = BuildInputs(name or "Dockerfile", directory=os.path.abspath(directory))
         self._inputs = with_ignore(inputs, Dependencies(), beside=name)
         self._patterns = self._inputs.excludes
         self._ignored = Matcher(list(self._patterns))

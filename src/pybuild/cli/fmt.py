@@ -7,8 +7,8 @@ import sys
 
 from pybuild.build import errors
 from pybuild.cli.rewrite_file import encode, rewrite
-from pybuild.cli.terminal import show
-from pybuild.frontends.found_inputs import STDIN, find_inputs
+from pybuild.cli.terminal import note, show
+from pybuild.frontends.build_context import STDIN, find_inputs
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.replay.dependencies import Dependencies
@@ -71,7 +71,7 @@ def run_fmt(files: Sequence[str], *, check: bool, diff: bool) -> int:
                 sys.stdout.buffer.flush()
             elif result.changed:
                 rewrite(result.name, result.after)
-                print(f"formatted {result.name}", file=sys.stderr)
+                note(f"formatted {result.name}")
     return 1 if check and changed else 0
 
 

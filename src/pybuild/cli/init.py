@@ -11,7 +11,7 @@ import re
 
 from attrs import frozen
 
-from pybuild.frontends.found_inputs import DOCKERFILES, LANGUAGE_FILE, MODULE_FILE
+from pybuild.frontends.build_context import DOCKERFILES, LANGUAGE_FILE, MODULE_FILE
 from pybuild.lang.diagnostics import UsageError
 from pybuild.language.projects import recognised
 

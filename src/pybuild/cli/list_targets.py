@@ -7,7 +7,7 @@ import json
 
 from attrs import asdict
 
-from pybuild.lang.diagnostics import UsageError, display_width
+from pybuild.lang.diagnostics import UsageError, display_width, visible
 from pybuild.lang.frontends import PLUGIN
 from pybuild.lang.textual.listing import listing
 
@@ -27,28 +27,26 @@ Row = tuple[str, str]
 def list_targets(request: BuildRequest, format: str) -> str:
     """Return the declarations in the build file of a request, as `text` or `json`. Raises UserError."""
     from pybuild.build.engine import with_modules
-    from pybuild.build.pipeline import find_context
-    from pybuild.frontends.compile_file import compile_file
-    from pybuild.frontends.found_inputs import frontend_of
-    from pybuild.runtime.progress.observer import Observer
+    from pybuild.cli.terminal import Notices
+    from pybuild.frontends.build_context import find_context
+    from pybuild.frontends.language import compile_file
 
-    context = find_context(request, Observer())
-    inputs = context.inputs
-    frontend = frontend_of(inputs, context.args)
+    context = find_context(request, Notices())
+    name, frontend = context.inputs.name, context.frontend
     if frontend.kind == PLUGIN:
         from pybuild.plugins.installed import listing_refusal
 
-        raise listing_refusal(frontend, inputs.name)
+        raise listing_refusal(frontend, name)
     if not frontend.records:
         raise UsageError(
-            f"{inputs.name} is a Dockerfile",
+            f"{name} is a Dockerfile",
             help="pybuild build --call=targets lists the stages of a Dockerfile",
         )
-    compiled = compile_file(inputs, request, context.dependencies)
+    compiled = compile_file(context)
     declarations = listing(with_modules(compiled, request, compiled.program))
     if format == "json":
         return json.dumps({"schema": SCHEMA, **asdict(declarations)}, indent=2, ensure_ascii=False) + "\n"
-    return text(declarations)
+    return visible(text(declarations))
 
 
 def text(declarations: Listing) -> str:

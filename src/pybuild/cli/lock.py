@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from attrs import evolve
 
 from pybuild.cli.run_build import print_warnings, run_observed
+from pybuild.cli.terminal import tell
 from pybuild.lang import recipe
 from pybuild.lang.diagnostics import SourceErrors, UsageError
 from pybuild.lang.reachable import states
@@ -78,8 +79,7 @@ def run_lock(request: BuildRequest, update: str | None) -> int:
     locked = run_observed(request, display, work)
     if display.warnings:
         print_warnings(warnings_text(display.warnings))
-    print(locked.text(), end="")
-    sys.stdout.flush()
+    tell(locked.text())
     return 0
 
 
@@ -88,17 +88,16 @@ def lock(
 ) -> LockChanges:
     """Write the lock file. After a UserError, which it raises, the file is as it was."""
     from pybuild.build.engine import open_gateway
-    from pybuild.build.pipeline import find_context, warner
-    from pybuild.frontends.found_inputs import frontend_of
+    from pybuild.build.pipeline import warner
+    from pybuild.frontends.build_context import find_context
     from pybuild.frontends.language import LanguageFrontend
 
     if update is not None:
         request = evolve(request, pull=True)  # a tag is where its registry has it
     context = find_context(request, observer)
-    inputs = context.inputs
-    if not frontend_of(inputs, context.args).records:
+    if not context.frontend.records:
         raise UsageError(
-            f"{inputs.name} has no references to lock",
+            f"{context.inputs.name} has no references to lock",
             help="pybuild.lock is of .pybuild files; pin by digest",
         )
     forgotten: dict[tuple[str, str], str] = {}

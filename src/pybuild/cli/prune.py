@@ -7,6 +7,7 @@ import sys
 
 from pybuild.runtime.content.locks import wait_lock
 from pybuild.runtime.content.root import ENTRIES, IN_USE
+from pybuild.runtime.content.space import give_back_ballast
 
 
 def prune(root: str) -> None:
@@ -18,6 +19,7 @@ def prune(root: str) -> None:
 
     if not os.path.isdir(root):
         return
+    give_back_ballast(root)
     try:
         namespaces.enter(root)
     except SandboxError:
@@ -26,7 +28,12 @@ def prune(root: str) -> None:
     lock = wait_lock(path, on_wait=lambda holder: print(f"waiting for {holder}", file=sys.stderr))
     assert lock is not None
     with lock:
-        # Invocation records refer to the store, so they go first: a replay never finds half of it.
-        for name in sorted(os.listdir(root), key=lambda name: name != "invocations"):
+        for name in sorted(os.listdir(root), key=_order):
             if name.startswith(ENTRIES):
                 remove_tree(os.path.join(root, name))
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Invocation records refer to the store, so they go first: a replay never finds half of it. The database is next,
+    before its log and before what it refers to: it frees space without a write, and no row outlives its files."""
+    return (0 if name == "invocations" else 1 if name.startswith("records-v") else 2), name

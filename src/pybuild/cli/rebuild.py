@@ -6,8 +6,7 @@ import sys
 
 from pybuild.build import errors
 from pybuild.build.engine import open_engine
-from pybuild.build.execute import BuildResult, execute
-from pybuild.build.outputs import requested_outputs
+from pybuild.build.execute import BuildResult, execute, requested_outputs
 from pybuild.build.plan import Plan
 from pybuild.cli.run_build import run_build
 from pybuild.frontends.types import GraphNames
@@ -32,8 +31,10 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
         return None
 
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
-        names = GraphNames(plan.directories, plan.images)
-        with open_engine(request, names, observer, cancellation, owner=plan.owner) as engine:
+        names = GraphNames(plan.directories, plan.images, plan.owner)
+        with open_engine(request, names, observer, cancellation) as engine:
+            for text in request.notices:
+                observer.notice(text)
             observer.start()
             return execute(plan, request, requested_outputs(request), engine)
 

@@ -10,9 +10,12 @@ from typing import Any
 from pybuild.lang.diagnostics import UsageError, UserError, suggest
 from pybuild.request import values
 from pybuild.request.call import checked_call, one_call
-from pybuild.request.config import defaults
+from pybuild.request.config.defaults import complete
 from pybuild.request.flags import PROGRESS
-from pybuild.request.request import BuildRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.request.request import BuildRequest
 
 _NAME = re.compile(r"[A-Za-z0-9_][\w.-]*")
 _FILE = re.compile(r"dockerfile|containerfile|\.py(build)?$", re.IGNORECASE)
@@ -67,10 +70,10 @@ def request(words: Sequence[str], flags: Mapping[str, Any]) -> BuildRequest:
         fields["targets"] = targets
     if not fields.get("ssh") and _by_ssh(context) and os.environ.get("SSH_AUTH_SOCK"):
         fields["ssh"] = ("default",)
-    configured = defaults.load(context, fields.get("file"))
-    merged = configured.over(fields)
-    merged["progress"] = _progress(fields.get("progress"), configured.settings.get("progress"))
-    return BuildRequest(context=context, consulted=configured.consulted, **merged)
+    progress = _progress(fields.get("progress"))
+    if progress:
+        fields["progress"] = progress
+    return complete(context, fields, flags=flags.keys())
 
 
 def _by_ssh(context: str) -> bool:
@@ -114,12 +117,12 @@ def _is_target(word: str) -> bool:
     return bool(_NAME.fullmatch(word)) and not os.path.isdir(word)
 
 
-def _progress(flag: str | None, configured: str | None) -> str:
-    """Return the flag, else BUILDKIT_PROGRESS, else the configured value."""
+def _progress(flag: str | None) -> str | None:
+    """Return the flag, else BUILDKIT_PROGRESS. Raises UsageError for an unknown kind."""
     origin, value = "--progress", flag
     if value is None:
-        origin, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or configured or "auto"
-    if value not in PROGRESS:
+        origin, value = "BUILDKIT_PROGRESS", os.environ.get("BUILDKIT_PROGRESS") or None
+    if value is not None and value not in PROGRESS:
         near = suggest(value, PROGRESS)
         raise UsageError(
             f"{origin}: unknown kind of progress {value!r}",

@@ -7,7 +7,8 @@ import sys
 
 from pybuild.build import errors
 from pybuild.build.signals import Interrupts
-from pybuild.lang.diagnostics import Cancelled
+from pybuild.cli.terminal import note
+from pybuild.lang.diagnostics import Cancelled, visible
 from pybuild.request import result_files
 from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
 from pybuild.runtime.solver.types import Cancellation
@@ -48,7 +49,7 @@ def run_build(request: BuildRequest, build: BuildFunction, *, warned: str = "") 
     silent = request.quiet or request.progress in ("quiet", "rawjson")
     if not silent:
         for line in result.summary:
-            print(line, file=sys.stderr)
+            note(line)
     if request.quiet or request.progress == "quiet":
         _print_digest(request, result)
     return 0
@@ -61,6 +62,7 @@ def run_observed(
     cancellation = Cancellation()
     ended: BaseException | None = None
     with Interrupts(cancellation, display.notice, display.restore) as interrupts:
+        # Threads start once the engine has entered its namespaces, which needs a process with one thread.
         display.on_start = interrupts.watch
         try:
             return build(request, display, cancellation)
@@ -112,9 +114,10 @@ def _write_record(request: BuildRequest, result: BuildResult, warned: str, of_fr
 
     silent = request.quiet or request.progress == "quiet"
     plain = request.progress == "plain" or (request.progress == "auto" and not is_terminal(sys.stderr))
-    texts = [] if silent else [replayed_text(evidence.steps, plain=plain)]
+    notices = [f"#0 {line}\n" if plain else f"{line}\n" for line in map(printable, request.notices)]
+    texts = [] if silent else [*notices, replayed_text(evidence.steps, plain=plain)]
     texts += ["\n" + printable(warned)] if warned else []
-    texts += [] if silent else [line + "\n" for line in result.summary]
+    texts += [] if silent else [visible(line) + "\n" for line in result.summary]
     files = [parse_output(text).dest for text in request.outputs]
     files += [path for path in (request.iidfile, request.metadata_file, *result.files) if path is not None]
     finished = Finished(

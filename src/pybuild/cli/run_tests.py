@@ -6,8 +6,9 @@ from __future__ import annotations
 import sys
 
 from pybuild.build import errors
-from pybuild.build.export import export_failed, export_goal, steps_of_kept_files
+from pybuild.build.execute import export_failed, export_goal, steps_of_kept_files
 from pybuild.cli.run_build import print_warnings, run_observed
+from pybuild.cli.terminal import tell
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.textual.expand.options import TESTS
 from pybuild.runtime.progress.display import make_display, warnings_text
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.build.plan import Plan
-    from pybuild.frontends.goal import Goal
+    from pybuild.frontends.types import Goal
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.ops.results import Result
@@ -27,21 +28,27 @@ if TYPE_CHECKING:
 
 class Verdict:
     """The result of one test: `error` is None if it passed, `cached` says that no step of it had to run; it
-    took `seconds`."""
+    took `seconds`. `base` is the target that failed before the test could run, else empty."""
 
-    __slots__ = ("cached", "error", "name", "seconds")
+    __slots__ = ("base", "cached", "error", "name", "seconds")
 
-    def __init__(self, name: str, error: UserError | None, cached: bool, seconds: float) -> None:
+    def __init__(
+        self, name: str, error: UserError | None, cached: bool, seconds: float, base: str = ""
+    ) -> None:
         self.name = name
         self.error = error
         self.cached = cached
         self.seconds = seconds
+        self.base = base
 
     @property
     def status(self) -> str:
-        if self.error is not None:
-            return "FAILED"
-        return "cached" if self.cached else "passed"
+        """The words of the table, with the time if the test ran."""
+        if self.base:
+            return f"not run: {self.base} failed"
+        if self.error is None and self.cached:
+            return "cached"
+        return f"{'passed' if self.error is None else 'FAILED'}  {self.seconds:.1f}s"
 
 
 def run_tests(request: BuildRequest) -> int:
@@ -58,23 +65,21 @@ def run_tests(request: BuildRequest) -> int:
         if text not in shown:  # a step that several wait for fails once
             shown.append(text)
             errors.report(result.error, sys.stderr, output_shown=display.output_shown)
-    print(table(tested), end="")
-    sys.stdout.flush()
+    tell(table(tested))
     return int(any(result.error is not None for result in tested))
 
 
 def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> list[Verdict]:
     """Run the tests and return their results in the order of the file. Raises UserError for an error before
     one can run."""
-    from pybuild.build.pipeline import find_context, planned, warner
-    from pybuild.frontends.found_inputs import frontend_of
+    from pybuild.build.pipeline import planned, warner
+    from pybuild.frontends.build_context import find_context
     from pybuild.frontends.language import LanguageFrontend
 
     context = find_context(request, observer)
-    inputs = context.inputs
-    if not frontend_of(inputs, context.args).records:
+    if not context.frontend.records:
         raise UsageError(
-            f"{inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
+            f"{context.inputs.name} has no tests", help="tests are targets of the language: `test NAME:`"
         )
     names = request.targets or TESTS
     frontend = LanguageFrontend(context, warner(observer), wanted=names)
@@ -105,7 +110,19 @@ def _verdict(
             export_goal(goal, plan, request, [Output("none")], snapshots, engine)
     except UserError as wrong:
         error = wrong
-    return Verdict(goal.name, error, all(outcome.cached for outcome in outcomes), seconds)
+    cached = all(one.cached for one in outcomes)
+    return Verdict(goal.name, error, cached, seconds, "" if error is None else _failed_base(goal, error))
+
+
+def _failed_base(goal: Goal, error: UserError) -> str:
+    """Return the target below a test that an error came from; "" if it is the test's own or of no target."""
+    from pybuild.compiler.descriptions import BODY
+
+    vertex = getattr(error, "vertex", None) or getattr(error.origin, "vertex", None)
+    body = "" if vertex is None else vertex.metadata.description.get(BODY, "")
+    # `f(…)` is the body of a function, which belongs to its caller; a platform may follow a target's name.
+    own = "(" in body or body == goal.name or body.startswith(f"{goal.name} ")
+    return "" if own else body
 
 
 def _snapshot(outcome: Outcome[Result], engine: Engine) -> int | None:
@@ -117,13 +134,13 @@ def table(tested: Sequence[Verdict]) -> str:
     """Return a line for each test, and a closing one."""
     if not tested:
         return "no tests\n"
-    width = max(len(result.name) for result in tested)
-    lines = [
-        f"{result.name:<{width}}  {result.status}" + ("" if result.cached else f"  {result.seconds:.1f}s")
-        for result in tested
-    ]
-    failed = sum(result.error is not None for result in tested)
-    cached = sum(result.error is None and result.cached for result in tested)
-    parts = [f"{len(tested) - failed - cached} passed" if len(tested) - failed - cached else ""]
-    parts += [f"{cached} cached" if cached else "", f"{failed} failed" if failed else ""]
-    return "\n".join(lines) + "\n\n" + ", ".join(part for part in parts if part) + "\n"
+    width = max(len(one.name) for one in tested)
+    lines = [f"{one.name:<{width}}  {one.status}" for one in tested]
+    counts = dict.fromkeys(("passed", "cached", "failed", "not run"), 0)
+    for one in tested:
+        if one.error is None:
+            counts["cached" if one.cached else "passed"] += 1
+        else:
+            counts["not run" if one.base else "failed"] += 1
+    parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return "\n".join(lines) + f"\n\n{parts}\n"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from pybuild.frontends.build_context import BuildContext
-from pybuild.frontends.found_inputs import FoundInputs
-from pybuild.frontends.results import with_epoch
-from pybuild.frontends.types import FrontendResult, GraphNames, Solution
+from pybuild.frontends.build_context import BuildContext, BuildInputs
+from pybuild.frontends.results import goal_of, with_epoch
+from pybuild.frontends.types import GraphNames, Solution
 from pybuild.lang.diagnostics import UsageError
 from pybuild.replay.dependencies import Dependencies
 from pybuild.request.values import epoch_of
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from pybuild.compiler.graph import Edge
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.bridge.gateway import Gateway
-    from pybuild.runtime.engine import Engine
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation
 
@@ -107,17 +105,14 @@ def run_solve(solve: Solve, request: BuildRequest) -> int:
     from pybuild.cli.run_build import run_build
 
     def build(request: BuildRequest, observer: Observer, cancellation: Cancellation) -> BuildResult:
-        from pybuild.build.execute import execute
-        from pybuild.build.outputs import requested_outputs
+        from pybuild.build.execute import execute, requested_outputs
         from pybuild.build.pipeline import planned
 
-        outputs = requested_outputs(
-            request
-        )  # first, so that their mistakes are reported before anything is run
-        context = BuildContext(request, FoundInputs(), Dependencies())
-        context.dependencies.replayable = (
-            False  # a definition from a stream has no state that a record could name
-        )
+        # First, so that their mistakes are reported before anything is run.
+        outputs = requested_outputs(request)
+        context = BuildContext(request, BuildInputs(), Dependencies())
+        # A definition from a stream has no state that a record could name.
+        context.dependencies.replayable = False
         frontend = SolveFrontend(solve, request)
         with planned(frontend, context, observer, cancellation) as (plan, engine):
             return execute(plan, request, outputs, engine)
@@ -129,7 +124,6 @@ class SolveFrontend:
     """A frontend (`frontends.types.Frontend`) that solves a definition, or calls a frontend as a client of
     BuildKit would."""
 
-    owner = ""
     fetches = True
 
     def __init__(self, solve: Solve, request: BuildRequest) -> None:
@@ -139,15 +133,12 @@ class SolveFrontend:
     def begin(self, *, enter: bool) -> GraphNames:
         return GraphNames(self._solve.directories, self._solve.layouts)
 
-    def provide(self, engine: Engine) -> None:
-        """Do nothing: all names are known before."""
-
     def solve(self, gateway: Gateway) -> Solution:
         result = gateway.solve(self._solve.request(no_cache=self._request.no_cache))
         epoch = epoch_of(os.environ.get("SOURCE_DATE_EPOCH", ""))
         if epoch is not None:
             result = with_epoch(result, epoch)
-        return Solution([FrontendResult(result, tags=self._request.tags)])
+        return Solution([goal_of(result, tags=self._request.tags)])
 
 
 def _read(path: str) -> bytes:

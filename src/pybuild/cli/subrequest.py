@@ -6,7 +6,6 @@ import sys
 
 from pybuild.cli.terminal import show
 from pybuild.frontends.dockerfile import DockerfileFrontend
-from pybuild.frontends.lint import check
 from pybuild.frontends.subrequests import Answer, describe, list_targets, outline_target, report_check
 from pybuild.lang.diagnostics import UsageError
 from pybuild.lang.dockerfile.lint.linter import Linter
@@ -62,15 +61,14 @@ def _metadata(call: Call, answer: Answer) -> dict[str, object]:
 def ask(request: BuildRequest, call: Call, observer: Observer, cancellation: Cancellation) -> Answer:
     """Return the answer to a call. Of several platforms it is about the first. Raises UserError."""
     from pybuild.build.engine import open_gateway
-    from pybuild.build.pipeline import find_context
+    from pybuild.frontends.build_context import find_context
     from pybuild.frontends.choose import choose_answering, fetched_frontend
-    from pybuild.frontends.found_inputs import frontend_of
     from pybuild.frontends.image import ImageFrontend
 
     if call.name == DESCRIBE:
         return describe()
     context = find_context(request, observer)
-    if frontend_of(context.inputs, context.args).records:
+    if context.frontend.records:
         raise UsageError(
             f"--call={call.name} is for Dockerfiles",
             help="pybuild list and pybuild check tell of a file of the language",
@@ -93,7 +91,7 @@ def _of_dockerfile(frontend: DockerfileFrontend, call: Call, gateway: Gateway) -
         return list_targets(question.parse(Linter.off()))
     if call.name == "outline":
         return outline_target(question)
-    findings, error = check(question, frontend.linter(question.text.source))
+    findings, error = question.check(frontend.linter(question.text.source))
     return report_check(question.text.source, findings, error)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.graph import Edge
     from pybuild.daemon.provenance import Run
-    from pybuild.frontends.goal_of_result import Listed
+    from pybuild.frontends.results import Listed
 
 PREFIXES = ("attest:", "build-arg:BUILDKIT_ATTEST_")
 LARGEST = 80 << 20

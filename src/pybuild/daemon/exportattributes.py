@@ -59,7 +59,7 @@ def check(type: str, attributes: Mapping[str, str]) -> None:
     """Check an exporter's type and attributes. Raises UserError."""
     if type not in TYPES:
         raise UserError(f'exporter "{type}" could not be found', help="choose one of " + ", ".join(TYPES))
-    from pybuild.frontends.goal_of_result import annotations_of
+    from pybuild.frontends.results import annotations_of
 
     annotations_of({name: value.encode() for name, value in attributes.items()})
     _check_epoch(attributes.get("source-date-epoch", ""))

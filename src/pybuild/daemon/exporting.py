@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from attrs import field, frozen
 
-from pybuild.build.export import build_of
+from pybuild.build.execute import build_of
 from pybuild.compiler.gateway import CONFIG, PLATFORMS, Result
 from pybuild.compiler.protos.control_pb2 import SolveRequest
 from pybuild.daemon import attesting, caches, exportattributes
@@ -22,8 +22,7 @@ from pybuild.daemon.exportattributes import DOCKER, IMAGE
 from pybuild.daemon.exportreceiver import Client
 from pybuild.daemon.platformcheck import mismatch
 from pybuild.daemon.provenance import Run, process_start
-from pybuild.frontends.goal_of_result import annotations_of, platforms_of, targets_of, value_of
-from pybuild.frontends.results import platform_object
+from pybuild.frontends.results import annotations_of, platform_object, platforms_of, targets_of, value_of
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, UserError
 from pybuild.runtime.bridge.gateway import Gateway
 from pybuild.runtime.bridge.statuses import SourceFailed
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from pybuild.compiler.graph import Edge
     from pybuild.compiler.reference import Reference
-    from pybuild.frontends.goal_of_result import Listed
+    from pybuild.frontends.results import Listed
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.export.build import Build
     from pybuild.runtime.image.assemble import Image
@@ -211,7 +210,7 @@ class Exporting:
                 target.config,
                 self._snapshot(entry.key),
                 base=target.base,
-                made=creation.time if value_of(metadata, CONFIG, entry.key) else creation.describe,
+                creation=creation.time if value_of(metadata, CONFIG, entry.key) else creation.describe,
                 platform=platform_object(entry.platform),
                 predicates=self._predicates.get(entry.key, ()),
                 epoch=target.epoch,

@@ -6,6 +6,8 @@ import json
 import sys
 import time
 
+from pybuild.lang.diagnostics import visible
+
 
 class Journal:
     """Never raises: nobody may read it."""
@@ -32,7 +34,7 @@ class Journal:
         line = (
             json.dumps({"level": level, "msg": text, "time": when})
             if self._json
-            else f"{when} {level}: {text}"
+            else f"{when} {level}: {visible(text)}"
         )
         try:
             sys.stderr.write(line + "\n")

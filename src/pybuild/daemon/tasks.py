@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from pybuild.daemon.settings import Settings
 
 
+def carry_out(task: Task, owner: Owner, settings: Settings) -> Message:
+    """Carry out a task and return its answer, or the status that it failed with."""
+    try:
+        return KINDS[task["kind"]](task, owner, settings)
+    except BaseException as error:
+        from pybuild.daemon.failures import status_bytes
+
+        return "failed", status_bytes(error, cancelled=owner.cancellation.cancelled)
+
+
 def _solve(task: Task, owner: Owner, settings: Settings) -> Message:
     from pybuild.daemon.solving import solve
 

@@ -7,6 +7,7 @@ from time import time
 from attrs import frozen
 
 from pybuild.compiler.protos.control_pb2 import DiskUsageRequest, PruneRequest, UsageRecord
+from pybuild.runtime.content.space import give_back_ballast, used_up
 from pybuild.runtime.engine import Engine, EngineOptions
 from pybuild.runtime.progress.observer import Observer
 from pybuild.runtime.usage import records as usage
@@ -44,6 +45,9 @@ class Work:
 def run(task: Task, owner: Owner, settings: Settings) -> None:
     """Carry out a task of the kinds `usage`, `prune` and `collect`; UsageRecords go to the front process. Raises
     UserError; for a bad filter before anything is removed."""
+    # To open a store takes space, too. Collecting comes after every build, so it gives nothing back without need.
+    if task["kind"] == "prune" or (task["kind"] == "collect" and used_up(settings.root)):
+        give_back_ballast(settings.root)
     engine = Engine(EngineOptions(settings.root), Observer(), owner.cancellation)
     owner.started()
     try:

@@ -16,16 +16,17 @@ After the last of these the worker ends when the front process has hung up.
 from __future__ import annotations
 
 import signal
+from functools import partial
 
 from pybuild.build.signals import SIGNALS
 from pybuild.build.worker import ALONE
 from pybuild.build.worker import work as work_for
+from pybuild.daemon.tasks import carry_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from pybuild.build.worker import Message, Owner, Task
     from pybuild.daemon.settings import Settings
 
 
@@ -33,15 +34,5 @@ def work(descriptor: int, settings: Settings) -> NoReturn:
     """Carry out the task that comes over this socket, and end."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)  # the fork server ignores them
-
-    def carry_out(task: Task, owner: Owner) -> Message:
-        from pybuild.daemon.failures import status_bytes
-        from pybuild.daemon.tasks import KINDS
-
-        try:
-            return KINDS[task["kind"]](task, owner, settings)
-        except BaseException as error:
-            return "failed", status_bytes(error, cancelled=owner.cancellation.cancelled)
-
     # The front process reads the answer after those of LLBBridge, which this process serves until then.
-    work_for(descriptor, carry_out, linger=ALONE)
+    work_for(descriptor, partial(carry_out, settings=settings), linger=ALONE, patient=True)

@@ -42,8 +42,8 @@ def json_text(value: object) -> str:
 def outline_json(outline: Outline) -> str:
     def used(name: str, key: str = "name") -> list[dict[str, Any]]:
         return [
-            _some({key: one.id, "required": one.required and key == "name", "location": _located(one.span)})
-            for one in getattr(outline, name)
+            _some({key: use.id, "required": use.required and key == "name", "location": _located(use.span)})
+            for use in getattr(outline, name)
         ]
 
     args = [
@@ -64,12 +64,12 @@ def outline_text(outline: Outline) -> str:
     if outline.args:
         rows3 = [(arg.name, arg.value or "", arg.comment) for arg in outline.args]
         parts.append(_table([("BUILD ARG", "VALUE", "DESCRIPTION"), *rows3], gap=3))
-    for title, noted in (("SECRET", outline.secrets), ("SSH", outline.agents)):
-        if noted:
-            rows = [(one.id, "true" if one.required else "") for one in noted]
+    for title, uses in (("SECRET", outline.secrets), ("SSH", outline.agents)):
+        if uses:
+            rows = [(use.id, "true" if use.required else "") for use in uses]
             parts.append(_table([(title, "REQUIRED"), *rows], gap=3))
     if outline.caches:
-        parts.append(_table([("CACHE",), *((one.id,) for one in outline.caches)], gap=3))
+        parts.append(_table([("CACHE",), *((cache.id,) for cache in outline.caches)], gap=3))
     return "".join(part + "\n" for part in parts)
 
 
@@ -77,24 +77,24 @@ def targets_json(targets: Targets) -> str:
     listed = [
         _some(
             {
-                "name": one.name,
-                "default": one.default,
-                "description": one.description,
-                "base": one.base,
-                "platform": one.platform,
-                "location": _located(one.span),
+                "name": target.name,
+                "default": target.default,
+                "description": target.description,
+                "base": target.base,
+                "platform": target.platform,
+                "location": _located(target.span),
             }
         )
-        for one in targets.targets
+        for target in targets.targets
     ]
     return json_text({"targets": listed, "sources": [_data(targets.source)]})
 
 
 def targets_text(targets: Targets) -> str:
     rows = [("TARGET", "DESCRIPTION")]
-    for one in targets.targets:
-        default = "(default)" if one.default else ""
-        rows.append((f"{one.name} {default}".strip(), one.description))
+    for target in targets.targets:
+        default = "(default)" if target.default else ""
+        rows.append((f"{target.name} {default}".strip(), target.description))
     return _table(rows, gap=1)
 
 
@@ -157,7 +157,7 @@ def check_text(findings: Sequence[Finding]) -> str:
 def findings_text(findings: Iterable[Finding], *, pages: str = DOCUMENTATION) -> str:
     """Return the findings with their frames, by file and line."""
     out = []
-    for finding in sorted(findings, key=lambda one: (base_name(one.span.source), one.span.line)):
+    for finding in sorted(findings, key=lambda finding: (base_name(finding.span.source), finding.span.line)):
         out.append(f"\nWARNING: {finding.rule.name} - {finding.rule.page(pages)}\n{finding.message}\n")
         out.append(_frame(finding.span))
     return _shown("".join(out))
@@ -206,12 +206,12 @@ def _located(span: Span | None, index: int = 0) -> dict[str, Any] | None:
 
 
 def _location(span: Span | None) -> dict[str, Any]:
-    found = _located(span)
-    return {"location": found} if found is not None else {}
+    location = _located(span)
+    return {"location": location} if location is not None else {}
 
 
 def _index(sources: Sequence[Source], source: Source) -> int:
-    return next((index for index, one in enumerate(sources) if one is source), 0)
+    return next((index for index, entry in enumerate(sources) if entry is source), 0)
 
 
 def _data(source: Source) -> str:

@@ -1,4 +1,5 @@
-"""Attributes of the Dockerfile frontend, as buildx, buildctl and other clients of BuildKit write them.
+"""Attributes of the Dockerfile frontend: parsed as buildx, buildctl and other clients of BuildKit write them, made of
+a request of this process, and written as such a client would.
 
 An attribute that no frontend knows is ignored: clients pass attributes of one frontend to another. An invalid
 value of a known one is refused in BuildKit's words.
@@ -7,7 +8,7 @@ value of a known one is refused in BuildKit's words.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from attrs import field, frozen
@@ -17,20 +18,26 @@ from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.lower.commands import proxy_variables
 from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.compiler.ops import HostIP, Platform, Ulimit
+from pybuild.frontends.build_context import DOCKERFILES
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.dockerfile.fields import BadFields, split_fields
 from pybuild.request.values import LIMITS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pybuild.frontends.build_context import BuildContext
 
 ARG = "build-arg:"
 SYNTAX = "BUILDKIT_SYNTAX"
 _MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
 HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
 _NETWORKS = {"": "default", "sandbox": "default", "none": "none", "host": "host"}
-_PULLS = {"default": None, "pull": True, "local": False}
+PULLS = {"default": None, "pull": True, "local": False}
 """True if a known tag is resolved again, by resolve mode; None leaves it to the builder."""
 _IMPORTERS = ("azblob", "gha", "inline", "local", "registry", "s3")
 _LARGEST = 2**63 - 1
+_CONTEXTS = "moby.buildkit.frontend.contexts"
 
 V = TypeVar("V")
 
@@ -74,11 +81,6 @@ class Attributes:
     forwarded: bool = False
     request: str | None = None
 
-    @property
-    def pull(self) -> bool | None:
-        """True if known tags are resolved again; None if the builder may choose."""
-        return _PULLS[self.resolve_mode]
-
 
 def parse_attributes(options: Mapping[str, str]) -> Attributes:
     """Parse the attributes of a request. Raises UsageError for an invalid value of a known attribute."""
@@ -86,13 +88,12 @@ def parse_attributes(options: Mapping[str, str]) -> Attributes:
     _check_cache_imports(options)
     _check_attestations(options)
     args = _below(options, ARG)
-    wanted = tuple(_platforms(options.get("platform", "")))
     return Attributes(
         filename=options.get("filename") or "Dockerfile",
         target=options.get("target", ""),
         build_args=args,
         labels=_below(options, "label:"),
-        platforms=wanted,
+        platforms=tuple(_platforms(options.get("platform", ""))),
         multi_platform=_multi_platform(options, args),
         no_cache_filter=_no_cache_filter(options),
         resolve_mode=_resolve_mode(options.get("image-resolve-mode", "")),
@@ -148,14 +149,14 @@ def _multi_platform(options: Mapping[str, str], args: Mapping[str, str]) -> bool
     text = args.get(_MULTI_PLATFORM) or options.get("multi-platform", "")
     if not text:
         return several
-    asked = truth(text)
-    if asked is None:
+    index = truth(text)
+    if index is None:
         raise UsageError(f"invalid boolean value for multi-platform: {text}", help="give true or false")
-    if several and not asked:
+    if several and not index:
         raise UsageError(
             "conflicting config: returning multiple target platforms is not allowed", help="give one platform"
         )
-    return asked
+    return index
 
 
 def _step_defaults(options: Mapping[str, str], args: Mapping[str, str]) -> StepDefaults:
@@ -179,8 +180,8 @@ def _no_cache_filter(options: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _resolve_mode(text: str) -> str:
-    if (text or "default") not in _PULLS:
-        raise UsageError(f"invalid image-resolve-mode: {text}", help="give one of " + ", ".join(_PULLS))
+    if (text or "default") not in PULLS:
+        raise UsageError(f"invalid image-resolve-mode: {text}", help="give one of " + ", ".join(PULLS))
     return text or "default"
 
 
@@ -196,7 +197,7 @@ def _listed(options: Mapping[str, str], name: str, what: str, read: Callable[[st
     if not text:
         return ()
     try:
-        return tuple(read(one) for one in split_fields(text))
+        return tuple(map(read, split_fields(text)))
     except (BadFields, ValueError) as error:
         raise _failed(f"parse {what}", str(error)) from None
 
@@ -260,7 +261,7 @@ def _check_cache_imports(options: Mapping[str, str]) -> None:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _failed(f"unmarshal cache-imports ({json.dumps(text)})", str(error)) from None
-    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise _failed(f"unmarshal cache-imports ({json.dumps(text)})", "it is no list of objects")
     for entry in entries:
         kind = entry.get("Type", entry.get("type", ""))
@@ -281,3 +282,61 @@ def _check_attestations(options: Mapping[str, str]) -> None:
 
 def _failed(what: str, why: str) -> UserError:
     return UsageError(f"failed to {what}: {why}")
+
+
+def attributes_of(context: BuildContext) -> Attributes:
+    """Return the attributes for a request. Raises UsageError."""
+    request, arguments, inputs = context.request, context.arguments, context.inputs
+    return Attributes(
+        filename=inputs.name or DOCKERFILES[0],
+        target=next(iter(request.targets), ""),
+        build_args=FrozenMap(arguments.args),
+        labels=FrozenMap(dict(request.labels)),
+        platforms=arguments.platforms,
+        multi_platform=arguments.index,
+        steps=arguments.steps,
+        no_cache_filter=request.no_cache_filter,
+        resolve_mode="pull" if request.pull else "default",
+        hostname=arguments.args.get(HOSTNAME, ""),
+        context=inputs.remote or "",
+        contexts=FrozenMap(context.named.sources),
+    )
+
+
+def attribute_texts(attributes: Attributes) -> dict[str, str]:
+    """Return the attributes as a client of BuildKit sends them."""
+    steps, contexts = attributes.steps, attributes.contexts
+    texts = {
+        "filename": attributes.filename,
+        "target": attributes.target,
+        "platform": ",".join(map(platforms.format, attributes.platforms)),
+        "image-resolve-mode": "pull" if attributes.resolve_mode == "pull" else "",
+        "multi-platform": "true" if attributes.multi_platform else "",
+        "force-network-mode": "" if steps.network == "default" else steps.network,
+        "add-hosts": _row(f"{entry.host}={entry.ip}" for entry in steps.extra_hosts),
+        "ulimit": _row(f"{limit.name}={limit.soft}:{limit.hard}" for limit in steps.ulimits),
+        "shm-size": str(steps.shm_size or ""),
+        "cgroup-parent": steps.cgroup_parent,
+        "frontend.caps": _CONTEXTS if contexts else "",
+        "context": attributes.context,
+    }
+    texts = {name: value for name, value in texts.items() if value}
+    if steps.no_cache or attributes.no_cache_filter:
+        texts["no-cache"] = "" if steps.no_cache else ",".join(attributes.no_cache_filter)
+    for prefix, values in (
+        ("build-arg:", attributes.build_args),
+        ("label:", attributes.labels),
+        ("context:", contexts),
+    ):
+        texts |= {prefix + name: value for name, value in values.items()}
+    return texts
+
+
+def _row(fields: Iterable[str]) -> str:
+    """Return one line of CSV."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(fields)
+    return out.getvalue()

@@ -12,6 +12,7 @@ from pybuild.compiler.bridge import FileStat, Forwarding, NotAnImage, ResolvedIm
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.ops import Platform, SourceOp
+from pybuild.frontends.attributes import PULLS, Attributes
 from pybuild.lang.diagnostics import Cancelled, Diagnostic, UsageError, UserError
 from pybuild.lang.dockerfile.lint.rules import DOCUMENTATION, REFERENCE
 from pybuild.runtime.bridge.bridge import local_bridge
@@ -32,7 +33,7 @@ class Layout:
     digest: str
 
 
-def layouts(contexts: Mapping[str, str]) -> dict[str, Layout]:
+def _layouts(contexts: Mapping[str, str]) -> dict[str, Layout]:
     """Return the named contexts that lie in content stores of the client, by name. Raises UsageError."""
     return {
         name: _layout(name, source.removeprefix(_SCHEME).removeprefix("//"))
@@ -57,17 +58,23 @@ def _layout(name: str, text: str) -> Layout:
 
 
 class GatewayBridge(Forwarding):
-    """A bridge (`compiler.bridge.Bridge`) on a gateway. `stored` are images of content stores; `pull` tells
-    whether known tags are resolved again. The build's policies are applied to every source before it is asked
-    about. Warnings belong to the vertex `about`, which is set once the file that they are about has been
-    read."""
+    """A bridge (`compiler.bridge.Bridge`) on a gateway, for a request with these attributes. `contexts` are the named
+    contexts, in which those of content stores have the name of their image. The build's policies are applied to every
+    source before it is asked about. Warnings belong to the vertex `about`, which is set once the file that they are
+    about has been read."""
 
-    def __init__(self, gateway: Gateway, stored: Mapping[str, Layout], *, pull: bool | None = None) -> None:
-        engine = gateway.engine
+    def __init__(self, gateway: Gateway, attributes: Attributes) -> None:
+        """Raises UsageError for a context that names no image of a content store."""
+        engine, pull = gateway.engine, PULLS[attributes.resolve_mode]
+        layouts = _layouts(attributes.contexts)
         own = pull is not None
         super().__init__(local_bridge(engine, engine.observer, pull=pull) if own else gateway.bridge)
+        self.contexts = {
+            **attributes.contexts,
+            **{name: f"{_SCHEME}//{layout.ref}" for name, layout in layouts.items()},
+        }
         self._gateway = gateway
-        self._stored = {one.ref: one for one in stored.values()}
+        self._stored = {layout.ref: layout for layout in layouts.values()}
         self._judged: dict[tuple[str, int], Edge] = {}
         self.about = ""
 
@@ -91,8 +98,8 @@ class GatewayBridge(Forwarding):
         if layout.store in engine.client.named:
             return super().resolve_layout(layout.store, platform, log_name=log_name)
         with Tracked(engine.observer, log_name):
-            found = engine.images.resolve_stored(ref, platform, layout.store, "", engine.cancellation)
-        return ResolvedImage(ref, layout.digest, found.config, layout.store)
+            image = engine.images.resolve_stored(ref, platform, layout.store, "", engine.cancellation)
+        return ResolvedImage(ref, layout.digest, image.config, layout.store)
 
     def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
         return super().read_file(self._state(edge), path, limit=limit)

@@ -17,10 +17,10 @@ def need_extra(who: str, modules: Iterable[str] = MODULES) -> None:
 
     for name in modules:
         try:
-            found = find_spec(name)
+            spec = find_spec(name)
         except ModuleNotFoundError:
-            found = None
-        if found is None:
+            spec = None
+        if spec is None:
             raise UserError(
                 f"{who} needs packages that are not installed ({name})",
                 help="pip install 'pybuildkit[buildkit]'",

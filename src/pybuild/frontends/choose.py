@@ -1,13 +1,12 @@
 """Makes the frontend of a request's build file.
 
-`found_inputs.frontend_of` says which one it is, by BUILDKIT_SYNTAX, the syntax line or the file's name. For clients
-of BuildKit `gateway.py` goes by the name that they request, and `dockerfile_v0.py` by the file.
+`BuildContext.frontend` says which one it is, by BUILDKIT_SYNTAX, the syntax line or the file's name. For clients of
+BuildKit `gateway.py` goes by the name that they request, and `dockerfile_v0.py` by the file.
 """
 
 from __future__ import annotations
 
 from pybuild.frontends.build_context import ContextFrontend
-from pybuild.frontends.found_inputs import frontend_of
 from pybuild.lang.frontends import PLUGIN
 
 TYPE_CHECKING = False
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 
 def choose(context: BuildContext, warn: Warn | None) -> Frontend:
     """Return the frontend of a build file. Raises UserError for a file that it can't read."""
-    inputs = context.inputs
-    frontend = frontend_of(inputs, context.args)
+    inputs, frontend = context.inputs, context.frontend
     if frontend.records:
         from pybuild.frontends.language import LanguageFrontend
 
@@ -34,7 +32,7 @@ def choose(context: BuildContext, warn: Warn | None) -> Frontend:
     if frontend.kind == PLUGIN:
         from pybuild.frontends.plugin import PluginFrontend
 
-        return PluginFrontend(context, frontend)
+        return PluginFrontend(context)
     if frontend.is_image:
         from pybuild.frontends.image import ImageFrontend
 
@@ -49,7 +47,7 @@ def choose_dockerfile(context: BuildContext, warn: Warn | None = None) -> Fronte
 
     if context.inputs.data is None:
         return FetchingFrontend(context, choose_dockerfile)
-    return DockerfileFrontend(context, frontend_of(context.inputs, context.args), warn)
+    return DockerfileFrontend(context, warn)
 
 
 def choose_answering(context: BuildContext, warn: Warn | None = None) -> Frontend:
@@ -57,9 +55,7 @@ def choose_answering(context: BuildContext, warn: Warn | None = None) -> Fronten
     UserError for a file of another one."""
     if context.inputs.data is None:
         return FetchingFrontend(context, choose_answering)
-    if frontend_of(context.inputs, context.args).is_image:
-        return choose(context, warn)
-    return choose_dockerfile(context)
+    return choose(context, warn) if context.frontend.is_image else choose_dockerfile(context)
 
 
 def fetched_frontend(frontend: Frontend, gateway: Gateway) -> Frontend:
@@ -88,7 +84,7 @@ class FetchingFrontend(ContextFrontend):
         """Fetch the build file and return the frontend that it names. Raises UserError, Cancelled."""
         from pybuild.frontends.remote_context import fetched
 
-        return self._choose(fetched(self._context, gateway.bridge), gateway.warn)
+        return self._choose(fetched(self._context, gateway), gateway.warn)
 
     def solve(self, gateway: Gateway) -> Solution:
         return self.fetch(gateway).solve(gateway)

@@ -1,4 +1,5 @@
-"""The inputs of a Dockerfile build for a client: the Dockerfile, the ignore patterns, the main context.
+"""The inputs of a Dockerfile build for a client: the Dockerfile, the ignore patterns, the main context, the named
+ones.
 
 Each comes from a state: a named context of the client, one at an address, or a directory of its session. The rules
 and the names of the vertices are those of BuildKit's `frontend/dockerui`.
@@ -6,27 +7,29 @@ and the names of the vertices are those of BuildKit's `frontend/dockerui`.
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import overload
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from pybuild.compiler import image
 from pybuild.compiler.bridge import Bridge
 from pybuild.compiler.contextfile import read_context_file
 from pybuild.compiler.giturl import parse_git_ref
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.llb.encode import encode_definition
+from pybuild.compiler.lower.dockerfile.options import StateContext
 from pybuild.compiler.lower.recipe.embedded import nothing
 from pybuild.compiler.options import Options
 from pybuild.compiler.remote import FILE, git_state, http_context
 from pybuild.compiler.state import State, copy
 from pybuild.compiler.urls import is_http
 from pybuild.frontends.attributes import Attributes
-from pybuild.frontends.build_context import CONTEXT
-from pybuild.frontends.found_inputs import DOCKERFILES, LARGEST_FILE
+from pybuild.frontends.build_context import CONTEXT, DOCKERFILES, LARGEST_FILE
 from pybuild.lang.booleans import truth
 from pybuild.lang.diagnostics import Cancelled, UsageError, UserError
 from pybuild.lang.dockerfile.ignore import read_patterns
@@ -59,7 +62,7 @@ class Patterns(Sequence[str]):
         self._read = read
 
     @cached_property
-    def _found(self) -> Sequence[str]:
+    def _patterns(self) -> Sequence[str]:
         return self._read()
 
     @overload
@@ -69,10 +72,10 @@ class Patterns(Sequence[str]):
     def __getitem__(self, index: slice) -> Sequence[str]: ...
 
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        return self._found[index]
+        return self._patterns[index]
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._patterns)
 
 
 @frozen
@@ -85,10 +88,9 @@ class _Place:
     filename: str
 
 
-def read_inputs(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bridge) -> ClientInputs:
-    """Find and read the inputs of a build; `given` are the states that came with the request. Raises
-    UserError."""
-    place = _place(attributes, given, bridge)
+def read_inputs(attributes: Attributes, states: Mapping[str, Edge | None], bridge: Bridge) -> ClientInputs:
+    """Find and read the inputs of a build; `states` are those that came with the request. Raises UserError."""
+    place = _place(attributes, states, bridge)
     edge = place.dockerfile or _dockerfile_directory(attributes, place.filename)
     with _doing("failed to read dockerfile: "):
         data = _read_dockerfile(edge, place.filename, bridge)
@@ -113,7 +115,7 @@ def _doing(what: str) -> Iterator[None]:
         raise SourceFailed(error, "", what) from None
 
 
-def _place(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bridge) -> _Place:
+def _place(attributes: Attributes, states: Mapping[str, Edge | None], bridge: Bridge) -> _Place:
     context: Edge | None = None
     dockerfile: Edge | None = None
     filename = attributes.filename
@@ -129,23 +131,20 @@ def _place(attributes: Attributes, given: Mapping[str, Edge | None], bridge: Bri
         context = dockerfile = state.edge
         filename = filename if archive else FILE
     else:
-        if _DOCKERFILE in given:
-            dockerfile = _dockerfile_given(given[_DOCKERFILE])
-        if CONTEXT in given:
-            context = given[CONTEXT] or nothing()
+        if _DOCKERFILE in states:
+            dockerfile = states[_DOCKERFILE]
+            if dockerfile is None:
+                raise UserError(
+                    "invalid nil input definition to definition op: cannot marshal empty definition op"
+                )
+        if CONTEXT in states:
+            context = states[CONTEXT] or nothing()
     if attributes.dockerfile_name is not None:
         dockerfile = None
     if context is not None and attributes.context_subdir is not None:
         part = copy(State(context), attributes.context_subdir, "/", contents_only=True)
         context = State.scratch().file(part).edge
     return _Place(context, dockerfile, filename)
-
-
-def _dockerfile_given(edge: Edge | None) -> Edge:
-    """Return the state that holds the Dockerfile. Raises UserError for an empty definition."""
-    if edge is None:
-        raise UserError("invalid nil input definition to definition op: cannot marshal empty definition op")
-    return edge
 
 
 def _dockerfile_directory(attributes: Attributes, filename: str) -> Edge:
@@ -201,3 +200,34 @@ def _read(edge: Edge, name: str, bridge: Bridge) -> bytes | None:
     if len(data) > LARGEST_FILE:
         raise UsageError(f"{name} exceeds maximum allowed size of {LARGEST_FILE} bytes")
     return data
+
+
+def named_states(attributes: Attributes, states: Mapping[str, Edge | None]) -> dict[str, StateContext]:
+    """Return the named contexts that came with the request as states. Raises UserError."""
+    contexts = {}
+    for name, source in attributes.contexts.items():
+        kind, _, key = source.partition(":")
+        if kind == "input" and key in states:
+            contexts[name] = _state(states[key], attributes.inputs_metadata.get(key), name)
+    return contexts
+
+
+def _state(edge: Edge | None, metadata: str | None, name: str) -> StateContext:
+    """Return a state with the image config in its metadata, if any: a JSON object of bytes in base64."""
+    if metadata is None:
+        return StateContext(edge)
+    from base64 import b64decode
+
+    try:
+        values = json.loads(metadata)
+        encoded = values.get("containerimage.config")
+        config = None if encoded is None else b64decode(encoded, validate=True)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"failed to parse input metadata {metadata}: {error}") from None
+    if config is None:
+        return StateContext(edge)
+    try:
+        parsed = image.parse(config)
+    except image.ImageConfigError as error:
+        raise UserError(f"failed to parse image config for {name}: {error}") from None
+    return StateContext(edge, evolve(parsed, created=None), config)

@@ -2,7 +2,8 @@
 
 attributes = parse_attributes(request.options)       the options of the client, as values
 inputs     = read_inputs(attributes, …, bridge)      the Dockerfile, ignore patterns, the main context
-result     = lower_all(parsed, options, …)           a graph and an image config for each platform
+targets    = lower_all(parsed, options, …)           a graph and an image config for each platform
+result     = result_of(targets)
 
 A request for a file whose syntax line names another frontend is forwarded. Behaviour and names are those of
 BuildKit's `frontend/dockerfile/builder` and `frontend/dockerui`.
@@ -15,13 +16,12 @@ from attrs import evolve
 from pybuild.compiler.gateway import Request, Result, UnsupportedCapability
 from pybuild.frontends import subrequests
 from pybuild.frontends.attributes import ARG, SYNTAX, parse_attributes
-from pybuild.frontends.bridge import GatewayBridge, layouts
+from pybuild.frontends.bridge import GatewayBridge
 from pybuild.frontends.build_context import CONTEXT
-from pybuild.frontends.client_errors import for_clients, with_places
-from pybuild.frontends.client_inputs import read_inputs
-from pybuild.frontends.dockerfile_text import Text, context_reader, for_platforms, lower_all, lower_options
-from pybuild.frontends.error_places import place_error
-from pybuild.frontends.named_contexts import named_states
+from pybuild.frontends.client_inputs import named_states, read_inputs
+from pybuild.frontends.dockerfile import Text, context_reader, for_platforms, lower_all, lower_options
+from pybuild.frontends.error_places import for_clients, place_error, with_places
+from pybuild.frontends.results import result_of
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.lang.dockerfile.lint.linter import Linter
@@ -47,23 +47,22 @@ def solve(request: Request, gateway: Gateway) -> Result:
     missing = _missing(attributes.capabilities)
     if missing is not None and not missing.forward:
         raise UnsupportedCapability(missing.name)
-    stored = layouts(attributes.contexts)
-    bridge = GatewayBridge(gateway, stored, pull=attributes.pull)
+    bridge = GatewayBridge(gateway, attributes)
     inputs = read_inputs(attributes, request.inputs, bridge)
     bridge.about = inputs.vertex
-    chosen = _chosen(attributes, inputs)
-    if not chosen.builtin:
+    frontend = _frontend_of(attributes, inputs)
+    if not frontend.builtin:
         return _forwarded(request, attributes, inputs, gateway)
     if missing is not None:
         raise UnsupportedCapability(missing.name)
     options = lower_options(
         attributes,
-        contexts={**attributes.contexts, **{name: f"oci-layout://{one.ref}" for name, one in stored.items()}},
+        contexts=bridge.contexts,
         states=named_states(attributes, request.inputs),
         context=inputs.context,
         excludes=inputs.excludes,
     )
-    text = Text(inputs.source, chosen.extended)
+    text = Text(inputs.source, frontend.extended)
     try:
         return _solve(attributes, inputs, text, options, bridge, gateway)
     except Cancelled:
@@ -85,27 +84,28 @@ def _solve(
         each = for_platforms(options, attributes, Linter.off())
         return subrequests.answer(attributes.request, text, each, bridge, read)
     parsed = text.parse_linted(attributes.build_args, read, bridge.warn)
-    return lower_all(parsed, options, attributes, bridge, gateway.judged)
+    targets = lower_all(parsed, options, attributes, bridge, gateway.judged)
+    return result_of(targets, index=attributes.multi_platform)
 
 
 def _missing(wanted: Iterable[Capability]) -> Capability | None:
     """Return the first capability that no frontend can have, else the first that another frontend may
     have."""
-    missing = [one for one in wanted if one.name not in _CAPABILITIES]
-    return min(missing, key=lambda one: one.forward, default=None)
+    missing = [capability for capability in wanted if capability.name not in _CAPABILITIES]
+    return min(missing, key=lambda capability: capability.forward, default=None)
 
 
-def _chosen(attributes: Attributes, inputs: ClientInputs) -> frontends.Frontend:
+def _frontend_of(attributes: Attributes, inputs: ClientInputs) -> frontends.Frontend:
     """Return the frontend that the client or the file names. Raises UserError for one that can't be called
     here."""
     if attributes.forwarded:
         return frontends.choose(None)
-    asked = attributes.build_args.get(SYNTAX, "").strip().partition(" ")[0]
-    syntax = None if asked else frontends.detect_syntax(inputs.data)
-    chosen = frontends.choose(asked or (syntax.reference if syntax is not None else None))
-    if chosen.records:
-        raise frontends.refused(chosen, syntax, inputs.source)
-    return chosen
+    name = attributes.build_args.get(SYNTAX, "").strip().partition(" ")[0]
+    syntax = None if name else frontends.detect_syntax(inputs.data)
+    frontend = frontends.choose(name or (syntax.reference if syntax is not None else None))
+    if frontend.records:
+        raise frontends.refused(frontend, syntax, inputs.source)
+    return frontend
 
 
 def _forwarded(request: Request, attributes: Attributes, inputs: ClientInputs, gateway: Gateway) -> Result:

@@ -15,9 +15,9 @@ from pybuild.compiler.lower.images import pinned
 from pybuild.compiler.options import Options
 from pybuild.compiler.state import State
 from pybuild.frontends.attributes import parse_attributes
-from pybuild.frontends.bridge import GatewayBridge, layouts
+from pybuild.frontends.bridge import GatewayBridge
 from pybuild.frontends.buildkit_extra import need_extra
-from pybuild.frontends.named_contexts import named_states
+from pybuild.frontends.client_inputs import named_states
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.runtime.bridge.caller import Caller
 from pybuild.runtime.bridge.external import FrontendImage, run_frontend
@@ -57,7 +57,7 @@ class ExternalFrontends:
 
     def _check(self, source: str) -> None:
         """Raises UserError for an image that must not be run."""
-        allowed = {reference.parse(one).name for one in self.repositories}
+        allowed = {reference.parse(repository).name for repository in self.repositories}
         if allowed and reference.parse(source).name not in allowed:
             raise UserError(
                 f"'{source}' is not an allowed gateway source", help="allowed are " + ", ".join(allowed)
@@ -68,21 +68,19 @@ def find_image(source: str, request: Request, gateway: Gateway) -> FrontendImage
     """Return the image that `source` names in a request. Raises UserError, Cancelled."""
     here = platforms.default()
     attributes = parse_attributes(request.options)
-    stored = layouts(attributes.contexts)
-    bridge = GatewayBridge(gateway, stored, pull=attributes.pull)
-    contexts = {name: f"oci-layout://{one.ref}" for name, one in stored.items()}
+    bridge = GatewayBridge(gateway, attributes)
     named = NamedContexts(
-        {**attributes.contexts, **contexts},
+        bridge.contexts,
         here,
         named_states(attributes, request.inputs),
         sessions=attributes.sessions,
         shared_keys=attributes.shared_keys,
     )
-    found = named.find(source, here)
-    if found is not None:
-        loaded = found.load(bridge, lambda: ("/",), _no_target)
+    context = named.find(source, here)
+    if context is not None:
+        loaded = context.load(bridge, lambda: ("/",), _no_target)
         config = loaded.image if loaded.image is not None else image.empty(here)
-        return FrontendImage(source, settle(loaded.files), config, _digest(found.source))
+        return FrontendImage(source, settle(loaded.files), config, _digest(context.source))
     ref = reference.parse(source).canonical
     resolved = bridge.resolve_image(ref, here, log_name=f"resolve image config for docker-image://{ref}")
     state = State.image(pinned(resolved), record_type=_RECORD, options=Options(platform=here))

@@ -13,13 +13,12 @@ from pybuild.compiler import platforms
 from pybuild.compiler.frozenmap import FrozenMap
 from pybuild.compiler.gateway import Request
 from pybuild.compiler.remote import FILE
-from pybuild.frontends.attributes_of_request import attribute_texts, attributes_of
-from pybuild.frontends.build_context import CONTEXT, ContextFrontend, check_single
+from pybuild.frontends.attributes import attribute_texts, attributes_of
+from pybuild.frontends.build_context import CONTEXT, DOCKERFILES, STDIN, ContextFrontend, check_single
 from pybuild.frontends.error_places import place_error
-from pybuild.frontends.found_inputs import DOCKERFILES, STDIN
 from pybuild.frontends.gateway import IMAGE
-from pybuild.frontends.results import with_epoch
-from pybuild.frontends.types import FrontendResult, Solution
+from pybuild.frontends.results import goal_of, with_epoch
+from pybuild.frontends.types import Solution
 from pybuild.lang.diagnostics import Cancelled, UserError
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, not_installed
@@ -59,8 +58,8 @@ class ImageFrontend(ContextFrontend):
         epoch = self._context.args.get("SOURCE_DATE_EPOCH", "")
         if epoch.isascii() and epoch.isdecimal():  # a time, not the name of a source that tells it
             result = with_epoch(result, int(epoch))
-        made = FrontendResult(result, tags=self._context.request.tags, index=self._attributes.multi_platform)
-        return Solution([made])
+        tags, index = self._context.request.tags, self._attributes.multi_platform
+        return Solution([goal_of(result, tags=tags, index=index)])
 
     def answer(self, question: str, gateway: Gateway) -> Mapping[str, bytes]:
         """Return the frontend's answer to a question in place of a build: metadata such as `result.json`. Raises
@@ -91,6 +90,7 @@ class ImageFrontend(ContextFrontend):
         inputs, attributes = self._context.inputs, self._attributes
         more = {"cmdline": command_line, "source": command_line.partition(" ")[0]}
         filename = inputs.name
+        self._context.provide(engine)
         if inputs.archive is not None:
             attributes = evolve(attributes, context=_upload(engine))
         if self._comes_apart:

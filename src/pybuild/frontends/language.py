@@ -9,13 +9,14 @@ from attrs import evolve
 
 from pybuild.compiler import platforms
 from pybuild.frontends import remote_project
-from pybuild.frontends.compile_file import compile_file
-from pybuild.frontends.goal import Files
-from pybuild.frontends.results import PlatformImage, result_of
-from pybuild.frontends.types import FrontendResult, GraphNames, Solution
+from pybuild.frontends.build_context import LANGUAGE_FILE, MODULE_FILE, STDIN
+from pybuild.frontends.types import Files, Goal, GraphNames, Solution, Target
 from pybuild.lang.diagnostics import SourceErrors, UsageError, UserError
+from pybuild.lang.frontends import PYTHON
 from pybuild.lang.textual.expand.options import DEFAULT
 from pybuild.lang.textual.trivia import is_allowed
+from pybuild.language.compiled import Compiled
+from pybuild.language.params import given_params
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.sources import Names, Sources
 from pybuild.request.values import epoch_of
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
     from pybuild.lang.recipe import Goal as RecipeGoal
     from pybuild.lang.recipe import Recipe, State
     from pybuild.lang.textual.modules import Program
-    from pybuild.language.compiled import Compiled
     from pybuild.language.lock import Lock
     from pybuild.runtime.bridge.gateway import Gateway
-    from pybuild.runtime.engine import Engine
 
     Warn = Callable[[Diagnostic], None]
 
@@ -43,6 +42,37 @@ _FOR_DOCKERFILES = (
     ("build_contexts", "--build-context", "other contexts are sources in the file"),
     ("no_cache_filter", "--no-cache-filter", "use --no-cache, or uncached() in the file"),
 )
+
+
+def compile_file(context: BuildContext, *, shown: str = "") -> Compiled:
+    """Compile the build file of a context: a file of the language, or a Python build module. Its name is `shown` in
+    messages unless that is "". Raises UsageError if it lies elsewhere or may not run, UserError for bad params."""
+    inputs, request = context.inputs, context.request
+    python = context.frontend.kind == PYTHON
+    what = "a Python build module" if python else "a build file of the language"
+    if inputs.data is None or inputs.directory is None:
+        raise UsageError(
+            f"{what} must lie in a directory of this machine, not in {request.context}",
+            help="fetch it first: git clone, or tar",
+        )
+    default = MODULE_FILE if python else LANGUAGE_FILE
+    name = os.path.normpath(os.path.join(inputs.directory, default) if request.file == STDIN else inputs.name)
+    kind = Compiled
+    if python:
+        from pybuild.language.pythonmodule import PythonCompiled
+        from pybuild.request.trust import refuse_module
+
+        refuse_module(inputs.name, request)
+
+        kind = PythonCompiled
+    return kind(
+        name,
+        inputs.data,
+        shown=shown,
+        allow=request.allow,
+        params=given_params(request),
+        dependencies=context.dependencies,
+    )
 
 
 class LanguageFrontend:
@@ -63,23 +93,21 @@ class LanguageFrontend:
     ) -> None:
         """`wanted` None builds the request's targets, else the default. `edit_lock` may change the lock
         before its use. `compiled` replaces the compilation of the inputs' file. Raises UserError."""
-        request, inputs = context.request, context.inputs
+        request = self.request = context.request
         for name, flag, help in _FOR_DOCKERFILES:
             if getattr(request, name):
                 raise UsageError(f"{flag} is for Dockerfiles", help=help)
-        self.request = request
-        self._inputs = inputs
-        self._arguments = context.arguments
+        self._context = context
         self._dependencies = context.dependencies
         self._edit_lock = edit_lock
         self._wanted = wanted if wanted is not None else request.targets or DEFAULT
         self.program: Program | None = None
         self._recipe: Recipe | None = None
-        self._remote = compiled is None and inputs.fetches
+        self._remote = compiled is None and context.inputs.fetches
         if self._remote:
-            remote_project.check_allowed(inputs, request)
+            remote_project.check_allowed(context)
             return
-        self._take(compiled or compile_file(inputs, request, self._dependencies))
+        self._take(compiled or compile_file(context))
         try:
             self._expand(warn)
         except NeedsEngine:
@@ -98,7 +126,7 @@ class LanguageFrontend:
         self._recipe = self.compiled.recipe(
             program,
             wanted=self._wanted,
-            target_platforms=list(map(platforms.format, self._arguments.platforms)),
+            target_platforms=list(map(platforms.format, self._context.arguments.platforms)),
         )
         for warning in (*self.compiled.warnings, *self.recipe.warnings):
             warn(warning)
@@ -113,28 +141,26 @@ class LanguageFrontend:
         """True while the file or a module of it has to be fetched."""
         return self._recipe is None
 
-    @property
-    def owner(self) -> str:
-        """The key of the project's caches (language spec, section 10)."""
-        if self.request.project or self._remote:
-            return self.request.project or self.request.context
-        return self.compiled.repository.origin or self.compiled.directory
-
     def begin(self, *, enter: bool) -> GraphNames:
-        if enter and not self._remote:
-            self.compiled.ended()
-        return GraphNames()
+        """Return the owner of the project's caches (language spec, section 10) alone: the names of the recipe are
+        known in `ready`."""
+        if self._remote:
+            return GraphNames(owner=self.request.project or self.request.context)
+        compiled = self.compiled
+        if enter and compiled.runs_code:
+            # Only a process with one thread can enter namespaces.
+            from pybuild.language.single_thread import ensure_single_thread
 
-    def provide(self, engine: Engine) -> None:
-        """Do nothing: the names of the recipe are known in `ready`."""
+            ensure_single_thread()
+        return GraphNames(owner=self.request.project or compiled.repository.origin or compiled.directory)
 
     def ready(self, gateway: Gateway) -> None:
         """Compile a file that had to be fetched, and tell the engine's client what the recipe's names stand
         for. Raises UserError."""
         engine = gateway.engine
         if self._remote:
-            inputs, shown = remote_project.fetch_project(self._inputs, gateway)
-            self._take(compile_file(inputs, self.request, self._dependencies, shown=shown))
+            context, shown = remote_project.fetch_project(self._context, gateway)
+            self._take(compile_file(context, shown=shown))
         if self._recipe is None:
             self.compiled.fetch_with(engine, locked=self.request.locked)
             self._expand(gateway.warn)
@@ -147,10 +173,12 @@ class LanguageFrontend:
         """Lower every wanted instance. Raises UserError, Cancelled."""
         self.ready(gateway)
         lowered = self.lower(gateway)
-        needed = [lowered.instances[one] for goal in self.recipe.needed for one in goal.instances]
+        needed = [
+            lowered.instances[instance].edge for goal in self.recipe.needed for instance in goal.instances
+        ]
         return Solution(
-            [self._result(goal, lowered) for goal in self.recipe.requested],
-            gates=[one.edge for one in needed if one.edge is not None],
+            [self._goal(goal, lowered) for goal in self.recipe.requested],
+            gates=[edge for edge in needed if edge is not None],
             project=self.compiled.project,
         )
 
@@ -199,25 +227,22 @@ class LanguageFrontend:
         if saved:
             self._dependencies.renew(self.lock.path)
 
-    def _result(self, goal: RecipeGoal, lowered: LoweredRecipe) -> FrontendResult:
-        instances = [lowered.instances[one] for one in goal.instances]
-        several = len(instances) > 1
-        epoch = self._epoch
-        images = [
-            PlatformImage(
-                platforms.parse(one.instance.platform), one.edge, one.image.to_json(), one.base_config, epoch
-            )
-            for one in instances
-        ]
-        tags = dict.fromkeys(tag.name for one in goal.instances for tag in one.tags)
-        return FrontendResult(
-            result_of(images, index=several),
+    def _goal(self, goal: RecipeGoal, lowered: LoweredRecipe) -> Goal:
+        results = [lowered.instances[instance] for instance in goal.instances]
+        several = len(results) > 1
+        tags = dict.fromkeys(tag.name for instance in goal.instances for tag in instance.tags)
+        return Goal(
+            [
+                Target(result.edge, result.image.to_json(), result.base_config, self._epoch)
+                for result in results
+            ],
+            index=several,
             name=goal.title,
             tags=(*tags, *self.request.tags) if goal.kind == "target" else (),
             files=tuple(
                 Files(
                     number,
-                    [one.path for one in output.sources],
+                    [source.path for source in output.sources],
                     output.dest,
                     output.clean,
                     output.always,
@@ -227,9 +252,9 @@ class LanguageFrontend:
                 for output in instance.outputs
             ),
             annotations={
-                ("manifest", one.instance.platform if several else "", key): value
-                for one in instances
-                for key, value in one.annotations.items()
+                ("manifest", result.instance.platform if several else "", key): value
+                for result in results
+                for key, value in result.annotations.items()
             },
         )
 
@@ -247,7 +272,7 @@ class LanguageFrontend:
             linked=linked,
             pull=request.pull,
             rerun=request.rerun,
-            steps=self._arguments.steps,
+            steps=self._context.arguments.steps,
             labels=dict(request.labels),
             epoch=self._epoch,
             pins=pins,

@@ -9,8 +9,8 @@ from pybuild.compiler import platforms
 from pybuild.compiler.frontend import Context, FrontendInputs, plain_args
 from pybuild.frontends.build_context import CONTEXT, ContextFrontend
 from pybuild.frontends.remote_context import fetched
-from pybuild.frontends.results import images_of, result_of
-from pybuild.frontends.types import FrontendResult, Solution
+from pybuild.frontends.results import targets_of_built
+from pybuild.frontends.types import Goal, Solution
 from pybuild.frontends.watching_bridge import WatchingBridge
 from pybuild.lang.dockerfile.parse import decode
 from pybuild.lang.frontends import detect_syntax, split
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pybuild.compiler.frontend import Built
     from pybuild.compiler.lower.step_defaults import StepDefaults
     from pybuild.frontends.build_context import BuildContext
-    from pybuild.lang.frontends import Frontend
     from pybuild.lang.source import Source, Span
     from pybuild.plugins.registered import Registered
     from pybuild.runtime.bridge.gateway import Gateway
@@ -39,10 +38,10 @@ class PluginFrontend(ContextFrontend):
 
     fetches = True  # the frontend may ask for anything
 
-    def __init__(self, context: BuildContext, frontend: Frontend) -> None:
+    def __init__(self, context: BuildContext) -> None:
         """Raises UsageError for a request that no frontend of a package takes."""
         super().__init__(context)
-        self._reference = frontend.reference or ""
+        self._reference = context.frontend.reference or ""
         note_installed(context.dependencies)
         registered = find(self._reference)
         assert registered is not None
@@ -61,7 +60,7 @@ class PluginFrontend(ContextFrontend):
 
     def solve(self, gateway: Gateway) -> Solution:
         """Load and call the frontend. Raises UserError, Cancelled."""
-        context = fetched(self._context, gateway.bridge)
+        context = fetched(self._context, gateway)
         dependencies = context.dependencies
         steps = context.arguments.steps
         inputs = self._inputs(context)
@@ -72,7 +71,7 @@ class PluginFrontend(ContextFrontend):
         self._check_platforms(built)
         self._note_package(loaded)
         dependencies.replayable &= built.repeatable
-        return Solution([self._result(built, steps, inputs.epoch)])
+        return Solution([self._goal(built, steps, inputs.epoch)])
 
     def _inputs(self, context: BuildContext) -> FrontendInputs:
         inputs, request = context.inputs, context.request
@@ -96,20 +95,20 @@ class PluginFrontend(ContextFrontend):
         syntax = detect_syntax(self._context.inputs.data or b"")
         return syntax.span(source) if syntax is not None and syntax.reference == self._reference else None
 
-    def _result(self, built: Built, steps: StepDefaults, epoch: int | None) -> FrontendResult:
+    def _goal(self, built: Built, steps: StepDefaults, epoch: int | None) -> Goal:
         request = self._context.request
-        images = images_of(built, steps, dict(request.labels), epoch)
-        index = self._context.arguments.index or len(images) > 1
-        return FrontendResult(result_of(images, index=index), tags=request.tags)
+        targets = targets_of_built(built, steps, dict(request.labels), epoch)
+        index = self._context.arguments.index or len(targets) > 1
+        return Goal(targets.values(), index=index, tags=request.tags)
 
     def _check_platforms(self, built: Built) -> None:
         """Raises FrontendFailed if the platforms differ from the requested ones."""
         if not self._platforms:
             return
-        made = [platforms.format(platforms.normalize(image.image.platform)) for image in built.images]
+        returned = [platforms.format(platforms.normalize(image.image.platform)) for image in built.images]
         wanted = [platforms.format(platform) for platform in self._platforms]
-        if sorted(made) != sorted(wanted):
-            raise problems.other_platforms(self._registered, made, wanted)
+        if sorted(returned) != sorted(wanted):
+            raise problems.other_platforms(self._registered, returned, wanted)
 
     def _note_package(self, loaded: Collection[str]) -> None:
         """Note the code that the build ran: the package's directory, and modules imported beyond `loaded`."""

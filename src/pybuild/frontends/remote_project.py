@@ -8,68 +8,61 @@ from __future__ import annotations
 
 import os
 
-from pybuild.compiler.remote import FILE
+from attrs import evolve
+
 from pybuild.frontends.build_context import CONTEXT
-from pybuild.frontends.found_inputs import frontend_of
 from pybuild.lang.diagnostics import SourceErrors, UsageError, source_error
 from pybuild.lang.frontends import PYTHON
+from pybuild.request.trust import PYTHON as PYTHON_ALLOWED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
-
-    from pybuild.frontends.found_inputs import FoundInputs
+    from pybuild.frontends.build_context import BuildContext
     from pybuild.lang.recipe import Recipe
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.bridge.gateway import Gateway
-    from pybuild.runtime.engine import Engine
-
-ALLOW: Final = "python"
-"""The entitlement that lets a remote build module run."""
 
 
-def check_allowed(inputs: FoundInputs, request: BuildRequest) -> None:
+def check_allowed(context: BuildContext) -> None:
     """Raises UsageError for a build module that may not run, and for a build file outside of its context."""
-    if inputs.url is not None or inputs.data is not None:
+    if context.inputs.url is not None or context.inputs.data is not None:
         raise UsageError(
             "a build file of another place is read from the context", help="name it as it lies there: -f FILE"
         )
-    if frontend_of(inputs, dict(request.build_args)).kind == PYTHON and ALLOW not in request.allow:
+    _check_module(context, context.inputs.name)
+
+
+def _check_module(context: BuildContext, name: str) -> None:
+    """Raises UsageError for a build module that may not run; `name` is its name in the context."""
+    request = context.request
+    if context.frontend.kind == PYTHON and PYTHON_ALLOWED not in request.allow:
         raise UsageError(
-            f"{inputs.name} of {request.context} is a Python module, which would run on this machine",
+            f"{name} of {request.context} is a Python module, which would run on this machine",
             help="read it first; --allow python lets it run",
         )
 
 
-def fetch_project(inputs: FoundInputs, gateway: Gateway) -> tuple[FoundInputs, str]:
-    """Fetch the context into a directory that is removed with the engine. Return inputs whose build file lies
+def fetch_project(context: BuildContext, gateway: Gateway) -> tuple[BuildContext, str]:
+    """Fetch the context into a directory that is removed with the engine. Return the context with its build file
     there, and the file's name in messages. Raises UserError."""
-    from pybuild.frontends.remote_context import open_archive, open_remote
+    from pybuild.frontends.remote_context import fetch
     from pybuild.runtime.export.paths import export_paths
 
     engine = gateway.engine
-    if inputs.archive is not None:
-        _place_archive(inputs.archive, engine)
-        fetched = open_archive(inputs, CONTEXT, gateway.bridge)
-    else:
-        fetched = open_remote(inputs, gateway.bridge, keep_git_dir=False)
-    assert fetched.edge is not None
-    (result,) = engine.solve([fetched.edge])
+    context.provide(engine)
+    inputs = fetch(context.inputs, {}, gateway.bridge)
+    assert inputs.edge is not None
+    (result,) = engine.solve([inputs.edge])
     if inputs.archive is not None:
         engine.client.withdraw(CONTEXT)
     directory = os.path.join(engine.store.work, "context")
     tree = engine.snapshotter.tree(engine.snapshot(result))
     export_paths(tree, ["/."], directory, clean=False, root=engine.store.work)
-    return fetched.with_directory(directory, os.path.join(directory, fetched.name)), fetched.name
-
-
-def _place_archive(archive: bytes, engine: Engine) -> None:
-    """Give the client the archive from standard input as a file of the main context."""
-    directory = os.path.join(engine.store.work, "archive")
-    os.mkdir(directory, 0o700)
-    with open(os.path.join(directory, FILE), "wb") as file:
-        file.write(archive)
-    engine.client.provide(directories={CONTEXT: os.fsencode(directory)})
+    path = os.path.join(directory, inputs.name)
+    fetched = context.with_inputs(evolve(inputs, directory=directory, name=path))
+    # A syntax line may say that the file is a module, whatever its name says.
+    _check_module(fetched, inputs.name)
+    return fetched, inputs.name
 
 
 def check_outputs(recipe: Recipe, request: BuildRequest) -> None:

@@ -6,16 +6,18 @@ An answer has no state, only metadata: `result.json`, `result.txt`, the `version
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from pybuild.compiler.bridge import Bridge
 from pybuild.compiler.gateway import Result, UnsupportedSubrequest
+from pybuild.compiler.graph import Edge
+from pybuild.compiler.llb.encode import encode_definition
 from pybuild.compiler.lower.dockerfile import LowerOptions, lower
 from pybuild.compiler.lower.dockerfile.outline import outline
 from pybuild.compiler.lower.dockerfile.targets import targets
 from pybuild.frontends import answer_formats
-from pybuild.frontends.client_errors import for_clients
-from pybuild.frontends.dockerfile_text import Question, Text
-from pybuild.frontends.lint import check
+from pybuild.frontends.dockerfile import Question, Text
+from pybuild.frontends.error_places import for_clients
 from pybuild.lang.diagnostics import UserError
 from pybuild.lang.dockerfile.extensions import ReadFile
 from pybuild.lang.dockerfile.instructions import Dockerfile
@@ -51,8 +53,8 @@ def describe() -> Answer:
 
 def outline_target(question: Question) -> Answer:
     """List the arguments, secrets, agents and caches that the target takes. Raises UserError."""
-    found = outline(question.parse(Linter.off()), question.options, question.bridge)
-    return Answer(answer_formats.outline_text(found), answer_formats.outline_json(found))
+    target = outline(question.parse(Linter.off()), question.options, question.bridge)
+    return Answer(answer_formats.outline_text(target), answer_formats.outline_json(target))
 
 
 def list_targets(parsed: Dockerfile) -> Answer:
@@ -62,7 +64,7 @@ def list_targets(parsed: Dockerfile) -> Answer:
 
 
 def report_check(source: Source, findings: list[Finding], error: UserError | None) -> Answer:
-    """Report the findings of `lint.check`."""
+    """Report the findings of `Question.check`."""
     text = answer_formats.check_text(findings)
     if error is None:
         text = text or "Check complete, no warnings found.\n"
@@ -85,7 +87,7 @@ def answer(
     if request == TARGETS:
         return _result(list_targets(first.parse(Linter.off())))
     if request == LINT:
-        return _linted(text, [Question(text, one, bridge, read) for one in options])
+        return _linted(text, [Question(text, each, bridge, read) for each in options])
     if request == CONVERT:
         return _converted(first)
     raise UnsupportedSubrequest(request)
@@ -106,27 +108,46 @@ def _linted(text: Text, questions: Sequence[Question]) -> Result:
     error: UserError | None = None
     for question in questions:
         linter = Linter.of(text.source, question.options.build_args)
-        found, error = check(question, linter)
-        for one in found:
-            findings.setdefault((one.message, one.span.line), one)
+        of_platform, error = question.check(linter)
+        for finding in of_platform:
+            findings.setdefault((finding.message, finding.span.line), finding)
         if error is not None:
             break
     listed = list(findings.values())
-    found_error = for_clients(error).diagnostic if error is not None else None
-    json = answer_formats.check_json([text.source], listed, found_error, pages=REFERENCE)
+    message = for_clients(error).diagnostic if error is not None else None
+    json = answer_formats.check_json([text.source], listed, message, pages=REFERENCE)
     status = str(int(bool(listed) or error is not None))
-    told = Answer(answer_formats.findings_text(listed, pages=REFERENCE), json)
-    return _result(told, **{"result.statuscode": status})
+    report = Answer(answer_formats.findings_text(listed, pages=REFERENCE), json)
+    return _result(report, **{"result.statuscode": status})
 
 
 def _converted(question: Question) -> Result:
     """Return the target's graph: ops by digest and their metadata, with names of fields as BuildKit's clients
     read them."""
-    from pybuild.frontends.graph_json import graph_object
-
     lowered = lower(question.parse(Linter.off()), question.options, question.bridge)
     metadata = {
-        "result.json": answer_formats.json_text(graph_object(lowered.edge)).encode(),
+        "result.json": answer_formats.json_text(_graph_object(lowered.edge)).encode(),
         "version": _CONVERT_VERSION.encode(),
     }
     return Result(metadata=metadata)
+
+
+def _graph_object(edge: Edge | None) -> dict[str, object]:
+    """Return a graph in protobuf's JSON mapping: `def` and `metadata` by digest, and `source`. Needs the extra
+    `pybuild[buildkit]`."""
+    from google.protobuf.json_format import MessageToDict
+
+    from pybuild.compiler.protos.ops_pb2 import Definition, Op
+
+    definition = Definition.FromString(encode_definition(edge))
+    ops = {}
+    for data in definition.__getattribute__("def"):
+        ops["sha256:" + sha256(data).hexdigest()] = MessageToDict(Op.FromString(data))
+    return {
+        "def": ops,
+        "metadata": {
+            digest: MessageToDict(metadata, preserving_proto_field_name=True)
+            for digest, metadata in definition.metadata.items()
+        },
+        "source": MessageToDict(definition.Source),
+    }

@@ -15,6 +15,7 @@ from pybuild.language.parse_cache import parse
 from pybuild.language.remotemodules import RemoteModules
 from pybuild.language.world import LocalWorld, Repository
 from pybuild.replay.dependencies import Dependencies
+from pybuild.request.project import Project
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Compiled:
 
     caution = ""
     """A limit of the static checks of such a file, for the user; "" for none."""
+    runs_code = False
+    """True for a program, which runs in this process and may leave threads in it."""
 
     def __init__(
         self,
@@ -55,8 +58,11 @@ class Compiled:
         self.directory = os.path.dirname(os.path.abspath(name))
         self.dependencies = dependencies or Dependencies()
         self.repository = Repository(self.directory, self.dependencies)
-        self.project = self.repository.root or self.directory
-        self.library = LocalLibrary(self.project, self.directory, self.dependencies)
+        project = Project(self.directory)
+        for path in project.consulted:
+            self.dependencies.note(path)
+        self.project = project.root
+        self.library = LocalLibrary(project, self.directory, self.dependencies)
         self.dependencies.note(os.path.join(self.directory, LOCK))
         self.lock = Lock.read(self.directory)
         self.warnings: tuple[Diagnostic, ...] = ()
@@ -73,10 +79,10 @@ class Compiled:
 
     def program(self) -> Program:
         """Return the checked program and set `warnings`. Raises SourceErrors, SourceError."""
-        program, found = self.findings()
-        if program is None or any(one.level == "error" for one in found):
-            raise SourceErrors(found)
-        self.warnings = tuple(found)
+        program, diagnostics = self.findings()
+        if program is None or any(diagnostic.level == "error" for diagnostic in diagnostics):
+            raise SourceErrors(diagnostics)
+        self.warnings = tuple(diagnostics)
         return program
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
@@ -85,10 +91,10 @@ class Compiled:
         from pybuild.lang.textual.load import load
 
         loaded = load(self.library.root(self.shown, self.data), self.library, parse)
-        found = list(loaded.diagnostics)
+        diagnostics = list(loaded.diagnostics)
         if loaded.program is not None:
-            found += self.checked(loaded.program).diagnostics
-        return loaded.program, arranged(found)
+            diagnostics += self.checked(loaded.program).diagnostics
+        return loaded.program, arranged(diagnostics)
 
     def checked(self, program: Program) -> CheckResult:
         """Run the static checks on a program."""
@@ -107,9 +113,6 @@ class Compiled:
         from pybuild.lang.textual.expand.expand import expand
 
         return expand(program, self.options(wanted, target_platforms), self.world)
-
-    def ended(self) -> None:
-        """Prepare the process for an engine, once the recipe exists: from here on it has one thread."""
 
     def options(
         self, wanted: tuple[str, ...] | str = DEFAULT, target_platforms: Sequence[str] = ()

@@ -26,22 +26,27 @@ _RUNS = ("run", "exec", "call")
 def explained(error: UserError) -> Diagnostic | None:
     """Return the diagnostic of the language for a build failure. None for a failure at no statement of the
     language, and for a diagnostic that has a code already, except one in a build module."""
-    found = error.diagnostic
-    if found.code and found.span is not None and found.span.source.name.endswith(".py"):
+    diagnostic = error.diagnostic
+    if diagnostic.code and diagnostic.span is not None and diagnostic.span.source.name.endswith(".py"):
         from pybuild.lang.python.wording import in_python
 
-        return in_python(found)
+        return in_python(diagnostic)
     code = solve_code(error)
-    if not code or found.code or found.span is None or not _FILE.search(found.span.source.name):
+    if (
+        not code
+        or diagnostic.code
+        or diagnostic.span is None
+        or not _FILE.search(diagnostic.span.source.name)
+    ):
         return None
     if isinstance(error, SourceMismatch) and error.locked:
-        return differs(error.locked, str(error), found.span)
+        return differs(error.locked, str(error), diagnostic.span)
     if not isinstance(error, StepFailed):
-        return source_failed(error, found.span, code)
+        return source_failed(error, diagnostic.span, code)
     body = error.vertex.metadata.description.get(BODY, "")
     advice = next((text for word, text in error.diagnostic.notes if word == "help"), "")
     return run_failed(
-        found.span,
+        diagnostic.span,
         error.code,
         where=f"`{body}`" if body else "",
         seconds=error.seconds,
@@ -49,7 +54,7 @@ def explained(error: UserError) -> Diagnostic | None:
         total=error.lines,
         advice=advice,
         limit=error.limit,
-        statement=_statement(found.span),
+        statement=_statement(diagnostic.span),
     )
 
 

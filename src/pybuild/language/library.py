@@ -12,11 +12,13 @@ from pybuild.language.local_place import LocalPlace
 from pybuild.language.moduleaddress import is_remote
 from pybuild.language.remotemodules import NeedsEngine
 from pybuild.language.remoteplace import RemotePlace
+from pybuild.request.project import within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pybuild.language.remotemodules import RemoteModules
     from pybuild.replay.dependencies import Dependencies
+    from pybuild.request.project import Project
 
 EXTENSION = ".pybuild"
 CONTEXT = "context"
@@ -24,11 +26,11 @@ CONTEXT = "context"
 
 
 class LocalLibrary:
-    """Finder of the modules that files import (`lang.textual.modules.Library`). `project` is the project's
-    directory, `directory` the root file's; `dependencies` notes the files that are read. `find` raises
-    NeedsEngine for a remote module while `remote`, which fetches it, is None."""
+    """Finder of the modules that files import (`lang.textual.modules.Library`). `directory` is the root file's,
+    `project` its project; `dependencies` notes the files that are read. `find` raises NeedsEngine for a remote module
+    while `remote`, which fetches it, is None."""
 
-    def __init__(self, project: str, directory: str, dependencies: Dependencies) -> None:
+    def __init__(self, project: Project, directory: str, dependencies: Dependencies) -> None:
         self.project = project
         self.directory = directory
         self.dependencies = dependencies
@@ -94,17 +96,18 @@ class LocalLibrary:
         place = importer.place
         assert isinstance(place, LocalPlace)
         full = os.path.normpath(os.path.join(place.directory, path))
-        top = self.project if importer.origin in (ROOT, PROJECT) else place.directory
-        if not full.startswith(os.path.join(top, "")):
-            raise NotFound(
-                "E0804", f"the module `{path}` lies outside of the project", help=f"the project is {top}"
-            )
         directory, name = os.path.split(full)
-        within = self.place(directory) if importer.origin in (ROOT, PROJECT) else place
+        if importer.origin in (ROOT, PROJECT):
+            self._check_module(path, full)
+            module_place = self.place(directory)
+        elif not full.startswith(os.path.join(place.directory, "")):
+            raise _outside(path, place.directory)
+        else:
+            module_place = place
         try:
             data = LocalPlace(directory, "", self.dependencies).read(name)
         except OSError:
-            names = [one for one in within.names(".") if one.endswith(EXTENSION)]
+            names = [name for name in module_place.names(".") if name.endswith(EXTENSION)]
             near = suggest(name, names)
             shown = os.path.join(os.path.dirname(path), near) if near else ""
             raise NotFound(
@@ -112,7 +115,36 @@ class LocalLibrary:
             ) from None
         origin = importer.origin if importer.origin in (STANDARD, FOREIGN) else PROJECT
         shown = os.path.relpath(full)
-        return ModuleText(full, origin, decode(full if shown.startswith("..") else shown, data), within)
+        return ModuleText(full, origin, decode(full if shown.startswith("..") else shown, data), module_place)
+
+    def _check_module(self, path: str, full: str) -> None:
+        """Raise NotFound for a module that lies outside of the project, by its name or by a link, or that another
+        user may have left above the root file."""
+        real = os.path.realpath(os.path.dirname(full))
+        target = os.path.join(real, os.path.basename(full))
+        if not self.project.holds(target):
+            raise _outside(path, self.project.root)
+        directory = os.path.dirname(full)
+        while not within(self.directory, directory):
+            self.dependencies.note_link(directory)
+            directory = os.path.dirname(directory)
+        if not within(target, self.project.directory) and os.path.lexists(target):
+            reason = self.project.objection(target)
+            for decisive in self.project.consulted:
+                self.dependencies.note(decisive)
+            if reason:
+                raise NotFound(
+                    "E0801",
+                    f"the module `{path}` doesn't count: {reason}",
+                    label="above the build file's directory",
+                    help="make it your own, or move it below that directory",
+                )
+
+
+def _outside(path: str, project: str) -> NotFound:
+    return NotFound(
+        "E0804", f"the module `{path}` lies outside of the project", help=f"the project is {project}"
+    )
 
 
 def standard_directory() -> str:

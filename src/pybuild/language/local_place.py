@@ -95,6 +95,7 @@ class LocalPlace:
             raise FileNotFoundError(path)
         self._dependencies.note(real)
         try:
+            # Opening a named pipe would wait for its writer.
             with open(real, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise FileNotFoundError(path)

@@ -15,6 +15,7 @@ from pybuild.lang.diagnostics import UsageError, source_error
 from pybuild.lang.source import Source, Span
 from pybuild.request import result_files
 from pybuild.request.config.tomlfile import key_span, read_table, read_text
+from pybuild.request.project import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,18 +99,13 @@ def lock_text(entries: Mapping[tuple[str, str], str]) -> str:
 
 
 def _read(path: str) -> dict[tuple[str, str], str]:
-    text = read_text(path)
-    return {} if text is None else _entries(Source(_shown(path), text))
+    text = read_text(path, regular=True)
+    return {} if text is None else _entries(Source(shown(path), text))
 
 
 def _quoted(text: str) -> str:
     """Return a basic string of TOML: a JSON string in which DEL is escaped too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _shown(path: str) -> str:
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
 
 
 def _entries(source: Source) -> dict[tuple[str, str], str]:
@@ -120,7 +116,7 @@ def _entries(source: Source) -> dict[tuple[str, str], str]:
             f"{source.name} is of version {version}, and this pybuild knows {VERSION}",
             help="use the version of pybuild that wrote it, or delete the file and run pybuild lock",
         )
-    found: dict[tuple[str, str], str] = {}
+    entries: dict[tuple[str, str], str] = {}
     for kind, rows in table.items():
         if kind not in _FORMS or not isinstance(rows, dict):
             raise source_error(
@@ -133,8 +129,8 @@ def _entries(source: Source) -> dict[tuple[str, str], str]:
                     key_span(source, (kind, key)),
                     help="delete the line and run pybuild lock",
                 )
-            found[kind, key] = value
-    return found
+            entries[kind, key] = value
+    return entries
 
 
 def _span(source: Source, table: str) -> Span:

@@ -21,16 +21,16 @@ PREFIX = "PYBUILD_PARAM_"
 def given_params(request: BuildRequest) -> dict[str, ParamSetting]:
     """Return the values of a request by the names of the params. Raises UsageError for a file that can't be
     used."""
-    found = {
+    params = {
         name.removeprefix(PREFIX): ParamSetting(value, name)
         for name, value in sorted(os.environ.items())
         if name.startswith(PREFIX) and len(name) > len(PREFIX)
     }
     for path in request.params_files:
-        found |= _of_file(path)
+        params |= _of_file(path)
     for name, value in request.params:
-        found[name.replace("-", "_")] = ParamSetting(value, f"-p {name}={value}")
-    return found
+        params[name.replace("-", "_")] = ParamSetting(value, f"-p {name}={value}")
+    return params
 
 
 def _of_file(path: str) -> dict[str, ParamSetting]:

@@ -1,6 +1,7 @@
 """A cache of parsed files: a file that parsed without diagnostics is read back without loading the parser's grammar.
 
 parsed/KEY      the tree in its plain form; the key is made of the text and the parser's state
+names/KEY       the names that a Python module declared when it ran last, for completion; the key is made of its path
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pybuild.runtime.content.place import default_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from pybuild.lang.source import Source
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = b"pybuild parsed 1\n"
 KEPT = 1000
-"""Maximum number of parsed files in a store; the oldest are removed."""
+"""Maximum number of files of each kind in a store; the oldest are removed."""
 
 
 def parse(source: Source) -> Parsed:
@@ -37,10 +39,27 @@ def parse(source: Source) -> Parsed:
             return parser.Parsed(from_plain(known, source), ())
         except ValueError:
             pass  # of another make: parsed again
-    found = parser.parse(source)
-    if not found.diagnostics:
-        _store(path, to_plain(found.file))
-    return found
+    parsed = parser.parse(source)
+    if not parsed.diagnostics:
+        _store(path, to_plain(parsed.file))
+    return parsed
+
+
+def keep_names(module: str, names: Sequence[str]) -> None:
+    """Keep the names that a Python module declares, for `known_names`."""
+    if list(names) != known_names(module):
+        _store(_names_path(module), list(names))
+
+
+def known_names(module: str) -> list[str]:
+    """Return the names that a Python module declared when it ran last; nothing is run."""
+    names = _load(_names_path(module))
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _names_path(module: str) -> str:
+    key = blake2b(os.fsencode(os.path.realpath(module)), digest_size=16).hexdigest()
+    return os.path.join(default_root(), "names", key)
 
 
 def _key(text: str) -> str:
@@ -72,14 +91,14 @@ def _load(path: str) -> object:
     ):
         return None
     try:
-        found: object = marshal.loads(data[start:])
+        plain: object = marshal.loads(data[start:])
     except (EOFError, ValueError, TypeError):
         return None
-    return found
+    return plain
 
 
 def _store(path: str, plain: Any) -> None:
-    """Store a tree atomically. A failure is ignored: the file is parsed again next time."""
+    """Store a value of built-in types atomically. A failure is ignored: all of it can be made again."""
     body = marshal.dumps(plain)
     temporary = f"{path}.{os.urandom(6).hex()}"
     directory = os.path.dirname(path)

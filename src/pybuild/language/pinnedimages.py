@@ -68,9 +68,9 @@ class PinningBridge(Forwarding):
             return ResolvedImage(name.canonical, "", unknown_config(platform))
         if self._locked:
             raise NotLocked(name.canonical)
-        found = self._bridge.resolve_image(ref, platform, log_name=log_name)
-        self._lock.put(IMAGE, name.canonical, found.digest)
-        return found
+        resolved = self._bridge.resolve_image(ref, platform, log_name=log_name)
+        self._lock.put(IMAGE, name.canonical, resolved.digest)
+        return resolved
 
     def read_file(self, edge: Edge, path: str, *, limit: int | None = None) -> bytes:
         if not self._reads:
@@ -88,9 +88,9 @@ def lower_locked(
     those in `missing`, and those that Dockerfiles name besides, each at its place."""
     from pybuild.compiler.lower.recipe.lower import lower
 
-    found = dict(missing)
-    if found and not any(isinstance(state, recipe.Dockerfile) for state in states(of)):
-        raise SourceErrors(list(found.values()))
+    unpinned = dict(missing)
+    if unpinned and not any(isinstance(state, recipe.Dockerfile) for state in states(of)):
+        raise SourceErrors(list(unpinned.values()))
     for key in missing:
         bridge.assume(key)
     while True:
@@ -98,12 +98,12 @@ def lower_locked(
             lowered = lower(of, options, bridge)
             break
         except NotLocked as error:
-            found[error.key] = error.diagnostic
+            unpinned[error.key] = error.diagnostic
             bridge.assume(error.key)
         except UserError:
-            if not found:
+            if not unpinned:
                 raise
             break  # perhaps for want of what is assumed
-    if found:
-        raise SourceErrors(list(found.values()))
+    if unpinned:
+        raise SourceErrors(list(unpinned.values()))
     return lowered

@@ -59,10 +59,10 @@ def references(of: recipe.Recipe) -> Iterator[Reference]:
     """Return the outside references of a recipe, each once, without those in its Dockerfiles."""
     seen: set[tuple[str, str]] = set()
     for state in states(of):
-        found = _reference(state)
-        if found is not None and (found.kind, found.key) not in seen:
-            seen.add((found.kind, found.key))
-            yield found
+        outside = _reference(state)
+        if outside is not None and (outside.kind, outside.key) not in seen:
+            seen.add((outside.kind, outside.key))
+            yield outside
 
 
 def _reference(state: recipe.State) -> Reference | None:
@@ -85,13 +85,13 @@ def git_key(state: recipe.Git) -> str:
 
 def unlocked(of: recipe.Recipe, lock: Lock, engine: Engine) -> Mapping[str, Diagnostic]:
     """Return E0802 by key for references that the lock file does not pin. Nothing is fetched or resolved."""
-    found: dict[str, Diagnostic] = {}
-    for one in references(of):
-        if one.kind == IMAGE and engine.images.built_here(one.key):
+    diagnostics: dict[str, Diagnostic] = {}
+    for outside in references(of):
+        if outside.kind == IMAGE and engine.images.built_here(outside.key):
             continue
-        if lock.get(one.kind, one.key) is None:
-            found[one.key] = problems.not_locked(one.key, one.span)
-    return found
+        if lock.get(outside.kind, outside.key) is None:
+            diagnostics[outside.key] = problems.not_locked(outside.key, outside.span)
+    return diagnostics
 
 
 def pin(of: recipe.Recipe, lock: Lock, engine: Engine) -> tuple[Pinned, list[Diagnostic]]:
@@ -101,20 +101,20 @@ def pin(of: recipe.Recipe, lock: Lock, engine: Engine) -> tuple[Pinned, list[Dia
     branches: list[Diagnostic] = []
     failed: dict[str, Diagnostic] = {}
     for state in states(of):
-        found = _reference(state)
-        if found is None or found.kind == IMAGE or found.key in failed:
+        outside = _reference(state)
+        if outside is None or outside.kind == IMAGE or outside.key in failed:
             continue
-        known = lock.get(found.kind, found.key)
+        known = lock.get(outside.kind, outside.key)
         if known is None:
             try:
                 known, branch = _resolved(state, engine)
             except UserError as error:
-                failed[found.key] = failure(error, state.span)
+                failed[outside.key] = failure(error, state.span)
                 continue
-            lock.put(found.kind, found.key, known)
+            lock.put(outside.kind, outside.key, known)
             if branch and state.span is not None:
                 branches.append(moving(state.span))
-        pins[state] = Pin(known, found.key)
+        pins[state] = Pin(known, outside.key)
     return Pinned(pins, tuple(branches)), list(failed.values())
 
 
@@ -124,15 +124,15 @@ def pin_images(of: recipe.Recipe, bridge: PinningBridge) -> list[Diagnostic]:
     from pybuild.compiler import platforms
 
     failed = []
-    for one in references(of):
-        if not isinstance(one.state, recipe.Image | recipe.Frontend) or not bridge.pins(one.key):
+    for outside in references(of):
+        if not isinstance(outside.state, recipe.Image | recipe.Frontend) or not bridge.pins(outside.key):
             continue
         try:
-            own = isinstance(one.state, recipe.Frontend)
-            platform = platforms.default() if own else platforms.parse(one.state.platform)
-            bridge.resolve_image(one.key, platform, log_name=f"[internal] resolve {one.key}")
+            own = isinstance(outside.state, recipe.Frontend)
+            platform = platforms.default() if own else platforms.parse(outside.state.platform)
+            bridge.resolve_image(outside.key, platform, log_name=f"[internal] resolve {outside.key}")
         except UserError as error:
-            failed.append(failure(error, one.span))
+            failed.append(failure(error, outside.span))
     return failed
 
 

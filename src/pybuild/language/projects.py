@@ -72,7 +72,7 @@ class Files:
     def directories(self, name: str) -> list[str]:
         path = os.path.join(self.directory, name)
         try:
-            return sorted(one for one in os.listdir(path) if os.path.isdir(os.path.join(path, one)))
+            return sorted(name for name in os.listdir(path) if os.path.isdir(os.path.join(path, name)))
         except OSError:
             return []
 
@@ -102,7 +102,7 @@ class Table:
 
     def tables(self, name: str) -> list[Table]:
         value = self._value.get(name)
-        return [Table(one) for one in value] if isinstance(value, list) else []
+        return [Table(entry) for entry in value] if isinstance(value, list) else []
 
     def names(self) -> list[str]:
         return [name for name in self._value if isinstance(name, str)]
@@ -183,16 +183,16 @@ def _node(files: Files) -> Project:
         "lock": "npm-shrinkwrap.json" if files.has("npm-shrinkwrap.json") else "package-lock.json",
         "command": words("pnpm" if pnpm else "npm", "start") if started else words("node", script),
     }
-    found = frozenset(
+    parts = frozenset(
         part for part, name in (("build", "build"), ("tests", "test")) if name in scripts.names()
     )
     if pnpm:
         missing = not files.has("pnpm-lock.yaml")
         first = ("pnpm install --lockfile-only, which makes pnpm-lock.yaml",) if missing else ()
-        return Project("node_pnpm", "for a Node.js project that pnpm locks", values, found, first)
+        return Project("node_pnpm", "for a Node.js project that pnpm locks", values, parts, first)
     missing = not files.has(values["lock"])
     first = ("npm install --package-lock-only, which makes package-lock.json",) if missing else ()
-    return Project("node_npm", "for a Node.js project that npm locks", values, found, first)
+    return Project("node_npm", "for a Node.js project that npm locks", values, parts, first)
 
 
 def _go(files: Files) -> Project:
@@ -200,7 +200,7 @@ def _go(files: Files) -> Project:
     module = re.search(r"^module\s+\"?([\w./~-]+)\"?", text, re.M | re.A)
     name = re.sub(r"/v\d+$", "", module[1]) if module else ""
     version = re.search(r"^go\s+(\d+\.\d+)", text, re.M | re.A)
-    commands = [one for one in files.directories("cmd") if _WORD.fullmatch(one)]
+    commands = [name for name in files.directories("cmd") if _WORD.fullmatch(name)]
     values = {
         "app": files.image(name),
         "go": version[1] if version else GO,
@@ -213,7 +213,7 @@ def _go(files: Files) -> Project:
 def _rust(files: Files) -> Project:
     manifest = files.toml("Cargo.toml")
     package = manifest.table("package")
-    programs = [one.word("name") for one in manifest.tables("bin")]
+    programs = [binary.word("name") for binary in manifest.tables("bin")]
     program = next((name for name in programs if name), "") or package.word("name")
     app = files.image(package.string("name") or program)
     locked = files.has("Cargo.lock")

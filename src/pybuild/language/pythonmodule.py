@@ -11,10 +11,12 @@ from pybuild.lang.diagnostics import SourceError, SourceErrors
 from pybuild.lang.python.callsite import shown_name
 from pybuild.lang.python.expansion import Expansion
 from pybuild.lang.python.wording import error_in_python, in_python
+from pybuild.lang.textual import tree
+from pybuild.lang.textual.check.cycles import name_of
 from pybuild.lang.textual.expand.options import DEFAULT, EVERYTHING
 from pybuild.language.compiled import Compiled
 from pybuild.language.params import given_params
-from pybuild.language.parse_cache import parse
+from pybuild.language.parse_cache import keep_names, parse
 from pybuild.request.request import BuildRequest
 
 TYPE_CHECKING = False
@@ -32,6 +34,7 @@ class PythonCompiled(Compiled):
     can't be known, so its builds are never replayed."""
 
     caution = "a Python module is not hermetic: what it imports, reads and asks may differ in the next run"
+    runs_code = True
 
     def findings(self) -> tuple[Program | None, list[Diagnostic]]:
         try:
@@ -49,15 +52,10 @@ class PythonCompiled(Compiled):
         target_platforms: Sequence[str] = (),
     ) -> Recipe:
         try:
-            made = super().recipe(program, wanted=wanted, target_platforms=target_platforms)
+            recipe = super().recipe(program, wanted=wanted, target_platforms=target_platforms)
         except SourceError as error:
             raise error_in_python(error) from None
-        return evolve(made, warnings=tuple(map(in_python, made.warnings)))
-
-    def ended(self) -> None:
-        from pybuild.language.single_thread import ensure_single_thread
-
-        ensure_single_thread()
+        return evolve(recipe, warnings=tuple(map(in_python, recipe.warnings)))
 
     def unrolled(self) -> str:
         """Return the recorded module as a file of the language. Raises SourceErrors."""
@@ -75,7 +73,10 @@ class PythonCompiled(Compiled):
         self.dependencies.replayable = False
         root = self.library.root(self.shown, self.data)
         filename = os.path.abspath(self.name)
-        return Expansion(run(root, filename, self.library, self.options(), self.world, parse)).findings()
+        recording = run(root, filename, self.library, self.options(), self.world, parse)
+        declarations = (decl for decl in recording.decls if isinstance(decl, tree.Target | tree.Group))
+        keep_names(filename, sorted(map(name_of, declarations)))
+        return Expansion(recording).findings()
 
 
 class ReplayedCompiled(Compiled):

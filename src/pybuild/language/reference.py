@@ -81,8 +81,8 @@ def module_doc(file: tree.File) -> str:
 def page() -> str:
     """Return the page of the manual, as Markdown."""
     modules = [documented(name) for name in standard_modules()]
-    listed = "".join(f"- [{one.name}](#{one.name}): {_first(one.doc)}\n" for one in modules)
-    return _INTRODUCTION + listed + "".join(f"\n{section(one)}" for one in modules)
+    listed = "".join(f"- [{module.name}](#{module.name}): {_first(module.doc)}\n" for module in modules)
+    return _INTRODUCTION + listed + "".join(f"\n{section(module)}" for module in modules)
 
 
 def section(module: Documented) -> str:
@@ -90,11 +90,11 @@ def section(module: Documented) -> str:
     parts = [f"## {module.name}\n", f"{fenced(module.doc)}\n"]
     if module.params:
         parts += ["| param | type | default | |\n|---|---|---|---|\n" + "".join(map(_row, module.params))]
-    for one in module.defs:
+    for definition in module.defs:
         parts += [
-            f"### {module.name}.{one.name.name}\n",
-            f"```pybuild\n{signature(one)}\n```\n",
-            f"{fenced(one.doc)}\n",
+            f"### {module.name}.{definition.name.name}\n",
+            f"```pybuild\n{signature(definition)}\n```\n",
+            f"{fenced(definition.doc)}\n",
         ]
     return "\n".join(parts)
 
@@ -102,12 +102,12 @@ def section(module: Documented) -> str:
 def signature(definition: tree.Def) -> str:
     """Return a def's header without its colon."""
     name = definition.name.name
-    parameters = [_parameter(one) for one in definition.parameters]
+    parameters = [_parameter(parameter) for parameter in definition.parameters]
     returns = f" -> {written(definition.returns.span)}" if definition.returns is not None else ""
     line = f"def {name}({', '.join(parameters)}){returns}"
     if len(line) <= WIDTH:
         return line
-    return f"def {name}(\n" + "".join(f"    {one},\n" for one in parameters) + f"){returns}"
+    return f"def {name}(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + f"){returns}"
 
 
 def fenced(doc: str) -> str:
@@ -135,9 +135,9 @@ def _fenced_lines(lines: list[str]) -> Iterator[str]:
         yield "```"
 
 
-def _parameter(one: tree.Parameter) -> str:
-    default = f" = {written(one.default.span)}" if one.default is not None else ""
-    return f"{one.name.name}: {written(one.type.span)}{default}"
+def _parameter(parameter: tree.Parameter) -> str:
+    default = f" = {written(parameter.default.span)}" if parameter.default is not None else ""
+    return f"{parameter.name.name}: {written(parameter.type.span)}{default}"
 
 
 def _row(param: tree.Param) -> str:

@@ -70,9 +70,9 @@ class RemoteModules:
                 help="run `pybuild lock` and commit pybuild.lock",
             )
         pinned, moving = self._resolve(address)
-        found = self._at(address, pinned)
-        self._lock.put(MODULE, address.written, f"{pinned} {_digest(found)}")
-        return ModuleText(found.key, FOREIGN, found.source, found.place, moving)
+        module = self._at(address, pinned)
+        self._lock.put(MODULE, address.written, f"{pinned} {_digest(module)}")
+        return ModuleText(module.key, FOREIGN, module.source, module.place, moving)
 
     def _as_locked(self, address: Address, known: str) -> ModuleText:
         """Return the module of an entry of the lock file. Raises NotFound (E0803) if it is gone or has other
@@ -87,15 +87,15 @@ class RemoteModules:
             help=f"if the change is meant, run `pybuild lock --update '{address.written}'`",
         )
         try:
-            found = self._at(address, pinned)
+            module = self._at(address, pinned)
         except NotFound as error:
             if not isinstance(error.__cause__, CommitNotFound):
                 raise
             differs.label = f"the commit {pinned} is no longer in the repository"
             raise differs from error
-        if content != _digest(found):
+        if content != _digest(module):
             raise differs
-        return found
+        return module
 
     def _at(self, address: Address, pinned: str) -> ModuleText:
         origin = Origin(address, pinned, self._platform)
@@ -107,7 +107,7 @@ class RemoteModules:
         try:
             data = place.read(name)
         except FileNotFoundError:
-            names = [one for one in place.names(".") if one.endswith(".pybuild")]
+            names = [name for name in place.names(".") if name.endswith(".pybuild")]
             near = suggest(name, names)
             raise NotFound(
                 "E0801",
@@ -179,7 +179,7 @@ def _state(origin: Origin) -> State:
     return State.git(address.url, origin.pinned, skip_submodules=True, options=Options(name=name))
 
 
-def _digest(found: ModuleText) -> str:
+def _digest(module: ModuleText) -> str:
     from hashlib import sha256
 
-    return "sha256:" + sha256(found.source.text.encode("utf-8")).hexdigest()
+    return "sha256:" + sha256(module.source.text.encode("utf-8")).hexdigest()

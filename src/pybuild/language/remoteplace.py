@@ -101,7 +101,7 @@ class RemotePlace:
         node = self._node(path, follow=True)
         if node is None or not stat.S_ISDIR(node.stat.st_mode):
             return []
-        return [posixpath.basename(os.fsdecode(one.path)) for one in self.tree.list(node.path)]
+        return [posixpath.basename(os.fsdecode(child.path)) for child in self.tree.list(node.path)]
 
     def read(self, path: str) -> bytes:
         node = self._node(path, follow=True)
@@ -119,9 +119,9 @@ class RemotePlace:
         """Return the node at a path; None if there is none, or if the path leads outside of the directory."""
         joined = posixpath.normpath(posixpath.join("/", self.base, path)).strip("/")
         try:
-            found = self.tree.resolve(os.fsencode(joined), follow_last=follow)
+            resolution = self.tree.resolve(os.fsencode(joined), follow_last=follow)
         except OSError:
             return None
         base = os.fsencode("" if self.base == "." else self.base)
-        inside = not base or found.path == base or found.path.startswith(base + b"/")
-        return found.node if inside else None
+        inside = not base or resolution.path == base or resolution.path.startswith(base + b"/")
+        return resolution.node if inside else None

@@ -32,14 +32,14 @@ def ensure_single_thread() -> None:
     sys.stderr.flush()
     parent = os.getpid()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # that locks of other threads stay locked is known
+        # Python warns that locks of other threads stay locked in the child; those threads are the module's own.
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child:
         os.setpgid(child, child)
         _wait(child)
     libc.die_with_parent(signal.SIGKILL)
+    # A parent that ended before that sends no signal.
     if os.getppid() != parent:
         os._exit(130)
 
@@ -47,19 +47,19 @@ def ensure_single_thread() -> None:
 def _wait(child: int) -> NoReturn:
     """Pass signals on to the child, and end as it ends. Only this thread still runs Python code, yet the
     kernel may deliver a signal to another one: the wakeup pipe reports it here."""
-    told, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
     ended = os.pidfd_open(child)
     poll = select.poll()
-    poll.register(told, select.POLLIN)
+    poll.register(reading, select.POLLIN)
     poll.register(ended, select.POLLIN)
     while ended not in [fd for fd, _ in poll.poll()]:
-        for byte in os.read(told, 64):
+        for byte in os.read(reading, 64):
             os.kill(child, byte)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code < 0 and -code in _SIGNALS:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
-    os._exit(code if code >= 0 else 128 - code)
+    os._exit(code if code >= 0 else 128 - code)  # as a shell reports a signal

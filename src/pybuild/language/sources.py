@@ -57,7 +57,7 @@ class Sources:
 
         root = default_root()
         make_root(root)
-        found = materialize(commands, os.path.join(root, "host"))
-        self.images[name] = "oci-layout://" + found.path
-        for path in found.files:
+        layout = materialize(commands, os.path.join(root, "host"))
+        self.images[name] = "oci-layout://" + layout.path
+        for path in layout.files:
             dependencies.note(path)

@@ -20,13 +20,15 @@ _TIMEOUT = 60
 
 class Repository:
     """The repository that contains `directory`, read with the command line git. Without git, or outside of a
-    repository, every answer is the one for that (language spec, section 10)."""
+    repository, every answer is the one for that (language spec, section 10). `root` is the top directory of the work
+    tree, None outside of one."""
 
     def __init__(self, directory: str, dependencies: Dependencies) -> None:
         self._directory = directory
         self._dependencies = dependencies
         self._known: dict[str, str | bool | int] = {}
         self._placed = False
+        self.root = self._git("rev-parse", "--show-toplevel") or None
 
     def vcs(self, name: str) -> str | bool | int:
         """Return a member of `vcs`."""
@@ -38,22 +40,17 @@ class Repository:
         return self._known[name]
 
     @property
-    def root(self) -> str | None:
-        """The top directory of the work tree, None outside of one."""
-        return self._git("rev-parse", "--show-toplevel") or None
-
-    @property
     def origin(self) -> str:
         """The address of the remote `origin` in one form for all protocols; "" without one."""
-        found = self._git("config", "--get", "remote.origin.url")
-        if not found:
+        address = self._git("config", "--get", "remote.origin.url")
+        if not address:
             return ""
         from pybuild.compiler.sources import git_remote
 
         try:
-            _, host, path, _ = git_remote(found)
+            _, host, path, _ = git_remote(address)
         except UserError:
-            return found
+            return address
         return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
 
     def _git(self, *words: str) -> str:
@@ -88,20 +85,20 @@ class Repository:
 
     def _depend(self) -> None:
         """Note the files that answers depend on: HEAD, the ref that it names, and tags."""
-        found = self._git("rev-parse", "--path-format=absolute", "--git-common-dir")
+        common = self._git("rev-parse", "--path-format=absolute", "--git-common-dir")
         own = self._git("rev-parse", "--path-format=absolute", "--git-dir")
-        if not found or not own or os.path.isdir(os.path.join(found, "reftable")):
+        if not common or not own or os.path.isdir(os.path.join(common, "reftable")):
             self._dependencies.note(os.path.join(self._directory, ".git"))
             self._dependencies.replayable = False
             return
         head = self._git("symbolic-ref", "HEAD")
         for path in (
             os.path.join(own, "HEAD"),
-            os.path.join(found, head),
-            os.path.join(found, "packed-refs"),
+            os.path.join(common, head),
+            os.path.join(common, "packed-refs"),
         ):
             self._dependencies.note(path)
-        for path, _, _ in os.walk(os.path.join(found, "refs", "tags")):
+        for path, _, _ in os.walk(os.path.join(common, "refs", "tags")):
             self._dependencies.note_entries(path)
 
     def _commit(self) -> str:
@@ -157,4 +154,6 @@ class LocalWorld:
 
     def may_read(self, path: str) -> bool:
         real = os.path.realpath(path)
-        return any(real == one or real.startswith(os.path.join(one, "")) for one in self._readable)
+        return any(
+            real == directory or real.startswith(os.path.join(directory, "")) for directory in self._readable
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from pybuild.compiler.ops import ExecOp
 from pybuild.replay import signatures
@@ -43,13 +44,16 @@ class Dependencies:
         self.note(path)
 
     def note_link(self, path: str) -> None:
-        """Note the target of a symlink; the file at the other end is not part of the state."""
+        """Note the target of a symlink, or that a directory is none; what is at the other end is not part of the
+        state."""
         if path in self.parts:
             return
         files = (os.fsencode(path),)
         try:
             self.parts[path] = ((), files, signatures.part_digest((), files))
-            self.replayable &= at_rest(os.lstat(path).st_ctime_ns, signatures.BEGUN)
+            status = os.lstat(path)
+            # Times of a directory are not part of its state.
+            self.replayable &= stat.S_ISDIR(status.st_mode) or at_rest(status.st_ctime_ns, signatures.BEGUN)
         except OSError:
             self.note(path)
 

@@ -13,7 +13,7 @@ import stat
 from io import StringIO
 from zlib import crc32
 
-from pybuild.lang.diagnostics import UserError
+from pybuild.lang.diagnostics import UserError, visible
 from pybuild.lang.dockerfile.wildcard import has_wildcard
 from pybuild.replay import replay, signatures
 from pybuild.runtime.sources.expansion import expand, look_up
@@ -130,16 +130,16 @@ def replayed_text(steps: Sequence[str], *, plain: bool) -> str:
     if not plain:
         return ""
     out = StringIO()
-    for number, name in enumerate(steps, 1):
+    for number, name in enumerate(map(visible, steps), 1):
         out.write(f"#{number} {name}\n#{number} CACHED\n\n")
     return out.getvalue()
 
 
 def _check(signature: signatures.Signature | None, begun: int) -> None:
     """Raises Unrecordable for a file whose signature does not show every later change."""
-    # A directory's signature has one member; [3] of a file's is its ctime.
+    # A directory's signature has two members; [3] of a file's is its ctime.
     if signature == signatures.UNKNOWN or (
-        signature is not None and len(signature) > 1 and not at_rest(signature[3], begun)
+        signature is not None and len(signature) > 2 and not at_rest(signature[3], begun)
     ):
         raise Unrecordable
 

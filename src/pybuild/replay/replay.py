@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-FORMAT = b"pybuild invocation 2\n"
+FORMAT = b"pybuild invocation 3\n"
 PREFIXES = ("PYBUILD_", "BUILDKIT_", "BUILDX_", "DOCKER_", "XDG_", "SOURCE_DATE_EPOCH", "SSL_CERT_")
-NAMES = ("HOME", "PATH", "NO_COLOR", "TERM", "COLUMNS", "LANG")
+NAMES = ("HOME", "PATH", "NO_COLOR", "TERM", "COLUMNS", "LANG", "SUDO_UID")
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 """Variables that a build may look at, besides those that `--build-arg NAME` names."""
 
@@ -112,12 +112,13 @@ def load(argv: Sequence[str]) -> dict[str, Any] | None:
 
 
 def same_command(record: Mapping[str, Any]) -> bool:
-    """Report whether the command line means the same as when it was recorded: variables, build files, names
-    in the store, and what a frontend read of local directories."""
+    """Report whether the command line means the same as when it was recorded: variables, build files, what was
+    granted to them, names in the store, and what a frontend read of local directories."""
     plan = record["plan"]
     return (
         variables(plan["names"]) == record["variables"]
         and all(signature_of(path) == expected for path, expected in plan["consulted"].items())
+        and all(os.path.realpath(path) == real for path, real in record["request"]["places"])
         and generation(default_root()) == record["generation"]
         and all(os.path.isdir(path) for path in plan["directories"].values())
         and same_parts(plan["parts"])

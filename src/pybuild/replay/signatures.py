@@ -47,10 +47,10 @@ def signature_of(path: str) -> Signature | None:
 
 
 def signature(stat: os.stat_result) -> Signature:
-    """Return the signature for a stat result. A directory's is only its kind and mode: its entries are looked
-    at by name."""
+    """Return the signature for a stat result. A directory's is only its kind, mode and owner: its entries
+    are looked at by name."""
     if stat.st_mode & 0o170000 == 0o040000:
-        return (stat.st_mode,)
+        return stat.st_mode, stat.st_uid
     return stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev
 
 

@@ -57,11 +57,11 @@ def checked_call(text: str) -> str:
     return text if Call(text).name != "build" else "build"
 
 
-def one_call(given: Mapping[str, Any]) -> dict[str, Any]:
+def one_call(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Replace the flags `--call`, `--check` and `--print` by one `call`. Raises UsageError if they differ."""
-    fields = {name: value for name, value in given.items() if name not in ("check", "print")}
-    texts = [text for text in (given.get("call"), given.get("print")) if text is not None]
-    if given.get("check") and not any(Call(text).name == "check" for text in texts):
+    fields = {name: value for name, value in flags.items() if name not in ("check", "print")}
+    texts = [text for text in (flags.get("call"), flags.get("print")) if text is not None]
+    if flags.get("check") and not any(Call(text).name == "check" for text in texts):
         texts.append("check")
     if len(texts) > 1 and len(set(texts)) > 1:
         raise UsageError(f"several calls: {' and '.join(texts)}", help="leave out all but one")

@@ -127,7 +127,7 @@ FLAGS = (
     Flag("call", TEXT, "METHOD", "Instead of building: check, outline or targets.", words=CALLS),
     Flag("check", SWITCH, "", "Check the build file; the same as --call=check."),
     Flag("print", TEXT, "METHOD", "The same as --call, by its old name.", words=CALLS),
-    Flag("max-parallelism", TEXT, "N", "Steps that run at once (default: one a processor)."),
+    Flag("max-parallelism", TEXT, "N", "Steps that run at once (default: four a processor, at least 16)."),
     Flag("progress", TEXT, "KIND", "Display: auto, tty, plain, quiet or rawjson.", words=PROGRESS),
     Flag("quiet", SWITCH, "", "Print the image's digest, nothing else.", short="q"),
     Flag("iidfile", TEXT, "PATH", "Write the image's ID (its config's digest) to a file.", files=True),

@@ -22,7 +22,9 @@ class BuildRequest:
     `targets` are names, in the language with the chosen axes (`NAME[axis=value]`); `params` are values of its
     params. `project` is the key of its caches ("": its directory), `locked` refuses references that the lock
     file doesn't pin, `rerun` runs cached tests again. `consulted` are the absolute paths of all configuration
-    files that were looked for, including those that do not exist.
+    files that were looked for, including those that do not exist, and of what decides whether they count. `places`
+    are the paths of `pybuild.toml` that could leave the project, each with where it leads; `notices` are lines for
+    the user about files that don't count.
     """
 
     context: str = "."
@@ -62,6 +64,8 @@ class BuildRequest:
     isolate_network: bool = False
     registries: Mapping[str, Mapping[str, Any]] = field(factory=dict)
     consulted: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def target(self) -> str | None:

@@ -8,8 +8,7 @@ from pybuild.compiler import platforms
 from pybuild.compiler.frontend import Context, FrontendInputs, plain_args
 from pybuild.compiler.lower.step_defaults import StepDefaults
 from pybuild.frontends.attributes import Attributes
-from pybuild.frontends.client_inputs import read_inputs
-from pybuild.frontends.named_contexts import named_states
+from pybuild.frontends.client_inputs import named_states, read_inputs
 from pybuild.lang.diagnostics import UsageError, UserError
 from pybuild.lang.frontends import split
 from pybuild.sdk.client import Client

@@ -8,7 +8,7 @@ from pybuild.compiler.gateway import Result
 from pybuild.compiler.graph import Edge
 from pybuild.compiler.protos import gateway_pb2
 from pybuild.frontends.attributes import Attributes
-from pybuild.frontends.results import images_of, result_of
+from pybuild.frontends.results import result_of, targets_of_built
 from pybuild.lang.diagnostics import UserError
 from pybuild.sdk.attributes import step_defaults
 from pybuild.sdk.client import Client
@@ -19,8 +19,8 @@ def built_result(built: Built, attributes: Attributes) -> Result:
     names = [_key(image) for image in built.images]
     if not names or len(set(names)) < len(names):
         raise UserError("the frontend made " + ("two images for one platform" if names else "no image"))
-    images = images_of(built, step_defaults(attributes), attributes.labels)
-    return result_of(images, index=attributes.multi_platform or len(images) > 1)
+    targets = targets_of_built(built, step_defaults(attributes), attributes.labels)
+    return result_of(targets, index=attributes.multi_platform or len(targets) > 1)
 
 
 def result_message(result: Result, client: Client) -> gateway_pb2.Result:

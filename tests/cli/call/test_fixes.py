@@ -117,9 +117,12 @@ def check(text: str) -> None:
         return
     done, rules = fixed(text)
     source = Source("Dockerfile", done)
+    assert count_fixable(source, lint(source)) == 0
+    if done == text:
+        assert rules == []
+        return
     parse(source)
     assert fixed(done) == (done, [])
-    assert count_fixable(source, lint(source)) == 0
     before, after = image(text), image(done)
     if IN_HISTORY.isdisjoint(rules):
         assert after == before
@@ -136,7 +139,7 @@ def test_the_dockerfiles_of_all_suites() -> None:
         check(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(TEXT)
 def test_generated_files(text: str) -> None:
     check(text)

@@ -30,7 +30,7 @@ from pybuild.compiler.llb.encode import (
 from pybuild.compiler.llb.wire import DefinitionError, block, fields, mapping, varint
 from pybuild.lang.source import Source, Span
 
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = settings(max_examples=40, deadline=None)
 
 
 def comparable(record: Metadata) -> object:
@@ -364,7 +364,7 @@ def test_corrupt_definitions_are_refused_or_sound(edge: Edge, data: st.DataObjec
             assert vertex.payload in given_bytes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=40))
 def test_random_bytes(data: bytes) -> None:
     for read in (decode_definition, decode_op, decode_metadata):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import evolve, frozen
 from tests.differential.comparing import differences, tree_differences
 from tests.differential.imagetree import ReadImage, read_image
+from tests.support.warm import program
 
 from pybuild.cli.convert_context import ConvertContext
 from pybuild.compiler import image
@@ -83,26 +82,13 @@ class Comparison:
 
     def _build(self, words: Sequence[str]) -> ReadImage:
         archive = self.directory.parent / f"{self.directory.name}.tar"
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "pybuild",
-                "build",
-                "--progress=plain",
-                "-o",
-                f"type=oci,dest={archive}",
-                *words,
-                ".",
-            ],
+        done = program.run(
+            ["build", "--progress=plain", "-o", f"type=oci,dest={archive}", *words, "."],
             cwd=self.directory,
             env={**os.environ, "PYBUILD_ROOT": str(self.store)},
-            capture_output=True,
-            text=True,
             timeout=_SECONDS,
-            check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr.decode()
         found = read_image(archive)
         archive.unlink()
         return found

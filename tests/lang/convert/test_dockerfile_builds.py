@@ -59,10 +59,22 @@ CASES: dict[str, str] = {
         COPY --link src/a.txt /k/
         """,
     "parents": """
+        FROM base AS stage
+        COPY src /in/src/
         FROM base
         COPY --parents src/sub/b.txt src/*/b.txt /a/
         COPY --parents ./src/./sub/*.txt /b/
         COPY --parents --exclude=src/sub/b* src /c/
+        COPY --parents src/./sub/ /d/
+        COPY --parents src/./sub ./src/./a.txt /e
+        COPY --parents ./src/./sub/b.txt src/sub/ /f/
+        COPY --parents --chown=3:4 /./src/sub/./ src/./././sub/b.txt /g/
+        COPY --parents --exclude=sub/b.txt src/./sub /h/
+        COPY --parents --exclude=**/b.txt --chmod=700 ./src/./*/ /i/
+        COPY --parents s[r]c/./sub/ sr*/sub/./b.txt /j/
+        COPY --parents --from=stage /in/./src/sub/ in/src/./a.txt /k/
+        COPY --parents --from=stage --exclude=b* --link in/src/./sub/ /in/./src/a.txt /l/
+        COPY --parents --from=stage in/src/./sub/b* /in/src/sub/ /m/
         """,
     "stages": """
         FROM base AS build
@@ -146,6 +158,8 @@ CASES: dict[str, str] = {
         ADD --chown=5 pack.* /c/
         ADD src package.json /d/
         ADD package.json link /e
+        ADD src/./sub/ src/sub/b.txt/. /f/
+        ADD [ps]* /g/
         ADD . /all
         """,
     "triggers": """
@@ -200,6 +214,7 @@ def _context(directory: Path, dockerfile: str) -> Path:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    (directory / "src/sub").chmod(0o710)
     (directory / "link").symlink_to("src/a.txt")
     (directory / "pack.tar.gz").write_bytes(_archive())
     (directory / "Dockerfile").write_text(

@@ -78,7 +78,7 @@ def _label_of_program(text: str, args: dict[str, str]) -> str:
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join),
     st.dictionaries(st.sampled_from(["A", "B", "C"]), VALUES),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_word_comes_to_the_same(tmp_path_factory, word: str, args: dict[str, str]) -> None:  # type: ignore[no-untyped-def]
     # What is given as empty counts as not given where it has no default: a difference that is marked.
     assume(all(value or name == "A" for name, value in args.items()))

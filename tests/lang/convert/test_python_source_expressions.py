@@ -62,7 +62,7 @@ def _expressions(depth: int) -> dict[str, st.SearchStrategy[str]]:
 
 
 @given(st.one_of(*_expressions(3).values()))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_python_evaluates_it_alike(text: str) -> None:
     try:
         wanted = Stage().value(text)

@@ -138,7 +138,7 @@ def _deep(*rest: str, slash: str = "/") -> list[Element]:
     return [Element("deep", slash), *(Element("char", char) for char in "".join(rest))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(_PATTERNS, _PATHS, _NOISE)
 @example([(False, _deep("a")), (True, _deep("a/b"))], ["a", "a/b", "c/a/b/c"], ["{}"] * 4)
 @example([(False, _deep("a+", slash=""))], ["ba+", "a", "b/a+/c"], ["{}"] * 4)

@@ -15,8 +15,8 @@ from pybuild.lang.quoting.quote import CannotQuote, quote
 pytestmark = pytest.mark.long
 
 SH = ("/bin/sh", "-e", "-c")
-CASES = 4_000
-NESTINGS = 700
+CASES = 1_600
+NESTINGS = 280
 
 PLACES: dict[str, tuple[str, str, list[str]]] = {
     "bare": ("p {n} ", "\n", ["{v}"]),

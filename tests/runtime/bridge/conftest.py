@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ SERVICE = gateway_pb2.DESCRIPTOR.services_by_name["LLBBridge"]
 class Host:
     """A build that waits for its frontend; `gateway` is the frontend's end."""
 
-    def __init__(self, place: Path, entitlements: str = "") -> None:
+    def __init__(self, place: Path, entitlements: str = "", through: Sequence[str] = ()) -> None:
         self._directory = Directory()
         self._path = self._directory.socket("gateway")
         self._channels: list[grpc.Channel] = []
@@ -35,7 +35,7 @@ class Host:
         paths = [str(ROOT), str(ROOT / "src")]
         words = [self._path, str(self.store), sources, entitlements]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.runtime.bridge.host", *words],
+            [*through, sys.executable, "-m", "tests.runtime.bridge.host", *words],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -105,8 +105,8 @@ def start_host(place: Path) -> Iterator[StartHost]:
     """Builds of the test's own."""
     started: list[Host] = []
 
-    def start(entitlements: str = "") -> Host:
-        started.append(Host(place, entitlements))
+    def start(entitlements: str = "", through: Sequence[str] = ()) -> Host:
+        started.append(Host(place, entitlements, through))
         return started[-1]
 
     yield start

@@ -15,6 +15,7 @@ from tests.daemon.client.failure import Failure
 from tests.runtime.bridge.asking import fails, made, root, sh
 from tests.runtime.bridge.conftest import Host, StartHost
 from tests.runtime.sandbox.stage import eventually
+from tests.support.controlgroups import THROUGH_READ_ONLY
 
 from pybuild.compiler.protos import errdefs_pb2, ops_pb2
 from pybuild.compiler.protos import gateway_pb2 as pb
@@ -210,6 +211,24 @@ def test_what_was_not_granted(gateway: Gateway) -> None:
         ended = container.run("true", security=ops_pb2.SecurityMode.INSECURE)
         assert ended.error is not None
         assert "security.insecure is not allowed" in ended.error.message
+
+
+def test_where_nothing_filters_devices(start_host: StartHost) -> None:
+    """Neither the first process of a container nor another one may make a device node, and none is insecure."""
+    host = start_host("security.insecure", THROUGH_READ_ONLY)
+    mknod = ("mknod", "/node", "c", "1", "3")
+    with host.gateway.container([mount(host.gateway.ref(root()))], Network=NONE) as container:
+        first = container.start("sh", "-c", "mknod /node c 1 3; sleep 9")
+        assert b"Operation not permitted" in container.run(*mknod).err
+        refused = container.run("true", security=ops_pb2.SecurityMode.INSECURE)
+        assert refused.error is not None
+        assert "security.insecure is refused here" in refused.error.message
+        first.signal("KILL")
+        assert b"Operation not permitted" in first.wait().err
+    assert host.end()["notices"] == [
+        "steps can't make or open device nodes, as nothing else filters devices: "
+        "the control groups are mounted read-only"
+    ]
 
 
 def test_secrets_of_a_process(gateway: Gateway, container: Container) -> None:

@@ -478,7 +478,7 @@ def shape(root: Path) -> object:
     return root.read_text()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(contents, contents, st.booleans())
 def test_merging_by_definition(
     tmp_path_factory: pytest.TempPathFactory, old: dict[str, object], new: dict[str, object], clean: bool

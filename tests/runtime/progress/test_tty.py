@@ -100,6 +100,16 @@ def play(display: Tty) -> None:
     display.status(StatusEvent("r", "sha256:f00", current=1_050_000, total=3_200_000, timestamp=now))
 
 
+def test_what_returns_after_failures_was_not_built(screen: Screen) -> None:
+    display = Tty(screen.stream)
+    display.start()
+    now = time.time()
+    display.vertex(VertexEvent("r", "[1/1] RUN false", started=now, completed=now, error="exit code: 1"))
+    display.stop()
+    screen.wait("Failed after")
+    assert "Built in" not in screen.raw
+
+
 def test_what_runs_and_what_ended(screen: Screen) -> None:
     display = Tty(screen.stream)
     display.start()

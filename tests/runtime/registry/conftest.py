@@ -12,6 +12,7 @@ from pybuild.runtime.registry.client import Client
 from pybuild.runtime.registry.credentials import Credentials
 from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
 from pybuild.runtime.registry.transport import Transport
+from pybuild.runtime.registry.waiting import Patience
 
 __all__ = ["store"]
 
@@ -43,14 +44,22 @@ def make_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mak
     monkeypatch.setattr(upload, "FIRST_PAUSE", 0.01)
     made: list[Client] = []
 
-    def make(*configs: RegistryConfig, auth: str = "", **environ: str) -> Client:
+    def make(
+        *configs: RegistryConfig,
+        auth: str = "",
+        patience: Patience | None = None,
+        tell: Callable[[str], None] | None = None,
+        **environ: str,
+    ) -> Client:
         home = tmp_path / f"home{len(made)}"
         (home / ".docker").mkdir(parents=True)
         if auth:
             (home / ".docker" / "config.json").write_text(auth)
         environment = {"HOME": str(home), "PATH": os.environ["PATH"], **environ}
         hosts = Hosts(configs)
-        transport = Transport(hosts, environ=environment, certificates=[], first_pause=0.01)
+        transport = Transport(
+            hosts, environ=environment, certificates=[], first_pause=0.01, patience=patience, tell=tell
+        )
         client = Client(hosts, Credentials(environment), transport=transport)
         made.append(client)
         return client

@@ -12,6 +12,7 @@ from tests.runtime.registry.test_auth import SECRET, docker_config
 
 from pybuild.compiler.reference import parse
 from pybuild.lang.diagnostics import Cancelled
+from pybuild.runtime.content.blobs import DamagedBlob
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.image.descriptor import OCI_FOREIGN_GZIP, Descriptor
 from pybuild.runtime.registry import errors, upload
@@ -291,3 +292,21 @@ def test_cancelling(behaving: Registry, client: Client, store: Store, image: Ima
     with pytest.raises(Cancelled):
         send(client, store, image, f"{behaving.host}/app:v1", transfer=Transfer(cancelled=flag.is_set))
     assert not behaving.manifests.get("app")
+
+
+def test_a_damaged_file_of_the_store_is_not_blamed_on_the_registry(
+    behaving: Registry, second: Registry, client: Client, store: Store, image: Image
+) -> None:
+    from pathlib import Path
+
+    keep(store, image)
+    path = Path(store.blobs.path(image.layers[0].digest))
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    with pytest.raises(DamagedBlob, match="the store's file"):
+        send(client, store, image, f"{behaving.host}/app:v1")
+    assert not path.exists()
+    keep(store, image)
+    send(client, store, image, f"{second.host}/base:v1")
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    send(client, store, image, f"{behaving.host}/app:v1")
+    complete(behaving, "app", "v1", image)

@@ -14,13 +14,14 @@ from tests.runtime.registry.images import Image, digest_of, tar
 
 from pybuild.lang.diagnostics import Cancelled
 from pybuild.runtime.content.blobs import DigestMismatch
+from pybuild.runtime.content.space import NoRoom
 from pybuild.runtime.content.store import Store
 from pybuild.runtime.image.descriptor import OCI_FOREIGN_GZIP, OCI_LAYER, Descriptor
 from pybuild.runtime.progress.observer import Observer, StatusEvent, Tracked
 from pybuild.runtime.registry import errors
 from pybuild.runtime.registry.client import Client
 from pybuild.runtime.registry.hosts import Hosts, RegistryConfig
-from pybuild.runtime.registry.transfer import StoreFull, Transfer
+from pybuild.runtime.registry.transfer import Transfer
 from pybuild.runtime.sources.image import ImageSource
 from pybuild.runtime.sources.resolve import ImageResolver
 
@@ -154,7 +155,7 @@ def test_a_full_disk_is_told(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(BlobWriter, "write", full)
-    with pytest.raises(StoreFull, match="No space left on device"):
+    with pytest.raises(NoRoom, match="no space left on device"):
         source(store, client).fetch(f"{behaving.host}/app", layers(behaving, 1))
 
 

@@ -21,7 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from pybuild.compiler.ops import Meta, NetMode
-from pybuild.runtime.sandbox import executor, namespaces, network, runner, runner_process, step, subids
+from pybuild.runtime.sandbox import (
+    devicefilter,
+    executor,
+    namespaces,
+    network,
+    runner,
+    runner_process,
+    step,
+    subids,
+)
 from pybuild.runtime.sandbox.users import Identity
 from pybuild.runtime.solver.types import Cancellation
 
@@ -59,11 +68,14 @@ class Stage:
         namespaces.enter(str(box.directory))
         before()
         self.runner = runner.Runner.start()
+        self.unfiltered = devicefilter.missing(box.name)
         self.notices: list[str] = []
         self.networks = network.NetworkPool(
             self.runner, str(work), notice=self.notices.append, isolate=isolate
         )
-        self.sandbox = executor.Sandbox(str(work), self.runner, self.networks, runtime)
+        self.sandbox = executor.Sandbox(
+            str(work), self.runner, self.networks, runtime, unfiltered=bool(self.unfiltered)
+        )
 
     def step(self, *args: str, **options: Any) -> step.Step:
         meta = {name: options.pop(name) for name in list(options) if hasattr(Meta(), name)}

@@ -25,6 +25,7 @@ def around(**changes: object) -> StepContext:
         "cgroup": "/g",
         "rootless": False,
         "unified": False,
+        "unfiltered": False,
     }
     return StepContext(**(given | changes))  # type: ignore[arg-type]
 

@@ -223,3 +223,15 @@ def test_many_files_are_walked_quickly(tmp_path: Path) -> None:
     began = time.process_time()
     assert sum(1 for _ in tree.walk(b"")) == 4_008
     assert time.process_time() - began < 0.2
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR])
+def test_a_file_that_became_another_kind_of_entry_is_not_read(root: Path, kind: int) -> None:
+    """As a process of a live container may do between the look at an entry and the reading."""
+    node = tree_of(root).resolve(b"a/b/file").node
+    assert node is not None
+    (root / "a" / "b" / "file").unlink()
+    os.mknod(root / "a" / "b" / "file", kind | 0o666, os.makedev(1, 5))
+    with pytest.raises(OSError, match="Invalid argument"):
+        node.content()

@@ -42,7 +42,7 @@ def graphs(draw: st.DrawFn) -> list[Node]:
 worlds = st.dictionaries(st.integers(0, 11).map(lambda n: f"n{n}"), st.integers(0, 3))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(graphs(), st.lists(worlds, min_size=1, max_size=4), st.integers(1, 3))
 def test_results_are_the_oracles_and_rebuilds_are_minimal(
     nodes: list[Node], states: list[dict[str, int]], parallelism: int

@@ -136,7 +136,7 @@ def become(child: Child) -> None:
         os.close(stream)
     os.chdir(directory)
     own = len(search_path(os.environ))
-    sys.path[:] = [os.getcwd(), *search_path(variables), *sys.path[own:]]
+    sys.path[:] = [*search_path(variables), *sys.path[own:]]
     os.environ.clear()
     os.environ.update(variables)
     package = sys.modules["pybuild"].__path__[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 
 from pybuild.lang.diagnostics import Diagnostic, Label, UsageError
 from pybuild.lang.source import Source, Span
@@ -15,10 +17,15 @@ _KEY = re.compile(r"""(?:^\s*|[{,]\s*)((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*[\w"
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
-def read_text(path: str) -> str | None:
-    """Return the file's text, None if there is no such file. Raises UsageError if it can't be read."""
+def read_text(path: str, *, regular: bool = False) -> str | None:
+    """Return the file's text, None if there is no such file. Raises UsageError if it can't be read, or if it must be
+    `regular` and is a pipe or a device."""
     try:
-        with open(path, encoding="utf-8") as file:
+        # Opening a named pipe would wait for its writer.
+        flag = os.O_NONBLOCK if regular else 0
+        with open(path, encoding="utf-8", opener=lambda name, flags: os.open(name, flags | flag)) as file:
+            if regular and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"cannot read {path}: it is not a regular file")
             return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None

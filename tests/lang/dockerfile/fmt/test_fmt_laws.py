@@ -55,13 +55,15 @@ def check(text: str) -> None:
     done = formatted(text)
     if done is None:
         return
+    assert done.endswith("\n")
+    if done == text:
+        return
     assert format_text(Source("Dockerfile", done)) == done
     before, after = (parse(Source("Dockerfile", one)) for one in (text, done))
     assert meaning(after) == meaning(before)
     assert graph(done) == graph(text)
     syntaxes = [detect_syntax(one.encode("utf-8", "surrogateescape")) for one in (text, done)]
     assert len({None if one is None else one.command_line for one in syntaxes}) == 1
-    assert done.endswith("\n")
 
 
 @pytest.mark.parametrize(("title", "text", "wanted"), cases(), ids=lambda value: value[:40])
@@ -80,7 +82,7 @@ def test_the_dockerfiles_of_all_suites() -> None:
         check(text.replace("\n", "\r\n") if number % 4 == 0 else text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(dockerfiles()), st.lists(st.tuples(st.integers(0, 2000), NOISE), max_size=8))
 def test_dockerfiles_with_noise(text: str, noise: list[tuple[int, str]]) -> None:
     for place, added in noise:
@@ -89,7 +91,7 @@ def test_dockerfiles_with_noise(text: str, noise: list[tuple[int, str]]) -> None
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TEXT)
 def test_generated_files(text: str) -> None:
     check(text)

@@ -6,8 +6,9 @@ import base64
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.support.warm import program
 
 from pybuild.lang.dockerfile.lint.rules import DOCUMENTATION
 
@@ -29,14 +30,9 @@ last one will be used (Dockerfile:2)
 
 def build(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (place / "Dockerfile").exists() or (place / "Dockerfile").write_text(FILE)
-    return subprocess.run(
-        [sys.executable, "-m", "pybuild", "build", *arguments, "."],
-        cwd=place,
-        env={**os.environ, "PYBUILD_ROOT": str(place / "root")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    env = {**os.environ, "PYBUILD_ROOT": str(place / "root")}
+    done = program.run(["build", *arguments, "."], cwd=place, env=env, timeout=60)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def listed(stderr: str) -> str:

@@ -136,7 +136,7 @@ def test_any_bytes(data: bytes) -> None:
         check(source.text)
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(TEXTS)
 def test_texts_of_the_grammar(text: str) -> None:
     for whole in (text, "FROM a\n" + text):

@@ -18,7 +18,7 @@ from pybuild.lang.textual.types import BOOL, ERROR, INT, STR, ListOf, Type
 pytestmark = pytest.mark.long
 
 SPAN = Span(Source("x", "x"), 1, 1, 1, 2)
-MANY = 20_000
+MANY = 6_000
 
 TEXT = tree.String(SPAN, (tree.Text(SPAN, "x"),))
 ONE = tree.Number(SPAN, "int", 1)

@@ -18,8 +18,9 @@ from tests.runtime.sources.remote.webserver import Handler, Web
 import pybuild
 from pybuild.build import errors
 from pybuild.build.execute import BuildResult
-from pybuild.build.pipeline import find_context, warner
+from pybuild.build.pipeline import warner
 from pybuild.cli.commands import main
+from pybuild.frontends.build_context import find_context
 from pybuild.frontends.choose import choose
 from pybuild.lang.source import Source
 from pybuild.lang.textual import modules

@@ -54,10 +54,9 @@ def found(directory: Path) -> list[Diagnostic]:
     return check_file(Compiled("build.pybuild", data), graph_request(None, _NOTHING)).found
 
 
-@pytest.mark.parametrize("files", PARAMS)
-def test_it_is_what_the_protocol_says(files: dict[str, str], directory: Path) -> None:
-    put(files, directory)
-    listed = json.loads(json.dumps(publish_params(found(directory), ["build.pybuild"])))
+def _check_form(said: list[Diagnostic]) -> None:
+    """It is what the protocol says."""
+    listed = json.loads(json.dumps(publish_params(said, ["build.pybuild"])))
     SCHEMA.validate(listed)
     for file in listed:
         for one in file["diagnostics"]:
@@ -67,9 +66,12 @@ def test_it_is_what_the_protocol_says(files: dict[str, str], directory: Path) ->
 
 
 @pytest.mark.parametrize("files", PARAMS)
-def test_an_edit_takes_its_message_away(files: dict[str, str], directory: Path) -> None:
+def test_messages_have_the_form_of_the_protocol_and_edits_take_them_away(
+    files: dict[str, str], directory: Path
+) -> None:
     put(files, directory)
     before = found(directory)
+    _check_form(before)
     for one in before:
         if not one.edits:
             continue

@@ -226,7 +226,7 @@ def expressions(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(expressions())
 @example('"1.2" + cuda')
 @example("sorted([cuda, mode])")

@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.lang.textual.fmt.graphs import graph
 from tests.lang.textual.fmt.laws import comments, formatted, meaning
@@ -22,7 +22,6 @@ _ATOMS = ("a", "true", '"b c"', "12", "f()", "[]", "not_long_name")
 
 
 @given(programs())
-@settings(max_examples=150, deadline=None)
 def test_formatting_keeps_the_meaning_and_all_comments(text: str) -> None:
     made = formatted(text)
     assert formatted(made) == made
@@ -31,7 +30,6 @@ def test_formatting_keeps_the_meaning_and_all_comments(text: str) -> None:
 
 
 @given(programs(uses=True))
-@settings(max_examples=60, deadline=None)
 def test_sorting_loses_nothing(text: str) -> None:
     made = formatted(text)
     assert formatted(made) == made
@@ -42,13 +40,11 @@ def test_sorting_loses_nothing(text: str) -> None:
 
 
 @given(programs())
-@settings(max_examples=40, deadline=None)
 def test_the_graph_stays_the_same(text: str) -> None:
     assert graph(formatted(text)) == graph(text)
 
 
 @given(programs(comments=False))
-@settings(max_examples=40, deadline=None)
 def test_rows_have_no_blanks_at_their_ends(text: str) -> None:
     code = re.sub(r'""".*?"""', '""', formatted(text), flags=re.DOTALL)
     for row in _without_raw_text(code):
@@ -89,7 +85,6 @@ def _expression(rng: random.Random, depth: int) -> str:
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
 def test_what_can_be_broken_fits(rng: random.Random) -> None:
     text = "".join(f"let x{at} = {_expression(rng, 4)}\n" for at in range(4))
     made = formatted(text)
@@ -100,7 +95,6 @@ def test_what_can_be_broken_fits(rng: random.Random) -> None:
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 30))
-@settings(max_examples=300, deadline=None)
 def test_whatever_parses_can_be_formatted(rng: random.Random, seed: int) -> None:
     """Programs with rows taken out, put twice or cut, and with characters changed."""
     text = random_program(seed, 1)

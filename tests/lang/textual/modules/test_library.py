@@ -12,11 +12,12 @@ from pybuild.lang.textual.parse import parse
 from pybuild.language.library import LocalLibrary, standard_directory
 from pybuild.language.local_place import LocalPlace
 from pybuild.replay.dependencies import Dependencies
+from pybuild.request.project import Project
 
 
 def found(directory: Path, text: str) -> ModuleText:
     """The module that the first `use` of a root file in a directory names; `directory` is the project."""
-    library = LocalLibrary(str(directory), str(directory), Dependencies())
+    library = LocalLibrary(Project(str(directory)), str(directory), Dependencies())
     root = library.root("build.pybuild", text.encode())
     file = parse(Source("build.pybuild", text)).file
     (use,) = [decl for decl in file.decls if isinstance(decl, tree.Use)]

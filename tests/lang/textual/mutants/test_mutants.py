@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 
 import pytest
@@ -36,12 +37,17 @@ def test_valid_programs_are_rare_and_of_few_kinds() -> None:
     assert [str(one.mutant) for one in valid if one.mutant.kind.sure] == []
 
 
+@cache
+def programs() -> dict[str, Program]:
+    return {name: Program(text) for name, text in FILES.items()}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_mistake(kind: str) -> None:
     """The first places in which it can be made, and some more by chance."""
     changes = [
         (name, program, change)
-        for name, program in ((name, Program(text)) for name, text in FILES.items())
+        for name, program in programs().items()
         for change in KINDS[kind].changes(program)
     ]
     chosen = [*changes[:3], *Random(kind).sample(changes, min(5, len(changes)))]

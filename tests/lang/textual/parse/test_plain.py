@@ -59,7 +59,7 @@ def changed(value: Any, at: int, new: Any) -> tuple[Any, int]:
     return tuple(out), at
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(
     st.integers(0, 2500),
     st.one_of(st.none(), st.integers(-3, 500), st.text(), st.just(()), st.tuples(st.integers())),

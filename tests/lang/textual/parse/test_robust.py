@@ -69,13 +69,12 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.lists(WORDS, max_size=40).map("".join))
 def test_any_words(text: str) -> None:
     answer(HEADER + text)
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(sorted(PROGRAMS)),
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 30), WORDS), max_size=4),
@@ -94,14 +93,14 @@ LARGE = {
     "lists": "let a = " + "[" * DEEP + "]" * DEEP,
     "maps": "let a = " + '{"a": ' * DEEP + "1" + "}" * DEEP,
     "calls": "let a = " + "f(" * DEEP + ")" * DEEP,
-    "open brackets": "let a = " + "(" * 100_000,
-    "open brackets in rows": "let a = " + "(\n" * 50_000,
+    "open brackets": "let a = " + "(" * 40_000,
+    "open brackets in rows": "let a = " + "(\n" * 20_000,
     "sums": "let a = 1" + "+1" * DEEP,
     "negations": "let a = " + "not " * DEEP + "x",
     "members": "let a = a" + ".b" * DEEP,
     "choices": "let a = " + "a if b else " * DEEP + "c",
     "interpolations": "let a = " + '"${{' * DEEP + "x" + '}}"' * DEEP,
-    "open interpolations": "let a = " + '"${{' * 50_000,
+    "open interpolations": "let a = " + '"${{' * 20_000,
     "blocks": "target a:\n" + "".join(" " * n + "if x:\n" for n in range(1, 600)) + " " * 600 + "run x",
     "types": "param a: " + "list[" * DEEP + "str" + "]" * DEEP,
 }
@@ -156,15 +155,15 @@ def test_time_grows_with_the_text(name: str) -> None:
     assert took(16_000) < 110 * max(took(1_000), 0.002)  # 256 if it grew with the square
 
 
-def test_ten_thousand_targets() -> None:
+def test_thousands_of_targets() -> None:
     body = '    from "x:${{{{v}}}}"\n    copy "a{n}" to "/app/"\n    run make -j{n} all\n    env A = "b"\n\n'
     one = "target t{n}:\n" + body
-    text = HEADER + "".join(one.format(n=n) for n in range(10_000))
+    text = HEADER + "".join(one.format(n=n) for n in range(3_000))
     start = time.process_time()
     found = parsed(text)
-    assert len(found.file.decls) == 10_000
+    assert len(found.file.decls) == 3_000
     assert not found.diagnostics
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 3
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.runtime.snapshots.indexes import ShownIndex
 
 from pybuild.compiler.graph import Edge, Vertex
 from pybuild.compiler.ops import EMPTY, Copy, FileAction, FileOp, MkDir, MkFile, Rm, SourceOp, Symlink
+from pybuild.lang.diagnostics import Diagnostic
 from pybuild.lang.dockerfile.ignore import Matcher
 from pybuild.runtime.cache.records import Records
 from pybuild.runtime.content.store import Store
@@ -43,7 +44,10 @@ class Room:
         self.snapshotter = snapshotter
         self.directory = directory
         self.records = Records(store, snapshotter)
-        self.handler = FileHandler(snapshotter, self.records)
+        self.warned: list[Diagnostic] = []
+        self.handler = FileHandler(
+            snapshotter, self.records, warn=lambda digest, warning: self.warned.append(warning)
+        )
 
     def state(self, make: Callable[[bytes], object], parent: Snapshot | None = None) -> Snapshot:
         """What `make` does to the mounted root of `parent`; times of what it made are OLD."""

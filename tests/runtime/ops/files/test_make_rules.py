@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.runtime.ops.files.room import OLD, Body, Room, files
 
-from pybuild.compiler.ops import EMPTY, ChownOpt, Copy, FileAction, MkDir, MkFile, Rm, Symlink
+from pybuild.compiler.ops import EMPTY, ChownOpt, Copy, FileAction, MkDir, MkFile, NamedUser, Rm, Symlink
 from pybuild.lang.diagnostics import UserError
 
 pytestmark = pytest.mark.root
@@ -61,6 +61,32 @@ def test_mkdir(room: Room) -> None:
     ):
         with pytest.raises(UserError, match=said):
             room.do(made, base)
+
+
+def test_a_directory_of_an_unknown_owner_is_made_with_a_warning(room: Room) -> None:
+    """The owners are those that BuildKit gives. Files of an unknown owner are refused: see test_copy_rules."""
+    base = room.state(
+        files({"etc/passwd": b"ann:x:7:8::/:\n", "etc/group": b"staff:x:50:\n", "there/": None})
+    )
+    ann, nobody, staff = NamedUser("ann", 0), NamedUser("nobody", 0), NamedUser("staff", 0)
+    cases: dict[tuple[NamedUser | int, NamedUser | None], tuple[int, int]] = {
+        (nobody, None): (0, 0),
+        (nobody, staff): (0, 50),
+        (ann, NamedUser("none", 0)): (7, 8),
+        (5, NamedUser("none", 0)): (5, 5),
+    }
+    for (user, group), owner in cases.items():
+        made = MkDir("/w/x", 0o755, make_parents=True, owner=ChownOpt(user, group))
+        got = room.seen(room.do(made, base))
+        assert {got["w"].owner, got["w/x"].owner} == {owner}
+        said = room.warned.pop()
+        assert ("unknown user 'nobody'" if user is nobody else "unknown group 'none'") in said.title
+        assert said.level == "warning"
+        assert "/w/x is made all the same" in said.notes[0][1]
+    room.do(MkDir("/there", 0o755, make_parents=True, owner=ChownOpt(nobody, None)), base)
+    with pytest.raises(UserError, match="unknown user 'nobody'"):
+        room.do(MkFile("/f", 0o644, owner=ChownOpt(nobody, None)), base)
+    assert room.warned == []
 
 
 def test_symlink(room: Room) -> None:

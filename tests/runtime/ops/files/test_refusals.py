@@ -80,7 +80,7 @@ def test_what_the_system_refuses_is_said(room: Room, monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(UserError, match="No space left on device"):
+    with pytest.raises(UserError, match="no space left on device"):
         room.handler.run(
             vertex_of([FileAction(EMPTY, EMPTY, 0, MkFile("/f", 0o644, b"1"))], 0), [], Cancellation()
         )

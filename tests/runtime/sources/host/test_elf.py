@@ -38,7 +38,7 @@ def test_what_is_written_is_read(
     assert found.kind == (binaries.X86_64, bits, order)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_damage_is_bad_elf_and_nothing_else(data: st.DataObject) -> None:
     whole = bytearray(binaries.elf(interpreter="/lib/ld.so", needed=["liba.so.1", "libb.so.2"]))
@@ -94,7 +94,7 @@ def test_loader_cache(old: bool) -> None:
     }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=40), st.integers(0, 90))
 def test_damaged_caches_have_no_entries_or_some(noise: bytes, cut: int) -> None:
     whole = binaries.cache([("libz.so.1", "/usr/lib/libz.so.1", 0)])

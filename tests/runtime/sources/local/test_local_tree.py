@@ -90,7 +90,7 @@ def test_files_are_kept_as_the_matcher_says(
     # A directory is there if it is not ignored itself or has something.
     for path in paths(tree):
         if (root / path).is_dir():
-            assert not matcher.matches(path) or any(one.startswith(path + "/") for one in kept)
+            assert not matcher.matches(path) or any(one.startswith(path + "/") for one in paths(tree))
 
 
 def test_resolution_stays_inside(root: Path, opened: Open) -> None:

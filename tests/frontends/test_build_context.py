@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from tests.runtime.registry.images import tar
 
-from pybuild.frontends import found_inputs
-from pybuild.frontends.build_context import NamedContexts
-from pybuild.frontends.found_inputs import FoundInputs, find_inputs, frontend_of
+from pybuild.frontends import build_context
+from pybuild.frontends.build_context import BuildInputs, find_inputs, frontend_of
+from pybuild.frontends.named_contexts import NamedContexts
 from pybuild.lang import frontends
 from pybuild.lang.diagnostics import UsageError
 from pybuild.replay.dependencies import Dependencies
-from pybuild.request.request import BuildRequest
 
 MODULE = "# syntax=python:1\n"
 
@@ -87,7 +86,7 @@ def test_the_frontend_is_that_of_the_syntax_line_or_the_name(
     context = written(tmp_path, **files)
     (name,) = files
     inputs = find_inputs(context, str(tmp_path / name), Dependencies())
-    assert frontend_of(inputs, {}).kind == kind
+    assert frontend_of(inputs).kind == kind
 
 
 def test_no_build_file(tmp_path: Path) -> None:
@@ -150,8 +149,8 @@ def test_what_was_looked_for_is_noted_as_it_was_before(tmp_path: Path) -> None:
 # Standard input
 
 
-def from_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes, context: str, file: str | None) -> FoundInputs:
-    monkeypatch.setattr(found_inputs, "_stdin", lambda: data)
+def from_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes, context: str, file: str | None) -> BuildInputs:
+    monkeypatch.setattr(build_context, "_stdin", lambda: data)
     return find_inputs(context, file, Dependencies())
 
 
@@ -193,7 +192,7 @@ def test_kinds_of_named_contexts(tmp_path: Path) -> None:
         ("archive", "docker-archive:there.tar"),
         ("host", "host:sh, cat"),
     )
-    found = NamedContexts.of(BuildRequest(build_contexts=contexts), dependencies)
+    found = NamedContexts(contexts, dependencies)
     assert found.directories == {"context:dir": os.fsencode(tmp_path)}
     assert found.images == {"layout": "oci-layout://here", "archive": "docker-archive:there.tar"}
     assert found.hosts == {"host": ("sh", "cat")}
@@ -211,4 +210,4 @@ def test_kinds_of_named_contexts(tmp_path: Path) -> None:
 )
 def test_bad_named_contexts(value: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        NamedContexts.of(BuildRequest(build_contexts=(("x", value),)), Dependencies())
+        NamedContexts((("x", value),), Dependencies())
