@@ -63,6 +63,12 @@ class Signs:
         return "KUBERNETES_SERVICE_HOST" in self.variables or self.any("/var/run/secrets/kubernetes.io")
 
     @property
+    def reduced(self) -> bool:
+        """Report whether this process can't have CAP_SYS_ADMIN, or is root and lacks it."""
+        root = status(self, "Uid").split()[:1] == ["0"]
+        return not capabilities(self, "CapEff" if root else "CapBnd") & CAP_SYS_ADMIN
+
+    @property
     def contained(self) -> bool:
         """Report whether this is a container of a known engine."""
         return (
@@ -177,7 +183,7 @@ ENVIRONMENTS = (
     Environment(
         "container",
         "container",
-        lambda signs: bool(signs.manager) or not capabilities(signs, "CapBnd") & CAP_SYS_ADMIN,
+        lambda signs: bool(signs.manager) or signs.reduced,
         root="start it with CAP_SYS_ADMIN, or so that user namespaces can be made in it",
         gain="start it without no_new_privs, and with CAP_SETUID and CAP_SETGID",
         tun="start it with the device /dev/net/tun",
