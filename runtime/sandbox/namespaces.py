@@ -88,6 +88,9 @@ def _enter_user_namespace() -> None:
     3. Wait for its report: it has written the maps.
     4. Become uid and gid 0, which are mapped from then on.
     """
+    gains_nothing = environments.gains_nothing()
+    if gains_nothing is not None:
+        raise refused() or gains_nothing  # nothing is entered then, as nobody could write the maps
     try:
         maps = subids.maps(os.getuid(), os.getgid())
     except SandboxError:
@@ -114,7 +117,7 @@ def _enter_user_namespace() -> None:
         os.close(result_read)
         os.waitpid(helper, 0)
     if failure:
-        raise environments.gains_nothing() or SandboxError(
+        raise SandboxError(
             f"the user namespace's id maps could not be written: {failure}",
             help="newuidmap and newgidmap need the set-user-id bit or file capabilities, and ranges that match "
             "/etc/subuid and /etc/subgid",
