@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pybuild.compiler.reference import Reference
     from pybuild.runtime.content.store import Store
     from pybuild.runtime.export.output import Output
+    from pybuild.runtime.export.protected import ProtectedFiles
     from pybuild.runtime.image.annotations import Annotations
     from pybuild.runtime.image.assemble import Image, Result
     from pybuild.runtime.image.descriptor import Descriptor
@@ -35,7 +36,8 @@ class Build:
 
     `results` has an entry for each platform; `index` requests an index also for a single one; `tags` are the
     names of `--tag`; `epoch` is SOURCE_DATE_EPOCH (None: each result's own); `annotations` are those of
-    `--annotation`; `push` pushes an image to a registry. Images are assembled once for each set of options,
+    `--annotation`; `push` pushes an image to a registry; no output may write the
+    files that are `protected`. Images are assembled once for each set of options,
     so several outputs share layers, config and manifest.
     """
 
@@ -52,6 +54,7 @@ class Build:
         epoch: int | None = None,
         annotations: Annotations | None = None,
         push: Push | None = None,
+        protected: ProtectedFiles | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
         self.store = store
@@ -64,6 +67,7 @@ class Build:
         self.epoch = epoch
         self.annotations = annotations
         self.push = push
+        self.protected = protected
         self.cancelled = cancelled
         self._images: dict[tuple[object, ...], Image] = {}
 

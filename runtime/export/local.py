@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pybuild.runtime.export.output import Output
+    from pybuild.runtime.export.protected import ProtectedFiles
     from pybuild.runtime.export.receiver import Part
     from pybuild.runtime.progress.observer import Tracked
     from pybuild.runtime.snapshots.types import Node, Tree
@@ -40,12 +41,15 @@ def export(output: Output, build: Build, tracked: Tracked) -> dict[str, object]:
 
 
 def write(dest: str, found: Sequence[Part], build: Build) -> None:
-    """Write the files into the directory `dest` of this machine. Raises ExportError, Cancelled."""
+    """Write the files into the directory `dest` of this machine. Raises ExportError, ProtectedPath,
+    Cancelled."""
     try:
         with _Stage(os.fsencode(dest)) as stage:
             writers = [_Writer(stage, part, build) for part in found]
             for part, writer in zip(found, writers, strict=True):
                 writer.run(part.tree)
+            if build.protected is not None:
+                stage.refuse(build.protected)
             stage.move()
             for writer in writers:
                 writer.finish()
@@ -100,6 +104,15 @@ class _Stage:
                 os.rmdir(directory)
             except OSError:
                 return
+
+    def refuse(self, protected: ProtectedFiles) -> None:
+        """Raise ProtectedPath if a file of the stage would take the place of one that is protected."""
+        real = os.path.realpath(os.fsdecode(self.dest))
+        top = os.fsdecode(self.path)
+        for directory, directories, files in os.walk(top):
+            there = os.path.normpath(os.path.join(real, os.path.relpath(directory, top)))
+            for name in (*directories, *files):
+                protected.refuse(os.path.join(there, name))
 
     def shown(self, path: bytes) -> str:
         """Return the final place of a path in the stage, for messages."""

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pybuild.runtime.export.protected import ProtectedFiles
     from pybuild.runtime.snapshots.types import Tree
 
 __all__ = ["OutsideProject", "export_paths"]
@@ -26,6 +27,7 @@ def export_paths(
     *,
     clean: bool,
     root: str,
+    protected: ProtectedFiles | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[str]:
     """Write the files that `sources` name in a state to the absolute `dest`. Returns the paths that were
@@ -35,8 +37,8 @@ def export_paths(
     directory is merged into one that is there, and a file takes the place of what has its name. With `clean` nothing
     else is left of `dest`. All is read before anything is changed. Files are their builder's.
 
-    Nothing is written outside of the directory `root`: a link there that leads out of it is an error. Raises
-    NoSuchPath, OutsideProject, ExportError and other UserErrors, Cancelled.
+    Nothing is written outside of the directory `root`: a link there that leads out of it is an error. So is a file
+    that is `protected`. Raises NoSuchPath, OutsideProject, ProtectedPath, ExportError, other UserErrors, Cancelled.
     """
     into = dest.endswith("/")
     found = selected(tree, sources, into=into)
@@ -62,6 +64,10 @@ def export_paths(
         with Beneath(root, directory) as target, Stage(target, cancelled) as stage:
             for one in found:
                 stage.write(tree, Selected(one.node, os.fsencode(name)) if name else one)
+            if protected is not None:
+                real = os.readlink(f"/proc/self/fd/{target.fd}")
+                for place in stage.written:
+                    protected.refuse(os.path.join(real, os.fsdecode(place)).rstrip("/"))
             if clean:
                 stage.replace([os.fsencode(name)] if name else None)
             else:

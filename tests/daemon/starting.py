@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -61,10 +62,10 @@ class Started:
     def tcp(self) -> str:
         """Its `tcp://` address, once it says it."""
         end = time.monotonic() + ACCEPTS_WITHIN
-        while not (found := [one for one in self.said().split() if one.startswith("tcp://")]):
+        while not (found := re.findall(r"running server on (tcp://[^\s\"]+)", self.said())):
             assert time.monotonic() < end, self.said()
             time.sleep(0.01)
-        return found[0]
+        return str(found[0])
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """The exit code after a signal."""

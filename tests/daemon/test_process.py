@@ -17,6 +17,10 @@ from tests.daemon.client.connect import connect
 from tests.daemon.client.sockets import Directory
 from tests.daemon.starting import Started, children, gone, processes
 
+from pybuild.daemon import addresses
+from pybuild.daemon.settings import Settings
+from pybuild.lang.diagnostics import UsageError
+
 Start = Callable[..., Started]
 STARTS_WITHIN = 0.5
 ENDS_WITHIN = 1.0
@@ -153,7 +157,7 @@ def test_a_file_is_not_taken_for_a_socket(start: Start, address: str) -> None:
         ("npipe://x", "addr npipe://x not supported"),
         ("fd://", "are not supported"),
         ("tcp://127.0.0.1", "is not complete"),
-        ("tcp://192.0.2.1:1", "cannot listen on tcp://192.0.2.1:1"),
+        ("tcp://192.0.2.1:1", "tcp://192.0.2.1:1 without TLS"),
         ("unix:///" + "x" * 200, "longer than 107 bytes"),
     ],
 )
@@ -162,6 +166,26 @@ def test_bad_addresses(start: Start, word: str, said: str) -> None:
     assert daemon.wait() == 2
     assert said in daemon.said()
     assert "Traceback" not in daemon.said()
+
+
+@pytest.mark.parametrize(
+    "word", ["tcp://:1", "tcp://0.0.0.0:1", "tcp://[::]:1", "tcp://192.0.2.1:1", "tcp://no.invalid:1"]
+)
+def test_tcp_without_tls(word: str) -> None:
+    place = addresses.parse(word)
+    with pytest.raises(UsageError, match="without TLS"):
+        addresses.insecure([place], Settings("/", ()))
+    (warning,) = addresses.insecure([place], Settings("/", (), insecure_tcp=True))
+    assert "everyone who reaches it" in warning
+    assert addresses.insecure([place], Settings("/", (), tls=("c", "k", ""))) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["tcp://127.0.0.1:1", "tcp://127.1.2.3:1", "tcp://[::1]:1", "tcp://localhost:1"]
+)
+def test_tcp_without_tls_on_loopback(word: str) -> None:
+    (warning,) = addresses.insecure([addresses.parse(word)], Settings("/", ()))
+    assert "each user of this machine" in warning
 
 
 def test_several_addresses(start: Start, address: str, sockets: Directory) -> None:
@@ -173,6 +197,7 @@ def test_several_addresses(start: Start, address: str, sockets: Directory) -> No
         with connect(one) as client:
             versions.append(client.info().version)
     assert len(set(versions)) == 1
+    assert "tcp://127.0.0.1:0 has no TLS" in daemon.said()
     assert daemon.end() == 0
     assert not os.path.exists(address)
     assert not os.path.exists(other)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
     from pybuild.runtime.export.build import Build, Push
+    from pybuild.runtime.export.protected import ProtectedFiles
     from pybuild.runtime.image.annotations import Annotations
     from pybuild.runtime.image.assemble import Result
     from pybuild.runtime.progress.observer import Observer
@@ -132,6 +133,9 @@ def _check_several(request: BuildRequest, outputs: Sequence[Output]) -> None:
 
 def execute(plan: Plan, request: BuildRequest, outputs: Sequence[Output], engine: Engine) -> BuildResult:
     """Solve and export. Raises UserError, Cancelled."""
+    from pybuild.build.protection import protected_files
+
+    protected = protected_files(plan, request, outputs)
     wanted = [(goal, outputs or [_default_output(request, goal.tags)]) for goal in plan.goals]
     if len(wanted) > 1:
         _check_several(request, outputs)
@@ -139,14 +143,14 @@ def execute(plan: Plan, request: BuildRequest, outputs: Sequence[Output], engine
         results = iter(engine.solve(plan.edges, keep_failed=steps_of_kept_files(plan)))
     except StepFailed as failed:
         for goal in plan.goals:
-            export_failed(goal, plan, failed, engine)
+            export_failed(goal, plan, failed, engine, protected)
         raise
     exported = []
     for goal, of_goal in wanted:
         snapshots = [
             None if target.edge is None else engine.snapshot(next(results)) for target in goal.targets
         ]
-        exported.append(export_goal(goal, plan, request, of_goal, snapshots, engine))
+        exported.append(export_goal(goal, plan, request, of_goal, snapshots, engine, protected))
     blobs = [path for goal in exported for path in goal.blobs]
     return BuildResult(tuple(exported), evidence_of(plan, request, outputs, blobs, engine))
 
@@ -161,6 +165,7 @@ def build_of(
     epoch: int | None = None,
     annotations: Annotations | None = None,
     push: Push | None = None,
+    protected: ProtectedFiles | None = None,
 ) -> Build:
     """Return the build that exporters take: the results with the means to make an image of them."""
     from pybuild.runtime.export.build import Build
@@ -177,6 +182,7 @@ def build_of(
         epoch=epoch,
         annotations=annotations,
         push=push or pusher(engine),
+        protected=protected,
         cancelled=engine.cancellation,
     )
 
@@ -188,8 +194,10 @@ def export_goal(
     outputs: Sequence[Output],
     snapshots: Sequence[int | None],
     engine: Engine,
+    protected: ProtectedFiles | None = None,
 ) -> ExportedGoal:
-    """Carry out the outputs of a goal that has been solved to `snapshots`. Raises UserError."""
+    """Carry out the outputs of a goal that has been solved to `snapshots`; none may write a file that is `protected`.
+    Raises UserError."""
     from pybuild.runtime.export.exports import export_all
     from pybuild.runtime.image.assemble import Result
 
@@ -205,6 +213,7 @@ def export_goal(
         tags=goal.tags,
         epoch=goal.targets[0].epoch,  # one time for the whole image, also of several platforms
         annotations=_annotations(goal, request),
+        protected=protected,
     )
     metadata: dict[str, object] = {}
     for exported in export_all(outputs, build):
@@ -212,7 +221,9 @@ def export_goal(
     blobs = engine.store.blobs
     digests = build.digests() if any(output.type == "image" for output in outputs) else []
     paths = [
-        path for files in goal.files for path in _export_files(files, plan, snapshots[files.target], engine)
+        path
+        for files in goal.files
+        for path in _export_files(files, plan, snapshots[files.target], engine, protected)
     ]
     digest = str(metadata.get("containerimage.digest", ""))
     return ExportedGoal(
@@ -227,21 +238,27 @@ def export_goal(
     )
 
 
-def _export_files(files: Files, plan: Plan, snapshot: int | None, engine: Engine) -> list[str]:
+def _export_files(
+    files: Files, plan: Plan, snapshot: int | None, engine: Engine, protected: ProtectedFiles | None
+) -> list[str]:
     from pybuild.runtime.export.paths import export_paths
     from pybuild.runtime.progress.observer import Tracked
 
     with Tracked(engine.observer, f"exporting to {os.path.relpath(files.dest, plan.project)}"):
         tree = engine.snapshotter.tree(snapshot)
         try:
-            return export_paths(tree, files.sources, files.dest, clean=files.clean, root=plan.project)
+            return export_paths(
+                tree, files.sources, files.dest, clean=files.clean, root=plan.project, protected=protected
+            )
         except UserError as error:
             if files.span is not None and not error.diagnostic.labels:
                 error.diagnostic = error.diagnostic.at(files.span)
             raise
 
 
-def export_failed(goal: Goal, plan: Plan, failed: StepFailed, engine: Engine) -> None:
+def export_failed(
+    goal: Goal, plan: Plan, failed: StepFailed, engine: Engine, protected: ProtectedFiles | None = None
+) -> None:
     """Take out files of a goal also when a step of it failed, from the snapshot that the step left."""
     if failed.snapshot is None:
         return
@@ -250,7 +267,7 @@ def export_failed(goal: Goal, plan: Plan, failed: StepFailed, engine: Engine) ->
         if not files.always or edge is None or failed.vertex not in set(walk([edge])):
             continue
         try:
-            _export_files(files, plan, failed.snapshot, engine)
+            _export_files(files, plan, failed.snapshot, engine, protected)
         except UserError as error:
             engine.observer.notice(f"not exported: {error}")
 

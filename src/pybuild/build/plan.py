@@ -75,6 +75,7 @@ class Plan:
             "images": self.images,
             "project": self.project,
             "owner": self.owner,
+            "code": tuple(self.dependencies.code),
             "consulted": self.dependencies.consulted,
             "names": tuple(self.dependencies.variables),
             "parts": tuple(self.dependencies.parts.values()),
@@ -87,6 +88,7 @@ class Plan:
         from pybuild.compiler.llb.decode import decode_definition
 
         dependencies = Dependencies()
+        dependencies.code += value["code"]
         dependencies.consulted.update(value["consulted"])
         dependencies.variables += value["names"]
         dependencies.parts.update((str(number), part) for number, part in enumerate(value["parts"]))

@@ -6,6 +6,7 @@ import os
 import stat
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.request.project import refuse_link_out
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -17,8 +18,9 @@ def encode(text: str, before: bytes) -> bytes:
 
 
 def rewrite(path: str, data: bytes) -> None:
-    """Replace the file at `path` atomically. Symbolic links are followed; mode and, where that is allowed,
-    owner stay. Raises UserError."""
+    """Replace the file at `path` atomically. Symbolic links are followed in the project; mode and, where that is
+    allowed, owner stay. Raises UserError, also for a link that leaves its project."""
+    refuse_link_out(path)
     try:
         _rewrite(os.path.realpath(path), data)
     except OSError as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pybuild.frontends.types import Goal
     from pybuild.request.request import BuildRequest
     from pybuild.runtime.engine import Engine
+    from pybuild.runtime.export.protected import ProtectedFiles
     from pybuild.runtime.ops.results import Result
     from pybuild.runtime.progress.observer import Observer
     from pybuild.runtime.solver.types import Cancellation, Outcome
@@ -73,6 +74,7 @@ def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) 
     """Run the tests and return their results in the order of the file. Raises UserError for an error before
     one can run."""
     from pybuild.build.pipeline import planned, warner
+    from pybuild.build.protection import protected_files
     from pybuild.frontends.build_context import find_context
     from pybuild.frontends.language import LanguageFrontend
 
@@ -84,14 +86,21 @@ def test(request: BuildRequest, observer: Observer, cancellation: Cancellation) 
     names = request.targets or TESTS
     frontend = LanguageFrontend(context, warner(observer), wanted=names)
     with planned(frontend, context, observer, cancellation) as (plan, engine):
+        protected = protected_files(plan, request, ())
         outcomes = iter(engine.solve_each(plan.edges, keep_failed=steps_of_kept_files(plan)))
         return [
-            _verdict(goal, plan, request, [next(outcomes) for _ in goal.edges], engine) for goal in plan.goals
+            _verdict(goal, plan, request, [next(outcomes) for _ in goal.edges], engine, protected)
+            for goal in plan.goals
         ]
 
 
 def _verdict(
-    goal: Goal, plan: Plan, request: BuildRequest, outcomes: Sequence[Outcome[Result]], engine: Engine
+    goal: Goal,
+    plan: Plan,
+    request: BuildRequest,
+    outcomes: Sequence[Outcome[Result]],
+    engine: Engine,
+    protected: ProtectedFiles | None,
 ) -> Verdict:
     """Return the result of one goal and export its outputs."""
     from pybuild.runtime.export.output import Output
@@ -101,13 +110,13 @@ def _verdict(
     seconds = max((outcome.seconds for outcome in outcomes), default=0.0)
     try:
         if isinstance(error, StepFailed):
-            export_failed(goal, plan, error, engine)
+            export_failed(goal, plan, error, engine, protected)
         elif error is None and goal.files:
             remaining = iter(outcomes)
             snapshots = [
                 None if target.edge is None else _snapshot(next(remaining), engine) for target in goal.targets
             ]
-            export_goal(goal, plan, request, [Output("none")], snapshots, engine)
+            export_goal(goal, plan, request, [Output("none")], snapshots, engine, protected)
     except UserError as wrong:
         error = wrong
     cached = all(one.cached for one in outcomes)

@@ -61,6 +61,38 @@ def parse(text: str) -> Address:
     return Address(kind, place)
 
 
+def insecure(places: Sequence[Address], settings: Settings) -> list[str]:
+    """Return a warning for each address without TLS that others may reach. Raises UsageError for one off loopback,
+    unless the settings allow it."""
+    warnings = []
+    for address in places:
+        if address.kind != _TCP or settings.tls[0]:
+            continue
+        on_loopback = _is_loopback(address.place)
+        if not on_loopback and not settings.insecure_tcp:
+            raise UsageError(
+                f"{address} without TLS would let everyone who reaches it build on this machine, unseen and unasked",
+                help="give --tlscert, --tlskey and --tlscacert, listen on loopback, or give --insecure-tcp",
+            )
+        users = "each user of this machine" if on_loopback else "everyone who reaches it"
+        warnings.append(f"{address} has no TLS: {users} may build with the rights of this daemon")
+    return warnings
+
+
+def _is_loopback(place: str) -> bool:
+    """Report whether HOST:PORT is reached from this machine alone: every address that the host stands for."""
+    import ipaddress
+
+    host = place.rpartition(":")[0].strip("[]")
+    if not host:
+        return False  # all addresses of the machine
+    try:
+        results = socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return False
+    return all(ipaddress.ip_address(str(result[4][0]).partition("%")[0]).is_loopback for result in results)
+
+
 class Listening:
     """The addresses that a server is bound to. `close` removes their sockets."""
 

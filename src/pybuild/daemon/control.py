@@ -103,7 +103,9 @@ class Control:
             await context.write(message)
 
     async def Session(self, requests: AsyncIterator[BytesMessage], context: Context) -> None:
-        await self._sessions.serve(requests, context)
+        taken = await self._sessions.serve(requests, context)
+        if taken:
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, f"session {taken} is open already")
 
     async def bridge(self, method: str, requests: AsyncIterator[bytes], context: Context) -> None:
         """Forward a call of LLBBridge to the worker of its build."""

@@ -35,6 +35,9 @@ FLAGS = {
     "debugaddr": Flag(
         TEXT, "Tell numbers and stacks of the daemon here, by HTTP (/debug/vars, /metrics).", value="ADDRESS"
     ),
+    "insecure-tcp": Flag(
+        SWITCH, "Listen at tcp:// without TLS off loopback, too: whoever reaches the port may build."
+    ),
     "tlscert": Flag(TEXT, "Certificate of the daemon.", value="FILE"),
     "tlskey": Flag(TEXT, "Key of the certificate.", value="FILE"),
     "tlscacert": Flag(TEXT, "Authority that clients' certificates must be of.", value="FILE"),

@@ -21,6 +21,7 @@ import sqlite3
 import time
 from contextlib import contextmanager
 
+from pybuild.compiler.hide_credentials import without_credentials
 from pybuild.compiler.protos import control_pb2
 from pybuild.daemon.historyblobs import HistoryBlobs
 from pybuild.daemon.historylog import RunningBuild, dead_builds
@@ -105,6 +106,8 @@ class History:
         )
         if not request.Exporters and request.ExporterDeprecated:
             record.Exporters.add(Type=request.ExporterDeprecated, Attrs=request.ExporterAttrsDeprecated)
+        for name, value in record.FrontendAttrs.items():
+            record.FrontendAttrs[name] = without_credentials(value)
         record.CreatedAt.GetCurrentTime()
         self._running[request.Ref] = RunningBuild.begin(self._running_at, record)
         return [_event(control_pb2.STARTED, record)]

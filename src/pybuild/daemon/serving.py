@@ -47,7 +47,7 @@ def serve(words: Sequence[str]) -> int:
     places = [addresses.parse(text) for text in settings.addresses]
     need_extra("the daemon")
     journal = Journal(as_json=settings.json_log, debug=settings.debug)
-    for notice in settings.notices:
+    for notice in (*settings.notices, *addresses.insecure(places, settings)):
         journal.warning(notice)
     with _alone(settings.root) as lock, _private_directory() as directory:
         return _run(settings, places, journal, directory, lock)

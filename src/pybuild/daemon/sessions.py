@@ -78,10 +78,14 @@ class Sessions:
         """Listen for workers at a unix socket."""
         self._inner = await asyncio.start_unix_server(self._answer, path, limit=BUFFER)
 
-    async def serve(self, requests: AsyncIterator[BytesMessage], context: Context) -> None:
-        """Serve a `Control.Session` call until the connection or the client ends."""
+    async def serve(self, requests: AsyncIterator[BytesMessage], context: Context) -> str:
+        """Serve a `Control.Session` call until the connection or the client ends, and return "". A session with the
+        ID of an open one would be asked for that one's files and sent its results: it isn't served, and the ID is
+        returned."""
         session = ClientSession(context)
         async with self._changed:
+            if session.id in self._open:
+                return session.id
             self._open[session.id] = session
             self._changed.notify_all()
         tasks = [
@@ -92,13 +96,12 @@ class Sessions:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            # A later session of the same ID may have taken its place.
-            if self._open.get(session.id) is session:
-                del self._open[session.id]
+            del self._open[session.id]
             session.connection.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        return ""
 
     async def get(self, id: str) -> ClientSession | None:
         """Return a session, waiting up to WAIT seconds for it; None if there is none. A prefix up to a colon is no

@@ -31,6 +31,8 @@ class Settings:
     addresses: tuple[str, ...]
     tls: tuple[str, str, str] = ("", "", "")
     """PEM files: certificate, key, and the authority of the clients' certificates."""
+    insecure_tcp: bool = False
+    """True lets the daemon listen without TLS off loopback."""
     uid: int | None = None
     gid: int | None = None
     debug: bool = False
@@ -81,6 +83,7 @@ def settings_of(flags: FlagValues) -> Settings:
         root=root,
         addresses=tuple(_texts(flags, "addr")) or file["grpc"]["address"] or (default_address(),),
         tls=_tls(flags, file),
+        insecure_tcp=bool(flags.get("insecure-tcp")),
         uid=file["grpc"]["uid"],
         gid=values.group(str(flags["group"])) if flags.get("group") else file["grpc"]["gid"],
         debug=bool(flags.get("debug", file["debug"]) or flags.get("trace", file["trace"])),

@@ -205,6 +205,7 @@ def find_inputs(context: str, file: str | None, dependencies: Dependencies) -> B
         if content is None:
             raise UsageError(f"the build file {name} does not exist", help="name it with -f")
         data = content
+        dependencies.code.append(os.path.abspath(name))
     inputs = BuildInputs(name, data, directory=directory, remote=remote)
     return with_ignore(inputs, dependencies, beside=None if file == STDIN else name)
 

@@ -113,6 +113,7 @@ class LocalLibrary:
             raise NotFound(
                 "E0801", f"there is no module `{path}`", label="no such file", near=shown
             ) from None
+        self.dependencies.code.append(full)
         origin = importer.origin if importer.origin in (STANDARD, FOREIGN) else PROJECT
         shown = os.path.relpath(full)
         return ModuleText(full, origin, decode(full if shown.startswith("..") else shown, data), module_place)

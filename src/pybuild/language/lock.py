@@ -15,7 +15,7 @@ from pybuild.lang.diagnostics import UsageError, source_error
 from pybuild.lang.source import Source, Span
 from pybuild.request import result_files
 from pybuild.request.config.tomlfile import key_span, read_table, read_text
-from pybuild.request.project import shown
+from pybuild.request.project import refuse_link_out, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Lock:
         after = {key: value for key, value in before.items() if key not in self.removed} | self.added
         if after == before:
             return False
+        refuse_link_out(self.path)
         result_files.write(self.path, lock_text(after))
         return True
 

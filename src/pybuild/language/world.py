@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 
 from pybuild.lang.diagnostics import UserError
+from pybuild.language.worktree import RefusedRepository, ask, is_modified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,24 +15,20 @@ if TYPE_CHECKING:
     from pybuild.replay.dependencies import Dependencies
 
 UNKNOWN = "unknown"
-_TIMEOUT = 60
-"""Seconds after which git is given up."""
 
 
 class Repository:
     """The repository that contains `directory`, read with the command line git. Without git, or outside of a
-    repository, every answer is the one for that (language spec, section 10). `root` is the top directory of the work
-    tree, None outside of one."""
+    repository, every answer is the one for that (language spec, section 10)."""
 
     def __init__(self, directory: str, dependencies: Dependencies) -> None:
         self._directory = directory
         self._dependencies = dependencies
         self._known: dict[str, str | bool | int] = {}
         self._placed = False
-        self.root = self._git("rev-parse", "--show-toplevel") or None
 
     def vcs(self, name: str) -> str | bool | int:
-        """Return a member of `vcs`."""
+        """Return a member of `vcs`. Raises RefusedRepository, UnreadableWorkTree."""
         if name not in self._known:
             if not self._placed:
                 self._placed = True
@@ -42,7 +39,10 @@ class Repository:
     @property
     def origin(self) -> str:
         """The address of the remote `origin` in one form for all protocols; "" without one."""
-        address = self._git("config", "--get", "remote.origin.url")
+        try:
+            address = self._git("config", "--get", "remote.origin.url")
+        except RefusedRepository:
+            return ""
         if not address:
             return ""
         from pybuild.compiler.sources import git_remote
@@ -54,34 +54,9 @@ class Repository:
         return f"{host.lower()}/{path.strip('/').removesuffix('.git')}"
 
     def _git(self, *words: str) -> str:
-        """Return the first line of git's output; "" if it fails."""
-        from subprocess import DEVNULL, PIPE, SubprocessError, run
-
-        # A repository's own configuration must not make git run programs.
-        command = [
-            "git",
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "safe.directory=*",
-            "-C",
-            self._directory,
-            *words,
-        ]
-        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-        try:
-            done = run(
-                command,
-                stdin=DEVNULL,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                env=environment,
-                timeout=_TIMEOUT,
-                check=True,
-            )
-        except (OSError, SubprocessError):
-            return ""
-        return done.stdout.decode("utf-8", "replace").partition("\n")[0]
+        """Return the first line of git's output; "" if it fails. Raises RefusedRepository."""
+        answer = ask(self._directory, *words) or b""
+        return answer.decode("utf-8", "replace").partition("\n")[0]
 
     def _depend(self) -> None:
         """Note the files that answers depend on: HEAD, the ref that it names, and tags."""
@@ -118,10 +93,16 @@ class Repository:
 
     def _dirty(self) -> bool:
         self._dependencies.replayable = False  # any file of the work tree decides
-        return bool(self._git("status", "--porcelain", "--untracked-files=no"))
+        return is_modified(self._directory)
 
     def _epoch(self) -> int:
-        return int(self._git("log", "-1", "--format=%ct") or 0)
+        # `git log` may check signatures, with a program that the configuration names.
+        commit = ask(self._directory, "cat-file", "commit", "HEAD") or b""
+        for line in commit.partition(b"\n\n")[0].split(b"\n"):
+            if line.startswith(b"committer "):
+                seconds = line.rpartition(b"> ")[2].split(b" ")[0]
+                return int(seconds) if seconds.isdigit() else 0
+        return 0
 
 
 _MEMBERS: dict[str, Callable[[Repository], str | bool | int]] = {

@@ -22,12 +22,14 @@ class Dependencies:
     `consulted` holds the state of every file that was read or looked for, taken before that. `parts` holds the state
     of directories that were listed, by path. `variables` are the names of variables of the environment that the
     request refers to. `queried_sources` are sources that told the frontend something, such as a time, and need not be
-    in the graph. `replayable` turns False once the graph depends on something that none of these can express.
+    in the graph. `code` are the absolute paths of the build file and its modules. `replayable` turns False once the
+    graph depends on something that none of these can express.
     """
 
-    __slots__ = ("consulted", "parts", "queried_sources", "replayable", "variables")
+    __slots__ = ("code", "consulted", "parts", "queried_sources", "replayable", "variables")
 
     def __init__(self) -> None:
+        self.code: list[str] = []
         self.consulted: dict[str, Signature | None] = {}
         self.parts: dict[str, Part] = {}
         self.variables: list[str] = []

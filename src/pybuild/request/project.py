@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from pybuild.lang.diagnostics import UsageError
 from pybuild.runtime.content.place import UID
 
 TYPE_CHECKING = False
@@ -117,6 +118,18 @@ def is_here(directory: str) -> bool:
             return False
         there = os.path.dirname(there)
     return there == here.root
+
+
+def refuse_link_out(path: str) -> None:
+    """Raise UsageError if a file that is to be written is a link that leaves the project of its directory."""
+    if not os.path.islink(path):
+        return
+    project, real = Project(os.path.dirname(os.path.abspath(path))), os.path.realpath(path)
+    if not within(real, project.root):
+        raise UsageError(
+            f"{path} isn't written: it is a link to {real}, outside of the project {project.root}",
+            help="name the file itself, or replace the link by a file",
+        )
 
 
 def shown(path: str) -> str:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 
 def check(path: str, flag: str) -> None:
-    """Check that a file can be written at `path`, before the build rather than after it. Raises
-    UsageError."""
+    """Check that a file can be written at `path`, before the build rather than after it. Raises UsageError, and
+    ProtectedPath for a file of the project that no output may write."""
+    from pybuild.request.project import Project
+    from pybuild.runtime.export.protected import ProtectedFiles
+
     directory = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise UsageError(f"{flag}: {path} is a directory", help="give the name of a file")
@@ -22,6 +25,7 @@ def check(path: str, flag: str) -> None:
         raise UsageError(f"{flag}: there is no directory {directory}", help="make it first")
     if not os.access(directory, os.W_OK) and not os.path.exists(path):
         raise UsageError(f"{flag}: {directory} can't be written", help="choose another place")
+    ProtectedFiles([Project(directory).root], []).refuse_file(path)
 
 
 def discard_stale(path: str) -> None:

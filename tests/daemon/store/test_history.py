@@ -65,6 +65,17 @@ def test_a_record_tells_of_its_build(tmp_path: Path) -> None:
     history.close()
 
 
+def test_logins_in_addresses_are_cut(tmp_path: Path) -> None:
+    history = History(str(tmp_path))
+    attributes = {"context": "https://me:token@host/r.git#main", "build-arg:URL": "http://me:token@host/x"}
+    history.started(SolveRequest(Ref="one", FrontendAttrs=attributes))
+    history.completed("one", {}, {}, None)
+    (record,) = history.recorded()
+    assert record.FrontendAttrs["context"] == "https://xxxxx:xxxxx@host/r.git#main"
+    assert "token" not in str(record)
+    history.close()
+
+
 def test_a_failure_is_kept_with_its_details(tmp_path: Path) -> None:
     failure = Status(code=2, message="no")
     failure.details.add().Pack(Status(message="why"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 
+import grpc
 import pytest
 from tests.daemon.client.failure import Failure
 from tests.daemon.client.files import Results
 from tests.daemon.client.progress import Watch
+from tests.daemon.client.sessions import Session
 from tests.daemon.client.solving import Build, SolveFailed, solve
 from tests.daemon.wire.observing import RUNS, done, sh
 from tests.support.daemons import Peer
@@ -43,6 +45,21 @@ def test_versions(peer: Peer) -> None:
 
 def test_health(ours: Peer) -> None:
     assert ours.daemon.health() == SERVING
+
+
+def test_a_session_with_the_id_of_an_open_one(ours: Peer) -> None:
+    """The second would get what the first one's builds send, so it is refused; the first one goes on."""
+    with Session(ours.daemon) as first:
+        with Session(ours.daemon, id=first.id) as second:
+            assert second.ended.wait(5)
+            assert second.error is not None
+            assert second.error.code is grpc.StatusCode.ALREADY_EXISTS
+        assert not first.ended.wait(0.1)
+    for _ in range(50):
+        with Session(ours.daemon, id=first.id) as later:
+            if not later.ended.wait(0.1):
+                return
+    raise AssertionError("the ID never becomes free")
 
 
 def test_usage_and_pruning(peer: Peer) -> None:
