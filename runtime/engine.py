@@ -108,7 +108,8 @@ class Engine:
     """Composition root of a build: opens the store, builds the parts that solve on it, and closes them.
 
     The parts are attributes for whoever hands them on: `store`, `snapshotter`, `client`, `images`, `fetchers`,
-    `records`, `creation`, `operations`, `resources` (of steps), `entitlements`. Results live until `close`.
+    `records`, `creation`, `operations`, `steps` (what runs
+    them), `resources` (of steps), `entitlements`. Results live until `close`.
     """
 
     def __init__(
@@ -139,12 +140,10 @@ class Engine:
             remember_indexes(self.store)
         self.client = options.client
         self.client.enter(Workplace(self.store, runner, observer))
-        self._steps = StepHost(runner, self.store.work, options.surroundings, observer, refusal)
+        self.steps = StepHost(runner, self.store.work, options.surroundings, observer, refusal)
         if runner is not None or refusal is not None:
             self._sweep()  # otherwise, outside of the namespaces, foreign files can't be removed
-        self.entitlements = Entitlements(
-            options.allow, _devices(options.surroundings), self._steps.unfiltered
-        )
+        self.entitlements = Entitlements(options.allow, _devices(options.surroundings), self.steps.unfiltered)
         self.images = Images(
             self.store, self.snapshotter, observer, client=self.client, hosts=options.hosts, pull=options.pull
         )
@@ -177,7 +176,7 @@ class Engine:
 
         return StepResources(
             self.snapshotter,
-            self._steps.sandbox,
+            self.steps.sandbox,
             self._files.materialize,
             Caches(self.store, self.snapshotter, self.observer.waiting),
             self.client.secrets,
@@ -281,11 +280,11 @@ class Engine:
         self.resources.caches.renew(walk(edges), self.options.project)
         self._announcer.on_run = partial(self._prefetch_network, edges)
         if self._runs_steps(edges):
-            self._steps.networks().prefetch()
+            self.steps.networks().prefetch()
 
     def _runs_steps(self, edges: Sequence[Edge]) -> bool:
         """Report whether a step in a private network is certain to run: it has no record, or must not use one."""
-        return self._steps.runner is not None and any(
+        return self.steps.runner is not None and any(
             _in_private_network(vertex)
             and (vertex.metadata.ignore_cache or not self.operations.known(vertex))
             for vertex in walk(edges)
@@ -293,8 +292,8 @@ class Engine:
 
     def _prefetch_network(self, edges: Sequence[Edge]) -> None:
         """Prepare a network once any vertex runs: the steps above it will probably run too."""
-        if self._steps.runner is not None and any(_in_private_network(vertex) for vertex in walk(edges)):
-            self._steps.networks().prefetch()
+        if self.steps.runner is not None and any(_in_private_network(vertex) for vertex in walk(edges)):
+            self.steps.networks().prefetch()
 
     def cache_keys(self) -> Mapping[str, str]:
         """Return the cache keys of the solved vertices, by vertex digest."""
@@ -338,8 +337,8 @@ class Engine:
             from pybuild.runtime.snapshots.committed import sweep_orphans
 
             sweep_orphans(self.store)
-            if self._steps.runner is not None:
-                self._steps.sandbox().sweep(dead)
+            if self.steps.runner is not None:
+                self.steps.sandbox().sweep(dead)
 
     def close(self) -> None:
         """Save the stat caches and close all parts, users before what they use."""
@@ -350,7 +349,7 @@ class Engine:
         self.images.close()
         self.fetchers.close()
         self.client.close()
-        self._steps.close()
+        self.steps.close()
         self.snapshotter.close()
         self.store.clear(remove_tree)
         self.store.close()

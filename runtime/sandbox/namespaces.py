@@ -13,11 +13,10 @@ Mounts made inside are not seen outside. They propagate to namespaces made from 
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 
-from pybuild.runtime.sandbox import libc, subids
+from pybuild.runtime.sandbox import environments, libc, subids
 from pybuild.runtime.sandbox.errors import SandboxError
 
 UNIFIED = "/sys/fs/cgroup/unified"
@@ -29,7 +28,7 @@ def enter(store_root: str) -> None:
     """Move this process into the build's namespaces. Steps will run programs from the store at `store_root`.
 
     Call it once, in the main thread. Raises RuntimeError if another thread is alive, SandboxError if sub-ids or
-    newuidmap are missing, user namespaces are disabled, or programs in the store can't be executed.
+    newuidmap are missing, namespaces are refused, or programs in the store can't be executed.
     """
     # unshare(2) moves the calling thread only, and refuses a user namespace to a process with several threads.
     if threading.active_count() != 1:
@@ -46,6 +45,22 @@ def enter(store_root: str) -> None:
         _hide_unified()
     except OSError as error:
         raise _refused(error) from None
+
+
+def refused() -> SandboxError | None:
+    """Return the reason why the namespaces can't be made here, sub-ids aside; None if they can. A child tries."""
+    flags = libc.CLONE_NEWNS if os.geteuid() == 0 else libc.CLONE_NEWUSER | libc.CLONE_NEWNS
+    child = os.fork()
+    if child == 0:
+        code = 0
+        try:
+            libc.unshare(flags)
+        except OSError as error:
+            code = error.errno or 255
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return _refused(OSError(code, os.strerror(code))) if code > 0 else None
 
 
 def rootless() -> bool:
@@ -73,7 +88,17 @@ def _enter_user_namespace() -> None:
     3. Wait for its report: it has written the maps.
     4. Become uid and gid 0, which are mapped from then on.
     """
-    maps = subids.maps(os.getuid(), os.getgid())
+    gains_nothing = environments.gains_nothing()
+    if gains_nothing is not None:
+        raise refused() or gains_nothing  # nothing is entered then, as nobody could write the maps
+    try:
+        maps = subids.maps(os.getuid(), os.getgid())
+    except SandboxError:
+        # Sub-ids would not help where the kernel refuses the namespace.
+        refusal = refused()
+        if refusal is not None:
+            raise refusal from None
+        raise
     go_read, go_write = os.pipe()
     result_read, result_write = os.pipe()
     outer = os.getpid()
@@ -128,37 +153,7 @@ def _unshare(flags: int) -> None:
 
 
 def _refused(error: OSError) -> SandboxError:
-    """The error for namespaces that the kernel refuses. It names the sysctl that forbids them, if one does."""
-    for name, forbids in (
-        ("kernel.unprivileged_userns_clone", "0"),
-        ("kernel.apparmor_restrict_unprivileged_userns", "1"),
-        ("user.max_user_namespaces", "0"),
-        ("user.max_mnt_namespaces", "0"),
-    ):
-        value = _sysctl(name)
-        privileged = os.geteuid() == 0 and not rootless()
-        if value == forbids and not (privileged and "userns" in name):
-            allow = {"0": "1", "1": "0"}[forbids] if name.startswith("kernel.") else "65536"
-            return SandboxError(
-                f"this machine forbids the namespaces that steps run in ({name} = {value})",
-                help=f"as root: sysctl -w {name}={allow}",
-            )
-    reason = error.strerror or str(error)
-    if error.errno == errno.EPERM:
-        return SandboxError(
-            f"the namespaces that steps run in can't be made: {reason}",
-            help="inside a container this needs its default seccomp and AppArmor profiles lifted "
-            "(--security-opt seccomp=unconfined --security-opt apparmor=unconfined), or --privileged",
-        )
-    return SandboxError(f"the namespaces that steps run in can't be made: {reason}")
-
-
-def _sysctl(name: str) -> str | None:
-    try:
-        with open("/proc/sys/" + name.replace(".", "/"), encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return None
+    return environments.refused(error, root=os.geteuid() == 0)
 
 
 def _check_executable(store_root: str) -> None:

@@ -16,6 +16,7 @@ import os
 import threading
 
 from pybuild.compiler.ops import NetMode
+from pybuild.runtime.sandbox.environments import here
 from pybuild.runtime.sandbox.errors import SandboxError
 from pybuild.runtime.sandbox.files import read_host_resolv_conf, resolv_conf, with_dns
 from pybuild.runtime.sandbox.find import find_program, install_command
@@ -36,7 +37,9 @@ _PREFIX = "24"
 ADDRESS6 = "fd17:b1d:83::2"
 GATEWAY6 = "fd17:b1d:83::1"
 
-_TUN = "/dev/net/tun"
+TUN = "/dev/net/tun"
+TOOLS = ("pasta", "slirp4netns")
+"""What serves private networks, the preferred one first."""
 _START_SECONDS = 10.0
 
 
@@ -96,7 +99,7 @@ class NetworkPool:
         self._starting = 0
         self._waiting = 0
         self._count = 0
-        self._refusal: str | None = None
+        self._refusal: SandboxError | None = None
         self._worked = False
         self._noticed = False
         self._closed = False
@@ -166,27 +169,32 @@ class NetworkPool:
         network, refusal = None, None
         try:
             network = self._make()
-        except (OSError, SandboxError) as error:
-            refusal = str(error)
+        except SandboxError as error:
+            refusal = error
+        except OSError as error:
+            refusal = SandboxError(str(error))
         with self._changed:
             self._starting -= 1
             if network is not None:
                 self._idle.append(network)
                 self._worked = True
             else:
-                self._refusal = refusal or "unknown"
+                self._refusal = refusal or SandboxError("unknown")
             self._changed.notify_all()
 
     def _host_instead(self) -> Network:
         with self._changed:
-            reason, noticed, self._noticed = self._refusal or "", self._noticed, True
+            refusal, noticed, self._noticed = self._refusal, self._noticed, True
+        assert refusal is not None
+        title = refusal.diagnostic.title
+        way = next((text for kind, text in refusal.diagnostic.notes if kind == "help"), "")
         if self._isolate or self._worked:
+            allowed = "allow the host's network (network.isolate = false)"
             raise SandboxError(
-                f"no private network for the step: {reason}",
-                help="install pasta, or allow the host's network (network.isolate = false)",
+                f"no private network for the step: {title}", help=f"{way}; or {allowed}" if way else allowed
             )
         if not noticed:
-            self._notice(f"steps use the host's network: {reason}")
+            self._notice(f"steps use the host's network: {title}" + (f" ({way})" if way else ""))
         return Network(None, self._host_conf or self._private_conf)
 
     def _make(self) -> Network:
@@ -253,13 +261,23 @@ def _wait(ready: int) -> bool:
 
 def _tool(netns: str) -> list[str]:
     """The command that serves the namespace at `netns`. Raises SandboxError if there is no program for it."""
-    for name, command in (("pasta", _pasta), ("slirp4netns", _slirp)):
-        program = find_program(name)
-        if program is not None:
-            if os.path.exists(_TUN) and not os.access(_TUN, os.R_OK | os.W_OK):
-                raise SandboxError(f"{name} can't open {_TUN} (as root: chmod 666 {_TUN})")
-            return command(program, netns)
-    raise SandboxError(f"neither pasta nor slirp4netns is installed ({install_command('passt')})")
+    program = helper()
+    if program is None:
+        raise SandboxError(
+            "neither pasta nor slirp4netns is installed", help=f"install it: {install_command('passt')}"
+        )
+    if not os.path.exists(TUN):
+        place = here()
+        raise SandboxError(f"this {place.title} has no {TUN}", help=place.tun)
+    if not os.access(TUN, os.R_OK | os.W_OK):
+        raise SandboxError(f"{os.path.basename(program)} can't open {TUN}", help=f"as root: chmod 666 {TUN}")
+    command = _pasta if os.path.basename(program) == TOOLS[0] else _slirp
+    return command(program, netns)
+
+
+def helper() -> str | None:
+    """Return the path of the program that serves private networks here, None if there is none."""
+    return next((path for path in map(find_program, TOOLS) if path is not None), None)
 
 
 def _pasta(program: str, netns: str) -> list[str]:

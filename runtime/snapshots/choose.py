@@ -64,6 +64,13 @@ def choose(store: Store, indexes: Indexes | None = None) -> Snapshotter:
     raise _refused(store, reasons)
 
 
+def trials(store: Store) -> dict[str, str | None]:
+    """Try the kinds that mount, and return for each the reason why it does not work here, None if it does."""
+    nested = in_user_namespace()
+    kinds = [kind for kind in KINDS if "overlay" in kind]
+    return {kind: _failure(store, _snapshotter(store, kind, userxattr=nested)) for kind in kinds}
+
+
 def remember_indexes(store: Store) -> None:
     """Note that this process couldn't enter namespaces: one that doesn't try looks indexes up."""
     if not may_mount():

@@ -360,6 +360,18 @@ def _verify(paths: tuple[str, ...], format: str | None, max_layer_size: str | No
     return run_verify(paths, format=format, layer=None if max_layer_size is None else size(max_layer_size))
 
 
+@_command("doctor")
+def _doctor(format: str | None) -> int:
+    """Tell what this machine allows builds, what they use of it, and how to lift what is missing.
+
+    The exit code is 0 if builds with RUN work here, 1 if only builds without RUN do.
+    """
+    from pybuild.cli.doctor import run_doctor
+    from pybuild.request.values import known
+
+    return run_doctor(known(format or "text", ("text", "json"), "format"))
+
+
 @click.command("explain", context_settings=CONTEXT_SETTINGS, short_help=COMMANDS["explain"])
 @click.argument("code", metavar="CODE")
 def _explain(code: str) -> None:
@@ -462,6 +474,7 @@ for _each in (
     _init,
     _list,
     _lock,
+    _doctor,
     _explain,
     _trust,
     _verify,

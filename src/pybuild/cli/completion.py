@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "Check build files",
     "completion": "Print a completion script for a shell",
     "convert": "Convert a build file to another kind",
+    "doctor": "Tell what builds can do on this machine",
     "explain": "Explain a message by its code",
     "fmt": "Format build files",
     "graph": "Print the graph of a build",
@@ -87,6 +88,7 @@ _TRUST = (
     Flag("list", SWITCH, "", "List what is remembered."),
     Flag("revoke", SWITCH, "", "Forget what is remembered of DIRECTORY."),
 )
+_DOCTOR = (Flag("format", "text", "FORMAT", "Form of the report: text or json.", words=("text", "json")),)
 _VERIFY = (
     Flag("format", "text", "FORMAT", "Form of the report: text or json.", words=("text", "json")),
     Flag("max-layer-size", "text", "SIZE", "Stop reading a layer that has more bytes (default: 32g)."),
@@ -156,7 +158,14 @@ def command_flags(command: str) -> tuple[Flag, ...]:
         return (*_SOLVE, *(flag for flag in FLAGS if flag.long in _SOLVED))
     if command == "lock":
         return (_UPDATE, *(flag for flag in FLAGS if flag.long in _LOCKED))
-    own = {"prune": _PRUNE, "fmt": _FMT, "convert": _CONVERT, "trust": _TRUST, "verify": _VERIFY}
+    own = {
+        "prune": _PRUNE,
+        "fmt": _FMT,
+        "convert": _CONVERT,
+        "trust": _TRUST,
+        "verify": _VERIFY,
+        "doctor": _DOCTOR,
+    }
     return own.get(command, ())
 
 

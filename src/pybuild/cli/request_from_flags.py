@@ -62,6 +62,8 @@ def request(words: Sequence[str], flags: Mapping[str, Any]) -> BuildRequest:
             continue
         field, convert = _CONVERSIONS.get(name, (name, _unchanged))
         fields[field] = convert(value)
+    if fields.get("network") == "default":
+        fields["isolate_network"] = True  # a private network was asked for by name
     if targets:
         if fields.get("targets", targets) != targets:
             raise UsageError(

@@ -150,13 +150,3 @@ def test_forbidden_user_namespaces_name_the_setting(ordinary_user: int) -> None:
     assert "user.max_user_namespaces = 0" in text
     assert "sysctl -w user.max_user_namespaces=65536" in text
     assert Path("/proc/sys/user/max_user_namespaces").read_text() == before
-
-
-def test_apparmor_restriction_is_named(monkeypatch: pytest.MonkeyPatch, user_box: Box) -> None:
-    settings = {"kernel.apparmor_restrict_unprivileged_userns": "1", "user.max_user_namespaces": "1000"}
-    monkeypatch.setattr(namespaces, "_sysctl", settings.get)
-    text = in_child(
-        lambda: render(namespaces._refused(OSError(13, "Permission denied")).diagnostic), user_box.uid
-    )
-    assert "kernel.apparmor_restrict_unprivileged_userns = 1" in text
-    assert "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0" in text
