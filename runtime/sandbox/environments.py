@@ -24,7 +24,7 @@ _SETTINGS = (
 
 
 class Signs:
-    """What tells places apart: environment variables, and files below `root`."""
+    """The facts that tell places apart: environment variables, and files below `root`."""
 
     def __init__(self, root: str = "", variables: Mapping[str, str] | None = None) -> None:
         self._root = root

@@ -39,7 +39,7 @@ GATEWAY6 = "fd17:b1d:83::1"
 
 TUN = "/dev/net/tun"
 TOOLS = ("pasta", "slirp4netns")
-"""What serves private networks, the preferred one first."""
+"""The programs that serve private networks, the preferred one first."""
 _START_SECONDS = 10.0
 
 
