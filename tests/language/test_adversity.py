@@ -53,7 +53,7 @@ def test_a_build_that_is_ended(alone: Project, number: int) -> None:
     until(lambda: said(log, "started"))
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     code = process.wait(30)
-    assert code == (-9 if number == signal.SIGKILL else 130)
+    assert code == (-9 if number == signal.SIGKILL else 128 + number)
     if number != signal.SIGKILL:
         assert "cancelled" in log.read_text()
         assert "Traceback" not in log.read_text()

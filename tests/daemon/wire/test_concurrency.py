@@ -104,7 +104,11 @@ def test_a_client_whose_connection_ends(shared_daemon: Running, ours: Peer, base
     with shared_daemon.connect() as daemon:
         session = Session(daemon)
         _begun(Peer(daemon, False), sh(base, f"trap '' TERM INT HUP; sleep 100 # {word}"), session)
-        assert weigh(shared_daemon).processes > idle.processes
+        end = time.monotonic() + WITHIN
+        # The vertex starts before its process does.
+        while weigh(shared_daemon).processes <= idle.processes:
+            assert time.monotonic() < end
+            time.sleep(0.01)
     session.close()
     assert settled(shared_daemon, idle, WITHIN, besides=("descriptors", "threads")) == []
 
