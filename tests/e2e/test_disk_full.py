@@ -65,8 +65,8 @@ def test_full_store(builder: Builder, make_disk: MakeDisk) -> None:
     (copy / "big").write_bytes(os.urandom(30 << 20))
     says(small.build(copy, "-t", "big", code=BUILD), NO_SPACE, "PYBUILD_ROOT")
 
-    # A shell that goes on after a failed write, and tidies up: its exit code says that all is well. It sleeps, because
-    # on a busy machine nobody may have looked before the file is gone.
+    # A shell that goes on after a failed write, and tidies up: its exit code says that all is well. It sleeps,
+    # because on a busy machine nobody may have looked before the file is gone.
     fill = "dd if=/dev/zero of=/big bs=64k count=2000 2>/dev/null; sleep 0.3; rm -f /big; true"
     hidden = builder.context("hidden", f"FROM base\nRUN {fill}\n")
     says(small.build(hidden, code=BUILD), "exit code: 0: no space left where the store", "no free block")
