@@ -268,12 +268,13 @@ def mortal() -> list[str]:
 
         setpriv = which("setpriv")
         # The parent may have died before setpriv(1) asked for the signal, so that is checked after it.
-        check = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid())]
+        check = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"']
         prefix = [setpriv, "--pdeathsig", "KILL", "--", *check] if setpriv else []
-        trial = [*prefix, "true"]
+        trial = [*prefix, str(os.getpid()), "true"]
         works = not prefix or subprocess.run(trial, capture_output=True, check=False).returncode == 0
         _mortal.append(prefix if works else [])
-    return _mortal[0]
+    # The words are kept by processes that are forked later, too: the parent's id is this process's.
+    return [*_mortal[0], str(os.getpid())] if _mortal[0] else []
 
 
 def _version(path: str) -> tuple[int, ...]:

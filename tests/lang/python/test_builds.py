@@ -151,7 +151,7 @@ def test_a_signal_ends_a_build_that_went_on_without_threads(module: Module, numb
         assert process.poll() is None
         time.sleep(0.05)
     code, said = interrupted(process, number)
-    assert code == (130 if number != signal.SIGKILL else -9)
+    assert code == (128 + number if number != signal.SIGKILL else -9)
     assert number == signal.SIGKILL or "cancel" in said
     while _running("sleep", seconds):
         assert time.monotonic() < deadline

@@ -73,8 +73,10 @@ def test_caches_are_taken_while_they_are_removed(tmp_path: Path) -> None:
         result: list[object] = []
 
         def wait() -> None:
-            result.append(child.result())
-            ended.set()
+            try:
+                result.append(child.result())
+            finally:
+                ended.set()
 
         waiter = threading.Thread(target=wait)
         waiter.start()
