@@ -197,6 +197,11 @@ class Caches:
                 lock = wait_lock(os.path.join(place, "lock"), cancelled=cancelled)
             except FileNotFoundError:
                 continue  # pruned, with the last directory, between the two calls
+            except FileExistsError:
+                # `makedirs` of a directory that is pruned after its mkdir(2) has failed
+                if os.path.isfile(place):
+                    raise
+                continue
             if lock is None:
                 raise Cancelled
             return lock

@@ -60,11 +60,11 @@ def test_caches_are_taken_while_they_are_removed(tmp_path: Path) -> None:
     def use() -> int:
         with Store.open(str(tmp_path)) as store:
             caches = Caches(store, CopySnapshotter(store), lambda text: None)
-            for _ in range(150):
+            for _ in range(400):
                 held = caches.take(caches.key("c", None, ""), CacheSharing.SHARED, "step", lambda: False)
                 assert os.path.isdir(held.path)
                 held.release()
-        return 150
+        return 400
 
     Store.open(str(tmp_path)).close()
     child = Child(use)
@@ -83,8 +83,9 @@ def test_caches_are_taken_while_they_are_removed(tmp_path: Path) -> None:
         while not ended.wait(0.001):
             removed += sum(take_away(store, one) for one in directories(store) if not in_use(store, one))
         waiter.join()
-        assert result == [150]
+        assert result == [400]
         assert removed > 1
         assert all(take_away(store, one) for one in directories(store))
-        assert os.listdir(store.path("caches")) == []
+        # Directories that one process made while the other removed those above may stay, but nothing in them.
+        assert not [name for _, _, names in os.walk(store.path("caches")) for name in names]
         assert not is_locked(store.path("caches", "no"))
