@@ -87,7 +87,7 @@ def test_signals_before_anything_was_asked(start: Start, address: str, number: i
     assert daemon.end(number) == 0
 
 
-def test_killed_it_leaves_no_process_and_no_directory(start: Start, address: str, tmp_path: Path) -> None:
+def test_killed_it_leaves_nothing(start: Start, address: str, tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir()
     daemon = start(environment={"XDG_RUNTIME_DIR": str(private)})

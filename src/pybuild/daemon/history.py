@@ -106,7 +106,8 @@ class History:
         )
         if not request.Exporters and request.ExporterDeprecated:
             record.Exporters.add(Type=request.ExporterDeprecated, Attrs=request.ExporterAttrsDeprecated)
-        for name, value in record.FrontendAttrs.items():
+        # A copy: a map of protobuf that changes meanwhile may skip entries.
+        for name, value in dict(record.FrontendAttrs).items():
             record.FrontendAttrs[name] = without_credentials(value)
         record.CreatedAt.GetCurrentTime()
         self._running[request.Ref] = RunningBuild.begin(self._running_at, record)
