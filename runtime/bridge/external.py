@@ -32,6 +32,7 @@ from pybuild.runtime.ops.stepoutput import StepOutput
 from pybuild.runtime.progress.observer import Tracked
 from pybuild.runtime.sandbox.step import Step, StepMount
 from pybuild.runtime.sandbox.users import resolve_user
+from pybuild.runtime.session.sockets import make_private_directory
 from pybuild.runtime.solver.types import Cancellation
 
 TYPE_CHECKING = False
@@ -123,7 +124,7 @@ class _Run:
     def run(self, snapshot: int | None, variables: Sequence[str], worker: WorkerRecord) -> Result:
         from pybuild.runtime.bridge import service
 
-        directory = tempfile.mkdtemp(prefix="pybuild-")
+        directory = make_private_directory(tempfile.gettempdir())
         self._stack.callback(shutil.rmtree, directory, ignore_errors=True)
         socket_path = os.path.join(directory, "gateway")
         served = service.serve(self._gateway, socket_path, worker=worker)

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
 
 LONGEST = 100
 """Most bytes of a socket's path, a few less than the kernel's limit of 107."""
+_TEMPORARY = "/tmp"
+
+
+def make_private_directory(parent: str, prefix: str = "pybuild-") -> str:
+    """Make a directory for sockets with short names (8 bytes), which only this user can enter, and return its path.
+    It is in `parent`, or in /tmp where that is no directory or its path is too long for a socket's."""
+    from tempfile import mkdtemp
+
+    # mkdtemp adds 8 characters to the prefix.
+    fits = _fits(os.path.join(parent, prefix + 8 * "x"))
+    return mkdtemp(prefix=prefix, dir=parent if fits and os.path.isdir(parent) else _TEMPORARY)
+
+
+def _fits(directory: str) -> bool:
+    """Report whether sockets with short names can be bound in the directory."""
+    return len(os.fsencode(directory)) + 9 <= LONGEST  # a slash and the name
 
 
 class Sockets:
@@ -32,13 +48,10 @@ class Sockets:
 
     def _make(self) -> str:
         place = os.path.join(self._directory(), "agents") if self._directory is not None else ""
-        # 8 for a slash and the number.
-        if place and len(os.fsencode(place)) + 8 <= LONGEST:
+        if place and _fits(place):
             os.mkdir(place, 0o700)
             return place
-        from tempfile import mkdtemp
-
-        return mkdtemp(prefix="pybuild-ssh-", dir="/tmp")
+        return make_private_directory(_TEMPORARY, "pybuild-ssh-")
 
     def close(self) -> None:
         """Remove the sockets that are left, and the directory. Idempotent."""

@@ -87,16 +87,27 @@ def test_signals_before_anything_was_asked(start: Start, address: str, number: i
     assert daemon.end(number) == 0
 
 
-def test_killed_it_leaves_nothing(start: Start, address: str, tmp_path: Path) -> None:
-    private = tmp_path / "private"
-    private.mkdir()
-    daemon = start(environment={"XDG_RUNTIME_DIR": str(private)})
+def test_killed_it_leaves_nothing(start: Start, address: str, sockets: Directory) -> None:
+    private = sockets.socket("private")
+    os.mkdir(private)
+    daemon = start(environment={"XDG_RUNTIME_DIR": private})
     daemon.accepts(address)
     assert os.listdir(private)
     daemon.process.kill()
     daemon.wait()
     assert gone(daemon.process.pid)
     assert not os.listdir(private)
+
+
+def test_a_runtime_directory_whose_path_is_too_long_for_sockets(
+    start: Start, address: str, tmp_path: Path
+) -> None:
+    directory = tmp_path / ("long" * 25)
+    directory.mkdir()
+    daemon = start(environment={"XDG_RUNTIME_DIR": str(directory)})
+    daemon.accepts(address)
+    assert not os.listdir(directory)
+    assert daemon.end() == 0
 
 
 def test_the_next_one_takes_the_places_of_a_killed_one(start: Start, address: str) -> None:

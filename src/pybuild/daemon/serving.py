@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 
@@ -119,10 +118,10 @@ def _lives(pid: bytes) -> bool:
 
 @contextmanager
 def _private_directory() -> Iterator[str]:
-    """Make a directory for the sockets between the daemon's processes; its path is short, as a socket's has to
-    be."""
-    parent = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
-    directory = tempfile.mkdtemp(prefix="pybuild-", dir=parent if os.path.isdir(parent) else None)
+    """Make a directory for the sockets between the daemon's processes."""
+    from pybuild.runtime.session.sockets import make_private_directory
+
+    directory = make_private_directory(os.environ.get("XDG_RUNTIME_DIR", ""))
     try:
         yield directory
     finally:

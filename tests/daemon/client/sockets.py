@@ -31,14 +31,17 @@ class Relay:
 
     def __init__(self, path: str, dial: Callable[[], socket.socket]) -> None:
         self._dial = dial
-        self._open: list[socket.socket] = []
+        self._guard = threading.Lock()
+        self._open: list[socket.socket] | None = []
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(path)
         self._listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        for one in (self._listener, *self._open):
+        with self._guard:
+            opened, self._open = self._open or [], None
+        for one in (self._listener, *opened):
             hang_up(one)
 
     def _accept(self) -> None:
@@ -47,8 +50,19 @@ class Relay:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            far = self._dial()
-            self._open += (near, far)
+            try:
+                far = self._dial()
+            except OSError:
+                hang_up(near)
+                continue
+            with self._guard:
+                closed = self._open is None
+                if self._open is not None:
+                    self._open += (near, far)
+            if closed:
+                hang_up(near)
+                hang_up(far)
+                return
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=pump, args=(one, other), daemon=True).start()
 

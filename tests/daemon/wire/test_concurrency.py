@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import threading
 import time
 import uuid
+from contextlib import suppress
 
 import grpc
 import pytest
@@ -103,14 +105,35 @@ def test_a_client_whose_connection_ends(shared_daemon: Running, ours: Peer, base
     idle = weigh(shared_daemon)
     with shared_daemon.connect() as daemon:
         session = Session(daemon)
-        _begun(Peer(daemon, False), sh(base, f"trap '' TERM INT HUP; sleep 100 # {word}"), session)
-        end = time.monotonic() + WITHIN
-        # The vertex starts before its process does.
-        while weigh(shared_daemon).processes <= idle.processes:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        try:
+            # The shell stays, as the sleep is not its last command.
+            step = sh(base, f"trap '' TERM INT HUP; sleep 100; : # {word}")
+            # A call that nobody holds is cancelled by gRPC.
+            pending = _begun(Peer(daemon, False), step, session)
+            end = time.monotonic() + WITHIN
+            # The vertex starts before its process does.
+            while not _runs(word):
+                assert time.monotonic() < end, pending
+                time.sleep(0.01)
+        except BaseException:
+            session.close()
+            raise
     session.close()
-    assert settled(shared_daemon, idle, WITHIN, besides=("descriptors", "threads")) == []
+    # What an earlier test ended may have been among the processes before.
+    assert settled(shared_daemon, idle, WITHIN, besides=("descriptors", "threads", "processes")) == []
+    end = time.monotonic() + WITHIN
+    while _runs(word):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _runs(word: str) -> bool:
+    """Report whether a process runs that has the word in its command line."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with suppress(OSError), open(path, "rb") as file:
+            if word.encode() in file.read():
+                return True
+    return False
 
 
 def test_a_session_that_is_lost(ours: Peer, base: State, word: str) -> None:
