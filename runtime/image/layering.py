@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 
+from pybuild.runtime.snapshots.overlay import OverlayActive
 from pybuild.runtime.snapshots.tree import LayeredTree
 from pybuild.runtime.snapshots.types import Node
 
@@ -27,7 +28,10 @@ OPAQUE = b".wh..wh..opq"
 
 def layering(snapshotter: Snapshotter, active: Active) -> Layering:
     """Return the layering for the form in which `snapshotter` stores `active`."""
-    return PlainLayering() if snapshotter.plain else OverlayLayering(snapshotter, active)
+    if snapshotter.plain:
+        return PlainLayering()
+    assert isinstance(active, OverlayActive)
+    return OverlayLayering(snapshotter, active)
 
 
 def hidden_by(parent: bytes, name: bytes) -> bytes | None:
@@ -44,7 +48,7 @@ def hidden_by(parent: bytes, name: bytes) -> bytes | None:
 class OverlayLayering:
     """The layering into an upper directory, in which everything belongs to the layer."""
 
-    def __init__(self, snapshotter: Snapshotter, active: Active) -> None:
+    def __init__(self, snapshotter: Snapshotter, active: OverlayActive) -> None:
         self._active = active
         tree = snapshotter.tree(active.parent)
         assert isinstance(tree, LayeredTree)

@@ -19,17 +19,22 @@ from __future__ import annotations
 
 import errno
 import os
+from abc import ABC, abstractmethod
 
 from pybuild.lang.diagnostics import UserError
 from pybuild.runtime.content import snapshot_table
+from pybuild.runtime.snapshots.digests import diff_identity, empty_identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pybuild.runtime.content.snapshot_table import Row
     from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.types import Change, Node
+
+    Cancel = Callable[[], bool] | None
 
 
 class SnapshotError(UserError):
@@ -282,3 +287,97 @@ def _discard(snapshots: CommittedSnapshots, directories: list[bytes]) -> None:
         except FileNotFoundError:
             continue  # a sweep was faster
         remove_tree(aside)
+
+
+class CommittedSnapshotter(ABC):
+    """The part of a snapshotter that is the same for all kinds: chains, layers, identities, and what a merge or a
+    difference finds without laying anything. The contract of its methods is that of `types.Snapshotter`."""
+
+    __slots__ = ("committed",)
+
+    def __init__(self, committed: CommittedSnapshots) -> None:
+        self.committed = committed
+
+    def close(self) -> None:  # noqa: B027 - most kinds have no work in the background
+        """Do nothing."""
+
+    def changes(self, snapshot: int) -> Iterator[Change]:
+        return self._changes(snapshot, times=True)
+
+    def chain(self, snapshot: int | None) -> list[int]:
+        return self.committed.chain(snapshot)
+
+    def layers(self, snapshot: int | None) -> list[int]:
+        return [self.committed.origin(each) for each in self.committed.chain(snapshot)]
+
+    def stack(self, parent: int | None, layer: int, cancelled: Cancel = None) -> int:
+        snapshots = self.committed
+        origin = snapshots.origin(layer)
+        if snapshots.parent(origin) == parent:
+            return origin
+        known = snapshots.stacked(parent, origin)
+        if known is not None:
+            # Leased before it is looked at again: it may be pruned between the two.
+            snapshots.store.lease("snapshot", str(known))
+            if self.trusted(known):
+                return known
+        return self._lay_over(parent, origin, cancelled)
+
+    def difference(self, lower: int | None, upper: int | None, cancelled: Cancel = None) -> int | None:
+        if lower == upper:
+            return None
+        below, above = self.layers(lower), self.layers(upper)
+        # `upper` was built on `lower`: the layers in between are the difference as they are.
+        if above[: len(below)] == below and upper is not None:
+            at: int | None = None
+            for layer in above[len(below) :]:
+                at = self.stack(at, layer, cancelled)
+            return at
+        return self._lay_difference(lower, upper, cancelled)
+
+    def identity(self, snapshot: int | None) -> str:
+        # Without recursion: a chain may be longer than the interpreter's stack.
+        value = empty_identity()
+        pending: list[int] = []
+        while snapshot is not None:
+            known = self.committed.identity(snapshot)
+            if known is not None:
+                value = known
+                break
+            pending.append(snapshot)
+            snapshot = self.committed.parent(snapshot)
+        for each in reversed(pending):
+            value = diff_identity(value, self._top(each), self._changes(each, times=False))
+            self.committed.keep_identity(each, value)
+        return value
+
+    def by_identity(self, identity: str) -> int | None:
+        return self.committed.by_identity(identity)
+
+    def trusted(self, snapshot: int) -> bool:
+        return self.committed.trusted(snapshot)
+
+    def remove(self, snapshots: Iterable[int]) -> list[int]:
+        return self.committed.remove(snapshots)
+
+    def sync_old(self) -> int:
+        from pybuild.runtime.snapshots.syncing import sync_old
+
+        return sync_old(self.committed.store)
+
+    @abstractmethod
+    def _top(self, snapshot: int) -> Node:
+        """Return the root directory of a snapshot's diff."""
+
+    @abstractmethod
+    def _changes(self, snapshot: int, *, times: bool) -> Iterator[Change]:
+        """Yield the diff of a snapshot against its parent; without `times` a directory that only its time tells from
+        the parent's is no change."""
+
+    @abstractmethod
+    def _lay_over(self, parent: int | None, origin: int, cancelled: Cancel) -> int:
+        """Lay the diff of `origin` over `parent` as a snapshot, which has that origin."""
+
+    @abstractmethod
+    def _lay_difference(self, lower: int | None, upper: int | None, cancelled: Cancel) -> int:
+        """Make a snapshot over the empty root whose diff turns `lower` into `upper`."""

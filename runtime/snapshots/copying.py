@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from pybuild.runtime.snapshots.committed import CommittedSnapshots, files_missing
+from pybuild.runtime.snapshots.committed import CommittedSnapshots, CommittedSnapshotter, files_missing
 from pybuild.runtime.snapshots.differences import tree_changes
-from pybuild.runtime.snapshots.digests import diff_identity, empty_identity
 from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.snapshots.types import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.committed import Cancel
     from pybuild.runtime.snapshots.mounts import Mounted
     from pybuild.runtime.snapshots.types import Active, Change
 
@@ -24,20 +24,17 @@ COPIED = b"copied"
 """File of a snapshot: the file system's times (ns) before and after its parent was copied, for `tree_changes`."""
 
 
-class CopySnapshotter:
+class CopySnapshotter(CommittedSnapshotter):
     """Snapshots as whole trees; implements `types.Snapshotter`. They have no hard links to one another's files,
     since steps write in place."""
 
     name = "copy"
     plain = True
 
-    __slots__ = ("committed",)
+    __slots__ = ()
 
     def __init__(self, store: Store) -> None:
-        self.committed = CommittedSnapshots(store, self.name)
-
-    def close(self) -> None:
-        """Do nothing: there is no work in the background."""
+        super().__init__(CommittedSnapshots(store, self.name))
 
     def prepare(self, parent: int | None) -> CopyActive:
         """Begin a snapshot as a copy of `parent`. Raises SnapshotError when there is no such parent."""
@@ -86,53 +83,19 @@ class CopySnapshotter:
             return Mounted(root, mounted=False)
         return Mounted(target, after=[lambda: os.rmdir(target)])
 
-    def changes(self, snapshot: int) -> Iterator[Change]:
-        return self._changes(snapshot, times=True)
+    def _lay_over(self, parent: int | None, origin: int, cancelled: Cancel) -> int:
+        from pybuild.runtime.snapshots.stacking import lay_over
 
-    def chain(self, snapshot: int | None) -> list[int]:
-        return self.committed.chain(snapshot)
+        return lay_over(self, parent, origin, cancelled)
 
-    def layers(self, snapshot: int | None) -> list[int]:
-        return [self.committed.origin(each) for each in self.committed.chain(snapshot)]
+    def _lay_difference(self, lower: int | None, upper: int | None, cancelled: Cancel) -> int:
+        from pybuild.runtime.snapshots.stacking import lay_difference
 
-    def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
-        from pybuild.runtime.snapshots.stacking import stack
+        return lay_difference(self, lower, upper, cancelled)
 
-        return stack(self, parent, layer, cancelled)
-
-    def difference(
-        self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
-    ) -> int | None:
-        from pybuild.runtime.snapshots.stacking import difference
-
-        return difference(self, lower, upper, cancelled)
-
-    def identity(self, snapshot: int | None) -> str:
-        value = empty_identity()
-        for each in self.committed.chain(snapshot):
-            known = self.committed.identity(each)
-            if known is None:
-                root = self._root(each)
-                known = diff_identity(
-                    value, Node(b"", root, os.lstat(root)), self._changes(each, times=False)
-                )
-                self.committed.keep_identity(each, known)
-            value = known
-        return value
-
-    def by_identity(self, identity: str) -> int | None:
-        return self.committed.by_identity(identity)
-
-    def trusted(self, snapshot: int) -> bool:
-        return self.committed.trusted(snapshot)
-
-    def remove(self, snapshots: Iterable[int]) -> list[int]:
-        return self.committed.remove(snapshots)
-
-    def sync_old(self) -> int:
-        from pybuild.runtime.snapshots.syncing import sync_old
-
-        return sync_old(self.committed.store)
+    def _top(self, snapshot: int) -> Node:
+        root = self._root(snapshot)
+        return Node(b"", root, os.lstat(root))
 
     def _root(self, snapshot: int) -> bytes:
         return self.committed.directory(snapshot) + b"/fs"
@@ -167,12 +130,6 @@ class CopyActive:
         from pybuild.runtime.snapshots.mounts import Mounted
 
         return Mounted(self.upper, mounted=False)
-
-    def whiteout(self, path: bytes) -> None:
-        raise NotImplementedError("a plain snapshot has no whiteouts: delete the entry")
-
-    def set_opaque(self, path: bytes) -> None:
-        raise NotImplementedError("a plain snapshot has no opaque marks: delete the entries")
 
     def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
         return self._owner.committed.add(self.parent, self._room, origin, unmatched=unmatched)

@@ -13,8 +13,12 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 
-from pybuild.runtime.snapshots.committed import CommittedSnapshots, SnapshotError, files_missing
-from pybuild.runtime.snapshots.digests import diff_identity, empty_identity
+from pybuild.runtime.snapshots.committed import (
+    CommittedSnapshots,
+    CommittedSnapshotter,
+    SnapshotError,
+    files_missing,
+)
 from pybuild.runtime.snapshots.index import (
     NAME,
     OPAQUE,
@@ -38,8 +42,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.committed import Cancel
     from pybuild.runtime.snapshots.index import Directory, Place
-    from pybuild.runtime.snapshots.types import Active
+    from pybuild.runtime.snapshots.types import Active, Node
 
     Decompressed: TypeAlias = Callable[[FileIO, str], Callable[[], bytes]]
 
@@ -48,24 +53,21 @@ KEPT = 64
 """The most states to keep in memory."""
 
 
-class IndexSnapshotter:
+class IndexSnapshotter(CommittedSnapshotter):
     """Snapshots as indexes; implements `types.Snapshotter`. They can't be mounted, and their files have no places on
     the disk."""
 
     name = INDEX
     plain = True
 
-    __slots__ = ("_decompressed", "_roots", "committed")
+    __slots__ = ("_decompressed", "_roots")
 
     def __init__(self, store: Store, decompressed: Decompressed) -> None:
         """`decompressed` returns a function that gives the next bytes of a compressed file, b"" at its end; its
         second argument names the file in errors."""
+        super().__init__(CommittedSnapshots(store, self.name, files=NAME))
         self._decompressed = decompressed
-        self.committed = CommittedSnapshots(store, self.name, files=NAME)
         self._roots: dict[int, Directory] = {}
-
-    def close(self) -> None:
-        """Do nothing: there is no work in the background."""
 
     def prepare(self, parent: int | None) -> IndexActive:
         below = self._root(parent)
@@ -83,55 +85,27 @@ class IndexSnapshotter:
     def mount(self, snapshot: int | None) -> AbstractContextManager[bytes]:
         raise SnapshotError("a state of the snapshotter index can't be mounted")
 
-    def changes(self, snapshot: int) -> Iterator[Change]:
-        return self._changes(snapshot, times=True)
-
-    def chain(self, snapshot: int | None) -> list[int]:
-        return self.committed.chain(snapshot)
-
-    def layers(self, snapshot: int | None) -> list[int]:
-        return [self.committed.origin(each) for each in self.committed.chain(snapshot)]
-
-    def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
-        from pybuild.runtime.snapshots.indexstacking import stack
-
-        return stack(self, parent, layer, cancelled)
-
-    def difference(
-        self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
-    ) -> int | None:
-        from pybuild.runtime.snapshots.indexstacking import difference
-
-        return difference(self, lower, upper, cancelled)
-
-    def identity(self, snapshot: int | None) -> str:
-        value = empty_identity()
-        for each in self.committed.chain(snapshot):
-            known = self.committed.identity(each)
-            if known is None:
-                root = self.tree(each).resolve(b"").node
-                assert root is not None
-                known = diff_identity(value, root, self._changes(each, times=False))
-                self.committed.keep_identity(each, known)
-            value = known
-        return value
-
-    def by_identity(self, identity: str) -> int | None:
-        return self.committed.by_identity(identity)
-
     def trusted(self, snapshot: int) -> bool:
-        return self.committed.trusted(snapshot) and all(map(self._readable, self.chain(snapshot)))
+        return super().trusted(snapshot) and all(map(self._readable, self.chain(snapshot)))
 
     def remove(self, snapshots: Iterable[int]) -> list[int]:
-        removed = self.committed.remove(snapshots)
+        removed = super().remove(snapshots)
         for snapshot in removed:
             self._roots.pop(snapshot, None)
         return removed
 
-    def sync_old(self) -> int:
-        from pybuild.runtime.snapshots.syncing import sync_old
+    def _lay_over(self, parent: int | None, origin: int, cancelled: Cancel) -> int:
+        from pybuild.runtime.snapshots.indexstacking import lay_over
 
-        return sync_old(self.committed.store)
+        return lay_over(self, parent, origin, cancelled)
+
+    def _lay_difference(self, lower: int | None, upper: int | None, cancelled: Cancel) -> int:
+        from pybuild.runtime.snapshots.indexstacking import lay_difference
+
+        return lay_difference(self, lower, upper, cancelled)
+
+    def _top(self, snapshot: int) -> Node:
+        return IndexNode(b"", self._root(snapshot), self.open)
 
     # Reading
 

@@ -11,29 +11,16 @@ from pybuild.runtime.snapshots.indextree import IndexNode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import TypeAlias
+    from collections.abc import Iterable
 
+    from pybuild.runtime.snapshots.committed import Cancel
     from pybuild.runtime.snapshots.indexactive import IndexActive, Indexes
     from pybuild.runtime.snapshots.indextree import IndexTree
     from pybuild.runtime.snapshots.types import Change
 
-    Cancel: TypeAlias = Callable[[], bool] | None
 
-
-def stack(snapshotter: Indexes, parent: int | None, layer: int, cancelled: Cancel = None) -> int:
-    """Lay the diff of `layer` over `parent` and return the resulting snapshot. The contract is that of
-    `Snapshotter.stack`."""
-    snapshots = snapshotter.committed
-    origin = snapshots.origin(layer)
-    if snapshots.parent(origin) == parent:
-        return origin
-    known = snapshots.stacked(parent, origin)
-    if known is not None:
-        # Leased before it is looked at again: it may be pruned between the two.
-        snapshots.store.lease("snapshot", str(known))
-        if snapshotter.trusted(known):
-            return known
+def lay_over(snapshotter: Indexes, parent: int | None, origin: int, cancelled: Cancel) -> int:
+    """Lay the diff of `origin` over `parent` and return the resulting snapshot. Raises as `Snapshotter.stack`."""
     active = snapshotter.prepare(parent)
     try:
         active.origin = origin
@@ -43,19 +30,9 @@ def stack(snapshotter: Indexes, parent: int | None, layer: int, cancelled: Cance
         active.abort()  # does nothing after a commit
 
 
-def difference(
-    snapshotter: Indexes, lower: int | None, upper: int | None, cancelled: Cancel = None
-) -> int | None:
-    """Make the snapshot that leads from `lower` to `upper`. The contract is that of `Snapshotter.difference`."""
-    if lower == upper:
-        return None
-    below, above = snapshotter.layers(lower), snapshotter.layers(upper)
-    # `upper` was built on `lower`: the layers in between are the difference as they are.
-    if above[: len(below)] == below and upper is not None:
-        at: int | None = None
-        for layer in above[len(below) :]:
-            at = stack(snapshotter, at, layer, cancelled)
-        return at
+def lay_difference(snapshotter: Indexes, lower: int | None, upper: int | None, cancelled: Cancel) -> int:
+    """Make a snapshot over the empty root whose diff turns `lower` into `upper`. Raises as
+    `Snapshotter.difference`."""
     old, new = snapshotter.tree(lower), snapshotter.tree(upper)
     active = snapshotter.prepare(None)
     try:

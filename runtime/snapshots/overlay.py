@@ -7,8 +7,12 @@ import os
 import stat
 
 from pybuild.lang.diagnostics import Diagnostic
-from pybuild.runtime.snapshots.committed import CommittedSnapshots, SnapshotError, files_missing
-from pybuild.runtime.snapshots.digests import diff_identity, empty_identity
+from pybuild.runtime.snapshots.committed import (
+    CommittedSnapshots,
+    CommittedSnapshotter,
+    SnapshotError,
+    files_missing,
+)
 from pybuild.runtime.snapshots.removal import Discarder
 from pybuild.runtime.snapshots.tree import ActiveTree, LayeredTree, topmost
 from pybuild.runtime.snapshots.types import Node
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pybuild.runtime.content.store import Store
+    from pybuild.runtime.snapshots.committed import Cancel
     from pybuild.runtime.snapshots.mounts import Mounted, Overlay
     from pybuild.runtime.snapshots.types import Active, Change
 
@@ -27,18 +32,18 @@ KEPT_TREES = 64
 """Trees to keep at most: each remembers the directories it has been asked about."""
 
 
-class OverlaySnapshotter:
+class OverlaySnapshotter(CommittedSnapshotter):
     """Snapshots as overlay layers; implements `types.Snapshotter`. With `userxattr` marks are `user.*` attributes,
     as a user namespace needs. The two forms are different kinds of snapshots, since the kernel reads only one form
     in a mount."""
 
     plain = False
 
-    __slots__ = ("_discarder", "_trees", "committed", "name", "opaque", "userxattr")
+    __slots__ = ("_discarder", "_trees", "name", "opaque", "userxattr")
 
     def __init__(self, store: Store, *, userxattr: bool = False, name: str = "") -> None:
         self.name = name or ("overlay-user" if userxattr else "overlay")
-        self.committed = CommittedSnapshots(store, self.name)
+        super().__init__(CommittedSnapshots(store, self.name))
         self.userxattr = userxattr
         self.opaque = USER if userxattr else TRUSTED
         self._trees: dict[int | None, LayeredTree] = {}
@@ -81,52 +86,8 @@ class OverlaySnapshotter:
             return self._mounted_empty()
         return self._mounted(self.committed.chain(snapshot), None)
 
-    def changes(self, snapshot: int) -> Iterator[Change]:
-        return self._changes(snapshot, times=True)
-
-    def chain(self, snapshot: int | None) -> list[int]:
-        return self.committed.chain(snapshot)
-
-    def layers(self, snapshot: int | None) -> list[int]:
-        return [self.committed.origin(each) for each in self.committed.chain(snapshot)]
-
-    def stack(self, parent: int | None, layer: int, cancelled: Callable[[], bool] | None = None) -> int:
-        from pybuild.runtime.snapshots.stacking import stack
-
-        return stack(self, parent, layer, cancelled)
-
-    def difference(
-        self, lower: int | None, upper: int | None, cancelled: Callable[[], bool] | None = None
-    ) -> int | None:
-        from pybuild.runtime.snapshots.stacking import difference
-
-        return difference(self, lower, upper, cancelled)
-
-    def identity(self, snapshot: int | None) -> str:
-        # Without recursion: a chain may be longer than the interpreter's stack.
-        value = empty_identity()
-        pending: list[int] = []
-        while snapshot is not None:
-            known = self.committed.identity(snapshot)
-            if known is not None:
-                value = known
-                break
-            pending.append(snapshot)
-            snapshot = self.committed.parent(snapshot)
-        for each in reversed(pending):
-            root = self.committed.files(each)
-            value = diff_identity(value, Node(b"", root, os.lstat(root)), self._changes(each, times=False))
-            self.committed.keep_identity(each, value)
-        return value
-
-    def by_identity(self, identity: str) -> int | None:
-        return self.committed.by_identity(identity)
-
-    def trusted(self, snapshot: int) -> bool:
-        return self.committed.trusted(snapshot)
-
     def remove(self, snapshots: Iterable[int]) -> list[int]:
-        removed = self.committed.remove(snapshots)
+        removed = super().remove(snapshots)
         self._trees.clear()
         return removed
 
@@ -135,10 +96,19 @@ class OverlaySnapshotter:
         happens in the background until here."""
         self._discarder.wait()
 
-    def sync_old(self) -> int:
-        from pybuild.runtime.snapshots.syncing import sync_old
+    def _lay_over(self, parent: int | None, origin: int, cancelled: Cancel) -> int:
+        from pybuild.runtime.snapshots.stacking import lay_over
 
-        return sync_old(self.committed.store)
+        return lay_over(self, parent, origin, cancelled)
+
+    def _lay_difference(self, lower: int | None, upper: int | None, cancelled: Cancel) -> int:
+        from pybuild.runtime.snapshots.stacking import lay_difference
+
+        return lay_difference(self, lower, upper, cancelled)
+
+    def _top(self, snapshot: int) -> Node:
+        root = self.committed.files(snapshot)
+        return Node(b"", root, os.lstat(root))
 
     def _layers(self, snapshot: int | None) -> Sequence[bytes]:
         """The layers of a snapshot, the top one first; taken from its parent's tree if that is kept."""
@@ -278,6 +248,8 @@ class OverlayActive:
             del self.known[each]
 
     def whiteout(self, path: bytes) -> None:
+        """Hide `path` of the parent. Its directory is in `upper`, which must not have `path` itself. Does nothing
+        where the parent shows nothing."""
         from pybuild.runtime.snapshots.upper import hides_something
 
         # The kernel lists a whiteout that hides nothing, as a character device.
@@ -286,6 +258,7 @@ class OverlayActive:
             self.forget(path)
 
     def set_opaque(self, path: bytes) -> None:
+        """Make directory `path`, which is in `upper`, hide the parent's content."""
         os.setxattr(self.upper + b"/" + path, self._owner.opaque, b"y", follow_symlinks=False)
         self.forget(path)
 

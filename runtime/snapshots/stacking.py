@@ -3,10 +3,9 @@
 The layer of such a snapshot is that of its *origin*, the snapshot whose diff it repeats: the same blob, over
 whatever parent. Its files are one of two:
 
-- the origin's own directory, if that means the same over any parent (`_shareable`); then only a row is written; -
-else a directory made by applying the origin's changes to the parent, with hard links to the origin's files where
-the
-  snapshotter uses links. The result is that of unpacking the origin's layer over the parent's: directories that
+- the origin's own directory, if that means the same over any parent (`_shareable`); then only a row is written;
+- else a directory made by applying the origin's changes to the parent, with hard links to the origin's files where
+  the snapshotter uses links. The result is that of unpacking the origin's layer over the parent's: directories that
   lead to a change take the origin's metadata, and a deletion deletes whatever the parent has.
 """
 
@@ -22,37 +21,27 @@ from pybuild.runtime.snapshots.types import Change
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import TypeAlias
 
+    from pybuild.runtime.snapshots.committed import Cancel
     from pybuild.runtime.snapshots.copying import CopySnapshotter
     from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
     from pybuild.runtime.snapshots.types import Active, Node, Tree
 
     Layered: TypeAlias = OverlaySnapshotter | CopySnapshotter
-    Cancel: TypeAlias = Callable[[], bool] | None
 
 DELETED = b"deleted"
 """File of a snapshot over the empty root: the paths that its diff deletes when it is laid over another state, each
 followed by a zero byte. An upper directory over nothing has no whiteouts that could tell them."""
 
 
-def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cancel = None) -> int:
-    """Lay the diff of `layer` over `parent` and return the resulting snapshot. The contract is that of
-    `Snapshotter.stack`."""
+def lay_over(snapshotter: Layered, parent: int | None, origin: int, cancelled: Cancel) -> int:
+    """Lay the diff of `origin` over `parent` and return the resulting snapshot. Raises as `Snapshotter.stack`."""
     from pybuild.runtime.snapshots.hardlinks import shared_inodes
     from pybuild.runtime.snapshots.overlay import OverlaySnapshotter
 
     snapshots = snapshotter.committed
-    origin = snapshots.origin(layer)
-    if snapshots.parent(origin) == parent:
-        return origin
-    known = snapshots.stacked(parent, origin)
-    if known is not None:
-        # Leased before it is looked at again: it may be pruned between the two.
-        snapshots.store.lease("snapshot", str(known))
-        if snapshots.trusted(known):
-            return known
     unlinkable = set()
     if isinstance(snapshotter, OverlaySnapshotter):
         unlinkable = shared_inodes(snapshots, origin, parent)
@@ -68,19 +57,9 @@ def stack(snapshotter: Layered, parent: int | None, layer: int, cancelled: Cance
         active.abort()  # does nothing after a commit
 
 
-def difference(
-    snapshotter: Layered, lower: int | None, upper: int | None, cancelled: Cancel = None
-) -> int | None:
-    """Make the snapshot that leads from `lower` to `upper`. The contract is that of `Snapshotter.difference`."""
-    if lower == upper:
-        return None
-    below, above = snapshotter.layers(lower), snapshotter.layers(upper)
-    # `upper` was built on `lower`: the layers in between are the difference as they are.
-    if above[: len(below)] == below and upper is not None:
-        at: int | None = None
-        for layer in above[len(below) :]:
-            at = stack(snapshotter, at, layer, cancelled)
-        return at
+def lay_difference(snapshotter: Layered, lower: int | None, upper: int | None, cancelled: Cancel) -> int:
+    """Make a snapshot over the empty root whose diff turns `lower` into `upper`. Raises as
+    `Snapshotter.difference`."""
     old, new = snapshotter.tree(lower), snapshotter.tree(upper)
     active = snapshotter.prepare(None)
     try:

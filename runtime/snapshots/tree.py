@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from abc import ABC, abstractmethod
 
 from pybuild.runtime.snapshots.types import Node, Resolution
 
@@ -44,7 +45,7 @@ def is_opaque(directory: bytes, attribute: str) -> bool:
         raise
 
 
-class PathTree:
+class PathTree(ABC):
     """The common part of trees: paths that are resolved part by part, and walks. A directory is represented by a
     *place*, which only the tree itself looks into; it is false for whatever is no directory."""
 
@@ -106,23 +107,23 @@ class PathTree:
 
     # What a tree has to give.
 
+    @abstractmethod
     def _root(self) -> tuple[Node | None, Place]:
         """The root directory and its place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _step(
         self, names: Sequence[bytes], node: Node | None, place: Place, name: bytes
     ) -> tuple[Node | None, Place]:
         """The entry `name` of the directory `node`, which `names` lead to, with its place; None if it is absent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stack(self, path: bytes) -> Place:
         """The place of the directory at the resolved `path`. Raises FileNotFoundError, NotADirectoryError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def entries(self, path: bytes, stack: Place) -> Sequence[tuple[Node, Place]]:
         """The entries of a directory, ordered by name, each with its place."""
-        raise NotImplementedError
 
 
 class LayeredTree(PathTree):

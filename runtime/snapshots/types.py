@@ -156,7 +156,7 @@ class Active(Protocol):
     dies.
 
     `upper` is the directory whose content becomes the diff. While not mounted it may be written directly, in the
-    snapshotter's on-disk form (see `Snapshotter.plain`, `whiteout` and `set_opaque`).
+    snapshotter's on-disk form (see `Snapshotter.plain`, and `upper.py`).
     """
 
     parent: int | None
@@ -168,15 +168,6 @@ class Active(Protocol):
     def mount(self) -> AbstractContextManager[bytes]:
         """Mount the merged root, writable, in the build's mount namespace; the context gives its path and
         unmounts."""
-
-    def whiteout(self, path: bytes) -> None:
-        """Hide `path` of the parent. Its directory is in `upper`, which must not have `path` itself. Does nothing
-        where the parent shows nothing: the kernel would list a whiteout that hides nothing. Raises
-        NotImplementedError for a plain snapshot."""
-
-    def set_opaque(self, path: bytes) -> None:
-        """Make directory `path`, which is in `upper`, hide the parent's content. Raises NotImplementedError for a
-        plain snapshot."""
 
     def commit(self, *, origin: int | None = None, unmatched: bool = False) -> int:
         """Make it a committed snapshot and return its number. Atomic: after a crash it is there whole or not at

@@ -108,6 +108,7 @@ def make_opaque_directory(snapshotter: Snapshotter, active: Active, path: bytes,
     os.chmod(real, mode)
     below = _beneath(snapshotter, active, _shown(snapshotter, active, here), name)
     if below is not None and stat.S_ISDIR(os.lstat(below).st_mode):
+        assert isinstance(active, OverlayActive)  # nothing lies beneath a plain snapshot
         active.set_opaque(path)
     return real
 
