@@ -16,7 +16,7 @@ from pybuild.runtime.ops.exec_mounts import StepMounts
 from pybuild.runtime.sandbox import container as sandbox
 from pybuild.runtime.sandbox.step import Step
 from pybuild.runtime.sandbox.users import resolve_user
-from pybuild.runtime.snapshots.tree import DirectoryTree
+from pybuild.runtime.snapshots.livetree import LiveTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ class Container:
     def _identity(self, user: str, first: Running | None) -> Identity:
         if not user and first is not None and first.identity is not None:
             return first.identity
-        tree = self._mounts.current(self._root)
-        assert tree is not None
-        return resolve_user(tree, user)
+        return resolve_user(LiveTree(self._rootfs), user)
 
     def sandboxed(self, step: Step) -> sandbox.Container:
         """Return the sandbox's container for the first process."""
@@ -138,15 +136,17 @@ class Container:
         mounts = self._op.mounts
         if not 0 <= index < len(mounts):
             raise UserError(f"mount index {index} is out of bounds ({len(mounts)} available)")
-        files = self._mounts.current(mounts[index])
-        return files if files is not None else self._place(mounts[index], index)
+        directory = self._mounts.directory(mounts[index]) or self._source(mounts[index])
+        if directory is None:
+            raise UserError(f"mountable {index} not found")
+        return LiveTree(directory)
 
-    def _place(self, mount: Mount, index: int) -> Tree:
-        """Return the files of a mount that is no state. A tmpfs exists for its processes only."""
+    def _source(self, mount: Mount) -> bytes | None:
+        """Return the directory of a mount that is no state. A tmpfs exists for its processes only."""
         source = next((made.source for one, made in self._others if one is mount), None)
         if mount.mount_type == MountType.TMPFS or source is None or not os.path.isdir(source):
-            raise UserError(f"mountable {index} not found")
-        return DirectoryTree(os.fsencode(source))
+            return None
+        return os.fsencode(source)
 
     # The end
 

@@ -29,10 +29,9 @@ from pybuild.runtime.content.labels import CACHE_MOUNT
 from pybuild.runtime.content.locks import POLL, Lock, holder, try_lock, wait_lock
 from pybuild.runtime.ops.descriptions import project_caches
 from pybuild.runtime.ops.files.failures import SourceNotFound
-from pybuild.runtime.sandbox.rootpath import open_directory
 from pybuild.runtime.snapshots.copies import copy_entry, copy_metadata
+from pybuild.runtime.snapshots.livetree import LiveNode, LiveTree
 from pybuild.runtime.snapshots.removal import remove_tree
-from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
@@ -84,20 +83,15 @@ class Held:
         """
         if key.snapshot is not None or not key.selector:
             return None
-        root = os.fsencode(self.path)
         try:
-            found = DirectoryTree(root).resolve(key.selector)
+            found = LiveTree(os.fsencode(self.path)).resolve(key.selector)
             if found.node is None or not found.path:
                 raise missing(key.selector)
-            *above, name = found.path.split(b"/")
-            parent = open_directory(root, above)
-            try:
-                part = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-            finally:
-                os.close(parent)
+            assert isinstance(found.node, LiveNode)
+            part = found.node.open()
         except OSError:
             raise missing(key.selector) from None
-        # O_NOFOLLOW with O_PATH opens a symlink itself: one that another user put there since the resolution.
+        # One that another user put there since the resolution.
         if stat.S_ISLNK(os.fstat(part).st_mode):
             os.close(part)
             raise missing(key.selector)

@@ -17,7 +17,6 @@ from pybuild.runtime.ops.files.failures import SourceNotFound
 from pybuild.runtime.ops.labelling import mount_description
 from pybuild.runtime.ops.results import Snapshot, View
 from pybuild.runtime.session.types import MissingAgent, MissingSecret
-from pybuild.runtime.snapshots.tree import DirectoryTree
 from pybuild.runtime.sources.expansion import look_up
 
 TYPE_CHECKING = False
@@ -120,6 +119,7 @@ class StepMounts:
         self._cancellation = cancellation
         self._actives: dict[str, Active] = {}
         self._held: dict[str, Held] = {}
+        self._roots: dict[str, bytes] = {}
 
     def snapshot(self, mount: Mount) -> int | None:
         """Return the snapshot of a mount's input, None for an empty one."""
@@ -134,24 +134,24 @@ class StepMounts:
         """Return read access to a mount's input."""
         return self._resources.snapshotter.tree(self.snapshot(mount))
 
-    def current(self, mount: Mount) -> Tree | None:
-        """Return the present files of a whole bind or cache, ignoring the selector; None for other kinds of
-        mounts."""
-        if mount.mount_type == MountType.CACHE:
-            return DirectoryTree(os.fsencode(self._held[self._cache_key(mount).path].path))
-        if mount.mount_type != MountType.BIND:
-            return None
-        active = self._actives.get(mount.dest)
-        return self.tree(mount) if active is None else self._resources.snapshotter.active_tree(active)
-
     def root(self, mount: Mount, mounted: ExitStack) -> bytes:
         """Mount the root, or the whole state of a bind, and return the path.
 
         Even a root that the step may not change is mounted writable, as the runtime creates mount points in it.
         """
         if mount.readonly and mount.output == EMPTY and mount.dest != "/":
-            return mounted.enter_context(self._resources.snapshotter.mount(self.snapshot(mount)))
-        return mounted.enter_context(self._active(mount).mount())
+            mounting = self._resources.snapshotter.mount(self.snapshot(mount))
+        else:
+            mounting = self._active(mount).mount()
+        root = self._roots[mount.dest] = mounted.enter_context(mounting)
+        return root
+
+    def directory(self, mount: Mount) -> bytes | None:
+        """Return where the whole of a bind, which has been mounted, or of a cache is, ignoring the selector; None for
+        other kinds of mounts."""
+        if mount.mount_type == MountType.CACHE:
+            return os.fsencode(self._held[self._cache_key(mount).path].path)
+        return self._roots[mount.dest] if mount.mount_type == MountType.BIND else None
 
     def take_caches(self, user: str, mounted: ExitStack) -> None:
         """Lock the caches of all mounts, in the order of their paths, so that no two steps wait for each other."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import stat
 
-from pybuild.runtime.sandbox.rootpath import open_directory, resolve
+from pybuild.runtime.sandbox.rootpath import resolve
 from pybuild.runtime.sandbox.spec import HOSTNAME
+from pybuild.runtime.snapshots.livetree import open_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import errno
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 # The kernel's own limit (path_resolution(7)).
 _MAX_LINKS = 40
 
@@ -40,21 +36,6 @@ def resolve(root: bytes, path: str) -> bytes:
             names.clear()
         pending += target.split(b"/")[::-1]
     return b"/".join((base, *names))
-
-
-def open_directory(root: bytes, names: Iterable[bytes]) -> int:
-    """Open the directory that `names` lead to from `root`, without following symlinks, and return the descriptor.
-    The directory is inside the root even if processes change it meanwhile. Raises OSError: ELOOP or ENOTDIR for a
-    symlink."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    here = os.open(root, flags)
-    for name in names:
-        above = here
-        try:
-            here = os.open(name, flags, dir_fd=above)
-        finally:
-            os.close(above)
-    return here
 
 
 def make_directories(path: bytes, root: bytes, uid: int, gid: int, mode: int = 0o755) -> None:

@@ -344,15 +344,3 @@ def _check(result: int, path: bytes) -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), os.fsdecode(path) or None)
     return result
-
-
-def open_in_root(root: bytes, path: bytes, flags: int) -> int:
-    """Open `path` by openat2(2) with `root` as its root, also for every symlink and `..` in it. Returns the
-    descriptor. Raises OSError, with ENOSYS before Linux 5.6."""
-    directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # struct open_how: flags, mode, resolve. The call takes its size, 24 bytes.
-        how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
-        return _check(_libc.syscall(_OPENAT2, directory, path, ctypes.byref(how), ctypes.c_size_t(24)), path)
-    finally:
-        os.close(directory)

