@@ -14,7 +14,7 @@ from pybuild.runtime.content.store import Store
 from pybuild.runtime.ops import caches
 from pybuild.runtime.ops.caches import CacheKey, Caches, Held
 from pybuild.runtime.snapshots.copying import CopySnapshotter
-from pybuild.runtime.snapshots.tree import DirectoryTree
+from pybuild.runtime.snapshots.livetree import LiveTree
 
 BUILD = 1
 
@@ -93,13 +93,13 @@ def test_a_part_that_becomes_a_symlink(
 ) -> None:
     """Also between the look at it and its opening."""
 
-    class Racing(DirectoryTree):
+    class Racing(LiveTree):
         def resolve(self, path: bytes, *, follow_last: bool = True):  # type: ignore[no-untyped-def]
             found = super().resolve(path, follow_last=follow_last)
             swap(held, tmp_path / "host")
             return found
 
     (tmp_path / "host" / "file").write_text("secret of the host")
-    monkeypatch.setattr(caches, "DirectoryTree", Racing)
+    monkeypatch.setattr(caches, "LiveTree", Racing)
     with pytest.raises(UserError, match="no such file or directory to mount as a cache"):
         held.part(CacheKey("id", None, selector, ""))
