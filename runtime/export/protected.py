@@ -8,7 +8,7 @@ from pybuild.lang.diagnostics import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Final
 
 _GIT: Final = ".git"
@@ -37,7 +37,7 @@ class ProtectedFiles:
 
     def __init__(self, roots: Iterable[str], code: Iterable[str]) -> None:
         self._roots = tuple(dict.fromkeys(os.path.realpath(root) for root in roots))
-        self._code = frozenset(real for path in code for real in (os.path.realpath(path), real_place(path)))
+        self._code = frozenset(_real_paths(code))
         self._repositories = tuple(target for root in self._roots for target in _repositories(root))
 
     def refuse(self, path: str) -> None:
@@ -65,6 +65,21 @@ def real_place(path: str) -> str:
     """Return a path with the links of its directory followed, but not its own."""
     directory, name = os.path.split(os.path.abspath(path))
     return os.path.join(os.path.realpath(directory), name)
+
+
+def _real_paths(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the real place of each path, and what it leads to if it is a link. A build names the files of all modules
+    that it has imported, of which most share their directories: each directory is resolved once."""
+    directories: dict[str, str] = {}
+    for path in paths:
+        directory, name = os.path.split(path)
+        real = directories.get(directory)
+        if real is None:
+            real = directories[directory] = os.path.realpath(directory)
+        place = os.path.join(real, name)
+        yield place
+        if os.path.islink(place):
+            yield os.path.realpath(place)
 
 
 def _within(path: str, directory: str) -> bool:
