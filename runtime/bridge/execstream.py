@@ -132,7 +132,6 @@ class _Streamed(Listener):
         self._guard = threading.Lock()
         self._hurried = False
         self._killed = False
-        self._ended = False
         self._running: Running | None = None
 
     def start(self, container: Container) -> None:
@@ -156,8 +155,6 @@ class _Streamed(Listener):
             running.signal(signal_number(message.Signal.Name))
 
     def _write(self, running: Running, file: pb.FdMessage) -> None:
-        if self._ended:
-            return
         if file.Fd != 0 or running.input is None or running.input.ended:
             raise CallRefused(OUT_OF_RANGE, f"fd {file.Fd} unavailable to write")
         running.input.write(file.Data)
@@ -189,7 +186,6 @@ class _Streamed(Listener):
         self._outbox.wake()
 
     def ended(self, error: BaseException | None) -> None:
-        self._ended = True
         self._send(Exit=self._exit(error))
         for fd in dict.fromkeys(self._init.Fds):
             if fd:

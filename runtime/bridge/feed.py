@@ -30,7 +30,8 @@ class Feed:
 
     @property
     def ended(self) -> bool:
-        """True once no more may be written."""
+        """True once the frontend has ended it. What comes after the end of the process is no error: the frontend
+        may not know of it yet."""
         return self._ended
 
     def write(self, data: bytes) -> None:
@@ -49,7 +50,7 @@ class Feed:
     def drop(self) -> None:
         """Drop what is left, as the process has ended. Returns when the descriptor is closed. Idempotent."""
         with self._changed:
-            self._ended = self._dropped = True
+            self._dropped = True
             self._pieces.clear()
             self._changed.notify_all()
         self._thread.join()
@@ -67,7 +68,7 @@ class Feed:
 
     def _next(self) -> bytes | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._pieces or self._ended)
+            self._changed.wait_for(lambda: self._pieces or self._ended or self._dropped)
             if not self._pieces:
                 return None
             self._changed.notify_all()

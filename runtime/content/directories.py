@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pybuild.runtime.content.locks import Lock
     from pybuild.runtime.content.store import Store
 
 
@@ -70,12 +71,11 @@ def directories(store: Store) -> list[Directory]:
         path, lock, type, description, created, used, uses, size = row
         if not os.path.isdir(store.path(str(path))):
             continue
-        guard = known[str(path)].guard if str(path) in known else ""
         known[str(path)] = Directory(
             str(path),
             str(lock),
             str(type),
-            guard,
+            _guard(str(path)),
             str(description),
             float(str(created)),
             float(str(used)),
@@ -97,8 +97,17 @@ def in_use(store: Store, directory: Directory) -> bool:
         return False  # gone meanwhile
     if guard is None:
         return True
-    with guard:
+    try:
         return is_locked(store.path(directory.lock))
+    finally:
+        leave_guard(guard)
+
+
+def leave_guard(guard: Lock) -> None:
+    """Release a guard, and delete its file if nothing else is left beside it."""
+    if os.listdir(os.path.dirname(guard.path)) == [os.path.basename(guard.path)]:
+        guard.remove()
+    guard.release()
 
 
 def is_locked(path: str) -> bool:
@@ -139,23 +148,28 @@ def _caches(store: Store) -> Iterator[Directory]:
             for name in _names(store.path(place)):
                 if name.isdigit():
                     path = os.path.join(place, name)
-                    guard = os.path.join(place, "lock")
-                    yield _unrecorded(store, path, path + ".lock", CACHE_MOUNT, guard, "cached mount")
+                    yield _unrecorded(store, path, path + ".lock", CACHE_MOUNT, "cached mount")
 
 
 def _repositories(store: Store) -> Iterator[Directory]:
     for name in _names(store.path("git")):
         if not name.endswith(".lock"):
             lock = os.path.join("locks", "git-" + name)
-            yield _unrecorded(store, os.path.join("git", name), lock, REGULAR, "", "shared git repo")
+            yield _unrecorded(store, os.path.join("git", name), lock, REGULAR, "shared git repo")
 
 
-def _unrecorded(store: Store, path: str, lock: str, type: str, guard: str, description: str) -> Directory:
+def _guard(path: str) -> str:
+    """Return the guard of a directory. It follows from the path alone: one that is being made at this moment has it
+    already."""
+    return os.path.join(os.path.dirname(path), "lock") if path.startswith("caches/") else ""
+
+
+def _unrecorded(store: Store, path: str, lock: str, type: str, description: str) -> Directory:
     try:
         created = os.stat(store.path(path)).st_mtime
     except FileNotFoundError:
         created = 0.0
-    return Directory(path, lock, type, guard, description, created)
+    return Directory(path, lock, type, _guard(path), description, created)
 
 
 def _names(directory: str) -> list[str]:

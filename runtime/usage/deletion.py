@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from pybuild.runtime.content import snapshot_table
+from pybuild.runtime.content.directories import leave_guard
 from pybuild.runtime.content.locks import try_lock
 from pybuild.runtime.content.reachable import reachable
 from pybuild.runtime.snapshots.committed import CommittedSnapshots
@@ -138,17 +139,14 @@ def take_away(store: Store, directory: Directory) -> bool:
             db.execute("DELETE FROM directory WHERE path = ?", (directory.path,))
         # Renamed while its lock is held, deleted afterwards: nobody waits for a large tree to go.
         os.rename(store.path(directory.path), aside)
-        lock.remove()
-        if guard is not None and os.listdir(os.path.dirname(guard.path)) == [os.path.basename(guard.path)]:
-            guard.remove()
-        _remove_empty(store, os.path.dirname(directory.path))
     except FileNotFoundError:  # gone meanwhile
+        pass
+    finally:
         if lock is not None:
             lock.remove()
-    finally:
-        for held in (lock, guard):
-            if held is not None:
-                held.release()
+        if guard is not None:
+            leave_guard(guard)
+    _remove_empty(store, os.path.dirname(directory.path))
     remove_tree(aside)
     return True
 

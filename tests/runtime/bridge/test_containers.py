@@ -155,6 +155,18 @@ def test_a_killed_process(gateway: Gateway, container: Container) -> None:
     assert stream.status.message == "exit code: 137"
 
 
+def test_what_is_written_after_the_end_is_dropped(gateway: Gateway, container: Container) -> None:
+    """The frontend may have sent it before it heard of the end."""
+    stream = Stream(gateway)
+    stream.start("first", container.id, "sleep", "100")
+    stream.start("one", container.id, "true", fds=(0, 1))
+    stream.said("one Exit 0")
+    stream.write("one", b"late")
+    stream.write("one", end=True)
+    stream.start("two", container.id, "true")
+    stream.said("two Done")
+
+
 MISTAKES: dict[str, Callable[[Stream, str], None]] = {
     'NOT_FOUND: IO for process "none" not found': lambda stream, id: stream.write("none", b"x"),
     'NOT_FOUND: IO for process "other" not found': lambda stream, id: stream.signal("other", "TERM"),

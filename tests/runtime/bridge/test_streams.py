@@ -108,6 +108,10 @@ def test_a_feed_whose_reader_has_gone() -> None:
     for _ in range(200):
         feed.write(b"x")
     feed.drop()
+    assert not feed.ended
+    feed.write(b"late")
+    feed.end()
+    assert feed.ended
 
 
 def test_an_outcome_is_set_once() -> None:
