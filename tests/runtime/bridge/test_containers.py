@@ -230,7 +230,8 @@ def test_where_nothing_filters_devices(start_host: StartHost) -> None:
     host = start_host("security.insecure", THROUGH_READ_ONLY)
     mknod = ("mknod", "/node", "c", "1", "3")
     with host.gateway.container([mount(host.gateway.ref(root()))], Network=NONE) as container:
-        first = container.start("sh", "-c", "mknod /node c 1 3; sleep 9")
+        first = container.start("sh", "-c", "mknod /node c 1 3; echo tried; sleep 9")
+        first.await_output(b"tried")
         assert b"Operation not permitted" in container.run(*mknod).err
         refused = container.run("true", security=ops_pb2.SecurityMode.INSECURE)
         assert refused.error is not None
