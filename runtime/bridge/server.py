@@ -97,6 +97,8 @@ class Server:
         """Finish, and close the connection. Idempotent."""
         self.finish()
         self._server.stop(_ANSWERING).wait()
+        # A call whose peer reads nothing ends only now, with its connection.
+        self._threads.join(_PATIENCE)
 
     def _handler(self, behaviour: Callable[..., Any], method: Method) -> grpc.RpcMethodHandler[Any, Any]:
         reading, writing = method.request.FromString, _encoded

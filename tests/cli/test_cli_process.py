@@ -35,6 +35,8 @@ WAIT = """
     assert stopped.wait(20)
     raise Cancelled()
 """
+UNBUFFERED = "PYTHONUNBUFFERED"
+"""With it nothing is left in a buffer when the process ends."""
 DEAF = "time.sleep(20)"
 DONE = "return Result()"
 FAIL = "raise UserError('no luck')"
@@ -124,12 +126,12 @@ def test_a_closed_pipe_is_no_traceback() -> None:
 def test_a_build_survives_a_reader_of_progress_that_left() -> None:
     read, write = os.pipe()
     os.close(read)
-    body = "observer.notice('x' * 100); return Result()"
+    body = "observer.notice('x' * 100); Result.summary = ('built',); return Result()"
     script = BUILD.replace('print("started", file=sys.stderr, flush=True)', "").replace("MODE", body)
     try:
         done = subprocess.run(
             [sys.executable, "-c", script, "build", "--progress=plain"], stdout=subprocess.PIPE, stderr=write,
-            timeout=20, check=False,
+            timeout=20, check=False, env={name: value for name, value in os.environ.items() if name != UNBUFFERED},
         )  # fmt: skip
     finally:
         os.close(write)

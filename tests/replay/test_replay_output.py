@@ -142,6 +142,21 @@ def test_a_reader_that_has_gone(project: Project) -> None:
     assert done.returncode == 1
 
 
+def test_a_reader_of_messages_that_has_gone(project: Project) -> None:
+    project.words[:] = ["--progress=plain"]
+    project.settled()
+    environment = {**project.environment(), "PYTHONUNBUFFERED": ""}
+    for changed in (False, True):
+        if changed:
+            (project.context / "single").write_text("changed")
+        ours, theirs = os.pipe()
+        os.close(ours)
+        done = subprocess.run(project.command("--progress=plain"), cwd=project.cwd, env=environment,
+                              stderr=theirs, timeout=30, check=False)  # fmt: skip
+        os.close(theirs)
+        assert done.returncode == 0
+
+
 def test_no_standard_streams(project: Project) -> None:
     project.words[:] = ["--progress=plain"]
     project.settled()

@@ -13,7 +13,7 @@ from pybuild.build import errors, signals
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
 
 ENDING = 1.0
@@ -28,10 +28,9 @@ def run(command: Callable[[list[str]], int], words: list[str]) -> NoReturn:
         code = _code(command, words)
     except KeyboardInterrupt:
         os._exit(signals.exit_code())  # while another end was being reported
+    forget(sys.stderr)
     if _threads_left():
-        # A build module has left them, and they may never end.
-        sys.stderr.flush()
-        os._exit(code)
+        os._exit(code)  # a build module has left them, and they may never end
     raise SystemExit(code)
 
 
@@ -47,7 +46,7 @@ def _code(command: Callable[[list[str]], int], words: list[str]) -> int:
         if isinstance(error, SystemExit):
             raise
         code = errors.report(error, sys.stderr)
-        _forget_stdout()
+        forget(sys.stdout)
     return code
 
 
@@ -62,9 +61,9 @@ def _threads_left() -> bool:
     return any(thread.is_alive() for thread in waited)
 
 
-def _forget_stdout() -> None:
-    """Empty stdout's buffer, so that the interpreter doesn't complain at its end that the reader has gone."""
+def forget(stream: TextIO) -> None:
+    """Empty a stream's buffer. Where its reader has gone, the interpreter would fail at its end for what is left."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except (OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1 if stream is sys.stdout else 2)

@@ -123,7 +123,7 @@ def _show_checked(checked: Sequence[CheckedFile], format: str) -> int:
         several = "s" if len(diagnostics) > 1 else ""
         fixable = sum(bool(diagnostic.edits) for diagnostic in diagnostics)
         hint = f", {fixable} of which --fix puts right" if fixable else ""
-        print(f"{len(diagnostics)} finding{several}{hint}", file=sys.stderr)
+        note(f"{len(diagnostics)} finding{several}{hint}")
     return _WRONG if errors else int(bool(diagnostics))
 
 
@@ -161,7 +161,7 @@ def _show_text(reports: Sequence[_Report]) -> None:
         fixable += count_fixable(report.source, own_findings)
     if count:
         hint = f", {fixable} of which --fix puts right" if fixable else ""
-        print(f"{count} finding{'s' if count > 1 else ''}{hint}", file=sys.stderr)
+        note(f"{count} finding{'s' if count > 1 else ''}{hint}")
 
 
 def _report(file: str, flags: Mapping[str, Any], *, fix: bool) -> _Report | CheckedFile:

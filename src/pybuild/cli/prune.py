@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 
+from pybuild.cli.terminal import note
 from pybuild.runtime.content.locks import wait_lock
 from pybuild.runtime.content.root import ENTRIES, IN_USE
 from pybuild.runtime.content.space import give_back_ballast
@@ -25,7 +25,7 @@ def prune(root: str) -> None:
     except SandboxError:
         pass  # builds that can't enter them leave only files of this user
     path = os.path.join(root, IN_USE)
-    lock = wait_lock(path, on_wait=lambda holder: print(f"waiting for {holder}", file=sys.stderr))
+    lock = wait_lock(path, on_wait=lambda holder: note(f"waiting for {holder}"))
     assert lock is not None
     with lock:
         for name in sorted(os.listdir(root), key=_order):

@@ -8,6 +8,7 @@ from pybuild.build import errors
 from pybuild.build.engine import open_engine
 from pybuild.build.execute import BuildResult, execute, requested_outputs
 from pybuild.build.plan import Plan
+from pybuild.build.process import forget
 from pybuild.cli.run_build import run_build
 from pybuild.frontends.types import GraphNames
 from pybuild.lang.diagnostics import UserError
@@ -42,3 +43,5 @@ def rebuild(record: Mapping[str, Any]) -> int | None:
         return run_build(request, build, warned=record["warnings"])
     except (UserError, OSError, KeyboardInterrupt) as error:
         return errors.report(error, sys.stderr)
+    finally:
+        forget(sys.stderr)

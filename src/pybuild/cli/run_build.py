@@ -7,7 +7,7 @@ import sys
 
 from pybuild.build import errors
 from pybuild.build.signals import Interrupts
-from pybuild.cli.terminal import note
+from pybuild.cli.terminal import note, remark
 from pybuild.lang.diagnostics import Cancelled, visible
 from pybuild.request import result_files
 from pybuild.runtime.progress.display import is_terminal, make_display, warnings_text
@@ -99,7 +99,7 @@ def print_warnings(text: str) -> None:
     """Write the text of warnings below the display's output."""
     from pybuild.runtime.progress.terminal import printable
 
-    print("\n" + printable(text), file=sys.stderr, end="")
+    remark("\n" + printable(text))
 
 
 def _write_record(request: BuildRequest, result: BuildResult, warned: str, of_frontend: str) -> None:

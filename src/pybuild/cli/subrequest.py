@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from pybuild.cli.terminal import show
+from pybuild.cli.terminal import remark, show
 from pybuild.frontends.dockerfile import DockerfileFrontend
 from pybuild.frontends.subrequests import Answer, describe, list_targets, outline_target, report_check
 from pybuild.lang.diagnostics import UsageError
@@ -40,7 +40,7 @@ def run_call(request: BuildRequest) -> int:
         request, display, lambda build_request, observer, stop: ask(build_request, call, observer, stop)
     )
     if display.warnings:
-        print(printable(warnings_text(display.warnings)), file=sys.stderr, end="")
+        remark(printable(warnings_text(display.warnings)))
     show(answer.json + "\n" if call.format == "json" else answer.text)
     if request.metadata_file is not None:
         result_files.write(request.metadata_file, result_files.metadata_text(_metadata(call, answer)))

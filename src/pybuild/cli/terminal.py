@@ -38,4 +38,13 @@ def tell(text: str) -> None:
 
 def note(line: str) -> None:
     """Write a line to standard error, with signs for what a terminal obeys."""
-    print(" ".join(visible(line).split("\n")), file=sys.stderr)
+    remark(" ".join(visible(line).split("\n")) + "\n")
+
+
+def remark(text: str) -> None:
+    """Write text to standard error as it is. That nobody reads it any more does not fail the command."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass

@@ -59,7 +59,7 @@ def _print_messages(messages: str, printed: str) -> int | None:
             sys.stderr.write(messages)
             sys.stderr.flush()
     except (OSError, ValueError):
-        pass
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what is in the buffer is written again at the end
     try:
         if printed and sys.stdout is not None:
             sys.stdout.write(printed)
