@@ -6,7 +6,7 @@ import io
 import os
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -140,8 +140,17 @@ def assert_linear(act: Callable[[int], object], levels: int) -> None:
     raise AssertionError(f"{levels} levels take {once:.3f} s, {2 * levels} take {twice:.3f} s")
 
 
-def test_a_deep_path_costs_its_length(tmp_path: Path) -> None:
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    """A store of which no path is too long for pytest to remove at the end."""
     room = Room(tmp_path / "store")
+    yield room
+    room.close()
+    for name in os.listdir(tmp_path / "store" / "snapshots"):
+        remove_tree(os.fsencode(tmp_path / "store" / "snapshots" / name))
+
+
+def test_a_deep_path_costs_its_length(room: Room) -> None:
     base = room.snapshot(None, {"a/a/x": "x"})
 
     def layer(levels: int) -> None:
@@ -155,25 +164,19 @@ def test_a_deep_path_costs_its_length(tmp_path: Path) -> None:
     assert_linear(layer, 400)
 
 
-def test_a_deep_path_in_a_deep_parent_costs_its_length(tmp_path: Path) -> None:
-    room = Room(tmp_path / "store")
-    try:
+def test_a_deep_path_in_a_deep_parent_costs_its_length(room: Room) -> None:
+    def layer(levels: int) -> None:
+        base = room.snapshotter.prepare(None)
+        active = base
+        try:
+            extract(io.BytesIO(deep(levels)).read, base.upper, owners=False)
+            active = room.snapshotter.prepare(base.commit())
+            above = layering(room.snapshotter, active)
+            extract(io.BytesIO(deep(levels)).read, active.upper, layering=above, owners=False)
+        finally:
+            active.abort()
 
-        def layer(levels: int) -> None:
-            base = room.snapshotter.prepare(None)
-            active = base
-            try:
-                extract(io.BytesIO(deep(levels)).read, base.upper, owners=False)
-                active = room.snapshotter.prepare(base.commit())
-                above = layering(room.snapshotter, active)
-                extract(io.BytesIO(deep(levels)).read, active.upper, layering=above, owners=False)
-            finally:
-                active.abort()
-
-        assert_linear(layer, 150)
-    finally:
-        for name in os.listdir(tmp_path / "store" / "snapshots"):
-            remove_tree(os.fsencode(tmp_path / "store" / "snapshots" / name))
+    assert_linear(layer, 150)
 
 
 def test_a_deep_archive_is_unpacked(tmp_path: Path) -> None:
